@@ -1,0 +1,41 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+)
+
+// The refusals of the store. They come back as they are or wrapped; compare
+// with errors.Is.
+var (
+	ErrNoSuchBucket   = errors.New("store: no such bucket")
+	ErrBucketExists   = errors.New("store: the bucket exists already")
+	ErrBucketNotEmpty = errors.New("store: the bucket is not empty")
+	ErrNoSuchKey      = errors.New("store: no such key")
+	ErrNoSuchSource   = errors.New("store: no such source key")
+	// ErrExists refuses a write that forbids overwriting an object that is there.
+	ErrExists = errors.New("store: the object exists already")
+	// ErrNoSpace means that the disk or the memory cap is full. Reads and
+	// deletes go on working.
+	ErrNoSpace = errors.New("store: no space left")
+	// ErrCorrupt means that stored bytes are missing or fail their checksum. It
+	// is never reported as an absent key, and no wrong byte was handed out.
+	ErrCorrupt = errors.New("store: stored data is damaged")
+	// ErrBusy means that the queue of the writer is full; nothing was done.
+	ErrBusy = errors.New("store: too many writes are waiting")
+	// ErrClosed comes from every method after Close.
+	ErrClosed = errors.New("store: closed")
+)
+
+// A LockedError says that another process holds the data folder.
+type LockedError struct {
+	Dir string
+	PID int // as written by the holder; 0 when it could not be read
+}
+
+func (e *LockedError) Error() string {
+	if e.PID == 0 {
+		return fmt.Sprintf("store: data folder %s is in use by another process", e.Dir)
+	}
+	return fmt.Sprintf("store: data folder %s is in use by process %d", e.Dir, e.PID)
+}

@@ -1,0 +1,77 @@
+package store
+
+import "time"
+
+// A Bucket is a named set of objects.
+type Bucket struct {
+	Name    string
+	Region  string
+	ACL     string
+	Created time.Time
+}
+
+// An Object is what is known of one stored body. List fills Key, Size, ETag,
+// Modified, StorageClass and Type only.
+type Object struct {
+	Key          string
+	Size         int64
+	ETag         string // without quotes
+	CRC64        uint64
+	Modified     time.Time
+	StorageClass string
+	Type         string // "normal"
+	ACL          string
+	// Headers holds everything the client asked to have returned: content
+	// headers and x-cos-meta-*, names in lower case.
+	Headers map[string]string
+}
+
+// Sums are the checksums of a body.
+type Sums struct {
+	MD5   [16]byte
+	SHA1  [20]byte // zero unless [Upload.WantSHA1] was called before the first Write
+	CRC64 uint64
+	Size  int64
+}
+
+// PutOptions says how a body becomes an object.
+type PutOptions struct {
+	StorageClass    string // "" = STANDARD
+	ACL             string
+	Headers         map[string]string
+	ForbidOverwrite bool // refuse with ErrExists when the key is taken
+}
+
+// CopyOptions says how an object becomes another one.
+type CopyOptions struct {
+	// Check judges the source inside the transaction; nil means no condition.
+	// Its error comes back unchanged. It must not call the store.
+	Check func(src Object) error
+	// Replace takes the headers of Put instead of those of the source.
+	Replace bool
+	// Put is as for an upload, except that StorageClass "" keeps the source's.
+	// The ACL is never copied.
+	Put PutOptions
+}
+
+// ListOptions selects one page of a listing.
+type ListOptions struct {
+	Prefix string
+	// Delimiter rolls up keys that hold it after Prefix; it may be any string.
+	Delimiter string
+	// Marker is exclusive: only entries after it are listed. A marker that is a
+	// common prefix skips all keys below that prefix.
+	Marker string
+	// MaxKeys bounds objects and common prefixes together; 0 means 1000.
+	MaxKeys int
+}
+
+// A Page is one part of a listing in byte order.
+type Page struct {
+	Objects        []Object
+	CommonPrefixes []string
+	// NextMarker is the last entry of the page, a key or a common prefix; it is
+	// set only when Truncated.
+	NextMarker string
+	Truncated  bool
+}
