@@ -1,0 +1,59 @@
+package cosbackend
+
+import (
+	"context"
+	"crypto/x509"
+	"log/slog"
+	"net"
+	"net/url"
+	"time"
+)
+
+// Config says how to reach COS. The zero value of every field but Credentials is usable.
+type Config struct {
+	// Profile is the name shown in errors and health. Empty is "default".
+	Profile string
+	// Endpoint is a template such as "https://{bucket}.cos.{region}.myqcloud.com",
+	// which is the default. {bucket} must be the first label of the host; {region}
+	// may be left out, and then the endpoint serves one region. Path, query and
+	// user are refused.
+	Endpoint string
+	// ServiceEndpoint is where ListBuckets goes, without any placeholder. Empty is
+	// derived from Endpoint: "https://service.cos.myqcloud.com" from the default.
+	ServiceEndpoint string
+	// Region is the default region. Empty means a lookup for each bucket.
+	Region string
+	// Credentials is required.
+	Credentials CredentialProvider
+	Transport   TransportOptions
+	Retry       RetryOptions
+	// Clock is what signatures and caches go by. Nil is time.Now.
+	Clock func() time.Time
+	// Logger gets what no error can tell. Nil discards.
+	Logger *slog.Logger
+}
+
+// TransportOptions tune the HTTP transport. Zero values are the tuned defaults.
+type TransportOptions struct {
+	// DialContext replaces the dialer, for example by an in-memory one.
+	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
+	// Proxy is an HTTP proxy for every request. Nil is none: the environment is
+	// not asked.
+	Proxy *url.URL
+	// RootCAs replaces the system's certificate authorities.
+	RootCAs *x509.CertPool
+
+	DialTimeout           time.Duration // 0 = 5 s
+	TLSHandshakeTimeout   time.Duration // 0 = 10 s
+	ResponseHeaderTimeout time.Duration // 0 = 60 s, from the end of the request on
+	IdleConnTimeout       time.Duration // 0 = 90 s
+	MaxIdleConnsPerHost   int           // 0 = 256
+}
+
+// RetryOptions bound the repeats of a request, which never outlive the caller's
+// deadline. Which failures are repeated is said at each method of [Client].
+type RetryOptions struct {
+	MaxAttempts int           // all attempts, the first included; 0 = 4, at most 20
+	BaseDelay   time.Duration // before the second attempt; it doubles each time; 0 = 100 ms
+	MaxDelay    time.Duration // of one delay, also of what Retry-After asks; 0 = 5 s
+}

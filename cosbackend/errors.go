@@ -1,0 +1,184 @@
+package cosbackend
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Origin says who produced an Error.
+type Origin int
+
+const (
+	// OriginCOS means that COS answered with the error.
+	OriginCOS Origin = iota
+	// OriginTransport means that no answer of COS was had: the network, TLS, a
+	// middlebox, the end of the context, or missing credentials.
+	OriginTransport
+)
+
+// String returns "cos" or "transport".
+func (o Origin) String() string {
+	if o == OriginCOS {
+		return "cos"
+	}
+	return "transport"
+}
+
+// An Error is a request that COS refused, including the refusals it hides inside
+// a 2xx answer, or a request to which no answer of COS was had.
+//
+// Its texts come from outside: they are valid UTF-8, cut to a bounded length, and
+// free of credentials and signatures.
+type Error struct {
+	Op      string // the COS operation, such as "GetObject"
+	Bucket  string
+	Key     string
+	Region  string
+	Profile string
+
+	Origin     Origin
+	HTTPStatus int    // of the last answer; 0 when there was none
+	Code       string // as COS spelled it; "" after a HEAD (A007) or a body that says nothing
+	Message    string // COS's own words
+	Resource   string
+	RequestID  string // from the header, else from the body
+	TraceID    string
+	// Headers holds what is worth passing on of the answer's headers, by name in
+	// lower case: at most 32, each value at most 256 bytes. A location has lost
+	// its query.
+	Headers map[string]string
+
+	// Attempts counts the requests that were made, 0 when none could be.
+	Attempts int
+	// Retryable says that the same call may succeed later. It is false for a
+	// change that cannot be repeated blindly and whose outcome is unknown.
+	Retryable bool
+	// InSuccessBody says that the error was the body of a 2xx answer.
+	InSuccessBody bool
+	// OutcomeUnknown says that a change was sent and its answer was lost, in this
+	// attempt or an earlier one: it may or may not have happened.
+	OutcomeUnknown bool
+	// NotFromCOS says that an answer came which bears no request id of COS: a
+	// middlebox or a wrong endpoint answered. Origin is then OriginTransport.
+	NotFromCOS bool
+	// CallerCredentials says that the request was signed with the caller's own
+	// credentials, see [WithCallerCredentials], and not with the profile's.
+	CallerCredentials bool
+	// Cause is the transport's error, or says what was wrong with a 2xx answer;
+	// nil when COS answered with an error.
+	Cause error
+}
+
+// Error returns the operation, what happened, and the request id. It never holds
+// a URL or a secret.
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString("cosbackend: ")
+	b.WriteString(e.Op)
+	if e.NotFromCOS {
+		b.WriteString(": the answer did not come from COS")
+	}
+	if e.HTTPStatus != 0 {
+		b.WriteString(": HTTP status ")
+		b.WriteString(strconv.Itoa(e.HTTPStatus))
+	}
+	if e.Code != "" {
+		b.WriteString(": ")
+		b.WriteString(e.Code)
+	}
+	if e.Message != "" {
+		b.WriteString(": ")
+		b.WriteString(e.Message)
+	}
+	if e.Cause != nil {
+		b.WriteString(": ")
+		b.WriteString(cleanText(e.Cause.Error(), maxMessage))
+	}
+	if e.RequestID != "" {
+		b.WriteString(" (request id ")
+		b.WriteString(e.RequestID)
+		b.WriteString(")")
+	}
+	return b.String()
+}
+
+// Unwrap returns Cause.
+func (e *Error) Unwrap() error { return e.Cause }
+
+// A ValidationError is an argument that was refused before any request left.
+type ValidationError struct {
+	// Field names the argument as the proto files do: "bucket", "key",
+	// "source.key", "attributes.metadata".
+	Field string
+	// Problem is a clear sentence that says what to do about it. It does not
+	// repeat the value.
+	Problem string
+}
+
+// Error returns the field and the problem.
+func (e *ValidationError) Error() string { return "cosbackend: " + e.Field + ": " + e.Problem }
+
+// An IntegrityError is a checksum that does not match: COS's of what it stored
+// differs from ours of what we sent.
+type IntegrityError struct {
+	Op        string
+	Bucket    string
+	Key       string
+	RequestID string
+	Want      uint64 // what we computed
+	Got       uint64 // what COS computed
+	// Stored says that COS keeps the damaged object all the same.
+	Stored bool
+}
+
+// Error names both checksums.
+func (e *IntegrityError) Error() string {
+	s := fmt.Sprintf("cosbackend: %s: checksum mismatch: sent CRC64 %d, COS has %d", e.Op, e.Want, e.Got)
+	if e.RequestID != "" {
+		s += " (request id " + e.RequestID + ")"
+	}
+	return s
+}
+
+// A BodyError is a reader given to PutObject that failed or ended early. Nothing
+// was stored, and nothing is repeated.
+type BodyError struct {
+	Op string
+	// Want and Read are the size announced and the bytes had.
+	Want int64
+	Read int64
+	// Err is the reader's own error; io.ErrUnexpectedEOF when it ended early.
+	Err error
+}
+
+// Error says how far the reader came.
+func (e *BodyError) Error() string {
+	return fmt.Sprintf("cosbackend: %s: read the body: %d of %d bytes: %v", e.Op, e.Read, e.Want, e.Err)
+}
+
+// Unwrap returns Err.
+func (e *BodyError) Unwrap() error { return e.Err }
+
+// A RegionUnknownError says that a bucket is not in the account's list of
+// buckets, so that no region could be found for it: it does not exist, or it
+// belongs to another account. It unwraps to a [*ValidationError] of the field
+// "region".
+type RegionUnknownError struct {
+	Bucket  string
+	Profile string
+}
+
+// Error says what to do.
+func (e *RegionUnknownError) Error() string {
+	return "cosbackend: " + e.problem()
+}
+
+// Unwrap returns the same as a ValidationError.
+func (e *RegionUnknownError) Unwrap() error {
+	return &ValidationError{Field: "region", Problem: e.problem()}
+}
+
+func (e *RegionUnknownError) problem() string {
+	return fmt.Sprintf("bucket %q is not in the bucket list of profile %q; check its name, or name its region if it belongs to another account", e.Bucket, e.Profile)
+}

@@ -1,0 +1,82 @@
+package cosbackend
+
+import (
+	"context"
+	"sync"
+)
+
+// A Trace collects what happened on behalf of one context: service puts one into
+// each RPC. It is safe for concurrent use.
+type Trace struct {
+	mu   sync.Mutex
+	info TraceInfo
+}
+
+// TraceInfo is what a Trace knows at one moment.
+type TraceInfo struct {
+	// RequestID, TraceID and HTTPStatus are of COS's last answer.
+	RequestID  string
+	TraceID    string
+	HTTPStatus int
+	// Attempts counts every request made, also those of region lookups that were
+	// made for this context alone.
+	Attempts int
+	// Operation is the last operation that was begun.
+	Operation string
+	Profile   string
+	// CredentialsAccepted says that COS's last answer showed that it took the
+	// credentials for valid. False says nothing: the answer may just not show it.
+	CredentialsAccepted bool
+}
+
+type traceKey struct{}
+
+// WithTrace returns a context whose calls are recorded in the returned Trace.
+func WithTrace(ctx context.Context) (context.Context, *Trace) {
+	t := &Trace{}
+	return context.WithValue(ctx, traceKey{}, t), t
+}
+
+func traceFrom(ctx context.Context) *Trace {
+	t, _ := ctx.Value(traceKey{}).(*Trace)
+	return t
+}
+
+// Snapshot returns what was recorded so far.
+func (t *Trace) Snapshot() TraceInfo {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.info
+}
+
+// begin and the other recorders accept a nil Trace, because most contexts of
+// tests and lookups have none.
+func (t *Trace) begin(op, profile string) {
+	if t == nil {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.info.Operation, t.info.Profile = op, profile
+}
+
+func (t *Trace) attempt() {
+	if t == nil {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.info.Attempts++
+}
+
+func (t *Trace) answer(status int, requestID, traceID string, accepted bool) {
+	if t == nil {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.info.HTTPStatus = status
+	t.info.RequestID = requestID
+	t.info.TraceID = traceID
+	t.info.CredentialsAccepted = accepted
+}

@@ -1,0 +1,240 @@
+package cosbackend
+
+import (
+	"io"
+	"time"
+)
+
+// A Location says where an object or bucket is.
+type Location struct {
+	// Bucket is the full name, such as "photos-1250000000".
+	Bucket string
+	// Region is where the bucket is, such as "ap-guangzhou". Empty means the
+	// client's default region, and without one a lookup by ListBuckets whose
+	// answer is kept for five minutes.
+	Region string
+}
+
+// Conditions restrict a read or the source of a copy. Empty strings and zero
+// times are not sent. ETags may be given with or without quotes; "*" and lists
+// separated by commas are passed on.
+type Conditions struct {
+	IfMatch           string
+	IfNoneMatch       string
+	IfModifiedSince   time.Time
+	IfUnmodifiedSince time.Time
+}
+
+// Attributes are what is stored with an object besides its bytes. Empty fields
+// are not sent.
+type Attributes struct {
+	ContentType        string
+	CacheControl       string
+	ContentDisposition string
+	ContentEncoding    string
+	ContentLanguage    string
+	Expires            string // as sent in the Expires header; COS does not judge it
+	// Metadata is the user metadata, by name in lower case and without the prefix
+	// "x-cos-meta-". Names and values together may hold at most 2 KiB.
+	Metadata map[string]string
+	// StorageClass is a class of COS, such as "STANDARD" or "ARCHIVE". An answer
+	// always holds one: COS leaves it out for STANDARD (A011).
+	StorageClass string
+}
+
+// ObjectInfo describes a stored object. A list fills Key, ETag, Size,
+// LastModified, StorageClass and StorageTier only.
+type ObjectInfo struct {
+	Key          string
+	VersionID    string // "" when COS named none
+	ETag         string // without quotes; opaque (A010)
+	Size         int64  // of the whole object
+	CRC64        uint64 // CRC-64/ECMA-182 of the whole object
+	HasCRC64     bool
+	LastModified time.Time // zero when COS named none
+	Attributes
+	StorageTier string // of an INTELLIGENT_TIERING object
+	Type        string // "normal" or "appendable"; "" when COS did not say
+}
+
+// A Range selects part of an object: Length bytes from Offset, or everything
+// from Offset with Length -1, or the last Suffix bytes with the other two zero.
+// A range that begins past the end is COS's error InvalidRange.
+type Range struct {
+	Offset int64
+	Length int64
+	Suffix int64
+}
+
+// ReadOptions refine HeadObject and GetObject.
+type ReadOptions struct {
+	VersionID string
+	Conditions
+	// Range is for GetObject; HeadObject refuses it.
+	Range *Range
+}
+
+// An Object is an open download.
+type Object struct {
+	ObjectInfo
+	// Offset and Length say which bytes of the object Body holds.
+	Offset int64
+	Length int64
+	// Body yields exactly Length bytes and then io.EOF. A connection that breaks
+	// before that is an [*Error] of OriginTransport, never an early io.EOF; a
+	// context that ended is an [*Error] for which errors.Is finds the context's
+	// error. The caller closes it, also after an error.
+	Body io.ReadCloser
+}
+
+// A Body is what PutObject stores.
+type Body struct {
+	// Size is the exact number of bytes, at most 5 GiB. Not one byte more is taken
+	// from a reader.
+	Size int64
+	// Reader yields the bytes. It may be nil when Size is 0 or Reopen is set.
+	Reader io.Reader
+	// Reopen returns a new, independent reader from the first byte, which makes
+	// the upload repeatable. Nil means that Reader can be read once: then nothing
+	// is repeated after its first byte was taken.
+	Reopen func() io.Reader
+}
+
+// PutOptions refine PutObject.
+type PutOptions struct {
+	Attributes
+	// ForbidOverwrite makes COS refuse with FileAlreadyExists when the key exists.
+	// It has no effect in a bucket that ever had versioning (A014).
+	ForbidOverwrite bool
+	// ContentMD5 is the MD5 of the whole body, 16 bytes, which COS checks. Nil: none.
+	ContentMD5 []byte
+	// CRC64 returns the CRC-64/ECMA-182 of the body. It is asked after the whole
+	// body was read and compared with COS's answer; with Reopen it must speak of
+	// the latest reader. Nil: not compared.
+	CRC64 func() uint64
+}
+
+// PutResult is what COS says of a stored object.
+type PutResult struct {
+	ETag      string
+	VersionID string
+	CRC64     uint64
+	HasCRC64  bool
+}
+
+// A CopySource names the object that CopyObject copies.
+type CopySource struct {
+	Bucket    string
+	Key       string
+	VersionID string
+	// Region of the source bucket. Empty means the default region or a lookup, as
+	// in Location.
+	Region string
+	Conditions
+}
+
+// CopyOptions refine CopyObject.
+type CopyOptions struct {
+	Source CopySource
+	// Replace stores Attributes instead of those of the source. Without it only
+	// Attributes.StorageClass may be set. A copy onto itself needs it (A015).
+	Replace bool
+	Attributes
+}
+
+// CopyResult is what COS says of a copy: ETag, CRC64, LastModified and VersionID.
+type CopyResult struct {
+	ObjectInfo
+	SourceVersionID string
+}
+
+// ListOptions refine ListObjects.
+type ListOptions struct {
+	Prefix    string
+	Delimiter string
+	// Marker is the last entry already seen; the page begins after it.
+	Marker string
+	// MaxKeys is at most 1000; 0 leaves it to COS, which then takes 1000.
+	MaxKeys int
+}
+
+// An ObjectPage is one page of a list, in byte order of the keys.
+type ObjectPage struct {
+	Objects        []ObjectInfo
+	CommonPrefixes []string
+	// NextMarker continues the list; set exactly when Truncated.
+	NextMarker string
+	Truncated  bool
+}
+
+// An ObjectID names an object, or one version of it.
+type ObjectID struct {
+	Key       string
+	VersionID string
+}
+
+// A DeletedObject is what a delete did. A key that did not exist counts as deleted.
+type DeletedObject struct {
+	Key       string
+	VersionID string
+	// DeleteMarkerVersionID is the version of the marker made or removed.
+	DeleteMarkerVersionID string
+	DeleteMarker          bool
+}
+
+// A DeleteFailure is one key that DeleteObjects could not delete, in COS's words.
+type DeleteFailure struct {
+	Key       string
+	VersionID string
+	Code      string
+	Message   string
+}
+
+// DeleteResult is what DeleteObjects did, key by key.
+type DeleteResult struct {
+	// Deleted is empty when the call was quiet.
+	Deleted   []DeletedObject
+	Failures  []DeleteFailure
+	RequestID string
+	TraceID   string
+}
+
+// BucketInfo is one entry of ListBuckets.
+type BucketInfo struct {
+	Name    string
+	Region  string
+	Type    string // "cos" or "ofs"; "" when COS did not say
+	Created time.Time
+}
+
+// ListBucketsOptions refine ListBuckets.
+type ListBucketsOptions struct {
+	// Region restricts the list to one region. Empty lists all.
+	Region string
+	// Marker is the NextMarker of the page before.
+	Marker string
+	// MaxKeys is at most 2000; 0 leaves it to COS.
+	MaxKeys int
+}
+
+// A BucketPage is one page of ListBuckets.
+type BucketPage struct {
+	Buckets    []BucketInfo
+	NextMarker string
+	Truncated  bool
+	OwnerID    string
+}
+
+// CreateBucketOptions refine CreateBucket.
+type CreateBucketOptions struct {
+	// ACL is a preset: "private", "public-read", "public-read-write" or
+	// "authenticated-read". Empty is COS's default, private.
+	ACL string
+}
+
+// BucketHead is what HeadBucket says.
+type BucketHead struct {
+	Region  string
+	MultiAZ bool
+	Arch    string // "OFS" for a bucket with metadata acceleration, else ""
+}
