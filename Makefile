@@ -1,0 +1,113 @@
+# `make` is what CI runs. Every step that fails prints the command that repairs
+# it. Nothing here needs more of the network than a Go module proxy.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := check
+
+# TOOL calls what tools/go.mod pins; the first call builds it, later ones do not.
+TOOL := go tool -modfile=tools/go.mod
+BUF := $(TOOL) buf
+FOREIGN := third_party/proto
+FUZZTIME ?= 30s
+E2E_TIMEOUT ?= 10m
+
+.PHONY: check
+check: lint gen-check test ## what CI runs: lint, gen-check, test
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z0-9-]+:.*## ' Makefile | awk -F':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
+
+.PHONY: gen
+gen: $(FOREIGN) ## write gen/ from proto/
+	@# buf empties gen/ first, so the descriptor set comes second.
+	@$(BUF) generate
+	@$(BUF) build proto -o gen/cosgate.binpb
+
+.PHONY: gen-check
+gen-check: $(FOREIGN) ## fail when gen/ is not what `make gen` writes
+	@echo "== gen-check"
+	@tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT && \
+	$(BUF) generate -o "$$tmp" && \
+	$(BUF) build proto -o "$$tmp/gen/cosgate.binpb" && \
+	diff -r gen "$$tmp/gen" || { echo "gen/ does not match proto/; repair: make gen"; exit 1; }
+
+# The foreign protos follow go.mod, which names the versions they come from.
+$(FOREIGN): go.mod go.sum proto/foreign/main.go
+	@go run ./proto/foreign $@
+
+.PHONY: lint
+lint: lint-proto lint-breaking lint-go lint-mod ## buf lint, format and breaking; golangci-lint; go.mod tidy and verified
+
+.PHONY: lint-proto
+lint-proto: $(FOREIGN)
+	@echo "== buf lint"
+	@$(BUF) lint || { echo "proto/ breaks the rules of buf.yaml; repair: edit the lines above"; exit 1; }
+	@echo "== buf format"
+	@$(BUF) format proto --diff --exit-code || { echo "proto/ is not formatted; repair: make fix"; exit 1; }
+
+# The contract that main holds is the descriptor set committed there. On main
+# itself the commit before is the measure. BASE can name another commit.
+.PHONY: lint-breaking
+lint-breaking: $(FOREIGN)
+	@echo "== buf breaking"
+	@base="$${BASE:-}"; \
+	if [ -z "$$base" ]; then \
+		for ref in origin/main main; do \
+			if git rev-parse -q --verify "$$ref^{commit}" >/dev/null 2>&1; then base=$$ref; break; fi; \
+		done; \
+		if [ -n "$$base" ] && [ "$$(git rev-parse "$$base")" = "$$(git rev-parse HEAD)" ]; then base=HEAD~1; fi; \
+	fi; \
+	if [ -z "$$base" ] || ! git cat-file -e "$$base:gen/cosgate.binpb" 2>/dev/null; then \
+		echo "skipped: no commit to compare with holds gen/cosgate.binpb"; exit 0; \
+	fi; \
+	tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT && \
+	git show "$$base:gen/cosgate.binpb" > "$$tmp/base.binpb" && \
+	$(BUF) breaking proto --exclude-imports --against "$$tmp/base.binpb" || \
+		{ echo "callers of $$base would break; repair: keep what was there and add beside it (old numbers and names: reserved)"; exit 1; }
+
+.PHONY: lint-go
+lint-go:
+	@echo "== golangci-lint"
+	@$(TOOL) golangci-lint run ./... || { echo "repair: make fix, then edit what it leaves"; exit 1; }
+
+.PHONY: lint-mod
+lint-mod:
+	@echo "== go.mod"
+	@go mod tidy -diff || { echo "go.mod or go.sum is not tidy; repair: make fix"; exit 1; }
+	@go -C tools mod tidy -diff || { echo "tools/go.mod or tools/go.sum is not tidy; repair: make fix"; exit 1; }
+	@go mod verify || { echo "the module cache was changed; repair: go clean -modcache"; exit 1; }
+
+.PHONY: fix
+fix: $(FOREIGN) ## repair what a tool can repair: formats, imports, simple findings, go.mod
+	@$(BUF) format proto -w
+	@$(TOOL) golangci-lint run --fix ./... || true
+	@$(TOOL) golangci-lint fmt ./...
+	@go mod tidy
+	@go -C tools mod tidy
+
+.PHONY: test
+test: ## all tests with the race detector, in random order
+	@echo "== go test -race"
+	@go test -race -shuffle=on ./... || { echo "repeat one: go test -race -run 'TestName' ./package (add -shuffle=N with the seed printed above)"; exit 1; }
+
+.PHONY: e2e
+e2e: $(FOREIGN) ## the real binary, grpcurl, the Node SDK, the README's commands
+	@echo "== go test -tags e2e"
+	@go test -tags e2e -count=1 -v -timeout $(E2E_TIMEOUT) -run '^TestE2E' ./cmd/cosgate || { echo "repeat one: go test -tags e2e -v -run 'TestE2EName' ./cmd/cosgate"; exit 1; }
+
+.PHONY: fuzz
+fuzz: ## each fuzz target for FUZZTIME (30s)
+	@grep -rlE '^func Fuzz[A-Z]' --include='*_test.go' . | while read -r file; do \
+		dir=$$(dirname "$$file"); \
+		grep -oE '^func Fuzz[A-Za-z0-9_]+' "$$file" | sed 's/^func //' | while read -r target; do \
+			echo "== fuzz $$dir $$target"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$dir" </dev/null || \
+				{ echo "repeat: go test -run $$target $$dir (the input was kept under $$dir/testdata/fuzz; commit it with the repair)"; exit 1; }; \
+		done; \
+	done
+
+.PHONY: run
+run: ## the gateway with an embedded COS, nothing to configure
+	@go run ./cmd/cosgate dev
