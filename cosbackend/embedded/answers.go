@@ -1,0 +1,198 @@
+package embedded
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+)
+
+const (
+	headerRequestID = "X-Cos-Request-Id"
+	headerTraceID   = "X-Cos-Trace-Id"
+	headerCRC64     = "X-Cos-Hash-Crc64ecma"
+
+	// writeTimeout is how long one piece of an answer may wait for its reader.
+	writeTimeout = 2 * time.Minute
+)
+
+// An answer is the way of all bytes back to the client. It adds what every
+// answer carries and applies the fault rule of its request, if there is one.
+type answer struct {
+	w       http.ResponseWriter
+	rc      *http.ResponseController
+	fault   *Fault // nil for none
+	stop    <-chan struct{}
+	gone    <-chan struct{} // closed when the client is
+	request string          // ids
+	trace   string
+	head    bool // a HEAD gets no body
+
+	status   int   // 0 until begun
+	sent     int64 // bytes of the body
+	err      error // the first failure to hand bytes to the connection
+	deadline time.Time
+}
+
+// traceID is made when an answer needs one: only errors carry it.
+func (a *answer) traceID() string {
+	if a.trace == "" {
+		a.trace = newTraceID()
+	}
+	return a.trace
+}
+
+func (a *answer) header() http.Header { return a.w.Header() }
+
+// begin sends the status and the headers. length is that of the whole body;
+// statuses that have none ignore it.
+func (a *answer) begin(status int, length int64) {
+	a.status = status
+	h := a.header()
+	if a.request != "" {
+		h.Set(headerRequestID, a.request)
+		if status >= http.StatusMultipleChoices {
+			h.Set(headerTraceID, a.traceID())
+		}
+	}
+	h.Set("Server", "tencent-cos")
+	if status != http.StatusNoContent && status != http.StatusNotModified {
+		h.Set("Content-Length", strconv.FormatInt(length, 10))
+	}
+	if a.fault != nil {
+		if a.fault.LoseAnswer {
+			return
+		}
+		a.fault.changeHeader(h)
+	}
+	a.extendDeadline()
+	a.w.WriteHeader(status)
+}
+
+// changeHeader applies what a rule does to the headers of an answer.
+func (f *Fault) changeHeader(h http.Header) {
+	if f.WrongCRC64 {
+		if crc, err := strconv.ParseUint(h.Get(headerCRC64), 10, 64); err == nil {
+			h.Set(headerCRC64, strconv.FormatUint(f.crc64(crc), 10))
+		}
+	}
+	for name, values := range f.Header {
+		h[http.CanonicalHeaderKey(name)] = slices.Clone(values)
+	}
+	for _, name := range f.DropHeader {
+		h.Del(name)
+		if http.CanonicalHeaderKey(name) == "Date" {
+			h["Date"] = nil // net/http would add its own
+		}
+	}
+}
+
+// crc64 is the checksum as this rule lets it be sent; f may be nil.
+func (f *Fault) crc64(crc uint64) uint64 {
+	if f != nil && f.WrongCRC64 {
+		return ^crc
+	}
+	return crc
+}
+
+// Write sends a part of the body, as far as the fault rule lets it through.
+func (a *answer) Write(p []byte) (int, error) {
+	if a.head || len(p) == 0 {
+		return len(p), nil
+	}
+	if a.fault == nil {
+		return a.write(p)
+	}
+	if a.fault.LoseAnswer {
+		return len(p), nil
+	}
+	n := int64(len(p))
+	if i := a.fault.FlipByte - 1; i >= a.sent && i < a.sent+n {
+		p = slices.Clone(p)
+		p[i-a.sent] ^= 0xff
+	}
+	if limit, cut := a.limit(); cut && a.sent+n >= limit {
+		_, _ = a.write(p[:max(limit-a.sent, 0)])
+		a.breakOff()
+	}
+	return a.write(p)
+}
+
+// limit is how much of the body the fault rule lets through.
+func (a *answer) limit() (int64, bool) {
+	switch {
+	case a.fault.Truncate != 0:
+		return max(a.fault.Truncate, 0), true
+	case a.fault.StallAfter != 0:
+		return max(a.fault.StallAfter, 0), true
+	default:
+		return 0, false
+	}
+}
+
+// breakOff ends an answer in the middle: what was sent arrives, nothing follows.
+func (a *answer) breakOff() {
+	_ = a.rc.Flush()
+	if a.fault.Truncate == 0 { // a stall
+		select {
+		case <-a.gone:
+		case <-a.stop:
+		}
+	}
+	a.abort()
+}
+
+func (a *answer) write(p []byte) (int, error) {
+	a.extendDeadline()
+	n, err := a.w.Write(p)
+	a.sent += int64(n)
+	if err != nil && a.err == nil {
+		a.err = err
+	}
+	return n, err
+}
+
+// extendDeadline lets a reader that is slow but alive go on.
+func (a *answer) extendDeadline() {
+	now := time.Now()
+	if a.deadline.Sub(now) > writeTimeout*3/4 {
+		return
+	}
+	a.deadline = now.Add(writeTimeout)
+	_ = a.rc.SetWriteDeadline(a.deadline) // a recorder in a test has no deadline
+}
+
+// end hands what is left to the connection, so that the journal knows whether
+// the answer was delivered.
+func (a *answer) end() {
+	if a.fault != nil && a.fault.LoseAnswer {
+		a.abort()
+	}
+	if err := a.rc.Flush(); err != nil && a.err == nil {
+		a.err = err
+	}
+	if !a.deadline.IsZero() {
+		_ = a.rc.SetWriteDeadline(time.Time{}) // the next request on the connection starts afresh
+	}
+}
+
+// abort closes the connection without completing the answer. It does not return.
+func (a *answer) abort() {
+	if a.err == nil {
+		a.err = io.ErrClosedPipe
+	}
+	panic(http.ErrAbortHandler)
+}
+
+// connKey finds the connection of a request in its context.
+type connKey struct{}
+
+// reset makes abort send RST when the request came over TCP.
+func (a *answer) reset(r *http.Request) {
+	if c, ok := r.Context().Value(connKey{}).(net.Conn); ok {
+		abortive(c)
+	}
+	a.abort()
+}

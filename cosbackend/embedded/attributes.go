@@ -1,0 +1,120 @@
+package embedded
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/cosgate/cosgate/cosbackend/embedded/store"
+)
+
+const (
+	metaPrefix         = "x-cos-meta-"
+	maxMetadata        = 2 << 10
+	headerStorageClass = "X-Cos-Storage-Class"
+	headerForbid       = "X-Cos-Forbid-Overwrite"
+
+	classStandard = "STANDARD"
+)
+
+// contentHeaders are kept with an object and returned with it, in lower case.
+func contentHeaders() []string {
+	return []string{
+		"cache-control", "content-disposition", "content-encoding", "content-language", "content-type", "expires",
+	}
+}
+
+// storageClasses are the classes a client may name.
+func storageClasses() []string {
+	return []string{
+		classStandard, "STANDARD_IA", "INTELLIGENT_TIERING", "ARCHIVE", "DEEP_ARCHIVE",
+		"MAZ_STANDARD", "MAZ_STANDARD_IA", "MAZ_INTELLIGENT_TIERING", "MAZ_ARCHIVE", "MAZ_DEEP_ARCHIVE",
+	}
+}
+
+// archived reports whether bodies of the class cannot be read without a
+// restore, which this server does not have (E029).
+func archived(class string) bool { return strings.HasSuffix(class, "ARCHIVE") }
+
+// tiered reports whether objects of the class carry a storage tier. Nothing
+// here ever moves to another tier than the first (E015).
+func tiered(class string) bool { return strings.HasSuffix(class, "INTELLIGENT_TIERING") }
+
+const firstTier = "FREQUENT"
+
+// putOptions reads what a PUT or a copy says about the new object (E028, E030).
+func (x *exchange) putOptions() (store.PutOptions, error) {
+	var o store.PutOptions
+	var err error
+	if o.StorageClass = x.header(headerStorageClass); o.StorageClass == "" {
+		o.StorageClass = classStandard
+	}
+	if !slices.Contains(storageClasses(), o.StorageClass) {
+		return o, fail(notSupportedStorageClass, "The storage class "+o.StorageClass+" is not one of "+strings.Join(storageClasses(), ", ")+".")
+	}
+	if o.ACL, err = x.preset(objectACLs(), aclDefault); err != nil {
+		return o, err
+	}
+	if o.Headers, err = x.storedHeaders(); err != nil {
+		return o, err
+	}
+	switch x.header(headerForbid) {
+	case "", "false":
+	case "true":
+		o.ForbidOverwrite = true
+	default:
+		return o, fail(invalidArgument, "x-cos-forbid-overwrite must be true or false.")
+	}
+	return o, nil
+}
+
+// storedHeaders collects the headers to keep. User metadata is counted without
+// its prefix, names and values together (E016).
+func (x *exchange) storedHeaders() (map[string]string, error) {
+	kept := make(map[string]string)
+	for _, name := range contentHeaders() {
+		if v := x.header(name); v != "" {
+			kept[name] = v
+		}
+	}
+	size := 0
+	for name := range x.r.Header {
+		lower := strings.ToLower(name)
+		suffix, ok := strings.CutPrefix(lower, metaPrefix)
+		if !ok {
+			continue
+		}
+		v := x.header(name)
+		kept[lower] = v
+		if size += len(suffix) + len(v); size > maxMetadata {
+			return nil, fail(metadataTooLarge, "")
+		}
+	}
+	return kept, nil
+}
+
+// describe puts what is known of an object into the headers of an answer.
+func describe(h http.Header, o store.Object) {
+	h.Set("Content-Type", "application/octet-stream")
+	for name, v := range o.Headers {
+		h.Set(name, v)
+	}
+	identify(h, o)
+	h.Set("Accept-Ranges", "bytes")
+	h.Set("X-Cos-Object-Type", o.Type)
+	if o.StorageClass != classStandard { // COS leaves the usual class out (E017)
+		h.Set(headerStorageClass, o.StorageClass)
+	}
+	if tiered(o.StorageClass) {
+		h.Set("X-Cos-Storage-Tier", firstTier)
+	}
+}
+
+// identify is the part of describe that a 304 has too.
+func identify(h http.Header, o store.Object) {
+	h.Set("ETag", quoted(o.ETag))
+	h.Set("Last-Modified", o.Modified.UTC().Format(http.TimeFormat))
+	h.Set(headerCRC64, formatCRC(o.CRC64))
+}
+
+func quoted(etag string) string { return `"` + etag + `"` }

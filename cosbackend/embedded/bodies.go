@@ -1,0 +1,186 @@
+package embedded
+
+import (
+	"bytes"
+	"crypto/md5"  //nolint:gosec // Content-MD5 is MD5
+	"crypto/sha1" //nolint:gosec // x-cos-content-sha1 is SHA-1
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/cosgate/cosgate/cosbackend/embedded/store"
+)
+
+const (
+	// transferChunk is how much of a body is moved at a time.
+	transferChunk = 64 << 10
+	// maxObject is the size limit of PUT Object, 5 GB.
+	maxObject = 5 << 30
+
+	// bodyTimeout is how long a request's body may stand still. Every
+	// bodyRenewal the deadline moves on if bodyProgress bytes have come: a slow
+	// upload goes on, a client that drips bytes to hold the connection does not.
+	bodyTimeout  = time.Minute
+	bodyRenewal  = 10 * time.Second
+	bodyProgress = 1 << 10
+)
+
+// A bodyReader reads a request's body under the progress deadline.
+type bodyReader struct {
+	body    io.Reader
+	rc      *http.ResponseController
+	renewed time.Time
+	fresh   int // bytes since the last renewal
+}
+
+func (x *exchange) body() *bodyReader {
+	return &bodyReader{body: x.r.Body, rc: x.answer.rc}
+}
+
+// Read reads from the body. Its errors are io.EOF and apiErrors.
+func (b *bodyReader) Read(p []byte) (int, error) {
+	if now := time.Now(); b.renewed.IsZero() || now.Sub(b.renewed) > bodyRenewal && b.fresh >= bodyProgress {
+		b.renewed, b.fresh = now, 0
+		_ = b.rc.SetReadDeadline(now.Add(bodyTimeout)) // a recorder in a test has no deadline
+	}
+	n, err := b.body.Read(p)
+	b.fresh += n
+	if err == nil {
+		return n, nil
+	}
+	_ = b.rc.SetReadDeadline(time.Time{})
+	var timeout net.Error
+	switch {
+	case errors.Is(err, io.EOF):
+		return n, io.EOF
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return n, fail(requestTimeout, "")
+	default:
+		return n, fail(incompleteBody, "")
+	}
+}
+
+// digests are the checksums a client announced for its body.
+type digests struct {
+	md5  []byte // nil when not announced
+	sha1 []byte
+}
+
+// announcedDigests reads Content-MD5 and x-cos-content-sha1.
+func (x *exchange) announcedDigests() (digests, error) {
+	var d digests
+	if text := x.header("Content-MD5"); text != "" {
+		sum, err := base64.StdEncoding.Strict().DecodeString(text)
+		if err != nil || len(sum) != md5.Size {
+			return d, fail(invalidDigest, "")
+		}
+		d.md5 = sum
+	}
+	if text := x.header("X-Cos-Content-Sha1"); text != "" {
+		sum, err := hex.DecodeString(text)
+		if err != nil || len(sum) != sha1.Size {
+			return d, fail(invalidSHA1Digest, "The x-cos-content-sha1 you specified is not 40 hex digits.")
+		}
+		d.sha1 = sum
+	}
+	return d, nil
+}
+
+// check compares what was announced with what came.
+func (d digests) check(sums store.Sums) error {
+	if d.md5 != nil && !bytes.Equal(d.md5, sums.MD5[:]) {
+		return fail(badDigest, "")
+	}
+	if d.sha1 != nil && !bytes.Equal(d.sha1, sums.SHA1[:]) {
+		return fail(invalidSHA1Digest, "")
+	}
+	return nil
+}
+
+// checkLength refuses bodies whose length is not known or too large.
+func (x *exchange) checkLength() error {
+	if x.r.ContentLength > maxObject {
+		return fail(entityTooLarge, "")
+	}
+	if x.r.Header.Get("Content-Length") == "" && len(x.r.TransferEncoding) == 0 {
+		return fail(missingContentLength, "")
+	}
+	return nil
+}
+
+// receive moves the request's body into an upload.
+func (s *Server) receive(x *exchange, u *store.Upload) error {
+	buf, _ := s.buffers.Get().(*[]byte)
+	defer s.buffers.Put(buf)
+	body := x.body()
+	var size int64
+	for {
+		n, err := body.Read(*buf)
+		if size += int64(n); size > maxObject {
+			return fail(entityTooLarge, "")
+		}
+		if n > 0 {
+			if _, werr := u.Write((*buf)[:n]); werr != nil {
+				return werr
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// readXMLBody reads a whole XML body of at most limit bytes and checks its
+// Content-MD5, which is required.
+func (x *exchange) readXMLBody(limit int64) ([]byte, error) {
+	if x.header("Content-MD5") == "" {
+		return nil, fail(invalidRequest, "Missing required header for this request: Content-MD5")
+	}
+	d, err := x.announcedDigests()
+	if err != nil {
+		return nil, err
+	}
+	if x.r.ContentLength > limit {
+		return nil, fail(xmlSizeLimit, "")
+	}
+	text, err := io.ReadAll(io.LimitReader(x.body(), limit+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(text)) > limit {
+		return nil, fail(xmlSizeLimit, "")
+	}
+	if sum := md5.Sum(text); !bytes.Equal(sum[:], d.md5) { //nolint:gosec // Content-MD5 is MD5
+		return nil, fail(badDigest, "")
+	}
+	return text, nil
+}
+
+// send streams length bytes of a stored body from where r stands. The first
+// piece is read before the answer begins, so that damage found there is a 500;
+// damage found later breaks the answer off before the damaged bytes.
+func (s *Server) send(x *exchange, r io.Reader, status int, length int64) error {
+	buf, _ := s.buffers.Get().(*[]byte)
+	defer s.buffers.Put(buf)
+	for first := true; first || length > 0; first = false {
+		piece := (*buf)[:min(length, int64(len(*buf)))]
+		if _, err := io.ReadFull(r, piece); err != nil {
+			return err
+		}
+		if first {
+			x.answer.begin(status, length)
+		}
+		if _, err := x.answer.Write(piece); err != nil {
+			return nil //nolint:nilerr // the client is gone; answer.err keeps it for the journal
+		}
+		length -= int64(len(piece))
+	}
+	return nil
+}

@@ -1,0 +1,197 @@
+package embedded
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/cosgate/cosgate/cosbackend/embedded/store"
+)
+
+const (
+	headerBucketRegion = "X-Cos-Bucket-Region"
+	headerACL          = "X-Cos-Acl"
+
+	// xmlTime is the form of times in bucket listings and copy results.
+	xmlTime = "2006-01-02T15:04:05Z"
+
+	// maxListedBuckets is the page size of GET Service (E012).
+	maxListedBuckets = 2000
+)
+
+// bucketCache spares most requests a look into the store. The store belongs to
+// this process alone, so only the methods here change what buckets there are.
+type bucketCache struct {
+	mu    sync.RWMutex
+	known map[string]store.Bucket
+}
+
+func (c *bucketCache) get(ctx context.Context, st *store.Store, name string) (store.Bucket, error) {
+	c.mu.RLock()
+	b, ok := c.known[name]
+	c.mu.RUnlock()
+	if ok {
+		return b, nil
+	}
+	c.mu.Lock() // over the look-up, so that a deletion cannot slip in between
+	defer c.mu.Unlock()
+	b, err := st.Bucket(ctx, name)
+	if err != nil {
+		return store.Bucket{}, err
+	}
+	if c.known == nil {
+		c.known = make(map[string]store.Bucket)
+	}
+	c.known[name] = b
+	return b, nil
+}
+
+// remove deletes a bucket from the store and from the cache.
+func (c *bucketCache) remove(ctx context.Context, st *store.Store, name string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.known, name)
+	return st.DeleteBucket(ctx, name)
+}
+
+func (s *Server) createBucket(x *exchange) error {
+	if err := x.checkBucketName(); err != nil {
+		return err
+	}
+	acl, err := x.preset(bucketACLs(), aclPrivate)
+	if err != nil {
+		return err
+	}
+	var one [1]byte
+	if n, _ := io.ReadFull(x.body(), one[:]); n > 0 {
+		return unsupported("a CreateBucketConfiguration body on " + opCreateBucket)
+	}
+	region := x.host.region
+	if region == "" {
+		region = s.opts.Region
+	}
+	b := store.Bucket{Name: x.bucket, Region: region, ACL: acl, Created: s.opts.Clock()}
+	if err := s.store.CreateBucket(x.ctx(), b); err != nil {
+		return err
+	}
+	x.sendEmpty(http.StatusOK)
+	return nil
+}
+
+// checkBucketName refuses names no bucket can have (E004).
+func (x *exchange) checkBucketName() error {
+	if name, _ := splitBucket(x.bucket); len(name) > maxBucketName || len(x.bucket) > 63 {
+		return fail(bucketNameTooLong, "")
+	}
+	if !validBucketName(x.bucket) {
+		return fail(invalidBucketName, "The bucket must be <name>-<appid>: lower-case letters, digits and inner dashes, then the digits of the account.")
+	}
+	return nil
+}
+
+// preset reads x-cos-acl.
+func (x *exchange) preset(allowed []string, absent string) (string, error) {
+	acl := x.header(headerACL)
+	if acl == "" {
+		return absent, nil
+	}
+	if !slices.Contains(allowed, acl) {
+		return "", fail(invalidArgument, "x-cos-acl must be one of "+strings.Join(allowed, ", ")+".")
+	}
+	return acl, nil
+}
+
+func (s *Server) headBucket(x *exchange) error {
+	x.answer.header().Set(headerBucketRegion, x.found.Region)
+	x.sendEmpty(http.StatusOK)
+	return nil
+}
+
+func (s *Server) deleteBucket(x *exchange) error {
+	if err := s.buckets.remove(x.ctx(), s.store, x.bucket); err != nil {
+		return err
+	}
+	x.sendEmpty(http.StatusNoContent)
+	return nil
+}
+
+func (s *Server) getBucketLocation(x *exchange) error {
+	doc := newXML()
+	doc.text("LocationConstraint", x.found.Region)
+	x.sendXML(http.StatusOK, doc)
+	return nil
+}
+
+// listBuckets is GET Service: all buckets, or those of the host's region.
+func (s *Server) listBuckets(x *exchange) error {
+	limit, err := x.limit(1, maxListedBuckets)
+	if err != nil {
+		return err
+	}
+	marker, _ := x.params.get("marker")
+	region, given := x.params.get("region")
+	if !given || region == "" {
+		region = x.host.region
+	}
+	all, serr := s.store.Buckets(x.ctx())
+	if serr != nil {
+		return serr
+	}
+	page := slices.DeleteFunc(all, func(b store.Bucket) bool {
+		return b.Name <= marker || region != "" && b.Region != region ||
+			x.host.region != "" && b.Region != x.host.region
+	})
+	truncated := len(page) > limit
+	page = page[:min(limit, len(page))]
+	x.sendXML(http.StatusOK, serviceXML(page, marker, truncated))
+	return nil
+}
+
+// serviceXML is the answer to GET Service. The owner is an example account: the
+// server has no accounts (E013).
+func serviceXML(page []store.Bucket, marker string, truncated bool) *xmlWriter {
+	doc := newXML()
+	doc.open("ListAllMyBucketsResult")
+	doc.open("Owner")
+	doc.text("ID", "qcs::cam::uin/100000000001:uin/100000000001")
+	doc.text("DisplayName", "100000000001")
+	doc.close("Owner")
+	doc.text("Marker", marker)
+	if truncated {
+		doc.text("NextMarker", page[len(page)-1].Name)
+	}
+	doc.boolean("IsTruncated", truncated)
+	doc.open("Buckets")
+	for _, b := range page {
+		doc.open("Bucket")
+		doc.text("Name", b.Name)
+		doc.text("Location", b.Region)
+		doc.text("CreationDate", b.Created.UTC().Format(xmlTime))
+		doc.text("BucketType", "cos")
+		doc.close("Bucket")
+	}
+	doc.close("Buckets")
+	doc.close("ListAllMyBucketsResult")
+	return doc
+}
+
+// limit reads max-keys; absent is the highest value (E014).
+func (x *exchange) limit(lowest, highest int) (int, error) {
+	text, ok := x.params.get("max-keys")
+	if !ok || text == "" {
+		return highest, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < lowest || n > highest {
+		return 0, fail(invalidArgument, "max-keys must be a number from "+strconv.Itoa(lowest)+" to "+strconv.Itoa(highest)+".")
+	}
+	return n, nil
+}
+
+// iso is a time with milliseconds, as object listings have it.
+func iso(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }

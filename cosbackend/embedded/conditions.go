@@ -1,0 +1,110 @@
+package embedded
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/cosgate/cosgate/cosbackend/embedded/store"
+)
+
+// conditions are the four headers that make a read or a copy conditional.
+type conditions struct {
+	ifMatch, ifNoneMatch               string
+	ifModifiedSince, ifUnmodifiedSince string
+}
+
+// A verdict is what conditions say of an object.
+type verdict int
+
+const (
+	holds verdict = iota
+	notModified
+	failed
+)
+
+// readConditions takes the headers with a prefix: none, or "x-cos-copy-source-".
+func (x *exchange) readConditions(prefix string) conditions {
+	return conditions{
+		ifMatch:           x.header(prefix + "If-Match"),
+		ifNoneMatch:       x.header(prefix + "If-None-Match"),
+		ifModifiedSince:   x.header(prefix + "If-Modified-Since"),
+		ifUnmodifiedSince: x.header(prefix + "If-Unmodified-Since"),
+	}
+}
+
+// judge applies the precedence of HTTP: an entity tag outranks a date (E020).
+func (c conditions) judge(o store.Object) verdict {
+	modified := o.Modified.Truncate(time.Second)
+	if c.ifMatch != "" {
+		if !matchesETag(c.ifMatch, o.ETag, false) {
+			return failed
+		}
+	} else if t, ok := httpDate(c.ifUnmodifiedSince); ok && modified.After(t) {
+		return failed
+	}
+	if c.ifNoneMatch != "" {
+		if matchesETag(c.ifNoneMatch, o.ETag, true) {
+			return notModified
+		}
+	} else if t, ok := httpDate(c.ifModifiedSince); ok && !modified.After(t) {
+		return notModified
+	}
+	return holds
+}
+
+// answerCondition judges the conditions of a read. It reports true when it has
+// answered 304, which has no body but says which object it speaks of.
+func (x *exchange) answerCondition(o store.Object) (bool, error) {
+	switch x.readConditions("").judge(o) {
+	case notModified:
+		identify(x.answer.header(), o)
+		x.sendEmpty(http.StatusNotModified)
+		return true, nil
+	case failed:
+		return false, fail(preconditionFailed, "")
+	default:
+		return false, nil
+	}
+}
+
+// httpDate reads a date; HTTP wants one that cannot be read to be ignored.
+func httpDate(s string) (time.Time, bool) {
+	if s == "" {
+		return time.Time{}, false
+	}
+	t, err := http.ParseTime(s)
+	return t, err == nil
+}
+
+// matchesETag looks for a tag in a list. Tags without quotes are understood too,
+// because SDKs send them (E021).
+func matchesETag(list, etag string, weak bool) bool {
+	for item := range strings.SplitSeq(list, ",") {
+		item = strings.TrimSpace(item)
+		if item == "*" {
+			return true
+		}
+		if rest, ok := strings.CutPrefix(item, "W/"); ok {
+			if !weak {
+				continue
+			}
+			item = rest
+		}
+		if strings.Trim(item, `"`) == etag {
+			return true
+		}
+	}
+	return false
+}
+
+// ifRange reports whether the range asked for still means this object.
+func ifRange(value string, o store.Object) bool {
+	if value == "" {
+		return true
+	}
+	if t, ok := httpDate(value); ok {
+		return o.Modified.Truncate(time.Second).Equal(t)
+	}
+	return strings.Trim(value, `"`) == o.ETag
+}

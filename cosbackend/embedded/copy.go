@@ -1,0 +1,141 @@
+package embedded
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/cosgate/cosgate/cosbackend/embedded/store"
+)
+
+const headerCopySource = "X-Cos-Copy-Source"
+
+// A copySource is where a copy comes from.
+type copySource struct {
+	host hostName
+	key  string
+}
+
+// parseCopySource reads <host>/<url-encoded key>[?versionId=]. "+" in the key
+// is a plus sign, as in a path (E022).
+func (p hostParser) parseCopySource(text string) (copySource, error) {
+	host, rest, ok := strings.Cut(text, "/")
+	if !ok || host == "" {
+		return copySource{}, fail(invalidCopySource, "x-cos-copy-source must be <bucket>-<appid>.cos.<region>.<suffix>/<url-encoded key>.")
+	}
+	path, query, _ := strings.Cut(rest, "?")
+	key, err := url.PathUnescape(path)
+	if err != nil || key == "" {
+		return copySource{}, fail(invalidCopySource, "The key in x-cos-copy-source is empty or not percent-encoded correctly.")
+	}
+	if err := checkKey(key); err != nil {
+		return copySource{}, fail(invalidCopySource, "The key in x-cos-copy-source is not a valid key.")
+	}
+	ps, perr := parseParams(query)
+	if perr != nil {
+		return copySource{}, fail(invalidCopySource, "")
+	}
+	for _, q := range ps {
+		if q.lower != "versionid" {
+			return copySource{}, fail(invalidCopySource, "x-cos-copy-source may have no query parameter but versionId.")
+		}
+		if q.value != "" {
+			return copySource{}, unsupported("versionId in x-cos-copy-source")
+		}
+	}
+	return copySource{host: p.parse(host), key: key}, nil
+}
+
+// copySourceBucket finds the bucket of a copy source, which must exist where the
+// source says it is.
+func (x *exchange) copySourceBucket(src copySource) (string, error) {
+	name := src.host.bucket
+	switch src.host.kind {
+	case hostBucket:
+	case hostForeign:
+		if name = x.s.opts.DefaultBucket; name == "" {
+			return "", fail(invalidCopySource, "The host in x-cos-copy-source names no bucket of this server.")
+		}
+	default:
+		return "", fail(invalidCopySource, "The host in x-cos-copy-source names no bucket.")
+	}
+	b, err := x.s.lookupBucket(x.ctx(), name)
+	if err != nil {
+		return "", err
+	}
+	if src.host.region != "" && src.host.region != b.Region {
+		return "", store.ErrNoSuchBucket
+	}
+	return name, nil
+}
+
+func (s *Server) copyObject(x *exchange) error {
+	src, err := s.hosts.parseCopySource(x.header(headerCopySource))
+	if err != nil {
+		return err
+	}
+	opts, err := x.copyOptions()
+	if err != nil {
+		return err
+	}
+	from, err := x.copySourceBucket(src)
+	if err != nil {
+		return missingSource(err)
+	}
+	if from == x.bucket && src.key == x.key && !opts.Replace {
+		return fail(invalidRequest, "Copying an object onto itself needs x-cos-metadata-directive: Replaced.")
+	}
+	_, o, err := s.store.Copy(x.ctx(), from, src.key, x.bucket, x.key, opts)
+	if err != nil {
+		return err
+	}
+	x.sendXML(http.StatusOK, copyResult(o, x.answer.fault))
+	return nil
+}
+
+// missingSource names a bucket that is missing as the source it would hold (E023).
+func missingSource(err error) error {
+	if errors.Is(err, store.ErrNoSuchBucket) {
+		return store.ErrNoSuchSource
+	}
+	return err
+}
+
+// copyOptions reads the directive, the conditions on the source, and what the
+// new object is to be like.
+func (x *exchange) copyOptions() (store.CopyOptions, error) {
+	var o store.CopyOptions
+	switch x.header("X-Cos-Metadata-Directive") {
+	case "", "Copy":
+	case "Replaced":
+		o.Replace = true
+	default:
+		return o, fail(invalidArgument, "x-cos-metadata-directive must be Copy or Replaced.")
+	}
+	var err error
+	if o.Put, err = x.putOptions(); err != nil {
+		return o, err
+	}
+	c := x.readConditions("X-Cos-Copy-Source-")
+	o.Check = func(src store.Object) error {
+		if c.judge(src) != holds {
+			return fail(preconditionFailed, "")
+		}
+		if archived(src.StorageClass) {
+			return notRestored(src)
+		}
+		return nil
+	}
+	return o, nil
+}
+
+func copyResult(o store.Object, f *Fault) *xmlWriter {
+	doc := newXML()
+	doc.open("CopyObjectResult")
+	doc.text("ETag", quoted(o.ETag))
+	doc.text("CRC64", formatCRC(f.crc64(o.CRC64)))
+	doc.text("LastModified", o.Modified.UTC().Format(xmlTime))
+	doc.close("CopyObjectResult")
+	return doc
+}

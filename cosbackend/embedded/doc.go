@@ -1,0 +1,62 @@
+// Package embedded is a COS-compatible HTTP server with a crash-safe store, for
+// development, for tests, and for running without a cloud account.
+//
+// It speaks the XML API of COS over an in-memory connection, over TCP and as an
+// HTTP proxy target. It is strict: signatures are checked, and what it does not
+// implement answers 501 NotImplemented and names it; nothing is accepted and
+// then ignored. Where buckets and objects are kept is the business of package
+// store.
+//
+// # Assumptions
+//
+// Where the public documentation of COS is silent or says two things, the
+// server has to choose. The choices are numbered, cited in the code, and held
+// by tests; none of them was compared with the real COS.
+//
+//	E001  Messages of errors are not a contract; codes and statuses are.
+//	E002  A key that XML 1.0 cannot hold is listed with numeric references,
+//	      unless encoding-type=url is asked for.
+//	E003  An error answer to a HEAD has Content-Type application/xml and length 0.
+//	E004  A bucket's name has at most 50 characters before "-<appid>", and the
+//	      whole is one host label; longer ones are BucketNameTooLong.
+//	E005  A key over 850 bytes is KeyTooLong; one that is not UTF-8 or holds CAN,
+//	      EM, SUB or ESC is InvalidObjectName.
+//	E006  A bucket asked for in another region is NoSuchBucket; there is no redirect.
+//	E007  An Authorization header outranks the parameter sign, and that one the
+//	      seven q- parameters; what is outranked is an ordinary parameter.
+//	E008  A repeated name in q-header-list or q-url-param-list means what one
+//	      mention does: all values, sorted.
+//	E009  A malformed signature is AccessDenied.
+//	E010  A security token that is not known is InvalidAccessKeyId.
+//	E011  A window that has ended, or that begins up to 15 minutes from now, is
+//	      AccessDenied "Request has expired"; one that begins later, or a Date
+//	      header more than 15 minutes off, is RequestTimeTooSkewed.
+//	E012  GET Service gives at most 2,000 buckets, ordered by name; its marker is
+//	      a bucket's name and exclusive; its region parameter narrows the answer.
+//	E013  The owner of the service is an example account; the owner of an object
+//	      is the appid of its bucket.
+//	E014  max-keys outside its bounds is InvalidArgument, not cut to the bound.
+//	E015  Objects in an intelligent tiering class stay in the tier FREQUENT.
+//	E016  User metadata counts names without x-cos-meta- plus values.
+//	E017  x-cos-storage-class is absent for STANDARD; a list always names the class.
+//	E018  response-* parameters on an unsigned request are InvalidRequest.
+//	E019  A Range that is no byte range is ignored; first-, -suffix and If-Range
+//	      work as in HTTP; several ranges are NotImplemented.
+//	E020  Several conditions on one request have the precedence HTTP gives them.
+//	E021  An entity tag may stand in a condition without its quotes.
+//	E022  "+" in the key of x-cos-copy-source is a plus sign.
+//	E023  A copy whose source bucket or key is missing is NoSuchCopySource.
+//	E024  A prefix, delimiter or marker over 1,024 bytes is InvalidURI; a delimiter
+//	      of more than one character is InvalidDelimiter.
+//	E025  max-keys=0 gives an empty page that is not truncated.
+//	E026  A list leaves out EncodingType and Delimiter when they were not asked
+//	      for, and NextMarker when nothing follows.
+//	E027  encoding-type=url encodes all but letters, digits and "-_.~", "/" included.
+//	E028  A copy without x-cos-storage-class is STANDARD, whatever the source is;
+//	      an ACL is never copied.
+//	E029  Reading or copying an object of an archive class is InvalidObjectState:
+//	      there is no restore.
+//	E030  x-cos-forbid-overwrite works on a copy as on a PUT.
+//	E031  A full disk or memory cap is ServiceUnavailable; a full queue of writes
+//	      is SlowDown.
+package embedded

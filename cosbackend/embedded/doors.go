@@ -1,0 +1,142 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+const (
+	// memoryDoorBuffer is how much the in-memory door holds in each direction
+	// before a writer waits.
+	memoryDoorBuffer = 256 << 10
+	// maxConnections bounds how many connections one TCP door serves at a time;
+	// further ones wait to be accepted.
+	maxConnections = 4096
+	// closeGrace is how long Close waits for requests under way.
+	closeGrace = 5 * time.Second
+
+	headerTimeout  = 15 * time.Second
+	idleTimeout    = 2 * time.Minute
+	maxHeaderBytes = 64 << 10
+)
+
+// newHTTPServer is the one HTTP server behind all doors. It sets no limit for
+// a whole request: bodies have a progress deadline instead (see progress).
+func (s *Server) newHTTPServer() *http.Server {
+	return &http.Server{
+		Handler:           s.Handler(),
+		ReadHeaderTimeout: headerTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(s.opts.Logger.Handler(), slog.LevelDebug),
+		ConnState:         s.fresh.track,
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			return context.WithValue(ctx, connKey{}, c)
+		},
+		// OPTIONS * is answered like any other request: with a request id.
+		DisableGeneralOptionsHandler: true,
+	}
+}
+
+// serve serves l in the background until Close.
+func (s *Server) serve(l net.Listener) {
+	s.doors.Go(func() {
+		if err := s.http.Serve(l); err != nil && !errors.Is(err, http.ErrServerClosed) {
+			s.opts.Logger.Error("embedded: door closed", "addr", l.Addr().String(), "error", err)
+		}
+	})
+}
+
+// freshConns are the connections on which no request has begun. Shutdown would
+// wait seconds for a first request on them; clients open such connections ahead.
+type freshConns struct {
+	mu     sync.Mutex
+	conns  map[net.Conn]struct{}
+	closed bool
+}
+
+func (f *freshConns) track(c net.Conn, state http.ConnState) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if state != http.StateNew {
+		delete(f.conns, c)
+		return
+	}
+	if f.closed {
+		_ = c.Close()
+		return
+	}
+	if f.conns == nil {
+		f.conns = make(map[net.Conn]struct{})
+	}
+	f.conns[c] = struct{}{}
+}
+
+// close closes them all, and those still to come.
+func (f *freshConns) close() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.closed = true
+	for c := range f.conns {
+		_ = c.Close()
+	}
+}
+
+// limitListener accepts a connection only while fewer than its limit are open.
+type limitListener struct {
+	net.Listener
+	slots  chan struct{}
+	closed chan struct{}
+	once   sync.Once
+}
+
+func newLimitListener(l net.Listener, limit int) *limitListener {
+	return &limitListener{Listener: l, slots: make(chan struct{}, limit), closed: make(chan struct{})}
+}
+
+// Accept waits for a free slot, then for a connection.
+func (l *limitListener) Accept() (net.Conn, error) {
+	select {
+	case l.slots <- struct{}{}:
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+	c, err := l.Listener.Accept()
+	if err != nil {
+		<-l.slots
+		return nil, err
+	}
+	return &limitedConn{Conn: c, release: sync.OnceFunc(func() { <-l.slots })}, nil
+}
+
+// Close ends Accept; open connections stay.
+func (l *limitListener) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return l.Listener.Close()
+}
+
+type limitedConn struct {
+	net.Conn
+	release func()
+}
+
+// Close closes the connection and frees its slot.
+func (c *limitedConn) Close() error {
+	defer c.release()
+	return c.Conn.Close()
+}
+
+// abortive makes the coming Close of a TCP connection send RST.
+func abortive(c net.Conn) {
+	if l, ok := c.(*limitedConn); ok {
+		c = l.Conn
+	}
+	if tcp, ok := c.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0) // an error means that it is closed already
+	}
+}

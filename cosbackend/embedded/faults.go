@@ -1,0 +1,151 @@
+package embedded
+
+import (
+	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A Fault makes the server misbehave on purpose for the requests it matches.
+//
+// The zero value of each matching field matches every request. The actions are
+// applied in the order of the fields; an action whose field is zero does nothing.
+type Fault struct {
+	Operation string // such as "GetObject"; see [Entry.Operation]
+	Bucket    string // name-appid
+	Key       string
+	Nth       int // only the Nth request that matches, counted from 1; 0 is every one
+	Count     int // at most this many hits; 0 has no limit
+
+	Delay time.Duration // wait before anything else; ends early when the client gives up
+	Reset bool          // close the connection without an answer (RST over TCP)
+
+	// EarlyAnswer leaves the request's body unread when one of the answers below
+	// is given instead of the work. Without it the body is read first, so that a
+	// client always gets to see the answer.
+	EarlyAnswer bool
+	// Status answers with a COS error of this HTTP status instead of doing the
+	// work. With Code and Message empty the answer has no body, as for a HEAD.
+	Status  int
+	Code    string // with Status zero, the status is the one the code has in ErrorCodes, else 400
+	Message string
+	// Body is sent as it is, as ContentType, instead of XML. BodySize above zero
+	// repeats Body (or a space) until that many bytes are sent. Status zero means 200.
+	ContentType string
+	Body        []byte
+	BodySize    int64
+	// ErrorInSuccess answers 200 with an <Error> body of this code.
+	ErrorInSuccess string
+
+	Header      http.Header // set on the answer, over what the server puts there
+	DropHeader  []string    // removed from the answer
+	NoRequestID bool        // no x-cos-request-id, x-cos-trace-id, RequestId and TraceId
+	WrongCRC64  bool        // another value in x-cos-hash-crc64ecma and in <CRC64>
+
+	LoseAnswer bool // do the work, commit it, then close the connection without an answer
+	// Truncate sends only the first bytes of the answer's body, announces the
+	// length of the whole, and closes the connection; -1 sends none of it.
+	Truncate int64
+	// StallAfter sends this many bytes of the answer's body and then nothing until
+	// the client gives up; -1 stalls after the headers.
+	StallAfter int64
+	// FlipByte inverts the byte of the answer's body at this position, counted from 1.
+	FlipByte int64
+}
+
+// Faults is the set of rules that one server applies. It is safe for concurrent
+// use. While it holds no rule, a request pays one atomic load for it.
+type Faults struct {
+	active atomic.Int32 // how many rules there are
+
+	mu    sync.Mutex
+	next  int
+	rules []*faultRule // in the order they were added
+	hits  map[int]int  // also of rules that are gone
+}
+
+type faultRule struct {
+	id    int
+	fault Fault
+	seen  int // requests that matched
+	hits  int // requests it was applied to
+}
+
+// Add puts a rule behind those already there and returns its id, which is never
+// zero. When several rules match a request, the first one that is due is applied.
+func (f *Faults) Add(fault Fault) (id int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.next++
+	fault.Header = fault.Header.Clone()
+	fault.Body = slices.Clone(fault.Body)
+	fault.DropHeader = slices.Clone(fault.DropHeader)
+	f.rules = append(f.rules, &faultRule{id: f.next, fault: fault})
+	f.active.Store(int32(len(f.rules))) //nolint:gosec // the number of rules set by a test fits
+	return f.next
+}
+
+// Remove takes the rule with this id out. Requests it already applies to are not touched.
+func (f *Faults) Remove(id int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.rules = slices.DeleteFunc(f.rules, func(r *faultRule) bool { return r.id == id })
+	f.active.Store(int32(len(f.rules))) //nolint:gosec // the number of rules set by a test fits
+}
+
+// Clear takes every rule out. The hits counted so far stay readable.
+func (f *Faults) Clear() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.rules = nil
+	f.active.Store(0)
+}
+
+// Hits tells how many requests the rule with this id was applied to.
+func (f *Faults) Hits(id int) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.hits[id]
+}
+
+// match returns the rule that applies to a request, with its id, or nil.
+func (f *Faults) match(operation, bucket, key string) (int, *Fault) {
+	if f.active.Load() == 0 {
+		return 0, nil
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var due *faultRule
+	for _, r := range f.rules {
+		if !r.matches(operation, bucket, key) {
+			continue
+		}
+		r.seen++ // counted also when an earlier rule takes this request
+		if due == nil && r.due() {
+			due = r
+		}
+	}
+	if due == nil {
+		return 0, nil
+	}
+	due.hits++
+	if f.hits == nil {
+		f.hits = make(map[int]int)
+	}
+	f.hits[due.id]++
+	fault := due.fault
+	return due.id, &fault
+}
+
+func (r *faultRule) matches(operation, bucket, key string) bool {
+	return (r.fault.Operation == "" || r.fault.Operation == operation) &&
+		(r.fault.Bucket == "" || r.fault.Bucket == bucket) &&
+		(r.fault.Key == "" || r.fault.Key == key)
+}
+
+func (r *faultRule) due() bool {
+	return (r.fault.Nth == 0 || r.fault.Nth == r.seen) &&
+		(r.fault.Count == 0 || r.hits < r.fault.Count)
+}

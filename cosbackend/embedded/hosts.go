@@ -1,0 +1,101 @@
+package embedded
+
+import (
+	"net"
+	"strings"
+)
+
+// A hostKind says what a Host header (or an absolute-form target) addresses.
+type hostKind int
+
+const (
+	hostForeign     hostKind = iota // under none of the suffixes
+	hostBucket                      // <bucket>.cos.<region>.<suffix>
+	hostService                     // service.cos.<suffix> and cos.<region>.<suffix>
+	hostUnsupported                 // under a suffix, but of a form COS uses for something else
+)
+
+// A hostName is a parsed host.
+type hostName struct {
+	kind   hostKind
+	bucket string
+	region string // "" for service.cos.<suffix>
+}
+
+// hostParser knows the host suffixes of one server, longest first.
+type hostParser struct{ suffixes []string }
+
+func newHostParser(suffixes []string) hostParser {
+	var p hostParser
+	for _, s := range suffixes {
+		p.suffixes = append(p.suffixes, "."+strings.ToLower(strings.Trim(s, ".")))
+	}
+	return p
+}
+
+// parse reads a host, with or without a port. A bare suffix, such as
+// "localhost", is a foreign host: it is how an SDK reaches a default bucket.
+func (p hostParser) parse(host string) hostName {
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	for _, suffix := range p.suffixes {
+		if rest, ok := strings.CutSuffix(host, suffix); ok {
+			return parseLabels(strings.Split(rest, "."))
+		}
+	}
+	return hostName{kind: hostForeign}
+}
+
+// parseLabels reads what stands before the suffix.
+func parseLabels(labels []string) hostName {
+	switch {
+	case len(labels) == 2 && labels[0] == "service" && labels[1] == "cos":
+		return hostName{kind: hostService}
+	case len(labels) == 2 && labels[0] == "cos" && validRegion(labels[1]) && labels[1] != "accelerate":
+		return hostName{kind: hostService, region: labels[1]}
+	case len(labels) == 3 && labels[1] == "cos" && validRegion(labels[2]) && labels[2] != "accelerate":
+		return hostName{kind: hostBucket, bucket: labels[0], region: labels[2]}
+	default:
+		return hostName{kind: hostUnsupported}
+	}
+}
+
+// validRegion reports whether s can be a region: one host label of lower-case
+// letters, digits and inner dashes. COS adds regions, so there is no list.
+func validRegion(s string) bool { return validLabel(s) }
+
+func validLabel(s string) bool {
+	if s == "" || len(s) > 63 || s[0] == '-' || s[len(s)-1] == '-' {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
+			return false
+		}
+	}
+	return true
+}
+
+// validBucketName reports whether s is <name>-<appid> as it stands in a host.
+func validBucketName(s string) bool {
+	name, appid := splitBucket(s)
+	if name == "" || appid == "" || !validLabel(s) || len(name) > maxBucketName {
+		return false
+	}
+	return strings.Trim(appid, "0123456789") == ""
+}
+
+// maxBucketName is the length limit of a bucket's name without "-<appid>" (E004).
+const maxBucketName = 50
+
+// splitBucket cuts a bucket at its last dash.
+func splitBucket(bucket string) (name, appid string) {
+	i := strings.LastIndexByte(bucket, '-')
+	if i < 0 {
+		return bucket, ""
+	}
+	return bucket[:i], bucket[i+1:]
+}

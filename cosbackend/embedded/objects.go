@@ -1,0 +1,138 @@
+package embedded
+
+import (
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/cosgate/cosgate/cosbackend/embedded/store"
+)
+
+func (s *Server) putObject(x *exchange) error {
+	if err := x.checkLength(); err != nil {
+		return err
+	}
+	opts, err := x.putOptions()
+	if err != nil {
+		return err
+	}
+	announced, err := x.announcedDigests()
+	if err != nil {
+		return err
+	}
+	u, err := s.store.NewUpload(x.ctx())
+	if err != nil {
+		return err
+	}
+	defer u.Abort()
+	if announced.sha1 != nil {
+		u.WantSHA1()
+	}
+	if err := s.receive(x, u); err != nil {
+		return err
+	}
+	if err := announced.check(u.Sums()); err != nil {
+		return err
+	}
+	o, err := u.Commit(x.ctx(), x.bucket, x.key, opts)
+	if err != nil {
+		return err
+	}
+	h := x.answer.header()
+	h.Set("ETag", quoted(o.ETag))
+	h.Set(headerCRC64, formatCRC(o.CRC64))
+	x.sendEmpty(http.StatusOK)
+	return nil
+}
+
+func (s *Server) headObject(x *exchange) error {
+	o, err := s.store.Head(x.ctx(), x.bucket, x.key)
+	if err != nil {
+		return err
+	}
+	if done, err := x.answerCondition(o); done || err != nil {
+		return err
+	}
+	describe(x.answer.header(), o)
+	x.answer.begin(http.StatusOK, o.Size)
+	return nil
+}
+
+func (s *Server) getObject(x *exchange) error {
+	overrides, err := x.responseOverrides()
+	if err != nil {
+		return err
+	}
+	o, body, err := s.store.Open(x.ctx(), x.bucket, x.key)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = body.Close() }() // nothing is lost when reading ends
+	if done, err := x.answerCondition(o); done || err != nil {
+		return err
+	}
+	if archived(o.StorageClass) {
+		return notRestored(o)
+	}
+	part, err := x.requestedRange(o)
+	if err != nil {
+		return err
+	}
+	if part.first > 0 {
+		if _, err := body.Seek(part.first, io.SeekStart); err != nil {
+			return err
+		}
+	}
+	h := x.answer.header()
+	describe(h, o)
+	for name, value := range overrides {
+		h.Set(name, value)
+	}
+	status := http.StatusOK
+	if part.partial {
+		status = http.StatusPartialContent
+		h.Set("Content-Range", part.contentRange(o.Size))
+	}
+	return s.send(x, body, status, part.length)
+}
+
+// notRestored refuses to read an archived body; the answer names its class.
+func notRestored(o store.Object) *apiError {
+	e := fail(invalidObjectState, "")
+	e.header = http.Header{headerStorageClass: {o.StorageClass}}
+	return e
+}
+
+// responseOverrides reads response-content-type and the like, which only signed
+// requests may use (E018).
+func (x *exchange) responseOverrides() (map[string]string, error) {
+	var overrides map[string]string
+	for _, p := range x.params {
+		name, ok := strings.CutPrefix(p.lower, "response-")
+		if !ok {
+			continue
+		}
+		if !x.signed {
+			return nil, fail(invalidRequest, "The query parameter "+p.name+" needs a signed request.")
+		}
+		if strings.ContainsFunc(p.value, func(c rune) bool { return c < ' ' || c == 0x7f }) {
+			return nil, fail(invalidArgument, "The query parameter "+p.name+" holds a control character.")
+		}
+		if overrides == nil {
+			overrides = make(map[string]string)
+		}
+		overrides[name] = p.value
+	}
+	return overrides, nil
+}
+
+func (s *Server) deleteObject(x *exchange) error {
+	if err := s.store.Delete(x.ctx(), x.bucket, x.key); err != nil {
+		return err
+	}
+	x.sendEmpty(http.StatusNoContent)
+	return nil
+}
+
+func formatCRC(crc uint64) string { return strconv.FormatUint(crc, 10) }

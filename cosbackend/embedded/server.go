@@ -1,0 +1,262 @@
+package embedded
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc/test/bufconn"
+
+	"github.com/cosgate/cosgate/cosbackend/embedded/store"
+)
+
+// A Credential is one key pair that the server accepts signatures of.
+type Credential struct {
+	SecretID  string
+	SecretKey string
+}
+
+// DemoCredential is the pair that a server without configured credentials
+// accepts. It is public and fixed: for local use only.
+func DemoCredential() Credential {
+	return Credential{
+		SecretID:  "AKIDcosgatedemo0000000000000000000000",
+		SecretKey: "cosgatedemosecretkey000000000000",
+	}
+}
+
+// SignatureMode says which requests are let in.
+type SignatureMode int
+
+const (
+	// SignatureStrict checks every signature; a request without one may do only
+	// what an ACL preset opens to the public.
+	SignatureStrict SignatureMode = iota
+	// SignatureLenient refuses a wrong signature and lets in a request without one.
+	SignatureLenient
+	// SignatureOff looks at no signature.
+	SignatureOff
+)
+
+// String returns the name that [ParseSignatureMode] reads.
+func (m SignatureMode) String() string {
+	switch m {
+	case SignatureStrict:
+		return "strict"
+	case SignatureLenient:
+		return "lenient"
+	case SignatureOff:
+		return "off"
+	default:
+		return fmt.Sprintf("SignatureMode(%d)", int(m))
+	}
+}
+
+// ParseSignatureMode reads "strict", "lenient" or "off".
+func ParseSignatureMode(s string) (SignatureMode, error) {
+	for _, m := range []SignatureMode{SignatureStrict, SignatureLenient, SignatureOff} {
+		if s == m.String() {
+			return m, nil
+		}
+	}
+	return SignatureStrict, fmt.Errorf("embedded: signature mode %q is not one of strict, lenient, off", s)
+}
+
+// DefaultRegion is the region of buckets whose request names none.
+const DefaultRegion = "ap-guangzhou"
+
+// Options of a [Server]. The zero value is an empty server that keeps
+// everything in memory and accepts [DemoCredential].
+type Options struct {
+	Dir      string // data folder; "" keeps everything in memory
+	MaxBytes int64  // memory only: cap on the sum of stored bodies; 0 is 1 GiB
+
+	Region        string   // of new buckets whose request names none; "" is DefaultRegion
+	Buckets       []string // name-appid; created at start when absent
+	DefaultBucket string   // the bucket of requests whose host names none; "" refuses them
+
+	Credentials []Credential // accepted key pairs; none is DemoCredential
+	Signature   SignatureMode
+	Suffixes    []string // host suffixes; none is myqcloud.com, tencentcos.cn, localhost
+
+	Clock  func() time.Time // nil is time.Now
+	Logger *slog.Logger     // nil discards
+}
+
+// A Server is one COS-compatible service with its own store. It serves the
+// doors it is given until Close.
+type Server struct {
+	opts    Options
+	hosts   hostParser
+	keys    map[string]string // secret keys by secret id
+	routes  []route
+	store   *store.Store
+	buckets bucketCache
+	faults  Faults
+	journal Journal
+	buffers sync.Pool // of *[]byte, transferChunk long
+
+	http   *http.Server
+	memory *bufconn.Listener
+	fresh  freshConns
+	stop   chan struct{}  // closed by Close: ends delays and stalls
+	doors  sync.WaitGroup // serving goroutines
+
+	instance uint32        // tells request ids of different servers apart
+	requests atomic.Uint64 // numbers request ids
+
+	closing  sync.Once
+	closeErr error
+}
+
+// New opens the store, creates the buckets of opts and opens the in-memory
+// door. The caller closes the server. An error says which option is wrong.
+func New(opts Options) (*Server, error) {
+	opts, err := opts.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	st, err := store.Open(store.Options{Dir: opts.Dir, MaxBytes: opts.MaxBytes, Clock: opts.Clock, Logger: opts.Logger})
+	if err != nil {
+		return nil, fmt.Errorf("embedded: open store: %w", err)
+	}
+	s := &Server{
+		opts:   opts,
+		hosts:  newHostParser(opts.Suffixes),
+		keys:   make(map[string]string, len(opts.Credentials)),
+		routes: allRoutes(),
+		store:  st,
+		memory: bufconn.Listen(memoryDoorBuffer),
+		stop:   make(chan struct{}),
+	}
+	s.buffers.New = func() any { b := make([]byte, transferChunk); return &b }
+	for _, c := range opts.Credentials {
+		s.keys[c.SecretID] = c.SecretKey
+	}
+	var seed [4]byte
+	_, _ = rand.Read(seed[:]) // never fails
+	s.instance = binary.BigEndian.Uint32(seed[:])
+	if err := s.createBuckets(context.Background(), opts.Buckets); err != nil {
+		return nil, errors.Join(err, st.Close())
+	}
+	s.http = s.newHTTPServer()
+	s.serve(s.memory)
+	return s, nil
+}
+
+// Handler is the whole server as a handler, for a door of the caller's own. Such
+// a door must not clean paths, as http.ServeMux does.
+func (s *Server) Handler() http.Handler { return http.HandlerFunc(s.serveHTTP) }
+
+// Faults are the rules by which this server misbehaves; none at first.
+func (s *Server) Faults() *Faults { return &s.faults }
+
+// Journal tells which requests this server saw.
+func (s *Server) Journal() *Journal { return &s.journal }
+
+// withDefaults fills in what is zero and refuses what cannot work.
+func (o Options) withDefaults() (Options, error) {
+	if o.Region == "" {
+		o.Region = DefaultRegion
+	}
+	if !validRegion(o.Region) {
+		return o, fmt.Errorf("embedded: region %q is not a region name", o.Region)
+	}
+	if o.DefaultBucket != "" && !validBucketName(o.DefaultBucket) {
+		return o, fmt.Errorf("embedded: default bucket %q is not of the form name-appid", o.DefaultBucket)
+	}
+	if len(o.Credentials) == 0 {
+		o.Credentials = []Credential{DemoCredential()}
+	}
+	for _, c := range o.Credentials {
+		if c.SecretID == "" || c.SecretKey == "" {
+			return o, errors.New("embedded: a credential needs a secret id and a secret key")
+		}
+	}
+	if o.Signature < SignatureStrict || o.Signature > SignatureOff {
+		return o, fmt.Errorf("embedded: unknown signature mode %v", o.Signature)
+	}
+	if len(o.Suffixes) == 0 {
+		o.Suffixes = []string{"myqcloud.com", "tencentcos.cn", "localhost"}
+	}
+	for _, suffix := range o.Suffixes {
+		if strings.Trim(suffix, ".") == "" {
+			return o, fmt.Errorf("embedded: host suffix %q is empty", suffix)
+		}
+	}
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return o, nil
+}
+
+// createBuckets makes the buckets of the configuration that are not there yet.
+func (s *Server) createBuckets(ctx context.Context, names []string) error {
+	for _, name := range names {
+		if !validBucketName(name) {
+			return fmt.Errorf("embedded: bucket %q is not of the form name-appid", name)
+		}
+		b := store.Bucket{Name: name, Region: s.opts.Region, ACL: aclPrivate, Created: s.opts.Clock()}
+		if err := s.store.CreateBucket(ctx, b); err != nil && !errors.Is(err, store.ErrBucketExists) {
+			return fmt.Errorf("embedded: create bucket %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// Close stops the doors, gives requests under way a bounded time to finish, and
+// closes the store. Later calls return what the first one did.
+func (s *Server) Close() error {
+	s.closing.Do(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), closeGrace)
+		defer cancel()
+		close(s.stop)
+		s.fresh.close()
+		if err := s.http.Shutdown(ctx); err != nil {
+			// What is still going is cut; its work ends with its request's context.
+			_ = s.http.Close()
+		}
+		s.doors.Wait()
+		if err := s.store.Close(); err != nil {
+			s.closeErr = fmt.Errorf("embedded: close store: %w", err)
+		}
+	})
+	return s.closeErr
+}
+
+// Listen opens a TCP door, such as "127.0.0.1:0", and serves it until Close.
+// It may be called more than once. The door speaks plain HTTP and is not
+// encrypted, so an address others can reach is the caller's decision.
+func (s *Server) Listen(addr string) (net.Addr, error) {
+	var lc net.ListenConfig
+	l, err := lc.Listen(context.Background(), "tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("embedded: listen on %s: %w", addr, err)
+	}
+	bound := l.Addr()
+	s.serve(newLimitListener(l, maxConnections))
+	return bound, nil
+}
+
+// DialContext opens a connection through the in-memory door. It is meant for
+// http.Transport.DialContext; network and addr are ignored, because the bucket
+// is found in the request.
+func (s *Server) DialContext(ctx context.Context, _, _ string) (net.Conn, error) {
+	conn, err := s.memory.DialContext(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("embedded: dial: %w", err)
+	}
+	return conn, nil
+}

@@ -1,0 +1,71 @@
+package embedded
+
+import (
+	"strconv"
+	"unicode/utf8"
+)
+
+const xmlHeader = "<?xml version='1.0' encoding='utf-8' ?>\n"
+
+// An element is one child of an <Error>, beyond the ones every error has.
+type element struct{ name, text string }
+
+// An xmlWriter builds an answer. Names are ours; texts may hold any bytes.
+type xmlWriter struct{ buf []byte }
+
+func newXML() *xmlWriter { return &xmlWriter{buf: []byte(xmlHeader)} }
+
+func (x *xmlWriter) open(name string) {
+	x.buf = append(append(append(x.buf, '<'), name...), '>')
+}
+
+func (x *xmlWriter) close(name string) {
+	x.buf = append(append(append(x.buf, "</"...), name...), '>')
+}
+
+// text writes <name>value</name>.
+func (x *xmlWriter) text(name, value string) {
+	x.open(name)
+	x.buf = appendXMLText(x.buf, value)
+	x.close(name)
+}
+
+func (x *xmlWriter) number(name string, n int64) {
+	x.open(name)
+	x.buf = strconv.AppendInt(x.buf, n, 10)
+	x.close(name)
+}
+
+func (x *xmlWriter) boolean(name string, b bool) {
+	x.open(name)
+	x.buf = strconv.AppendBool(x.buf, b)
+	x.close(name)
+}
+
+// appendXMLText escapes a text so that no key is lost or merged with another.
+// A carriage return and characters that XML 1.0 cannot hold become numeric
+// references: a strict reader refuses the latter instead of reading another
+// key, which is why lists offer encoding-type=url (E002).
+func appendXMLText(dst []byte, s string) []byte {
+	for i := 0; i < len(s); {
+		c, size := utf8.DecodeRuneInString(s[i:])
+		switch {
+		case c == '&':
+			dst = append(dst, "&amp;"...)
+		case c == '<':
+			dst = append(dst, "&lt;"...)
+		case c == '>':
+			dst = append(dst, "&gt;"...)
+		case c == utf8.RuneError && size == 1: // not UTF-8: keys never are, but messages may quote a request
+			dst = append(dst, "\uFFFD"...)
+		case c == '\n' || c == '\t' || c >= ' ' && c != 0xFFFE && c != 0xFFFF:
+			dst = append(dst, s[i:i+size]...)
+		default:
+			dst = append(dst, "&#x"...)
+			dst = strconv.AppendInt(dst, int64(c), 16)
+			dst = append(dst, ';')
+		}
+		i += size
+	}
+	return dst
+}
