@@ -65,8 +65,9 @@ type Error struct {
 	// CallerCredentials says that the request was signed with the caller's own
 	// credentials, see [WithCallerCredentials], and not with the profile's.
 	CallerCredentials bool
-	// Cause is the transport's error, or says what was wrong with a 2xx answer;
-	// nil when COS answered with an error.
+	// Cause is the transport's error, or says what was wrong with a 2xx answer, or
+	// is the context's error when that ended the call between two attempts; nil
+	// when COS answered with an error and that was all.
 	Cause error
 }
 

@@ -1,0 +1,37 @@
+package cosbackend
+
+// Facts about COS that this package relies on. They come from the public
+// documentation and from the official SDKs; the conformance suite checks those
+// that can be checked from outside. Comments cite them by number.
+//
+//	A001  The signature is HMAC-SHA1 as documented: the path is decoded, names are in
+//	      lower case with their escapes, values keep upper-case escapes, and what is
+//	      not listed is not covered.
+//	A002  COS decodes the path once and cleans nothing: %2F is a slash of the key, and
+//	      "//", "." and ".." are parts of it like any other.
+//	A003  x-cos-hash-crc64ecma is the CRC-64/ECMA-182 of the whole object, decimal, on
+//	      answers to PUT, GET and HEAD, for a range too.
+//	A004  COS's encoding keeps letters, digits and - _ . ~ and nothing else.
+//	A005  Answers to GET and HEAD of an object have a Content-Length.
+//	A006  COS serves one range in all three forms of HTTP. Only first-last is documented.
+//	A007  The answer to a failed HEAD has no body: the status and the ids in the
+//	      headers are all there is.
+//	A008  Every answer of COS bears x-cos-request-id, or x-ci-request-id, or a
+//	      RequestId in the error body. One that bears none comes from something else.
+//	A009  Conditions take ETags in quotes.
+//	A010  An ETag is opaque: it is the MD5 of some objects only.
+//	A011  x-cos-storage-class is absent for STANDARD.
+//	A012  A bucket is name-APPID in lower-case letters, digits and hyphens; a key is 1 to
+//	      850 bytes of UTF-8; one PUT takes at most 5 GiB; user metadata at most 2 KiB.
+//	A013  Deleting a key that does not exist succeeds.
+//	A014  x-cos-forbid-overwrite: true refuses with 409 FileAlreadyExists, but not in a
+//	      bucket that has, or had, versioning.
+//	A015  A copy of an object onto itself is refused unless it replaces the metadata.
+//	A016  COS sends no Retry-After. One is obeyed all the same, within bounds.
+//	A017  RequestTimeout and UserNetworkTooSlow come with the status 400 and pass.
+//	A018  A copy source is host/key with the key escaped as in a path, and ?versionId=.
+//	A019  With encoding-type=url the names in a list are encoded as in a query, and the
+//	      answer says so in EncodingType. A space may be "+".
+//	A020  service.cos.<suffix> lists the buckets of all regions, cos.<region>.<suffix>
+//	      those of one; the first also takes the parameter region.
+//	A021  An upload with a Content-Length that breaks off stores nothing.

@@ -1,0 +1,184 @@
+package cosbackend
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+const maxListBuckets = 2000
+
+// ListBuckets returns one page of the buckets of the account, of all regions or
+// of one. An account without buckets is an empty page. Idempotent.
+func (c *Client) ListBuckets(ctx context.Context, o ListBucketsOptions) (BucketPage, error) {
+	if o.Region != "" && !validRegion(o.Region) {
+		return BucketPage{}, invalid("region", `must be like "ap-guangzhou": lower-case letters, digits and hyphens`)
+	}
+	if err := checkListParam("marker", o.Marker); err != nil {
+		return BucketPage{}, err
+	}
+	if o.MaxKeys < 0 || o.MaxKeys > maxListBuckets {
+		return BucketPage{}, invalid("page_size", "must be from 1 to 2000, or 0 for the default")
+	}
+	cl := &call{op: "ListBuckets", method: http.MethodGet, region: o.Region, scheme: c.service.scheme, host: c.service.host}
+	if o.Region != "" {
+		c.ofRegion(cl, o.Region)
+	}
+	cl.parameter("marker", o.Marker)
+	cl.number("max-keys", o.MaxKeys)
+	var page BucketPage
+	cl.read = func(ctx context.Context, a *answer) (err error) {
+		page, err = a.bucketPage(ctx, o.Region)
+		return err
+	}
+	err := c.do(ctx, cl)
+	return page, err
+}
+
+// ofRegion restricts a list to one region: by the region's own host where the
+// endpoint says what that is, else by a parameter (A020).
+func (c *Client) ofRegion(cl *call, region string) {
+	if c.service.derived && c.endpoint.hasRegion {
+		cl.host = c.endpoint.regionHost(region)
+		return
+	}
+	cl.parameter("region", region)
+}
+
+// wireBucketPage is COS's ListAllMyBucketsResult.
+type wireBucketPage struct {
+	Owner   struct{ ID string }
+	Buckets struct {
+		Bucket []struct {
+			Name         string
+			Location     string
+			CreationDate string
+			BucketType   string
+		}
+	}
+	NextMarker  string
+	IsTruncated bool
+}
+
+func (a *answer) bucketPage(ctx context.Context, region string) (BucketPage, error) {
+	var wire wireBucketPage
+	if err := a.readXML(ctx, "ListAllMyBucketsResult", &wire); err != nil {
+		return BucketPage{}, err
+	}
+	page := BucketPage{OwnerID: wire.Owner.ID, Truncated: wire.IsTruncated}
+	if page.Truncated {
+		page.NextMarker = wire.NextMarker
+		if page.NextMarker == "" {
+			return BucketPage{}, a.garbled(errNoMarker)
+		}
+	}
+	for _, b := range wire.Buckets.Bucket {
+		if region == "" || b.Location == region {
+			page.Buckets = append(page.Buckets, BucketInfo{
+				Name: b.Name, Region: b.Location, Type: b.BucketType, Created: listTime(b.CreationDate),
+			})
+		}
+	}
+	return page, nil
+}
+
+// CreateBucket creates a bucket. It needs a region, from loc or as the default:
+// one that does not exist yet cannot be looked up. A bucket that exists already
+// is the [*Error] BucketAlreadyExists or BucketAlreadyOwnedByYou. Once.
+func (c *Client) CreateBucket(ctx context.Context, loc Location, o CreateBucketOptions) error {
+	if err := c.checkLocation("", loc.Bucket, loc.Region); err != nil {
+		return err
+	}
+	if loc.Region == "" && c.region == "" && c.endpoint.hasRegion {
+		return invalid("region", "must be given for a new bucket: this profile has no default region")
+	}
+	if o.ACL != "" && !slices.Contains([]string{"private", "public-read", "public-read-write", "authenticated-read"}, o.ACL) {
+		return invalid("acl", "must be private, public-read, public-read-write or authenticated-read")
+	}
+	cl, err := c.bucketCall(ctx, "CreateBucket", http.MethodPut, loc, "")
+	if err != nil {
+		return err
+	}
+	cl.once = true
+	if o.ACL != "" {
+		cl.header = append(cl.header, pair{"x-cos-acl", o.ACL})
+	}
+	cl.read = done
+	return c.do(ctx, cl)
+}
+
+// done reads an answer that says nothing beyond its status.
+func done(ctx context.Context, a *answer) error {
+	_, err := a.readBody(ctx)
+	return err
+}
+
+// HeadBucket says whether a bucket exists and may be used. Failures have a status
+// only, as with HeadObject. Idempotent.
+func (c *Client) HeadBucket(ctx context.Context, loc Location) (BucketHead, error) {
+	if err := c.checkLocation("", loc.Bucket, loc.Region); err != nil {
+		return BucketHead{}, err
+	}
+	cl, err := c.bucketCall(ctx, "HeadBucket", http.MethodHead, loc, "")
+	if err != nil {
+		return BucketHead{}, err
+	}
+	var head BucketHead
+	cl.read = func(_ context.Context, a *answer) error {
+		h := a.resp.Header
+		head = BucketHead{
+			Region:  nameOr(headerText(h, "X-Cos-Bucket-Region"), cl.region),
+			MultiAZ: headerText(h, "X-Cos-Bucket-Az-Type") == "MAZ",
+			Arch:    headerText(h, "X-Cos-Bucket-Arch"),
+		}
+		return nil
+	}
+	err = c.do(ctx, cl)
+	return head, err
+}
+
+// DeleteBucket deletes an empty bucket. One that holds objects, versions or
+// unfinished uploads is the [*Error] BucketNotEmpty. Once.
+func (c *Client) DeleteBucket(ctx context.Context, loc Location) error {
+	if err := c.checkLocation("", loc.Bucket, loc.Region); err != nil {
+		return err
+	}
+	cl, err := c.bucketCall(ctx, "DeleteBucket", http.MethodDelete, loc, "")
+	if err != nil {
+		return err
+	}
+	cl.once = true
+	cl.read = done
+	if err := c.do(ctx, cl); err != nil {
+		return err
+	}
+	c.regions.drop(loc.Bucket)
+	return nil
+}
+
+// GetBucketLocation returns the region that COS keeps the bucket in. A bucket
+// that is asked for in the wrong region is the [*Error] NoSuchBucket. Idempotent.
+func (c *Client) GetBucketLocation(ctx context.Context, loc Location) (string, error) {
+	if err := c.checkLocation("", loc.Bucket, loc.Region); err != nil {
+		return "", err
+	}
+	cl, err := c.bucketCall(ctx, "GetBucketLocation", http.MethodGet, loc, "")
+	if err != nil {
+		return "", err
+	}
+	cl.query = []pair{{"location", ""}}
+	var region string
+	cl.read = func(ctx context.Context, a *answer) error {
+		var wire struct {
+			Region string `xml:",chardata"`
+		}
+		if err := a.readXML(ctx, "LocationConstraint", &wire); err != nil {
+			return err
+		}
+		region = strings.TrimSpace(wire.Region)
+		return nil
+	}
+	err = c.do(ctx, cl)
+	return region, err
+}

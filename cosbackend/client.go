@@ -1,0 +1,160 @@
+package cosbackend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+)
+
+// A Client talks to COS with one profile. It is safe for concurrent use.
+//
+// Its methods return [*ValidationError] without sending anything, [*Error] for
+// what COS or the network refused, and the other error types of this package
+// where their comments say so. When the context ends, errors.Is finds the
+// context's error in what is returned.
+//
+// Repeats happen inside the caller's deadline, with a growing, jittered delay.
+// There are two classes. An "idempotent" operation is repeated after transport
+// failures, after the HTTP status 408, 429, 500, 502, 503, 504 and 520, after the
+// codes RequestTimeout and UserNetworkTooSlow, and after InternalError,
+// ServiceUnavailable and SlowDown inside a 200 answer. A "once" operation is
+// repeated only when nothing can have happened: no connection was had, its body
+// was not sent completely, or COS answered 503 or 429. Each repeat carries
+// x-cos-sdk-retry.
+type Client struct {
+	profile   string
+	region    string
+	endpoint  endpoint
+	service   serviceEndpoint
+	provider  CredentialProvider
+	signer    signer
+	transport http.RoundTripper
+	retry     RetryOptions
+	regions   *regionCache
+	clock     func() time.Time
+	logger    *slog.Logger
+	closed    context.CancelFunc
+}
+
+// A serviceEndpoint is where ListBuckets goes.
+type serviceEndpoint struct {
+	scheme, host string
+	derived      bool // from the endpoint's template, so that a region has a host of its own
+}
+
+// New returns a client for cfg. It sends nothing. The error names the field of
+// Config that is wrong.
+func New(cfg Config) (*Client, error) {
+	c := &Client{
+		profile:  nameOr(cfg.Profile, "default"),
+		region:   cfg.Region,
+		provider: cfg.Credentials,
+		clock:    cfg.Clock,
+		logger:   cfg.Logger,
+	}
+	if c.clock == nil {
+		c.clock = time.Now
+	}
+	if c.logger == nil {
+		c.logger = slog.New(slog.DiscardHandler)
+	}
+	if err := c.configure(cfg); err != nil {
+		return nil, err
+	}
+	c.transport = newTransport(cfg.Transport)
+	lifetime, cancel := context.WithCancel(context.Background())
+	c.closed = cancel
+	c.regions = newRegionCache(lifetime, c)
+	return c, nil
+}
+
+// configure checks cfg and takes what needs checking from it.
+func (c *Client) configure(cfg Config) error {
+	var err error
+	if c.endpoint, err = parseEndpoint(nameOr(cfg.Endpoint, defaultEndpoint)); err != nil {
+		return configError("Endpoint", err)
+	}
+	c.service = serviceEndpoint{scheme: c.endpoint.scheme, host: c.endpoint.serviceHost(), derived: true}
+	if cfg.ServiceEndpoint != "" {
+		c.service.derived = false
+		if c.service.scheme, c.service.host, err = parseServiceEndpoint(cfg.ServiceEndpoint); err != nil {
+			return configError("ServiceEndpoint", err)
+		}
+	}
+	if cfg.Region != "" && !validRegion(cfg.Region) {
+		return configError("Region", errors.New(`must be like "ap-guangzhou"`))
+	}
+	if cfg.Credentials == nil {
+		return configError("Credentials", errors.New("must be given"))
+	}
+	if static, ok := cfg.Credentials.(staticProvider); ok {
+		if err := static.credentials.check(); err != nil {
+			return configError("Credentials", err)
+		}
+	}
+	if err := checkTransport(cfg.Transport); err != nil {
+		return err
+	}
+	c.retry, err = completeRetry(cfg.Retry)
+	return err
+}
+
+func configError(field string, err error) error {
+	return fmt.Errorf("cosbackend: configuration: %s %w", field, err)
+}
+
+func checkTransport(o TransportOptions) error {
+	for name, d := range map[string]time.Duration{
+		"DialTimeout": o.DialTimeout, "TLSHandshakeTimeout": o.TLSHandshakeTimeout,
+		"ResponseHeaderTimeout": o.ResponseHeaderTimeout, "IdleConnTimeout": o.IdleConnTimeout,
+	} {
+		if d < 0 {
+			return configError("Transport."+name, errors.New("must not be negative"))
+		}
+	}
+	if o.MaxIdleConnsPerHost < 0 {
+		return configError("Transport.MaxIdleConnsPerHost", errors.New("must not be negative"))
+	}
+	if p := o.Proxy; p != nil && (p.Hostname() == "" || p.Scheme != "http" && p.Scheme != "https") {
+		return configError("Transport.Proxy", errors.New("must be an http:// or https:// URL with a host"))
+	}
+	return nil
+}
+
+func completeRetry(o RetryOptions) (RetryOptions, error) {
+	switch {
+	case o.MaxAttempts < 0 || o.MaxAttempts > 20:
+		return o, configError("Retry.MaxAttempts", errors.New("must be from 1 to 20, or 0 for the default"))
+	case o.BaseDelay < 0:
+		return o, configError("Retry.BaseDelay", errors.New("must not be negative"))
+	case o.MaxDelay < 0:
+		return o, configError("Retry.MaxDelay", errors.New("must not be negative"))
+	}
+	if o.MaxAttempts == 0 {
+		o.MaxAttempts = 4
+	}
+	o.BaseDelay = durationOr(o.BaseDelay, 100*time.Millisecond)
+	o.MaxDelay = durationOr(o.MaxDelay, 5*time.Second)
+	if o.BaseDelay > o.MaxDelay {
+		return o, configError("Retry.BaseDelay", errors.New("must not be longer than Retry.MaxDelay"))
+	}
+	return o, nil
+}
+
+// Close closes idle connections and ends lookups that nobody waits for. Calls in
+// flight and open downloads are not disturbed: end their contexts for that.
+func (c *Client) Close() {
+	c.closed()
+	if t, ok := c.transport.(interface{ CloseIdleConnections() }); ok {
+		t.CloseIdleConnections()
+	}
+}
+
+// Profile returns the name given in Config, or "default".
+func (c *Client) Profile() string { return c.profile }
+
+// Region returns the default region; "" when regions are looked up.
+func (c *Client) Region() string { return c.region }

@@ -1,0 +1,141 @@
+package cosbackend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	maxCredentialFile = 64 << 10
+	fileCheckEvery    = time.Second
+)
+
+// FileCredentials reads credentials from a file and again when it changes, which
+// is noticed within a second of the next request. The file holds a line
+// secret_id=..., one secret_key=..., and for temporary credentials one
+// security_token=...; empty lines and lines that begin with # are skipped.
+//
+// The file must be usable at the start. When it is broken later, the last good
+// credentials stay in use and logger gets a warning. logger may be nil.
+func FileCredentials(path string, logger *slog.Logger) (CredentialProvider, error) {
+	return newFileProvider(path, logger, time.Now)
+}
+
+func newFileProvider(path string, logger *slog.Logger, clock func() time.Time) (*fileProvider, error) {
+	if logger == nil {
+		logger = slog.New(slog.DiscardHandler)
+	}
+	p := &fileProvider{path: path, logger: logger, clock: clock}
+	state, err := readCredentialFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("cosbackend: credentials file %s: %w", path, err)
+	}
+	p.state.Store(state)
+	p.next.Store(clock().Add(fileCheckEvery).UnixNano())
+	return p, nil
+}
+
+type fileProvider struct {
+	path   string
+	logger *slog.Logger
+	clock  func() time.Time
+	state  atomic.Pointer[fileState]
+	next   atomic.Int64 // when the file is looked at again, unix nanoseconds
+}
+
+// A fileState is the file as it was seen, and the credentials in force with it.
+type fileState struct {
+	credentials Credentials
+	info        os.FileInfo // nil when the file could not be looked at
+}
+
+// Credentials looks at the file at most once a second, and only one caller does:
+// the others go on with what is known.
+func (p *fileProvider) Credentials(context.Context) (Credentials, error) {
+	next := p.next.Load()
+	now := p.clock()
+	if now.UnixNano() >= next && p.next.CompareAndSwap(next, now.Add(fileCheckEvery).UnixNano()) {
+		p.refresh()
+	}
+	return p.state.Load().credentials, nil
+}
+
+func (p *fileProvider) refresh() {
+	old := p.state.Load()
+	info, err := os.Stat(p.path)
+	if err == nil && old.sees(info) {
+		return
+	}
+	state, err := readCredentialFile(p.path)
+	if err != nil {
+		if old.info != nil { // once for each change, not once a second
+			p.logger.Warn("cosbackend: credentials file is not usable, the credentials in force stay", "path", p.path, "error", err)
+		}
+		p.state.Store(&fileState{credentials: old.credentials, info: info})
+		return
+	}
+	p.logger.Info("cosbackend: credentials file was read again", "path", p.path)
+	p.state.Store(state)
+}
+
+// sees reports whether info is of the file as it was seen.
+func (s *fileState) sees(info os.FileInfo) bool {
+	return s.info != nil && os.SameFile(s.info, info) && s.info.Size() == info.Size() && s.info.ModTime().Equal(info.ModTime())
+}
+
+// readCredentialFile reads the file together with its description, so that a
+// change between the two is noticed at the next look.
+func readCredentialFile(path string) (*fileState, error) {
+	f, err := os.Open(path) //nolint:gosec // the path is the operator's
+	if err != nil {
+		return nil, errors.Unwrap(err) // the path is named by the caller
+	}
+	defer func() { _ = f.Close() }()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("look at it: %w", err)
+	}
+	data, err := io.ReadAll(io.LimitReader(f, maxCredentialFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("read it: %w", err)
+	}
+	if len(data) > maxCredentialFile {
+		return nil, errors.New("it is larger than 64 KiB")
+	}
+	c, err := parseCredentials(string(data))
+	if err != nil {
+		return nil, err
+	}
+	return &fileState{credentials: c, info: info}, nil
+}
+
+// parseCredentials names lines by number only: what they hold is secret.
+func parseCredentials(text string) (Credentials, error) {
+	var c Credentials
+	fields := map[string]*string{"secret_id": &c.SecretID, "secret_key": &c.SecretKey, "security_token": &c.Token}
+	number := 0
+	for line := range strings.Lines(strings.TrimPrefix(text, "\ufeff")) {
+		number++
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		name, value, ok := strings.Cut(line, "=")
+		to := fields[strings.TrimSpace(name)]
+		if !ok || to == nil {
+			return c, fmt.Errorf("line %d is not secret_id=..., secret_key=... or security_token=...", number)
+		}
+		if *to != "" {
+			return c, fmt.Errorf("line %d sets a value again", number)
+		}
+		*to = strings.TrimSpace(value)
+	}
+	return c, c.check()
+}

@@ -1,0 +1,123 @@
+package cosbackend
+
+import (
+	"bytes"
+	"context"
+	"crypto/md5" //nolint:gosec // COS asks for Content-MD5.
+	"encoding/base64"
+	"encoding/xml"
+	"net/http"
+)
+
+// DeleteObjects deletes 1 to 1000 objects in one request. Keys that could not be
+// deleted are Failures of the result, not an error; keys that did not exist count
+// as deleted (A013). A quiet call lists failures only.
+//
+// Keys travel as XML here, so one that holds a control character is refused; use
+// DeleteObject for it. Idempotent.
+func (c *Client) DeleteObjects(ctx context.Context, loc Location, ids []ObjectID, quiet bool) (DeleteResult, error) {
+	if err := c.checkDeletes(loc, ids); err != nil {
+		return DeleteResult{}, err
+	}
+	cl, err := c.bucketCall(ctx, "DeleteObjects", http.MethodPost, loc, "")
+	if err != nil {
+		return DeleteResult{}, err
+	}
+	cl.query = []pair{{"delete", ""}}
+	cl.payload = deletesXML(ids, quiet)
+	sum := md5.Sum(cl.payload) //nolint:gosec // COS asks for Content-MD5.
+	cl.header = []pair{
+		{"content-type", "application/xml"},
+		{"content-md5", base64.StdEncoding.EncodeToString(sum[:])},
+	}
+	var result DeleteResult
+	cl.read = func(ctx context.Context, a *answer) (err error) {
+		result, err = a.deleteResult(ctx)
+		return err
+	}
+	err = c.do(ctx, cl)
+	return result, err
+}
+
+func (c *Client) checkDeletes(loc Location, ids []ObjectID) error {
+	if err := c.checkLocation("", loc.Bucket, loc.Region); err != nil {
+		return err
+	}
+	if len(ids) == 0 || len(ids) > maxDeletes {
+		return invalid("objects", "must be 1 to 1000 objects")
+	}
+	for i, id := range ids {
+		name := field("objects", i, "key")
+		if err := checkKey(name, id.Key); err != nil {
+			return err
+		}
+		for _, r := range id.Key {
+			if !xmlRune(r) || r < ' ' {
+				return invalid(name, "holds a character that cannot be written in XML; delete it with DeleteObject")
+			}
+		}
+		if err := checkVersionID(field("objects", i, "version_id"), id.VersionID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func deletesXML(ids []ObjectID, quiet bool) []byte {
+	var b bytes.Buffer
+	b.WriteString("<Delete><Quiet>")
+	if quiet {
+		b.WriteString("true")
+	} else {
+		b.WriteString("false")
+	}
+	b.WriteString("</Quiet>")
+	for _, id := range ids {
+		b.WriteString("<Object><Key>")
+		_ = xml.EscapeText(&b, []byte(id.Key)) // a bytes.Buffer does not fail
+		b.WriteString("</Key>")
+		if id.VersionID != "" {
+			b.WriteString("<VersionId>" + id.VersionID + "</VersionId>")
+		}
+		b.WriteString("</Object>")
+	}
+	b.WriteString("</Delete>")
+	return b.Bytes()
+}
+
+// wireDeleteResult is COS's DeleteResult.
+type wireDeleteResult struct {
+	Deleted []struct {
+		Key                   string
+		VersionID             string `xml:"VersionId"`
+		DeleteMarker          bool
+		DeleteMarkerVersionID string `xml:"DeleteMarkerVersionId"`
+	}
+	Error []struct {
+		Key       string
+		VersionID string `xml:"VersionId"`
+		Code      string
+		Message   string
+	}
+}
+
+func (a *answer) deleteResult(ctx context.Context) (DeleteResult, error) {
+	var wire wireDeleteResult
+	if err := a.readXML(ctx, "DeleteResult", &wire); err != nil {
+		return DeleteResult{}, err
+	}
+	result := DeleteResult{RequestID: a.requestID, TraceID: a.traceID}
+	for _, d := range wire.Deleted {
+		result.Deleted = append(result.Deleted, DeletedObject{
+			Key: d.Key, VersionID: d.VersionID,
+			DeleteMarker: d.DeleteMarker, DeleteMarkerVersionID: d.DeleteMarkerVersionID,
+		})
+	}
+	for _, e := range wire.Error {
+		result.Failures = append(result.Failures, DeleteFailure{
+			Key: e.Key, VersionID: e.VersionID, Code: cleanText(e.Code, maxCode),
+			Message: a.attempt.credentials.without(cleanText(e.Message, maxMessage)),
+		})
+	}
+	return result, nil
+}

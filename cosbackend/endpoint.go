@@ -1,0 +1,132 @@
+package cosbackend
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+const (
+	defaultEndpoint   = "https://{bucket}.cos.{region}.myqcloud.com"
+	bucketPlaceholder = "{bucket}"
+	regionPlaceholder = "{region}"
+)
+
+// An endpoint turns a bucket and a region into the host that serves them.
+type endpoint struct {
+	scheme string
+	// beforeRegion and afterRegion surround the region and follow the bucket; with
+	// a fixed region beforeRegion is everything.
+	beforeRegion string
+	afterRegion  string
+	hasRegion    bool
+	port         string // ":443" or ""
+}
+
+// parseEndpoint reads a template. The bucket must be the whole first label and
+// the region, where there is one, a whole label: a validated name can then not
+// become part of anything else in the host.
+func parseEndpoint(template string) (endpoint, error) {
+	scheme, rest, ok := strings.Cut(template, "://")
+	if !ok || (scheme != "http" && scheme != "https") {
+		return endpoint{}, errors.New("must begin with https:// or http://")
+	}
+	rest = strings.TrimSuffix(rest, "/")
+	if strings.ContainsAny(rest, "/?#@\\") {
+		return endpoint{}, errors.New("must be a scheme and a host only, without user, path or query")
+	}
+	e := endpoint{scheme: scheme}
+	host := rest
+	if i := strings.LastIndexByte(rest, ':'); i >= 0 {
+		if p, err := strconv.ParseUint(rest[i+1:], 10, 16); err != nil || p == 0 {
+			return endpoint{}, errors.New("has a port that is not a number from 1 to 65535")
+		}
+		host, e.port = rest[:i], rest[i:]
+	}
+	host, ok = strings.CutPrefix(host, bucketPlaceholder+".")
+	if !ok {
+		return endpoint{}, errors.New("must have {bucket} as the first label of its host, as in https://{bucket}.cos.{region}.myqcloud.com")
+	}
+	return e.withHost("." + host)
+}
+
+// withHost completes e with the part of the host that follows the bucket.
+func (e endpoint) withHost(host string) (endpoint, error) {
+	e.beforeRegion = host
+	if before, after, ok := strings.Cut(host, "."+regionPlaceholder); ok {
+		e.hasRegion = true
+		e.beforeRegion, e.afterRegion = before+".", after
+		if after != "" && after[0] != '.' {
+			return endpoint{}, errors.New("must have {region} as a whole label of its host")
+		}
+	}
+	for label := range strings.SplitSeq(e.host("b-1", "r")[len("b-1."):], ".") {
+		label = strings.TrimSuffix(label, e.port)
+		if !hostLabel(label) {
+			return endpoint{}, fmt.Errorf("has the label %q in its host, which is neither a placeholder nor a name", label)
+		}
+	}
+	return e, nil
+}
+
+// host returns the host, with the port when the template has one.
+func (e endpoint) host(bucket, region string) string {
+	if !e.hasRegion {
+		return bucket + e.beforeRegion + e.port
+	}
+	return bucket + e.beforeRegion + region + e.afterRegion + e.port
+}
+
+// hostname is host without the port, which is how a copy source is named.
+func (e endpoint) hostname(bucket, region string) string {
+	e.port = ""
+	return e.host(bucket, region)
+}
+
+// regionHost is where the buckets of one region are listed (A020).
+func (e endpoint) regionHost(region string) string { return e.host("", region)[1:] }
+
+// serviceHost is where all buckets are listed (A020). An endpoint of one region
+// lists that region; the accelerated one has no region, and lists all.
+func (e endpoint) serviceHost() string {
+	if e.hasRegion {
+		return "service" + strings.TrimSuffix(e.beforeRegion, ".") + e.afterRegion + e.port
+	}
+	if suffix, ok := strings.CutPrefix(e.beforeRegion, ".cos.accelerate."); ok {
+		return "service.cos." + suffix + e.port
+	}
+	return e.beforeRegion[1:] + e.port
+}
+
+// hostLabel reports whether s can be one label of a host name.
+func hostLabel(s string) bool {
+	if s == "" || len(s) > 63 || s[0] == '-' || s[len(s)-1] == '-' {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		if !lowerAlnum(c) && c != '-' && (c < 'A' || c > 'Z') {
+			return false
+		}
+	}
+	return true
+}
+
+// parseServiceEndpoint reads a URL without placeholders.
+func parseServiceEndpoint(s string) (scheme, host string, err error) {
+	u, err := url.Parse(s)
+	if err != nil {
+		return "", "", errors.New("is not a URL; it takes no placeholders")
+	}
+	switch {
+	case u.Scheme != "http" && u.Scheme != "https":
+		return "", "", errors.New("must begin with https:// or http://")
+	case u.Hostname() == "":
+		return "", "", errors.New("has no host")
+	case u.User != nil || (u.Path != "" && u.Path != "/") || u.RawQuery != "" || u.Fragment != "":
+		return "", "", errors.New("must be a scheme and a host only, without user, path or query")
+	}
+	return u.Scheme, u.Host, nil
+}

@@ -1,0 +1,145 @@
+package cosbackend
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// headers returns what stores a.
+func (a Attributes) headers(pairs []pair) []pair {
+	add := func(name, value string) {
+		if value != "" {
+			pairs = append(pairs, pair{name, value})
+		}
+	}
+	add("content-type", a.ContentType)
+	add("cache-control", a.CacheControl)
+	add("content-disposition", a.ContentDisposition)
+	add("content-encoding", a.ContentEncoding)
+	add("content-language", a.ContentLanguage)
+	add("expires", a.Expires)
+	add("x-cos-storage-class", a.StorageClass)
+	for name, value := range a.Metadata {
+		pairs = append(pairs, pair{"x-cos-meta-" + name, value})
+	}
+	return pairs
+}
+
+// headers returns what restricts a read, or with a prefix the source of a copy.
+func (o Conditions) headers(prefix string, pairs []pair) []pair {
+	if o.IfMatch != "" {
+		pairs = append(pairs, pair{prefix + "if-match", quoteETag(o.IfMatch)})
+	}
+	if o.IfNoneMatch != "" {
+		pairs = append(pairs, pair{prefix + "if-none-match", quoteETag(o.IfNoneMatch)})
+	}
+	if !o.IfModifiedSince.IsZero() {
+		pairs = append(pairs, pair{prefix + "if-modified-since", httpTime(o.IfModifiedSince)})
+	}
+	if !o.IfUnmodifiedSince.IsZero() {
+		pairs = append(pairs, pair{prefix + "if-unmodified-since", httpTime(o.IfUnmodifiedSince)})
+	}
+	return pairs
+}
+
+// quoteETag returns an ETag as HTTP writes it (A009).
+func quoteETag(etag string) string {
+	if etag == "*" || strings.Contains(etag, `"`) {
+		return etag
+	}
+	return `"` + etag + `"`
+}
+
+func unquoteETag(etag string) string { return strings.Trim(etag, `"`) }
+
+func httpTime(t time.Time) string { return t.UTC().Format(http.TimeFormat) }
+
+// rangeHeader returns r as HTTP writes it (A006).
+func (r Range) header() string {
+	switch {
+	case r.Suffix > 0:
+		return "bytes=-" + strconv.FormatInt(r.Suffix, 10)
+	case r.Length < 0:
+		return "bytes=" + strconv.FormatInt(r.Offset, 10) + "-"
+	}
+	return "bytes=" + strconv.FormatInt(r.Offset, 10) + "-" + strconv.FormatInt(r.Offset+r.Length-1, 10)
+}
+
+// window returns the bytes that r selects of an object of size bytes.
+func (r Range) window(size int64) (offset, length int64) {
+	if r.Suffix > 0 {
+		length = min(r.Suffix, size)
+		return size - length, length
+	}
+	offset, length = r.Offset, size-r.Offset
+	if r.Length >= 0 {
+		length = min(length, r.Length)
+	}
+	return offset, max(length, 0)
+}
+
+// objectInfo reads what GET and HEAD say of an object.
+func objectInfo(key string, h http.Header, size int64) ObjectInfo {
+	info := ObjectInfo{
+		Key:          key,
+		VersionID:    headerText(h, "X-Cos-Version-Id"),
+		ETag:         unquoteETag(headerText(h, "Etag")),
+		Size:         size,
+		LastModified: headerTime(h, "Last-Modified"),
+		Attributes:   headerAttributes(h),
+		StorageTier:  headerText(h, "X-Cos-Storage-Tier"),
+		Type:         headerText(h, "X-Cos-Object-Type"),
+	}
+	info.CRC64, info.HasCRC64 = headerCRC64(h)
+	return info
+}
+
+func headerAttributes(h http.Header) Attributes {
+	a := Attributes{
+		ContentType:        headerText(h, "Content-Type"),
+		CacheControl:       headerText(h, "Cache-Control"),
+		ContentDisposition: headerText(h, "Content-Disposition"),
+		ContentEncoding:    headerText(h, "Content-Encoding"),
+		ContentLanguage:    headerText(h, "Content-Language"),
+		Expires:            headerText(h, "Expires"),
+		StorageClass:       nameOr(headerText(h, "X-Cos-Storage-Class"), "STANDARD"), // A011
+	}
+	for name, values := range h {
+		if suffix, ok := strings.CutPrefix(name, "X-Cos-Meta-"); ok && suffix != "" {
+			if a.Metadata == nil {
+				a.Metadata = make(map[string]string)
+			}
+			a.Metadata[strings.ToLower(suffix)] = strings.ToValidUTF8(strings.Join(values, ","), "\uFFFD")
+		}
+	}
+	return a
+}
+
+// headerText returns a header as valid UTF-8, because COS repeats what callers of
+// any kind once stored. The name must be in canonical form.
+func headerText(h http.Header, name string) string {
+	if values := h[name]; len(values) > 0 {
+		return strings.ToValidUTF8(values[0], "\uFFFD")
+	}
+	return ""
+}
+
+func headerTime(h http.Header, name string) time.Time {
+	t, err := http.ParseTime(headerText(h, name))
+	if err != nil {
+		return time.Time{}
+	}
+	return t.UTC()
+}
+
+// headerCRC64 reads COS's checksum of the whole object (A003).
+func headerCRC64(h http.Header) (uint64, bool) {
+	return parseCRC64(headerText(h, "X-Cos-Hash-Crc64ecma"))
+}
+
+func parseCRC64(s string) (uint64, bool) {
+	n, err := strconv.ParseUint(s, 10, 64)
+	return n, err == nil
+}

@@ -1,0 +1,135 @@
+package cosbackend
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+)
+
+// ListObjects returns one page of the keys of a bucket, in byte order, with keys
+// that share a prefix up to Delimiter joined in CommonPrefixes. A bucket without
+// matching keys is an empty page. Idempotent.
+func (c *Client) ListObjects(ctx context.Context, loc Location, o ListOptions) (ObjectPage, error) {
+	if err := c.checkList(loc, o); err != nil {
+		return ObjectPage{}, err
+	}
+	cl, err := c.bucketCall(ctx, "ListObjects", http.MethodGet, loc, "")
+	if err != nil {
+		return ObjectPage{}, err
+	}
+	cl.query = []pair{{"encoding-type", "url"}} // A019
+	cl.parameter("prefix", o.Prefix)
+	cl.parameter("delimiter", o.Delimiter)
+	cl.parameter("marker", o.Marker)
+	cl.number("max-keys", o.MaxKeys)
+	var page ObjectPage
+	cl.read = func(ctx context.Context, a *answer) (err error) {
+		page, err = a.objectPage(ctx)
+		return err
+	}
+	err = c.do(ctx, cl)
+	return page, err
+}
+
+func (c *Client) checkList(loc Location, o ListOptions) error {
+	if err := c.checkLocation("", loc.Bucket, loc.Region); err != nil {
+		return err
+	}
+	if o.MaxKeys < 0 || o.MaxKeys > maxListKeys {
+		return invalid("page_size", "must be from 1 to 1000, or 0 for the default")
+	}
+	for _, p := range []struct{ field, value string }{
+		{"prefix", o.Prefix}, {"delimiter", o.Delimiter}, {"marker", o.Marker},
+	} {
+		if err := checkListParam(p.field, p.value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// parameter adds a query parameter that is not empty.
+func (cl *call) parameter(name, value string) {
+	if value != "" {
+		cl.query = append(cl.query, pair{name, value})
+	}
+}
+
+func (cl *call) number(name string, n int) {
+	if n != 0 {
+		cl.query = append(cl.query, pair{name, strconv.Itoa(n)})
+	}
+}
+
+// wireObjectPage is COS's ListBucketResult.
+type wireObjectPage struct {
+	EncodingType string
+	NextMarker   string
+	IsTruncated  bool
+	Contents     []struct {
+		Key          string
+		LastModified string
+		ETag         string
+		Size         int64
+		StorageClass string
+		StorageTier  string
+	}
+	CommonPrefixes []struct{ Prefix string }
+}
+
+var errNoMarker = errors.New("the page is truncated and does not say where the next one begins")
+
+func (a *answer) objectPage(ctx context.Context) (ObjectPage, error) {
+	var wire wireObjectPage
+	if err := a.readXML(ctx, "ListBucketResult", &wire); err != nil {
+		return ObjectPage{}, err
+	}
+	names := decoder{encoded: wire.EncodingType == "url"}
+	page := ObjectPage{Truncated: wire.IsTruncated, Objects: make([]ObjectInfo, 0, len(wire.Contents))}
+	last := ""
+	for _, o := range wire.Contents {
+		info := ObjectInfo{
+			Key: names.decode(o.Key), ETag: unquoteETag(o.ETag), Size: o.Size,
+			LastModified: listTime(o.LastModified), StorageTier: o.StorageTier,
+		}
+		info.StorageClass = nameOr(o.StorageClass, "STANDARD")
+		page.Objects = append(page.Objects, info)
+		last = max(last, info.Key)
+	}
+	for _, p := range wire.CommonPrefixes {
+		prefix := names.decode(p.Prefix)
+		page.CommonPrefixes = append(page.CommonPrefixes, prefix)
+		last = max(last, prefix)
+	}
+	if page.Truncated {
+		page.NextMarker = nameOr(names.decode(wire.NextMarker), last)
+	}
+	switch {
+	case names.err != nil:
+		return ObjectPage{}, a.garbled(names.err)
+	case page.Truncated && page.NextMarker == "":
+		return ObjectPage{}, a.garbled(errNoMarker)
+	}
+	return page, nil
+}
+
+// A decoder undoes encoding-type=url and keeps the first error.
+type decoder struct {
+	encoded bool
+	err     error
+}
+
+var errEscape = errors.New("a key is not encoded as the answer says")
+
+func (d *decoder) decode(s string) string {
+	if !d.encoded {
+		return s
+	}
+	decoded, err := url.QueryUnescape(s)
+	if err != nil && d.err == nil {
+		d.err = errEscape
+	}
+	return decoded
+}

@@ -1,0 +1,181 @@
+package cosbackend
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+)
+
+const (
+	regionLife     = 5 * time.Minute
+	lookupTimeout  = 30 * time.Second
+	maxLookupPages = 1000
+	maxRegions     = 10_000
+)
+
+// checkLocation refuses what cannot be located, without sending anything.
+func (c *Client) checkLocation(prefix, bucket, region string) error {
+	if err := checkBucket(prefix+"bucket", bucket); err != nil {
+		return err
+	}
+	return c.checkRegion(prefix+"region", region)
+}
+
+func (c *Client) checkRegion(field, region string) error {
+	if region != "" && !validRegion(region) {
+		return invalid(field, `must be like "ap-guangzhou": lower-case letters, digits and hyphens`)
+	}
+	if region != "" && !c.endpoint.hasRegion && region != c.region {
+		return invalid(field, "cannot be chosen: the endpoint of this profile serves one region; leave it empty")
+	}
+	return nil
+}
+
+// locate returns the region of a checked bucket: the one asked for, the default,
+// or the one that ListBuckets names. With an endpoint of one region it may be "".
+func (c *Client) locate(ctx context.Context, bucket, region string) (string, error) {
+	if region == "" {
+		region = c.region
+	}
+	if region == "" && c.endpoint.hasRegion {
+		return c.regions.lookup(ctx, bucket)
+	}
+	return region, nil
+}
+
+// bucketCall begins a call on a bucket or, with a key, on an object.
+func (c *Client) bucketCall(ctx context.Context, op, method string, loc Location, key string) (*call, error) {
+	region, err := c.locate(ctx, loc.Bucket, loc.Region)
+	if err != nil {
+		return nil, err
+	}
+	return &call{
+		op: op, method: method, bucket: loc.Bucket, region: region, key: key,
+		scheme: c.endpoint.scheme, host: c.endpoint.host(loc.Bucket, region),
+		changes: method != http.MethodGet && method != http.MethodHead,
+	}, nil
+}
+
+// A regionCache remembers where buckets are. Callers that ask for the same bucket
+// at the same time share one lookup, which none of them can end for the others.
+type regionCache struct {
+	client   *Client
+	lifetime context.Context //nolint:containedctx // of the client: lookups end with it
+	flights  singleflight.Group
+
+	mu      sync.Mutex
+	regions map[regionKey]regionEntry
+}
+
+// A regionKey tells callers with their own credentials apart: what one account
+// can see is not shown to another.
+type regionKey struct{ secretID, bucket string }
+
+type regionEntry struct {
+	region string
+	until  time.Time
+}
+
+func newRegionCache(lifetime context.Context, c *Client) *regionCache {
+	return &regionCache{client: c, lifetime: lifetime, regions: make(map[regionKey]regionEntry)}
+}
+
+// lookup returns the region of bucket.
+func (r *regionCache) lookup(ctx context.Context, bucket string) (string, error) {
+	credentials, own := callerCredentials(ctx)
+	key := regionKey{bucket: bucket}
+	if own {
+		key.secretID = credentials.SecretID
+	}
+	if region, ok := r.known(key); ok {
+		return region, nil
+	}
+	flight := r.flights.DoChan(key.secretID+"/"+bucket, func() (any, error) {
+		ctx, cancel := context.WithTimeout(r.lifetime, lookupTimeout)
+		defer cancel()
+		if own {
+			ctx = WithCallerCredentials(ctx, credentials)
+		}
+		return r.fetch(ctx, key)
+	})
+	select {
+	case <-ctx.Done():
+		return "", &Error{Op: "ListBuckets", Bucket: bucket, Profile: r.client.profile, Origin: OriginTransport, Cause: ctx.Err()}
+	case result := <-flight:
+		return r.landed(ctx, bucket, result)
+	}
+}
+
+// landed gives each waiter an error of its own, and its trace the request id.
+func (r *regionCache) landed(ctx context.Context, bucket string, result singleflight.Result) (string, error) {
+	region, _ := result.Val.(string)
+	if e, ok := errors.AsType[*Error](result.Err); ok {
+		own := *e
+		own.Bucket = bucket
+		if own.RequestID != "" {
+			traceFrom(ctx).answer(own.HTTPStatus, own.RequestID, own.TraceID, false)
+		}
+		return "", &own
+	}
+	return region, result.Err
+}
+
+// fetch reads the list of buckets until the one that is sought, and remembers
+// every bucket on the way.
+func (r *regionCache) fetch(ctx context.Context, key regionKey) (string, error) {
+	options := ListBucketsOptions{}
+	for range maxLookupPages {
+		page, err := r.client.ListBuckets(ctx, options)
+		if err != nil {
+			return "", err
+		}
+		r.remember(key.secretID, page.Buckets)
+		if region, ok := r.known(key); ok {
+			return region, nil
+		}
+		if !page.Truncated || page.NextMarker == options.Marker {
+			break
+		}
+		options.Marker = page.NextMarker
+	}
+	return "", &RegionUnknownError{Bucket: key.bucket, Profile: r.client.profile}
+}
+
+func (r *regionCache) known(key regionKey) (string, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	entry, ok := r.regions[key]
+	if !ok || !r.client.clock().Before(entry.until) {
+		return "", false
+	}
+	return entry.region, true
+}
+
+func (r *regionCache) remember(secretID string, buckets []BucketInfo) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.regions)+len(buckets) > maxRegions {
+		clear(r.regions) // rather ask again than grow without end
+	}
+	until := r.client.clock().Add(regionLife)
+	for _, b := range buckets {
+		if validRegion(b.Region) {
+			r.regions[regionKey{secretID, b.Name}] = regionEntry{b.Region, until}
+		}
+	}
+}
+
+// drop forgets a bucket that COS did not find where it was said to be.
+func (r *regionCache) drop(bucket string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for key := range r.regions {
+		if key.bucket == bucket {
+			delete(r.regions, key)
+		}
+	}
+}

@@ -1,0 +1,261 @@
+package cosbackend
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// checkObject refuses an address that cannot be, without sending anything.
+func (c *Client) checkObject(loc Location, key, versionID string) error {
+	if err := c.checkLocation("", loc.Bucket, loc.Region); err != nil {
+		return err
+	}
+	if err := checkKey("key", key); err != nil {
+		return err
+	}
+	return checkVersionID("version_id", versionID)
+}
+
+func (cl *call) version(id string) {
+	if id != "" {
+		cl.query = append(cl.query, pair{"versionId", id})
+	}
+}
+
+// HeadObject returns what COS says of an object without its content.
+//
+// A missing object, a condition that does not hold and a right that is missing
+// are an [*Error] with the HTTP status 404, 412, 304 or 403 and no Code, because
+// the answer to a HEAD has no body (A007). Idempotent.
+func (c *Client) HeadObject(ctx context.Context, loc Location, key string, o ReadOptions) (ObjectInfo, error) {
+	if o.Range != nil {
+		return ObjectInfo{}, invalid("range", "cannot be given for the metadata of an object")
+	}
+	cl, err := c.readCall(ctx, "HeadObject", http.MethodHead, loc, key, o)
+	if err != nil {
+		return ObjectInfo{}, err
+	}
+	var info ObjectInfo
+	cl.read = func(_ context.Context, a *answer) error {
+		if a.resp.ContentLength < 0 {
+			return a.garbled(errNoLength)
+		}
+		info = objectInfo(key, a.resp.Header, a.resp.ContentLength)
+		return nil
+	}
+	err = c.do(ctx, cl)
+	return info, err
+}
+
+var (
+	errNoLength = errors.New("the answer does not say how long the object is") // A005
+	errRange    = errors.New("the answer holds another range than was asked for")
+)
+
+func (c *Client) readCall(ctx context.Context, op, method string, loc Location, key string, o ReadOptions) (*call, error) {
+	if err := c.checkObject(loc, key, o.VersionID); err != nil {
+		return nil, err
+	}
+	if err := checkConditions("preconditions.", o.Conditions); err != nil {
+		return nil, err
+	}
+	if o.Range != nil {
+		if err := checkRange("range", *o.Range); err != nil {
+			return nil, err
+		}
+	}
+	cl, err := c.bucketCall(ctx, op, method, loc, key)
+	if err != nil {
+		return nil, err
+	}
+	cl.version(o.VersionID)
+	cl.header = o.headers("", cl.header)
+	if o.Range != nil {
+		cl.header = append(cl.header, pair{"range", o.Range.header()})
+	}
+	return cl, nil
+}
+
+// GetObject opens an object, or a range of it. The caller closes Body, which
+// obeys ctx until then.
+//
+// Until GetObject returns it is idempotent; after that nothing is repeated: a
+// connection that breaks is an [*Error] from Body.Read, and the caller may go on
+// with a Range from the next byte and IfMatch on the ETag. What Body yields is not
+// compared with CRC64: only who reads all of it can do that.
+func (c *Client) GetObject(ctx context.Context, loc Location, key string, o ReadOptions) (*Object, error) {
+	cl, err := c.readCall(ctx, "GetObject", http.MethodGet, loc, key, o)
+	if err != nil {
+		return nil, err
+	}
+	var object *Object
+	cl.streams = true
+	cl.read = func(ctx context.Context, a *answer) error {
+		info, offset, err := a.extent(key, o.Range)
+		if err != nil {
+			return err
+		}
+		length := a.resp.ContentLength
+		object = &Object{
+			ObjectInfo: info, Offset: offset, Length: length,
+			Body: &download{ctx: ctx, answer: a, body: a.resp.Body, left: length},
+		}
+		return nil
+	}
+	if err := c.do(ctx, cl); err != nil {
+		return nil, err
+	}
+	return object, nil
+}
+
+// extent reads which part of which object an answer holds, and refuses one that
+// is not the part asked for: a caller would take the bytes for others.
+func (a *answer) extent(key string, asked *Range) (info ObjectInfo, offset int64, err error) {
+	length := a.resp.ContentLength
+	if length < 0 {
+		return info, 0, a.garbled(errNoLength)
+	}
+	size := length
+	if a.resp.StatusCode == http.StatusPartialContent {
+		var ok bool
+		if offset, size, ok = parseContentRange(headerText(a.resp.Header, "Content-Range"), length); !ok {
+			return info, 0, a.garbled(errRange)
+		}
+	}
+	want := Range{Length: -1}
+	if asked != nil {
+		want = *asked
+	}
+	if wantOffset, wantLength := want.window(size); offset != wantOffset || length != wantLength {
+		return info, 0, a.garbled(errRange)
+	}
+	return objectInfo(key, a.resp.Header, size), offset, nil
+}
+
+// parseContentRange reads "bytes 0-9/100" of a body of length bytes.
+func parseContentRange(s string, length int64) (offset, size int64, ok bool) {
+	s, ok = strings.CutPrefix(s, "bytes ")
+	if !ok {
+		return 0, 0, false
+	}
+	span, total, _ := strings.Cut(s, "/")
+	first, last, _ := strings.Cut(span, "-")
+	offset, err1 := strconv.ParseInt(first, 10, 64)
+	end, err2 := strconv.ParseInt(last, 10, 64)
+	size, err3 := strconv.ParseInt(total, 10, 64)
+	ok = err1 == nil && err2 == nil && err3 == nil && offset >= 0 && end < size && end-offset == length-1
+	return offset, size, ok
+}
+
+// PutObject stores body under key, replacing what was there, and does not close
+// its reader. COS keeps all of it or nothing: a reader that fails or ends early is
+// a [*BodyError] and stores nothing. When COS refuses while the body is still
+// being sent, its answer is what is returned.
+//
+// After PutObject returns, no Read of the reader begins any more. A Read that is
+// waiting at that moment cannot be interrupted, though: after an error, and only
+// then, one may still be under way, so the reader must not be used for anything
+// else before that Read has returned.
+//
+// With Reopen, or nothing to send, and without ForbidOverwrite it is idempotent,
+// else once; without Reopen nothing is repeated after the first byte was taken
+// from the reader. A checksum that COS computes differently than CRC64 is an
+// [*IntegrityError] with Stored set, after the repeats that were possible.
+func (c *Client) PutObject(ctx context.Context, loc Location, key string, body Body, o PutOptions) (PutResult, error) {
+	if err := c.checkPut(loc, key, body, o); err != nil {
+		return PutResult{}, err
+	}
+	cl, err := c.bucketCall(ctx, "PutObject", http.MethodPut, loc, key)
+	if err != nil {
+		return PutResult{}, err
+	}
+	cl.body = &body
+	cl.once = o.ForbidOverwrite || body.Size > 0 && body.Reopen == nil
+	cl.header = o.headers(cl.header)
+	if o.ForbidOverwrite {
+		cl.header = append(cl.header, pair{"x-cos-forbid-overwrite", "true"})
+	}
+	if o.ContentMD5 != nil {
+		cl.header = append(cl.header, pair{"content-md5", base64.StdEncoding.EncodeToString(o.ContentMD5)})
+	}
+	var result PutResult
+	cl.read = func(ctx context.Context, a *answer) (err error) {
+		result, err = a.putResult(ctx, o.CRC64)
+		return err
+	}
+	err = c.do(ctx, cl)
+	return result, err
+}
+
+func (c *Client) checkPut(loc Location, key string, body Body, o PutOptions) error {
+	if err := c.checkObject(loc, key, ""); err != nil {
+		return err
+	}
+	switch {
+	case body.Size < 0:
+		return invalid("size", "must not be negative")
+	case body.Size > maxObject:
+		return invalid("size", "must be at most 5 GiB for one PUT; larger objects need a multipart upload")
+	case body.Size > 0 && body.Reader == nil && body.Reopen == nil:
+		return invalid("body", "must have a reader")
+	case o.ContentMD5 != nil && len(o.ContentMD5) != 16:
+		return invalid("content_md5", "must be the 16 bytes of an MD5")
+	}
+	return checkAttributes("attributes.", o.Attributes)
+}
+
+// putResult reads the answer to an upload and compares checksums.
+func (a *answer) putResult(ctx context.Context, crc64 func() uint64) (PutResult, error) {
+	if _, err := a.readBody(ctx); err != nil {
+		return PutResult{}, err
+	}
+	h := a.resp.Header
+	result := PutResult{ETag: unquoteETag(headerText(h, "Etag")), VersionID: headerText(h, "X-Cos-Version-Id")}
+	result.CRC64, result.HasCRC64 = headerCRC64(h)
+	if crc64 == nil || !result.HasCRC64 || !a.attempt.upload.done() {
+		return result, nil
+	}
+	if want := crc64(); want != result.CRC64 {
+		return PutResult{}, &IntegrityError{
+			Op: a.call.op, Bucket: a.call.bucket, Key: a.call.key, RequestID: a.requestID,
+			Want: want, Got: result.CRC64, Stored: true,
+		}
+	}
+	return result, nil
+}
+
+// DeleteObject deletes an object, or one version of it. A key that does not exist
+// is no error (A013). Idempotent.
+func (c *Client) DeleteObject(ctx context.Context, loc Location, key, versionID string) (DeletedObject, error) {
+	if err := c.checkObject(loc, key, versionID); err != nil {
+		return DeletedObject{}, err
+	}
+	cl, err := c.bucketCall(ctx, "DeleteObject", http.MethodDelete, loc, key)
+	if err != nil {
+		return DeletedObject{}, err
+	}
+	cl.version(versionID)
+	deleted := DeletedObject{Key: key, VersionID: versionID}
+	cl.read = func(ctx context.Context, a *answer) error {
+		if _, err := a.readBody(ctx); err != nil {
+			return err
+		}
+		deleted.DeleteMarker = headerText(a.resp.Header, "X-Cos-Delete-Marker") == "true"
+		if id := headerText(a.resp.Header, "X-Cos-Version-Id"); deleted.DeleteMarker {
+			deleted.DeleteMarkerVersionID = id
+		} else {
+			deleted.VersionID = nameOr(id, versionID)
+		}
+		return nil
+	}
+	err = c.do(ctx, cl)
+	return deleted, err
+}
+
+// field names one entry of a list.
+func field(list string, i int, name string) string { return fmt.Sprintf("%s[%d].%s", list, i, name) }

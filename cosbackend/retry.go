@@ -1,0 +1,242 @@
+package cosbackend
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"time"
+)
+
+// do makes a call: as many attempts as its class, its body and the context allow.
+func (c *Client) do(ctx context.Context, cl *call) error {
+	traceFrom(ctx).begin(cl.op, c.profile)
+	unknown := false // whether an attempt was sent whose answer was lost
+	for number := 1; ; number++ {
+		at := &attempt{number: number}
+		err := ended(ctx)
+		if err == nil {
+			err = c.send(ctx, cl, at)
+		} else {
+			err = c.unsent(cl, at, err)
+		}
+		if err == nil {
+			return nil
+		}
+		unknown = unknown || lost(cl, at)
+		if !c.repeatable(ctx, cl, at, err) {
+			return c.final(cl, err, unknown)
+		}
+		if waitErr := c.pause(ctx, number, err); waitErr != nil {
+			return c.final(cl, interrupted(err, waitErr), unknown)
+		}
+		c.logger.Debug("cosbackend: repeat", "operation", cl.op, "attempt", number, "error", err)
+	}
+}
+
+// lost reports whether an attempt may have changed something without COS having
+// said so. What was not sent completely cannot have changed anything.
+func lost(cl *call, at *attempt) bool {
+	return cl.changes && at.connected.Load() && !at.answered && at.state.complete
+}
+
+// final completes the error that the caller gets.
+func (c *Client) final(cl *call, err error, unknown bool) error {
+	if u, ok := errors.AsType[*unsentError](err); ok {
+		err = u.err
+	}
+	e, ok := err.(*Error) //nolint:errorlint // what send returned, not what is inside
+	if !ok {
+		return err
+	}
+	e.OutcomeUnknown = unknown
+	e.Retryable = helped(e) && (!cl.once || !unknown)
+	if e.HTTPStatus == http.StatusNotFound && (e.Code == "NoSuchBucket" || cl.key == "" && e.Code == "") {
+		c.regions.drop(cl.bucket)
+	}
+	return e
+}
+
+// interrupted is err of a call that ended while it waited to repeat. When the
+// context ended, that is the cause; when only no time was left, err says it all.
+func interrupted(err, cause error) error {
+	if errors.Is(cause, errNoTime) {
+		return err
+	}
+	if e, ok := err.(*Error); ok { //nolint:errorlint // what send returned, not what is inside
+		e.Cause = cause
+		return e
+	}
+	return fmt.Errorf("%w (after %w)", cause, err)
+}
+
+// repeatable decides whether a failed attempt is followed by another one.
+func (c *Client) repeatable(ctx context.Context, cl *call, at *attempt, err error) bool {
+	if at.number >= c.retry.MaxAttempts || ended(ctx) != nil {
+		return false
+	}
+	if cl.body != nil && cl.body.Size > 0 && cl.body.Reopen == nil && at.state.taken {
+		return false
+	}
+	switch e := err.(type) { //nolint:errorlint // what send returned, not what is inside
+	case *IntegrityError:
+		return !cl.once
+	case *Error:
+		if !cl.once {
+			return transient(e)
+		}
+		if e.Origin == OriginTransport && e.HTTPStatus == 0 {
+			return transient(e) && !lost(cl, at)
+		}
+		return e.Origin == OriginCOS && !e.InSuccessBody &&
+			(e.HTTPStatus == http.StatusServiceUnavailable || e.HTTPStatus == http.StatusTooManyRequests)
+	}
+	return false
+}
+
+// transient reports whether the failure may be gone in a moment.
+func transient(e *Error) bool {
+	switch {
+	case e.NotFromCOS:
+		return e.HTTPStatus == http.StatusRequestTimeout || e.HTTPStatus == http.StatusTooManyRequests || e.HTTPStatus >= 500
+	case e.Origin == OriginTransport:
+		return !certificateRefused(e.Cause)
+	case e.InSuccessBody:
+		return e.Code == "InternalError" || e.Code == "ServiceUnavailable" || e.Code == "SlowDown"
+	}
+	switch e.Code {
+	case "RequestTimeout", "RequestTimeOut", "UserNetworkTooSlow": // with status 400 (A017)
+		return true
+	}
+	switch e.HTTPStatus {
+	case http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusInternalServerError,
+		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout, 520:
+		return true
+	}
+	return false
+}
+
+// helped reports whether a later call may succeed: also after a race with another
+// request, which a repeat in the same moment would only prolong.
+func helped(e *Error) bool {
+	switch e.Code {
+	case "PathConflict", "UploadConflict", "OperationAborted":
+		return true
+	}
+	return transient(e) && e.Attempts > 0
+}
+
+// certificateRefused reports a failure that lasts until somebody changes a
+// configuration.
+func certificateRefused(err error) bool {
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		return true
+	}
+	_, ok := errors.AsType[x509.HostnameError](err)
+	return ok
+}
+
+// errNoTime says that the deadline comes before the next attempt would.
+var errNoTime = errors.New("no time left to repeat")
+
+// pause waits before the attempt that follows number. It returns errNoTime at
+// once when the deadline would come first, and the context's error when that ends.
+func (c *Client) pause(ctx context.Context, number int, err error) error {
+	delay := c.delay(number, err)
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= delay {
+		return errNoTime
+	}
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// delay doubles with each attempt; half of it is left to chance, so that callers
+// that failed together do not come back together.
+func (c *Client) delay(number int, err error) time.Duration {
+	d := c.retry.BaseDelay
+	for range number - 1 {
+		if d *= 2; d >= c.retry.MaxDelay {
+			d = c.retry.MaxDelay
+			break
+		}
+	}
+	d = d/2 + rand.N(d/2+1)        //nolint:gosec // spreading load needs no secrecy
+	if e, ok := err.(*Error); ok { //nolint:errorlint // what send returned, not what is inside
+		d = max(d, min(retryAfter(e, c.clock()), c.retry.MaxDelay))
+	}
+	return d
+}
+
+// ended returns the context's error, also in the moment between its deadline and
+// the timer that reports it: the network may notice the deadline first.
+func ended(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
+		return context.DeadlineExceeded
+	}
+	return nil
+}
+
+// failure is an attempt without an answer.
+func (c *Client) failure(ctx context.Context, cl *call, at *attempt, cause error) error {
+	e := c.newError(cl, at)
+	e.Origin, e.Cause = OriginTransport, transportCause(ctx, cause)
+	return e
+}
+
+// transportCause makes a cause speak of the caller's context exactly when that
+// has ended. net/http's own timeouts claim to be context.DeadlineExceeded, too.
+func transportCause(ctx context.Context, err error) error {
+	over := ended(ctx)
+	switch {
+	case over == nil:
+		return &networkError{err}
+	case errors.Is(err, over):
+		return err
+	}
+	return fmt.Errorf("%w: %w", over, err)
+}
+
+// A networkError is a cause that is not the end of the caller's context, whatever
+// it says of itself.
+type networkError struct{ err error }
+
+func (e *networkError) Error() string { return e.err.Error() }
+
+// Is finds what is inside, except the errors of a context.
+func (e *networkError) Is(target error) bool {
+	if target == context.DeadlineExceeded || target == context.Canceled { //nolint:errorlint // this is an Is method
+		return false
+	}
+	return errors.Is(e.err, target)
+}
+
+// As finds what is inside.
+func (e *networkError) As(target any) bool { return errors.As(e.err, target) }
+
+// accepted reports whether an answer shows that COS took the credentials for
+// valid. Refusals that may come before the signature is looked at do not.
+func accepted(status int, err error) bool {
+	switch status {
+	case http.StatusNotModified, http.StatusPreconditionFailed, http.StatusRequestedRangeNotSatisfiable:
+		return true
+	case http.StatusNotFound:
+		e, ok := errors.AsType[*Error](err)
+		return ok && e.Code == "NoSuchKey"
+	}
+	return status >= 200 && status <= 299
+}

@@ -1,0 +1,121 @@
+package cosbackend
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+const (
+	maxMessage  = 1024
+	maxCode     = 128
+	maxID       = 256
+	maxResource = 1536
+)
+
+// secretMarks are what precedes a secret in text. What follows one is taken out,
+// up to a character that cannot be part of it.
+func secretMarks() []string {
+	return []string{
+		"q-signature=", "q-ak=", "sign=", "x-cos-security-token=", "x-ci-security-token=",
+		"x-cos-security-token:", "x-ci-security-token:", "authorization:", "authorization=",
+	}
+}
+
+const redacted = "[redacted]"
+
+// cleanText makes a text from outside fit to be passed on: valid UTF-8 without
+// control characters, without signatures and tokens, at most limit bytes.
+func cleanText(s string, limit int) string {
+	if len(s) > 8*limit {
+		s = s[:8*limit]
+	}
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	s = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, s)
+	return cutText(scrub(s), limit)
+}
+
+// cutText cuts s to limit bytes at the border of a character.
+func cutText(s string, limit int) string {
+	if len(s) <= limit {
+		return s
+	}
+	for limit > 0 && !utf8.RuneStart(s[limit]) {
+		limit--
+	}
+	return s[:limit]
+}
+
+// scrub replaces the value after each secret mark.
+func scrub(s string) string {
+	folded := asciiLower(s)
+	marked := false
+	for _, mark := range secretMarks() {
+		marked = marked || strings.Contains(folded, mark)
+	}
+	if !marked {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); {
+		mark := markAt(folded[i:])
+		if mark == "" {
+			b.WriteByte(s[i])
+			i++
+			continue
+		}
+		b.WriteString(s[i : i+len(mark)])
+		b.WriteString(redacted)
+		i += len(mark)
+		for i < len(s) && s[i] == ' ' {
+			i++
+		}
+		i += secretLength(s[i:], mark)
+	}
+	return b.String()
+}
+
+func markAt(s string) string {
+	for _, mark := range secretMarks() {
+		if strings.HasPrefix(s, mark) {
+			return mark
+		}
+	}
+	return ""
+}
+
+// secretLength returns how much of s belongs to the secret. An Authorization
+// value holds ampersands, a parameter does not.
+func secretLength(s, mark string) int {
+	ends := " \t\"'<>&,"
+	if strings.HasPrefix(mark, "authorization") {
+		ends = " \t\"'<>"
+	}
+	if i := strings.IndexAny(s, ends); i >= 0 {
+		return i
+	}
+	return len(s)
+}
+
+// asciiLower keeps the length of s, unlike strings.ToLower.
+func asciiLower(s string) string {
+	b := []byte(s)
+	for i := range b {
+		b[i] = lower(b[i])
+	}
+	return string(b)
+}
+
+// without takes the secrets of c out of s, wherever they stand.
+func (c Credentials) without(s string) string {
+	for _, secret := range []string{c.SecretKey, c.Token} {
+		if len(secret) >= 4 {
+			s = strings.ReplaceAll(s, secret, redacted)
+		}
+	}
+	return s
+}
