@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"regexp"
+
+	"github.com/cosgate/cosgate/cosbackend/embedded"
+)
+
+type cosCommand struct {
+	Listen string `placeholder:"ADDR" default:"127.0.0.1:9000" help:"Where to speak HTTP; port 0 takes a free one. Nothing is encrypted: others should not reach it. Default: ${default}."`
+	storeFlags
+	SecretID      string   `name:"secret-id" placeholder:"ID" and:"secret" env:"COSGATE_COS_SECRET_ID" help:"The secret id that signatures are checked with. Default: the demo pair, which is printed."`
+	SecretKey     string   `name:"secret-key" placeholder:"KEY" and:"secret" env:"COSGATE_COS_SECRET_KEY" help:"The secret key that belongs to it. The variable keeps it out of the process list."`
+	Bucket        []string `placeholder:"NAME-APPID" sep:"none" help:"Make this bucket when it is absent. May be repeated."`
+	DefaultBucket string   `placeholder:"NAME-APPID" help:"The bucket of requests whose host names none, such as http://127.0.0.1:9000/key. Made when absent."`
+	Region        string   `placeholder:"REGION" default:"ap-guangzhou" help:"The region of new buckets whose request names none. Default: ${default}."`
+	Signature     string   `enum:"strict,lenient,off" default:"strict" help:"strict checks every signature; lenient lets requests without one in; off looks at none. Default: ${default}."`
+}
+
+// Help is printed below the flags.
+func (cosCommand) Help() string {
+	return `Objects survive kill -9: a write is answered once it is on stable storage. What this server does not implement it refuses with 501 NotImplemented; it never accepts and ignores.
+
+Real host names work through any SDK's HTTP proxy option, and keep the SDK's own signatures valid. Examples:
+
+    cosgate cos --bucket photos-1250000000
+    cosgate cos --memory --listen 127.0.0.1:0 --default-bucket test-1250000000 --signature off`
+}
+
+var (
+	bucketName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?-[0-9]+$`) //nolint:gochecknoglobals // a constant in all but name
+	regionName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)        //nolint:gochecknoglobals // a constant in all but name
+)
+
+// options checks the flags.
+func (c cosCommand) options(log *slog.Logger) (embedded.Options, error) {
+	if err := checkAddress("--listen", c.Listen); err != nil {
+		return embedded.Options{}, err
+	}
+	buckets := c.Bucket
+	if c.DefaultBucket != "" {
+		buckets = append(buckets[:len(buckets):len(buckets)], c.DefaultBucket)
+	}
+	for _, b := range buckets {
+		if !bucketName.MatchString(b) {
+			return embedded.Options{}, usageErrorf("bucket %q is not of the form name-appid, such as photos-1250000000", b)
+		}
+	}
+	if !regionName.MatchString(c.Region) {
+		return embedded.Options{}, usageErrorf("--region %q is not a region, such as ap-guangzhou", c.Region)
+	}
+	mode, err := embedded.ParseSignatureMode(c.Signature)
+	if err != nil {
+		return embedded.Options{}, usageErrorf("%s", err)
+	}
+	return embedded.Options{
+		Region:        c.Region,
+		Buckets:       buckets,
+		DefaultBucket: c.DefaultBucket,
+		Credentials:   []embedded.Credential{c.credential()},
+		Signature:     mode,
+		Logger:        log,
+	}, nil
+}
+
+func (c cosCommand) credential() embedded.Credential {
+	if c.SecretID == "" {
+		return embedded.DemoCredential()
+	}
+	return embedded.Credential{SecretID: c.SecretID, SecretKey: c.SecretKey}
+}
+
+// Run serves until ctx ends.
+func (c cosCommand) Run(ctx context.Context, out streams) (err error) {
+	log := slog.New(slog.NewTextHandler(out.stderr, nil))
+	opts, err := c.options(log)
+	if err != nil {
+		return err
+	}
+	server, err := openEmbedded(c.storeFlags, opts)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, server.Close()) }()
+	addr, err := server.Listen(c.Listen)
+	if err != nil {
+		return listenError("--listen", c.Listen, err)
+	}
+	if !isLoopback(addr.String()) {
+		log.Warn("others can reach this server, and nothing it speaks is encrypted", "addr", addr.String())
+	}
+	c.announce(out.stdout, addr.String())
+	<-ctx.Done()
+	return nil
+}
+
+// announce prints what a user of an SDK needs. A secret key is printed only when
+// it is the public demo key.
+func (c cosCommand) announce(w io.Writer, addr string) {
+	credential := c.credential()
+	shownKey := "as given"
+	if credential == embedded.DemoCredential() {
+		shownKey = credential.SecretKey + "  (public: for local use only)"
+	}
+	bucket := "demo-1250000000"
+	if len(c.Bucket) > 0 {
+		bucket = c.Bucket[0]
+	}
+	fmt.Fprintf(w, `cosgate cos: a COS-compatible server; stop it with Ctrl-C
+
+  address     http://%[1]s
+  data        %[2]s
+  signature   %[3]s
+  secret id   %[4]s
+  secret key  %[5]s
+
+Point an SDK at it as at an HTTP proxy, with real host names:
+
+  Node  new COS({SecretId, SecretKey, Protocol: 'http:', Proxy: 'http://%[1]s'})
+  Go    http.Transport{Proxy: http.ProxyURL(&url.URL{Scheme: "http", Host: "%[1]s"})}
+        below cos.AuthorizationTransport, and the bucket URL
+        http://%[6]s.cos.%[7]s.myqcloud.com
+`, addr, c.storeFlags, c.Signature, credential.SecretID, shownKey, bucket, c.Region)
+}

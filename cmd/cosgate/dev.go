@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/cosgate/cosgate/cosbackend"
+	"github.com/cosgate/cosgate/cosbackend/embedded"
+)
+
+const (
+	demoBucket = "demo-1250000000"
+	demoRegion = "ap-guangzhou"
+	// devGrace is short: whoever stops a development server waits for it.
+	devGrace = 5 * time.Second
+)
+
+type devCommand struct {
+	Listen    string `placeholder:"ADDR" default:"127.0.0.1:50051" help:"Where to serve gRPC, in plain text and with reflection; port 0 takes a free one. Default: ${default}."`
+	Admin     string `placeholder:"ADDR" default:"127.0.0.1:8081" help:"Where to serve /livez, /readyz, /buildinfo and /debug/pprof/. Default: ${default}."`
+	CosListen string `placeholder:"ADDR" default:"127.0.0.1:9000" help:"Where the embedded COS speaks HTTP, for COS SDKs beside the gateway. Default: ${default}."`
+	storeFlags
+}
+
+// Help is printed below the flags.
+func (devCommand) Help() string {
+	return `It makes the bucket ` + demoBucket + ` in ` + demoRegion + ` on the first start and prints grpcurl lines to paste. The gateway reaches the embedded COS with the code that reaches the real one. Everything listens on loopback only. Examples:
+
+    cosgate dev
+    cosgate dev --memory --listen 127.0.0.1:0 --admin 127.0.0.1:0 --cos-listen 127.0.0.1:0`
+}
+
+// Run serves until ctx ends. It stops the gateway first, then the embedded COS,
+// then what the client kept open.
+func (c devCommand) Run(ctx context.Context, out streams) (err error) {
+	if err := c.check(); err != nil {
+		return err
+	}
+	log := slog.New(slog.NewTextHandler(out.stderr, nil))
+	cos, err := openEmbedded(c.storeFlags, embedded.Options{Region: demoRegion, Buckets: []string{demoBucket}, Logger: log})
+	if err != nil {
+		return err
+	}
+	client, err := newDevClient(cos, log)
+	if err != nil {
+		return errors.Join(err, cos.Close())
+	}
+	defer func() {
+		err = errors.Join(err, cos.Close())
+		client.Close()
+	}()
+	cosAddr, err := cos.Listen(c.CosListen)
+	if err != nil {
+		return listenError("--cos-listen", c.CosListen, err)
+	}
+	g, err := openGateway(ctx, gatewayOptions{
+		listen:   c.Listen,
+		admin:    c.Admin,
+		grace:    devGrace,
+		profiles: map[string]*cosbackend.Client{client.Profile(): client},
+		log:      log,
+	})
+	if err != nil {
+		return err
+	}
+	c.announce(out.stdout, g, cosAddr.String())
+	return g.run(ctx)
+}
+
+func (c devCommand) check() error {
+	for _, a := range []struct{ name, addr string }{
+		{"--listen", c.Listen}, {"--admin", c.Admin}, {"--cos-listen", c.CosListen},
+	} {
+		if err := checkLoopback(a.name, a.addr); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// newDevClient reaches cos through its in-memory door, with real host names.
+func newDevClient(cos *embedded.Server, log *slog.Logger) (*cosbackend.Client, error) {
+	demo := embedded.DemoCredential()
+	return cosbackend.New(cosbackend.Config{
+		Endpoint:    "http://{bucket}.cos.{region}.myqcloud.com",
+		Region:      demoRegion,
+		Credentials: cosbackend.StaticCredentials(cosbackend.Credentials{SecretID: demo.SecretID, SecretKey: demo.SecretKey}),
+		Transport:   cosbackend.TransportOptions{DialContext: cos.DialContext},
+		Logger:      log,
+	})
+}
+
+// announce prints the addresses and what to paste. The grpcurl lines are run by
+// TestE2EDevPrintsLinesThatWork.
+func (c devCommand) announce(w io.Writer, g *gateway, cosAddr string) {
+	demo := embedded.DemoCredential()
+	fmt.Fprintf(w, `cosgate dev: the gateway and an embedded COS, on loopback only; stop it with Ctrl-C
+
+  gRPC        %[1]s  (plain text, with reflection)
+  COS         http://%[2]s  (usable as the HTTP proxy of a COS SDK)
+  admin       http://%[3]s  (/livez /readyz /buildinfo /debug/pprof/)
+  data        %[4]s
+  bucket      %[5]s in %[6]s
+  secret id   %[7]s
+  secret key  %[8]s  (public: for local use only)
+
+To paste in another terminal. Without grpcurl on the path, first paste this in the repository:
+
+  grpcurl() { go tool -modfile=tools/go.mod grpcurl "$@"; }
+
+Look at the bucket; store, read and list an object; ask for one that is not there:
+
+  grpcurl -plaintext -d '{"bucket":"%[5]s"}' %[1]s cosgate.v1.BucketService/HeadBucket
+  echo '{"spec":{"bucket":"%[5]s","key":"hello.txt"},"chunk":{"data":"aGVsbG8gd29ybGQK"},"finish":true}' | grpcurl -plaintext -d @ %[1]s cosgate.v1.ObjectService/PutObject
+  grpcurl -plaintext -d '{"bucket":"%[5]s","key":"hello.txt"}' %[1]s cosgate.v1.ObjectService/GetObject
+  grpcurl -plaintext -d '{"bucket":"%[5]s"}' %[1]s cosgate.v1.ObjectService/ListObjects
+  grpcurl -plaintext -d '{"bucket":"%[5]s","key":"absent.txt"}' %[1]s cosgate.v1.ObjectService/GetObject
+`, g.rpc.Addr(), cosAddr, g.admin.Addr(), c.storeFlags, demoBucket, demoRegion, demo.SecretID, demo.SecretKey)
+}
