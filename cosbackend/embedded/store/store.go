@@ -1,56 +1,210 @@
 // Package store keeps buckets and objects in SQLite and immutable body files,
 // so that what was acknowledged survives kill -9.
+//
+// It knows nothing of HTTP or COS error codes. A write is acknowledged only
+// after everything it consists of is on stable storage; conditions are judged
+// inside the transaction that makes the change.
 package store
 
 import (
 	"context"
-	"io"
+	"errors"
+	"hash"
+	"hash/crc32"
+	"hash/crc64"
 	"log/slog"
+	"sync"
 	"time"
 )
 
+const (
+	defaultMaxBytes = 1 << 30
+	defaultClass    = "STANDARD"
+	typeNormal      = "normal"
+	// smallIndex bounds the index that is checked at every start; a larger one is
+	// checked only after a crash, to keep the start short.
+	smallIndex = 64 << 20
+)
+
+// Options say where and how a store keeps its data. The zero value is a store
+// in memory.
 type Options struct {
-	Dir      string
-	MaxBytes int64
-	Clock    func() time.Time
-	Logger   *slog.Logger
+	Dir      string           // data folder, created when absent; "" keeps everything in memory
+	MaxBytes int64            // memory mode only: cap on the sum of stored bodies; 0 = 1 GiB
+	Clock    func() time.Time // nil = time.Now
+	Logger   *slog.Logger     // nil = discard
 }
 
-type Store struct{}
+// A Store holds buckets and objects. Its methods may be called concurrently.
+type Store struct {
+	log        *slog.Logger
+	clock      func() time.Time
+	folder     *folder // nil in memory mode
+	index      *index
+	bodies     bodies
+	writer     *writer
+	pool       *blockPool
+	castagnoli *crc32.Table
+	ecma       *crc64.Table
 
-func Open(opts Options) (*Store, error) { return nil, ErrClosed }
-func (s *Store) Close() error           { return nil }
+	// gate is held shared from reading a row until its body is open. In memory
+	// mode it also keeps readers and the writer apart, because SQLite's memory
+	// file system has no write-ahead log.
+	gate sync.RWMutex
+	// life is held shared by every method, so that Close waits for them.
+	life   sync.RWMutex
+	closed bool
 
-func (s *Store) CreateBucket(ctx context.Context, b Bucket) error              { return ErrClosed }
-func (s *Store) Bucket(ctx context.Context, name string) (Bucket, error)       { return Bucket{}, ErrClosed }
-func (s *Store) Buckets(ctx context.Context) ([]Bucket, error)                 { return nil, ErrClosed }
-func (s *Store) DeleteBucket(ctx context.Context, name string) error           { return ErrClosed }
-func (s *Store) Head(ctx context.Context, bucket, key string) (Object, error)  { return Object{}, ErrClosed }
-func (s *Store) Delete(ctx context.Context, bucket, key string) error          { return ErrClosed }
-func (s *Store) DeleteMany(ctx context.Context, bucket string, keys []string) error {
-	return ErrClosed
+	stmts stmtCache
 }
 
-func (s *Store) Open(ctx context.Context, bucket, key string) (Object, io.ReadSeekCloser, error) {
-	return Object{}, nil, ErrClosed
+// Open opens the store, creates it when Dir is new, and recovers it after a
+// crash. It refuses a folder that is in use ([*LockedError]), that a newer
+// program wrote, or whose index is damaged.
+func Open(opts Options) (*Store, error) {
+	s := &Store{
+		log: opts.Logger, clock: opts.Clock, pool: &blockPool{},
+		castagnoli: crc32.MakeTable(crc32.Castagnoli), ecma: crc64.MakeTable(crc64.ECMA),
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.clock == nil {
+		s.clock = time.Now
+	}
+	if err := s.open(context.Background(), opts); err != nil {
+		return nil, errors.Join(err, s.release())
+	}
+	return s, nil
 }
 
-func (s *Store) Copy(ctx context.Context, srcBucket, srcKey, dstBucket, dstKey string, o CopyOptions) (src, dst Object, err error) {
-	return Object{}, Object{}, ErrClosed
+func (s *Store) open(ctx context.Context, opts Options) (err error) {
+	dirty := false
+	if opts.Dir != "" {
+		if s.folder, err = openFolder(opts.Dir); err != nil {
+			return err
+		}
+		dirty = s.folder.dirty()
+	}
+	if s.index, err = openIndex(ctx, opts.Dir); err != nil {
+		return err
+	}
+	if s.folder != nil && (dirty || s.folder.indexSize() <= smallIndex) {
+		if err := s.index.check(ctx); err != nil {
+			return err
+		}
+	}
+	if err := s.index.migrate(ctx); err != nil {
+		return err
+	}
+	w := newWriter(s.index.writer)
+	if s.folder == nil {
+		s.bodies = newMemBodies(defaultTo(opts.MaxBytes, defaultMaxBytes))
+		w.begin, w.end = s.gate.Lock, s.gate.Unlock
+	} else {
+		if err := s.folder.syncDir("."); err != nil { // the name index.db may be new
+			return err
+		}
+		if err := s.recoverFolder(ctx); err != nil {
+			return err
+		}
+		s.bodies = newDirBodies(s.folder, &s.gate, s.log.Warn)
+		w.begin, w.end = func() {}, func() {}
+	}
+	w.committed = s.bodies.drop
+	s.writer = w
+	go w.run()
+	return nil
 }
 
-func (s *Store) List(ctx context.Context, bucket string, o ListOptions) (Page, error) {
-	return Page{}, ErrClosed
+func defaultTo[T comparable](v, def T) T {
+	var zero T
+	if v == zero {
+		return def
+	}
+	return v
 }
 
-type Upload struct{}
-
-func (s *Store) NewUpload(ctx context.Context) (*Upload, error) { return nil, ErrClosed }
-func (u *Upload) WantSHA1()                                     {}
-func (u *Upload) Write(p []byte) (int, error)                   { return 0, ErrClosed }
-func (u *Upload) Sums() Sums                                    { return Sums{} }
-func (u *Upload) Abort()                                        {}
-
-func (u *Upload) Commit(ctx context.Context, bucket, key string, o PutOptions) (Object, error) {
-	return Object{}, ErrClosed
+// Close waits for the calls under way, folds the write-ahead log into the index
+// and gives the folder back. Readers that are open stay usable. Further calls
+// of Close do nothing.
+func (s *Store) Close() error {
+	s.life.Lock()
+	defer s.life.Unlock()
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	return s.release()
 }
+
+// release gives back what a complete or failed open took.
+func (s *Store) release() error {
+	if s.writer != nil {
+		close(s.writer.queue)
+		<-s.writer.ended
+	}
+	if s.bodies != nil {
+		s.bodies.close()
+	}
+	var err error
+	if s.index != nil {
+		err = s.index.close()
+	}
+	if s.folder != nil {
+		s.folder.close()
+	}
+	return err
+}
+
+// enter starts a method; leave ends it.
+func (s *Store) enter(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.life.RLock()
+	if s.closed {
+		s.life.RUnlock()
+		return ErrClosed
+	}
+	return nil
+}
+
+func (s *Store) leave() { s.life.RUnlock() }
+
+// write runs a closure in the writer. The outcome is not sure when the commit
+// failed in a way that a crash might still undo.
+func (s *Store) write(ctx context.Context, do func(*txn) error) (unsure bool, err error) {
+	j, err := s.writer.enqueue(do)
+	if err != nil {
+		return false, err
+	}
+	err = j.wait(ctx)
+	return err != nil && j.state.Load() == jobTaken && j.unsure, err
+}
+
+// change is write for closures that leave nothing behind when they fail.
+func (s *Store) change(ctx context.Context, do func(*txn) error) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.leave()
+	_, err := s.write(ctx, do)
+	return err
+}
+
+// lockReads keeps the writer of a memory store away.
+func (s *Store) lockReads() (unlock func()) {
+	if s.folder != nil {
+		return func() {}
+	}
+	s.gate.RLock()
+	return s.gate.RUnlock
+}
+
+// now is the time as the index can give it back.
+func (s *Store) now() time.Time { return timeOf(s.clock().UnixNano()) }
+
+func timeOf(nano int64) time.Time { return time.Unix(0, nano).UTC() }
+
+func (s *Store) newCRC64() hash.Hash64 { return crc64.New(s.ecma) }

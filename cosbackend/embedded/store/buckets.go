@@ -1,0 +1,101 @@
+package store
+
+import (
+	"context"
+	"fmt"
+)
+
+// CreateBucket adds an empty bucket. It fails with ErrBucketExists when the
+// name is taken. A zero Created becomes the time of the call.
+func (s *Store) CreateBucket(ctx context.Context, b Bucket) error {
+	if b.Created.IsZero() {
+		b.Created = s.now()
+	}
+	return s.change(ctx, func(t *txn) error {
+		res, err := t.exec("INSERT INTO bucket(name, region, acl, created) VALUES(?,?,?,?) ON CONFLICT DO NOTHING",
+			b.Name, b.Region, b.ACL, b.Created.UnixNano())
+		if err != nil {
+			return err
+		}
+		return requireRow(res, ErrBucketExists)
+	})
+}
+
+// Bucket returns one bucket or ErrNoSuchBucket.
+func (s *Store) Bucket(ctx context.Context, name string) (Bucket, error) {
+	if err := s.enter(ctx); err != nil {
+		return Bucket{}, err
+	}
+	defer s.leave()
+	defer s.lockReads()()
+	b := Bucket{Name: name}
+	var created int64
+	found, err := s.row(ctx, "SELECT region, acl, created FROM bucket WHERE name = ?", []any{name}, &b.Region, &b.ACL, &created)
+	if err != nil {
+		return Bucket{}, err
+	}
+	if !found {
+		return Bucket{}, ErrNoSuchBucket
+	}
+	b.Created = timeOf(created)
+	return b, nil
+}
+
+// Buckets returns all buckets in the order of their names.
+func (s *Store) Buckets(ctx context.Context) ([]Bucket, error) {
+	if err := s.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer s.leave()
+	defer s.lockReads()()
+	rows, err := s.index.readers.QueryContext(context.WithoutCancel(ctx), "SELECT name, region, acl, created FROM bucket ORDER BY name")
+	if err != nil {
+		return nil, fmt.Errorf("store: read buckets: %w", indexError(err))
+	}
+	defer rows.Close()
+	var buckets []Bucket
+	for rows.Next() {
+		var b Bucket
+		var created int64
+		if err := rows.Scan(&b.Name, &b.Region, &b.ACL, &created); err != nil {
+			return nil, fmt.Errorf("store: read buckets: %w", indexError(err))
+		}
+		b.Created = timeOf(created)
+		buckets = append(buckets, b)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("store: read buckets: %w", indexError(err))
+	}
+	return buckets, nil
+}
+
+// DeleteBucket removes an empty bucket. It fails with ErrNoSuchBucket or
+// ErrBucketNotEmpty.
+func (s *Store) DeleteBucket(ctx context.Context, name string) error {
+	return s.change(ctx, func(t *txn) error {
+		id, err := t.bucketID(name)
+		if err != nil {
+			return err
+		}
+		var one int
+		used, err := t.row("SELECT 1 FROM version WHERE bucket_id = ? LIMIT 1", []any{id}, &one)
+		if err != nil {
+			return err
+		}
+		if used {
+			return ErrBucketNotEmpty
+		}
+		_, err = t.exec("DELETE FROM bucket WHERE id = ?", id)
+		return err
+	})
+}
+
+const bucketIDQuery = "SELECT id FROM bucket WHERE name = ?"
+
+func (t *txn) bucketID(name string) (id int64, err error) {
+	found, err := t.row(bucketIDQuery, []any{name}, &id)
+	if err == nil && !found {
+		err = ErrNoSuchBucket
+	}
+	return id, err
+}

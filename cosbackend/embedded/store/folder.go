@@ -1,0 +1,222 @@
+package store
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// The data folder:
+//
+//	FORMAT                   version of this layout
+//	LOCK                     held with flock by the one process that uses the folder
+//	index.db -wal -shm       everything but large bodies
+//	blobs/3f/3f9c…           immutable bodies, random names, never derived from keys
+//	tmp/                     uploads under way; emptied at start
+//	quarantine/              files found in blobs/ that the store did not name
+const (
+	formatFile    = "FORMAT"
+	lockFile      = "LOCK"
+	indexFile     = "index.db"
+	blobsDir      = "blobs"
+	tmpDir        = "tmp"
+	quarantineDir = "quarantine"
+
+	formatPrefix  = "cosgate-store "
+	formatVersion = 1
+)
+
+// A folder is a locked data folder.
+type folder struct {
+	root *os.Root
+	lock *os.File
+}
+
+// openFolder creates what is missing, takes the lock and judges FORMAT.
+func openFolder(dir string) (*folder, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("store: data folder: %w", err)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("store: create data folder: %w", err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("store: open data folder: %w", err)
+	}
+	f := &folder{root: root}
+	if err := f.prepare(dir); err != nil {
+		f.close()
+		return nil, err
+	}
+	return f, nil
+}
+
+func (f *folder) prepare(dir string) error {
+	if err := f.takeLock(dir); err != nil {
+		return err
+	}
+	if err := f.checkFormat(); err != nil {
+		return err
+	}
+	for _, sub := range []string{blobsDir, tmpDir} {
+		if err := f.root.Mkdir(sub, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+			return fmt.Errorf("store: prepare data folder: %w", err)
+		}
+		if err := f.syncDir(sub); err != nil {
+			return err
+		}
+	}
+	if err := f.syncDir("."); err != nil {
+		return err
+	}
+	// The folder itself may be new. Its parent may belong to somebody else and be
+	// unreadable; then it is up to them that the folder stays.
+	if parent, err := os.Open(filepath.Dir(dir)); err == nil {
+		defer parent.Close()
+		return diskError(parent.Sync())
+	}
+	return nil
+}
+
+func (f *folder) takeLock(dir string) error {
+	lock, err := f.root.OpenFile(lockFile, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return fmt.Errorf("store: lock data folder: %w", diskError(err))
+	}
+	err = syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) //nolint:gosec // a descriptor fits an int
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		defer lock.Close()
+		text, _ := io.ReadAll(io.LimitReader(lock, 32))         // without a pid the refusal stands
+		pid, _ := strconv.Atoi(strings.TrimSpace(string(text))) // the same
+		return &LockedError{Dir: dir, PID: pid}
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("store: lock data folder: %w", err), lock.Close())
+	}
+	f.lock = lock
+	if err := lock.Truncate(0); err != nil {
+		return fmt.Errorf("store: lock data folder: %w", diskError(err))
+	}
+	if _, err := lock.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0); err != nil {
+		return fmt.Errorf("store: lock data folder: %w", diskError(err))
+	}
+	return nil
+}
+
+// checkFormat writes FORMAT into a new folder, before anything else is there.
+func (f *folder) checkFormat() error {
+	text, err := f.root.ReadFile(formatFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, err := f.root.Stat(indexFile); err == nil {
+			return fmt.Errorf("store: the data folder holds %s but no %s; it is damaged or not a data folder of cosgate", indexFile, formatFile)
+		}
+		return f.writeFormat()
+	}
+	if err != nil {
+		return fmt.Errorf("store: read %s: %w", formatFile, err)
+	}
+	number, ok := strings.CutPrefix(strings.TrimSpace(string(text)), formatPrefix)
+	version, err := strconv.Atoi(number)
+	switch {
+	case !ok || err != nil || version < 1:
+		return fmt.Errorf("store: %s is not understood; it is damaged or not of cosgate", formatFile)
+	case version > formatVersion:
+		return fmt.Errorf("store: the data folder has format %d, this program knows up to %d; use a newer program", version, formatVersion)
+	}
+	return nil
+}
+
+func (f *folder) writeFormat() error {
+	const temporary = formatFile + ".new"
+	file, err := f.root.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return fmt.Errorf("store: write %s: %w", formatFile, diskError(err))
+	}
+	_, err = fmt.Fprintf(file, "%s%d\n", formatPrefix, formatVersion)
+	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
+		return fmt.Errorf("store: write %s: %w", formatFile, diskError(err))
+	}
+	if err := f.root.Rename(temporary, formatFile); err != nil {
+		return fmt.Errorf("store: write %s: %w", formatFile, diskError(err))
+	}
+	return f.syncDir(".")
+}
+
+// syncDir makes the names in a folder durable.
+func (f *folder) syncDir(name string) error {
+	d, err := f.root.Open(name)
+	if err != nil {
+		return fmt.Errorf("store: sync folder: %w", diskError(err))
+	}
+	defer d.Close()
+	if err := d.Sync(); err != nil {
+		return fmt.Errorf("store: sync folder: %w", diskError(err))
+	}
+	return nil
+}
+
+// readDir lists a folder, unsorted.
+func (f *folder) readDir(name string) ([]fs.DirEntry, error) {
+	d, err := f.root.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("store: read folder: %w", err)
+	}
+	defer d.Close()
+	entries, err := d.ReadDir(-1)
+	if err != nil {
+		return nil, fmt.Errorf("store: read folder: %w", err)
+	}
+	return entries, nil
+}
+
+// dirty tells whether the last process ended without Close: SQLite removes the
+// write-ahead log when it is closed.
+func (f *folder) dirty() bool {
+	info, err := f.root.Stat(indexFile + "-wal")
+	return err == nil && info.Size() > 0
+}
+
+func (f *folder) indexSize() int64 {
+	info, err := f.root.Stat(indexFile)
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
+func (f *folder) close() {
+	if f.lock != nil {
+		_ = f.lock.Close() // which gives the lock back
+	}
+	_ = f.root.Close() // nothing was written through it that is not synced
+}
+
+// newName returns a fresh name of 128 random bits for a body.
+func newName() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return hex.EncodeToString(b[:])
+}
+
+// blobPath is where the body with this name is.
+func blobPath(name string) string {
+	return blobsDir + "/" + name[:2] + "/" + name
+}
+
+// diskError adds ErrNoSpace to an error that means a full disk or quota.
+func diskError(err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return fmt.Errorf("%w: %w", ErrNoSpace, err)
+	}
+	return err
+}

@@ -1,0 +1,204 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+)
+
+const (
+	defaultMaxKeys = 1000
+	// seekAfter is how many keys below a common prefix are read before it is
+	// cheaper to seek behind it.
+	seekAfter = 8
+	// checkEvery is how many rows are read between two looks at the context.
+	checkEvery = 256
+)
+
+const (
+	listColumns = "SELECT key, size, etag, mtime, class, type FROM current WHERE bucket_id = ? AND key >= ?"
+	listBounded = listColumns + " AND key < ? ORDER BY key"
+	listToEnd   = listColumns + " ORDER BY key"
+)
+
+// List returns one page in byte order, as of one moment. Its cost follows the
+// entries returned, not the keys below a common prefix. It fails with
+// ErrNoSuchBucket.
+func (s *Store) List(ctx context.Context, bucket string, o ListOptions) (Page, error) {
+	if err := s.enter(ctx); err != nil {
+		return Page{}, err
+	}
+	defer s.leave()
+	defer s.lockReads()()
+	if o.MaxKeys <= 0 {
+		o.MaxKeys = defaultMaxKeys
+	}
+	uncancelled := context.WithoutCancel(ctx)
+	tx, err := s.index.readers.BeginTx(uncancelled, nil)
+	if err != nil {
+		return Page{}, fmt.Errorf("store: list: %w", indexError(err))
+	}
+	defer func() { _ = tx.Rollback() }() // it only read
+	l := &lister{s: s, ctx: ctx, tx: tx, o: o}
+	st, err := s.stmt(uncancelled, bucketIDQuery)
+	if err != nil {
+		return Page{}, err
+	}
+	found, err := scanOne(tx.StmtContext(uncancelled, st).QueryRowContext(uncancelled, bucket), &l.bucket)
+	if err != nil {
+		return Page{}, err
+	}
+	if !found {
+		return Page{}, ErrNoSuchBucket
+	}
+	if err := l.run(); err != nil {
+		return Page{}, err
+	}
+	return l.page, nil
+}
+
+// A lister fills one page.
+type lister struct {
+	s      *Store
+	ctx    context.Context // of this call
+	tx     *sql.Tx
+	bucket int64
+	o      ListOptions
+	page   Page
+	count  int
+	read   int
+	last   string // the newest entry
+	rolled bool   // last is a common prefix
+	skip   []byte // last, when it is a common prefix
+}
+
+func (l *lister) run() error {
+	from, ok := l.start()
+	for ok {
+		var err error
+		if from, ok, err = l.scan(from); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// start is the first key that may be listed; there is none when ok is false.
+func (l *lister) start() (from string, ok bool) {
+	from = l.o.Prefix
+	if l.o.Marker != "" {
+		after := l.o.Marker + "\x00"
+		if cp, rolled := l.rollUp(l.o.Marker); rolled && cp == l.o.Marker {
+			if after, ok = successor(cp); !ok {
+				return "", false
+			}
+		}
+		from = max(from, after)
+	}
+	if from == "" {
+		from = "\x00" // the least key: there is no empty one
+	}
+	return from, true
+}
+
+// scan adds entries from one run of the index. It returns where to go on, when
+// the keys below a common prefix are to be skipped.
+func (l *lister) scan(from string) (next string, more bool, err error) {
+	rows, err := l.query(from)
+	if err != nil {
+		return "", false, err
+	}
+	defer rows.Close()
+	skipped := 0
+	for rows.Next() {
+		var raw sql.RawBytes
+		var obj Object
+		var mtime int64
+		if err := rows.Scan(&raw, &obj.Size, &obj.ETag, &mtime, &obj.StorageClass, &obj.Type); err != nil {
+			return "", false, fmt.Errorf("store: list: %w", indexError(err))
+		}
+		if l.read++; l.read%checkEvery == 0 && l.ctx.Err() != nil {
+			return "", false, l.ctx.Err()
+		}
+		if l.rolled && bytes.HasPrefix(raw, l.skip) {
+			if skipped++; skipped > seekAfter {
+				next, more = successor(l.last)
+				return next, more, nil
+			}
+			continue
+		}
+		obj.Key, obj.Modified = string(raw), timeOf(mtime)
+		if !l.add(obj) {
+			return "", false, nil
+		}
+		skipped = 0
+	}
+	if err := rows.Err(); err != nil {
+		return "", false, fmt.Errorf("store: list: %w", indexError(err))
+	}
+	return "", false, nil
+}
+
+func (l *lister) query(from string) (*sql.Rows, error) {
+	text, args := listToEnd, []any{l.bucket, []byte(from)}
+	if end, ok := successor(l.o.Prefix); ok {
+		text, args = listBounded, append(args, []byte(end))
+	}
+	ctx := context.WithoutCancel(l.ctx)
+	st, err := l.s.stmt(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := l.tx.StmtContext(ctx, st).QueryContext(ctx, args...)
+	if err != nil {
+		return nil, fmt.Errorf("store: list: %w", indexError(err))
+	}
+	return rows, nil
+}
+
+// add puts the next entry on the page; it returns false when the page is full.
+func (l *lister) add(obj Object) bool {
+	if l.count == l.o.MaxKeys {
+		l.page.Truncated, l.page.NextMarker = true, l.last
+		return false
+	}
+	l.count++
+	cp, rolled := l.rollUp(obj.Key)
+	if rolled {
+		l.page.CommonPrefixes = append(l.page.CommonPrefixes, cp)
+		l.last, l.rolled, l.skip = cp, true, []byte(cp)
+		return true
+	}
+	l.page.Objects = append(l.page.Objects, obj)
+	l.last, l.rolled = obj.Key, false
+	return true
+}
+
+// rollUp returns the common prefix that stands for key, if one does.
+func (l *lister) rollUp(key string) (prefix string, ok bool) {
+	if l.o.Delimiter == "" {
+		return "", false
+	}
+	rest, ok := strings.CutPrefix(key, l.o.Prefix)
+	if !ok {
+		return "", false
+	}
+	i := strings.Index(rest, l.o.Delimiter)
+	if i < 0 {
+		return "", false
+	}
+	return key[:len(l.o.Prefix)+i+len(l.o.Delimiter)], true
+}
+
+// successor is the least string after all those that start with prefix. There
+// is none for the empty prefix and for one of 0xFF bytes only.
+func successor(prefix string) (next string, ok bool) {
+	for i := len(prefix) - 1; i >= 0; i-- {
+		if prefix[i] != 0xff {
+			return prefix[:i] + string([]byte{prefix[i] + 1}), true
+		}
+	}
+	return "", false
+}

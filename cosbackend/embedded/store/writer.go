@@ -1,0 +1,267 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync/atomic"
+)
+
+const (
+	maxBatch  = 256  // closures that share one commit and so one fsync
+	maxQueued = 1024 // beyond this a write is refused with ErrBusy
+)
+
+// A writer runs closures one after the other on the only connection that
+// writes. Those that wait while a commit is under way share the next one.
+type writer struct {
+	conn  *sql.Conn
+	queue chan *job
+	ended chan struct{}
+	// begin and end surround each transaction; committed gets the bodies that
+	// lost their last reference, before end.
+	begin, end func()
+	committed  func([]droppedBody)
+	stmts      map[string]*sql.Stmt
+	batch      []*job
+}
+
+const (
+	jobWaiting int32 = iota
+	jobTaken
+	jobGivenUp
+)
+
+// A job is one closure on its way through the writer. The closure may run more
+// than once, each time in a state where the earlier run left no trace.
+type job struct {
+	do       func(*txn) error
+	state    atomic.Int32
+	done     chan struct{}
+	err      error
+	panicked any
+	// unsure is set when a commit failed in a way after which a crash may still
+	// bring the transaction back.
+	unsure bool
+}
+
+// A txn is what a closure sees of the transaction.
+type txn struct {
+	w       *writer
+	dropped []droppedBody
+}
+
+func newWriter(conn *sql.Conn) *writer {
+	return &writer{
+		conn:  conn,
+		queue: make(chan *job, maxQueued),
+		ended: make(chan struct{}),
+		stmts: map[string]*sql.Stmt{},
+		batch: make([]*job, 0, maxBatch),
+	}
+}
+
+// enqueue hands the closure over without waiting for it.
+func (w *writer) enqueue(do func(*txn) error) (*job, error) {
+	j := &job{do: do, done: make(chan struct{})}
+	select {
+	case w.queue <- j:
+		return j, nil
+	default:
+		return nil, ErrBusy
+	}
+}
+
+// wait returns when the job is committed or refused. A context that ends before
+// the writer took the job withdraws it; after that the outcome is awaited, so
+// that the caller always knows it.
+func (j *job) wait(ctx context.Context) error {
+	select {
+	case <-j.done:
+	case <-ctx.Done():
+		if j.state.CompareAndSwap(jobWaiting, jobGivenUp) {
+			return ctx.Err()
+		}
+		<-j.done
+	}
+	if j.panicked != nil {
+		panic(j.panicked) // in the goroutine whose closure it was
+	}
+	return j.err
+}
+
+// run serves the queue until it is closed.
+func (w *writer) run() {
+	defer close(w.ended)
+	for j := range w.queue {
+		w.batch = w.batch[:0]
+		w.take(j)
+		w.drain()
+		w.serve(w.batch)
+	}
+	for _, s := range w.stmts {
+		_ = s.Close() // the connection is closed next
+	}
+}
+
+func (w *writer) take(j *job) {
+	if j.state.CompareAndSwap(jobWaiting, jobTaken) {
+		w.batch = append(w.batch, j)
+	}
+}
+
+func (w *writer) drain() {
+	for len(w.batch) < maxBatch {
+		select {
+		case j, ok := <-w.queue:
+			if !ok {
+				return
+			}
+			w.take(j)
+		default:
+			return
+		}
+	}
+}
+
+// serve commits the jobs together. When that fails as a whole each gets its own
+// transaction, so that one put on a full disk does not take a delete with it.
+func (w *writer) serve(jobs []*job) {
+	if len(jobs) == 0 {
+		return
+	}
+	if err := w.transact(jobs); err != nil && len(jobs) > 1 {
+		for _, j := range jobs {
+			_ = w.transact([]*job{j}) // the job knows
+		}
+	}
+	for _, j := range jobs {
+		close(j.done)
+	}
+}
+
+// transact runs the jobs in one transaction. Its error concerns all of them.
+func (w *writer) transact(jobs []*job) error {
+	w.begin()
+	defer w.end()
+	ctx := context.Background()
+	if err := w.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
+		return failAll(jobs, err, false)
+	}
+	t := &txn{w: w}
+	for _, j := range jobs {
+		if err := w.attempt(ctx, t, j); err != nil {
+			w.rollback(ctx)
+			return failAll(jobs, err, false)
+		}
+	}
+	if err := w.exec(ctx, "COMMIT"); err != nil {
+		w.rollback(ctx)
+		return failAll(jobs, err, !errors.Is(err, ErrNoSpace))
+	}
+	w.committed(t.dropped)
+	return nil
+}
+
+// attempt runs one job inside a savepoint, so that its refusal undoes nothing
+// of its neighbours. The error it returns means that the transaction is lost.
+func (w *writer) attempt(ctx context.Context, t *txn, j *job) error {
+	if err := w.exec(ctx, "SAVEPOINT job"); err != nil {
+		return err
+	}
+	kept := len(t.dropped)
+	j.err = j.call(t)
+	if j.err != nil {
+		t.dropped = t.dropped[:kept]
+		if err := w.exec(ctx, "ROLLBACK TO job"); err != nil {
+			return fmt.Errorf("%w (after: %w)", err, j.err)
+		}
+	}
+	return w.exec(ctx, "RELEASE job")
+}
+
+func (j *job) call(t *txn) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			j.panicked, err = p, errors.New("store: closure panicked")
+		}
+	}()
+	return j.do(t)
+}
+
+// failAll gives the error to the jobs. Those that were refused on their own
+// keep their reason.
+func failAll(jobs []*job, err error, unsure bool) error {
+	for _, j := range jobs {
+		if j.err == nil {
+			j.err = err
+			j.unsure = j.unsure || unsure
+		}
+	}
+	return err
+}
+
+// rollback ends a lost transaction. SQLite may have ended it already.
+func (w *writer) rollback(ctx context.Context) {
+	_ = w.exec(ctx, "ROLLBACK")
+}
+
+func (w *writer) exec(ctx context.Context, text string) error {
+	s, err := w.stmt(ctx, text)
+	if err != nil {
+		return err
+	}
+	if _, err := s.ExecContext(ctx); err != nil {
+		return fmt.Errorf("store: write index: %w", indexError(err))
+	}
+	return nil
+}
+
+func (w *writer) stmt(ctx context.Context, text string) (*sql.Stmt, error) {
+	if s, ok := w.stmts[text]; ok {
+		return s, nil
+	}
+	s, err := w.conn.PrepareContext(ctx, text)
+	if err != nil {
+		return nil, fmt.Errorf("store: write index: %w", indexError(err))
+	}
+	w.stmts[text] = s
+	return s, nil
+}
+
+// exec runs one statement. The statement is kept prepared, so text must be a
+// constant.
+func (t *txn) exec(text string, args ...any) (sql.Result, error) {
+	ctx := context.Background()
+	s, err := t.w.stmt(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	res, err := s.ExecContext(ctx, args...)
+	if err != nil {
+		return nil, fmt.Errorf("store: write index: %w", indexError(err))
+	}
+	return res, nil
+}
+
+// row reads one row into dest; found is false when there is none.
+func (t *txn) row(text string, args []any, dest ...any) (found bool, err error) {
+	ctx := context.Background()
+	s, err := t.w.stmt(ctx, text)
+	if err != nil {
+		return false, err
+	}
+	return scanOne(s.QueryRowContext(ctx, args...), dest...)
+}
+
+func scanOne(row *sql.Row, dest ...any) (found bool, err error) {
+	err = row.Scan(dest...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("store: read index: %w", indexError(err))
+	}
+	return true, nil
+}
