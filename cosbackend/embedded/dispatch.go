@@ -113,6 +113,9 @@ func (x *exchange) admit() error {
 	if err := x.authenticate(); err != nil {
 		return err
 	}
+	if !x.signed && x.route.access == ownerOnly {
+		return fail(accessDenied, "")
+	}
 	if err := x.checkImplemented(); err != nil {
 		return err
 	}

@@ -240,6 +240,11 @@ func (s *Server) Close() error {
 // It may be called more than once. The door speaks plain HTTP and is not
 // encrypted, so an address others can reach is the caller's decision.
 func (s *Server) Listen(addr string) (net.Addr, error) {
+	select {
+	case <-s.stop:
+		return nil, errors.New("embedded: listen on a closed server")
+	default:
+	}
 	var lc net.ListenConfig
 	l, err := lc.Listen(context.Background(), "tcp", addr)
 	if err != nil {
