@@ -143,6 +143,7 @@ func (b *dirBodies) collect() {
 				b.warn("body file not removed; the next start does it", "body", name, "error", err)
 			}
 		}
+		b.folder.keepReserve()
 	}
 }
 

@@ -72,7 +72,7 @@ func (s *Store) Buckets(ctx context.Context) ([]Bucket, error) {
 // DeleteBucket removes an empty bucket. It fails with ErrNoSuchBucket or
 // ErrBucketNotEmpty.
 func (s *Store) DeleteBucket(ctx context.Context, name string) error {
-	return s.change(ctx, func(t *txn) error {
+	return s.free(ctx, func(t *txn) error {
 		id, err := t.bucketID(name)
 		if err != nil {
 			return err

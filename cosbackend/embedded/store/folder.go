@@ -21,17 +21,21 @@ import (
 //	index.db -wal -shm       everything but large bodies
 //	blobs/3f/3f9c…           immutable bodies, random names, never derived from keys
 //	tmp/                     uploads under way; emptied at start
+//	RESERVE                  space that deletes may use when the disk is full
 //	quarantine/              files found in blobs/ that the store did not name
 const (
 	formatFile    = "FORMAT"
 	lockFile      = "LOCK"
 	indexFile     = "index.db"
+	reserveFile   = "RESERVE"
 	blobsDir      = "blobs"
 	tmpDir        = "tmp"
 	quarantineDir = "quarantine"
 
 	formatPrefix  = "cosgate-store "
 	formatVersion = 1
+
+	reserveSize = 1 << 20
 )
 
 // A folder is a locked data folder.
@@ -76,6 +80,7 @@ func (f *folder) prepare(dir string) error {
 			return err
 		}
 	}
+	f.keepReserve()
 	if err := f.syncDir("."); err != nil {
 		return err
 	}
@@ -178,6 +183,21 @@ func (f *folder) readDir(name string) ([]fs.DirEntry, error) {
 	}
 	return entries, nil
 }
+
+// keepReserve makes the reserve, unless it is there. On a disk that is too full
+// for it there is none until bodies were removed.
+func (f *folder) keepReserve() {
+	info, err := f.root.Stat(reserveFile)
+	if err == nil && info.Size() == reserveSize {
+		return
+	}
+	if err := f.root.WriteFile(reserveFile, make([]byte, reserveSize), 0o600); err != nil {
+		f.giveUpReserve() // half a reserve is in the way only
+	}
+}
+
+// giveUpReserve frees the reserve. It returns false when there was none.
+func (f *folder) giveUpReserve() bool { return f.root.Remove(reserveFile) == nil }
 
 // dirty tells whether the last process ended without Close: SQLite removes the
 // write-ahead log when it is closed.

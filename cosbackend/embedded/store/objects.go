@@ -135,7 +135,7 @@ func (s *Store) Delete(ctx context.Context, bucket, key string) error {
 // DeleteMany removes objects in one transaction; absent ones are fine. It fails
 // with ErrNoSuchBucket.
 func (s *Store) DeleteMany(ctx context.Context, bucket string, keys []string) error {
-	return s.change(ctx, func(t *txn) error {
+	return s.free(ctx, func(t *txn) error {
 		id, err := t.bucketID(bucket)
 		if err != nil {
 			return err

@@ -101,6 +101,7 @@ func (s *Store) open(ctx context.Context, opts Options) (err error) {
 	if s.folder == nil {
 		s.bodies = newMemBodies(defaultTo(opts.MaxBytes, defaultMaxBytes))
 		w.begin, w.end = s.gate.Lock, s.gate.Unlock
+		w.giveUp = func() bool { return false }
 	} else {
 		if err := s.folder.syncDir("."); err != nil { // the name index.db may be new
 			return err
@@ -110,6 +111,7 @@ func (s *Store) open(ctx context.Context, opts Options) (err error) {
 		}
 		s.bodies = newDirBodies(s.folder, &s.gate, s.log.Warn)
 		w.begin, w.end = func() {}, func() {}
+		w.giveUp = s.folder.giveUpReserve
 	}
 	w.committed = s.bodies.drop
 	s.writer = w
@@ -175,7 +177,7 @@ func (s *Store) leave() { s.life.RUnlock() }
 // write runs a closure in the writer. The outcome is not sure when the commit
 // failed in a way that a crash might still undo.
 func (s *Store) write(ctx context.Context, do func(*txn) error) (unsure bool, err error) {
-	j, err := s.writer.enqueue(do)
+	j, err := s.writer.enqueue(do, false)
 	if err != nil {
 		return false, err
 	}
@@ -191,6 +193,20 @@ func (s *Store) change(ctx context.Context, do func(*txn) error) error {
 	defer s.leave()
 	_, err := s.write(ctx, do)
 	return err
+}
+
+// free is change for closures that make room: on a full disk they may use the
+// space that is kept in reserve.
+func (s *Store) free(ctx context.Context, do func(*txn) error) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.leave()
+	j, err := s.writer.enqueue(do, true)
+	if err != nil {
+		return err
+	}
+	return j.wait(ctx)
 }
 
 // lockReads keeps the writer of a memory store away.

@@ -1,13 +1,10 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
-	"path/filepath"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 )
@@ -80,98 +77,4 @@ func body(n int, seed byte) []byte {
 		b[i] = byte(i) ^ byte(i>>8) ^ byte(i>>16) ^ seed
 	}
 	return b
-}
-
-// sizes are around every boundary of the write path.
-var sizes = []int{0, 1, maxInline - 1, maxInline, maxInline + 1, blockSize - 1, blockSize, blockSize + 1, 2 * blockSize, 3*blockSize + 17}
-
-func TestABodyComesBackAsItWasWritten(t *testing.T) {
-	eachMode(t, func(t *testing.T, s *Store) {
-		for _, n := range sizes {
-			want := body(n, 7)
-			obj := put(t, s, "k", want)
-			got, err := get(t.Context(), s, "k")
-			if err != nil || !bytes.Equal(got, want) {
-				t.Errorf("body of %d bytes: got %d bytes, %v", n, len(got), err)
-			}
-			if obj.Size != int64(n) {
-				t.Errorf("Commit() of %d bytes has size %d", n, obj.Size)
-			}
-		}
-	})
-}
-
-var _ = filepath.Join
-var _ = time.Now
-
-func BenchmarkPut1K(b *testing.B) {
-	for _, mode := range []string{"memory", "folder"} {
-		b.Run(mode, func(b *testing.B) {
-			o := Options{}
-			if mode == "folder" {
-				o.Dir = b.TempDir()
-			}
-			s := open(b, o)
-			data := body(1024, 1)
-			b.SetParallelism(32)
-			i := make(chan int, 1)
-			i <- 0
-			b.ResetTimer()
-			b.RunParallel(func(pb *testing.PB) {
-				for pb.Next() {
-					n := <-i
-					i <- n + 1
-					put(b, s, "key/"+time.Duration(n).String(), data)
-				}
-			})
-		})
-	}
-}
-
-func BenchmarkHead(b *testing.B) {
-	s := open(b, Options{Dir: b.TempDir()})
-	put(b, s, "k", []byte("x"))
-	for b.Loop() {
-		if _, err := s.Head(b.Context(), testBucket, "k"); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-func BenchmarkOpenMemory(b *testing.B) {
-	for b.Loop() {
-		s, err := Open(Options{})
-		if err != nil {
-			b.Fatal(err)
-		}
-		s.CreateBucket(b.Context(), Bucket{Name: testBucket})
-		s.Close()
-	}
-}
-
-func BenchmarkUploadBig(b *testing.B) {
-	s := open(b, Options{Dir: b.TempDir()})
-	data := body(16<<20, 1)
-	b.SetBytes(int64(len(data)))
-	for b.Loop() {
-		put(b, s, "k", data)
-	}
-}
-
-func BenchmarkReadBig(b *testing.B) {
-	s := open(b, Options{Dir: b.TempDir()})
-	data := body(16<<20, 1)
-	put(b, s, "k", data)
-	b.SetBytes(int64(len(data)))
-	buf := make([]byte, 32<<10)
-	for b.Loop() {
-		_, r, err := s.Open(b.Context(), testBucket, "k")
-		if err != nil {
-			b.Fatal(err)
-		}
-		if _, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{r}, buf); err != nil {
-			b.Fatal(err)
-		}
-		r.Close()
-	}
 }

@@ -23,8 +23,10 @@ type writer struct {
 	// lost their last reference, before end.
 	begin, end func()
 	committed  func([]droppedBody)
-	stmts      map[string]*sql.Stmt
-	batch      []*job
+	// giveUp frees the reserve of a full disk; false when there is none left.
+	giveUp func() bool
+	stmts  map[string]*sql.Stmt
+	batch  []*job
 }
 
 const (
@@ -37,6 +39,7 @@ const (
 // than once, each time in a state where the earlier run left no trace.
 type job struct {
 	do       func(*txn) error
+	frees    bool // it makes room, so it may use the reserve
 	state    atomic.Int32
 	done     chan struct{}
 	err      error
@@ -63,8 +66,8 @@ func newWriter(conn *sql.Conn) *writer {
 }
 
 // enqueue hands the closure over without waiting for it.
-func (w *writer) enqueue(do func(*txn) error) (*job, error) {
-	j := &job{do: do, done: make(chan struct{})}
+func (w *writer) enqueue(do func(*txn) error, frees bool) (*job, error) {
+	j := &job{do: do, frees: frees, done: make(chan struct{})}
 	select {
 	case w.queue <- j:
 		return j, nil
@@ -137,6 +140,9 @@ func (w *writer) serve(jobs []*job) {
 		}
 	}
 	for _, j := range jobs {
+		if j.frees && errors.Is(j.err, ErrNoSpace) && w.giveUp() {
+			_ = w.transact([]*job{j})
+		}
 		close(j.done)
 	}
 }

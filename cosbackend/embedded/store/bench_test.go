@@ -1,0 +1,116 @@
+package store
+
+import (
+	"fmt"
+	"io"
+	"sync/atomic"
+	"testing"
+)
+
+func BenchmarkPut1K(b *testing.B) {
+	for _, mode := range []string{"memory", "folder"} {
+		b.Run(mode, func(b *testing.B) {
+			o := Options{}
+			if mode == "folder" {
+				o.Dir = b.TempDir()
+			}
+			s := open(b, o)
+			data := body(1024, 1)
+			b.SetParallelism(32)
+			var n atomic.Int64
+			b.ResetTimer()
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					put(b, s, fmt.Sprintf("key/%d", n.Add(1)), data)
+				}
+			})
+		})
+	}
+}
+
+func BenchmarkHead(b *testing.B) {
+	s := open(b, Options{Dir: b.TempDir()})
+	put(b, s, "k", []byte("x"))
+	for b.Loop() {
+		if _, err := s.Head(b.Context(), testBucket, "k"); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkOpenMemory(b *testing.B) {
+	for b.Loop() {
+		s, err := Open(Options{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := s.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkUploadBig(b *testing.B) {
+	s := open(b, Options{Dir: b.TempDir()})
+	data := body(16<<20, 1)
+	b.SetBytes(int64(len(data)))
+	for b.Loop() {
+		put(b, s, "k", data)
+	}
+}
+
+func BenchmarkReadBig(b *testing.B) {
+	s := open(b, Options{Dir: b.TempDir()})
+	data := body(16<<20, 1)
+	put(b, s, "k", data)
+	b.SetBytes(int64(len(data)))
+	buf := make([]byte, 32<<10)
+	for b.Loop() {
+		_, r, err := s.Open(b.Context(), testBucket, "k")
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{r}, buf); err != nil {
+			b.Fatal(err)
+		}
+		r.Close()
+	}
+}
+
+// fill puts n keys as quickly as the index allows.
+func fill(b *testing.B, s *Store, n int, key func(i int) string) {
+	b.Helper()
+	const batch = 10000
+	for from := 0; from < n; from += batch {
+		err := s.change(b.Context(), func(t *txn) error {
+			for i := from; i < min(n, from+batch); i++ {
+				obj := Object{Key: key(i), Modified: s.now(), StorageClass: defaultClass, Type: typeNormal}
+				if err := t.putNew(testBucket, obj, newBlob{}, false); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkListPageOf100kKeys(b *testing.B) {
+	s := open(b, Options{Dir: b.TempDir()})
+	fill(b, s, 100_000, func(i int) string { return fmt.Sprintf("folder-%03d/file-%06d", i%100, i) })
+	for name, o := range map[string]ListOptions{
+		"plain":     {Marker: "folder-050/"},
+		"delimiter": {Delimiter: "/"},
+		"prefix":    {Prefix: "folder-070/", Delimiter: "/"},
+	} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if _, err := s.List(b.Context(), testBucket, o); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
