@@ -17,7 +17,7 @@ import (
 type config struct {
 	Listen         string                   `yaml:"listen"`
 	Admin          string                   `yaml:"admin"`
-	Grace          time.Duration            `yaml:"grace"`
+	Grace          string                   `yaml:"grace"`
 	Log            logConfig                `yaml:"log"`
 	DefaultProfile string                   `yaml:"default_profile"`
 	Profiles       map[string]profileConfig `yaml:"profiles"`
@@ -33,6 +33,7 @@ type profileConfig struct {
 	Endpoint        string            `yaml:"endpoint"`
 	ServiceEndpoint string            `yaml:"service_endpoint"`
 	Region          string            `yaml:"region"`
+	Proxy           string            `yaml:"proxy"`
 	Credentials     credentialsConfig `yaml:"credentials"`
 }
 
@@ -51,12 +52,23 @@ type envConfig struct {
 	SecurityToken string `yaml:"security_token"`
 }
 
+func (c config) rpcAddress() address   { return address{"listen", c.Listen} }
+func (c config) adminAddress() address { return address{"admin", c.Admin} }
+
+func (c config) grace() (time.Duration, error) {
+	d, err := time.ParseDuration(c.Grace)
+	if err != nil || d < 0 {
+		return 0, fmt.Errorf("grace %q is not a duration such as 30s", c.Grace)
+	}
+	return d, nil
+}
+
 // defaultConfig holds what a file need not say.
 func defaultConfig() config {
 	return config{
 		Listen: "127.0.0.1:50051",
 		Admin:  "127.0.0.1:8081",
-		Grace:  30 * time.Second,
+		Grace:  "30s",
 		Log:    logConfig{Level: "info", Format: "text"},
 	}
 }
@@ -83,7 +95,12 @@ func loadConfig(path string) (config, error) {
 // Its errors begin with the line.
 func decodeConfig(r io.Reader, c *config) error {
 	d := yaml.NewDecoder(r, yaml.Strict())
-	if err := d.Decode(c); err != nil && !errors.Is(err, io.EOF) { // an empty file lacks profiles; check says so
+	err := d.Decode(c)
+	if errors.Is(err, io.EOF) { // an empty file; it lacks profiles, and check says so
+		*c = defaultConfig()
+		return nil
+	}
+	if err != nil {
 		return atLine(err)
 	}
 	if err := d.Decode(new(config)); !errors.Is(err, io.EOF) {
@@ -111,14 +128,14 @@ var profileName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`) //nolint:gocheckn
 
 // check refuses what contradicts itself or cannot work.
 func (c config) check() error {
-	if err := checkLoopback("listen", c.Listen); err != nil {
+	if err := c.rpcAddress().checkLoopback(); err != nil {
 		return err
 	}
-	if err := checkLoopback("admin", c.Admin); err != nil {
+	if err := c.adminAddress().checkLoopback(); err != nil {
 		return err
 	}
-	if c.Grace < 0 {
-		return fmt.Errorf("grace %v is negative", c.Grace)
+	if _, err := c.grace(); err != nil {
+		return err
 	}
 	if _, err := newLogger(io.Discard, c.Log); err != nil {
 		return err

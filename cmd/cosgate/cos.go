@@ -14,12 +14,12 @@ import (
 type cosCommand struct {
 	Listen string `placeholder:"ADDR" default:"127.0.0.1:9000" help:"Where to speak HTTP; port 0 takes a free one. Nothing is encrypted: others should not reach it. Default: ${default}."`
 	storeFlags
-	SecretID      string   `name:"secret-id" placeholder:"ID" and:"secret" env:"COSGATE_COS_SECRET_ID" help:"The secret id that signatures are checked with. Default: the demo pair, which is printed."`
-	SecretKey     string   `name:"secret-key" placeholder:"KEY" and:"secret" env:"COSGATE_COS_SECRET_KEY" help:"The secret key that belongs to it. The variable keeps it out of the process list."`
+	SecretID      string   `name:"secret-id" placeholder:"ID" and:"secret" env:"COSGATE_COS_SECRET_ID" help:"The secret id that signatures are checked with, also from ${env}. Default: the demo pair, which is printed."`
+	SecretKey     string   `name:"secret-key" placeholder:"KEY" and:"secret" env:"COSGATE_COS_SECRET_KEY" help:"The secret key that belongs to it, also from ${env}, which keeps it out of the process list."`
 	Bucket        []string `placeholder:"NAME-APPID" sep:"none" help:"Make this bucket when it is absent. May be repeated."`
 	DefaultBucket string   `placeholder:"NAME-APPID" help:"The bucket of requests whose host names none, such as http://127.0.0.1:9000/key. Made when absent."`
 	Region        string   `placeholder:"REGION" default:"ap-guangzhou" help:"The region of new buckets whose request names none. Default: ${default}."`
-	Signature     string   `enum:"strict,lenient,off" default:"strict" help:"strict checks every signature; lenient lets requests without one in; off looks at none. Default: ${default}."`
+	Signature     string   `placeholder:"MODE" enum:"strict,lenient,off" default:"strict" help:"strict checks every signature; lenient lets requests without one in; off looks at none. Default: ${default}."`
 }
 
 // Help is printed below the flags.
@@ -39,7 +39,7 @@ var (
 
 // options checks the flags.
 func (c cosCommand) options(log *slog.Logger) (embedded.Options, error) {
-	if err := checkAddress("--listen", c.Listen); err != nil {
+	if err := c.address().check(); err != nil {
 		return embedded.Options{}, err
 	}
 	buckets := c.Bucket
@@ -68,6 +68,8 @@ func (c cosCommand) options(log *slog.Logger) (embedded.Options, error) {
 	}, nil
 }
 
+func (c cosCommand) address() address { return address{"--listen", c.Listen} }
+
 func (c cosCommand) credential() embedded.Credential {
 	if c.SecretID == "" {
 		return embedded.DemoCredential()
@@ -89,7 +91,7 @@ func (c cosCommand) Run(ctx context.Context, out streams) (err error) {
 	defer func() { err = errors.Join(err, server.Close()) }()
 	addr, err := server.Listen(c.Listen)
 	if err != nil {
-		return listenError("--listen", c.Listen, err)
+		return c.address().refused(err)
 	}
 	if !isLoopback(addr.String()) {
 		log.Warn("others can reach this server, and nothing it speaks is encrypted", "addr", addr.String())

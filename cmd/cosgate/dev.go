@@ -55,11 +55,11 @@ func (c devCommand) Run(ctx context.Context, out streams) (err error) {
 	}()
 	cosAddr, err := cos.Listen(c.CosListen)
 	if err != nil {
-		return listenError("--cos-listen", c.CosListen, err)
+		return c.cosAddress().refused(err)
 	}
 	g, err := openGateway(ctx, gatewayOptions{
-		listen:   c.Listen,
-		admin:    c.Admin,
+		listen:   c.rpcAddress(),
+		admin:    c.adminAddress(),
 		grace:    devGrace,
 		profiles: map[string]*cosbackend.Client{client.Profile(): client},
 		log:      log,
@@ -71,11 +71,13 @@ func (c devCommand) Run(ctx context.Context, out streams) (err error) {
 	return g.run(ctx)
 }
 
+func (c devCommand) rpcAddress() address   { return address{"--listen", c.Listen} }
+func (c devCommand) adminAddress() address { return address{"--admin", c.Admin} }
+func (c devCommand) cosAddress() address   { return address{"--cos-listen", c.CosListen} }
+
 func (c devCommand) check() error {
-	for _, a := range []struct{ name, addr string }{
-		{"--listen", c.Listen}, {"--admin", c.Admin}, {"--cos-listen", c.CosListen},
-	} {
-		if err := checkLoopback(a.name, a.addr); err != nil {
+	for _, a := range []address{c.rpcAddress(), c.adminAddress(), c.cosAddress()} {
+		if err := a.checkLoopback(); err != nil {
 			return err
 		}
 	}

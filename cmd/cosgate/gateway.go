@@ -15,7 +15,7 @@ import (
 
 // gatewayOptions say what a gateway is made of.
 type gatewayOptions struct {
-	listen, admin  string // addresses
+	listen, admin  address
 	grace          time.Duration
 	profiles       map[string]*cosbackend.Client
 	defaultProfile string
@@ -41,11 +41,11 @@ func openGateway(ctx context.Context, o gatewayOptions) (*gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	rpc, err := listen(ctx, "--listen", o.listen)
+	rpc, err := listen(ctx, o.listen)
 	if err != nil {
 		return nil, err
 	}
-	admin, err := listen(ctx, "--admin", o.admin)
+	admin, err := listen(ctx, o.admin)
 	if err != nil {
 		return nil, errors.Join(err, rpc.Close())
 	}

@@ -10,26 +10,32 @@ import (
 	"syscall"
 )
 
-// checkAddress refuses an address of the option called name that cannot work.
-func checkAddress(name, addr string) error {
-	_, port, err := net.SplitHostPort(addr)
+// An address is where to listen, and the flag or the key that said so.
+type address struct {
+	option string
+	addr   string // host:port
+}
+
+// check refuses an address that cannot work.
+func (a address) check() error {
+	_, port, err := net.SplitHostPort(a.addr)
 	if err != nil {
-		return usageErrorf("%s %q is not host:port, such as 127.0.0.1:0", name, addr)
+		return usageErrorf("%s %q is not host:port, such as 127.0.0.1:0", a.option, a.addr)
 	}
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		return usageErrorf("%s %q: the port is not a number from 0 to 65535", name, addr)
+		return usageErrorf("%s %q: the port is not a number from 0 to 65535", a.option, a.addr)
 	}
 	return nil
 }
 
-// checkLoopback refuses what others could reach: this version speaks plain text
+// checkLoopback also refuses what others could reach: this version speaks plain text
 // and asks no caller who it is.
-func checkLoopback(name, addr string) error {
-	if err := checkAddress(name, addr); err != nil {
+func (a address) checkLoopback() error {
+	if err := a.check(); err != nil {
 		return err
 	}
-	if !isLoopback(addr) {
-		return usageErrorf("%s %q is not a loopback address: this version has no TLS and knows no callers, so it listens on loopback only; use 127.0.0.1", name, addr)
+	if !isLoopback(a.addr) {
+		return usageErrorf("%s %q is not a loopback address: this version has no TLS and knows no callers, so it listens on loopback only; use 127.0.0.1", a.option, a.addr)
 	}
 	return nil
 }
@@ -46,27 +52,23 @@ func isLoopback(addr string) bool {
 	return err == nil && ip.IsLoopback()
 }
 
-// listen opens addr; name is the option to change when it is taken.
-func listen(ctx context.Context, name, addr string) (net.Listener, error) {
+// listen opens a TCP door at a.
+func listen(ctx context.Context, a address) (net.Listener, error) {
 	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", addr)
+	l, err := lc.Listen(ctx, "tcp", a.addr)
 	if err != nil {
-		return nil, listenError(name, addr, err)
+		return nil, a.refused(err)
 	}
 	return l, nil
 }
 
-func listenError(name, addr string, err error) error {
+// refused says in one line why a door could not be opened at a.
+func (a address) refused(err error) error {
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return fmt.Errorf("%s %s is in use by another process; choose another port (0 takes a free one)", name, addr)
+		return fmt.Errorf("%s %s is in use by another process; choose another port (0 takes a free one)", a.option, a.addr)
 	}
-	return fmt.Errorf("%s %s: %w", name, addr, rootCause(err))
-}
-
-// rootCause drops what net repeats of the address.
-func rootCause(err error) error {
 	if op, ok := errors.AsType[*net.OpError](err); ok {
-		return op.Err
+		err = op.Err // without the address, which is named already
 	}
-	return err
+	return fmt.Errorf("%s %s: %w", a.option, a.addr, err)
 }

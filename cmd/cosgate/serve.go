@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
+	"strings"
 
 	"github.com/cosgate/cosgate/cosbackend"
 )
@@ -32,6 +35,10 @@ func (c serveCommand) Run(ctx context.Context, out streams) error {
 	if err != nil {
 		return err
 	}
+	grace, err := cfg.grace()
+	if err != nil {
+		return err
+	}
 	log, err := newLogger(out.stderr, cfg.Log)
 	if err != nil {
 		return err
@@ -42,9 +49,9 @@ func (c serveCommand) Run(ctx context.Context, out streams) error {
 	}
 	defer closeClients(clients)
 	g, err := openGateway(ctx, gatewayOptions{
-		listen:         cfg.Listen,
-		admin:          cfg.Admin,
-		grace:          cfg.Grace,
+		listen:         cfg.rpcAddress(),
+		admin:          cfg.adminAddress(),
+		grace:          grace,
 		profiles:       clients,
 		defaultProfile: cfg.DefaultProfile,
 		log:            log,
@@ -77,14 +84,32 @@ func newClient(name string, p profileConfig, log *slog.Logger) (*cosbackend.Clie
 	if err != nil {
 		return nil, err
 	}
+	proxy, err := parseProxy(p.Proxy)
+	if err != nil {
+		return nil, err
+	}
 	return cosbackend.New(cosbackend.Config{
 		Profile:         name,
 		Endpoint:        p.Endpoint,
 		ServiceEndpoint: p.ServiceEndpoint,
 		Region:          p.Region,
 		Credentials:     credentials,
+		Transport:       cosbackend.TransportOptions{Proxy: proxy},
 		Logger:          log,
 	})
+}
+
+// parseProxy returns nil for no proxy. A user in the URL is refused: passwords
+// do not stand in the configuration, and its text is not repeated.
+func parseProxy(s string) (*url.URL, error) {
+	if s == "" {
+		return nil, nil
+	}
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "http" || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
+		return nil, errors.New("proxy is not of the form http://host:port")
+	}
+	return u, nil
 }
 
 func newCredentials(c credentialsConfig, log *slog.Logger) (cosbackend.CredentialProvider, error) {

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/status"
+
+	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
+)
+
+// dial connects to a gateway until the test ends.
+func dial(t *testing.T, addr string) *grpc.ClientConn {
+	t.Helper()
+	conn, err := grpc.NewClient(addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+// get asks the admin port of c.
+func get(t *testing.T, c interface{ value(label string) string }, path string) (int, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+c.value("admin")+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Close = true
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(body)
+}
+
+// putObject stores data in one message.
+func putObject(ctx context.Context, objects cosgatev1.ObjectServiceClient, key string, data []byte) error {
+	stream, err := objects.PutObject(ctx)
+	if err != nil {
+		return err
+	}
+	size := int64(len(data))
+	err = stream.Send(&cosgatev1.PutObjectRequest{
+		Spec:   &cosgatev1.PutObjectSpec{Bucket: demoBucket, Key: key, Size: &size},
+		Chunk:  &cosgatev1.Chunk{Data: data},
+		Finish: true,
+	})
+	if err != nil && err != io.EOF { //nolint:errorlint // gRPC promises io.EOF itself; the reason comes with the answer
+		return err
+	}
+	_, err = stream.CloseAndRecv()
+	return err
+}
+
+// getObject reads a whole object.
+func getObject(ctx context.Context, objects cosgatev1.ObjectServiceClient, key string) ([]byte, error) {
+	stream, err := objects.GetObject(ctx, &cosgatev1.GetObjectRequest{Bucket: demoBucket, Key: key})
+	if err != nil {
+		return nil, err
+	}
+	var data []byte
+	for {
+		msg, err := stream.Recv()
+		if err == io.EOF { //nolint:errorlint // gRPC promises io.EOF itself
+			return data, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		data = append(data, msg.GetChunk().GetData()...)
+	}
+}
+
+func TestDevAnswersACallWithNothingConfigured(t *testing.T) {
+	dev := start(t, "grpcurl", everyPortFree...)
+	objects := cosgatev1.NewObjectServiceClient(dial(t, dev.value("gRPC")))
+	want := bytes.Repeat([]byte("hello world\n"), 10_000)
+	if err := putObject(t.Context(), objects, "dir/hello.txt", want); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := getObject(t.Context(), objects, "dir/hello.txt"); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("GetObject = %d bytes, %v, want the %d that were stored", len(got), err, len(want))
+	}
+	if _, err := getObject(t.Context(), objects, "absent"); status.Code(err) != codes.NotFound {
+		t.Errorf("GetObject(absent) = %v, want code NotFound", err)
+	}
+}
+
+func TestDevKeepsItsDataBetweenRuns(t *testing.T) {
+	args := append([]string{"dev", "--data", t.TempDir()}, everyPortFree[2:]...)
+	first := start(t, "grpcurl", args...)
+	objects := cosgatev1.NewObjectServiceClient(dial(t, first.value("gRPC")))
+	if err := putObject(t.Context(), objects, "kept", []byte("kept")); err != nil {
+		t.Fatal(err)
+	}
+	first.stop(t)
+	second := start(t, "grpcurl", args...)
+	objects = cosgatev1.NewObjectServiceClient(dial(t, second.value("gRPC")))
+	if got, err := getObject(t.Context(), objects, "kept"); err != nil || string(got) != "kept" {
+		t.Errorf("GetObject after a restart = %q, %v, want %q", got, err, "kept")
+	}
+}
+
+func TestTheAdminPortAnswersOperators(t *testing.T) {
+	dev := start(t, "grpcurl", everyPortFree...)
+	for path, want := range map[string]string{
+		"/livez":               "ok\n",
+		"/readyz":              "ok\n",
+		"/debug/pprof/":        "goroutine",
+		"/debug/pprof/cmdline": "",
+		"/debug/pprof/heap":    "",
+	} {
+		if code, body := get(t, dev, path); code != http.StatusOK || !strings.Contains(body, want) {
+			t.Errorf("GET %s = %d %.80q, want 200 with %q", path, code, body, want)
+		}
+	}
+	code, body := get(t, dev, "/buildinfo")
+	var info build
+	if err := json.Unmarshal([]byte(body), &info); code != http.StatusOK || err != nil || info != readBuild() {
+		t.Errorf("GET /buildinfo = %d %q, %v, want %+v", code, body, err, readBuild())
+	}
+	if code, _ := get(t, dev, "/"); code != http.StatusNotFound {
+		t.Errorf("GET / = %d, want 404", code)
+	}
+}
+
+func TestStoppingTurnsHealthOffAndLetsATransferFinish(t *testing.T) {
+	dev := start(t, "grpcurl", everyPortFree...)
+	conn := dial(t, dev.value("gRPC"))
+	watch, err := healthpb.NewHealthClient(conn).Watch(t.Context(), &healthpb.HealthCheckRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := watch.Recv(); err != nil || got.GetStatus() != healthpb.HealthCheckResponse_SERVING {
+		t.Fatalf("health = %v, %v, want SERVING", got, err)
+	}
+	put, err := cosgatev1.NewObjectServiceClient(conn).PutObject(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	size := int64(5)
+	spec := &cosgatev1.PutObjectSpec{Bucket: demoBucket, Key: "late", Size: &size}
+	if err := put.Send(&cosgatev1.PutObjectRequest{Spec: spec, Chunk: &cosgatev1.Chunk{Data: []byte("la")}}); err != nil {
+		t.Fatal(err)
+	}
+
+	dev.cancel()
+	if got, err := watch.Recv(); err != nil || got.GetStatus() != healthpb.HealthCheckResponse_NOT_SERVING {
+		t.Fatalf("health after the signal = %v, %v, want NOT_SERVING", got, err)
+	}
+	if code, _ := get(t, dev, "/readyz"); code != http.StatusServiceUnavailable {
+		t.Errorf("/readyz after the signal = %d, want 503", code)
+	}
+	if err := put.Send(&cosgatev1.PutObjectRequest{Chunk: &cosgatev1.Chunk{Data: []byte("ter")}, Finish: true}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := put.CloseAndRecv(); err != nil {
+		t.Errorf("PutObject that was under way = %v, want success", err)
+	}
+	_ = conn.Close() // the health watch would go on to the end of the grace
+	dev.stop(t)
+}

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/cosgate/cosgate/cosbackend/embedded"
+	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
+)
+
+// checkRefused checks that a command printed nothing but one line of error,
+// which begins with want and shows no secret, and that it ended with exitUsage.
+func checkRefused(t *testing.T, code int, stdout, stderr, want string) {
+	t.Helper()
+	if code != exitUsage || stdout != "" {
+		t.Errorf("exit code = %d, stdout %q, want %d and nothing", code, stdout, exitUsage)
+	}
+	if strings.Count(stderr, "\n") != 1 || !strings.HasPrefix(stderr, want) {
+		t.Errorf("stderr = %q, want one line that begins with %q", stderr, want)
+	}
+	if strings.Contains(stderr, "muchtoosecret") {
+		t.Errorf("stderr = %q shows a secret", stderr)
+	}
+}
+
+// startCOS starts an embedded COS in this process, with the demo bucket, and
+// returns its address.
+func startCOS(t *testing.T, args ...string) string {
+	t.Helper()
+	args = append([]string{"cos", "--memory", "--listen", "127.0.0.1:0", "--bucket", demoBucket}, args...)
+	return start(t, "Go", args...).value("address")
+}
+
+func TestServeReachesEachOfItsProfiles(t *testing.T) {
+	demo := embedded.DemoCredential()
+	t.Setenv("COSGATE_TEST_ID", demo.SecretID)
+	t.Setenv("COSGATE_TEST_KEY", demo.SecretKey)
+	secrets := filepath.Join(t.TempDir(), "secrets")
+	if err := os.WriteFile(secrets, []byte("secret_id="+demo.SecretID+"\nsecret_key="+demo.SecretKey+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cos := "endpoint: 'http://{bucket}.cos.{region}.myqcloud.com', region: ap-guangzhou, proxy: 'http://" + startCOS(t) + "'"
+	config := writeConfig(t, `
+listen: 127.0.0.1:0
+admin: 127.0.0.1:0
+default_profile: env
+profiles:
+  env: {`+cos+`, credentials: {env: {secret_id: COSGATE_TEST_ID, secret_key: COSGATE_TEST_KEY}}}
+  file: {`+cos+`, credentials: {file: '`+secrets+`'}}
+`)
+	s := start(t, "admin", "serve", "--config", config)
+	buckets := cosgatev1.NewBucketServiceClient(dial(t, s.value("gRPC")))
+	for _, profile := range []string{"", "env", "file"} {
+		got, err := buckets.HeadBucket(t.Context(), &cosgatev1.HeadBucketRequest{Bucket: demoBucket, Profile: profile})
+		if err != nil || got.GetRegion() != demoRegion {
+			t.Errorf("HeadBucket with profile %q = %v, %v, want region %s", profile, got, err, demoRegion)
+		}
+	}
+}
+
+func TestServeTurnsUnreadyWhenCOSRefusesItsCredentials(t *testing.T) {
+	t.Setenv("COS_SECRET_ID", "AKIDunknown")
+	t.Setenv("COS_SECRET_KEY", "muchtoosecret")
+	cos := "endpoint: 'http://{bucket}.cos.{region}.myqcloud.com', region: ap-guangzhou, proxy: 'http://" + startCOS(t) + "'"
+	s := start(t, "admin", "serve", "--config", writeConfig(t,
+		"listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\nprofiles: {main: {"+cos+", credentials: {env: {}}}}\n"))
+	if code, body := get(t, s, "/readyz"); code != http.StatusOK {
+		t.Errorf("/readyz before the first call = %d %q, want 200", code, body)
+	}
+	objects := cosgatev1.NewObjectServiceClient(dial(t, s.value("gRPC")))
+	_, err := objects.ListObjects(t.Context(), &cosgatev1.ListObjectsRequest{Bucket: demoBucket})
+	if status.Code(err) != codes.Internal {
+		t.Errorf("ListObjects = %v, want code Internal", err)
+	}
+	if code, body := get(t, s, "/readyz"); code != http.StatusServiceUnavailable || !strings.Contains(body, `profile "main"`) {
+		t.Errorf("/readyz after COS refused the credentials = %d %q, want 503 that names the profile", code, body)
+	}
+	if code, _ := get(t, s, "/livez"); code != http.StatusOK {
+		t.Errorf("/livez = %d, want 200", code)
+	}
+	if strings.Contains(s.stderr.String(), "muchtoosecret") {
+		t.Errorf("the log shows the secret: %s", s.stderr.String())
+	}
+}
