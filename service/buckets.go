@@ -1,0 +1,100 @@
+package service
+
+import (
+	"context"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/cosgate/cosgate/cosbackend"
+	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
+)
+
+// bucketServer implements BucketService; the contract is in bucket_service.proto.
+type bucketServer struct {
+	cosgatev1.UnimplementedBucketServiceServer
+	profiles
+}
+
+var _ cosgatev1.BucketServiceServer = (*bucketServer)(nil)
+
+func (s *bucketServer) ListBuckets(ctx context.Context, req *cosgatev1.ListBucketsRequest) (*cosgatev1.ListBucketsResponse, error) {
+	client, err := s.client(req.GetProfile())
+	if err != nil {
+		return nil, err
+	}
+	l := list{"buckets", req.GetRegion(), client.Profile()}
+	marker, err := l.marker(req.GetPageToken(), "")
+	if err != nil {
+		return nil, err
+	}
+	page, err := client.ListBuckets(ctx, cosbackend.ListBucketsOptions{
+		Region: req.GetRegion(), Marker: marker, MaxKeys: pageSize(req.GetPageSize()),
+	})
+	if err != nil {
+		return nil, err
+	}
+	resp := &cosgatev1.ListBucketsResponse{
+		OwnerId:       page.OwnerID,
+		NextPageToken: l.token(page.NextMarker, page.Truncated),
+	}
+	for _, b := range page.Buckets {
+		resp.Buckets = append(resp.Buckets, &cosgatev1.Bucket{
+			Bucket: b.Name, Region: b.Region, CreateTime: timestamp(b.Created), Type: b.Type,
+		})
+	}
+	return resp, nil
+}
+
+func (s *bucketServer) CreateBucket(ctx context.Context, req *cosgatev1.CreateBucketRequest) (*cosgatev1.CreateBucketResponse, error) {
+	client, err := s.client(req.GetProfile())
+	if err != nil {
+		return nil, err
+	}
+	at := location(req)
+	if at.Region == "" {
+		at.Region = client.Region()
+	}
+	if at.Region == "" {
+		return nil, failField(codes.InvalidArgument, reasonInvalidField, "region",
+			"must say where to create the bucket, such as ap-guangzhou: the profile has no region")
+	}
+	if err := client.CreateBucket(ctx, at, cosbackend.CreateBucketOptions{ACL: req.GetAcl()}); err != nil {
+		return nil, err
+	}
+	return &cosgatev1.CreateBucketResponse{Region: at.Region}, nil
+}
+
+func (s *bucketServer) HeadBucket(ctx context.Context, req *cosgatev1.HeadBucketRequest) (*cosgatev1.HeadBucketResponse, error) {
+	client, err := s.client(req.GetProfile())
+	if err != nil {
+		return nil, err
+	}
+	head, err := client.HeadBucket(ctx, location(req))
+	if err != nil {
+		return nil, err
+	}
+	return &cosgatev1.HeadBucketResponse{Region: head.Region, MultiAz: head.MultiAZ, Arch: head.Arch}, nil
+}
+
+func (s *bucketServer) DeleteBucket(ctx context.Context, req *cosgatev1.DeleteBucketRequest) (*cosgatev1.DeleteBucketResponse, error) {
+	client, err := s.client(req.GetProfile())
+	if err != nil {
+		return nil, err
+	}
+	if err := client.DeleteBucket(ctx, location(req)); err != nil {
+		return nil, err
+	}
+	return &cosgatev1.DeleteBucketResponse{}, nil
+}
+
+func (s *bucketServer) GetBucketLocation(ctx context.Context, req *cosgatev1.GetBucketLocationRequest) (*cosgatev1.GetBucketLocationResponse, error) {
+	client, err := s.client(req.GetProfile())
+	if err != nil {
+		return nil, err
+	}
+	region, err := client.GetBucketLocation(ctx, location(req))
+	if err != nil {
+		return nil, err
+	}
+	return &cosgatev1.GetBucketLocationResponse{Region: region}, nil
+}

@@ -1,0 +1,120 @@
+package service
+
+import (
+	"strings"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/cosgate/cosgate/cosbackend"
+	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
+)
+
+// located is any request that says where its bucket is.
+type located interface {
+	GetBucket() string
+	GetRegion() string
+}
+
+func location(r located) cosbackend.Location {
+	return cosbackend.Location{Bucket: r.GetBucket(), Region: r.GetRegion()}
+}
+
+func timestamp(t time.Time) *timestamppb.Timestamp {
+	if t.IsZero() {
+		return nil
+	}
+	return timestamppb.New(t)
+}
+
+func conditions(p *cosgatev1.Preconditions) cosbackend.Conditions {
+	c := cosbackend.Conditions{IfMatch: p.GetIfMatch(), IfNoneMatch: p.GetIfNoneMatch()}
+	if t := p.GetIfModifiedSince(); t != nil {
+		c.IfModifiedSince = t.AsTime()
+	}
+	if t := p.GetIfUnmodifiedSince(); t != nil {
+		c.IfUnmodifiedSince = t.AsTime()
+	}
+	return c
+}
+
+// attributes converts what a write says about its object. field is where it stands in
+// the request.
+func attributes(a *cosgatev1.ObjectAttributes, field string) (cosbackend.Attributes, error) {
+	h := a.GetContent()
+	metadata, err := lowerCase(a.GetMetadata(), field+".metadata")
+	return cosbackend.Attributes{
+		ContentType:        h.GetContentType(),
+		CacheControl:       h.GetCacheControl(),
+		ContentDisposition: h.GetContentDisposition(),
+		ContentEncoding:    h.GetContentEncoding(),
+		ContentLanguage:    h.GetContentLanguage(),
+		Expires:            h.GetExpires(),
+		Metadata:           metadata,
+		StorageClass:       a.GetStorageClass(),
+	}, err
+}
+
+// lowerCase writes names of user metadata as COS keeps them. HTTP headers know no
+// case, so of two names that differ in nothing else one would be lost.
+func lowerCase(metadata map[string]string, field string) (map[string]string, error) {
+	out := make(map[string]string, len(metadata))
+	for name, value := range metadata {
+		out[strings.ToLower(name)] = value
+	}
+	if len(out) < len(metadata) {
+		return nil, failField(codes.InvalidArgument, reasonInvalidField, field,
+			"has two names that differ only in case, which COS does not tell apart")
+	}
+	return out, nil
+}
+
+func byteRange(r *cosgatev1.ByteRange) *cosbackend.Range {
+	if r == nil {
+		return nil
+	}
+	out := &cosbackend.Range{Offset: r.GetOffset(), Length: -1, Suffix: r.GetSuffixLength()}
+	if r.Length != nil {
+		out.Length = r.GetLength()
+	}
+	return out
+}
+
+func objectProto(bucket string, o cosbackend.ObjectInfo) *cosgatev1.Object {
+	out := &cosgatev1.Object{
+		Bucket:       bucket,
+		Key:          o.Key,
+		VersionId:    o.VersionID,
+		Size:         o.Size,
+		Etag:         o.ETag,
+		LastModified: timestamp(o.LastModified),
+		StorageClass: storageClass(o.StorageClass),
+		StorageTier:  o.StorageTier,
+		ObjectType:   o.Type,
+		Metadata:     o.Metadata,
+	}
+	if o.HasCRC64 {
+		out.Crc64Ecma = &o.CRC64
+	}
+	h := &cosgatev1.ContentHeaders{
+		ContentType:        o.ContentType,
+		CacheControl:       o.CacheControl,
+		ContentDisposition: o.ContentDisposition,
+		ContentEncoding:    o.ContentEncoding,
+		ContentLanguage:    o.ContentLanguage,
+		Expires:            o.Expires,
+	}
+	if h.ContentType+h.CacheControl+h.ContentDisposition+h.ContentEncoding+h.ContentLanguage+h.Expires != "" {
+		out.Content = h
+	}
+	return out
+}
+
+// storageClass fills in what COS leaves out: it names every class but STANDARD.
+func storageClass(s string) string {
+	if s == "" {
+		return "STANDARD"
+	}
+	return s
+}

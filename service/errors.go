@@ -1,0 +1,305 @@
+package service
+
+import "google.golang.org/grpc/codes"
+
+// A row says what a caller is told about one COS error code.
+type row struct {
+	cosCode string     // as COS spells it
+	http    int        // the HTTP status it comes with; 0 when its page names none
+	code    codes.Code // the gRPC status
+	retry   retry
+	field   string // the request field at fault, for google.rpc.BadRequest; "" when COS does not tell
+	text    string // our own sentence, the beginning of the status message
+}
+
+// A retry says whether the same call may succeed when it is made again.
+type retry int
+
+const (
+	retryNever   retry = iota
+	retrySoon          // the trouble passes quickly
+	retrySlowly        // the trouble passes when callers wait longer
+	retryOnce          // the content may have been damaged on the way
+	retryReread        // read the state again and make another call
+	retryResign        // correct the clock, then sign again
+	retryRelocat       // COS named another location; the gateway's endpoint is wrong
+)
+
+// errorTable is the whole error contract for answers of COS. A caller sees every
+// row, so changing one is an API change: TestErrorTableMatchesItsGoldenFile fails
+// until testdata/errors.golden and docs/errors.md agree (go test ./service -update)
+// and CHANGELOG.md wants a line.
+//
+// (code, HTTP status) is looked up first, then the code's first row, then
+// statusTable. Sources: the public COS error code list and per-API pages, older
+// prints of them, and the constants of the official SDKs; nothing was compared with
+// the real COS. Image and media processing is left out: its answers go by status.
+var errorTable = []row{
+	// Requests that are wrong whatever the state of COS.
+	{"BadRequest", 400, codes.InvalidArgument, retryNever, "", "COS found the request malformed"},
+	{"InvalidArgument", 400, codes.InvalidArgument, retryNever, "", "a parameter is not valid here"},
+	{"InvalidRequest", 400, codes.InvalidArgument, retryNever, "", "the request is not valid"},
+	{"InvalidURI", 400, codes.InvalidArgument, retryNever, "key", "COS cannot use the request's path or query"},
+	{"MalformedXML", 400, codes.InvalidArgument, retryNever, "", "the request's document does not follow its schema"},
+	{"MissingRequestBodyError", 400, codes.InvalidArgument, retryNever, "", "the request needs a body"},
+	{"UnexpectedContent", 400, codes.InvalidArgument, retryNever, "", "the request takes no such content"},
+	{"XMLSizeLimit", 400, codes.InvalidArgument, retryNever, "", "the request's document is too long"},
+	{"MissingContentLength", 411, codes.InvalidArgument, retryNever, "size", "COS wants the length of the content first"},
+	{"MissingContentMD5", 400, codes.InvalidArgument, retryNever, "", "COS wants the MD5 of the content"},
+	{"MissingSecurityHeader", 400, codes.InvalidArgument, retryNever, "", "a header COS wants is missing"},
+	{"MissingAppid", 400, codes.InvalidArgument, retryNever, "bucket", "the bucket's name lacks the appid"},
+	{"MissingHost", 400, codes.InvalidArgument, retryNever, "", "the request named no host"},
+	{"MaxMessageLengthExceeded", 400, codes.InvalidArgument, retryNever, "", "the request is too long"},
+	{"InlineDataTooLarge", 400, codes.InvalidArgument, retryNever, "", "the inline data is too large"},
+	{"RequestTorrentOfBucketError", 400, codes.InvalidArgument, retryNever, "", "a bucket has no torrent"},
+	{"CredentialsNotSupported", 400, codes.InvalidArgument, retryNever, "", "the request takes no credentials"},
+
+	// Buckets and keys.
+	{"InvalidBucketName", 400, codes.InvalidArgument, retryNever, "bucket", "the bucket's name is not valid"},
+	{"BucketNameTooLong", 400, codes.InvalidArgument, retryNever, "bucket", "the bucket's name is too long"},
+	{"TargetBucketNameInvalid", 400, codes.InvalidArgument, retryNever, "bucket", "the target bucket's name is not valid"},
+	{"InvalidRegionName", 400, codes.InvalidArgument, retryNever, "region", "the region's name is not valid"},
+	{"InvalidLocationConstraint", 400, codes.InvalidArgument, retryNever, "region", "the location is not valid"},
+	{"InvalidObjectName", 400, codes.InvalidArgument, retryNever, "key", "the key is not valid"},
+	{"KeyTooLong", 400, codes.InvalidArgument, retryNever, "key", "the key, or one metadata header, is too long"},
+	{"InvalidDelimiter", 400, codes.InvalidArgument, retryNever, "delimiter", "a delimiter is one character"},
+	{"InvalidCopySource", 400, codes.InvalidArgument, retryNever, "source", "the copy source is not valid"},
+	{"InvalidStorageClass", 400, codes.InvalidArgument, retryNever, "attributes.storage_class", "there is no such storage class"},
+	{"NotSupportedStorageClass", 400, codes.InvalidArgument, retryNever, "attributes.storage_class", "the storage class cannot be used here"},
+	{"MetadataTooLarge", 400, codes.InvalidArgument, retryNever, "attributes.metadata", "the metadata is too large"},
+	{"InvalidTag", 400, codes.InvalidArgument, retryNever, "tags", "a tag's key or value is not valid"},
+	{"NoSuchBucket", 404, codes.NotFound, retryNever, "", "the bucket does not exist, or not in this region"},
+	{"NoSuchKey", 404, codes.NotFound, retryNever, "", "the object does not exist"},
+	{"NoSuchVersion", 404, codes.NotFound, retryNever, "", "the version does not exist"},
+	{"NoSuchVersion", 400, codes.NotFound, retryNever, "", "the version does not exist"},
+	{"NoSuchCopySource", 404, codes.NotFound, retryNever, "", "the copy source does not exist"},
+	{"NoSuchResource", 404, codes.NotFound, retryNever, "", "the bucket or the object does not exist"},
+	{"BucketAlreadyExists", 409, codes.AlreadyExists, retryNever, "", "the bucket exists already"},
+	{"BucketAlreadyOwnedByYou", 409, codes.AlreadyExists, retryNever, "", "the bucket exists already in this account"},
+	{"FileAlreadyExists", 409, codes.AlreadyExists, retryNever, "", "the object exists already"},
+	{"BucketNotEmpty", 409, codes.FailedPrecondition, retryNever, "", "the bucket still holds objects or unfinished uploads"},
+	{"InvalidBucketState", 409, codes.FailedPrecondition, retryNever, "", "the bucket's state does not allow this"},
+	{"BucketVersionNotOpen", 400, codes.FailedPrecondition, retryNever, "", "the bucket needs versioning for this"},
+	{"IllegalVersioningConfigurationException", 400, codes.InvalidArgument, retryNever, "", "the versioning configuration is not valid"},
+	{"MultiAZFeatureNotSupport", 400, codes.FailedPrecondition, retryNever, "", "the region has only one availability zone"},
+	{"MAZOperationNotSupportOnOAZBucket", 400, codes.FailedPrecondition, retryNever, "", "this needs a bucket over several availability zones"},
+	{"OAZOperationNotSupportOnMAZBucket", 400, codes.FailedPrecondition, retryNever, "", "this needs a bucket in one availability zone"},
+
+	// Content on its way, ranges, conditions.
+	{"BadDigest", 400, codes.InvalidArgument, retryOnce, "checksums.md5", "the content does not match its MD5"},
+	{"InvalidDigest", 400, codes.InvalidArgument, retryOnce, "checksums.md5", "the MD5 is malformed or does not match the content"},
+	{"InvalidSHA1Digest", 400, codes.InvalidArgument, retryOnce, "", "the content does not match its SHA1"},
+	{"VerifyAlgorithmNotSupported", 400, codes.InvalidArgument, retryNever, "", "COS does not know this checksum"},
+	{"IncompleteBody", 400, codes.InvalidArgument, retryOnce, "size", "the content was shorter than its size"},
+	{"EntitySizeNotMatch", 400, codes.InvalidArgument, retryOnce, "size", "the content did not have its size"},
+	{"EntityTooLarge", 400, codes.InvalidArgument, retryNever, "size", "the content is larger than COS takes"},
+	{"EntityTooSmall", 400, codes.InvalidArgument, retryNever, "", "a part is smaller than COS takes"},
+	{"InvalidRange", 416, codes.OutOfRange, retryNever, "range", "the range begins behind the end of the object"},
+	{"PreconditionFailed", 412, codes.FailedPrecondition, retryNever, "", "a precondition does not hold"},
+	{"PreconditionFailed", 400, codes.FailedPrecondition, retryNever, "", "a precondition does not hold"},
+	{"PathConflict", 409, codes.Aborted, retrySoon, "", "others write the same key at the same moment"},
+	{"UploadConflict", 409, codes.Aborted, retrySoon, "", "others upload to the same key too often"},
+	{"OperationAborted", 409, codes.Aborted, retrySoon, "", "another operation on the same thing is under way"},
+
+	// Multipart uploads and appends.
+	{"NoSuchUpload", 404, codes.NotFound, retryNever, "", "the upload was never begun, or is completed or aborted"},
+	{"NoSuchUpload", 400, codes.NotFound, retryNever, "", "the upload was never begun, or is completed or aborted"},
+	{"ListPartUploadIdIsEmpty", 400, codes.InvalidArgument, retryNever, "upload_id", "the upload id is empty"},
+	{"InvalidPart", 400, codes.FailedPrecondition, retryNever, "", "a part named is not there, or has another ETag"},
+	{"InvalidPartOrder", 400, codes.InvalidArgument, retryNever, "parts", "the parts are not in ascending order"},
+	{"UploadIdNotSupported", 405, codes.FailedPrecondition, retryNever, "", "the upload was begun through the JSON API"},
+	{"InvalidUploadStatus", 400, codes.FailedPrecondition, retryNever, "", "the JSON API cannot upload to a bucket with versioning"},
+	{"JsonAPINotSupportOnMAZBucket", 400, codes.FailedPrecondition, retryNever, "", "the JSON API cannot use this bucket"},
+	{"AppendPositionErr", 409, codes.Aborted, retryReread, "", "the object does not end at the position"},
+	{"AppendPositionErr", 400, codes.Aborted, retryReread, "", "the object does not end at the position"},
+	{"ObjectNotAppendable", 409, codes.FailedPrecondition, retryNever, "", "the object was not made by appending"},
+	{"ObjectNotAppendable", 400, codes.FailedPrecondition, retryNever, "", "the object was not made by appending"},
+
+	// Identity. Which status a caller gets depends on whose credentials they are:
+	// see credentialCode.
+	{"InvalidAccessKeyId", 403, codes.Unauthenticated, retryNever, "", "COS does not know the SecretId"},
+	{"SignatureDoesNotMatch", 403, codes.Unauthenticated, retryNever, "", "COS computed another signature"},
+	{"RequestTimeTooSkewed", 403, codes.Unauthenticated, retryResign, "", "the clock differs from COS's by more than 15 minutes"},
+	{"Request has expired", 403, codes.Unauthenticated, retryResign, "", "the signature's time is over"},
+	{"ExpiredToken", 400, codes.Unauthenticated, retryNever, "", "the temporary credentials have expired"},
+	{"ExpiredToken", 403, codes.Unauthenticated, retryNever, "", "the temporary credentials have expired"},
+	{"InvalidToken", 400, codes.Unauthenticated, retryNever, "", "the security token is not valid"},
+	{"TokenRefreshRequired", 400, codes.Unauthenticated, retryNever, "", "the security token must be refreshed"},
+	{"InvalidSecurity", 403, codes.Unauthenticated, retryNever, "", "the signature is malformed"},
+
+	// Permission.
+	{"AccessDenied", 403, codes.PermissionDenied, retryNever, "", "COS denies access"},
+	{"AccessForbidden", 403, codes.PermissionDenied, retryNever, "", "the bucket's CORS rules refuse the request"},
+	{"AccountProblem", 403, codes.PermissionDenied, retryNever, "", "the account may not do this"},
+	{"NotSignedUp", 403, codes.PermissionDenied, retryNever, "", "the account is not signed up for COS"},
+	{"InvalidPayer", 403, codes.PermissionDenied, retryNever, "", "access to the object is switched off"},
+	{"InvalidAddressingHeader", 0, codes.PermissionDenied, retryNever, "", "this wants anonymous access"},
+	{"UserNotSourceBucketOwner", 403, codes.PermissionDenied, retryNever, "", "the source bucket belongs to another account"},
+	{"UserNotTargetBucketOwner", 403, codes.PermissionDenied, retryNever, "", "the target bucket belongs to another account"},
+	{"CrossLocationLoggingProhibited", 403, codes.PermissionDenied, retryNever, "", "logs cannot go to another location"},
+	{"UnavailableForLegalReasons", 451, codes.PermissionDenied, retryNever, "", "COS blocked this for arrears or for its content"},
+	{"DomainAuditFailed", 451, codes.FailedPrecondition, retryNever, "", "the domain lacks its filing"},
+
+	// Archived and locked objects.
+	{"InvalidObjectState", 403, codes.FailedPrecondition, retryNever, "", "the object is archived; restore it first"},
+	{"InvalidObjectState", 409, codes.FailedPrecondition, retryNever, "", "the object's state does not allow this"},
+	{"RestoreAlreadyInProgress", 409, codes.AlreadyExists, retryNever, "", "the object is being restored already"},
+	{"RestoreNonArchiveObject", 405, codes.FailedPrecondition, retryNever, "", "the object is not archived"},
+	{"RestoreFileSizeExceed", 405, codes.FailedPrecondition, retryNever, "", "the object is too large for this way of restoring"},
+	{"ObjectLocked", 409, codes.FailedPrecondition, retryNever, "", "the object is locked"},
+	{"BucketLocked", 409, codes.FailedPrecondition, retryNever, "", "the bucket is locked"},
+	{"InvalidLockedTime", 409, codes.FailedPrecondition, retryNever, "", "the lock cannot have this end"},
+
+	// Encryption.
+	{"SSEContentNotSupported", 400, codes.InvalidArgument, retryNever, "", "COS does not offer this encryption here"},
+	{"SSEHeaderNotAllowed", 400, codes.InvalidArgument, retryNever, "", "this operation takes no encryption header"},
+	{"SsecDecryptHeaderInvalid", 400, codes.InvalidArgument, retryNever, "", "the object needs the key it was encrypted with"},
+	{"InvalidEncryptionAlgorithmError", 400, codes.InvalidArgument, retryNever, "", "the only algorithm is AES256"},
+	{"KmsException", 400, codes.FailedPrecondition, retryNever, "", "the key service reported a problem"},
+	{"KmsKeyDisabled", 400, codes.FailedPrecondition, retryNever, "", "the encryption key is disabled"},
+	{"KmsKeyNotExist", 400, codes.FailedPrecondition, retryNever, "", "the encryption key does not exist"},
+	{"KmsInternalException", 500, codes.Internal, retrySoon, "", "the key service failed"},
+	{"KmsFreqControl", 503, codes.ResourceExhausted, retrySlowly, "", "the key service is asked too often"},
+
+	// Quotas, rates, passing trouble, faults of COS.
+	{"SlowDown", 503, codes.ResourceExhausted, retrySlowly, "", "COS is asked too often"},
+	{"SlowDown", 429, codes.ResourceExhausted, retrySlowly, "", "COS is asked too often"},
+	{"TooManyBuckets", 400, codes.ResourceExhausted, retryNever, "", "the account has as many buckets as it may"},
+	{"AttachmentFull", 400, codes.ResourceExhausted, retryNever, "", "the account has as many ACL and policy entries as it may"},
+	{"PolicyFull", 400, codes.ResourceExhausted, retryNever, "", "the account has as many policy entries as it may"},
+	{"PolicyVersionFull", 400, codes.ResourceExhausted, retryNever, "", "the policy has as many versions as it may"},
+	{"InventoryFull", 400, codes.ResourceExhausted, retryNever, "", "the bucket has as many inventory jobs as it may"},
+	{"TooManyConfigurations", 400, codes.ResourceExhausted, retryNever, "", "the bucket has as many configurations as it may"},
+	{"PaymentRequired", 402, codes.ResourceExhausted, retryNever, "", "the account has spent what it may"},
+	{"QuotaConflict", 409, codes.FailedPrecondition, retryNever, "", "the quotas contradict one another"},
+	{"QuotaOperationConflict", 409, codes.FailedPrecondition, retryNever, "", "the bucket's state does not allow a quota change"},
+	{"RequestTimeout", 400, codes.Unavailable, retrySoon, "", "COS waited too long for the request"},
+	{"UserNetworkTooSlow", 400, codes.Unavailable, retrySoon, "", "the content came too slowly for COS"},
+	{"ServiceUnavailable", 503, codes.Unavailable, retrySoon, "", "COS is not available at the moment"},
+	{"ServiceUnavailable", 500, codes.Unavailable, retrySoon, "", "COS is not available at the moment"},
+	{"InternalError", 500, codes.Internal, retrySoon, "", "COS failed"},
+	{"NotImplemented", 501, codes.Unimplemented, retryNever, "", "COS does not implement this"},
+	{"MethodNotAllowed", 405, codes.Unimplemented, retryNever, "", "COS does not offer this operation here"},
+	{"Unknown", 0, codes.Unknown, retryNever, "", "COS reported an unknown error"},
+
+	// Redirects. The gateway never follows one.
+	{"PermanentRedirect", 301, codes.FailedPrecondition, retryRelocat, "", "the bucket is reached at another endpoint"},
+	{"TemporaryRedirect", 302, codes.Unavailable, retryRelocat, "", "COS names another endpoint for the moment"},
+	{"TemporaryRedirect", 307, codes.Unavailable, retryRelocat, "", "COS names another endpoint for the moment"},
+	{"Redirect", 307, codes.Unavailable, retryRelocat, "", "COS names another endpoint for the moment"},
+
+	// Configurations of buckets.
+	{"InventoryConfigurationNotFoundError", 404, codes.NotFound, retryNever, "", "there is no such inventory configuration"},
+	{"NoBucketQuotaPolicy", 404, codes.NotFound, retryNever, "", "the bucket has no quota"},
+	{"NoSuchBucketPolicy", 404, codes.NotFound, retryNever, "", "the bucket has no policy"},
+	{"NoSuchPolicy", 404, codes.NotFound, retryNever, "", "the bucket has no policy"},
+	{"NoSuchPolicyVersion", 404, codes.NotFound, retryNever, "", "the policy has no such version"},
+	{"NoSuchCORSConfiguration", 404, codes.NotFound, retryNever, "", "the bucket has no CORS configuration"},
+	{"NoSuchEncryptionConfiguration", 404, codes.NotFound, retryNever, "", "the bucket has no encryption configuration"},
+	{"NoSuchLifecycleConfiguration", 404, codes.NotFound, retryNever, "", "the bucket has no lifecycle configuration"},
+	{"NoLifecycle", 400, codes.NotFound, retryNever, "", "the bucket has no lifecycle configuration"},
+	{"NoSuchObjectLockConfiguration", 404, codes.NotFound, retryNever, "", "the bucket has no object lock configuration"},
+	{"NoSuchRefererConfiguration", 404, codes.NotFound, retryNever, "", "the bucket has no referer configuration"},
+	{"NoSuchTagSet", 404, codes.NotFound, retryNever, "", "there are no tags"},
+	{"NoSuchWebsiteConfiguration", 404, codes.NotFound, retryNever, "", "the bucket has no website configuration"},
+	{"NoLoggingStatusForKey", 400, codes.NotFound, retryNever, "", "there is no logging status"},
+	{"OriginConfigurationNotFoundError", 404, codes.NotFound, retryNever, "", "the bucket has no back-to-origin configuration"},
+	{"ReplicationConfigurationNotFoundError", 404, codes.NotFound, retryNever, "", "the bucket has no replication configuration"},
+	{"DomainConfigNotFoundError", 404, codes.NotFound, retryNever, "", "the bucket has no custom domain"},
+	{"ActionAccelerateNotSupported", 400, codes.FailedPrecondition, retryNever, "", "the acceleration endpoint does not offer this"},
+	{"BucketAccelerateNotEnabled", 400, codes.FailedPrecondition, retryNever, "", "global acceleration is off for the bucket"},
+	{"DNSRecordVerifyFailed", 400, codes.FailedPrecondition, retryNever, "", "the domain's DNS records do not match yet"},
+	{"UserCnameInvalid", 400, codes.InvalidArgument, retryNever, "", "the domain's CNAME is not valid"},
+	{"DomainConfigConflict", 409, codes.FailedPrecondition, retryNever, "", "the domain belongs to another configuration"},
+	{"RecordAlreadyExist", 409, codes.AlreadyExists, retryNever, "", "the domain is in use already"},
+	{"MultiBucketNotSupport", 400, codes.InvalidArgument, retryNever, "", "replication has one destination only"},
+	{"InvalidTargetBucketForLogging", 400, codes.InvalidArgument, retryNever, "", "logs cannot go to this bucket"},
+	{"LoggingConfExists", 400, codes.AlreadyExists, retryNever, "", "there is a logging configuration already"},
+	{"LoggingPrefixInvalid", 400, codes.InvalidArgument, retryNever, "", "the log prefix is not valid"},
+	{"DuplicateInventoryId", 409, codes.AlreadyExists, retryNever, "", "the inventory id is in use already"},
+	{"MalformedPolicy", 400, codes.InvalidArgument, retryNever, "policy", "the policy is malformed"},
+	{"MalformedACLError", 400, codes.InvalidArgument, retryNever, "", "the ACL is malformed"},
+	{"UnresolvableGrantByUID", 400, codes.InvalidArgument, retryNever, "", "a grant names nobody COS knows"},
+	{"UnresolvableGrantByEmailAddress", 400, codes.InvalidArgument, retryNever, "", "a grant's address belongs to nobody COS knows"},
+	{"AmbiguousGrantByEmailAddress", 400, codes.InvalidArgument, retryNever, "", "a grant's address belongs to several accounts"},
+	{"NotifyRuleEventConflict", 400, codes.InvalidArgument, retryNever, "", "two notification rules have the same event"},
+	{"NotifyRulePrefixConflict", 400, codes.InvalidArgument, retryNever, "", "two notification rules have the same prefix"},
+	{"NotifyRuleSuffixConflict", 400, codes.InvalidArgument, retryNever, "", "two notification rules have the same suffix"},
+	{"WebsiteURLInvalid", 400, codes.InvalidArgument, retryNever, "", "the website's URL is not valid"},
+	{"ChannelStillLive", 409, codes.FailedPrecondition, retryNever, "", "the live channel is still being pushed to"},
+
+	// Form uploads.
+	{"MalformedPOSTRequest", 400, codes.InvalidArgument, retryNever, "", "the form is malformed"},
+	{"IncorrectNumberOfFilesInPostRequest", 400, codes.InvalidArgument, retryNever, "", "a form carries exactly one file"},
+	{"InvalidPolicyDocument", 400, codes.InvalidArgument, retryNever, "", "the form's policy is not valid"},
+	{"MaxPostPreDataLengthExceededError", 400, codes.InvalidArgument, retryNever, "", "the form's fields are too long"},
+	{"RequestIsNotMultiPartContent", 400, codes.InvalidArgument, retryNever, "", "a form upload is multipart/form-data"},
+	{"UserKeyMustBeSpecified", 400, codes.InvalidArgument, retryNever, "key", "the form lacks the key"},
+
+	// Batch jobs.
+	{"NoSuchJob", 404, codes.NotFound, retryNever, "", "the job does not exist, or has ended"},
+	{"TooManyJobs", 500, codes.ResourceExhausted, retrySlowly, "", "there are as many jobs as there may be"},
+
+	// SelectObjectContent.
+	{"InvalidXML", 400, codes.InvalidArgument, retryNever, "", "the select request is malformed"},
+	{"MissingRequiredParameter", 400, codes.InvalidArgument, retryNever, "", "the select request lacks a parameter"},
+	{"MissingExpectedExpression", 400, codes.InvalidArgument, retryNever, "expression", "the select request lacks its expression"},
+	{"MissingInputSerialization", 400, codes.InvalidArgument, retryNever, "", "the select request lacks its input format"},
+	{"MissingInputFormat", 400, codes.InvalidArgument, retryNever, "", "the select request lacks its input format"},
+	{"MissingOutputSerialization", 400, codes.InvalidArgument, retryNever, "", "the select request lacks its output format"},
+	{"MissingOutputFormat", 400, codes.InvalidArgument, retryNever, "", "the select request lacks its output format"},
+	{"InvalidCompressionFormat", 400, codes.InvalidArgument, retryNever, "", "select reads plain, GZIP and BZIP2 content only"},
+	{"InvalidFileHeaderInfo", 400, codes.InvalidArgument, retryNever, "", "the header line is one of NONE, USE and IGNORE"},
+	{"InvalidRequestParameter", 400, codes.InvalidArgument, retryNever, "", "a delimiter, quote or comment character is not valid"},
+	{"InvalidJsonType", 400, codes.InvalidArgument, retryNever, "", "the JSON type is DOCUMENT or LINES"},
+	{"InvalidQuoteFields", 400, codes.InvalidArgument, retryNever, "", "fields are quoted ALWAYS or ASNEEDED"},
+	{"SQLParsingError", 400, codes.InvalidArgument, retryNever, "expression", "the expression is not understood"},
+	{"AmbiguousFieldName", 400, codes.InvalidArgument, retryNever, "expression", "a column's name fits several columns"},
+	{"ComparisonFailed", 400, codes.InvalidArgument, retryNever, "expression", "two values cannot be compared"},
+	{"CastFailed", 400, codes.InvalidArgument, retryNever, "expression", "a value cannot be cast"},
+	{"Bzip2DecompressError", 400, codes.FailedPrecondition, retryNever, "", "the content is not BZIP2"},
+	{"GzipDecompressError", 400, codes.FailedPrecondition, retryNever, "", "the content is not GZIP"},
+	{"OverMaxRecordSize", 400, codes.FailedPrecondition, retryNever, "", "a record is larger than 1 MB"},
+	{"LastRecordParseFail", 400, codes.FailedPrecondition, retryNever, "", "the last record cannot be read"},
+	{"CSVParsingError", 400, codes.FailedPrecondition, retryNever, "", "the content is not CSV"},
+	{"JSONParsingError", 400, codes.FailedPrecondition, retryNever, "", "the content is not JSON"},
+	{"InvalidTextEncoding", 400, codes.FailedPrecondition, retryNever, "", "the content is not UTF-8"},
+	{"ErrorWritingRow", 400, codes.Internal, retryOnce, "", "a result cannot be written"},
+	{"Busy", 400, codes.Unavailable, retrySoon, "", "select is busy"},
+	{"Overload", 400, codes.Unavailable, retrySoon, "", "select is overloaded"},
+
+	// Vector buckets.
+	{"ValidationException", 400, codes.InvalidArgument, retryNever, "", "the request is not valid"},
+	{"ServiceQuotaExceededException", 402, codes.ResourceExhausted, retryNever, "", "a quota of the account is used up"},
+	{"AccessDeniedException", 403, codes.PermissionDenied, retryNever, "", "COS denies access"},
+	{"NotFoundException", 404, codes.NotFound, retryNever, "", "there is no such thing"},
+	{"ConflictException", 409, codes.Aborted, retryNever, "", "the thing is in conflict with another change"},
+	{"TooManyRequestsException", 429, codes.ResourceExhausted, retrySlowly, "", "COS is asked too often"},
+	{"InternalServerException", 500, codes.Internal, retrySoon, "", "COS failed"},
+	{"ServiceUnavailableException", 503, codes.Unavailable, retrySoon, "", "COS is not available at the moment"},
+	{"KmsDisabledException", 400, codes.FailedPrecondition, retryNever, "", "the key service is not available"},
+	{"KmsInvalidKeyUsageException", 400, codes.FailedPrecondition, retryNever, "", "the encryption key is for another use"},
+	{"KmsInvalidStateException", 400, codes.FailedPrecondition, retryNever, "", "the encryption key's state does not allow this"},
+	{"KmsNotFoundException", 400, codes.FailedPrecondition, retryNever, "", "the encryption key does not exist"},
+}
+
+// spellings are codes that COS has printed in another way than it means. They are
+// told as the code they stand for; CosError.code keeps the spelling.
+var spellings = []struct {
+	cosCode string
+	http    int
+	means   string
+}{
+	{"BadRquest", 400, "BadRequest"},
+	{"ImcompleteBody", 400, "IncompleteBody"},
+	{"InvalidPolicyDocunment", 400, "InvalidPolicyDocument"},
+	{"MatadataTooLarge", 400, "MetadataTooLarge"},
+	{"MalformedXM", 400, "MalformedXML"},
+	{"RequestTimeOut", 400, "RequestTimeout"},
+	{"TooManyBucket", 400, "TooManyBuckets"},
+	{"InvaildAccessKeyId", 403, "InvalidAccessKeyId"},
+	{"InvaildAddressingHeader", 0, "InvalidAddressingHeader"},
+	{"QuotaOperationConfilct", 409, "QuotaOperationConflict"},
+	{"actionAborted", 409, "OperationAborted"},
+	{"ReplicationConfigurationnotFoundError", 404, "ReplicationConfigurationNotFoundError"},
+}

@@ -1,0 +1,176 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+
+	"buf.build/go/protovalidate"
+	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors"
+	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/recovery"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/cosgate/cosgate/cosbackend"
+)
+
+// chain lists the interceptors, outermost first. The order is the contract of each:
+//
+//   - call: request id and COS trace, which all the others use
+//   - access log: sees the status the caller gets
+//   - errors: turns whatever came up into that status, and sets the plain metadata
+//   - recovery: inside errors, so that a panic is told like any other fault
+//   - validation: last, so that a refused request is logged and told like any other
+func chain(log *slog.Logger, e *errorMapping, v protovalidate.Validator) []grpc.ServerOption {
+	recoverer := recovery.WithRecoveryHandlerContext(func(ctx context.Context, p any) error {
+		return recovered(ctx, log, p)
+	})
+	return []grpc.ServerOption{
+		grpc.ChainUnaryInterceptor(
+			unaryCall,
+			interceptors.UnaryServerInterceptor(accessLog{log}),
+			e.unary,
+			recovery.UnaryServerInterceptor(recoverer),
+			validation{v}.unary,
+		),
+		grpc.ChainStreamInterceptor(
+			streamCall,
+			interceptors.StreamServerInterceptor(accessLog{log}),
+			e.stream,
+			recovery.StreamServerInterceptor(recoverer),
+			validation{v}.stream,
+		),
+	}
+}
+
+var errPanic = errors.New("service: a handler panicked")
+
+// recovered logs a panic. The caller gets the fixed text of an unknown error: what
+// was panicked with may hold anything.
+func recovered(ctx context.Context, log *slog.Logger, p any) error {
+	log.LogAttrs(ctx, slog.LevelError, "panic",
+		slog.String("request_id", callFrom(ctx).requestID),
+		slog.String("type", fmt.Sprintf("%T", p)),
+		slog.String("stack", string(debug.Stack())))
+	return errPanic
+}
+
+// errorMapping is the one place where errors become statuses.
+type errorMapping struct {
+	mapper *mapper
+	log    *slog.Logger
+	health *profileHealth
+}
+
+func (e *errorMapping) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	resp, err := handler(ctx, req)
+	md, err := e.conclude(ctx, err)
+	if err := grpc.SetTrailer(ctx, md); err != nil {
+		e.log.LogAttrs(ctx, slog.LevelDebug, "set trailer", slog.Any("error", err))
+	}
+	return resp, err
+}
+
+func (e *errorMapping) stream(srv any, ss grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+	md, err := e.conclude(ss.Context(), handler(srv, ss))
+	ss.SetTrailer(md)
+	return err
+}
+
+// conclude returns the plain metadata of an answer, and its status.
+func (e *errorMapping) conclude(ctx context.Context, err error) (metadata.MD, error) {
+	c := callFrom(ctx)
+	info := c.trace.Snapshot()
+	md := metadata.Pairs(mdRequestID, c.requestID)
+	requestID, traceID := info.RequestID, info.TraceID
+	var cosErr *cosbackend.Error
+	if errors.As(err, &cosErr) {
+		requestID, traceID = cosErr.RequestID, cosErr.TraceID
+		set(md, mdCOSErrorCode, cosErr.Code)
+	}
+	set(md, mdCOSRequestID, requestID)
+	set(md, mdCOSTraceID, traceID)
+	if err == nil {
+		e.health.accepted(info)
+		return md, nil
+	}
+	st, v := e.mapper.status(ctx, err, c.requestID)
+	set(md, mdPushback, v.pushback())
+	if v.rejects {
+		e.health.rejected(v.cos.Profile)
+	}
+	if v.reason == reasonInternal {
+		e.log.LogAttrs(ctx, slog.LevelError, "internal error", slog.String("request_id", c.requestID), slog.Any("error", err))
+	}
+	return md, st.Err()
+}
+
+// set adds a header value that is fit for HTTP/2: printable ASCII, not too long.
+func set(md metadata.MD, name, value string) {
+	if value == "" || len(value) > maxIDBytes {
+		return
+	}
+	for i := range len(value) {
+		if value[i] < 0x20 || value[i] > 0x7e {
+			return
+		}
+	}
+	md.Set(name, value)
+}
+
+// validation holds requests against the rules in the proto files.
+type validation struct{ protovalidate.Validator }
+
+func (v validation) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	if err := v.check(req); err != nil {
+		return nil, err
+	}
+	return handler(ctx, req)
+}
+
+func (v validation) stream(srv any, ss grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+	return handler(srv, &validatedStream{ServerStream: ss, validation: v})
+}
+
+type validatedStream struct {
+	grpc.ServerStream
+	validation
+}
+
+func (s *validatedStream) RecvMsg(m any) error {
+	if err := s.ServerStream.RecvMsg(m); err != nil {
+		return err
+	}
+	return s.check(m)
+}
+
+func (v validation) check(req any) error {
+	m, ok := req.(proto.Message)
+	if !ok {
+		return nil
+	}
+	err := v.Validate(m)
+	var invalid *protovalidate.ValidationError
+	if !errors.As(err, &invalid) {
+		return err
+	}
+	bad := &errdetails.BadRequest{}
+	for _, violation := range invalid.Violations {
+		bad.FieldViolations = append(bad.FieldViolations, &errdetails.BadRequest_FieldViolation{
+			Field:       protovalidate.FieldPathString(violation.Proto.GetField()),
+			Description: problem(violation.Proto.GetMessage(), violation.Proto.GetRuleId()),
+			Reason:      reasonInvalidField,
+		})
+	}
+	first := bad.GetFieldViolations()[0]
+	text := first.GetDescription()
+	if first.GetField() != "" {
+		text = first.GetField() + ": " + text
+	}
+	return fail(codes.InvalidArgument, reasonInvalidField, text, bad)
+}

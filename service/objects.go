@@ -1,0 +1,153 @@
+package service
+
+import (
+	"context"
+
+	"github.com/cosgate/cosgate/cosbackend"
+	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
+)
+
+// objectServer implements ObjectService; the contract is in object_service.proto.
+// The streams are in get_object.go and put_object.go.
+type objectServer struct {
+	cosgatev1.UnimplementedObjectServiceServer
+	profiles
+	mapper *mapper // for failures inside a successful answer
+}
+
+var _ cosgatev1.ObjectServiceServer = (*objectServer)(nil)
+
+// maxPage is the most entries COS gives in one page.
+const maxPage = 1000
+
+func pageSize(asked int32) int {
+	if asked == 0 {
+		return maxPage
+	}
+	return int(asked)
+}
+
+func (s *objectServer) HeadObject(ctx context.Context, req *cosgatev1.HeadObjectRequest) (*cosgatev1.HeadObjectResponse, error) {
+	client, err := s.client(req.GetProfile())
+	if err != nil {
+		return nil, err
+	}
+	info, err := client.HeadObject(ctx, location(req), req.GetKey(), cosbackend.ReadOptions{
+		VersionID:  req.GetVersionId(),
+		Conditions: conditions(req.GetPreconditions()),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &cosgatev1.HeadObjectResponse{Object: objectProto(req.GetBucket(), info)}, nil
+}
+
+func (s *objectServer) DeleteObject(ctx context.Context, req *cosgatev1.DeleteObjectRequest) (*cosgatev1.DeleteObjectResponse, error) {
+	client, err := s.client(req.GetProfile())
+	if err != nil {
+		return nil, err
+	}
+	deleted, err := client.DeleteObject(ctx, location(req), req.GetKey(), req.GetVersionId())
+	if err != nil {
+		return nil, err
+	}
+	return &cosgatev1.DeleteObjectResponse{VersionId: deleted.VersionID, DeleteMarker: deleted.DeleteMarker}, nil
+}
+
+func (s *objectServer) DeleteObjects(ctx context.Context, req *cosgatev1.DeleteObjectsRequest) (*cosgatev1.DeleteObjectsResponse, error) {
+	client, err := s.client(req.GetProfile())
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]cosbackend.ObjectID, len(req.GetObjects()))
+	for i, o := range req.GetObjects() {
+		ids[i] = cosbackend.ObjectID{Key: o.GetKey(), VersionID: o.GetVersionId()}
+	}
+	result, err := client.DeleteObjects(ctx, location(req), ids, req.GetQuiet())
+	if err != nil {
+		return nil, err
+	}
+	resp := &cosgatev1.DeleteObjectsResponse{}
+	for _, d := range result.Deleted {
+		resp.Deleted = append(resp.Deleted, &cosgatev1.DeletedObject{
+			Key: d.Key, VersionId: d.VersionID, DeleteMarker: d.DeleteMarker, DeleteMarkerVersionId: d.DeleteMarkerVersionID,
+		})
+	}
+	for _, f := range result.Failures {
+		resp.Failures = append(resp.Failures, s.deleteFailure(req, f, result))
+	}
+	return resp, nil
+}
+
+func (s *objectServer) deleteFailure(req *cosgatev1.DeleteObjectsRequest, f cosbackend.DeleteFailure, r cosbackend.DeleteResult) *cosgatev1.DeleteFailure {
+	return &cosgatev1.DeleteFailure{
+		Key:       f.Key,
+		VersionId: f.VersionID,
+		Status: s.mapper.itemStatus(&cosbackend.Error{
+			Op: "DeleteObjects", Bucket: req.GetBucket(), Key: f.Key, Region: req.GetRegion(),
+			Origin: cosbackend.OriginCOS, HTTPStatus: 200, InSuccessBody: true, Attempts: 1,
+			Code: f.Code, Message: f.Message, RequestID: r.RequestID, TraceID: r.TraceID,
+		}),
+	}
+}
+
+func (s *objectServer) CopyObject(ctx context.Context, req *cosgatev1.CopyObjectRequest) (*cosgatev1.CopyObjectResponse, error) {
+	client, err := s.client(req.GetProfile())
+	if err != nil {
+		return nil, err
+	}
+	attrs, err := attributes(req.GetAttributes(), "attributes")
+	if err != nil {
+		return nil, err
+	}
+	src := req.GetSource()
+	copied, err := client.CopyObject(ctx, location(req), req.GetKey(), cosbackend.CopyOptions{
+		Source: cosbackend.CopySource{
+			Bucket: src.GetBucket(), Key: src.GetKey(), VersionID: src.GetVersionId(), Region: src.GetRegion(),
+			Conditions: conditions(req.GetSourcePreconditions()),
+		},
+		Replace:    req.GetMetadataDirective() == cosgatev1.MetadataDirective_METADATA_DIRECTIVE_REPLACED,
+		Attributes: attrs,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return copyResponse(req, copied), nil
+}
+
+func copyResponse(req *cosgatev1.CopyObjectRequest, copied cosbackend.CopyResult) *cosgatev1.CopyObjectResponse {
+	out := &cosgatev1.Object{
+		Bucket: req.GetBucket(), Key: req.GetKey(), VersionId: copied.VersionID,
+		Etag: copied.ETag, LastModified: timestamp(copied.LastModified),
+	}
+	if copied.HasCRC64 {
+		out.Crc64Ecma = &copied.CRC64
+	}
+	return &cosgatev1.CopyObjectResponse{Object: out, SourceVersionId: copied.SourceVersionID}
+}
+
+func (s *objectServer) ListObjects(ctx context.Context, req *cosgatev1.ListObjectsRequest) (*cosgatev1.ListObjectsResponse, error) {
+	client, err := s.client(req.GetProfile())
+	if err != nil {
+		return nil, err
+	}
+	l := list{"objects", req.GetBucket(), req.GetRegion(), client.Profile(), req.GetPrefix(), req.GetDelimiter(), req.GetStartAfter()}
+	marker, err := l.marker(req.GetPageToken(), req.GetStartAfter())
+	if err != nil {
+		return nil, err
+	}
+	page, err := client.ListObjects(ctx, location(req), cosbackend.ListOptions{
+		Prefix: req.GetPrefix(), Delimiter: req.GetDelimiter(), Marker: marker, MaxKeys: pageSize(req.GetPageSize()),
+	})
+	if err != nil {
+		return nil, err
+	}
+	resp := &cosgatev1.ListObjectsResponse{
+		CommonPrefixes: page.CommonPrefixes,
+		NextPageToken:  l.token(page.NextMarker, page.Truncated),
+	}
+	for _, o := range page.Objects {
+		resp.Objects = append(resp.Objects, objectProto(req.GetBucket(), o))
+	}
+	return resp, nil
+}

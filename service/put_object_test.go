@@ -1,0 +1,328 @@
+package service
+
+import (
+	"bytes"
+	"context"
+	"crypto/md5" //nolint:gosec // COS's Content-MD5
+	"hash/crc32"
+	"hash/crc64"
+	"io"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/cosgate/cosgate/cosbackend/embedded"
+	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
+)
+
+type put = cosgatev1.PutObjectRequest
+
+func spec(size int64) *cosgatev1.PutObjectSpec {
+	s := &cosgatev1.PutObjectSpec{Bucket: testBucket, Key: "k"}
+	if size >= 0 {
+		s.Size = &size
+	}
+	return s
+}
+
+func chunk(data string) *cosgatev1.Chunk { return &cosgatev1.Chunk{Data: []byte(data)} }
+
+func chunkAt(offset int64, data string) *cosgatev1.Chunk {
+	return &cosgatev1.Chunk{Offset: &offset, Data: []byte(data)}
+}
+
+func ecma(data []byte) uint64 { return crc64.Checksum(data, crc64.MakeTable(crc64.ECMA)) }
+
+func noise(n int) []byte {
+	b := make([]byte, n)
+	r := rand.NewChaCha8([32]byte{byte(n), byte(n >> 8), byte(n >> 16)})
+	_, _ = r.Read(b)
+	return b
+}
+
+// chunks makes the messages of an upload: a spec, the data in pieces, and finish.
+func chunks(s *cosgatev1.PutObjectSpec, data []byte, size int) []*put {
+	ms := []*put{{Spec: s}}
+	for off := 0; off < len(data); off += size {
+		o := int64(off)
+		piece := data[off:min(off+size, len(data))]
+		crc := crc32.Checksum(piece, crc32.MakeTable(crc32.Castagnoli))
+		ms = append(ms, &put{Chunk: &cosgatev1.Chunk{Offset: &o, Crc32C: &crc, Data: piece}})
+	}
+	return append(ms, &put{Finish: true})
+}
+
+func TestPutObjectMisuseIsRefusedAndStoresNothing(t *testing.T) {
+	wrong := uint32(1)
+	wrong64 := uint64(1)
+	sums := &cosgatev1.Checksums{}
+	for _, c := range []struct {
+		name     string
+		messages []*put
+		code     codes.Code
+		reason   string
+		text     string
+	}{
+		{"no message", nil, codes.InvalidArgument, reasonStreamOrder, "spec: the stream ended without any message"},
+		{"no spec first", []*put{{Chunk: chunk("a")}}, codes.InvalidArgument, reasonStreamOrder, "spec: the first message must have it"},
+		{"second spec", []*put{{Spec: spec(1)}, {Spec: spec(1)}}, codes.InvalidArgument, reasonStreamOrder, "spec: only the first message has it"},
+		{"data after finish", []*put{{Spec: spec(-1), Chunk: chunk("a"), Finish: true}, {Chunk: chunk("b")}}, codes.InvalidArgument, reasonStreamOrder, "a message came after finish; close the stream behind it"},
+		{"data after finish of a streamed object", append(chunks(spec(keptSize+1), noise(keptSize+1), keptSize), &put{Chunk: chunk("b")}), codes.InvalidArgument, reasonStreamOrder, "a message came after finish; close the stream behind it"},
+		{"empty message", []*put{{Spec: spec(1)}, {}}, codes.InvalidArgument, reasonStreamOrder, "a message has neither spec, chunk, checksums nor finish"},
+		{"no finish", []*put{{Spec: spec(1), Chunk: chunk("a")}}, codes.InvalidArgument, reasonFinishMissing, "finish: the stream ended without it, so nothing was stored"},
+		{"no finish of a streamed object", chunks(spec(keptSize+1), noise(keptSize+1), keptSize)[:3], codes.InvalidArgument, reasonFinishMissing, "finish: the stream ended without it, so nothing was stored"},
+		{"offset ahead", []*put{{Spec: spec(3), Chunk: chunk("a")}, {Chunk: chunkAt(2, "c")}}, codes.OutOfRange, reasonOffset, "chunk.offset: is 2, but the next byte expected is 1"},
+		{"too much", []*put{{Spec: spec(3), Chunk: chunk("ab")}, {Chunk: chunk("cd")}}, codes.OutOfRange, reasonTooMuchData, "chunk.data: reaches to byte 4, but spec.size is 3"},
+		{"too much for nothing", []*put{{Spec: spec(0), Chunk: chunk("a"), Finish: true}}, codes.OutOfRange, reasonTooMuchData, "chunk.data: reaches to byte 1, but spec.size is 0"},
+		{"too little", []*put{{Spec: spec(3), Chunk: chunk("ab"), Finish: true}}, codes.InvalidArgument, reasonTooLittleData, "finish: came after 2 bytes, but spec.size is 3"},
+		{"too little of a streamed object", []*put{{Spec: spec(keptSize + 2), Chunk: chunk("ab")}, {Finish: true}}, codes.InvalidArgument, reasonTooLittleData, "finish: came after 2 bytes, but spec.size is 1048578"},
+		{"unsized and too large", append(chunks(spec(-1), noise(maxUnsized), 1<<20)[:9], &put{Chunk: chunk("a")}), codes.FailedPrecondition, reasonSizeRequired, "spec.size: is needed for an object of more than 8 MiB"},
+		{"over 5 GiB", []*put{{Spec: spec(5<<30 + 1)}}, codes.FailedPrecondition, reasonObjectTooLarge, "spec.size: is more than 5 GiB, which one upload to COS cannot carry"},
+		{"chunk checksum", []*put{{Spec: spec(-1), Chunk: &cosgatev1.Chunk{Data: []byte("a"), Crc32C: &wrong}}}, codes.InvalidArgument, reasonChecksumMismatch, "chunk.crc32c: does not match the chunk's data, which begins at offset 0; send the object again"},
+		{"object checksum", []*put{{Spec: spec(-1), Chunk: chunk("a")}, {Checksums: &cosgatev1.Checksums{Crc64Ecma: &wrong64}, Finish: true}}, codes.InvalidArgument, reasonChecksumMismatch, "checksums.crc64ecma: is 1, but the content received has 3675645893302102789; send the object again"},
+		{"checksums twice", []*put{{Spec: spec(-1), Checksums: sums}, {Checksums: sums}}, codes.InvalidArgument, reasonStreamOrder, "checksums: came before; send them once"},
+		{"late MD5", []*put{{Spec: spec(-1)}, {Checksums: &cosgatev1.Checksums{Md5: make([]byte, 16)}}}, codes.InvalidArgument, reasonStreamOrder, "checksums.md5: must come with spec, since COS wants it before the content"},
+		{"metadata names alike", []*put{{Spec: &cosgatev1.PutObjectSpec{Bucket: testBucket, Key: "k", Attributes: &cosgatev1.ObjectAttributes{Metadata: map[string]string{"A": "1", "a": "2"}}}, Finish: true}}, codes.InvalidArgument, reasonInvalidField, "spec.attributes.metadata: has two names that differ only in case, which COS does not tell apart"},
+		{"negative size", []*put{{Spec: &cosgatev1.PutObjectSpec{Bucket: testBucket, Key: "k", Size: proto.Int64(-1)}}}, codes.InvalidArgument, reasonInvalidField, "spec.size: must be greater than or equal to 0"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g := open(t)
+			_, err := g.send(t.Context(), c.messages...)
+			if got := status.Convert(err); got.Code() != c.code || got.Message() != c.text {
+				t.Errorf("PutObject = %v %q, want %v %q", got.Code(), got.Message(), c.code, c.text)
+			}
+			if info, _ := detail[*errdetails.ErrorInfo](err); info.GetReason() != c.reason {
+				t.Errorf("reason = %q, want %q", info.GetReason(), c.reason)
+			}
+			g.mustMissing(t, "k")
+		})
+	}
+}
+
+func TestPutObjectStoresWhatWasSentHoweverItIsCut(t *testing.T) {
+	g := open(t)
+	for _, c := range []struct {
+		name  string
+		size  int
+		piece int
+		sized bool
+	}{
+		{"empty", 0, 1, true},
+		{"empty, unsized", 0, 1, false},
+		{"one byte", 1, 1, true},
+		{"small, unsized", 1000, 7, false},
+		{"kept, exactly", keptSize, 1 << 18, true},
+		{"streamed, one more", keptSize + 1, 1 << 18, true},
+		{"streamed", 5<<20 + 3, 1 << 20, true},
+		{"as large as unsized may be", maxUnsized, 1 << 20, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			data := noise(c.size)
+			size := int64(-1)
+			if c.sized {
+				size = int64(c.size)
+			}
+			resp, err := g.send(t.Context(), chunks(spec(size), data, c.piece)...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if o := resp.GetObject(); o.GetSize() != int64(c.size) || o.GetCrc64Ecma() != ecma(data) || o.GetEtag() == "" || o.GetStorageClass() != "STANDARD" {
+				t.Errorf("PutObject = %v, want size %d and CRC64 %d", o, c.size, ecma(data))
+			}
+			got, _, err := g.get(t.Context(), &cosgatev1.GetObjectRequest{Bucket: testBucket, Key: "k"})
+			if err != nil || !bytes.Equal(got, data) {
+				t.Errorf("GetObject gave %d bytes and %v, want the %d bytes stored", len(got), err, len(data))
+			}
+		})
+	}
+}
+
+func TestPutObjectKeepsAttributes(t *testing.T) {
+	g := open(t)
+	want := &cosgatev1.ObjectAttributes{
+		Content: &cosgatev1.ContentHeaders{
+			ContentType: "text/plain", CacheControl: "no-cache", ContentDisposition: `attachment; filename="a"`,
+			ContentEncoding: "gzip", ContentLanguage: "zh-CN", Expires: "Thu, 01 Jan 2037 00:00:00 GMT",
+		},
+		Metadata:     map[string]string{"Color": "red", "n-2": "a b"},
+		StorageClass: "STANDARD_IA",
+	}
+	s := spec(-1)
+	s.Attributes = want
+	if _, err := g.send(t.Context(), &put{Spec: s, Chunk: chunk("x"), Finish: true}); err != nil {
+		t.Fatal(err)
+	}
+	head, err := g.objects.HeadObject(t.Context(), &cosgatev1.HeadObjectRequest{Bucket: testBucket, Key: "k"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := head.GetObject()
+	if !proto.Equal(o.GetContent(), want.GetContent()) || o.GetStorageClass() != "STANDARD_IA" ||
+		len(o.GetMetadata()) != 2 || o.GetMetadata()["color"] != "red" || o.GetMetadata()["n-2"] != "a b" {
+		t.Errorf("HeadObject = %v, want the attributes %v with names in lower case", o, want)
+	}
+}
+
+func TestPutObjectSkipsDataItHasAlready(t *testing.T) {
+	g := open(t)
+	_, err := g.send(t.Context(),
+		&put{Spec: spec(6), Chunk: chunkAt(0, "abc")},
+		&put{Chunk: chunkAt(0, "abc")},
+		&put{Chunk: chunkAt(2, "cde")},
+		&put{Chunk: chunkAt(5, "f"), Finish: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, _, _ := g.get(t.Context(), &cosgatev1.GetObjectRequest{Bucket: testBucket, Key: "k"}); string(got) != "abcdef" {
+		t.Errorf("stored %q, want abcdef", got)
+	}
+}
+
+func TestPutObjectHoldsContentAgainstChecksums(t *testing.T) {
+	g := open(t)
+	sum := md5.Sum([]byte("abc")) //nolint:gosec // COS's Content-MD5
+	crc := ecma([]byte("abc"))
+	if _, err := g.send(t.Context(), &put{Spec: spec(3), Checksums: &cosgatev1.Checksums{Md5: sum[:], Crc64Ecma: &crc}, Chunk: chunk("abc"), Finish: true}); err != nil {
+		t.Fatalf("PutObject with right checksums = %v", err)
+	}
+	s := spec(3)
+	s.Key = "other"
+	_, err := g.send(t.Context(), &put{Spec: s, Checksums: &cosgatev1.Checksums{Md5: sum[:]}, Chunk: chunk("abd"), Finish: true})
+	e, _ := detail[*cosgatev1.CosError](err)
+	if status.Code(err) != codes.InvalidArgument || e.GetCode() != "BadDigest" {
+		t.Errorf("PutObject with a wrong MD5 = %v, want INVALID_ARGUMENT, BadDigest", err)
+	}
+	g.mustMissing(t, "other")
+}
+
+func TestPutObjectForbidsOverwriting(t *testing.T) {
+	g := open(t)
+	s := spec(-1)
+	s.ForbidOverwrite = true
+	if _, err := g.send(t.Context(), &put{Spec: s, Chunk: chunk("first"), Finish: true}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := g.send(t.Context(), &put{Spec: s, Chunk: chunk("second"), Finish: true})
+	if e, _ := detail[*cosgatev1.CosError](err); status.Code(err) != codes.AlreadyExists || e.GetCode() != "FileAlreadyExists" {
+		t.Errorf("PutObject over an object = %v, want ALREADY_EXISTS, FileAlreadyExists", err)
+	}
+	if got, _, _ := g.get(t.Context(), &cosgatev1.GetObjectRequest{Bucket: testBucket, Key: "k"}); string(got) != "first" {
+		t.Errorf("the object is %q, want first", got)
+	}
+}
+
+func TestCancelledPutObjectStoresNothing(t *testing.T) {
+	for _, size := range []int64{3, keptSize + 1} {
+		g := open(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		stream, err := g.objects.PutObject(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range chunks(spec(size), noise(int(size)), keptSize) {
+			if err := stream.Send(m); err != nil {
+				t.Fatal(err)
+			}
+		}
+		cancel() // after finish, before the end of the stream
+		if _, err := stream.CloseAndRecv(); status.Code(err) != codes.Canceled {
+			t.Errorf("CloseAndRecv = %v, want CANCELLED", err)
+		}
+		g.mustMissing(t, "k")
+	}
+}
+
+func TestPutObjectTellsThatCOSStoredOtherBytes(t *testing.T) {
+	g := open(t)
+	g.cos.Faults().Add(embedded.Fault{Operation: "PutObject", WrongCRC64: true})
+	_, err := g.send(t.Context(), &put{Spec: spec(-1), Chunk: chunk("abc"), Finish: true})
+	if info, _ := detail[*errdetails.ErrorInfo](err); status.Code(err) != codes.DataLoss || info.GetReason() != reasonChecksumMismatch {
+		t.Errorf("PutObject = %v, want DATA_LOSS, %s", err, reasonChecksumMismatch)
+	}
+	if e, ok := detail[*cosgatev1.CosError](err); !ok || e.GetRequestId() == "" {
+		t.Errorf("CosError = %v, want one with the request id", e)
+	}
+}
+
+// Any messages whatever must end in an answer, and only a well-formed upload stores
+// exactly its bytes.
+func FuzzPutSequence(f *testing.F) {
+	f.Add([]byte("s\x03c\x03abcf"))
+	f.Add([]byte("sc\x01af"))
+	f.Add([]byte("f"))
+	f.Add([]byte("s\x00cf"))
+	f.Add([]byte("so\x00\x01ao\x05\x01bf"))
+	f.Add([]byte("s\x02c\x01ac\x01bfc\x01c"))
+	f.Fuzz(func(t *testing.T, script []byte) {
+		messages := scripted(script)
+		next := 0
+		up := newUpload(func() (*put, error) {
+			if next == len(messages) {
+				return nil, io.EOF
+			}
+			next++
+			return messages[next-1], nil
+		})
+		if up.begin() != nil {
+			return
+		}
+		body, err := up.body()
+		if err != nil {
+			return
+		}
+		r := body.Reader
+		if body.Reopen != nil {
+			r = body.Reopen()
+		}
+		data, err := io.ReadAll(r)
+		if err != nil {
+			return
+		}
+		q := up.sequence
+		if !q.finished || int64(len(data)) != q.received || ecma(data) != q.crc64 || body.Size != q.received {
+			t.Fatalf("an upload of %d bytes was handed on as %d bytes, finished %v", q.received, len(data), q.finished)
+		}
+	})
+}
+
+// scripted turns bytes into messages: s[size] spec, c<n><data> chunk, o<offset><n><data>
+// chunk at an offset, f finish.
+func scripted(script []byte) []*put {
+	var ms []*put
+	r := bytes.NewReader(script)
+	for op, err := r.ReadByte(); err == nil; op, err = r.ReadByte() {
+		switch op {
+		case 's':
+			s := spec(-1)
+			if n, err := r.ReadByte(); err == nil && n < 'a' {
+				s.Size = proto.Int64(int64(n) * 1000 * 1000)
+				if n < 16 {
+					s.Size = proto.Int64(int64(n))
+				}
+			} else if err == nil {
+				_ = r.UnreadByte()
+			}
+			ms = append(ms, &put{Spec: s})
+		case 'c', 'o':
+			c := &cosgatev1.Chunk{}
+			if op == 'o' {
+				o, _ := r.ReadByte()
+				c.Offset = proto.Int64(int64(o))
+			}
+			n, _ := r.ReadByte()
+			c.Data = []byte(strings.Repeat("x", int(n)))
+			_, _ = r.Read(c.Data[:min(len(c.Data), r.Len())])
+			ms = append(ms, &put{Chunk: c})
+		case 'f':
+			ms = append(ms, &put{Finish: true})
+		default:
+			ms = append(ms, &put{})
+		}
+	}
+	return ms
+}
