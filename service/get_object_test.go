@@ -63,12 +63,12 @@ func TestGetObjectReadsRanges(t *testing.T) {
 		r        *cosgatev1.ByteRange
 		from, to int
 	}{
-		{"middle", &cosgatev1.ByteRange{Offset: 10, Length: proto.Int64(70_000)}, 10, 70_010},
+		{"middle", &cosgatev1.ByteRange{Offset: 10, Length: new(int64(70_000))}, 10, 70_010},
 		{"to the end", &cosgatev1.ByteRange{Offset: 99_999}, 99_999, 100_000},
 		{"from the beginning", &cosgatev1.ByteRange{}, 0, 100_000},
-		{"more than there is", &cosgatev1.ByteRange{Offset: 5, Length: proto.Int64(1 << 40)}, 5, 100_000},
-		{"suffix", &cosgatev1.ByteRange{SuffixLength: proto.Int64(7)}, 99_993, 100_000},
-		{"longer suffix than object", &cosgatev1.ByteRange{SuffixLength: proto.Int64(1 << 40)}, 0, 100_000},
+		{"more than there is", &cosgatev1.ByteRange{Offset: 5, Length: new(int64(1 << 40))}, 5, 100_000},
+		{"suffix", &cosgatev1.ByteRange{SuffixLength: new(int64(7))}, 99_993, 100_000},
+		{"longer suffix than object", &cosgatev1.ByteRange{SuffixLength: new(int64(1 << 40))}, 0, 100_000},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, ms, err := g.get(t.Context(), &cosgatev1.GetObjectRequest{Bucket: testBucket, Key: "k", Range: c.r, MessageSize: 32 << 10})

@@ -26,21 +26,21 @@ import (
 //   - errors: turns whatever came up into that status, and sets the plain metadata
 //   - recovery: inside errors, so that a panic is told like any other fault
 //   - validation: last, so that a refused request is logged and told like any other
-func chain(log *slog.Logger, e *errorMapping, v protovalidate.Validator) []grpc.ServerOption {
+func chain(logger *slog.Logger, e *errorMapping, v protovalidate.Validator) []grpc.ServerOption {
 	recoverer := recovery.WithRecoveryHandlerContext(func(ctx context.Context, p any) error {
-		return recovered(ctx, log, p)
+		return recovered(ctx, logger, p)
 	})
 	return []grpc.ServerOption{
 		grpc.ChainUnaryInterceptor(
 			unaryCall,
-			interceptors.UnaryServerInterceptor(accessLog{log}),
+			interceptors.UnaryServerInterceptor(accessLog{logger}),
 			e.unary,
 			recovery.UnaryServerInterceptor(recoverer),
 			validation{v}.unary,
 		),
 		grpc.ChainStreamInterceptor(
 			streamCall,
-			interceptors.StreamServerInterceptor(accessLog{log}),
+			interceptors.StreamServerInterceptor(accessLog{logger}),
 			e.stream,
 			recovery.StreamServerInterceptor(recoverer),
 			validation{v}.stream,
@@ -52,8 +52,8 @@ var errPanic = errors.New("service: a handler panicked")
 
 // recovered logs a panic. The caller gets the fixed text of an unknown error: what
 // was panicked with may hold anything.
-func recovered(ctx context.Context, log *slog.Logger, p any) error {
-	log.LogAttrs(ctx, slog.LevelError, "panic",
+func recovered(ctx context.Context, logger *slog.Logger, p any) error {
+	logger.LogAttrs(ctx, slog.LevelError, "panic",
 		slog.String("request_id", callFrom(ctx).requestID),
 		slog.String("type", fmt.Sprintf("%T", p)),
 		slog.String("stack", string(debug.Stack())))
@@ -88,8 +88,7 @@ func (e *errorMapping) conclude(ctx context.Context, err error) (metadata.MD, er
 	info := c.trace.Snapshot()
 	md := metadata.Pairs(mdRequestID, c.requestID)
 	requestID, traceID := info.RequestID, info.TraceID
-	var cosErr *cosbackend.Error
-	if errors.As(err, &cosErr) {
+	if cosErr, ok := errors.AsType[*cosbackend.Error](err); ok {
 		requestID, traceID = cosErr.RequestID, cosErr.TraceID
 		set(md, mdCOSErrorCode, cosErr.Code)
 	}

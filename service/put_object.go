@@ -74,30 +74,29 @@ func newUpload(recv func() (*cosgatev1.PutObjectRequest, error)) *upload {
 
 // begin reads the first message.
 func (u *upload) begin() error {
-	_, err := u.receive()
-	return err
+	return u.receive()
 }
 
 // receive takes one message, or the end of the stream.
-func (u *upload) receive() (data []byte, err error) {
+func (u *upload) receive() error {
 	m, err := u.recv()
 	if errors.Is(err, io.EOF) {
 		u.ended = true
-		return nil, u.sequence.end()
+		return u.sequence.end()
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
-	data, err = u.sequence.accept(m)
+	data, err := u.sequence.accept(m)
 	if err != nil || len(data) == 0 {
-		return nil, err
+		return err
 	}
 	if u.sequence.complete() || u.sequence.gathered() {
 		u.held = append(u.held, data)
 	} else {
 		u.ready = data
 	}
-	return data, nil
+	return nil
 }
 
 // body returns the content for one PUT: a stream of what comes, or, for a small or
@@ -107,7 +106,7 @@ func (u *upload) body() (cosbackend.Body, error) {
 		return cosbackend.Body{Size: u.sequence.size, Reader: u}, nil
 	}
 	for !u.ended {
-		if _, err := u.receive(); err != nil {
+		if err := u.receive(); err != nil {
 			return cosbackend.Body{}, err
 		}
 	}
@@ -139,7 +138,7 @@ func (u *upload) Read(p []byte) (int, error) {
 // stream ended well.
 func (u *upload) advance() error {
 	if !u.ended {
-		if _, err := u.receive(); err != nil || !u.ended {
+		if err := u.receive(); err != nil || !u.ended {
 			return err
 		}
 	}

@@ -3,7 +3,7 @@ package service
 import (
 	"bytes"
 	"context"
-	"crypto/md5" //nolint:gosec // COS's Content-MD5
+	"crypto/md5"
 	"hash/crc32"
 	"hash/crc64"
 	"io"
@@ -88,7 +88,7 @@ func TestPutObjectMisuseIsRefusedAndStoresNothing(t *testing.T) {
 		{"checksums twice", []*put{{Spec: spec(-1), Checksums: sums}, {Checksums: sums}}, codes.InvalidArgument, reasonStreamOrder, "checksums: came before; send them once"},
 		{"late MD5", []*put{{Spec: spec(-1)}, {Checksums: &cosgatev1.Checksums{Md5: make([]byte, 16)}}}, codes.InvalidArgument, reasonStreamOrder, "checksums.md5: must come with spec, since COS wants it before the content"},
 		{"metadata names alike", []*put{{Spec: &cosgatev1.PutObjectSpec{Bucket: testBucket, Key: "k", Attributes: &cosgatev1.ObjectAttributes{Metadata: map[string]string{"A": "1", "a": "2"}}}, Finish: true}}, codes.InvalidArgument, reasonInvalidField, "spec.attributes.metadata: has two names that differ only in case, which COS does not tell apart"},
-		{"negative size", []*put{{Spec: &cosgatev1.PutObjectSpec{Bucket: testBucket, Key: "k", Size: proto.Int64(-1)}}}, codes.InvalidArgument, reasonInvalidField, "spec.size: must be greater than or equal to 0"},
+		{"negative size", []*put{{Spec: &cosgatev1.PutObjectSpec{Bucket: testBucket, Key: "k", Size: new(int64(-1))}}}, codes.InvalidArgument, reasonInvalidField, "spec.size: must be greater than or equal to 0"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g := open(t)
@@ -185,7 +185,7 @@ func TestPutObjectSkipsDataItHasAlready(t *testing.T) {
 
 func TestPutObjectHoldsContentAgainstChecksums(t *testing.T) {
 	g := open(t)
-	sum := md5.Sum([]byte("abc")) //nolint:gosec // COS's Content-MD5
+	sum := md5.Sum([]byte("abc"))
 	crc := ecma([]byte("abc"))
 	if _, err := g.send(t.Context(), &put{Spec: spec(3), Checksums: &cosgatev1.Checksums{Md5: sum[:], Crc64Ecma: &crc}, Chunk: chunk("abc"), Finish: true}); err != nil {
 		t.Fatalf("PutObject with right checksums = %v", err)
@@ -300,9 +300,9 @@ func scripted(script []byte) []*put {
 		case 's':
 			s := spec(-1)
 			if n, err := r.ReadByte(); err == nil && n < 'a' {
-				s.Size = proto.Int64(int64(n) * 1000 * 1000)
+				s.Size = new(int64(n) * 1000 * 1000)
 				if n < 16 {
-					s.Size = proto.Int64(int64(n))
+					s.Size = new(int64(n))
 				}
 			} else if err == nil {
 				_ = r.UnreadByte()
@@ -312,7 +312,7 @@ func scripted(script []byte) []*put {
 			c := &cosgatev1.Chunk{}
 			if op == 'o' {
 				o, _ := r.ReadByte()
-				c.Offset = proto.Int64(int64(o))
+				c.Offset = new(int64(o))
 			}
 			n, _ := r.ReadByte()
 			c.Data = []byte(strings.Repeat("x", int(n)))

@@ -265,10 +265,11 @@ func TestReflectionSpeaksBothVersions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := alpha.Send(&reflectionv1alpha.ServerReflectionRequest{MessageRequest: &reflectionv1alpha.ServerReflectionRequest_ListServices{}}); err != nil {
+	list := &reflectionv1alpha.ServerReflectionRequest{MessageRequest: &reflectionv1alpha.ServerReflectionRequest_ListServices{}} //nolint:staticcheck // older tools ask so
+	if err := alpha.Send(list); err != nil {
 		t.Fatal(err)
 	}
-	if resp, err := alpha.Recv(); err != nil || len(resp.GetListServicesResponse().GetService()) < 4 {
+	if resp, err := alpha.Recv(); err != nil || !strings.Contains(resp.String(), "cosgate.v1.ObjectService") {
 		t.Errorf("reflection v1alpha = %v, %v, want the list of services", resp, err)
 	}
 	_, _ = v1.CloseSend(), alpha.CloseSend()
