@@ -84,11 +84,11 @@ func checkList(t *testing.T, s *Store, keys []string, o ListOptions) listing {
 	t.Helper()
 	page, err := s.List(t.Context(), testBucket, o)
 	if err != nil {
-		t.Fatalf("List(%+q) = %v", o, err)
+		t.Fatalf("List(%#v) = %v", o, err)
 	}
 	got := summary(page)
 	if diff := cmp.Diff(naiveList(keys, o), got, cmpopts.EquateEmpty()); diff != "" {
-		t.Fatalf("List(%+q) (-want +got):\n%s", o, diff)
+		t.Fatalf("List(%#v) (-want +got):\n%s", o, diff)
 	}
 	return got
 }
