@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -60,6 +61,8 @@ func serveAdmin(ctx context.Context, lis net.Listener, h http.Handler) error {
 	if err := server.Shutdown(grace); err != nil {
 		_ = server.Close() // what still runs is only a look from outside
 	}
-	<-failed
+	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("admin: %w", err)
+	}
 	return nil
 }

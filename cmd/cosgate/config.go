@@ -124,7 +124,7 @@ func atLine(err error) error {
 	return fmt.Errorf("%d:%d: %s", at.Line, at.Column, located.GetMessage())
 }
 
-var profileName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`) //nolint:gochecknoglobals // a constant in all but name
+var profileName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
 // check refuses what contradicts itself or cannot work.
 func (c config) check() error {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"regexp"
+	"slices"
 
 	"github.com/cosgate/cosgate/cosbackend/embedded"
 )
@@ -33,8 +34,8 @@ Real host names work through any SDK's HTTP proxy option, and keep the SDK's own
 }
 
 var (
-	bucketName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?-[0-9]+$`) //nolint:gochecknoglobals // a constant in all but name
-	regionName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)        //nolint:gochecknoglobals // a constant in all but name
+	bucketName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?-[0-9]+$`)
+	regionName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)
 )
 
 // options checks the flags.
@@ -44,7 +45,7 @@ func (c cosCommand) options(log *slog.Logger) (embedded.Options, error) {
 	}
 	buckets := c.Bucket
 	if c.DefaultBucket != "" {
-		buckets = append(buckets[:len(buckets):len(buckets)], c.DefaultBucket)
+		buckets = append(slices.Clip(buckets), c.DefaultBucket)
 	}
 	for _, b := range buckets {
 		if !bucketName.MatchString(b) {
