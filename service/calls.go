@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -136,13 +137,19 @@ func (e *accessEntry) PostCall(err error, d time.Duration) {
 	if err != nil {
 		attrs = append(attrs, slog.String("error", status.Convert(err).Message()))
 	}
-	e.log.LogAttrs(context.WithoutCancel(e.ctx), levelOf(code), "rpc", attrs...)
+	e.log.LogAttrs(context.WithoutCancel(e.ctx), e.level(code), "rpc", attrs...)
 }
 
-// levelOf tells apart what operators must look at, what they may want to, and the
-// rest: callers' own faults are not the service's.
-func levelOf(code codes.Code) slog.Level {
+// level tells apart what operators must look at, what they may want to, and the
+// rest: callers' own faults are not the service's, and nobody wants a line for each
+// health check.
+func (e *accessEntry) level(code codes.Code) slog.Level {
 	switch code {
+	case codes.OK:
+		if !strings.HasPrefix(e.meta.Service, "cosgate.") {
+			return slog.LevelDebug
+		}
+		return slog.LevelInfo
 	case codes.Internal, codes.Unknown, codes.DataLoss:
 		return slog.LevelError
 	case codes.Unavailable, codes.ResourceExhausted, codes.DeadlineExceeded:

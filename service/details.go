@@ -68,7 +68,7 @@ func (v verdict) message() string {
 	}
 	var tail []string
 	if v.cos.Message != "" {
-		tail = append(tail, "COS says: "+cut(v.cos.Message, maxMessage/3))
+		tail = append(tail, "COS says: "+cut(strings.TrimRight(v.cos.Message, ". "), maxMessage/3))
 	}
 	if v.cos.RequestID != "" {
 		tail = append(tail, "request id "+cut(v.cos.RequestID, maxIDBytes))
