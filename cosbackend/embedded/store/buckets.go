@@ -52,7 +52,7 @@ func (s *Store) Buckets(ctx context.Context) ([]Bucket, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store: read buckets: %w", indexError(err))
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }() // only read
 	var buckets []Bucket
 	for rows.Next() {
 		var b Bucket

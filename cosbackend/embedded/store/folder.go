@@ -87,7 +87,7 @@ func (f *folder) prepare(dir string) error {
 	// The folder itself may be new. Its parent may belong to somebody else and be
 	// unreadable; then it is up to them that the folder stays.
 	if parent, err := os.Open(filepath.Dir(dir)); err == nil {
-		defer parent.Close()
+		defer func() { _ = parent.Close() }() // only read
 		return diskError(parent.Sync())
 	}
 	return nil
@@ -98,9 +98,9 @@ func (f *folder) takeLock(dir string) error {
 	if err != nil {
 		return fmt.Errorf("store: lock data folder: %w", diskError(err))
 	}
-	err = syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) //nolint:gosec // a descriptor fits an int
+	err = syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
-		defer lock.Close()
+		defer func() { _ = lock.Close() }()                     // not ours
 		text, _ := io.ReadAll(io.LimitReader(lock, 32))         // without a pid the refusal stands
 		pid, _ := strconv.Atoi(strings.TrimSpace(string(text))) // the same
 		return &LockedError{Dir: dir, PID: pid}
@@ -163,7 +163,7 @@ func (f *folder) syncDir(name string) error {
 	if err != nil {
 		return fmt.Errorf("store: sync folder: %w", diskError(err))
 	}
-	defer d.Close()
+	defer func() { _ = d.Close() }() // only read
 	if err := d.Sync(); err != nil {
 		return fmt.Errorf("store: sync folder: %w", diskError(err))
 	}
@@ -176,7 +176,7 @@ func (f *folder) readDir(name string) ([]fs.DirEntry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store: read folder: %w", err)
 	}
-	defer d.Close()
+	defer func() { _ = d.Close() }() // only read
 	entries, err := d.ReadDir(-1)
 	if err != nil {
 		return nil, fmt.Errorf("store: read folder: %w", err)

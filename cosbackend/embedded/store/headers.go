@@ -44,7 +44,7 @@ func decodeHeaders(b []byte) (map[string]string, error) {
 
 func cutText(b []byte) (text string, rest []byte, err error) {
 	n, width := binary.Uvarint(b)
-	if width <= 0 || n > uint64(len(b)-width) {
+	if width <= 0 || n > uint64(len(b[max(width, 0):])) {
 		return "", nil, fmt.Errorf("%w: headers of an object", ErrCorrupt)
 	}
 	b = b[width:]

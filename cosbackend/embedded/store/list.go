@@ -41,7 +41,7 @@ func (s *Store) List(ctx context.Context, bucket string, o ListOptions) (Page, e
 		return Page{}, fmt.Errorf("store: list: %w", indexError(err))
 	}
 	defer func() { _ = tx.Rollback() }() // it only read
-	l := &lister{s: s, ctx: ctx, tx: tx, o: o}
+	l := &lister{s: s, tx: tx, o: o}
 	st, err := s.stmt(uncancelled, bucketIDQuery)
 	if err != nil {
 		return Page{}, err
@@ -53,7 +53,7 @@ func (s *Store) List(ctx context.Context, bucket string, o ListOptions) (Page, e
 	if !found {
 		return Page{}, ErrNoSuchBucket
 	}
-	if err := l.run(); err != nil {
+	if err := l.run(ctx); err != nil {
 		return Page{}, err
 	}
 	return l.page, nil
@@ -62,7 +62,6 @@ func (s *Store) List(ctx context.Context, bucket string, o ListOptions) (Page, e
 // A lister fills one page.
 type lister struct {
 	s      *Store
-	ctx    context.Context // of this call
 	tx     *sql.Tx
 	bucket int64
 	o      ListOptions
@@ -74,11 +73,11 @@ type lister struct {
 	skip   []byte // last, when it is a common prefix
 }
 
-func (l *lister) run() error {
+func (l *lister) run(ctx context.Context) error {
 	from, ok := l.start()
 	for ok {
 		var err error
-		if from, ok, err = l.scan(from); err != nil {
+		if from, ok, err = l.scan(ctx, from); err != nil {
 			return err
 		}
 	}
@@ -105,12 +104,12 @@ func (l *lister) start() (from string, ok bool) {
 
 // scan adds entries from one run of the index. It returns where to go on, when
 // the keys below a common prefix are to be skipped.
-func (l *lister) scan(from string) (next string, more bool, err error) {
-	rows, err := l.query(from)
+func (l *lister) scan(ctx context.Context, from string) (next string, more bool, err error) {
+	rows, err := l.query(ctx, from)
 	if err != nil {
 		return "", false, err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }() // only read
 	skipped := 0
 	for rows.Next() {
 		var raw sql.RawBytes
@@ -119,8 +118,8 @@ func (l *lister) scan(from string) (next string, more bool, err error) {
 		if err := rows.Scan(&raw, &obj.Size, &obj.ETag, &mtime, &obj.StorageClass, &obj.Type); err != nil {
 			return "", false, fmt.Errorf("store: list: %w", indexError(err))
 		}
-		if l.read++; l.read%checkEvery == 0 && l.ctx.Err() != nil {
-			return "", false, l.ctx.Err()
+		if l.read++; l.read%checkEvery == 0 && ctx.Err() != nil {
+			return "", false, ctx.Err()
 		}
 		if l.rolled && bytes.HasPrefix(raw, l.skip) {
 			if skipped++; skipped > seekAfter {
@@ -141,12 +140,12 @@ func (l *lister) scan(from string) (next string, more bool, err error) {
 	return "", false, nil
 }
 
-func (l *lister) query(from string) (*sql.Rows, error) {
+func (l *lister) query(ctx context.Context, from string) (*sql.Rows, error) {
 	text, args := listToEnd, []any{l.bucket, []byte(from)}
 	if end, ok := successor(l.o.Prefix); ok {
 		text, args = listBounded, append(args, []byte(end))
 	}
-	ctx := context.WithoutCancel(l.ctx)
+	ctx = context.WithoutCancel(ctx)
 	st, err := l.s.stmt(ctx, text)
 	if err != nil {
 		return nil, err

@@ -114,7 +114,7 @@ func TestListAgreesWithItsDefinition(t *testing.T) {
 			}
 			putKeys(t, s, keys)
 			delimiters := []string{"", "/", "\xff", "a", "a/", "é", "//"}
-			for range 700 {
+			for range 400 {
 				o := ListOptions{Prefix: word(2), Delimiter: delimiters[random.IntN(len(delimiters))], Marker: word(3), MaxKeys: 1 + random.IntN(40)}
 				if random.IntN(2) == 0 {
 					o.Prefix = ""

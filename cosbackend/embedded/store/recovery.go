@@ -104,7 +104,7 @@ func (s *Store) compareBlobs(ctx context.Context, files map[string]int64) (damag
 	if err != nil {
 		return 0, fmt.Errorf("store: scan index: %w", indexError(err))
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }() // only read
 	for rows.Next() {
 		var name string
 		var size, objects int64

@@ -333,7 +333,7 @@ func TestRandomChangesAgreeWithAMap(t *testing.T) {
 			s := open(t, o)
 			random := rand.New(rand.NewPCG(7, 8))
 			model := map[string][]byte{}
-			for step := range 400 {
+			for step := range 250 {
 				key, other := fmt.Sprint("k", random.IntN(8)), fmt.Sprint("k", random.IntN(8))
 				switch random.IntN(5) {
 				case 0, 1:

@@ -20,6 +20,7 @@ import (
 // An index is the SQLite database: one connection that writes, several that
 // read.
 type index struct {
+	ctx      context.Context // never ends
 	writerDB *sql.DB
 	writer   *sql.Conn
 	readers  *sql.DB
@@ -32,8 +33,8 @@ func openIndex(ctx context.Context, dir string) (*index, error) {
 		dsn = "file:/cosgate-" + rand.Text() + "?vfs=memdb&"
 	}
 	dsn += "_pragma=busy_timeout(10000)&_pragma=foreign_keys(1)&_pragma=synchronous(2)"
-	x := &index{}
-	if err := x.connect(ctx, dsn); err != nil {
+	x := &index{ctx: ctx}
+	if err := x.connect(dsn); err != nil {
 		return nil, errors.Join(err, x.close())
 	}
 	if err := x.configure(ctx, dir); err != nil {
@@ -42,7 +43,7 @@ func openIndex(ctx context.Context, dir string) (*index, error) {
 	return x, nil
 }
 
-func (x *index) connect(ctx context.Context, dsn string) error {
+func (x *index) connect(dsn string) error {
 	write, err := sqlite.NewConnector(dsn)
 	if err != nil {
 		return fmt.Errorf("store: open index: %w", err)
@@ -58,7 +59,7 @@ func (x *index) connect(ctx context.Context, dsn string) error {
 	x.readers.SetMaxIdleConns(2 * runtime.NumCPU())
 	// The connection is held until the end: a memory database lives as long as
 	// somebody is connected to it.
-	if x.writer, err = x.writerDB.Conn(ctx); err != nil {
+	if x.writer, err = x.writerDB.Conn(x.ctx); err != nil {
 		return fmt.Errorf("store: open index: %w", indexError(err))
 	}
 	return nil
@@ -94,7 +95,7 @@ func (x *index) close() error {
 		errs = append(errs, x.readers.Close())
 	}
 	if x.writer != nil {
-		_, err := x.writer.ExecContext(context.Background(), "PRAGMA wal_checkpoint(TRUNCATE)")
+		_, err := x.writer.ExecContext(x.ctx, "PRAGMA wal_checkpoint(TRUNCATE)")
 		errs = append(errs, err, x.writer.Close())
 	}
 	if x.writerDB != nil {

@@ -97,7 +97,7 @@ func (s *Store) open(ctx context.Context, opts Options) (err error) {
 	if err := s.index.migrate(ctx); err != nil {
 		return err
 	}
-	w := newWriter(s.index.writer)
+	w := newWriter(ctx, s.index.writer)
 	if s.folder == nil {
 		s.bodies = newMemBodies(defaultTo(opts.MaxBytes, defaultMaxBytes))
 		w.begin, w.end = s.gate.Lock, s.gate.Unlock

@@ -16,6 +16,9 @@ const (
 // A writer runs closures one after the other on the only connection that
 // writes. Those that wait while a commit is under way share the next one.
 type writer struct {
+	// ctx is of the writer and never ends: a closure is not interrupted by the
+	// caller who happens to have sent it.
+	ctx   context.Context
 	conn  *sql.Conn
 	queue chan *job
 	ended chan struct{}
@@ -55,8 +58,9 @@ type txn struct {
 	dropped []droppedBody
 }
 
-func newWriter(conn *sql.Conn) *writer {
+func newWriter(ctx context.Context, conn *sql.Conn) *writer {
 	return &writer{
+		ctx:   ctx,
 		conn:  conn,
 		queue: make(chan *job, maxQueued),
 		ended: make(chan struct{}),
@@ -151,19 +155,18 @@ func (w *writer) serve(jobs []*job) {
 func (w *writer) transact(jobs []*job) error {
 	w.begin()
 	defer w.end()
-	ctx := context.Background()
-	if err := w.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
+	if err := w.exec("BEGIN IMMEDIATE"); err != nil {
 		return failAll(jobs, err, false)
 	}
 	t := &txn{w: w}
 	for _, j := range jobs {
-		if err := w.attempt(ctx, t, j); err != nil {
-			w.rollback(ctx)
+		if err := w.attempt(t, j); err != nil {
+			w.rollback()
 			return failAll(jobs, err, false)
 		}
 	}
-	if err := w.exec(ctx, "COMMIT"); err != nil {
-		w.rollback(ctx)
+	if err := w.exec("COMMIT"); err != nil {
+		w.rollback()
 		return failAll(jobs, err, !errors.Is(err, ErrNoSpace))
 	}
 	w.committed(t.dropped)
@@ -172,19 +175,19 @@ func (w *writer) transact(jobs []*job) error {
 
 // attempt runs one job inside a savepoint, so that its refusal undoes nothing
 // of its neighbours. The error it returns means that the transaction is lost.
-func (w *writer) attempt(ctx context.Context, t *txn, j *job) error {
-	if err := w.exec(ctx, "SAVEPOINT job"); err != nil {
+func (w *writer) attempt(t *txn, j *job) error {
+	if err := w.exec("SAVEPOINT job"); err != nil {
 		return err
 	}
 	kept := len(t.dropped)
 	j.err = j.call(t)
 	if j.err != nil {
 		t.dropped = t.dropped[:kept]
-		if err := w.exec(ctx, "ROLLBACK TO job"); err != nil {
+		if err := w.exec("ROLLBACK TO job"); err != nil {
 			return fmt.Errorf("%w (after: %w)", err, j.err)
 		}
 	}
-	return w.exec(ctx, "RELEASE job")
+	return w.exec("RELEASE job")
 }
 
 func (j *job) call(t *txn) (err error) {
@@ -209,26 +212,26 @@ func failAll(jobs []*job, err error, unsure bool) error {
 }
 
 // rollback ends a lost transaction. SQLite may have ended it already.
-func (w *writer) rollback(ctx context.Context) {
-	_ = w.exec(ctx, "ROLLBACK")
+func (w *writer) rollback() {
+	_ = w.exec("ROLLBACK")
 }
 
-func (w *writer) exec(ctx context.Context, text string) error {
-	s, err := w.stmt(ctx, text)
+func (w *writer) exec(text string) error {
+	s, err := w.stmt(text)
 	if err != nil {
 		return err
 	}
-	if _, err := s.ExecContext(ctx); err != nil {
+	if _, err := s.ExecContext(w.ctx); err != nil {
 		return fmt.Errorf("store: write index: %w", indexError(err))
 	}
 	return nil
 }
 
-func (w *writer) stmt(ctx context.Context, text string) (*sql.Stmt, error) {
+func (w *writer) stmt(text string) (*sql.Stmt, error) {
 	if s, ok := w.stmts[text]; ok {
 		return s, nil
 	}
-	s, err := w.conn.PrepareContext(ctx, text)
+	s, err := w.conn.PrepareContext(w.ctx, text)
 	if err != nil {
 		return nil, fmt.Errorf("store: write index: %w", indexError(err))
 	}
@@ -239,12 +242,11 @@ func (w *writer) stmt(ctx context.Context, text string) (*sql.Stmt, error) {
 // exec runs one statement. The statement is kept prepared, so text must be a
 // constant.
 func (t *txn) exec(text string, args ...any) (sql.Result, error) {
-	ctx := context.Background()
-	s, err := t.w.stmt(ctx, text)
+	s, err := t.w.stmt(text)
 	if err != nil {
 		return nil, err
 	}
-	res, err := s.ExecContext(ctx, args...)
+	res, err := s.ExecContext(t.w.ctx, args...)
 	if err != nil {
 		return nil, fmt.Errorf("store: write index: %w", indexError(err))
 	}
@@ -253,12 +255,11 @@ func (t *txn) exec(text string, args ...any) (sql.Result, error) {
 
 // row reads one row into dest; found is false when there is none.
 func (t *txn) row(text string, args []any, dest ...any) (found bool, err error) {
-	ctx := context.Background()
-	s, err := t.w.stmt(ctx, text)
+	s, err := t.w.stmt(text)
 	if err != nil {
 		return false, err
 	}
-	return scanOne(s.QueryRowContext(ctx, args...), dest...)
+	return scanOne(s.QueryRowContext(t.w.ctx, args...), dest...)
 }
 
 func scanOne(row *sql.Row, dest ...any) (found bool, err error) {
