@@ -29,8 +29,11 @@ type answer struct {
 	request string          // ids
 	trace   string
 	head    bool // a HEAD gets no body
+	// last is called before the bytes that complete the answer are handed over.
+	last func()
 
 	status   int   // 0 until begun
+	length   int64 // of the whole body
 	sent     int64 // bytes of the body
 	err      error // the first failure to hand bytes to the connection
 	deadline time.Time
@@ -49,7 +52,7 @@ func (a *answer) header() http.Header { return a.w.Header() }
 // begin sends the status and the headers. length is that of the whole body;
 // statuses that have none ignore it.
 func (a *answer) begin(status int, length int64) {
-	a.status = status
+	a.status, a.length = status, length
 	h := a.header()
 	if a.request != "" {
 		h.Set(headerRequestID, a.request)
@@ -146,6 +149,9 @@ func (a *answer) breakOff() {
 
 func (a *answer) write(p []byte) (int, error) {
 	a.extendDeadline()
+	if a.sent+int64(len(p)) == a.length {
+		a.last()
+	}
 	n, err := a.w.Write(p)
 	a.sent += int64(n)
 	if err != nil && a.err == nil {
@@ -169,6 +175,9 @@ func (a *answer) extendDeadline() {
 func (a *answer) end() {
 	if a.fault != nil && a.fault.LoseAnswer {
 		a.abort()
+	}
+	if a.sent == 0 {
+		a.last()
 	}
 	if err := a.rc.Flush(); err != nil && a.err == nil {
 		a.err = err

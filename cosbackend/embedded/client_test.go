@@ -121,28 +121,7 @@ func (c *client) request(t testing.TB, in call) *http.Request {
 // do makes the call and reads the whole answer.
 func (c *client) do(t testing.TB, in call) answer {
 	t.Helper()
-	a, err := c.try(t, in)
-	if err != nil {
-		t.Fatalf("%s %s?%s: %v", in.method, in.key, in.query, err)
-	}
-	return a
-}
-
-func (c *client) try(t testing.TB, in call) (answer, error) {
-	t.Helper()
-	resp, err := c.http.Do(c.request(t, in))
-	if err != nil {
-		return answer{}, err
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	a := answer{Response: resp, body: body}
-	if bytes.Contains(body, []byte("<Error>")) && !bytes.Contains(body, []byte("<DeleteResult>")) {
-		if uerr := xml.Unmarshal(body, &a.err); uerr != nil {
-			t.Fatalf("error body %q: %v", body, uerr)
-		}
-	}
-	return a, err
+	return c.send(t, c.request(t, in))
 }
 
 // want checks status and code; code "" means an answer that is no error.
@@ -237,7 +216,6 @@ func crcOf(body string) string {
 	return strconv.FormatUint(crc64.Checksum([]byte(body), crc64.MakeTable(crc64.ECMA)), 10)
 }
 
-
 func at(unix int64) func() time.Time { return func() time.Time { return time.Unix(unix, 0) } }
 
 // send sends a request as it is.
@@ -245,17 +223,25 @@ func (c *client) send(t testing.TB, r *http.Request) answer {
 	t.Helper()
 	resp, err := c.http.Do(r)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%s %s: %v", r.Method, r.URL, err)
 	}
-	defer resp.Body.Close()
-	a := answer{Response: resp}
-	if a.body, err = io.ReadAll(resp.Body); err != nil {
-		t.Fatal(err)
-	}
-	if bytes.Contains(a.body, []byte("<Error>")) {
-		if err := xml.Unmarshal(a.body, &a.err); err != nil {
-			t.Fatalf("error body %q: %v", a.body, err)
-		}
+	a, err := readAnswer(resp)
+	if err != nil {
+		t.Fatalf("%s %s: %v", r.Method, r.URL, err)
 	}
 	return a
+}
+
+func readAnswer(resp *http.Response) (answer, error) {
+	defer resp.Body.Close()
+	a := answer{Response: resp}
+	var err error
+	if a.body, err = io.ReadAll(resp.Body); err != nil {
+		return a, err
+	}
+	if !bytes.Contains(a.body, []byte("<Error><Code>")) {
+		return a, nil
+	}
+	// A Resource may quote a key that XML cannot hold.
+	return a, xml.Unmarshal(bytes.ReplaceAll(a.body, []byte("&#x1a;"), nil), &a.err)
 }

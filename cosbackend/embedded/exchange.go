@@ -30,6 +30,7 @@ type exchange struct {
 
 	started time.Time // real time, for the duration
 	entry   Entry     // for the journal
+	number  uint64    // of the entry in the journal; 0 before it is there
 }
 
 // serveHTTP answers one request and writes it into the journal.
@@ -59,6 +60,7 @@ func (s *Server) newExchange(w http.ResponseWriter, r *http.Request) *exchange {
 		w: w, rc: http.NewResponseController(w), stop: s.stop, gone: r.Context().Done(),
 		request: s.newRequestID(now), head: r.Method == http.MethodHead,
 	}
+	x.answer.last = func() { x.record(true) }
 	x.entry = Entry{
 		Time: now, Method: r.Method, Host: r.Host, Target: journalTarget(r.URL),
 		RequestID: x.answer.request,
@@ -88,13 +90,18 @@ func (x *exchange) finish() {
 			"request_id", x.entry.RequestID, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 		p = x.answerPanic()
 	}
-	x.entry.Status = x.answer.status
-	x.entry.AnswerDelivered = p == nil && x.answer.err == nil
-	x.entry.Duration = time.Since(x.started)
-	x.s.journal.add(x.entry)
+	x.record(p == nil && x.answer.err == nil)
 	if p != nil {
 		panic(p)
 	}
+}
+
+// record brings the journal up to date.
+func (x *exchange) record(delivered bool) {
+	x.entry.Status = x.answer.status
+	x.entry.AnswerDelivered = delivered
+	x.entry.Duration = time.Since(x.started)
+	x.number = x.s.journal.record(x.number, x.entry)
 }
 
 // answerPanic answers 500 when no answer was begun, and otherwise returns the

@@ -2,7 +2,6 @@ package embedded
 
 import (
 	"net/url"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -37,35 +36,50 @@ type Entry struct {
 // Journal remembers the last 10,000 requests, for tests that must know what the
 // server saw. It is safe for concurrent use.
 type Journal struct {
-	mu      sync.Mutex
-	entries []Entry
-	next    int // where the next entry goes once the ring is full
+	mu    sync.Mutex
+	ring  []Entry
+	begun uint64 // how many entries were ever begun; entry n is at (n-1) % journalSize
+	gone  uint64 // how many of them Reset made forgotten
 }
 
-// Entries returns what is remembered, oldest first. A request appears when its
-// handling has ended.
+// Entries returns what is remembered, in the order of the answers. An entry is
+// there before its client has seen the end of the answer.
 func (j *Journal) Entries() []Entry {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return slices.Concat(j.entries[j.next:], j.entries[:j.next])
+	first := max(j.gone, j.begun-min(j.begun, journalSize))
+	entries := make([]Entry, 0, j.begun-first)
+	for n := first; n < j.begun; n++ {
+		entries = append(entries, j.ring[n%journalSize])
+	}
+	return entries
 }
 
-// Reset forgets everything.
+// Reset forgets everything, and also what is still to be learned about requests
+// under way whose entry was there already.
 func (j *Journal) Reset() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.entries, j.next = nil, 0
+	j.gone = j.begun
 }
 
-func (j *Journal) add(e Entry) {
+// record keeps an entry: a new one when n is zero, else the one of that number.
+// It returns the number.
+func (j *Journal) record(n uint64, e Entry) uint64 {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if len(j.entries) < journalSize {
-		j.entries = append(j.entries, e)
-		return
+	if n == 0 {
+		j.begun++
+		n = j.begun
+		if len(j.ring) < journalSize && n == uint64(len(j.ring))+1 {
+			j.ring = append(j.ring, e)
+			return n
+		}
 	}
-	j.entries[j.next] = e
-	j.next = (j.next + 1) % journalSize
+	if j.begun-n < journalSize { // not overwritten meanwhile
+		j.ring[(n-1)%journalSize] = e
+	}
+	return n
 }
 
 // journalTarget is the request target as the journal may show it.

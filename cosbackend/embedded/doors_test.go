@@ -1,0 +1,234 @@
+package embedded_test
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/cosgate/cosgate/cosbackend/embedded"
+)
+
+// raw sends bytes over a TCP connection of their own and reads one answer.
+func (c *client) raw(t testing.TB, text string) answer { return c.exchange(t, text, false) }
+
+// cut is raw by a client that says nothing more after its bytes.
+func (c *client) cut(t testing.TB, text string) answer { return c.exchange(t, text, true) }
+
+func (c *client) exchange(t testing.TB, text string, halfClose bool) answer {
+	t.Helper()
+	addr := c.listen(t)
+	var d net.Dialer
+	conn, err := d.DialContext(t.Context(), "tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, text); err != nil {
+		t.Fatal(err)
+	}
+	if halfClose {
+		if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	method, _, _ := strings.Cut(text, " ")
+	resp, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: method})
+	if err != nil {
+		t.Fatalf("answer to %q: %v", text, err)
+	}
+	a, err := readAnswer(resp)
+	if err != nil && resp.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
+		t.Fatalf("answer to %q: %v", text, err)
+	}
+	return a
+}
+
+func (c *client) listen(t testing.TB) string {
+	t.Helper()
+	addr, err := c.server.Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return addr.String()
+}
+
+func TestEveryDoorServesTheSameObjects(t *testing.T) {
+	c := open(t)
+	c.put(t, "k", "over memory")
+	for range 2 {
+		addr := c.listen(t)
+		over := *c
+		tr := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "tcp", addr)
+		}}
+		defer tr.CloseIdleConnections()
+		over.http = &http.Client{Transport: tr}
+		if got := over.do(t, call{method: "GET", key: "k"}).want(t, 200, ""); string(got.body) != "over memory" {
+			t.Errorf("GET over TCP = %q", got.body)
+		}
+	}
+}
+
+func TestRequestTargetsAreTakenAsTheyAre(t *testing.T) {
+	c := open(t, func(o *embedded.Options) { o.Signature = embedded.SignatureOff })
+	h := "Host: " + testHost + "\r\n"
+	tests := []struct {
+		line, host, key string
+	}{
+		{"/a//b", h, "a//b"},
+		{"//lead", h, "/lead"},
+		{"///", h, "//"},
+		{"/a/../b", h, "a/../b"},
+		{"/./a/.", h, "./a/."},
+		{"/..", h, ".."},
+		{"/a%2Fb%2f", h, "a/b/"},
+		{"/a%2F..%2Fb", h, "a/../b"},
+		{"/%252F", h, "%2F"},
+		{"/a+b%2Bc%20d", h, "a+b+c d"},
+		{"/a;b=c", h, "a;b=c"},
+		{"/a:b@c", h, "a:b@c"},
+		{"/%00", h, "\x00"},
+		{"/a%3Fb", h, "a?b"},
+		{"/%E4%B8%AD", h, "中"},
+		{"http://" + testHost + "/a//b", "Host: proxy.example\r\n", "a//b"},
+		{"http://" + testHost + "//lead", "Host: proxy.example\r\n", "/lead"},
+		{"https://" + testHost + "/secure", "Host: proxy.example\r\n", "secure"},
+		{"https://" + testHost + ":443/a%2Fb", "Host: " + testHost + "\r\n", "a/b"},
+		{"http://TEST-1250000000.COS.ap-guangzhou.MyQCloud.com./x", "Host: x\r\n", "x"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.line, func(t *testing.T) {
+			c.raw(t, "PUT "+tt.line+" HTTP/1.1\r\n"+tt.host+"Content-Length: 1\r\n\r\nx").want(t, 200, "")
+			last := c.server.Journal().Entries()
+			if e := last[len(last)-1]; e.Key != tt.key || e.Bucket != testBucket || e.Operation != "PutObject" {
+				t.Errorf("PUT %s stored %s/%q by %s, want %s/%q", tt.line, e.Bucket, e.Key, e.Operation, testBucket, tt.key)
+			}
+			if got := c.do(t, call{method: "GET", key: tt.key}).want(t, 200, ""); string(got.body) != "x" {
+				t.Errorf("GET %q = %q", tt.key, got.body)
+			}
+		})
+	}
+}
+
+func TestTheHostSaysWhatIsMeant(t *testing.T) {
+	c := open(t, func(o *embedded.Options) {
+		o.Signature, o.DefaultBucket = embedded.SignatureOff, "default-1"
+		o.Buckets = []string{testBucket, "default-1"}
+		o.Suffixes = []string{"localhost", "cos.example.org", ".myqcloud.com"}
+	})
+	tests := []struct {
+		host, key, bucket string
+		status            int
+	}{
+		{testHost, "k", testBucket, 404},
+		{testHost + ":8080", "k", testBucket, 404},
+		{testBucket + ".cos.ap-guangzhou.localhost:9000", "k", testBucket, 404},
+		{testBucket + ".cos.ap-guangzhou.cos.example.org", "k", testBucket, 404},
+		{"127.0.0.1:9000", "k", "default-1", 404},
+		{"[::1]:9000", "k", "default-1", 404},
+		{"localhost:9000", "k", "default-1", 404},
+		{"my.custom.domain", "", "default-1", 200},
+		{"service.cos.myqcloud.com", "", "", 200},
+		{"cos.ap-guangzhou.localhost", "", "", 200},
+		{"cos.ap-guangzhou.myqcloud.com", testBucket + "/k", "", 501}, // path style
+		{testBucket + ".cos.accelerate.myqcloud.com", "k", "", 501},
+		{testBucket + ".cos-website.ap-guangzhou.myqcloud.com", "k", "", 501},
+		{testBucket + ".ci.ap-guangzhou.myqcloud.com", "k", "", 501},
+		{"a." + testHost, "k", "", 501},
+	}
+	for _, tt := range tests {
+		got := c.do(t, call{method: "GET", host: tt.host, key: tt.key})
+		entries := c.server.Journal().Entries()
+		if e := entries[len(entries)-1]; got.StatusCode != tt.status || e.Bucket != tt.bucket {
+			t.Errorf("GET of host %s = %d in bucket %q, want %d in %q", tt.host, got.StatusCode, e.Bucket, tt.status, tt.bucket)
+		}
+	}
+}
+
+func TestAHostWithoutBucketIsExplained(t *testing.T) {
+	c := open(t)
+	got := c.do(t, call{method: "GET", host: "127.0.0.1:9000", key: "k"}).want(t, 400, "InvalidRequest")
+	for _, want := range []string{"127.0.0.1:9000", "<bucket>-<appid>.cos.<region>", "default bucket"} {
+		if !strings.Contains(got.err.Message, want) {
+			t.Errorf("message %q does not mention %s", got.err.Message, want)
+		}
+	}
+}
+
+func TestAProxyClientOfTheStandardLibraryWorks(t *testing.T) {
+	c := open(t)
+	addr := c.listen(t)
+	over := *c
+	tr := &http.Transport{Proxy: func(*http.Request) (*url.URL, error) { return url.Parse("http://" + addr) }}
+	defer tr.CloseIdleConnections()
+	over.http = &http.Client{Transport: tr}
+	over.put(t, "a//b", "by proxy")
+	if got := over.do(t, call{method: "GET", key: "a//b"}).want(t, 200, ""); string(got.body) != "by proxy" {
+		t.Errorf("GET by proxy = %q", got.body)
+	}
+}
+
+func TestOddRequestLinesAreAnswered(t *testing.T) {
+	c := open(t)
+	h := " HTTP/1.1\r\nHost: " + testHost + "\r\n\r\n"
+	for line, want := range map[string]struct {
+		status int
+		code   string
+	}{
+		"OPTIONS *":                        {400, "InvalidURI"},
+		"CONNECT a.example:443":            {501, "NotImplemented"},
+		"PATCH /k":                         {405, "MethodNotAllowed"},
+		"TRACE /":                          {405, "MethodNotAllowed"},
+		"GET /?a=%zz":                      {400, "InvalidURI"},
+		"GET /?%zz=1":                      {400, "InvalidURI"},
+		"GET /" + strings.Repeat("k", 851): {400, "KeyTooLong"},
+	} {
+		got := c.raw(t, line+h)
+		if got.StatusCode != want.status || got.err.Code != want.code || got.Header.Get("x-cos-request-id") == "" {
+			t.Errorf("%s = %d %s %v, want %d %s with a request id", line, got.StatusCode, got.err.Code, got.Header, want.status, want.code)
+		}
+	}
+	big := c.raw(t, "GET /k HTTP/1.1\r\nHost: "+testHost+"\r\nX-Big: "+strings.Repeat("x", 80<<10)+"\r\n\r\n")
+	if big.StatusCode != 431 {
+		t.Errorf("80 KiB of headers = %d, want 431", big.StatusCode)
+	}
+}
+
+func TestClosingDoesNotWaitForUnusedConnections(t *testing.T) {
+	s, err := embedded.New(embedded.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := s.DialContext(t.Context(), "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	for range 2 {
+		if err := s.Close(); err != nil {
+			t.Fatalf("Close = %v", err)
+		}
+	}
+	if _, err := conn.Read(make([]byte, 1)); err == nil {
+		t.Error("the connection is open after Close")
+	}
+	if _, err := s.DialContext(t.Context(), "", ""); err == nil {
+		t.Error("DialContext after Close = nil error")
+	}
+	if _, err := s.Listen("127.0.0.1:0"); err == nil {
+		t.Error("Listen after Close = nil error")
+	}
+}
+
+func TestListenSaysWhatIsWrong(t *testing.T) {
+	c := open(t)
+	if _, err := c.server.Listen("256.0.0.1:0"); err == nil || !strings.HasPrefix(err.Error(), "embedded: listen on 256.0.0.1:0: ") {
+		t.Errorf("Listen = %v", err)
+	}
+}

@@ -1,0 +1,93 @@
+package embedded_test
+
+import (
+	"strings"
+	"testing"
+)
+
+// What this server does not do is refused by name, and nothing happens.
+func TestWhatIsMissingAnswers501AndSaysSo(t *testing.T) {
+	c := open(t)
+	c.put(t, "k", "old")
+	bucketSubs := "accelerate acl cors domain domaincertificate encryption intelligent-tiering intelligenttiering inventory lifecycle " +
+		"logging notification object-lock origin policy referer replication strict-signature tagging versioning website"
+	var calls []call
+	for sub := range strings.FieldsSeq(bucketSubs) {
+		for _, method := range []string{"GET", "PUT", "DELETE"} {
+			calls = append(calls, call{method: method, query: sub})
+		}
+	}
+	for query, methods := range map[string]string{
+		"acl": "GET PUT", "tagging": "GET PUT DELETE", "symlink": "GET PUT", "retention": "GET PUT", "restore": "POST",
+		"select&select-type=2": "POST", "append&position=0": "POST", "uploads": "POST", "uploadId=1": "GET POST DELETE",
+		"partNumber=1&uploadId=1": "PUT", "versionId=1": "GET HEAD PUT DELETE", "VersionId=1": "DELETE", "ci-process=x": "GET",
+		"rename": "PUT", "unheard-of": "GET PUT DELETE", "x-cos-traffic-limit=819200": "GET PUT",
+	} {
+		for method := range strings.FieldsSeq(methods) {
+			calls = append(calls, call{method: method, key: "k", query: query})
+		}
+	}
+	for _, query := range []string{"versions", "uploads", "versions&prefix=a", "list-type=2", "location&acl"} {
+		calls = append(calls, call{method: "GET", query: query})
+	}
+	calls = append(calls, call{method: "POST"}, call{method: "OPTIONS"}, call{method: "OPTIONS", key: "k"}, call{method: "POST", query: "inventory&id=1"})
+	for header, methods := range map[string]string{
+		"x-cos-tagging": "PUT", "x-cos-server-side-encryption": "PUT DELETE", "x-cos-server-side-encryption-customer-key": "PUT GET HEAD",
+		"x-cos-traffic-limit": "PUT GET", "x-cos-callback": "PUT", "x-cos-callback-var": "PUT", "x-cos-return-body": "PUT", "pic-operations": "PUT",
+		"x-cos-grant-read": "PUT", "x-cos-grant-full-control": "PUT", "x-cos-unheard-of": "GET PUT HEAD DELETE", "x-ci-anything": "GET",
+		"x-cos-meta-a": "GET DELETE", "if-match": "PUT DELETE", "if-none-match": "PUT", "if-unmodified-since": "DELETE", "content-range": "PUT",
+		"x-cos-copy-source": "GET DELETE", "x-cos-copy-source-if-match": "PUT", "x-cos-acl": "GET", "x-cos-forbid-overwrite": "GET",
+	} {
+		for method := range strings.FieldsSeq(methods) {
+			calls = append(calls, call{method: method, key: "k", header: map[string]string{header: "v"}})
+		}
+	}
+	for _, in := range calls {
+		if in.method == "PUT" || in.method == "POST" {
+			in.body = []byte("new")
+		}
+		got := c.do(t, in)
+		if got.StatusCode != 501 || in.method != "HEAD" && got.err.Code != "NotImplemented" {
+			t.Errorf("%s %s?%s %v = %d %s, want 501", in.method, in.key, in.query, in.header, got.StatusCode, got.err.Code)
+			continue
+		}
+		name, _, _ := strings.Cut(in.query, "&")
+		name, _, _ = strings.Cut(name, "=")
+		for header := range in.header {
+			name = header
+		}
+		if in.method != "HEAD" && !strings.Contains(strings.ToLower(got.err.Message), strings.ToLower(name)) && in.query != "versions&prefix=a" && in.query != "location&acl" {
+			t.Errorf("%s %s?%s %v: message %q does not name it", in.method, in.key, in.query, in.header, got.err.Message)
+		}
+	}
+	if got := c.do(t, call{method: "GET", key: "k"}).want(t, 200, ""); string(got.body) != "old" {
+		t.Errorf("after all this the object is %q, want old", got.body)
+	}
+}
+
+func TestEncryptionIsNotAllowedOnReads(t *testing.T) {
+	c := open(t)
+	c.put(t, "k", "x")
+	in := call{method: "GET", key: "k", header: map[string]string{"x-cos-server-side-encryption": "AES256"}}
+	c.do(t, in).want(t, 400, "SSEHeaderNotAllowed")
+	in.method = "HEAD"
+	c.do(t, in).want(t, 400, "")
+}
+
+func TestMethodsThatDoNotFitAreRefused(t *testing.T) {
+	c := open(t)
+	for _, in := range []call{
+		{method: "POST", key: "k"}, {method: "PATCH", key: "k"}, {method: "PUT", query: "location"}, {method: "GET", query: "delete"},
+		{method: "PUT", host: "service.cos.myqcloud.com"}, {method: "DELETE", host: "service.cos.myqcloud.com"},
+	} {
+		c.do(t, in).want(t, 405, "MethodNotAllowed")
+	}
+}
+
+func TestAnEmptyVersionIsNoVersion(t *testing.T) {
+	c := open(t)
+	c.put(t, "k", "x")
+	c.do(t, call{method: "GET", key: "k", query: "versionId="}).want(t, 200, "")
+	c.do(t, call{method: "HEAD", key: "k", query: "versionid"}).want(t, 200, "")
+	c.do(t, call{method: "DELETE", key: "k", query: "VersionId="}).want(t, 204, "")
+}
