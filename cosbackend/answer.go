@@ -40,8 +40,8 @@ type answer struct {
 func newAnswer(c *Client, cl *call, at *attempt, resp *http.Response) *answer {
 	return &answer{
 		client: c, call: cl, attempt: at, resp: resp,
-		requestID: cleanText(nameOr(headerText(resp.Header, "X-Cos-Request-Id"), headerText(resp.Header, "X-Ci-Request-Id")), maxID),
-		traceID:   cleanText(headerText(resp.Header, "X-Cos-Trace-Id"), maxID),
+		requestID: at.credentials.clean(nameOr(headerText(resp.Header, "X-Cos-Request-Id"), headerText(resp.Header, "X-Ci-Request-Id")), maxID),
+		traceID:   at.credentials.clean(headerText(resp.Header, "X-Cos-Trace-Id"), maxID),
 	}
 }
 
@@ -61,10 +61,10 @@ func (a *answer) refusal() error {
 	if a.call.method != http.MethodHead {
 		data, _ = io.ReadAll(io.LimitReader(a.resp.Body, maxErrorBody))
 	}
-	body := parseErrorBody(data)
+	body := parseErrorBody(data, a.attempt.credentials)
 	if body.empty() && len(data) > 0 {
 		a.client.logger.Debug("cosbackend: error answer of unknown form", "operation", a.call.op,
-			"http_status", a.resp.StatusCode, "content", a.attempt.credentials.without(cleanText(string(data), 300)))
+			"http_status", a.resp.StatusCode, "content", a.attempt.credentials.clean(string(data), 300))
 	}
 	return a.refused(body)
 }
@@ -75,9 +75,9 @@ func (a *answer) refused(body errorBody) *Error {
 	a.traceID = nameOr(a.traceID, body.TraceID)
 	a.attempt.answered = true
 	e := a.newError()
-	e.Code = nameOr(body.Code, cleanText(headerText(a.resp.Header, "X-Cos-Error-Code"), maxCode))
-	e.Message = a.attempt.credentials.without(body.Message)
-	e.Resource = a.attempt.credentials.without(withoutQuery(body.Resource))
+	e.Code = nameOr(body.Code, a.attempt.credentials.clean(headerText(a.resp.Header, "X-Cos-Error-Code"), maxCode))
+	e.Message = body.Message
+	e.Resource = withoutQuery(body.Resource)
 	e.InSuccessBody = a.resp.StatusCode >= 200 && a.resp.StatusCode <= 299
 	if a.requestID == "" {
 		a.attempt.answered = e.HTTPStatus >= 300 && e.HTTPStatus <= 499 && e.HTTPStatus != http.StatusRequestTimeout
@@ -99,7 +99,7 @@ func (a *answer) newError() *Error {
 func (a *answer) cut(ctx context.Context, cause error) error {
 	e := a.newError()
 	e.Origin = OriginTransport
-	e.Cause = transportCause(ctx, fmt.Errorf("read the answer: %w", cause))
+	e.Cause = transportCause(ctx, a.attempt, fmt.Errorf("read the answer: %w", cause))
 	e.Retryable = true
 	return e
 }
@@ -128,7 +128,7 @@ func (a *answer) readBody(ctx context.Context) ([]byte, error) {
 	data = bytes.TrimSpace(data)
 	if bytes.HasPrefix(data, []byte("<")) {
 		if root, err := rootElement(data); err == nil && root == "Error" {
-			return nil, a.refused(parseErrorXML(data))
+			return nil, a.refused(parseErrorXML(data, a.attempt.credentials))
 		}
 	}
 	a.attempt.answered = true
@@ -149,7 +149,7 @@ func (a *answer) readXML(ctx context.Context, root string, into any) error {
 		return a.garbled(err)
 	}
 	if got != root {
-		return a.garbled(fmt.Errorf("element %q came where %q was due", cleanText(got, 64), root))
+		return a.garbled(fmt.Errorf("element %q came where %q was due", a.attempt.credentials.clean(got, 64), root))
 	}
 	if err := tolerantDecoder(data).Decode(into); err != nil {
 		return a.garbled(err)
@@ -177,7 +177,7 @@ func errorHeaders(h http.Header, c Credentials) map[string]string {
 		if e.name == "location" {
 			e.value = withoutQuery(e.value)
 		}
-		out[cleanText(e.name, maxHeaderOut)] = cleanText(c.without(e.value), maxHeaderOut)
+		out[c.clean(e.name, maxHeaderOut)] = c.clean(e.value, maxHeaderOut)
 	}
 	return out
 }

@@ -19,21 +19,22 @@ type errorBody struct {
 func (b errorBody) empty() bool { return b == errorBody{} }
 
 // parseErrorBody reads XML or JSON, and as much of a damaged one as can be read.
-// Anything else, such as HTML, gives the zero value (A008).
-func parseErrorBody(data []byte) errorBody {
+// Anything else, such as HTML, gives the zero value (A008). The secrets of c, with
+// which the request was signed, do not come through.
+func parseErrorBody(data []byte, c Credentials) errorBody {
 	data = bytes.TrimLeft(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")), " \t\r\n")
 	switch {
 	case bytes.HasPrefix(data, []byte("<")):
-		return parseErrorXML(data)
+		return parseErrorXML(data, c)
 	case bytes.HasPrefix(data, []byte("{")):
-		return parseErrorJSON(data)
+		return parseErrorJSON(data, c)
 	}
 	return errorBody{}
 }
 
 // parseErrorXML reads an <Error> document. Elements it does not know are skipped:
 // StringToSign and FormatString among them, which must not be passed on.
-func parseErrorXML(data []byte) errorBody {
+func parseErrorXML(data []byte, c Credentials) errorBody {
 	d := tolerantDecoder(data)
 	var body errorBody
 	var field *string
@@ -44,7 +45,7 @@ func parseErrorXML(data []byte) errorBody {
 	}
 	store := func() {
 		if field != nil && *field == "" {
-			*field = cleanText(strings.TrimSpace(text.String()), limits[field])
+			*field = c.clean(strings.TrimSpace(text.String()), limits[field])
 		}
 		field = nil
 	}
@@ -65,7 +66,7 @@ func parseErrorXML(data []byte) errorBody {
 				text.Reset()
 			}
 		case xml.CharData:
-			if depth == 2 && field != nil && text.Len() < 8*maxResource {
+			if depth == 2 && field != nil {
 				text.Write(t)
 			}
 		case xml.EndElement:
@@ -95,7 +96,7 @@ func (b *errorBody) field(element string) *string {
 
 // parseErrorJSON reads {"code":-46628,"message":"...","request_id":"..."}; the
 // code may be a number or a text.
-func parseErrorJSON(data []byte) errorBody {
+func parseErrorJSON(data []byte, c Credentials) errorBody {
 	var answer struct {
 		Code       any    `json:"code"`
 		Message    string `json:"message"`
@@ -109,15 +110,15 @@ func parseErrorJSON(data []byte) errorBody {
 		return errorBody{}
 	}
 	body := errorBody{
-		Message:   cleanText(answer.Message, maxMessage),
-		RequestID: cleanText(nameOr(answer.RequestID, answer.RequestID2), maxID),
-		TraceID:   cleanText(answer.TraceID, maxID),
+		Message:   c.clean(answer.Message, maxMessage),
+		RequestID: c.clean(nameOr(answer.RequestID, answer.RequestID2), maxID),
+		TraceID:   c.clean(answer.TraceID, maxID),
 	}
 	switch code := answer.Code.(type) {
 	case json.Number:
-		body.Code = cleanText(code.String(), maxCode)
+		body.Code = c.clean(code.String(), maxCode)
 	case string:
-		body.Code = cleanText(code, maxCode)
+		body.Code = c.clean(code, maxCode)
 	}
 	return body
 }

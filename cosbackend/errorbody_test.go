@@ -41,7 +41,7 @@ func TestErrorBodiesAreReadTolerantly(t *testing.T) {
 		19: {},
 		22: {Message: "GET /k?q-sign-algorithm=sha1&q-ak=[redacted]&q-signature=[redacted] HTTP"},
 	} {
-		if got := parseErrorBody([]byte(bodies[i])); got != want {
+		if got := parseErrorBody([]byte(bodies[i]), Credentials{}); got != want {
 			t.Errorf("parseErrorBody(%.80q) = %+v, want %+v", bodies[i], got, want)
 		}
 	}
@@ -55,7 +55,7 @@ func FuzzErrorXML(f *testing.F) {
 		if len(data) > maxErrorBody {
 			return // never read
 		}
-		body := parseErrorBody(data)
+		body := parseErrorBody(data, testCredentials())
 		for _, field := range []struct {
 			text  string
 			limit int

@@ -194,28 +194,30 @@ func ended(ctx context.Context) error {
 // failure is an attempt without an answer.
 func (c *Client) failure(ctx context.Context, cl *call, at *attempt, cause error) error {
 	e := c.newError(cl, at)
-	e.Origin, e.Cause = OriginTransport, transportCause(ctx, cause)
+	e.Origin, e.Cause = OriginTransport, transportCause(ctx, at, cause)
 	return e
 }
 
 // transportCause makes a cause speak of the caller's context exactly when that
 // has ended. net/http's own timeouts claim to be context.DeadlineExceeded, too.
-func transportCause(ctx context.Context, err error) error {
+func transportCause(ctx context.Context, at *attempt, err error) error {
+	cause := &networkError{err: err, text: at.credentials.clean(err.Error(), maxMessage)}
 	over := ended(ctx)
-	switch {
-	case over == nil:
-		return &networkError{err}
-	case errors.Is(err, over):
-		return err
+	if over == nil {
+		return cause
 	}
-	return fmt.Errorf("%w: %w", over, err)
+	return fmt.Errorf("%w: %w", over, cause)
 }
 
 // A networkError is a cause that is not the end of the caller's context, whatever
-// it says of itself.
-type networkError struct{ err error }
+// it says of itself, and whose text holds no secret: net/http quotes what it could
+// not read.
+type networkError struct {
+	err  error
+	text string
+}
 
-func (e *networkError) Error() string { return e.err.Error() }
+func (e *networkError) Error() string { return e.text }
 
 // Is finds what is inside, except the errors of a context.
 func (e *networkError) Is(target error) bool {

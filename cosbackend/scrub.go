@@ -110,12 +110,13 @@ func asciiLower(s string) string {
 	return string(b)
 }
 
-// without takes the secrets of c out of s, wherever they stand.
-func (c Credentials) without(s string) string {
+// clean is cleanText that also takes the secrets of c out of s, wherever they
+// stand. They go before anything is cut: half a secret is not found any more.
+func (c Credentials) clean(s string, limit int) string {
 	for _, secret := range []string{c.SecretKey, c.Token} {
 		if len(secret) >= 4 {
 			s = strings.ReplaceAll(s, secret, redacted)
 		}
 	}
-	return s
+	return cleanText(s, limit)
 }

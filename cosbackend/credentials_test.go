@@ -1,0 +1,188 @@
+package cosbackend
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+const (
+	secretID  = "AKIDverysecretid"
+	secretKey = "verysecretkey"
+	token     = "verysecrettoken"
+)
+
+func secretCredentials() Credentials { return Credentials{secretID, secretKey, token} }
+
+func hasSecret(s string) bool { return strings.Contains(strings.ToLower(s), "verysecret") }
+
+func TestCredentialsShowNothing(t *testing.T) {
+	c := secretCredentials()
+	holder := struct {
+		C Credentials
+		P *Credentials
+	}{c, &c}
+	var log bytes.Buffer
+	for _, h := range []slog.Handler{slog.NewTextHandler(&log, nil), slog.NewJSONHandler(&log, nil)} {
+		slog.New(h).Info("x", "c", c, "p", &c, "holder", holder, "any", slog.AnyValue(c))
+	}
+	encoded, err := json.Marshal(holder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts := []string{c.String(), c.GoString(), log.String(), string(encoded)}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+		texts = append(texts, fmt.Sprintf(verb, c), fmt.Sprintf(verb, &c), fmt.Sprintf(verb, holder))
+	}
+	for _, s := range texts {
+		if hasSecret(s) {
+			t.Errorf("%q shows a secret", s)
+		}
+	}
+}
+
+// A server that repeats all it was told must not get a secret into an error or a log.
+func TestSecretsStayOutOfErrorsAndLogs(t *testing.T) {
+	var log bytes.Buffer
+	hostile := func(r *http.Request) string {
+		return "got " + r.Header.Get("Authorization") + " Authorization: " + r.Header.Get("Authorization") +
+			" x-cos-security-token=" + token + "&sign=abc key " + secretKey + " token " + token + " " + r.RequestURI
+	}
+	secrets := secretID + secretKey
+	forms := map[string]script{
+		"XML": func(w http.ResponseWriter, r *http.Request, _ int) {
+			w.Header().Set("Server", hostile(r))
+			w.Header().Set("Location", "http://x/?"+r.Header.Get("Authorization"))
+			answerXML(w, 403, "<Error><Code>SignatureDoesNotMatch</Code><Message>"+strings.ReplaceAll(hostile(r), "&", "&amp;")+
+				"</Message><StringToSign>"+secrets+"</StringToSign><FormatString>"+secrets+"</FormatString><Resource>h/k?sign="+secretKey+"</Resource></Error>")
+		},
+		"HTML": func(w http.ResponseWriter, r *http.Request, _ int) {
+			w.WriteHeader(502)
+			_, _ = io.WriteString(w, "<html>"+hostile(r))
+		},
+		"JSON": func(w http.ResponseWriter, r *http.Request, _ int) {
+			cosHeader(w)
+			w.WriteHeader(500)
+			_ = json.NewEncoder(w).Encode(map[string]any{"code": 1, "message": hostile(r)})
+		},
+		"secrets at the border of a cut": func(w http.ResponseWriter, _ *http.Request, n int) {
+			answerXML(w, 500, "<Error><Message>"+strings.Repeat("x", maxMessage-7-n)+secretKey+" "+token+"</Message></Error>")
+		},
+		"no HTTP": func(w http.ResponseWriter, r *http.Request, _ int) { hijacked(t, w, hostile(r)+"\r\n\r\n") },
+	}
+	for name, answer := range forms {
+		t.Run(name, func(t *testing.T) {
+			log.Reset()
+			c, _ := open(t, answer, attempts(2), func(cfg *Config) {
+				cfg.Credentials = StaticCredentials(secretCredentials())
+				cfg.Retry.BaseDelay = time.Nanosecond
+				cfg.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+			})
+			e := wantError(t, "GetObject", get(t.Context(), c))
+			plain := *e
+			plain.Cause = nil // printed by its own text
+			for _, s := range []string{e.Error(), fmt.Sprintf("%+v %v", plain, e.Cause), log.String()} {
+				if hasSecret(s) || strings.Contains(s, "sign=abc") {
+					t.Errorf("a secret is in %q", s)
+				}
+			}
+		})
+	}
+}
+
+func TestEnvironmentCredentialsNameWhatIsMissing(t *testing.T) {
+	t.Setenv("COS_SECRET_ID", "")
+	t.Setenv("COS_SECRET_KEY", "")
+	t.Setenv("COS_SECURITY_TOKEN", "")
+	if _, err := EnvCredentials("", "", ""); err == nil || !strings.Contains(err.Error(), "COS_SECRET_ID") {
+		t.Errorf("EnvCredentials = %v, want COS_SECRET_ID named", err)
+	}
+	t.Setenv("COS_SECRET_ID", secretID)
+	if _, err := EnvCredentials("", "", ""); err == nil || !strings.Contains(err.Error(), "COS_SECRET_KEY") {
+		t.Errorf("EnvCredentials = %v, want COS_SECRET_KEY named", err)
+	}
+	t.Setenv("OTHER_KEY", secretKey+" ")
+	if _, err := EnvCredentials("", "OTHER_KEY", ""); err == nil || hasSecret(err.Error()) {
+		t.Errorf("EnvCredentials = %v, want an error without the value", err)
+	}
+	t.Setenv("OTHER_KEY", secretKey)
+	p, err := EnvCredentials("", "OTHER_KEY", "")
+	if err != nil {
+		t.Fatalf("EnvCredentials = %v", err)
+	}
+	if got, err := p.Credentials(t.Context()); err != nil || got != (Credentials{SecretID: secretID, SecretKey: secretKey}) {
+		t.Errorf("Credentials = %v, want what was set", err)
+	}
+}
+
+func TestFileCredentialsFollowTheFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "keys")
+	now := time.Unix(1_700_000_000, 0)
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		now = now.Add(2 * time.Second)
+		if err := os.Chtimes(path, now, now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var log bytes.Buffer
+	write("# keys\n\nsecret_id = a\nsecret_key=b\n")
+	p, err := newFileProvider(path, slog.New(slog.NewTextHandler(&log, nil)), func() time.Time { return now })
+	if err != nil {
+		t.Fatalf("FileCredentials = %v", err)
+	}
+	want := func(c Credentials) {
+		t.Helper()
+		if got, err := p.Credentials(context.Background()); err != nil || got != c { //nolint:usetesting // the provider ignores it
+			t.Errorf("Credentials = %q, %v, want %q", got.SecretID, err, c.SecretID)
+		}
+	}
+	want(Credentials{"a", "b", ""})
+	write("secret_id=c\nsecret_key=d\nsecurity_token=t")
+	want(Credentials{"c", "d", "t"})
+	write("secret_id=" + secretID)
+	want(Credentials{"c", "d", "t"})
+	now = now.Add(time.Minute)
+	want(Credentials{"c", "d", "t"})
+	if got := strings.Count(log.String(), "not usable"); got != 1 || hasSecret(log.String()) {
+		t.Errorf("the broken file was logged %d times, want once and without what it holds:\n%s", got, log.String())
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	now = now.Add(time.Minute)
+	want(Credentials{"c", "d", "t"})
+	write("secret_id=e\nsecret_key=f\n")
+	want(Credentials{"e", "f", ""})
+}
+
+func TestBrokenCredentialFilesAreRefusedAtTheStart(t *testing.T) {
+	for name, text := range map[string]string{
+		"empty": "", "no key": "secret_id=verysecret", "unknown name": "secret_id=a\nsecret_key=b\nverysecret=c",
+		"no equals": "verysecret", "twice": "secret_id=verysecret\nsecret_id=b\nsecret_key=c",
+		"space inside": "secret_id=very secret\nsecret_key=c", "too large": strings.Repeat("#", maxCredentialFile+1),
+	} {
+		path := filepath.Join(t.TempDir(), "keys")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := FileCredentials(path, nil); err == nil || hasSecret(err.Error()) || !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: FileCredentials = %v, want an error that names the file and not what it holds", name, err)
+		}
+	}
+	if _, err := FileCredentials(filepath.Join(t.TempDir(), "absent"), nil); err == nil {
+		t.Error("FileCredentials of an absent file = nil, want an error")
+	}
+}
