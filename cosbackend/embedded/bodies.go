@@ -27,6 +27,9 @@ const (
 	bodyTimeout  = time.Minute
 	bodyRenewal  = 10 * time.Second
 	bodyProgress = 1 << 10
+	// refusedBodyTimeout bounds how long a body that is not wanted is waited for.
+	// net/http reads some of it, so that the client gets to see the answer.
+	refusedBodyTimeout = 5 * time.Second
 )
 
 // A bodyReader reads a request's body under the progress deadline.
@@ -52,13 +55,16 @@ func (b *bodyReader) Read(p []byte) (int, error) {
 	if err == nil {
 		return n, nil
 	}
-	_ = b.rc.SetReadDeadline(time.Time{})
 	var timeout net.Error
 	switch {
 	case errors.Is(err, io.EOF):
+		// From here on a read only watches for the client to go away.
+		_ = b.rc.SetReadDeadline(time.Time{})
 		return n, io.EOF
 	case errors.As(err, &timeout) && timeout.Timeout():
-		return n, fail(requestTimeout, "")
+		e := fail(requestTimeout, "")
+		e.header = http.Header{"Connection": {"close"}} // the rest of the body is not waited for
+		return n, e
 	default:
 		return n, fail(incompleteBody, "")
 	}

@@ -180,6 +180,9 @@ func (x *exchange) answerError(e *apiError) {
 }
 
 func (x *exchange) sendError(status int, code, message string, extra []element) {
+	if x.r.ContentLength != 0 {
+		_ = x.answer.rc.SetReadDeadline(time.Now().Add(refusedBodyTimeout))
+	}
 	doc := newXML()
 	doc.open("Error")
 	doc.text("Code", code)
