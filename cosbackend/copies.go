@@ -10,7 +10,7 @@ import (
 
 // CopyObject copies an object inside COS, at most 5 GiB. No byte passes here.
 //
-// A source that is missing is the [*Error] NoSuchKey, a condition of the source
+// A source that is missing is the [*Error] NoSuchKey or NoSuchCopySource, a condition of the source
 // that does not hold is PreconditionFailed. COS may answer 200 and hide the error
 // in the body: the Error then says InSuccessBody. Idempotent.
 func (c *Client) CopyObject(ctx context.Context, loc Location, key string, o CopyOptions) (CopyResult, error) {
