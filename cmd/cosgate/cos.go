@@ -114,7 +114,7 @@ func (c cosCommand) announce(w io.Writer, addr string) {
 	if len(c.Bucket) > 0 {
 		bucket = c.Bucket[0]
 	}
-	fmt.Fprintf(w, `cosgate cos: a COS-compatible server; stop it with Ctrl-C
+	fmt.Fprintf(w, `cosgate cos: a COS-compatible server
 
   address     http://%[1]s
   data        %[2]s
@@ -128,5 +128,7 @@ Point an SDK at it as at an HTTP proxy, with real host names:
   Go    http.Transport{Proxy: http.ProxyURL(&url.URL{Scheme: "http", Host: "%[1]s"})}
         below cos.AuthorizationTransport, and the bucket URL
         http://%[6]s.cos.%[7]s.myqcloud.com
-`, addr, c.storeFlags, c.Signature, credential.SecretID, shownKey, bucket, c.Region)
+
+%[8]s
+`, addr, c.storeFlags, c.Signature, credential.SecretID, shownKey, bucket, c.Region, readyLine)
 }

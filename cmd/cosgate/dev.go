@@ -100,7 +100,7 @@ func newDevClient(cos *embedded.Server, log *slog.Logger) (*cosbackend.Client, e
 // TestE2EDevPrintsLinesThatWork.
 func (c devCommand) announce(w io.Writer, g *gateway, cosAddr string) {
 	demo := embedded.DemoCredential()
-	fmt.Fprintf(w, `cosgate dev: the gateway and an embedded COS, on loopback only; stop it with Ctrl-C
+	fmt.Fprintf(w, `cosgate dev: the gateway and an embedded COS, on loopback only
 
   gRPC        %[1]s  (plain text, with reflection)
   COS         http://%[2]s  (usable as the HTTP proxy of a COS SDK)
@@ -121,5 +121,7 @@ Look at the bucket; store, read and list an object; ask for one that is not ther
   grpcurl -plaintext -d '{"bucket":"%[5]s","key":"hello.txt"}' %[1]s cosgate.v1.ObjectService/GetObject
   grpcurl -plaintext -d '{"bucket":"%[5]s"}' %[1]s cosgate.v1.ObjectService/ListObjects
   grpcurl -plaintext -d '{"bucket":"%[5]s","key":"absent.txt"}' %[1]s cosgate.v1.ObjectService/GetObject
-`, g.rpc.Addr(), cosAddr, g.admin.Addr(), c.storeFlags, demoBucket, demoRegion, demo.SecretID, demo.SecretKey)
+
+%[9]s
+`, g.rpc.Addr(), cosAddr, g.admin.Addr(), c.storeFlags, demoBucket, demoRegion, demo.SecretID, demo.SecretKey, readyLine)
 }

@@ -88,7 +88,7 @@ func getObject(ctx context.Context, objects cosgatev1.ObjectServiceClient, key s
 }
 
 func TestDevAnswersACallWithNothingConfigured(t *testing.T) {
-	dev := start(t, "grpcurl", everyPortFree...)
+	dev := start(t, everyPortFree...)
 	objects := cosgatev1.NewObjectServiceClient(dial(t, dev.value("gRPC")))
 	want := bytes.Repeat([]byte("hello world\n"), 10_000)
 	if err := putObject(t.Context(), objects, "dir/hello.txt", want); err != nil {
@@ -104,13 +104,13 @@ func TestDevAnswersACallWithNothingConfigured(t *testing.T) {
 
 func TestDevKeepsItsDataBetweenRuns(t *testing.T) {
 	args := append([]string{"dev", "--data", t.TempDir()}, everyPortFree[2:]...)
-	first := start(t, "grpcurl", args...)
+	first := start(t, args...)
 	objects := cosgatev1.NewObjectServiceClient(dial(t, first.value("gRPC")))
 	if err := putObject(t.Context(), objects, "kept", []byte("kept")); err != nil {
 		t.Fatal(err)
 	}
 	first.stop(t)
-	second := start(t, "grpcurl", args...)
+	second := start(t, args...)
 	objects = cosgatev1.NewObjectServiceClient(dial(t, second.value("gRPC")))
 	if got, err := getObject(t.Context(), objects, "kept"); err != nil || string(got) != "kept" {
 		t.Errorf("GetObject after a restart = %q, %v, want %q", got, err, "kept")
@@ -118,7 +118,7 @@ func TestDevKeepsItsDataBetweenRuns(t *testing.T) {
 }
 
 func TestTheAdminPortAnswersOperators(t *testing.T) {
-	dev := start(t, "grpcurl", everyPortFree...)
+	dev := start(t, everyPortFree...)
 	for path, want := range map[string]string{
 		"/livez":               "ok\n",
 		"/readyz":              "ok\n",
@@ -141,7 +141,7 @@ func TestTheAdminPortAnswersOperators(t *testing.T) {
 }
 
 func TestStoppingTurnsHealthOffAndLetsATransferFinish(t *testing.T) {
-	dev := start(t, "grpcurl", everyPortFree...)
+	dev := start(t, everyPortFree...)
 	conn := dial(t, dev.value("gRPC"))
 	watch, err := healthpb.NewHealthClient(conn).Watch(t.Context(), &healthpb.HealthCheckRequest{})
 	if err != nil {

@@ -47,9 +47,8 @@ func TestATakenPortIsOneLineAndExitCode1(t *testing.T) {
 
 func TestALockedDataFolderIsOneLineAndExitCode1(t *testing.T) {
 	dir := t.TempDir()
-	holder := spawn(t, "Go", os.Args[0], "cos", "--listen", "127.0.0.1:0", "--data", dir)
-	<-holder.whole
-	if holder.value("address") == "" {
+	holder := spawn(t, os.Args[0], "cos", "--listen", "127.0.0.1:0", "--data", dir)
+	if !holder.ready() {
 		t.Fatalf("cos did not start: %s", holder.stderr.String())
 	}
 	for _, command := range [][]string{{"cos", "--listen", "127.0.0.1:0"}, {"dev"}} {

@@ -40,13 +40,12 @@ type announcement struct {
 	mu     sync.Mutex
 	text   strings.Builder
 	values map[string]string
-	whole  chan struct{} // closed once the last label is there, or stdout ended
+	whole  chan struct{} // closed once the last line is there, or stdout ended
 	ended  chan struct{} // closed once stdout ended
 }
 
-// readAnnouncement reads r to its end, in the background. last is the label of the
-// last line that a caller waits for.
-func readAnnouncement(r io.Reader, last string) *announcement {
+// readAnnouncement reads r to its end, in the background.
+func readAnnouncement(r io.Reader) *announcement {
 	a := &announcement{values: make(map[string]string), whole: make(chan struct{}), ended: make(chan struct{})}
 	go func() {
 		defer close(a.ended)
@@ -54,7 +53,8 @@ func readAnnouncement(r io.Reader, last string) *announcement {
 		defer done()
 		lines := bufio.NewScanner(r)
 		for lines.Scan() {
-			if a.add(lines.Text()) == last {
+			a.add(lines.Text())
+			if lines.Text() == readyLine {
 				done()
 			}
 		}
@@ -62,18 +62,23 @@ func readAnnouncement(r io.Reader, last string) *announcement {
 	return a
 }
 
-func (a *announcement) add(line string) string {
+func (a *announcement) add(line string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.text.WriteString(line + "\n")
 	fields := strings.Fields(line)
 	if !strings.HasPrefix(line, "  ") || len(fields) < 2 {
-		return ""
+		return
 	}
 	if _, ok := a.values[fields[0]]; !ok {
 		a.values[fields[0]] = strings.TrimPrefix(fields[1], "http://")
 	}
-	return fields[0]
+}
+
+// ready waits for the last line and reports whether it was printed.
+func (a *announcement) ready() bool {
+	<-a.whole
+	return strings.HasSuffix(a.String(), readyLine+"\n")
 }
 
 // value returns what was announced under label, such as the address of "gRPC".
@@ -97,9 +102,8 @@ type running struct {
 	code   chan int
 }
 
-// start runs args and waits until the line that begins with last was printed.
-// The command is stopped at the end of the test, and must then stop cleanly.
-func start(t *testing.T, last string, args ...string) *running {
+// start runs args and waits until everything is announced. The command is stopped at the end of the test, and must then stop cleanly.
+func start(t *testing.T, args ...string) *running {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	r, w := io.Pipe()
@@ -109,10 +113,9 @@ func start(t *testing.T, last string, args ...string) *running {
 		_ = w.Close()
 		c.code <- code
 	}()
-	c.announcement = readAnnouncement(r, last)
-	<-c.whole
-	if c.value(last) == "" {
-		t.Fatalf("run(%q) = %d before it printed %q; stderr: %s", args, <-c.code, last, c.stderr.String())
+	c.announcement = readAnnouncement(r)
+	if !c.ready() {
+		t.Fatalf("run(%q) = %d before it was ready; stderr: %s", args, <-c.code, c.stderr.String())
 	}
 	t.Cleanup(func() { c.stop(t) })
 	return c
@@ -139,7 +142,7 @@ type process struct {
 
 // spawn starts program with args and does not wait for anything. The process is
 // killed at the end of the test if it is still there.
-func spawn(t *testing.T, last, program string, args ...string) *process {
+func spawn(t *testing.T, program string, args ...string) *process {
 	t.Helper()
 	p := &process{cmd: exec.Command(program, args...), exited: make(chan struct{})}
 	p.cmd.Env = append(os.Environ(), asProgram+"=1")
@@ -151,7 +154,7 @@ func spawn(t *testing.T, last, program string, args ...string) *process {
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	p.announcement = readAnnouncement(stdout, last)
+	p.announcement = readAnnouncement(stdout)
 	go func() {
 		defer close(p.exited)
 		<-p.ended // Wait closes the pipe, so everything is read first

@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net/http"
-	"net/url"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -107,7 +105,7 @@ func TestNothingAcknowledgedIsLostWhenTheServerIsKilled(t *testing.T) {
 
 func spawnKillable(t *testing.T, dir string) *process {
 	t.Helper()
-	return spawn(t, "Go", os.Args[0], "cos", "--listen", "127.0.0.1:0", "--data", dir, "--bucket", killBucket)
+	return spawn(t, os.Args[0], "cos", "--listen", "127.0.0.1:0", "--data", dir, "--bucket", killBucket)
 }
 
 // killWhileStarting kills a server that may still be recovering from the last kill.
@@ -124,19 +122,10 @@ func killWhileStarting(t *testing.T, dir string, random *rand.Rand) {
 func startKillRun(t *testing.T, dir string) *killRun {
 	t.Helper()
 	p := spawnKillable(t, dir)
-	<-p.whole
-	addr := p.value("address")
-	if addr == "" {
+	if !p.ready() {
 		t.Fatalf("cos did not start after a kill: %s", p.stderr.String())
 	}
-	demo := embedded.DemoCredential()
-	transport := &http.Transport{Proxy: http.ProxyURL(&url.URL{Scheme: "http", Host: addr}), MaxIdleConnsPerHost: killWriters}
-	t.Cleanup(transport.CloseIdleConnections)
-	client := cos.NewClient(
-		&cos.BaseURL{BucketURL: &url.URL{Scheme: "http", Host: killBucket + ".cos.ap-guangzhou.myqcloud.com"}},
-		&http.Client{Transport: &cos.AuthorizationTransport{SecretID: demo.SecretID, SecretKey: demo.SecretKey, Transport: transport}},
-	)
-	client.Conf.RetryOpt.Count = 1
+	client := newSDK(t, p.value("address"), killBucket, embedded.DemoCredential())
 	return &killRun{server: p, client: client, enough: make(chan struct{})}
 }
 

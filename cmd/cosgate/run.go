@@ -17,6 +17,10 @@ const (
 	exitUsage   = 2 // the command line or the configuration is wrong
 )
 
+// readyLine is the last that dev, cos and serve print once every door is open; a
+// script can wait for it.
+const readyLine = "Ready. Stop it with Ctrl-C."
+
 // commandLine is everything that can be said on the command line.
 type commandLine struct {
 	Dev     devCommand     `cmd:"" help:"Run the gateway and an embedded COS in one process, with nothing to configure."`

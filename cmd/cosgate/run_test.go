@@ -101,7 +101,7 @@ func TestVersionNamesGoAndTheCommit(t *testing.T) {
 }
 
 func TestASecretGivenToCosIsNotPrinted(t *testing.T) {
-	c := start(t, "Go", "cos", "--memory", "--listen", "127.0.0.1:0", "--secret-id", "AKIDmine", "--secret-key", "muchtoosecret")
+	c := start(t, "cos", "--memory", "--listen", "127.0.0.1:0", "--secret-id", "AKIDmine", "--secret-key", "muchtoosecret")
 	c.stop(t)
 	if all := c.String() + c.stderr.String(); strings.Contains(all, "muchtoosecret") || !strings.Contains(all, "AKIDmine") {
 		t.Errorf("cos printed %q, want the id and not the key", all)

@@ -60,7 +60,7 @@ func (c serveCommand) Run(ctx context.Context, out streams) error {
 		return err
 	}
 	fmt.Fprintf(out.stdout, "cosgate serve: on loopback only, because this version has no TLS and knows no callers\n\n")
-	fmt.Fprintf(out.stdout, "  gRPC   %s\n  admin  http://%s\n", g.rpc.Addr(), g.admin.Addr())
+	fmt.Fprintf(out.stdout, "  gRPC   %s\n  admin  http://%s\n\n%s\n", g.rpc.Addr(), g.admin.Addr(), readyLine)
 	return g.run(ctx)
 }
 

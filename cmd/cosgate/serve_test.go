@@ -34,7 +34,7 @@ func checkRefused(t *testing.T, code int, stdout, stderr, want string) {
 func startCOS(t *testing.T, args ...string) string {
 	t.Helper()
 	args = append([]string{"cos", "--memory", "--listen", "127.0.0.1:0", "--bucket", demoBucket}, args...)
-	return start(t, "Go", args...).value("address")
+	return start(t, args...).value("address")
 }
 
 func TestServeReachesEachOfItsProfiles(t *testing.T) {
@@ -54,7 +54,7 @@ profiles:
   env: {`+cos+`, credentials: {env: {secret_id: COSGATE_TEST_ID, secret_key: COSGATE_TEST_KEY}}}
   file: {`+cos+`, credentials: {file: '`+secrets+`'}}
 `)
-	s := start(t, "admin", "serve", "--config", config)
+	s := start(t, "serve", "--config", config)
 	buckets := cosgatev1.NewBucketServiceClient(dial(t, s.value("gRPC")))
 	for _, profile := range []string{"", "env", "file"} {
 		got, err := buckets.HeadBucket(t.Context(), &cosgatev1.HeadBucketRequest{Bucket: demoBucket, Profile: profile})
@@ -68,7 +68,7 @@ func TestServeTurnsUnreadyWhenCOSRefusesItsCredentials(t *testing.T) {
 	t.Setenv("COS_SECRET_ID", "AKIDunknown")
 	t.Setenv("COS_SECRET_KEY", "muchtoosecret")
 	cos := "endpoint: 'http://{bucket}.cos.{region}.myqcloud.com', region: ap-guangzhou, proxy: 'http://" + startCOS(t) + "'"
-	s := start(t, "admin", "serve", "--config", writeConfig(t,
+	s := start(t, "serve", "--config", writeConfig(t,
 		"listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\nprofiles: {main: {"+cos+", credentials: {env: {}}}}\n"))
 	if code, body := get(t, s, "/readyz"); code != http.StatusOK {
 		t.Errorf("/readyz before the first call = %d %q, want 200", code, body)
@@ -86,5 +86,35 @@ func TestServeTurnsUnreadyWhenCOSRefusesItsCredentials(t *testing.T) {
 	}
 	if strings.Contains(s.stderr.String(), "muchtoosecret") {
 		t.Errorf("the log shows the secret: %s", s.stderr.String())
+	}
+}
+
+func TestATransferThatOutlastsTheGraceEndsWithUnavailable(t *testing.T) {
+	demo := embedded.DemoCredential()
+	t.Setenv("COS_SECRET_ID", demo.SecretID)
+	t.Setenv("COS_SECRET_KEY", demo.SecretKey)
+	cos := "endpoint: 'http://{bucket}.cos.{region}.myqcloud.com', region: ap-guangzhou, proxy: 'http://" + startCOS(t) + "'"
+	s := start(t, "serve", "--config", writeConfig(t,
+		"listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\ngrace: 50ms\nprofiles: {main: {"+cos+", credentials: {env: {}}}}\n"))
+	objects := cosgatev1.NewObjectServiceClient(dial(t, s.value("gRPC")))
+	if err := putObject(t.Context(), objects, "key", []byte("old")); err != nil {
+		t.Fatal(err)
+	}
+	put, err := objects.PutObject(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	size := int64(5)
+	spec := &cosgatev1.PutObjectSpec{Bucket: demoBucket, Key: "key", Size: &size}
+	if err := put.Send(&cosgatev1.PutObjectRequest{Spec: spec, Chunk: &cosgatev1.Chunk{Data: []byte("ne")}}); err != nil {
+		t.Fatal(err)
+	}
+	// Only a call that the server has begun is one in flight.
+	if _, err := getObject(t.Context(), objects, "key"); err != nil {
+		t.Fatal(err)
+	}
+	s.stop(t)
+	if err := put.RecvMsg(&cosgatev1.PutObjectResponse{}); status.Code(err) != codes.Unavailable {
+		t.Errorf("PutObject after the grace = %v, want code Unavailable", err)
 	}
 }
