@@ -34,8 +34,6 @@ const (
 
 	formatPrefix  = "cosgate-store "
 	formatVersion = 1
-
-	reserveSize = 1 << 20
 )
 
 // A folder is a locked data folder.
@@ -80,7 +78,6 @@ func (f *folder) prepare(dir string) error {
 			return err
 		}
 	}
-	f.keepReserve()
 	if err := f.syncDir("."); err != nil {
 		return err
 	}
@@ -109,10 +106,8 @@ func (f *folder) takeLock(dir string) error {
 		return errors.Join(fmt.Errorf("store: lock data folder: %w", err), lock.Close())
 	}
 	f.lock = lock
-	if err := lock.Truncate(0); err != nil {
-		return fmt.Errorf("store: lock data folder: %w", diskError(err))
-	}
-	if _, err := lock.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0); err != nil {
+	// Always the same length, so that it needs no new space on a full disk.
+	if _, err := lock.WriteAt(fmt.Appendf(nil, "%-10d\n", os.Getpid()), 0); err != nil {
 		return fmt.Errorf("store: lock data folder: %w", diskError(err))
 	}
 	return nil
@@ -183,21 +178,6 @@ func (f *folder) readDir(name string) ([]fs.DirEntry, error) {
 	}
 	return entries, nil
 }
-
-// keepReserve makes the reserve, unless it is there. On a disk that is too full
-// for it there is none until bodies were removed.
-func (f *folder) keepReserve() {
-	info, err := f.root.Stat(reserveFile)
-	if err == nil && info.Size() == reserveSize {
-		return
-	}
-	if err := f.root.WriteFile(reserveFile, make([]byte, reserveSize), 0o600); err != nil {
-		f.giveUpReserve() // half a reserve is in the way only
-	}
-}
-
-// giveUpReserve frees the reserve. It returns false when there was none.
-func (f *folder) giveUpReserve() bool { return f.root.Remove(reserveFile) == nil }
 
 // dirty tells whether the last process ended without Close: SQLite removes the
 // write-ahead log when it is closed.

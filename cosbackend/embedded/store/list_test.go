@@ -114,7 +114,7 @@ func TestListAgreesWithItsDefinition(t *testing.T) {
 			}
 			putKeys(t, s, keys)
 			delimiters := []string{"", "/", "\xff", "a", "a/", "é", "//"}
-			for range 400 {
+			for range 250 {
 				o := ListOptions{Prefix: word(2), Delimiter: delimiters[random.IntN(len(delimiters))], Marker: word(3), MaxKeys: 1 + random.IntN(40)}
 				if random.IntN(2) == 0 {
 					o.Prefix = ""
@@ -136,7 +136,7 @@ func TestPagesFollowedByTheirMarkersGiveEveryEntryOnce(t *testing.T) {
 		}
 		putKeys(t, s, keys)
 		for _, delimiter := range []string{"", "/"} {
-			for _, size := range []int{1, 2, 7, 1000} {
+			for _, size := range []int{1, 7, 1000} {
 				o := ListOptions{Delimiter: delimiter, MaxKeys: size}
 				whole := naiveList(keys, ListOptions{Delimiter: delimiter, MaxKeys: len(keys) + 1})
 				var all listing

@@ -88,15 +88,14 @@ func (x *index) configure(ctx context.Context, dir string) error {
 	return nil
 }
 
-// close folds the write-ahead log into index.db and disconnects.
+// close disconnects.
 func (x *index) close() error {
 	var errs []error
 	if x.readers != nil {
 		errs = append(errs, x.readers.Close())
 	}
 	if x.writer != nil {
-		_, err := x.writer.ExecContext(x.ctx, "PRAGMA wal_checkpoint(TRUNCATE)")
-		errs = append(errs, err, x.writer.Close())
+		errs = append(errs, x.writer.Close())
 	}
 	if x.writerDB != nil {
 		errs = append(errs, x.writerDB.Close())
@@ -113,6 +112,9 @@ func indexError(err error) error {
 	e, ok := errors.AsType[*sqlite.Error](err)
 	if !ok {
 		return diskError(err)
+	}
+	if e.Code() == sqlite3.SQLITE_IOERR_SHMSIZE {
+		return fmt.Errorf("%w: %w", ErrNoSpace, err)
 	}
 	switch e.Code() & 0xff { // the low byte is the kind, the rest details it
 	case sqlite3.SQLITE_FULL:

@@ -86,7 +86,11 @@ func (s *Store) open(ctx context.Context, opts Options) (err error) {
 		}
 		dirty = s.folder.dirty()
 	}
-	if s.index, err = openIndex(ctx, opts.Dir); err != nil {
+	err = s.withReserve(func() (err error) {
+		s.index, err = openIndex(ctx, opts.Dir)
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	if s.folder != nil && (dirty || s.folder.indexSize() <= smallIndex) {
@@ -101,7 +105,7 @@ func (s *Store) open(ctx context.Context, opts Options) (err error) {
 	if s.folder == nil {
 		s.bodies = newMemBodies(defaultTo(opts.MaxBytes, defaultMaxBytes))
 		w.begin, w.end = s.gate.Lock, s.gate.Unlock
-		w.giveUp = func() bool { return false }
+		w.makeRoom, w.keepRoom = func(bool) bool { return false }, func() {}
 	} else {
 		if err := s.folder.syncDir("."); err != nil { // the name index.db may be new
 			return err
@@ -111,7 +115,11 @@ func (s *Store) open(ctx context.Context, opts Options) (err error) {
 		}
 		s.bodies = newDirBodies(s.folder, &s.gate, s.log.Warn)
 		w.begin, w.end = func() {}, func() {}
-		w.giveUp = s.folder.giveUpReserve
+		s.folder.keepReserve()
+		w.makeRoom = func(frees bool) bool {
+			return (!frees || s.folder.giveUpReserve()) && s.index.checkpoint() == nil
+		}
+		w.keepRoom = s.folder.keepReserve
 	}
 	w.committed = s.bodies.drop
 	s.writer = w
@@ -151,7 +159,7 @@ func (s *Store) release() error {
 	}
 	var err error
 	if s.index != nil {
-		err = s.index.close()
+		err = errors.Join(s.withReserve(s.index.checkpoint), s.index.close())
 	}
 	if s.folder != nil {
 		s.folder.close()
@@ -174,25 +182,21 @@ func (s *Store) enter(ctx context.Context) error {
 
 func (s *Store) leave() { s.life.RUnlock() }
 
-// write runs a closure in the writer. The outcome is not sure when the commit
-// failed in a way that a crash might still undo.
-func (s *Store) write(ctx context.Context, do func(*txn) error) (unsure bool, err error) {
-	j, err := s.writer.enqueue(do, false)
-	if err != nil {
-		return false, err
+// write sends a job to the writer and waits for what becomes of it.
+func (s *Store) write(ctx context.Context, j *job) error {
+	if err := s.writer.enqueue(j); err != nil {
+		return err
 	}
-	err = j.wait(ctx)
-	return err != nil && j.state.Load() == jobTaken && j.unsure, err
+	return j.wait(ctx)
 }
 
-// change is write for closures that leave nothing behind when they fail.
+// change is a method that only writes.
 func (s *Store) change(ctx context.Context, do func(*txn) error) error {
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
 	defer s.leave()
-	_, err := s.write(ctx, do)
-	return err
+	return s.write(ctx, &job{do: do})
 }
 
 // free is change for closures that make room: on a full disk they may use the
@@ -202,11 +206,7 @@ func (s *Store) free(ctx context.Context, do func(*txn) error) error {
 		return err
 	}
 	defer s.leave()
-	j, err := s.writer.enqueue(do, true)
-	if err != nil {
-		return err
-	}
-	return j.wait(ctx)
+	return s.write(ctx, &job{do: do, frees: true})
 }
 
 // lockReads keeps the writer of a memory store away.

@@ -151,10 +151,11 @@ func (u *Upload) Commit(ctx context.Context, bucket, key string, o PutOptions) (
 		return Object{}, err
 	}
 	obj := u.object(key, o)
-	unsure, err := u.s.write(ctx, func(t *txn) error {
+	j := &job{weight: len(blob.inline), do: func(t *txn) error {
 		return t.putNew(bucket, obj, blob, o.ForbidOverwrite)
-	})
-	if err == nil || unsure {
+	}}
+	err = u.s.write(ctx, j)
+	if j.mayHaveHappened() {
 		u.keep()
 	}
 	if err != nil {

@@ -9,8 +9,9 @@ import (
 )
 
 const (
-	maxBatch  = 256  // closures that share one commit and so one fsync
-	maxQueued = 1024 // beyond this a write is refused with ErrBusy
+	maxBatch  = 256     // closures that share one commit and so one fsync
+	maxWeight = 2 << 20 // bytes of inline bodies in one commit, before it takes no more
+	maxQueued = 1024    // beyond this a write is refused with ErrBusy
 )
 
 // A writer runs closures one after the other on the only connection that
@@ -26,10 +27,14 @@ type writer struct {
 	// lost their last reference, before end.
 	begin, end func()
 	committed  func([]droppedBody)
-	// giveUp frees the reserve of a full disk; false when there is none left.
-	giveUp func() bool
-	stmts  map[string]*sql.Stmt
-	batch  []*job
+	// makeRoom makes a retry on a full disk worth it: by folding the write-ahead
+	// log into free pages of the index, for a job that frees with the help of the
+	// reserve. keepRoom makes the reserve again.
+	makeRoom func(frees bool) bool
+	keepRoom func()
+	stmts    map[string]*sql.Stmt
+	batch    []*job
+	weight   int // of the batch
 }
 
 const (
@@ -43,6 +48,7 @@ const (
 type job struct {
 	do       func(*txn) error
 	frees    bool // it makes room, so it may use the reserve
+	weight   int  // bytes it brings into the index
 	state    atomic.Int32
 	done     chan struct{}
 	err      error
@@ -69,14 +75,14 @@ func newWriter(ctx context.Context, conn *sql.Conn) *writer {
 	}
 }
 
-// enqueue hands the closure over without waiting for it.
-func (w *writer) enqueue(do func(*txn) error, frees bool) (*job, error) {
-	j := &job{do: do, frees: frees, done: make(chan struct{})}
+// enqueue hands a job over without waiting for it.
+func (w *writer) enqueue(j *job) error {
+	j.done = make(chan struct{})
 	select {
 	case w.queue <- j:
-		return j, nil
+		return nil
 	default:
-		return nil, ErrBusy
+		return ErrBusy
 	}
 }
 
@@ -98,11 +104,17 @@ func (j *job) wait(ctx context.Context) error {
 	return j.err
 }
 
+// mayHaveHappened is true for a job that was committed, or whose commit failed
+// in a way that a crash may still undo. It is asked after wait.
+func (j *job) mayHaveHappened() bool {
+	return j.state.Load() == jobTaken && (j.err == nil || j.unsure)
+}
+
 // run serves the queue until it is closed.
 func (w *writer) run() {
 	defer close(w.ended)
 	for j := range w.queue {
-		w.batch = w.batch[:0]
+		w.batch, w.weight = w.batch[:0], 0
 		w.take(j)
 		w.drain()
 		w.serve(w.batch)
@@ -115,11 +127,12 @@ func (w *writer) run() {
 func (w *writer) take(j *job) {
 	if j.state.CompareAndSwap(jobWaiting, jobTaken) {
 		w.batch = append(w.batch, j)
+		w.weight += j.weight
 	}
 }
 
 func (w *writer) drain() {
-	for len(w.batch) < maxBatch {
+	for len(w.batch) < maxBatch && w.weight < maxWeight {
 		select {
 		case j, ok := <-w.queue:
 			if !ok {
@@ -144,11 +157,25 @@ func (w *writer) serve(jobs []*job) {
 		}
 	}
 	for _, j := range jobs {
-		if j.frees && errors.Is(j.err, ErrNoSpace) && w.giveUp() {
-			_ = w.transact([]*job{j})
+		if errors.Is(j.err, ErrNoSpace) {
+			w.retry(j)
 		}
 		close(j.done)
 	}
+}
+
+// retry gives a job that met a full disk another chance.
+func (w *writer) retry(j *job) {
+	if w.makeRoom(false) {
+		_ = w.transact([]*job{j}) // the job knows
+	}
+	if !j.frees || !errors.Is(j.err, ErrNoSpace) {
+		return
+	}
+	if w.makeRoom(true) {
+		_ = w.transact([]*job{j})
+	}
+	w.keepRoom()
 }
 
 // transact runs the jobs in one transaction. Its error concerns all of them.

@@ -1,0 +1,11 @@
+//go:build !linux
+
+package store
+
+import "os"
+
+// allocate takes disk space for a file.
+func allocate(f *os.File, size int64) error {
+	_, err := f.Write(make([]byte, size))
+	return err
+}
