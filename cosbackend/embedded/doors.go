@@ -11,9 +11,6 @@ import (
 )
 
 const (
-	// memoryDoorBuffer is how much the in-memory door holds in each direction
-	// before a writer waits.
-	memoryDoorBuffer = 256 << 10
 	// maxConnections bounds how many connections one TCP door serves at a time;
 	// further ones wait to be accepted.
 	maxConnections = 4096

@@ -14,8 +14,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"google.golang.org/grpc/test/bufconn"
-
 	"github.com/cosgate/cosgate/cosbackend/embedded/store"
 )
 
@@ -28,7 +26,7 @@ type Credential struct {
 // DemoCredential is the pair that a server without configured credentials
 // accepts. It is public and fixed: for local use only.
 func DemoCredential() Credential {
-	return Credential{
+	return Credential{ //nolint:gosec // public on purpose
 		SecretID:  "AKIDcosgatedemo0000000000000000000000",
 		SecretKey: "cosgatedemosecretkey000000000000",
 	}
@@ -106,7 +104,7 @@ type Server struct {
 	buffers sync.Pool // of *[]byte, transferChunk long
 
 	http   *http.Server
-	memory *bufconn.Listener
+	memory *memoryListener
 	fresh  freshConns
 	stop   chan struct{}  // closed by Close: ends delays and stalls
 	doors  sync.WaitGroup // serving goroutines
@@ -135,7 +133,7 @@ func New(opts Options) (*Server, error) {
 		keys:   make(map[string]string, len(opts.Credentials)),
 		routes: allRoutes(),
 		store:  st,
-		memory: bufconn.Listen(memoryDoorBuffer),
+		memory: newMemoryListener(memoryDoorBuffer),
 		stop:   make(chan struct{}),
 	}
 	s.buffers.New = func() any { b := make([]byte, transferChunk); return &b }
@@ -259,7 +257,7 @@ func (s *Server) Listen(addr string) (net.Addr, error) {
 // http.Transport.DialContext; network and addr are ignored, because the bucket
 // is found in the request.
 func (s *Server) DialContext(ctx context.Context, _, _ string) (net.Conn, error) {
-	conn, err := s.memory.DialContext(ctx)
+	conn, err := s.memory.dial(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("embedded: dial: %w", err)
 	}
