@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"context"
 	"errors"
 
 	"github.com/cosgate/cosgate/cosbackend/embedded/store"
@@ -35,11 +36,11 @@ func objectACLs() []string {
 
 // authorize refuses what an unsigned request may not do. Every signed caller is
 // the owner of everything.
-func (x *exchange) authorize() error {
+func (x *exchange) authorize(ctx context.Context) error {
 	if x.signed {
 		return nil
 	}
-	allowed, err := x.publicly(x.route.access)
+	allowed, err := x.publicly(ctx, x.route.access)
 	if err != nil {
 		return err
 	}
@@ -50,7 +51,7 @@ func (x *exchange) authorize() error {
 }
 
 // publicly reports whether the ACL presets open what the request needs.
-func (x *exchange) publicly(need access) (bool, error) {
+func (x *exchange) publicly(ctx context.Context, need access) (bool, error) {
 	bucketReads := x.found.ACL == aclPublicRead || x.found.ACL == aclPublicReadWrite
 	switch need {
 	case readBucket:
@@ -58,7 +59,7 @@ func (x *exchange) publicly(need access) (bool, error) {
 	case writeBucket:
 		return x.found.ACL == aclPublicReadWrite, nil
 	case readObject:
-		o, err := x.s.store.Head(x.ctx(), x.bucket, x.key)
+		o, err := x.s.store.Head(ctx, x.bucket, x.key)
 		if errors.Is(err, store.ErrNoSuchKey) {
 			return bucketReads, nil // who may list the bucket may know that the key is absent
 		}

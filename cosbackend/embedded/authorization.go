@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-const paramToken = "x-cos-security-token"
+const paramToken = "x-cos-security-token" //nolint:gosec // a name, not a token
 
 // An authorization is a parsed signature, in whichever of its three forms it came.
 type authorization struct {

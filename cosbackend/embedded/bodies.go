@@ -184,7 +184,7 @@ func (s *Server) send(x *exchange, r io.Reader, status int, length int64) error 
 			x.answer.begin(status, length)
 		}
 		if _, err := x.answer.Write(piece); err != nil {
-			return nil //nolint:nilerr // the client is gone; answer.err keeps it for the journal
+			return nil // the client is gone; answer.err keeps it for the journal
 		}
 		length -= int64(len(piece))
 	}

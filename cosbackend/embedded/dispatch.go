@@ -109,7 +109,7 @@ func (x *exchange) resolveRoute(onBucket bool) error {
 
 // admit lets a request through to its handler: signature first, as in COS, then
 // what is not implemented, the bucket, and whether the caller may.
-func (x *exchange) admit() error {
+func (x *exchange) admit(ctx context.Context) error {
 	if err := x.authenticate(); err != nil {
 		return err
 	}
@@ -120,17 +120,17 @@ func (x *exchange) admit() error {
 		return err
 	}
 	if x.bucket != "" && x.route.operation != opCreateBucket {
-		if err := x.findBucket(); err != nil {
+		if err := x.findBucket(ctx); err != nil {
 			return err
 		}
 	}
-	return x.authorize()
+	return x.authorize(ctx)
 }
 
 // findBucket looks the bucket up. A bucket asked for in another region does not
 // exist there (E006).
-func (x *exchange) findBucket() error {
-	b, err := x.s.lookupBucket(x.ctx(), x.bucket)
+func (x *exchange) findBucket(ctx context.Context) error {
+	b, err := x.s.lookupBucket(ctx, x.bucket)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"runtime/debug"
 	"strings"
@@ -42,7 +43,7 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err == nil {
-		err = x.admit()
+		err = x.admit(r.Context())
 	}
 	if err == nil {
 		err = x.route.handle(s, x)
@@ -173,9 +174,7 @@ func (x *exchange) toAPIError(err error) *apiError {
 func (x *exchange) answerError(e *apiError) {
 	row := e.row()
 	x.entry.Code = row.code
-	for name, values := range e.header {
-		x.answer.header()[name] = values
-	}
+	maps.Copy(x.answer.header(), e.header)
 	x.sendError(row.status, row.code, e.text(), e.extra)
 }
 

@@ -4,7 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"io"
-	"net/http"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -131,29 +131,79 @@ func TestDamagedBodiesAreNotSent(t *testing.T) {
 	c.do(t, call{method: "HEAD", key: "k"}).want(t, 200, "")
 }
 
-// panicking is an answer whose headers cannot be used.
-type panicking struct{ http.ResponseWriter }
+// panicking is a body that cannot be read.
+type panicking struct{ io.ReadCloser }
 
-func (p panicking) WriteHeader(status int) {
-	if status == http.StatusOK {
-		panic("broken writer")
-	}
-	p.ResponseWriter.WriteHeader(status)
-}
+func (panicking) Read([]byte) (int, error) { panic("broken body") }
 
-func TestAPanicIsTheServersFault(t *testing.T) {
+func TestAPanicIsA500AndTheServerLivesOn(t *testing.T) {
 	c := open(t)
-	c.put(t, "k", "x")
+	c.put(t, "k", "old")
+	r := c.request(t, call{method: "PUT", key: "k", body: []byte("new")})
+	r.Host, r.Body = testHost, panicking{r.Body}
+	r.Header.Set("Content-Length", "3")
 	rec := newRecorder()
-	r := c.request(t, call{method: "GET", key: "k"})
-	r.Host = testHost
-	func() {
-		defer func() { _ = recover() }() // the connection of an answer that was begun is closed
-		c.server.Handler().ServeHTTP(panicking{rec}, r)
-	}()
+	c.server.Handler().ServeHTTP(rec, r)
+	if rec.Code != 500 || !strings.Contains(rec.Body.String(), "<Code>InternalError</Code>") || strings.Contains(rec.Body.String(), "broken") {
+		t.Errorf("answer = %d %s", rec.Code, rec.Body)
+	}
 	es := c.server.Journal().Entries()
-	if e := es[len(es)-1]; e.Operation != "GetObject" || e.AnswerDelivered {
+	if e := es[len(es)-1]; e.Operation != "PutObject" || e.Status != 500 || e.Code != "InternalError" {
 		t.Errorf("journal = %+v", e)
 	}
-	c.do(t, call{method: "GET", key: "k"}).want(t, 200, "") // and the server lives on
+	if got := c.do(t, call{method: "GET", key: "k"}).want(t, 200, ""); string(got.body) != "old" {
+		t.Errorf("GET = %q, want old", got.body)
+	}
+}
+
+// A client that asks first is told no before it has sent its body.
+func TestARefusalComesBeforeTheBody(t *testing.T) {
+	c := open(t)
+	head := "PUT /k HTTP/1.1\r\nHost: " + testHost + "\r\nContent-Length: 1000000\r\nExpect: 100-continue\r\n\r\n"
+	c.raw(t, head).want(t, 403, "AccessDenied")
+}
+
+func TestATCPDoorServesSoManyConnectionsAtATime(t *testing.T) {
+	release := make(chan struct{})
+	accepted := make(chan struct{}, 3)
+	var lc net.ListenConfig
+	inner, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := embedded.LimitListener(inner, 2)
+	done := make(chan error)
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				done <- err
+				return
+			}
+			accepted <- struct{}{}
+			go func() { <-release; conn.Close() }()
+		}
+	}()
+	for range 3 {
+		var d net.Dialer
+		conn, err := d.DialContext(t.Context(), "tcp", inner.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+	}
+	<-accepted
+	<-accepted
+	if len(accepted) != 0 {
+		t.Error("a third connection was accepted")
+	}
+	release <- struct{}{}
+	<-accepted // its slot is free again
+	close(release)
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := <-done; !errors.Is(err, net.ErrClosed) {
+		t.Errorf("Accept after Close = %v", err)
+	}
 }

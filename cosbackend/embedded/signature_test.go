@@ -33,14 +33,17 @@ func TestPublishedSignaturesAreAccepted(t *testing.T) {
 		},
 		"get of the documentation": {
 			docs, 1557989754,
-			call{method: "GET", host: docHost, key: docKey, query: "response-content-type=application%2Foctet-stream&response-cache-control=max-age%3D600",
-				header: map[string]string{"Date": "Thu, 16 May 2019 06:55:53 GMT"}},
+			call{
+				method: "GET", host: docHost, key: docKey, query: "response-content-type=application%2Foctet-stream&response-cache-control=max-age%3D600",
+				header: map[string]string{"Date": "Thu, 16 May 2019 06:55:53 GMT"},
+			},
 			"q-sign-algorithm=sha1&q-ak=AKIDQjz3ltompVjBni5LitkWHFlFpwkn9U5q&q-sign-time=1557989753;1557996953&q-key-time=1557989753;1557996953" +
 				"&q-header-list=date;host&q-url-param-list=response-cache-control;response-content-type&q-signature=01681b8c9d798a678e43b685a9f1bba0f6c0e012",
 			404,
 		},
 		"put of the Go SDK": {
-			embedded.Credential{SecretID: "QmFzZTY0IGlzIGEgZ2VuZXJp", SecretKey: "AKIDZfbOA78asKUYBcXFrJD0a1ICvR98JM"}, 1480932300,
+			embedded.Credential{SecretID: "QmFzZTY0IGlzIGEgZ2VuZXJp", SecretKey: "AKIDZfbOA78asKUYBcXFrJD0a1ICvR98JM"},
+			1480932300,
 			call{method: "PUT", host: "testbucket-125000000.cos.ap-guangzhou.myqcloud.com", key: "testfile2", body: []byte(""), header: map[string]string{
 				"x-cos-content-sha1": "db8ac1c259eb89d4a131b253bacfca5f319d54f2", "x-cos-stroage-class": "nearline",
 			}},
@@ -275,11 +278,25 @@ func TestUnsignedRequestsMayDoWhatTheACLsOpen(t *testing.T) {
 		bucket, method, key string
 		want                int
 	}{
-		{"private-1", "GET", "inherits", 403}, {"private-1", "GET", "opened", 200}, {"private-1", "GET", "absent", 403},
-		{"private-1", "GET", "", 403}, {"private-1", "HEAD", "", 403}, {"private-1", "PUT", "new", 403}, {"private-1", "DELETE", "opened", 403},
-		{"read-1", "GET", "inherits", 200}, {"read-1", "HEAD", "inherits", 200}, {"read-1", "GET", "closed", 403}, {"read-1", "GET", "absent", 404},
-		{"read-1", "GET", "", 200}, {"read-1", "HEAD", "", 200}, {"read-1", "PUT", "new", 403}, {"read-1", "DELETE", "", 403},
-		{"write-1", "PUT", "new", 200}, {"write-1", "GET", "closed", 403}, {"write-1", "DELETE", "new", 204}, {"write-1", "DELETE", "", 403},
+		{"private-1", "GET", "inherits", 403},
+		{"private-1", "GET", "opened", 200},
+		{"private-1", "GET", "absent", 403},
+		{"private-1", "GET", "", 403},
+		{"private-1", "HEAD", "", 403},
+		{"private-1", "PUT", "new", 403},
+		{"private-1", "DELETE", "opened", 403},
+		{"read-1", "GET", "inherits", 200},
+		{"read-1", "HEAD", "inherits", 200},
+		{"read-1", "GET", "closed", 403},
+		{"read-1", "GET", "absent", 404},
+		{"read-1", "GET", "", 200},
+		{"read-1", "HEAD", "", 200},
+		{"read-1", "PUT", "new", 403},
+		{"read-1", "DELETE", "", 403},
+		{"write-1", "PUT", "new", 200},
+		{"write-1", "GET", "closed", 403},
+		{"write-1", "DELETE", "new", 204},
+		{"write-1", "DELETE", "", 403},
 		{"absent-1", "GET", "", 404},
 	}
 	for _, tt := range tests {

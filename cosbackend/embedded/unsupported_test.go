@@ -77,8 +77,12 @@ func TestEncryptionIsNotAllowedOnReads(t *testing.T) {
 func TestMethodsThatDoNotFitAreRefused(t *testing.T) {
 	c := open(t)
 	for _, in := range []call{
-		{method: "POST", key: "k"}, {method: "PATCH", key: "k"}, {method: "PUT", query: "location"}, {method: "GET", query: "delete"},
-		{method: "PUT", host: "service.cos.myqcloud.com"}, {method: "DELETE", host: "service.cos.myqcloud.com"},
+		{method: "POST", key: "k"},
+		{method: "PATCH", key: "k"},
+		{method: "PUT", query: "location"},
+		{method: "GET", query: "delete"},
+		{method: "PUT", host: "service.cos.myqcloud.com"},
+		{method: "DELETE", host: "service.cos.myqcloud.com"},
 	} {
 		c.do(t, in).want(t, 405, "MethodNotAllowed")
 	}
