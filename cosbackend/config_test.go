@@ -2,8 +2,7 @@ package cosbackend
 
 import (
 	"context"
-	"io"
-	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -135,7 +134,7 @@ func TestRequestsGoThroughTheProxyUnchanged(t *testing.T) {
 
 func TestACertificateThatIsNotTrustedIsNotRepeated(t *testing.T) {
 	server := httptest.NewUnstartedServer(http.NotFoundHandler())
-	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)
 	server.StartTLS()
 	defer server.Close()
 	c, err := New(Config{

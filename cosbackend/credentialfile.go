@@ -130,7 +130,7 @@ func parseCredentials(text string) (Credentials, error) {
 		name, value, ok := strings.Cut(line, "=")
 		to := fields[strings.TrimSpace(name)]
 		if !ok || to == nil {
-			return c, fmt.Errorf("line %d is not secret_id=..., secret_key=... or security_token=...", number)
+			return c, fmt.Errorf("line %d is none of secret_id=, secret_key= and security_token= with a value", number)
 		}
 		if *to != "" {
 			return c, fmt.Errorf("line %d sets a value again", number)

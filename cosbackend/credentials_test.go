@@ -2,7 +2,6 @@ package cosbackend
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -145,7 +144,7 @@ func TestFileCredentialsFollowTheFile(t *testing.T) {
 	}
 	want := func(c Credentials) {
 		t.Helper()
-		if got, err := p.Credentials(context.Background()); err != nil || got != c { //nolint:usetesting // the provider ignores it
+		if got, err := p.Credentials(t.Context()); err != nil || got != c {
 			t.Errorf("Credentials = %q, %v, want %q", got.SecretID, err, c.SecretID)
 		}
 	}

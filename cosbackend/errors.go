@@ -49,7 +49,8 @@ type Error struct {
 	// its query.
 	Headers map[string]string
 
-	// Attempts counts the requests that were made, 0 when none could be.
+	// Attempts counts the requests that were made, 0 when none could be. A read that
+	// net/http sends again because an idle connection turns out to be closed is one.
 	Attempts int
 	// Retryable says that the same call may succeed later. It is false for a
 	// change that cannot be repeated blindly and whose outcome is unknown.

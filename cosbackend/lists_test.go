@@ -45,11 +45,13 @@ func TestListObjectsAnswersThatAreOdd(t *testing.T) {
 	}{
 		"not encoded": {
 			`<Contents><Key>a+b%20</Key></Contents>`,
-			ObjectPage{Objects: []ObjectInfo{{Key: "a+b%20", Attributes: Attributes{StorageClass: "STANDARD"}}}}, nil,
+			ObjectPage{Objects: []ObjectInfo{{Key: "a+b%20", Attributes: Attributes{StorageClass: "STANDARD"}}}},
+			nil,
 		},
 		"no next marker": {
 			`<IsTruncated>true</IsTruncated><Contents><Key>b</Key></Contents><CommonPrefixes><Prefix>c/</Prefix></CommonPrefixes>`,
-			ObjectPage{Objects: []ObjectInfo{{Key: "b", Attributes: Attributes{StorageClass: "STANDARD"}}}, CommonPrefixes: []string{"c/"}, NextMarker: "c/", Truncated: true}, nil,
+			ObjectPage{Objects: []ObjectInfo{{Key: "b", Attributes: Attributes{StorageClass: "STANDARD"}}}, CommonPrefixes: []string{"c/"}, NextMarker: "c/", Truncated: true},
+			nil,
 		},
 		"empty and truncated": {`<IsTruncated>true</IsTruncated>`, ObjectPage{}, errNoMarker},
 		"damaged escape":      {`<EncodingType>url</EncodingType><Contents><Key>%zz</Key></Contents>`, ObjectPage{}, errEscape},

@@ -94,7 +94,7 @@ func (r *regionCache) lookup(ctx context.Context, bucket string) (string, error)
 	if region, ok := r.known(key); ok {
 		return region, nil
 	}
-	flight := r.flights.DoChan(key.secretID+"/"+bucket, func() (any, error) {
+	flight := r.flights.DoChan(key.secretID+"/"+bucket, func() (any, error) { //nolint:contextcheck // a lookup outlives the caller who began it
 		ctx, cancel := context.WithTimeout(r.lifetime, lookupTimeout)
 		defer cancel()
 		if own {

@@ -53,6 +53,7 @@ type attempt struct {
 	connected   atomic.Bool // a connection was had, so something may have been sent
 	state       uploadState
 	answered    bool // COS's whole answer was had
+	early       bool // a 2xx answer came before the body was sent
 }
 
 // reader returns the reader of the next attempt, or false when there is none any
@@ -189,6 +190,7 @@ func (c *Client) send(ctx context.Context, cl *call, at *attempt) error {
 	err = a.decode(ctx)
 	at.state = at.upload.end()
 	if err == nil && !at.state.complete {
+		at.early = true
 		err = a.cut(ctx, errEarlyAnswer)
 	}
 	if err != nil || !cl.streams {

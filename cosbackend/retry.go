@@ -38,9 +38,10 @@ func (c *Client) do(ctx context.Context, cl *call) error {
 }
 
 // lost reports whether an attempt may have changed something without COS having
-// said so. What was not sent completely cannot have changed anything.
+// said so. What was not sent completely cannot have changed anything (A021),
+// unless COS says that it did.
 func lost(cl *call, at *attempt) bool {
-	return cl.changes && at.connected.Load() && !at.answered && at.state.complete
+	return cl.changes && at.connected.Load() && (at.early || !at.answered && at.state.complete)
 }
 
 // final completes the error that the caller gets.
@@ -221,7 +222,7 @@ func (e *networkError) Error() string { return e.text }
 
 // Is finds what is inside, except the errors of a context.
 func (e *networkError) Is(target error) bool {
-	if target == context.DeadlineExceeded || target == context.Canceled { //nolint:errorlint // this is an Is method
+	if target == context.DeadlineExceeded || target == context.Canceled {
 		return false
 	}
 	return errors.Is(e.err, target)

@@ -19,10 +19,13 @@ func TestSignatureMatchesPublishedVectors(t *testing.T) {
 		{
 			name: "documentation, PUT", method: http.MethodPut, path: "/exampleobject(腾讯云)", window: "1557989151;1557996351", credentials: docs,
 			headers: []pair{
-				{"x-cos-grant-read", `uin="100000000011"`}, {"x-cos-acl", "private"},
+				{"x-cos-grant-read", `uin="100000000011"`},
+				{"x-cos-acl", "private"},
 				{"host", "examplebucket-1250000000.cos.ap-beijing.myqcloud.com"},
-				{"date", "Thu, 16 May 2019 06:45:51 GMT"}, {"content-type", "text/plain"},
-				{"content-md5", "mQ/fVh815F3k6TAUm8m0eg=="}, {"content-length", "13"},
+				{"date", "Thu, 16 May 2019 06:45:51 GMT"},
+				{"content-type", "text/plain"},
+				{"content-md5", "mQ/fVh815F3k6TAUm8m0eg=="},
+				{"content-length", "13"},
 			},
 			want: "q-sign-algorithm=sha1&q-ak=AKIDQjz3ltompVjBni5LitkWHFlFpwkn9U5q&q-sign-time=1557989151;1557996351&q-key-time=1557989151;1557996351&q-header-list=content-length;content-md5;content-type;date;host;x-cos-acl;x-cos-grant-read&q-url-param-list=&q-signature=3b8851a11a569213c17ba8fa7dcf2abec6935172",
 		},

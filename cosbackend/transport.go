@@ -124,7 +124,7 @@ func (c *patientConn) ReadFrom(r io.Reader) (int64, error) {
 				return total, err
 			}
 		}
-		if readErr == io.EOF { //nolint:errorlint // io.Reader returns io.EOF itself
+		if readErr == io.EOF {
 			return total, nil
 		}
 		if readErr != nil {
