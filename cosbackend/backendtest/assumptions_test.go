@@ -1,0 +1,65 @@
+package backendtest
+
+import (
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// unprovable are assumptions that no check can hold from outside.
+func unprovable() map[string]string {
+	return map[string]string{
+		"A016": "no endpoint can be asked to send Retry-After",
+		"A017": "no endpoint can be made to time out",
+	}
+}
+
+func documented(t *testing.T, file, letter string) []string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var numbers []string
+	for _, m := range regexp.MustCompile(`(?m)^//\t(`+letter+`\d{3})  `).FindAllStringSubmatch(string(text), -1) {
+		numbers = append(numbers, m[1])
+	}
+	if len(numbers) == 0 {
+		t.Fatalf("%s lists no assumption", file)
+	}
+	return numbers
+}
+
+func TestChecksAndAssumptionsBelongTogether(t *testing.T) {
+	ofClient := documented(t, "../assumptions.go", "A")
+	known := append(slices.Clone(ofClient), documented(t, "../embedded/doc.go", "E")...)
+	held := make(map[string]bool)
+	for _, g := range groups() {
+		for _, c := range g.checks {
+			for number := range strings.SplitSeq(c.holds, ", ") {
+				if held[number] = true; number != "" && !slices.Contains(known, number) {
+					t.Errorf("check %q holds %s, which is no assumption", c.name, number)
+				}
+			}
+		}
+	}
+	for _, number := range ofClient {
+		if _, not := unprovable()[number]; not == held[number] {
+			t.Errorf("%s has a check: %v; it needs one, or a reason in unprovable, and not both", number, held[number])
+		}
+	}
+}
+
+func TestEveryCheckHasANameOfItsOwn(t *testing.T) {
+	seen := make(map[string]bool)
+	for _, g := range groups() {
+		for _, c := range g.checks {
+			if seen[c.name] || c.run == nil || strings.ContainsAny(c.name, "/") {
+				t.Errorf("check %q in %s is nameless, a double, or does nothing", c.name, g.name)
+			}
+			seen[c.name] = true
+		}
+	}
+}

@@ -1,0 +1,165 @@
+// Package backendtest holds an endpoint to what this project believes of COS.
+//
+// [Run] works on one bucket of any COS-compatible endpoint through a
+// [cosbackend.Client]. A check is one fact. It names the assumption that it
+// holds: A001 and the like are in cosbackend/assumptions.go, E001 and the like in
+// the package comment of cosbackend/embedded, and a fact without a number is in
+// the public documentation of COS. A check that fails says with the fact what to
+// look at: an endpoint that is not like COS, a client that is wrong, or an
+// assumption that is.
+//
+// The suite writes only keys that begin with "cosgate-suite-" (some with "/",
+// "./" or the like in front), and buckets of that name, and deletes what it wrote.
+// It refuses a bucket that holds anything else, and one that has versioning.
+package backendtest
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/cosgate/cosgate/cosbackend"
+)
+
+// An Ability is something that an endpoint, or the credentials used, may lack.
+// Checks that need it are then skipped, visibly.
+type Ability string
+
+// The abilities a target may lack.
+const (
+	// CreateBuckets is to create and delete buckets. It is lacking unless
+	// Target.CanCreateBuckets says otherwise.
+	CreateBuckets Ability = "create-buckets"
+	// ListBuckets is to list the buckets of the account.
+	ListBuckets Ability = "list-buckets"
+	// OtherRegions is to serve more than one region, by {region} in the endpoint.
+	OtherRegions Ability = "other-regions"
+	// StorageClasses is to have STANDARD_IA and INTELLIGENT_TIERING.
+	StorageClasses Ability = "storage-classes"
+	// Archive is to have ARCHIVE, of which COS bills a minimum time.
+	Archive Ability = "archive"
+	// ForbidOverwrite is to obey x-cos-forbid-overwrite.
+	ForbidOverwrite Ability = "forbid-overwrite"
+	// OpenRanges is to serve ranges without a last or without a first byte, which
+	// COS does not document.
+	OpenRanges Ability = "open-ranges"
+	// Signatures is to refuse what is signed wrongly. It needs Target.SecretID.
+	Signatures Ability = "signatures"
+)
+
+// abilities is every Ability.
+func abilities() []Ability {
+	return []Ability{
+		CreateBuckets, ListBuckets, OtherRegions, StorageClasses, Archive, ForbidOverwrite, OpenRanges, Signatures,
+	}
+}
+
+// A Target is a bucket to run the suite on. Client and Bucket are required.
+type Target struct {
+	// Client reaches the endpoint. The caller closes it after Run.
+	Client *cosbackend.Client
+	// Bucket is the full name of a bucket that is there, is empty, and never had
+	// versioning.
+	Bucket string
+	// Region is where Bucket is. Empty is the client's default region; where that
+	// is empty too, the endpoint serves one region or knows where its buckets are.
+	Region string
+	// SecretID is the id of the credentials that Client signs with. The suite signs
+	// with it and a wrong key; without it the checks that do are skipped.
+	SecretID string
+	// CanCreateBuckets lets the suite create buckets, at most three at a time in
+	// each of the two regions it uses, and delete them.
+	CanCreateBuckets bool
+	// AllowNonEmpty lets the suite run on a bucket that holds objects of others. It
+	// touches none of them, unless it has a defect.
+	AllowNonEmpty bool
+	// Lacks names what the target cannot do, each with a reason for the reader of
+	// the skip.
+	Lacks map[Ability]string
+}
+
+// lack returns why the target lacks a; "" when it has it.
+func (tg Target) lack(a Ability) string {
+	switch reason, lacks := tg.Lacks[a]; {
+	case lacks && reason == "":
+		return "no reason given"
+	case lacks:
+		return reason
+	case a == CreateBuckets && !tg.CanCreateBuckets:
+		return "the suite was not allowed to create buckets"
+	case a == Signatures && tg.SecretID == "":
+		return "the suite was not told the secret id"
+	}
+	return ""
+}
+
+// A check is one fact about COS.
+type check struct {
+	// name says the fact.
+	name string
+	// holds are the numbers of the assumptions that the check proves, such as
+	// "A003, A005"; "" when the fact is COS's own documentation.
+	holds string
+	run   func(t *testing.T, s scope)
+	needs []Ability
+}
+
+// A group is the checks of one noun.
+type group struct {
+	name   string
+	checks []check
+}
+
+func groups() []group {
+	return []group{
+		{"buckets", bucketChecks()},
+		{"objects", objectChecks()},
+		{"uploads", uploadChecks()},
+		{"ranges", rangeChecks()},
+		{"conditions", conditionChecks()},
+		{"deletes", deleteChecks()},
+		{"copies", copyChecks()},
+		{"lists", listChecks()},
+		{"keys", keyChecks()},
+		{"credentials", credentialChecks()},
+	}
+}
+
+// Run runs every check on tg, each as a subtest and many at a time. It fails
+// before the first one when the bucket is not fit for it. When it returns, what it
+// wrote is deleted.
+func Run(t *testing.T, tg Target) {
+	t.Helper()
+	if err := tg.vet(t.Context()); err != nil {
+		t.Fatalf("the suite does not run: %v", err)
+	}
+	r := newRun(tg)
+	defer r.clean(t)
+	number := 0
+	for _, g := range groups() {
+		t.Run(g.name, func(t *testing.T) {
+			for _, c := range g.checks {
+				number++
+				s := scope{Target: tg, prefix: fmt.Sprintf("%s%03d/", r.prefix, number)}
+				t.Run(c.name, func(t *testing.T) {
+					t.Parallel()
+					c.try(t, s)
+				})
+			}
+		})
+	}
+}
+
+// try runs the check, unless the target lacks what it needs.
+func (c check) try(t *testing.T, s scope) {
+	for _, a := range c.needs {
+		if reason := s.lack(a); reason != "" {
+			t.Skipf("skipped: the target lacks %s: %s", a, reason)
+		}
+	}
+	defer func() {
+		if t.Failed() && c.holds != "" {
+			t.Logf("this check holds %s (cosbackend/assumptions.go, cosbackend/embedded/doc.go); its keys begin with %s", c.holds, s.prefix)
+		}
+	}()
+	c.run(t, s)
+}

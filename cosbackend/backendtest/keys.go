@@ -1,0 +1,171 @@
+package backendtest
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/cosgate/cosgate/cosbackend"
+)
+
+func keyChecks() []check {
+	return []check{
+		{"keys of every kind name an object each", "A001, A002, A004", keysNameObjects, nil},
+		{"keys of every kind are listed as they are", "A002, A019, E027", keysAreListed, nil},
+		{"keys of every kind are prefixes and markers", "A001, A019, E027", keysAsPrefixAndMarker, nil},
+		{"keys of every kind are copied", "A018, E022", keysAreCopied, nil},
+		{"keys of every kind are deleted one by one", "A002", keysAreDeleted, nil},
+		{"keys of every kind are deleted together", "A002", keysAreDeletedTogether, nil},
+		{"keys with control characters", "A002, E002", controlCharacters, nil},
+		{"keys that begin with slashes and dots", "A002", leadingSlashesAndDots, nil},
+		{"keys of 850 bytes", "A012, E005", longKeys, nil},
+	}
+}
+
+// oddNames are where clients, proxies and servers escape, clean, trim or fold.
+func oddNames() []string {
+	return []string{
+		"plain", "UPPER", "upper", "Upper",
+		" leading space", "trailing space ", "two  spaces", " ", "no-break\u00a0space", "zero\u200bwidth",
+		"folder/", "//", "a//b", "a///b//", "/slash first",
+		".", "..", "...", ".hidden", "a/.", "a/..", "a/./b", "a/../b", "../../up", "./here", "a/.../b",
+		"100%", "%", "%2F", "a%2Fb", "%2e%2e/", "%zz", "%25", "%E4%B8",
+		"a+b", "+", "a?b=c", "?acl", "?versionId=1", "a&b=c;d", "#fragment", "a=b", "q-sign-algorithm=sha1",
+		`"double"`, "'single'", "<tag>", "&amp;", "]]>", "<!--", "`tick`",
+		"-_.~", `back\slash`, "a:b@c,d!e*f(g)$h", "{[|^]}",
+		"中文/文件.txt", "русский", "العربية", "emoji😀👩‍👩‍👧", "\ufffd", "line\u2028separator",
+		"caf\u00e9", "cafe\u0301", // precomposed and combining: two keys
+	}
+}
+
+// store puts every key with itself as the content, and returns them in order.
+func (s scope) store(t *testing.T, keys []string) []string {
+	t.Helper()
+	for _, key := range keys {
+		s.put(t, key, []byte(key))
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+func (s scope) wantNamed(t *testing.T, keys []string) {
+	t.Helper()
+	for _, key := range keys {
+		s.wantContent(t, key, []byte(key))
+		if info := s.head(t, key); info.Size != int64(len(key)) {
+			t.Errorf("HeadObject(%q) says %d bytes, want %d", key, info.Size, len(key))
+		}
+	}
+}
+
+func keysNameObjects(t *testing.T, s scope) {
+	s.wantNamed(t, s.store(t, s.keys(oddNames()...)))
+}
+
+func keysAreListed(t *testing.T, s scope) {
+	keys := s.store(t, s.keys(oddNames()...))
+	s.wantKeys(t, cosbackend.ListOptions{Prefix: s.prefix}, keys)
+	s.wantKeys(t, cosbackend.ListOptions{Prefix: s.prefix, MaxKeys: 1}, keys) // each is a marker once
+}
+
+func keysAsPrefixAndMarker(t *testing.T, s scope) {
+	keys := s.store(t, s.keys(oddNames()...))
+	for i, key := range keys {
+		want := slices.DeleteFunc(slices.Clone(keys[i:]), func(k string) bool { return !strings.HasPrefix(k, key) })
+		if got := keysOf(s.list(t, cosbackend.ListOptions{Prefix: key}).Objects); !slices.Equal(got, want) {
+			t.Errorf("ListObjects with the prefix %q (-want +got):\n%s", key, cmp.Diff(want, got))
+		}
+		after := s.list(t, cosbackend.ListOptions{Prefix: s.prefix, Marker: key, MaxKeys: 1})
+		if got := keysOf(after.Objects); !slices.Equal(got, keys[i+1:min(i+2, len(keys))]) {
+			t.Errorf("ListObjects with the marker %q = %q", key, got)
+		}
+	}
+}
+
+func keysAreCopied(t *testing.T, s scope) {
+	for _, from := range s.store(t, s.keys(oddNames()...)) {
+		to := s.key("copy of ") + strings.TrimPrefix(from, s.prefix)
+		s.copy(t, to, cosbackend.CopyOptions{Source: s.source(from)})
+		s.wantContent(t, to, []byte(from))
+	}
+}
+
+// Every second key goes; the others must stay.
+func keysAreDeleted(t *testing.T, s scope) {
+	var stay []string
+	for i, key := range s.store(t, s.keys(oddNames()...)) {
+		if i%2 == 1 {
+			stay = append(stay, key)
+			continue
+		}
+		if _, err := s.Client.DeleteObject(t.Context(), s.location(), key, ""); err != nil {
+			t.Errorf("DeleteObject(%q) = %v", key, err)
+		}
+	}
+	s.wantKeys(t, cosbackend.ListOptions{Prefix: s.prefix}, stay)
+}
+
+func keysAreDeletedTogether(t *testing.T, s scope) {
+	var leave, stay []string
+	for i, key := range s.store(t, s.keys(oddNames()...)) {
+		if i%2 == 1 {
+			leave = append(leave, key)
+		} else {
+			stay = append(stay, key)
+		}
+	}
+	if diff := cmp.Diff(leave, s.deleteThem(t, leave, false)); diff != "" {
+		t.Errorf("DeleteObjects names other keys (-want +got):\n%s", diff)
+	}
+	s.wantKeys(t, cosbackend.ListOptions{Prefix: s.prefix}, stay)
+}
+
+func controlCharacters(t *testing.T, s scope) {
+	keys := s.store(t, s.keys("tab\there", "line\nbreak", "carriage\rreturn", "\x01", "unit\x1fseparator", "\x7f", "null\x00byte"))
+	s.wantNamed(t, keys)
+	s.wantKeys(t, cosbackend.ListOptions{Prefix: s.prefix}, keys)
+	for _, key := range keys {
+		if _, err := s.Client.DeleteObject(t.Context(), s.location(), key, ""); err != nil {
+			t.Errorf("DeleteObject(%q) = %v", key, err)
+		}
+	}
+	s.wantKeys(t, cosbackend.ListOptions{Prefix: s.prefix}, nil)
+}
+
+func leadingSlashesAndDots(t *testing.T, s scope) {
+	var keys []string
+	for _, lead := range leads() {
+		keys = append(keys, lead+s.key("k"))
+	}
+	keys = s.store(t, keys)
+	s.wantNamed(t, keys)
+	for _, key := range keys {
+		s.wantKeys(t, cosbackend.ListOptions{Prefix: key}, []string{key})
+		if _, err := s.Client.DeleteObject(t.Context(), s.location(), key, ""); err != nil {
+			t.Errorf("DeleteObject(%q) = %v", key, err)
+		}
+		s.wantAbsent(t, key)
+	}
+}
+
+func longKeys(t *testing.T, s scope) {
+	var keys []string
+	for _, unit := range []string{"k", "/", "%", "中"} { // "%" has the longest form on the wire
+		key := s.key("")
+		for len(key)+len(unit) <= 850 {
+			key += unit
+		}
+		keys = append(keys, key+strings.Repeat("k", 850-len(key)))
+	}
+	keys = s.store(t, keys)
+	for _, key := range keys {
+		if len(key) != 850 || !utf8.ValidString(key) {
+			t.Fatalf("the check made a key of %d bytes", len(key))
+		}
+	}
+	s.wantNamed(t, keys)
+	s.wantKeys(t, cosbackend.ListOptions{Prefix: s.prefix, MaxKeys: 2}, keys)
+}

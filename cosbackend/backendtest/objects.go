@@ -1,0 +1,322 @@
+package backendtest
+
+import (
+	"bytes"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/cosgate/cosgate/cosbackend"
+)
+
+func objectChecks() []check {
+	return []check{
+		{"an object of any size comes back as it was", "A005", sizesComeBack, nil},
+		{"the ETag of a simple upload is its MD5", "A010", etagIsMD5, nil},
+		{"the CRC64 is that of the whole object everywhere", "A003", crc64Everywhere, nil},
+		{"content headers come back", "", contentHeaders, nil},
+		{"a type that was not given is that of plain bytes", "", defaultContentType, nil},
+		{"user metadata comes back", "A001", metadata, nil},
+		{"user metadata may have 2 KiB", "A012, E016", metadataLimit, nil},
+		{"the storage class is STANDARD unless another was asked for", "A011, E017", standardClass, nil},
+		{"another storage class comes back", "A011, E017", storageClass, []Ability{StorageClasses}},
+		{"intelligent tiering begins in the tier FREQUENT", "E015", storageTier, []Ability{StorageClasses}},
+		{"a storage class that does not exist is refused", "", unknownStorageClass, nil},
+		{"an archived object is not read", "E029", archived, []Ability{Archive}},
+		{"the time of the last change is the same everywhere", "", lastModified, nil},
+		{"a new upload replaces bytes and attributes", "", overwrite, nil},
+		{"a download shows one version, whatever happens meanwhile", "", readDuringOverwrite, nil},
+		{"GET of a missing key is NoSuchKey with both ids", "A008", getMissingKey, nil},
+		{"HEAD of a missing key has a status and a request id only", "A007, A008", headMissingKey, nil},
+		{"every answer has a request id of its own", "A008", requestIDs, nil},
+	}
+}
+
+// sizes are around the limits inside servers and clients: nothing, one byte, the
+// block of 32 KiB, 1 MiB from which on uploads wait for 100 Continue, and several.
+func sizes() []int {
+	return []int{0, 1, 32<<10 - 1, 32 << 10, 32<<10 + 1, 1<<20 - 1, 1 << 20, 5 << 20}
+}
+
+func sizesComeBack(t *testing.T, s scope) {
+	for _, size := range sizes() {
+		t.Run(fmt.Sprint(size), func(t *testing.T) {
+			key, data := s.key(fmt.Sprint(size)), pattern(2, size)
+			s.put(t, key, data)
+			object, got := s.get(t, key, cosbackend.ReadOptions{})
+			if !bytes.Equal(got, data) {
+				t.Errorf("GetObject = %s, want %s", abbreviated(got), abbreviated(data))
+			}
+			if n := int64(size); object.Size != n || object.Length != n || object.Offset != 0 {
+				t.Errorf("GetObject says %d bytes from %d of %d, want %d from 0 of as many", object.Length, object.Offset, object.Size, n)
+			}
+			if info := s.head(t, key); info.Size != int64(size) {
+				t.Errorf("HeadObject says %d bytes, want %d", info.Size, size)
+			}
+		})
+	}
+}
+
+func etagIsMD5(t *testing.T, s scope) {
+	for _, size := range sizes() {
+		key, data := s.key(fmt.Sprint(size)), pattern(3, size)
+		want := hex.EncodeToString(md5Of(data))
+		put := s.put(t, key, data)
+		object, _ := s.get(t, key, cosbackend.ReadOptions{})
+		listed := s.list(t, cosbackend.ListOptions{Prefix: key, MaxKeys: 1}).Objects[0]
+		for op, got := range map[string]string{
+			"PutObject": put.ETag, "GetObject": object.ETag, "HeadObject": s.head(t, key).ETag, "ListObjects": listed.ETag,
+		} {
+			if got != want {
+				t.Errorf("%s says the ETag of %d bytes is %q, want %q", op, size, got, want)
+			}
+		}
+	}
+}
+
+func crc64Everywhere(t *testing.T, s scope) {
+	for _, size := range []int{0, 1, 32 << 10, 1 << 20} {
+		key, data := s.key(fmt.Sprint(size)), pattern(4, size)
+		want := crcOf(data)
+		put := s.put(t, key, data)
+		if !put.HasCRC64 || put.CRC64 != want {
+			t.Errorf("PutObject says the CRC64 of %d bytes is %v %d, want %d", size, put.HasCRC64, put.CRC64, want)
+		}
+		infos := map[string]cosbackend.ObjectInfo{"HeadObject": s.head(t, key)}
+		object, _ := s.get(t, key, cosbackend.ReadOptions{})
+		infos["GetObject"] = object.ObjectInfo
+		if size > 0 {
+			part, _ := s.get(t, key, cosbackend.ReadOptions{Range: &cosbackend.Range{Length: 1}})
+			infos["GetObject of one byte"] = part.ObjectInfo
+		}
+		for op, info := range infos {
+			if !info.HasCRC64 || info.CRC64 != want {
+				t.Errorf("%s says the CRC64 of %d bytes is %v %d, want %d", op, size, info.HasCRC64, info.CRC64, want)
+			}
+		}
+	}
+}
+
+// wantAttributes checks what GET and HEAD say of an object.
+func (s scope) wantAttributes(t *testing.T, key string, want cosbackend.Attributes) {
+	t.Helper()
+	if want.StorageClass == "" {
+		want.StorageClass = "STANDARD"
+	}
+	object, _ := s.get(t, key, cosbackend.ReadOptions{})
+	for op, got := range map[string]cosbackend.Attributes{"GetObject": object.Attributes, "HeadObject": s.head(t, key).Attributes} {
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s(%q) has other attributes (-want +got):\n%s", op, key, diff)
+		}
+	}
+}
+
+// richAttributes are all that can be stored with an object but a storage class.
+func richAttributes() cosbackend.Attributes {
+	return cosbackend.Attributes{
+		ContentType:        "text/html; charset=utf-8",
+		CacheControl:       "no-cache, max-age=60",
+		ContentDisposition: `attachment; filename="a b.txt"; filename*=UTF-8''%e4%b8%ad.txt`,
+		ContentEncoding:    "gzip",
+		ContentLanguage:    "zh-CN",
+		Expires:            "Wed, 21 Oct 2037 07:28:00 GMT",
+		Metadata:           map[string]string{"colour": "red", "made-by": "suite"},
+	}
+}
+
+func contentHeaders(t *testing.T, s scope) {
+	key, want := s.key("k"), richAttributes()
+	want.Metadata = nil
+	s.putAs(t, key, []byte("text"), cosbackend.PutOptions{Attributes: want})
+	s.wantAttributes(t, key, want)
+}
+
+func defaultContentType(t *testing.T, s scope) {
+	key := s.key("page.html")
+	s.put(t, key, []byte("<html>"))
+	s.wantAttributes(t, key, cosbackend.Attributes{ContentType: "application/octet-stream"})
+}
+
+// The values hold every character that a signature encodes (A001).
+func metadata(t *testing.T, s scope) {
+	key := s.key("k")
+	want := cosbackend.Attributes{ContentType: "text/plain", Metadata: map[string]string{
+		"a": "1", "with-hyphen-2": "two  spaces", "signs": `%2F%zz+&=?;,:/\"'<>#@!$()*[]{}|^~` + "`", "escape": "%20",
+	}}
+	s.putAs(t, key, []byte("text"), cosbackend.PutOptions{Attributes: want})
+	s.wantAttributes(t, key, want)
+}
+
+func metadataLimit(t *testing.T, s scope) {
+	key := s.key("k")
+	want := cosbackend.Attributes{ContentType: "text/plain", Metadata: map[string]string{
+		"half": string(bytes.Repeat([]byte("h"), 1020)), "rest": string(bytes.Repeat([]byte("r"), 1020)),
+	}}
+	s.putAs(t, key, []byte("text"), cosbackend.PutOptions{Attributes: want})
+	s.wantAttributes(t, key, want)
+}
+
+// wantClass checks the class that GET, HEAD and a list tell.
+func (s scope) wantClass(t *testing.T, key, want string) {
+	t.Helper()
+	object, _ := s.get(t, key, cosbackend.ReadOptions{})
+	listed := s.list(t, cosbackend.ListOptions{Prefix: key}).Objects[0]
+	for op, got := range map[string]string{
+		"GetObject": object.StorageClass, "HeadObject": s.head(t, key).StorageClass, "ListObjects": listed.StorageClass,
+	} {
+		if got != want {
+			t.Errorf("%s says the storage class of %q is %q, want %q", op, key, got, want)
+		}
+	}
+}
+
+func standardClass(t *testing.T, s scope) {
+	key := s.key("k")
+	s.put(t, key, []byte("text"))
+	s.wantClass(t, key, "STANDARD")
+	s.putAs(t, key, []byte("text"), withClass("STANDARD"))
+	s.wantClass(t, key, "STANDARD")
+}
+
+func withClass(class string) cosbackend.PutOptions {
+	return cosbackend.PutOptions{Attributes: cosbackend.Attributes{StorageClass: class}}
+}
+
+func storageClass(t *testing.T, s scope) {
+	key := s.key("k")
+	s.putAs(t, key, []byte("text"), withClass("STANDARD_IA"))
+	s.wantClass(t, key, "STANDARD_IA")
+}
+
+func storageTier(t *testing.T, s scope) {
+	key := s.key("k")
+	s.putAs(t, key, []byte("text"), withClass("INTELLIGENT_TIERING"))
+	s.wantClass(t, key, "INTELLIGENT_TIERING")
+	if got := s.head(t, key).StorageTier; got != "FREQUENT" {
+		t.Errorf("HeadObject says the storage tier is %q, want FREQUENT", got)
+	}
+}
+
+func unknownStorageClass(t *testing.T, s scope) {
+	key := s.key("k")
+	_, err := s.Client.PutObject(t.Context(), s.location(), key, body([]byte("text")), withClass("NO_SUCH_CLASS"))
+	wantRefused(t, "PutObject", err, 400, "NotSupportedStorageClass", "InvalidStorageClass", "InvalidArgument")
+	s.wantAbsent(t, key)
+}
+
+func archived(t *testing.T, s scope) {
+	key := s.key("k")
+	s.putAs(t, key, []byte("text"), withClass("ARCHIVE"))
+	if info := s.head(t, key); info.StorageClass != "ARCHIVE" || info.Size != 4 {
+		t.Errorf("HeadObject = %+v, want 4 bytes of ARCHIVE", info)
+	}
+	_, err := s.Client.GetObject(t.Context(), s.location(), key, cosbackend.ReadOptions{})
+	e := wantRefused(t, "GetObject", err, 403, "InvalidObjectState")
+	if got := e.Headers["x-cos-storage-class"]; got != "ARCHIVE" {
+		t.Errorf("the refusal names the storage class %q, want ARCHIVE", got)
+	}
+}
+
+func lastModified(t *testing.T, s scope) {
+	key := s.key("k")
+	s.put(t, key, []byte("text"))
+	want := s.head(t, key).LastModified
+	if want.IsZero() {
+		t.Fatal("HeadObject does not say when the object was changed")
+	}
+	object, _ := s.get(t, key, cosbackend.ReadOptions{})
+	if !object.LastModified.Equal(want) {
+		t.Errorf("GetObject says the object was changed at %v, HeadObject at %v", object.LastModified, want)
+	}
+	listed := s.list(t, cosbackend.ListOptions{Prefix: key}).Objects[0].LastModified
+	if late := listed.Sub(want); late < 0 || late.Seconds() >= 1 { // a list may be more precise
+		t.Errorf("ListObjects says the object was changed at %v, HeadObject at %v", listed, want)
+	}
+}
+
+func overwrite(t *testing.T, s scope) {
+	key := s.key("k")
+	s.putAs(t, key, pattern(5, 64<<10), cosbackend.PutOptions{Attributes: richAttributes()})
+	s.put(t, key, []byte("new"))
+	s.wantContent(t, key, []byte("new"))
+	s.wantAttributes(t, key, cosbackend.Attributes{ContentType: "application/octet-stream"})
+}
+
+func readDuringOverwrite(t *testing.T, s scope) {
+	key, before := s.key("k"), pattern(6, 5<<20)
+	s.put(t, key, before)
+	object, err := s.Client.GetObject(t.Context(), s.location(), key, cosbackend.ReadOptions{})
+	if err != nil {
+		t.Fatalf("GetObject = %v", err)
+	}
+	defer func() { _ = object.Body.Close() }() // everything was read
+	first := make([]byte, 10)
+	if _, err := io.ReadFull(object.Body, first); err != nil {
+		t.Fatalf("read the first bytes: %v", err)
+	}
+	s.put(t, key, pattern(7, 5<<20))
+	if _, err := s.Client.DeleteObject(t.Context(), s.location(), key, ""); err != nil {
+		t.Fatalf("DeleteObject = %v", err)
+	}
+	rest, err := io.ReadAll(object.Body)
+	if got := append(first, rest...); err != nil || !bytes.Equal(got, before) {
+		t.Errorf("the download has %s, %v, want the object that it began with", abbreviated(got), err)
+	}
+}
+
+func getMissingKey(t *testing.T, s scope) {
+	_, err := s.Client.GetObject(t.Context(), s.location(), s.key("absent"), cosbackend.ReadOptions{})
+	e := wantRefused(t, "GetObject", err, 404, "NoSuchKey")
+	if e.TraceID == "" {
+		t.Error("TraceID is empty; it must come from x-cos-trace-id or from the body")
+	}
+	if e.Message == "" || e.Resource == "" {
+		t.Errorf("Message = %q, Resource = %q; both must come from the body", e.Message, e.Resource)
+	}
+}
+
+// COS sends no body to a HEAD, so a missing key shows in the status only (A007).
+func headMissingKey(t *testing.T, s scope) {
+	_, err := s.Client.HeadObject(t.Context(), s.location(), s.key("absent"), cosbackend.ReadOptions{})
+	e := wantRefused(t, "HeadObject", err, 404, "")
+	if e.Message != "" {
+		t.Errorf("Message = %q; a HEAD has no body to hold one", e.Message)
+	}
+}
+
+func requestIDs(t *testing.T, s scope) {
+	c, at, key := s.Client, s.location(), s.key("k")
+	ctx, trace := cosbackend.WithTrace(t.Context())
+	seen := make(map[string]string)
+	answered := func(op string, err error) {
+		if err != nil {
+			t.Errorf("%s = %v", op, err)
+		}
+		id := trace.Snapshot().RequestID
+		if other, again := seen[id]; again || id == "" {
+			t.Errorf("%s has the request id %q; that of %q, or none, is wrong", op, id, other)
+		}
+		seen[id] = op
+	}
+	_, err := c.PutObject(ctx, at, key, body([]byte("text")), cosbackend.PutOptions{})
+	answered("PutObject", err)
+	_, err = c.HeadObject(ctx, at, key, cosbackend.ReadOptions{})
+	answered("HeadObject", err)
+	_, _, err = s.read(ctx, key, cosbackend.ReadOptions{})
+	answered("GetObject", err)
+	_, err = c.CopyObject(ctx, at, s.key("copy"), cosbackend.CopyOptions{Source: s.source(key)})
+	answered("CopyObject", err)
+	_, err = c.ListObjects(ctx, at, cosbackend.ListOptions{Prefix: s.prefix})
+	answered("ListObjects", err)
+	_, err = c.DeleteObject(ctx, at, key, "")
+	answered("DeleteObject", err)
+	_, err = c.DeleteObjects(ctx, at, []cosbackend.ObjectID{{Key: key}}, true)
+	answered("DeleteObjects", err)
+	_, err = c.HeadBucket(ctx, at)
+	answered("HeadBucket", err)
+	_, err = c.GetBucketLocation(ctx, at)
+	answered("GetBucketLocation", err)
+}
