@@ -78,10 +78,11 @@ func newMemoryConns(buffer int) (a, b *memoryConn) {
 func (c *memoryConn) Read(p []byte) (int, error)  { return c.in.read(p) }
 func (c *memoryConn) Write(p []byte) (int, error) { return c.out.write(p) }
 
-// Close lets the other end read what was written, and then the end of it.
+// Close lets the other end read what was written, and then the end of it. Nothing
+// is written any more when the reader here learns of it: net/http would answer 400.
 func (c *memoryConn) Close() error {
-	c.in.closeRead()
 	c.out.closeWrite()
+	c.in.closeRead()
 	return nil
 }
 
