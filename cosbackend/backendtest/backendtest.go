@@ -60,14 +60,13 @@ type Target struct {
 	// Bucket is the full name of a bucket that is there, is empty, and never had
 	// versioning.
 	Bucket string
-	// Region is where Bucket is. Empty is the client's default region; where that
-	// is empty too, the endpoint serves one region or knows where its buckets are.
+	// Region is where Bucket is. Empty is the client's default region.
 	Region string
 	// SecretID is the id of the credentials that Client signs with. The suite signs
 	// with it and a wrong key; without it the checks that do are skipped.
 	SecretID string
-	// CanCreateBuckets lets the suite create buckets, at most three at a time in
-	// each of the two regions it uses, and delete them.
+	// CanCreateBuckets lets the suite create about a dozen buckets in two regions
+	// and delete them.
 	CanCreateBuckets bool
 	// AllowNonEmpty lets the suite run on a bucket that holds objects of others. It
 	// touches none of them, unless it has a defect.

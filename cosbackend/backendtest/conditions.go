@@ -11,6 +11,7 @@ func conditionChecks() []check {
 	return []check{
 		{"GET obeys each condition", "A009", getConditions, nil},
 		{"HEAD obeys each condition", "A007, A009", headConditions, nil},
+		{"an ETag in a condition may be * or one of a list", "E020", manyETags, nil},
 		{"an ETag outranks a time on GET", "E020", getPrecedence, nil},
 		{"an ETag outranks a time on HEAD", "E020", headPrecedence, nil},
 		{"304 tells the ETag and the CRC64 and no code", "A003, A007", notModified, nil},
@@ -42,6 +43,19 @@ func single(etag string, changed time.Time) []conditional {
 		{"If-Unmodified-Since before its time", cosbackend.Conditions{IfUnmodifiedSince: before}, 412},
 		{"If-Unmodified-Since at its time", cosbackend.Conditions{IfUnmodifiedSince: changed}, 200},
 		{"If-Unmodified-Since after its time", cosbackend.Conditions{IfUnmodifiedSince: after}, 200},
+	}
+}
+
+// several name any object, or one of several ETags, as HTTP has it.
+func several(etag string, _ time.Time) []conditional {
+	with, without := `"`+otherETag+`", "`+etag+`"`, `"`+otherETag+`", "`+otherETag[1:]+`"`
+	return []conditional{
+		{"If-Match with *", cosbackend.Conditions{IfMatch: "*"}, 200},
+		{"If-Match with a list that has its ETag", cosbackend.Conditions{IfMatch: with}, 200},
+		{"If-Match with a list that lacks its ETag", cosbackend.Conditions{IfMatch: without}, 412},
+		{"If-None-Match with *", cosbackend.Conditions{IfNoneMatch: "*"}, 304},
+		{"If-None-Match with a list that has its ETag", cosbackend.Conditions{IfNoneMatch: with}, 304},
+		{"If-None-Match with a list that lacks its ETag", cosbackend.Conditions{IfNoneMatch: without}, 200},
 	}
 }
 
@@ -101,6 +115,10 @@ func getConditions(t *testing.T, s scope) {
 
 func headConditions(t *testing.T, s scope) {
 	s.each(t, single, "", s.header(t))
+}
+
+func manyETags(t *testing.T, s scope) {
+	s.each(t, several, "PreconditionFailed", s.reader(t))
 }
 
 func getPrecedence(t *testing.T, s scope) {

@@ -61,7 +61,7 @@ func sizesComeBack(t *testing.T, s scope) {
 }
 
 func etagIsMD5(t *testing.T, s scope) {
-	for _, size := range sizes() {
+	for _, size := range []int{0, 1, 32 << 10, 1 << 20} {
 		key, data := s.key(fmt.Sprint(size)), pattern(3, size)
 		want := hex.EncodeToString(md5Of(data))
 		put := s.put(t, key, data)

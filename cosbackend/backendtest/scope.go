@@ -115,7 +115,7 @@ func (s scope) get(t *testing.T, key string, o cosbackend.ReadOptions) (*cosback
 	t.Helper()
 	object, data, err := s.read(t.Context(), key, o)
 	if err != nil {
-		t.Fatalf("GetObject(%q, %+v) = %v", key, o, err)
+		t.Fatalf("GetObject(%q, %s) = %v", key, described(o), err)
 	}
 	return object, data
 }
@@ -128,6 +128,15 @@ func (s scope) read(ctx context.Context, key string, o cosbackend.ReadOptions) (
 	}
 	data, err := io.ReadAll(object.Body)
 	return object, data, errors.Join(err, object.Body.Close())
+}
+
+// described shows what was asked for, the range too.
+func described(o cosbackend.ReadOptions) string {
+	text := fmt.Sprintf("%+v", o.Conditions)
+	if o.Range != nil {
+		text += fmt.Sprintf(", range %+v", *o.Range)
+	}
+	return text
 }
 
 // wantContent checks that key holds data.
