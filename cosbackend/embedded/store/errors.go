@@ -15,6 +15,18 @@ var (
 	ErrNoSuchSource   = errors.New("store: no such source key")
 	// ErrExists refuses a write that forbids overwriting an object that is there.
 	ErrExists = errors.New("store: the object exists already")
+	ErrNoSuchUpload = errors.New("store: no such multipart upload")
+	// ErrRange refuses a part copy of bytes that the source does not have.
+	ErrRange = errors.New("store: the range is not within the source")
+	// ErrInvalidPart means that Complete names a part that was not uploaded, or
+	// one with another ETag.
+	ErrInvalidPart = errors.New("store: no such part")
+	// ErrPartOrder means that Complete does not name the parts in ascending order.
+	ErrPartOrder = errors.New("store: the parts are not in ascending order")
+	// ErrPartTooSmall means that a part before the last one is too small.
+	ErrPartTooSmall = errors.New("store: a part is too small")
+	// ErrNotAppendable refuses to append to an object that was not made by append.
+	ErrNotAppendable = errors.New("store: the object is not appendable")
 	// ErrNoSpace means that the disk or the memory cap is full. Reads and
 	// deletes go on working.
 	ErrNoSpace = errors.New("store: no space left")
@@ -38,4 +50,13 @@ func (e *LockedError) Error() string {
 		return fmt.Sprintf("store: data folder %s is in use by another process", e.Dir)
 	}
 	return fmt.Sprintf("store: data folder %s is in use by process %d", e.Dir, e.PID)
+}
+
+// A PositionError refuses to append at a position that is not the end.
+type PositionError struct {
+	Size int64 // of the object now: the position that would do; 0 when there is none
+}
+
+func (e *PositionError) Error() string {
+	return fmt.Sprintf("store: the next position to append at is %d", e.Size)
 }
