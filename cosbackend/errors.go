@@ -162,6 +162,67 @@ func (e *BodyError) Error() string {
 // Unwrap returns Err.
 func (e *BodyError) Unwrap() error { return e.Err }
 
+// An AppendPositionError is COS's refusal AppendPositionErr: the object does not
+// end at the position of the append.
+type AppendPositionError struct {
+	// Position is where the object ends now.
+	Position int64
+	// Err is what COS answered.
+	Err *Error
+}
+
+// Error says where the object ends.
+func (e *AppendPositionError) Error() string {
+	return e.Err.Error() + ": the object ends at " + strconv.FormatInt(e.Position, 10)
+}
+
+// Unwrap returns Err.
+func (e *AppendPositionError) Unwrap() error { return e.Err }
+
+// A ReadBrokenError is the end of a download that could not be continued: the
+// network or COS failed, and the attempts or the time to go on are used up. A new
+// GetObject may go on with a Range from NextOffset and IfMatch on ETag.
+type ReadBrokenError struct {
+	// NextOffset is where the first byte not yet read stands in the object.
+	NextOffset int64
+	ETag       string
+	VersionID  string // of the object that was read; "" when COS named none
+	// Err is the last failure, an [*Error].
+	Err error
+}
+
+// Error says how far the read came and what ended it.
+func (e *ReadBrokenError) Error() string {
+	return fmt.Sprintf("%v (the read broke off at byte %d of the object)", e.Err, e.NextOffset)
+}
+
+// Unwrap returns Err.
+func (e *ReadBrokenError) Unwrap() error { return e.Err }
+
+// A ChangedError is the end of a download whose object was replaced or deleted
+// while a broken connection kept it from being read: the rest of it is gone.
+type ChangedError struct {
+	Op     string
+	Bucket string
+	Key    string
+	// ETag and Size are of the object that was being read, NewETag and NewSize of
+	// the one found instead; "" and -1 when COS only said that the old one is gone.
+	ETag    string
+	Size    int64
+	NewETag string
+	NewSize int64
+	// Err is what COS answered, an [*Error] with the request id.
+	Err error
+}
+
+// Error says what happened.
+func (e *ChangedError) Error() string {
+	return fmt.Sprintf("cosbackend: %s: the object changed while it was read: %v", e.Op, e.Err)
+}
+
+// Unwrap returns Err.
+func (e *ChangedError) Unwrap() error { return e.Err }
+
 // A RegionUnknownError says that a bucket is not in the account's list of
 // buckets, so that no region could be found for it: it does not exist, or it
 // belongs to another account. It unwraps to a [*ValidationError] of the field

@@ -72,6 +72,8 @@ type ReadOptions struct {
 	Conditions
 	// Range is for GetObject; HeadObject refuses it.
 	Range *Range
+	// Resume is for GetObject; HeadObject ignores it.
+	Resume ResumeOptions
 }
 
 // An Object is an open download.
