@@ -1,0 +1,155 @@
+// Package frames puts content into gRPC messages and takes it out again without
+// copying it.
+//
+// The wire stays plain protobuf: a message is what the ordinary codec would have
+// made of it, so any client in any language fits. Only the two ends of a Go process
+// differ: a [Sent] carries content that already stands in its buffer, behind room for
+// the field headers, and a [Received] carries views of the buffers that the transport
+// read from the network. Every other message goes to the ordinary codec.
+//
+// It serves messages that have content in one field of type cosgate.v1.Chunk.
+package frames
+
+import (
+	"fmt"
+
+	"google.golang.org/grpc/encoding"
+	_ "google.golang.org/grpc/encoding/proto" // registers the codec for all other messages
+	"google.golang.org/grpc/mem"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+)
+
+// Numbers of the fields of cosgate.v1.Chunk; a test compares them with the contract.
+const (
+	fieldOffset = 1
+	fieldCRC32C = 2
+	fieldData   = 3
+)
+
+// A Codec is the codec "proto" with a short cut for Sent and Received. It is safe
+// for concurrent use.
+type Codec struct {
+	ordinary encoding.CodecV2
+}
+
+// NewCodec returns a codec for grpc.ForceServerCodecV2 and grpc.ForceCodecV2.
+func NewCodec() Codec {
+	return Codec{ordinary: encoding.GetCodecV2("proto")}
+}
+
+// Name is that of the ordinary codec: the wire format is the same.
+func (c Codec) Name() string { return c.ordinary.Name() }
+
+// Marshal encodes v. The content of a *Sent is handed over: its buffer goes back to
+// its pool when the transport has written it.
+func (c Codec) Marshal(v any) (mem.BufferSlice, error) {
+	if s, ok := v.(*Sent); ok {
+		return s.encode()
+	}
+	return c.ordinary.Marshal(v)
+}
+
+// Unmarshal decodes data into v. A *Received keeps references to data for its
+// content, which its Free gives back.
+func (c Codec) Unmarshal(data mem.BufferSlice, v any) error {
+	if r, ok := v.(*Received); ok {
+		return r.decode(data)
+	}
+	return c.ordinary.Unmarshal(data, v)
+}
+
+// headRoom is kept free before the content of a buffer for the field headers: two
+// tags and lengths, an offset and a CRC32C have at most 28 bytes.
+const headRoom = 32
+
+// A Content is a piece of content on its way out, in a buffer of a pool. It has one
+// owner, who either sends it in a Sent or calls Free.
+type Content struct {
+	pool *Pool
+	buf  *[]byte
+	size int
+}
+
+// NewContent takes a buffer with room for size bytes of content.
+func NewContent(pool *Pool, size int) *Content {
+	return &Content{pool: pool, buf: pool.Get(headRoom + size), size: size}
+}
+
+// Bytes is the content, to be filled.
+func (c *Content) Bytes() []byte { return (*c.buf)[headRoom : headRoom+c.size] }
+
+// Truncate keeps the first n bytes.
+func (c *Content) Truncate(n int) { c.size = n }
+
+// Free gives the buffer back. It does nothing the second time, and nothing once the
+// content was encoded.
+func (c *Content) Free() {
+	if c != nil && c.buf != nil {
+		c.pool.Put(c.buf)
+		c.buf = nil
+	}
+}
+
+// A Sent is a message with content.
+type Sent struct {
+	// Message has every field but the chunk. Nil for none.
+	Message proto.Message
+	// Field is the number of the chunk in the message.
+	Field protowire.Number
+	// Content is the chunk's data. Nil for a message without a chunk.
+	Content *Content
+	Offset  int64
+	CRC32C  uint32
+}
+
+// ContentBytes is the size of the content, for those who count it.
+func (s *Sent) ContentBytes() int {
+	if s.Content == nil {
+		return 0
+	}
+	return s.Content.size
+}
+
+// encode writes the field headers before the content. Protobuf lets fields stand in
+// any order, so those of Message come first, in a buffer of their own.
+func (s *Sent) encode() (mem.BufferSlice, error) {
+	var out mem.BufferSlice
+	if s.Message != nil {
+		b, err := proto.Marshal(s.Message)
+		if err != nil {
+			return nil, fmt.Errorf("frames: encode message: %w", err)
+		}
+		if len(b) > 0 {
+			out = append(out, mem.SliceBuffer(b))
+		}
+	}
+	if s.Content == nil {
+		return out, nil
+	}
+	return append(out, s.Content.frame(s.Field, s.Offset, s.CRC32C)), nil
+}
+
+// frame turns the content into an encoded chunk. The owner has nothing to free any
+// more.
+func (c *Content) frame(field protowire.Number, offset int64, crc uint32) mem.Buffer {
+	var room [headRoom]byte
+	head := room[:0]
+	head = protowire.AppendTag(head, fieldOffset, protowire.VarintType)
+	head = protowire.AppendVarint(head, uint64(offset)) //nolint:gosec // an offset is not negative
+	head = protowire.AppendTag(head, fieldCRC32C, protowire.Fixed32Type)
+	head = protowire.AppendFixed32(head, crc)
+	head = protowire.AppendTag(head, fieldData, protowire.BytesType)
+	head = protowire.AppendVarint(head, uint64(c.size)) //nolint:gosec // a size is not negative
+	var outer [16]byte
+	tag := protowire.AppendTag(outer[:0], field, protowire.BytesType)
+	tag = protowire.AppendVarint(tag, uint64(len(head)+c.size)) //nolint:gosec // the same
+	start := headRoom - len(head) - len(tag)
+	copy((*c.buf)[start:], tag)
+	copy((*c.buf)[headRoom-len(head):], head)
+	whole := mem.NewBuffer(c.buf, c.pool)
+	c.buf = nil
+	part := whole.Slice(start, headRoom+c.size)
+	whole.Free() // part has its own reference
+	return part
+}

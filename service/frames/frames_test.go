@@ -1,0 +1,205 @@
+package frames
+
+import (
+	"bytes"
+	"io"
+	"math/rand/v2"
+	"testing"
+
+	"google.golang.org/grpc/encoding"
+	"google.golang.org/grpc/mem"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
+)
+
+const (
+	getChunk = 3
+	putChunk = 2
+)
+
+func TestFieldNumbersAreThoseOfTheContract(t *testing.T) {
+	chunk := (&cosgatev1.Chunk{}).ProtoReflect().Descriptor()
+	for name, number := range map[protoreflect.Name]protowire.Number{"offset": fieldOffset, "crc32c": fieldCRC32C, "data": fieldData} {
+		if got := chunk.Fields().ByName(name).Number(); got != number {
+			t.Errorf("Chunk.%s has number %d, want %d", name, got, number)
+		}
+	}
+}
+
+func TestSentMessagesAreOrdinaryProtobuf(t *testing.T) {
+	pool := NewPoisonPool()
+	codec := NewCodec()
+	for _, size := range []int{0, 1, 127, 128, 16 << 10, 1 << 20, 2 << 20, 3 << 20} {
+		c := NewContent(pool, size)
+		fill(c.Bytes())
+		want := &cosgatev1.GetObjectResponse{
+			Object:  &cosgatev1.Object{Key: "k"},
+			Chunk:   &cosgatev1.Chunk{Offset: new(int64(1 << 50)), Crc32C: new(uint32(77)), Data: bytes.Clone(c.Bytes())},
+			Summary: &cosgatev1.ReadSummary{Bytes: 5},
+		}
+		out, err := codec.Marshal(&Sent{
+			Message: &cosgatev1.GetObjectResponse{Object: want.GetObject(), Summary: want.GetSummary()},
+			Field:   getChunk, Content: c, Offset: 1 << 50, CRC32C: 77,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := &cosgatev1.GetObjectResponse{}
+		if err := encoding.GetCodecV2("proto").Unmarshal(out, got); err != nil {
+			t.Fatal(err)
+		}
+		if !proto.Equal(got, want) {
+			t.Errorf("a message with %d bytes arrives changed", size)
+		}
+		out.Free()
+		c.Free() // nothing to free any more
+		if n := pool.InUse(); n != 0 {
+			t.Errorf("%d bytes are in use after the last reference", n)
+		}
+	}
+}
+
+func TestReceivedMessagesAreWhatTheOrdinaryCodecReads(t *testing.T) {
+	codec := NewCodec()
+	for _, m := range []*cosgatev1.PutObjectRequest{
+		{},
+		{Finish: true},
+		{Spec: &cosgatev1.PutObjectSpec{Bucket: "b", Key: "k", Size: new(int64(3))}, Chunk: &cosgatev1.Chunk{}},
+		{Chunk: &cosgatev1.Chunk{Offset: new(int64(-1)), Data: content(100)}},
+		{Chunk: &cosgatev1.Chunk{Crc32C: new(uint32(1 << 31)), Data: content(50_000)}, Checksums: &cosgatev1.Checksums{Crc64Ecma: new(uint64(9))}, Finish: true},
+	} {
+		wire, err := proto.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 20 {
+			r := &Received{Message: &cosgatev1.PutObjectRequest{}, Field: putChunk}
+			if err := codec.Unmarshal(cutUp(wire), r); err != nil {
+				t.Fatal(err)
+			}
+			if got := r.whole(); !proto.Equal(got, m) {
+				t.Fatalf("received %v, want %v", got, m)
+			}
+		}
+	}
+}
+
+// whole makes the ordinary message of a received one.
+func (r *Received) whole() *cosgatev1.PutObjectRequest {
+	m, _ := r.Message.(*cosgatev1.PutObjectRequest)
+	if r.HasChunk {
+		m.Chunk = &cosgatev1.Chunk{Offset: r.Offset, Crc32C: r.CRC32C}
+		m.Chunk.Data, _ = io.ReadAll(&r.Data)
+	}
+	return m
+}
+
+func TestViewsKeepTheirBuffersExactlyAsLongAsNeeded(t *testing.T) {
+	pool := NewPoisonPool()
+	want := content(200_000)
+	m, err := proto.Marshal(&cosgatev1.PutObjectRequest{Chunk: &cosgatev1.Chunk{Data: want}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, use := range map[string]func(*Views) []byte{
+		"read":     func(v *Views) []byte { b, _ := io.ReadAll(struct{ io.Reader }{v}); return b },
+		"write to": func(v *Views) []byte { var b bytes.Buffer; _, _ = v.WriteTo(&b); return b.Bytes() },
+		"pieces":   func(v *Views) []byte { return bytes.Join(v.Pieces(), nil) },
+		"skip and append": func(v *Views) []byte {
+			first := bytes.Clone(v.Pieces()[0][:1])
+			v.Skip(1)
+			var other Views
+			other.Append(v)
+			b, _ := io.ReadAll(&other)
+			return append(first, b...)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var in mem.BufferSlice
+			for rest := m; len(rest) > 0; {
+				n := min(len(rest), 16<<10)
+				in = append(in, mem.Copy(rest[:n], pool))
+				rest = rest[n:]
+			}
+			r := &Received{Message: &cosgatev1.PutObjectRequest{}, Field: putChunk}
+			if err := NewCodec().Unmarshal(in, r); err != nil {
+				t.Fatal(err)
+			}
+			in.Free() // as grpc does after Unmarshal
+			if got := use(&r.Data); !bytes.Equal(got, want) {
+				t.Error("the content changed after the transport let go of it")
+			}
+			r.Data.Free()
+			r.Data.Free()
+			if n := pool.InUse(); n != 0 {
+				t.Errorf("%d bytes are in use at the end", n)
+			}
+		})
+	}
+}
+
+// Whatever comes over the wire, both codecs must agree on it, and nothing may leak.
+func FuzzReceived(f *testing.F) {
+	for _, m := range []*cosgatev1.PutObjectRequest{
+		{Finish: true},
+		{Chunk: &cosgatev1.Chunk{Offset: new(int64(7)), Data: []byte("abc")}, Spec: &cosgatev1.PutObjectSpec{Key: "k"}},
+	} {
+		b, _ := proto.Marshal(m)
+		f.Add(b)
+	}
+	f.Add([]byte{0x12, 0x04, 0x1a, 0x02, 'a', 'b', 0x12, 0x03, 0x1a, 0x01, 'c'}) // two chunks
+	f.Add([]byte{0x12, 0x02, 0x1a, 0x05, 'a'})                                   // too long
+	f.Add([]byte{0x93, 0x01, 0x94, 0x01})                                        // a group
+	f.Fuzz(func(t *testing.T, wire []byte) {
+		pool := NewPoisonPool()
+		var in mem.BufferSlice
+		for rest := wire; len(rest) > 0; {
+			n := min(len(rest), 3+len(wire)/8)
+			b := pool.Get(n)
+			copy(*b, rest[:n])
+			in = append(in, mem.NewBuffer(b, pool))
+			rest = rest[n:]
+		}
+		r := &Received{Message: &cosgatev1.PutObjectRequest{}, Field: putChunk}
+		err := NewCodec().Unmarshal(in, r)
+		in.Free()
+		want := &cosgatev1.PutObjectRequest{}
+		wantErr := proto.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(wire, want)
+		if err == nil && wantErr == nil {
+			if got := r.whole(); !proto.Equal(got, want) {
+				t.Errorf("received %v, want %v", got, want)
+			}
+		}
+		if err == nil && wantErr != nil || err != nil && wantErr == nil {
+			t.Errorf("decode = %v, the ordinary codec says %v", err, wantErr)
+		}
+		r.Data.Free()
+		if n := pool.InUse(); n != 0 {
+			t.Errorf("%d bytes leaked", n)
+		}
+	})
+}
+
+func content(n int) []byte {
+	b := make([]byte, n)
+	fill(b)
+	return b
+}
+
+func fill(b []byte) {
+	_, _ = rand.NewChaCha8([32]byte{1}).Read(b)
+}
+
+// cutUp puts wire into buffers cut at random.
+func cutUp(wire []byte) mem.BufferSlice {
+	var out mem.BufferSlice
+	for len(wire) > 0 {
+		n := 1 + rand.IntN(len(wire))
+		out = append(out, mem.SliceBuffer(wire[:n]))
+		wire = wire[n:]
+	}
+	return out
+}

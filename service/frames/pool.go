@@ -1,0 +1,79 @@
+package frames
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"google.golang.org/grpc/mem"
+)
+
+var _ mem.BufferPool = (*Pool)(nil)
+
+// A Pool keeps buffers for content and knows how much of it is in use. Buffers are
+// not cleared: who takes one fills it. It is safe for concurrent use.
+type Pool struct {
+	tiers  []tier
+	inUse  atomic.Int64
+	poison bool
+}
+
+type tier struct {
+	size int
+	free *sync.Pool // of *[]byte
+}
+
+// NewPool makes a pool with one tier for each power of two from 16 KiB to 2 MiB, each
+// with the room for headers on top: a buffer of a power of two and a header would
+// otherwise need the next, twice as large tier.
+func NewPool() *Pool {
+	p := &Pool{}
+	for size := 16 << 10; size <= 2<<20; size *= 2 {
+		p.tiers = append(p.tiers, tier{size: size + headRoom, free: &sync.Pool{}})
+	}
+	return p
+}
+
+// NewPoisonPool makes a pool for tests: it overwrites what is given back, so that use
+// after that shows.
+func NewPoisonPool() *Pool {
+	p := NewPool()
+	p.poison = true
+	return p
+}
+
+// Get returns a buffer of the given length with any content.
+func (p *Pool) Get(length int) *[]byte {
+	p.inUse.Add(int64(length))
+	for _, t := range p.tiers {
+		if length > t.size {
+			continue
+		}
+		if b, ok := t.free.Get().(*[]byte); ok {
+			*b = (*b)[:length]
+			return b
+		}
+		b := make([]byte, length, t.size)
+		return &b
+	}
+	b := make([]byte, length)
+	return &b
+}
+
+// Put takes a buffer of Get back, with the length it had.
+func (p *Pool) Put(b *[]byte) {
+	p.inUse.Add(-int64(len(*b)))
+	if p.poison {
+		for i := range *b {
+			(*b)[i] = 0xDB
+		}
+	}
+	for _, t := range p.tiers {
+		if cap(*b) == t.size {
+			t.free.Put(b)
+			return
+		}
+	}
+}
+
+// InUse is how many bytes were taken and not given back.
+func (p *Pool) InUse() int64 { return p.inUse.Load() }

@@ -1,0 +1,361 @@
+package frames
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"google.golang.org/grpc/mem"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+)
+
+var errMalformed = errors.New("frames: the message is not valid protobuf")
+
+// A Received is a message with content. Its owner calls Data.Free when it has no more
+// use for the content; decoding into it again frees what it held.
+type Received struct {
+	// Message takes every field but the chunk. It is reset before.
+	Message proto.Message
+	// Field is the number of the chunk in the message.
+	Field protowire.Number
+
+	// HasChunk, and the fields of the chunk that were there.
+	HasChunk bool
+	Offset   *int64
+	CRC32C   *uint32
+	Data     Views
+}
+
+// ContentBytes is the size of the content, for those who count it.
+func (r *Received) ContentBytes() int { return r.Data.Len() }
+
+func (r *Received) decode(data mem.BufferSlice) error {
+	r.Data.Free()
+	r.HasChunk, r.Offset, r.CRC32C = false, nil, nil
+	rest, err := r.split(data)
+	if err != nil {
+		r.Data.Free()
+		return err
+	}
+	if err := (proto.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(rest, r.Message); err != nil {
+		r.Data.Free()
+		return fmt.Errorf("frames: decode message: %w", err)
+	}
+	return nil
+}
+
+// split takes the chunk out of a message and returns the other fields.
+func (r *Received) split(data mem.BufferSlice) (rest []byte, err error) {
+	c := cursor{slices: data}
+	for !c.done() {
+		number, kind, err := c.tag()
+		if err != nil {
+			return nil, err
+		}
+		if number == r.Field && kind == protowire.BytesType {
+			if err := r.chunk(&c); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		rest = protowire.AppendTag(rest, number, kind)
+		if rest, err = c.value(rest, number, kind); err != nil {
+			return nil, err
+		}
+	}
+	return rest, nil
+}
+
+// chunk reads one chunk. Should a sender write two of them, the later fields win, as
+// protobuf has it.
+func (r *Received) chunk(c *cursor) error {
+	size, err := c.varint()
+	if err != nil {
+		return err
+	}
+	if size > uint64(c.left()) { //nolint:gosec // left is not negative
+		return errMalformed
+	}
+	r.HasChunk = true
+	end := c.left() - int(size) //nolint:gosec // bounded by left
+	for c.left() > end {
+		if err := r.chunkField(c); err != nil {
+			return err
+		}
+	}
+	if c.left() < end {
+		return errMalformed
+	}
+	return nil
+}
+
+func (r *Received) chunkField(c *cursor) error {
+	number, kind, err := c.tag()
+	if err != nil {
+		return err
+	}
+	switch {
+	case number == fieldOffset && kind == protowire.VarintType:
+		v, err := c.varint()
+		offset := int64(v) //nolint:gosec // two's complement, as protobuf has it
+		r.Offset = &offset
+		return err
+	case number == fieldCRC32C && kind == protowire.Fixed32Type:
+		var b [4]byte
+		if err := c.copy(b[:]); err != nil {
+			return err
+		}
+		v, _ := protowire.ConsumeFixed32(b[:])
+		r.CRC32C = &v
+		return nil
+	case number == fieldData && kind == protowire.BytesType:
+		size, err := c.varint()
+		if err != nil {
+			return err
+		}
+		r.Data.Free()
+		return c.views(size, &r.Data)
+	default:
+		_, err := c.value(nil, number, kind)
+		return err
+	}
+}
+
+// Views is content in the buffers it was received in. It has one owner, who calls
+// Free. The zero Views is empty.
+type Views struct {
+	buffers []mem.Buffer
+	pieces  [][]byte
+	size    int
+}
+
+// Len is how many bytes are left.
+func (v *Views) Len() int { return v.size }
+
+// Pieces are the bytes left, in order. They are valid until Free and must not be
+// changed.
+func (v *Views) Pieces() [][]byte { return v.pieces }
+
+// Skip drops the first n bytes, at most all.
+func (v *Views) Skip(n int) {
+	n = min(n, v.size)
+	v.size -= n
+	for n > 0 {
+		if n < len(v.pieces[0]) {
+			v.pieces[0] = v.pieces[0][n:]
+			return
+		}
+		n -= len(v.pieces[0])
+		v.drop()
+	}
+}
+
+// drop lets go of the first piece.
+func (v *Views) drop() {
+	v.buffers[0].Free()
+	v.buffers, v.pieces = v.buffers[1:], v.pieces[1:]
+}
+
+// Read copies out and drops what was copied, for those who cannot use the pieces.
+func (v *Views) Read(p []byte) (int, error) {
+	if v.size == 0 {
+		return 0, io.EOF
+	}
+	n := 0
+	for n < len(p) && v.size > 0 {
+		k := copy(p[n:], v.pieces[0])
+		n += k
+		v.Skip(k)
+	}
+	return n, nil
+}
+
+// WriteTo writes piece by piece and drops what was written.
+func (v *Views) WriteTo(w io.Writer) (n int64, err error) {
+	for v.size > 0 {
+		k, err := w.Write(v.pieces[0])
+		v.Skip(k)
+		n += int64(k)
+		if err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// Append takes over the content of another Views, which is empty then.
+func (v *Views) Append(other *Views) {
+	v.buffers = append(v.buffers, other.buffers...)
+	v.pieces = append(v.pieces, other.pieces...)
+	v.size += other.size
+	*other = Views{}
+}
+
+// Free gives the buffers back. It may be called again.
+func (v *Views) Free() {
+	for _, b := range v.buffers {
+		b.Free()
+	}
+	*v = Views{}
+}
+
+// A cursor walks over a message that stands in several buffers.
+type cursor struct {
+	slices mem.BufferSlice
+	index  int
+	offset int // in slices[index]
+	passed int
+	total  int // 0 until asked
+}
+
+func (c *cursor) left() int {
+	if c.total == 0 {
+		c.total = c.slices.Len()
+	}
+	return c.total - c.passed
+}
+
+func (c *cursor) done() bool { return c.left() == 0 }
+
+// piece is what is left of the present buffer; it is not empty unless the message ends.
+func (c *cursor) piece() []byte {
+	for c.index < len(c.slices) {
+		if b := c.slices[c.index].ReadOnlyData()[c.offset:]; len(b) > 0 {
+			return b
+		}
+		c.index, c.offset = c.index+1, 0
+	}
+	return nil
+}
+
+func (c *cursor) advance(n int) {
+	c.offset += n
+	c.passed += n
+}
+
+func (c *cursor) copy(dst []byte) error {
+	for len(dst) > 0 {
+		n := copy(dst, c.piece())
+		if n == 0 {
+			return errMalformed
+		}
+		c.advance(n)
+		dst = dst[n:]
+	}
+	return nil
+}
+
+func (c *cursor) varint() (uint64, error) {
+	if v, n := protowire.ConsumeVarint(c.piece()); n > 0 { // the usual case: in one buffer
+		c.advance(n)
+		return v, nil
+	}
+	var room [10]byte
+	for i := range room {
+		if err := c.copy(room[i : i+1]); err != nil {
+			return 0, err
+		}
+		if room[i] < 0x80 {
+			v, n := protowire.ConsumeVarint(room[:i+1])
+			if n < 0 {
+				return 0, errMalformed
+			}
+			return v, nil
+		}
+	}
+	return 0, errMalformed
+}
+
+func (c *cursor) tag() (protowire.Number, protowire.Type, error) {
+	v, err := c.varint()
+	if err != nil {
+		return 0, 0, err
+	}
+	number, kind := protowire.DecodeTag(v)
+	if number < protowire.MinValidNumber {
+		return 0, 0, errMalformed
+	}
+	return number, kind, nil
+}
+
+// value appends the value of a field as it stands on the wire.
+func (c *cursor) value(to []byte, number protowire.Number, kind protowire.Type) ([]byte, error) {
+	switch kind {
+	case protowire.VarintType:
+		v, err := c.varint()
+		return protowire.AppendVarint(to, v), err
+	case protowire.Fixed32Type:
+		return c.bytes(to, 4)
+	case protowire.Fixed64Type:
+		return c.bytes(to, 8)
+	case protowire.BytesType:
+		size, err := c.varint()
+		if err != nil {
+			return nil, err
+		}
+		return c.bytes(protowire.AppendVarint(to, size), size)
+	case protowire.StartGroupType:
+		return c.group(to, number, 0)
+	default:
+		return nil, errMalformed
+	}
+}
+
+// maxDepth bounds groups in groups, which no message of ours has.
+const maxDepth = 16
+
+func (c *cursor) group(to []byte, number protowire.Number, depth int) ([]byte, error) {
+	if depth > maxDepth {
+		return nil, errMalformed
+	}
+	for {
+		inner, kind, err := c.tag()
+		if err != nil {
+			return nil, err
+		}
+		to = protowire.AppendTag(to, inner, kind)
+		switch kind {
+		case protowire.EndGroupType:
+			if inner != number {
+				return nil, errMalformed
+			}
+			return to, nil
+		case protowire.StartGroupType:
+			to, err = c.group(to, inner, depth+1)
+		default:
+			to, err = c.value(to, inner, kind)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (c *cursor) bytes(to []byte, size uint64) ([]byte, error) {
+	if size > uint64(c.left()) { //nolint:gosec // left is not negative
+		return nil, errMalformed
+	}
+	start := len(to)
+	to = append(to, make([]byte, size)...)
+	return to, c.copy(to[start:])
+}
+
+// views makes views of the next size bytes.
+func (c *cursor) views(size uint64, v *Views) error {
+	if size > uint64(c.left()) { //nolint:gosec // left is not negative
+		return errMalformed
+	}
+	for n := int(size); n > 0; { //nolint:gosec // bounded by left
+		piece := c.piece()
+		piece = piece[:min(n, len(piece))]
+		buffer := c.slices[c.index]
+		buffer.Ref()
+		v.buffers = append(v.buffers, buffer)
+		v.pieces = append(v.pieces, piece)
+		v.size += len(piece)
+		n -= len(piece)
+		c.advance(len(piece))
+	}
+	return nil
+}
