@@ -35,3 +35,17 @@ package cosbackend
 //	A020  service.cos.<suffix> lists the buckets of all regions, cos.<region>.<suffix>
 //	      those of one; the first also takes the parameter region.
 //	A021  An upload with a Content-Length that breaks off stores nothing.
+//	A022  An upload id is 1 to 256 of the characters that a URL leaves alone: letters,
+//	      digits and - _ . ~. COS's are hexadecimal today.
+//	A023  Parts are numbered 1 to 10000 and hold 1 MiB to 5 GiB each, the last one may
+//	      be smaller. Only the completion checks the lower bound.
+//	A024  Lists of parts and uploads name the encoding EncodingType, Encoding-Type or
+//	      Encoding-type, and joined keys CommonPrefixes or CommonPrefixs.
+//	A025  A completion answers 200 at once and sends white space, at least once a
+//	      minute, until the result or an <Error> follows in the same body.
+//	A026  The ETag of a completed object ends in "-" and the number of its parts, and
+//	      its Last-Modified is when it was completed.
+//	A027  An append that is refused with AppendPositionErr may name the end of the
+//	      object in x-cos-next-append-position; the checksum of an accepted one is
+//	      that of the whole object.
+//	A028  A completed or aborted upload is NoSuchUpload from then on.

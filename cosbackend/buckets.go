@@ -26,7 +26,7 @@ func (c *Client) ListBuckets(ctx context.Context, o ListBucketsOptions) (BucketP
 		c.ofRegion(cl, o.Region)
 	}
 	cl.parameter("marker", o.Marker)
-	cl.number("max-keys", o.MaxKeys)
+	cl.amount("max-keys", o.MaxKeys)
 	var page BucketPage
 	cl.read = func(ctx context.Context, a *answer) (err error) {
 		page, err = a.bucketPage(ctx, o.Region)

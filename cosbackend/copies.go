@@ -17,16 +17,10 @@ func (c *Client) CopyObject(ctx context.Context, loc Location, key string, o Cop
 	if err := c.checkCopy(loc, key, o); err != nil {
 		return CopyResult{}, err
 	}
-	sourceRegion, err := c.locate(ctx, o.Source.Bucket, o.Source.Region)
+	cl, err := c.copyCall(ctx, "CopyObject", loc, key, o.Source)
 	if err != nil {
 		return CopyResult{}, err
 	}
-	cl, err := c.bucketCall(ctx, "CopyObject", http.MethodPut, loc, key)
-	if err != nil {
-		return CopyResult{}, err
-	}
-	cl.header = append(cl.header, pair{"x-cos-copy-source", c.copySource(o.Source, sourceRegion)})
-	cl.header = o.Source.headers("x-cos-copy-source-", cl.header)
 	cl.header = o.headers(cl.header)
 	if o.Replace {
 		cl.header = append(cl.header, pair{"x-cos-metadata-directive", "Replaced"})
@@ -35,7 +29,7 @@ func (c *Client) CopyObject(ctx context.Context, loc Location, key string, o Cop
 	}
 	var result CopyResult
 	cl.read = func(ctx context.Context, a *answer) (err error) {
-		result, err = a.copyResult(ctx, key)
+		result, err = a.copyResult(ctx, "CopyObjectResult", key)
 		return err
 	}
 	err = c.do(ctx, cl)
@@ -46,16 +40,7 @@ func (c *Client) checkCopy(loc Location, key string, o CopyOptions) error {
 	if err := c.checkObject(loc, key, ""); err != nil {
 		return err
 	}
-	if err := c.checkLocation("source.", o.Source.Bucket, o.Source.Region); err != nil {
-		return err
-	}
-	if err := checkKey("source.key", o.Source.Key); err != nil {
-		return err
-	}
-	if err := checkVersionID("source.version_id", o.Source.VersionID); err != nil {
-		return err
-	}
-	if err := checkConditions("source.preconditions.", o.Source.Conditions); err != nil {
+	if err := c.checkSource(o.Source); err != nil {
 		return err
 	}
 	if !o.Replace {
@@ -66,6 +51,34 @@ func (c *Client) checkCopy(loc Location, key string, o CopyOptions) error {
 		}
 	}
 	return checkAttributes("attributes.", o.Attributes)
+}
+
+func (c *Client) checkSource(s CopySource) error {
+	if err := c.checkLocation("source.", s.Bucket, s.Region); err != nil {
+		return err
+	}
+	if err := checkKey("source.key", s.Key); err != nil {
+		return err
+	}
+	if err := checkVersionID("source.version_id", s.VersionID); err != nil {
+		return err
+	}
+	return checkConditions("source.preconditions.", s.Conditions)
+}
+
+// copyCall begins a call that copies a checked source.
+func (c *Client) copyCall(ctx context.Context, op string, loc Location, key string, s CopySource) (*call, error) {
+	sourceRegion, err := c.locate(ctx, s.Bucket, s.Region)
+	if err != nil {
+		return nil, err
+	}
+	cl, err := c.bucketCall(ctx, op, http.MethodPut, loc, key)
+	if err != nil {
+		return nil, err
+	}
+	cl.header = append(cl.header, pair{"x-cos-copy-source", c.copySource(s, sourceRegion)})
+	cl.header = s.headers("x-cos-copy-source-", cl.header)
+	return cl, nil
 }
 
 // copySource names the source as COS wants it: host, path and version. The key
@@ -84,14 +97,15 @@ func (c *Client) copySource(s CopySource, region string) string {
 
 var errNoETag = errors.New("the answer does not hold an ETag")
 
-func (a *answer) copyResult(ctx context.Context, key string) (CopyResult, error) {
+// copyResult reads the answer to a copy of an object or of a part.
+func (a *answer) copyResult(ctx context.Context, root, key string) (CopyResult, error) {
 	var wire struct {
 		ETag         string
 		CRC64        string
 		LastModified string
 		VersionID    string `xml:"VersionId"`
 	}
-	if err := a.readXML(ctx, "CopyObjectResult", &wire); err != nil {
+	if err := a.readXML(ctx, root, &wire); err != nil {
 		return CopyResult{}, err
 	}
 	if wire.ETag == "" {

@@ -23,7 +23,7 @@ func (c *Client) ListObjects(ctx context.Context, loc Location, o ListOptions) (
 	cl.parameter("prefix", o.Prefix)
 	cl.parameter("delimiter", o.Delimiter)
 	cl.parameter("marker", o.Marker)
-	cl.number("max-keys", o.MaxKeys)
+	cl.amount("max-keys", o.MaxKeys)
 	var page ObjectPage
 	cl.read = func(ctx context.Context, a *answer) (err error) {
 		page, err = a.objectPage(ctx)
@@ -57,7 +57,7 @@ func (cl *call) parameter(name, value string) {
 	}
 }
 
-func (cl *call) number(name string, n int) {
+func (cl *call) amount(name string, n int) {
 	if n != 0 {
 		cl.query = append(cl.query, pair{name, strconv.Itoa(n)})
 	}

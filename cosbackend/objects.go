@@ -174,14 +174,10 @@ func (c *Client) PutObject(ctx context.Context, loc Location, key string, body B
 	if err != nil {
 		return PutResult{}, err
 	}
-	cl.body = &body
-	cl.once = o.ForbidOverwrite || body.Size > 0 && body.Reopen == nil
+	cl.carry(&body, o.ContentMD5)
 	cl.header = o.headers(cl.header)
 	if o.ForbidOverwrite {
-		cl.header = append(cl.header, pair{"x-cos-forbid-overwrite", "true"})
-	}
-	if o.ContentMD5 != nil {
-		cl.header = append(cl.header, pair{"content-md5", base64.StdEncoding.EncodeToString(o.ContentMD5)})
+		cl.forbidOverwrite()
 	}
 	var result PutResult
 	cl.read = func(ctx context.Context, a *answer) (err error) {
@@ -196,17 +192,39 @@ func (c *Client) checkPut(loc Location, key string, body Body, o PutOptions) err
 	if err := c.checkObject(loc, key, ""); err != nil {
 		return err
 	}
+	if err := checkBody(body, o.ContentMD5, "must be at most 5 GiB for one PUT; larger objects need a multipart upload"); err != nil {
+		return err
+	}
+	return checkAttributes("attributes.", o.Attributes)
+}
+
+func checkBody(body Body, contentMD5 []byte, tooLarge string) error {
 	switch {
 	case body.Size < 0:
 		return invalid("size", "must not be negative")
 	case body.Size > maxObject:
-		return invalid("size", "must be at most 5 GiB for one PUT; larger objects need a multipart upload")
+		return invalid("size", tooLarge)
 	case body.Size > 0 && body.Reader == nil && body.Reopen == nil:
 		return invalid("body", "must have a reader")
-	case o.ContentMD5 != nil && len(o.ContentMD5) != 16:
+	case contentMD5 != nil && len(contentMD5) != 16:
 		return invalid("content_md5", "must be the 16 bytes of an MD5")
 	}
-	return checkAttributes("attributes.", o.Attributes)
+	return nil
+}
+
+// carry gives the call a checked body. One that can be read only once makes the
+// call one that is.
+func (cl *call) carry(body *Body, contentMD5 []byte) {
+	cl.body = body
+	cl.once = cl.once || body.Size > 0 && body.Reopen == nil
+	if contentMD5 != nil {
+		cl.header = append(cl.header, pair{"content-md5", base64.StdEncoding.EncodeToString(contentMD5)})
+	}
+}
+
+func (cl *call) forbidOverwrite() {
+	cl.once = true
+	cl.header = append(cl.header, pair{"x-cos-forbid-overwrite", "true"})
 }
 
 // putResult reads the answer to an upload and compares checksums.
@@ -221,12 +239,16 @@ func (a *answer) putResult(ctx context.Context, crc64 func() uint64) (PutResult,
 		return result, nil
 	}
 	if want := crc64(); want != result.CRC64 {
-		return PutResult{}, &IntegrityError{
-			Op: a.call.op, Bucket: a.call.bucket, Key: a.call.key, RequestID: a.requestID,
-			Want: want, Got: result.CRC64, Stored: true,
-		}
+		return PutResult{}, a.mismatch(want, result.CRC64)
 	}
 	return result, nil
+}
+
+func (a *answer) mismatch(want, got uint64) error {
+	return &IntegrityError{
+		Op: a.call.op, Bucket: a.call.bucket, Key: a.call.key, RequestID: a.requestID,
+		Want: want, Got: got, Stored: true,
+	}
 }
 
 // DeleteObject deletes an object, or one version of it. A key that does not exist

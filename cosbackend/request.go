@@ -38,6 +38,12 @@ type call struct {
 	payload []byte // a small body
 	body    *Body  // or a streamed one
 
+	number  int  // attempts begun so far
+	single  bool // one attempt for each do: who calls it repeats
+	unknown bool // an attempt was sent whose answer was lost
+	doubt   bool // an attempt may have done its work: unknown, or COS failed at it
+	whole   bool // the latest attempt sent all of its body
+
 	// read decodes a 2xx answer. It leaves the body open only when streams is set
 	// and it returned nil.
 	read    func(ctx context.Context, a *answer) error
@@ -123,7 +129,7 @@ func (cl *call) attach(req *http.Request, at *attempt) (length int64, has bool) 
 		at.upload = &upload{op: cl.op, reader: cl.body.reader(at.number), size: cl.body.Size}
 		req.ContentLength = cl.body.Size
 		req.Body, req.GetBody = at.upload, at.upload.again
-	case cl.method == http.MethodPut:
+	case cl.method == http.MethodPut || cl.method == http.MethodPost:
 		req.Body = http.NoBody // net/http then sends Content-Length: 0
 	default:
 		return 0, false

@@ -12,11 +12,12 @@ import (
 )
 
 // do makes a call: as many attempts as its class, its body and the context allow.
+// Called again with the same call it goes on counting.
 func (c *Client) do(ctx context.Context, cl *call) error {
 	traceFrom(ctx).begin(cl.op, c.profile)
-	unknown := false // whether an attempt was sent whose answer was lost
-	for number := 1; ; number++ {
-		at := &attempt{number: number}
+	for {
+		cl.number++
+		at := &attempt{number: cl.number}
 		err := ended(ctx)
 		if err == nil {
 			err = c.send(ctx, cl, at)
@@ -26,14 +27,16 @@ func (c *Client) do(ctx context.Context, cl *call) error {
 		if err == nil {
 			return nil
 		}
-		unknown = unknown || lost(cl, at)
+		cl.unknown = cl.unknown || lost(cl, at)
+		cl.whole = at.state.complete
+		cl.doubt = cl.doubt || lost(cl, at) || cl.changes && cl.whole && undecided(err)
 		if !c.repeatable(ctx, cl, at, err) {
-			return c.final(cl, err, unknown)
+			return c.final(cl, err)
 		}
-		if waitErr := c.pause(ctx, number, err); waitErr != nil {
-			return c.final(cl, interrupted(err, waitErr), unknown)
+		if waitErr := c.pause(ctx, cl.number, err); waitErr != nil {
+			return c.final(cl, interrupted(err, waitErr))
 		}
-		c.logger.Debug("cosbackend: repeat", "operation", cl.op, "attempt", number, "error", err)
+		c.logger.Debug("cosbackend: repeat", "operation", cl.op, "attempt", cl.number, "error", err)
 	}
 }
 
@@ -44,8 +47,21 @@ func lost(cl *call, at *attempt) bool {
 	return cl.changes && at.connected.Load() && (at.early || !at.answered && at.state.complete)
 }
 
+// undecided reports an answer after which the work may be done all the same: COS
+// failed at it, and did not just turn the request away.
+func undecided(err error) bool {
+	e, ok := err.(*Error) //nolint:errorlint // what send returned, not what is inside
+	return ok && e.Origin == OriginCOS && transient(e) && !turnedAway(e)
+}
+
+// turnedAway reports an answer after which surely nothing happened.
+func turnedAway(e *Error) bool {
+	return e.Origin == OriginCOS && !e.InSuccessBody &&
+		(e.HTTPStatus == http.StatusServiceUnavailable || e.HTTPStatus == http.StatusTooManyRequests)
+}
+
 // final completes the error that the caller gets.
-func (c *Client) final(cl *call, err error, unknown bool) error {
+func (c *Client) final(cl *call, err error) error {
 	if u, ok := errors.AsType[*unsentError](err); ok {
 		err = u.err
 	}
@@ -53,8 +69,8 @@ func (c *Client) final(cl *call, err error, unknown bool) error {
 	if !ok {
 		return err
 	}
-	e.OutcomeUnknown = unknown
-	e.Retryable = helped(e) && (!cl.once || !unknown)
+	e.OutcomeUnknown = cl.unknown
+	e.Retryable = helped(e) && (!cl.once || !cl.unknown)
 	if e.HTTPStatus == http.StatusNotFound && (e.Code == "NoSuchBucket" || cl.key == "" && e.Code == "") {
 		c.regions.drop(cl.bucket)
 	}
@@ -76,7 +92,7 @@ func interrupted(err, cause error) error {
 
 // repeatable decides whether a failed attempt is followed by another one.
 func (c *Client) repeatable(ctx context.Context, cl *call, at *attempt, err error) bool {
-	if at.number >= c.retry.MaxAttempts || ended(ctx) != nil {
+	if cl.single || at.number >= c.retry.MaxAttempts || ended(ctx) != nil {
 		return false
 	}
 	if cl.body != nil && cl.body.Size > 0 && cl.body.Reopen == nil && at.state.taken {
@@ -92,8 +108,7 @@ func (c *Client) repeatable(ctx context.Context, cl *call, at *attempt, err erro
 		if e.Origin == OriginTransport && e.HTTPStatus == 0 {
 			return transient(e) && !lost(cl, at)
 		}
-		return e.Origin == OriginCOS && !e.InSuccessBody &&
-			(e.HTTPStatus == http.StatusServiceUnavailable || e.HTTPStatus == http.StatusTooManyRequests)
+		return turnedAway(e)
 	}
 	return false
 }

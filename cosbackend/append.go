@@ -1,0 +1,142 @@
+package cosbackend
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"github.com/cosgate/cosgate/cosbackend/crc64ecma"
+)
+
+// AppendObject adds a body to the end of an object, which must be at position, and
+// does not close its reader. At position 0 it makes the object when the key is
+// absent. An object that ends elsewhere is an [*AppendPositionError], one that was
+// made in another way the [*Error] ObjectNotAppendable.
+//
+// What PutObject says of the reader and of the checksum holds here, too. Once: when
+// an answer was lost, or COS failed, a HEAD shows what became of it before anything
+// is reported. An object that ends where this append would end it, and has the
+// checksum it would have where that is known, is a success; without CRC64, and at
+// a position other than 0 without BaseCRC64, another append of the same size cannot
+// be told apart. An object that ends at position is appended to again if Reopen is
+// set. Anything else is the first failure, an Error with OutcomeUnknown.
+func (c *Client) AppendObject(ctx context.Context, loc Location, key string, position int64, body Body, o AppendOptions) (AppendResult, error) {
+	if err := c.checkAppend(loc, key, position, body, o); err != nil {
+		return AppendResult{}, err
+	}
+	cl, err := c.bucketCall(ctx, "AppendObject", http.MethodPost, loc, key)
+	if err != nil {
+		return AppendResult{}, err
+	}
+	cl.once = true
+	cl.query = []pair{{"append", ""}, {"position", strconv.FormatInt(position, 10)}}
+	cl.header = o.headers(cl.header)
+	cl.carry(&body, o.ContentMD5)
+	job := appending{client: c, loc: loc, key: key, position: position, size: body.Size, sum: o.sum(position, body.Size)}
+	cl.read = job.read
+	err = c.settle(ctx, cl, func(*Error) verdict { return job.judge(ctx, cl.whole) })
+	if e, ok := err.(*Error); ok && e.Code == "AppendPositionErr" { //nolint:errorlint // what settle returned, not what is inside
+		err = job.misplaced(ctx, e)
+		traceFrom(ctx).begin(cl.op, c.profile)
+	}
+	if err != nil {
+		return AppendResult{}, err
+	}
+	return job.result, nil
+}
+
+func (c *Client) checkAppend(loc Location, key string, position int64, body Body, o AppendOptions) error {
+	if err := c.checkObject(loc, key, ""); err != nil {
+		return err
+	}
+	if err := checkBody(body, o.ContentMD5, "must be at most 5 GiB together with what the object holds"); err != nil {
+		return err
+	}
+	switch {
+	case position < 0:
+		return invalid("position", "must not be negative")
+	case position > maxObject-body.Size:
+		return invalid("position", "must be at most 5 GiB together with the size of the body")
+	case position > 0 && len(o.headers(nil)) > 0:
+		return invalid("attributes", "can only be given at position 0, where the object is made")
+	}
+	return checkAttributes("attributes.", o.Attributes)
+}
+
+// sum returns a function for the checksum of the whole object after the append;
+// nil when it is not known.
+func (o AppendOptions) sum(position, size int64) func() uint64 {
+	switch {
+	case o.CRC64 == nil || position > 0 && o.BaseCRC64 == nil:
+		return nil
+	case position == 0:
+		return o.CRC64
+	}
+	return func() uint64 { return crc64ecma.Combine(*o.BaseCRC64, o.CRC64(), size) }
+}
+
+// An appending is an AppendObject on its way.
+type appending struct {
+	client         *Client
+	loc            Location
+	key            string
+	position, size int64
+	sum            func() uint64
+	result         AppendResult
+}
+
+var errAppendEnd = errors.New("the answer says that the object ends elsewhere than the append did")
+
+// read reads the answer and compares checksums.
+func (j *appending) read(ctx context.Context, a *answer) error {
+	put, err := a.putResult(ctx, j.sum)
+	if err != nil {
+		return err
+	}
+	next := j.position + j.size
+	if text := headerText(a.resp.Header, nextPositionHeader); text != "" && text != strconv.FormatInt(next, 10) {
+		return a.garbled(errAppendEnd)
+	}
+	j.result = AppendResult{NextPosition: next, ETag: put.ETag, CRC64: put.CRC64, HasCRC64: put.HasCRC64}
+	return nil
+}
+
+const nextPositionHeader = "X-Cos-Next-Append-Position"
+
+// judge looks where the object ends. The checksum of a body that was not sent as a
+// whole must not be asked for.
+func (j *appending) judge(ctx context.Context, whole bool) verdict {
+	info, err := j.client.HeadObject(ctx, j.loc, j.key, ReadOptions{})
+	if err != nil {
+		if e, ok := errors.AsType[*Error](err); ok && e.HTTPStatus == http.StatusNotFound && j.position == 0 {
+			return pending
+		}
+		return undetermined
+	}
+	if info.Size == j.position+j.size && info.Type != "normal" {
+		if j.sum != nil && info.HasCRC64 && (!whole || j.sum() != info.CRC64) {
+			return undetermined
+		}
+		j.result = AppendResult{NextPosition: info.Size, ETag: info.ETag, CRC64: info.CRC64, HasCRC64: info.HasCRC64}
+		return happened
+	}
+	if info.Size == j.position {
+		return pending
+	}
+	return undetermined
+}
+
+// misplaced finds out where the object ends. COS may say so with the refusal
+// (A027); who cannot look any other way gets the refusal alone.
+func (j *appending) misplaced(ctx context.Context, e *Error) error {
+	end, err := strconv.ParseInt(e.Headers["x-cos-next-append-position"], 10, 64)
+	if err != nil || end < 0 {
+		info, err := j.client.HeadObject(ctx, j.loc, j.key, ReadOptions{})
+		if err != nil {
+			return e
+		}
+		end = info.Size
+	}
+	return &AppendPositionError{Position: end, Err: e}
+}
