@@ -14,6 +14,9 @@ const (
 	headerTraceID   = "X-Cos-Trace-Id"
 	headerCRC64     = "X-Cos-Hash-Crc64ecma"
 
+	// unknownLength is the length of an answer that is begun before its end is known.
+	unknownLength = -1
+
 	// writeTimeout is how long one piece of an answer may wait for its reader.
 	writeTimeout = 2 * time.Minute
 )
@@ -33,7 +36,7 @@ type answer struct {
 	last func()
 
 	status   int   // 0 until begun
-	length   int64 // of the whole body
+	length   int64 // of the whole body, or unknownLength
 	sent     int64 // bytes of the body
 	err      error // the first failure to hand bytes to the connection
 	deadline time.Time
@@ -50,7 +53,7 @@ func (a *answer) traceID() string {
 func (a *answer) header() http.Header { return a.w.Header() }
 
 // begin sends the status and the headers. length is that of the whole body;
-// statuses that have none ignore it.
+// statuses that have none ignore it. An answer of unknownLength is sent in chunks.
 func (a *answer) begin(status int, length int64) {
 	a.status, a.length = status, length
 	h := a.header()
@@ -61,7 +64,7 @@ func (a *answer) begin(status int, length int64) {
 		}
 	}
 	h.Set("Server", "tencent-cos")
-	if status != http.StatusNoContent && status != http.StatusNotModified {
+	if length != unknownLength && status != http.StatusNoContent && status != http.StatusNotModified {
 		h.Set("Content-Length", strconv.FormatInt(length, 10))
 	}
 	if a.fault != nil {
@@ -72,6 +75,19 @@ func (a *answer) begin(status int, length int64) {
 	}
 	a.extendDeadline()
 	a.w.WriteHeader(status)
+}
+
+// streaming reports whether the answer is begun and its end not known.
+func (a *answer) streaming() bool { return a.status != 0 && a.length == unknownLength }
+
+// flush hands what was written to the connection.
+func (a *answer) flush() {
+	if a.fault != nil && a.fault.LoseAnswer {
+		return
+	}
+	if err := a.rc.Flush(); err != nil && a.err == nil {
+		a.err = err
+	}
 }
 
 // changeHeader applies what a rule does to the headers of an answer.
@@ -179,9 +195,7 @@ func (a *answer) end() {
 	if a.sent == 0 {
 		a.last()
 	}
-	if err := a.rc.Flush(); err != nil && a.err == nil {
-		a.err = err
-	}
+	a.flush()
 	if !a.deadline.IsZero() {
 		_ = a.rc.SetWriteDeadline(time.Time{}) // the next request on the connection starts afresh
 	}

@@ -42,7 +42,7 @@ func tiered(class string) bool { return strings.HasSuffix(class, "INTELLIGENT_TI
 
 const firstTier = "FREQUENT"
 
-// putOptions reads what a PUT or a copy says about the new object (E028, E030).
+// putOptions reads what a request says about the object it makes (E028, E030).
 func (x *exchange) putOptions() (store.PutOptions, error) {
 	var o store.PutOptions
 	var err error
@@ -58,14 +58,19 @@ func (x *exchange) putOptions() (store.PutOptions, error) {
 	if o.Headers, err = x.storedHeaders(); err != nil {
 		return o, err
 	}
+	o.ForbidOverwrite, err = x.forbidOverwrite()
+	return o, err
+}
+
+func (x *exchange) forbidOverwrite() (bool, error) {
 	switch x.header(headerForbid) {
 	case "", "false":
+		return false, nil
 	case "true":
-		o.ForbidOverwrite = true
+		return true, nil
 	default:
-		return o, fail(invalidArgument, "x-cos-forbid-overwrite must be true or false.")
+		return false, fail(invalidArgument, "x-cos-forbid-overwrite must be true or false.")
 	}
-	return o, nil
 }
 
 // storedHeaders collects the headers to keep. User metadata is counted without

@@ -32,16 +32,17 @@ const (
 	refusedBodyTimeout = 5 * time.Second
 )
 
-// A bodyReader reads a request's body under the progress deadline.
+// A bodyReader reads a request's body under the progress deadline, and no faster
+// than the traffic limit of the request.
 type bodyReader struct {
-	body    io.Reader
+	x       *exchange
 	rc      *http.ResponseController
 	renewed time.Time
 	fresh   int // bytes since the last renewal
 }
 
 func (x *exchange) body() *bodyReader {
-	return &bodyReader{body: x.r.Body, rc: x.answer.rc}
+	return &bodyReader{x: x, rc: x.answer.rc}
 }
 
 // Read reads from the body. Its errors are io.EOF and apiErrors.
@@ -50,7 +51,8 @@ func (b *bodyReader) Read(p []byte) (int, error) {
 		b.renewed, b.fresh = now, 0
 		_ = b.rc.SetReadDeadline(now.Add(bodyTimeout)) // a recorder in a test has no deadline
 	}
-	n, err := b.body.Read(p)
+	n, err := b.x.r.Body.Read(p[:b.x.pace.piece(len(p))])
+	b.x.hold(n)
 	b.fresh += n
 	if err == nil {
 		return n, nil
@@ -118,6 +120,37 @@ func (x *exchange) checkLength() error {
 	return nil
 }
 
+// checkKnownLength is checkLength for operations that take no chunked body (E032).
+func (x *exchange) checkKnownLength() error {
+	if x.r.ContentLength < 0 {
+		return fail(missingContentLength, "")
+	}
+	return x.checkLength()
+}
+
+// take receives the request's body and checks it against what was announced. The
+// caller ends the upload.
+func (s *Server) take(x *exchange) (u *store.Upload, err error) {
+	announced, err := x.announcedDigests()
+	if err != nil {
+		return nil, err
+	}
+	if u, err = s.store.NewUpload(x.ctx()); err != nil {
+		return nil, err
+	}
+	if announced.sha1 != nil {
+		u.WantSHA1()
+	}
+	if err = s.receive(x, u); err == nil {
+		err = announced.check(u.Sums())
+	}
+	if err != nil {
+		u.Abort()
+		return nil, err
+	}
+	return u, nil
+}
+
 // receive moves the request's body into an upload.
 func (s *Server) receive(x *exchange, u *store.Upload) error {
 	buf, _ := s.buffers.Get().(*[]byte)
@@ -144,9 +177,9 @@ func (s *Server) receive(x *exchange, u *store.Upload) error {
 }
 
 // readXMLBody reads a whole XML body of at most limit bytes and checks its
-// Content-MD5, which is required.
-func (x *exchange) readXMLBody(limit int64) ([]byte, error) {
-	if x.header("Content-MD5") == "" {
+// Content-MD5, which some operations require.
+func (x *exchange) readXMLBody(limit int64, needsMD5 bool) ([]byte, error) {
+	if needsMD5 && x.header("Content-MD5") == "" {
 		return nil, fail(invalidRequest, "Missing required header for this request: Content-MD5")
 	}
 	d, err := x.announcedDigests()
@@ -163,7 +196,7 @@ func (x *exchange) readXMLBody(limit int64) ([]byte, error) {
 	if int64(len(text)) > limit {
 		return nil, fail(xmlSizeLimit, "")
 	}
-	if sum := md5.Sum(text); !bytes.Equal(sum[:], d.md5) { //nolint:gosec // Content-MD5 is MD5
+	if sum := md5.Sum(text); d.md5 != nil && !bytes.Equal(sum[:], d.md5) { //nolint:gosec // Content-MD5 is MD5
 		return nil, fail(badDigest, "")
 	}
 	return text, nil
@@ -176,13 +209,14 @@ func (s *Server) send(x *exchange, r io.Reader, status int, length int64) error 
 	buf, _ := s.buffers.Get().(*[]byte)
 	defer s.buffers.Put(buf)
 	for first := true; first || length > 0; first = false {
-		piece := (*buf)[:min(length, int64(len(*buf)))]
+		piece := (*buf)[:min(length, int64(x.pace.piece(len(*buf))))]
 		if _, err := io.ReadFull(r, piece); err != nil {
 			return err
 		}
 		if first {
 			x.answer.begin(status, length)
 		}
+		x.hold(len(piece))
 		if _, err := x.answer.Write(piece); err != nil {
 			return nil // the client is gone; answer.err keeps it for the journal
 		}

@@ -129,7 +129,7 @@ func (s *Server) getBucketLocation(x *exchange) error {
 
 // listBuckets is GET Service: all buckets, or those of the host's region.
 func (s *Server) listBuckets(x *exchange) error {
-	limit, err := x.limit(1, maxListedBuckets)
+	limit, err := x.limit("max-keys", 1, maxListedBuckets)
 	if err != nil {
 		return err
 	}
@@ -180,15 +180,15 @@ func serviceXML(page []store.Bucket, marker string, truncated bool) *xmlWriter {
 	return doc
 }
 
-// limit reads max-keys; absent is the highest value (E014).
-func (x *exchange) limit(lowest, highest int) (int, error) {
-	text, ok := x.params.get("max-keys")
+// limit reads the parameter that bounds a page; absent is the highest value (E014).
+func (x *exchange) limit(name string, lowest, highest int) (int, error) {
+	text, ok := x.params.get(name)
 	if !ok || text == "" {
 		return highest, nil
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < lowest || n > highest {
-		return 0, fail(invalidArgument, "max-keys must be a number from "+strconv.Itoa(lowest)+" to "+strconv.Itoa(highest)+".")
+		return 0, fail(invalidArgument, name+" must be a number from "+strconv.Itoa(lowest)+" to "+strconv.Itoa(highest)+".")
 	}
 	return n, nil
 }

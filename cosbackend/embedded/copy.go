@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/cosgate/cosgate/cosbackend/embedded/store"
 )
@@ -90,7 +91,7 @@ func (s *Server) copyObject(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	x.sendXML(http.StatusOK, copyResult(o, x.answer.fault))
+	x.sendXML(http.StatusOK, copyResult("CopyObjectResult", o.ETag, x.answer.fault.crc64(o.CRC64), o.Modified))
 	return nil
 }
 
@@ -117,25 +118,35 @@ func (x *exchange) copyOptions() (store.CopyOptions, error) {
 	if o.Put, err = x.putOptions(); err != nil {
 		return o, err
 	}
-	c := x.readConditions("X-Cos-Copy-Source-")
-	o.Check = func(src store.Object) error {
-		if c.judge(src) != holds {
-			return fail(preconditionFailed, "")
-		}
-		if archived(src.StorageClass) {
-			return notRestored(src)
-		}
-		return nil
-	}
+	o.Check = x.sourceCheck(func(src store.Object) int64 { return src.Size })
 	return o, nil
 }
 
-func copyResult(o store.Object, f *Fault) *xmlWriter {
+// sourceCheck judges the source of a copy. taken is how many bytes of it are
+// copied: one request may copy as much as one may upload (E043).
+func (x *exchange) sourceCheck(taken func(src store.Object) int64) func(src store.Object) error {
+	c := x.readConditions("X-Cos-Copy-Source-")
+	return func(src store.Object) error {
+		switch {
+		case c.judge(src) != holds:
+			return fail(preconditionFailed, "")
+		case archived(src.StorageClass):
+			return notRestored(src)
+		case taken(src) > maxObject:
+			return fail(entityTooLarge, "The copy source exceeds the maximum of 5 GB for one copy. Copy it in parts.")
+		default:
+			return nil
+		}
+	}
+}
+
+// copyResult is the answer to a copy of an object or of a part.
+func copyResult(name, etag string, crc uint64, modified time.Time) *xmlWriter {
 	doc := newXML()
-	doc.open("CopyObjectResult")
-	doc.text("ETag", quoted(o.ETag))
-	doc.text("CRC64", formatCRC(f.crc64(o.CRC64)))
-	doc.text("LastModified", o.Modified.UTC().Format(xmlTime))
-	doc.close("CopyObjectResult")
+	doc.open(name)
+	doc.text("ETag", quoted(etag))
+	doc.text("CRC64", formatCRC(crc))
+	doc.text("LastModified", modified.UTC().Format(xmlTime))
+	doc.close(name)
 	return doc
 }

@@ -1,10 +1,7 @@
 package embedded
 
 import (
-	"bytes"
-	"encoding/xml"
 	"errors"
-	"io"
 	"net/http"
 	"strings"
 )
@@ -23,7 +20,7 @@ type deleteRequest struct {
 // deleteObjects deletes up to 1,000 keys in one transaction. A key that is
 // absent counts as deleted; a key that no object can have is reported.
 func (s *Server) deleteObjects(x *exchange) error {
-	text, err := x.readXMLBody(maxDeleteXML)
+	text, err := x.readXMLBody(maxDeleteXML, true)
 	if err != nil {
 		return err
 	}
@@ -72,130 +69,46 @@ func (d deleteRequest) result(refused map[string]*apiError) *xmlWriter {
 // parseDelete reads <Delete>. An element it does not know is refused: ignoring
 // it could delete something else than was meant.
 func parseDelete(text []byte) (deleteRequest, error) {
-	p := &deleteParser{dec: xml.NewDecoder(bytes.NewReader(text))} //nolint:gosec // tokens only, of at most 2 MiB
-	if err := p.document(); err != nil {
-		if isAPIError(err) {
-			return deleteRequest{}, err
-		}
-		return deleteRequest{}, fail(malformedXML, "")
-	}
-	if len(p.req.keys) == 0 {
-		return deleteRequest{}, fail(malformedXML, "The list of objects is empty.")
-	}
-	return p.req, nil
-}
-
-type deleteParser struct {
-	dec *xml.Decoder
-	req deleteRequest
-}
-
-var (
-	errElement = errors.New("an element is out of place")
-	errText    = errors.New("text is out of place")
-)
-
-func (p *deleteParser) document() error {
-	root, err := p.child()
-	if err != nil {
-		return err
-	}
-	if root != "Delete" {
-		return errElement
-	}
-	err = p.children(func(name string) error {
+	var req deleteRequest
+	err := readXML(text, "Delete", func(r *xmlReader, name string) error {
 		switch name {
 		case "Quiet":
-			return p.readQuiet()
+			return req.readQuiet(r)
 		case "Object":
-			return p.readObject()
+			return req.readObject(r)
 		default:
 			return errElement
 		}
 	})
 	if err != nil {
-		return err
+		return deleteRequest{}, err
 	}
-	if name, err := p.child(); !errors.Is(err, io.EOF) || name != "" {
-		return errElement
+	if len(req.keys) == 0 {
+		return deleteRequest{}, fail(malformedXML, "The list of objects is empty.")
 	}
-	return nil
+	return req, nil
 }
 
-// child moves to the next start element at this depth. It returns "" at the end
-// of the parent, and io.EOF at the end of the document.
-func (p *deleteParser) child() (string, error) {
-	for {
-		tok, err := p.dec.Token()
-		if err != nil {
-			return "", err
-		}
-		switch t := tok.(type) {
-		case xml.StartElement:
-			return t.Name.Local, nil
-		case xml.EndElement:
-			return "", nil
-		case xml.CharData:
-			if len(bytes.TrimSpace(t)) > 0 {
-				return "", errText
-			}
-		case xml.Directive:
-			return "", errElement // no DTDs
-		}
-	}
-}
-
-func (p *deleteParser) children(read func(name string) error) error {
-	for {
-		name, err := p.child()
-		if err != nil || name == "" {
-			return err
-		}
-		if err := read(name); err != nil {
-			return err
-		}
-	}
-}
-
-// content is the text of an element without children.
-func (p *deleteParser) content() (string, error) {
-	var text strings.Builder
-	for {
-		tok, err := p.dec.Token()
-		if err != nil {
-			return "", err
-		}
-		switch t := tok.(type) {
-		case xml.CharData:
-			text.Write(t)
-		case xml.EndElement:
-			return text.String(), nil
-		case xml.StartElement, xml.Directive:
-			return "", errElement
-		}
-	}
-}
-
-func (p *deleteParser) readQuiet() error {
-	text, err := p.content()
+func (d *deleteRequest) readQuiet(r *xmlReader) error {
+	text, err := r.content()
 	if err != nil {
 		return err
 	}
 	switch strings.TrimSpace(text) {
 	case "true":
-		p.req.quiet = true
+		d.quiet = true
 	case "false":
-		p.req.quiet = false
+		d.quiet = false
 	default:
 		return errText
 	}
 	return nil
 }
 
-func (p *deleteParser) readObject() error {
+func (d *deleteRequest) readObject(r *xmlReader) error {
 	key := ""
-	err := p.children(func(name string) error {
-		text, err := p.content()
+	err := r.children(func(name string) error {
+		text, err := r.content()
 		switch {
 		case err != nil:
 			return err
@@ -215,7 +128,7 @@ func (p *deleteParser) readObject() error {
 	if key == "" {
 		return errElement
 	}
-	if p.req.keys = append(p.req.keys, key); len(p.req.keys) > maxDeleteKeys {
+	if d.keys = append(d.keys, key); len(d.keys) > maxDeleteKeys {
 		return fail(malformedXML, "delete key size is greater than 1000")
 	}
 	return nil

@@ -119,6 +119,9 @@ func (x *exchange) admit(ctx context.Context) error {
 	if err := x.checkImplemented(); err != nil {
 		return err
 	}
+	if err := x.trafficLimit(); err != nil {
+		return err
+	}
 	if x.bucket != "" && x.route.operation != opCreateBucket {
 		if err := x.findBucket(ctx); err != nil {
 			return err
@@ -228,13 +231,9 @@ func (x *exchange) applyFault() bool {
 }
 
 func (x *exchange) delay(d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-x.ctx().Done():
+	x.pause(d)
+	if x.ctx().Err() != nil {
 		x.answer.abort()
-	case <-x.s.stop:
 	}
 }
 

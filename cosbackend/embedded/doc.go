@@ -35,7 +35,8 @@
 //	      a bucket's name and exclusive; its region parameter narrows the answer.
 //	E013  The owner of the service is an example account; the owner of an object
 //	      is the appid of its bucket.
-//	E014  max-keys outside its bounds is InvalidArgument, not cut to the bound.
+//	E014  max-keys, max-parts or max-uploads outside its bounds is InvalidArgument,
+//	      not cut to the bound.
 //	E015  Objects in an intelligent tiering class stay in the tier FREQUENT.
 //	E016  User metadata counts names without x-cos-meta- plus values.
 //	E017  x-cos-storage-class is absent for STANDARD; a list always names the class.
@@ -48,15 +49,38 @@
 //	E023  A copy whose source bucket or key is missing is NoSuchCopySource.
 //	E024  A prefix, delimiter or marker over 1,024 bytes is InvalidURI; a delimiter
 //	      of more than one character is InvalidDelimiter.
-//	E025  max-keys=0 gives an empty page that is not truncated.
+//	E025  max-keys=0, max-parts=0 or max-uploads=0 gives an empty page that is not
+//	      truncated.
 //	E026  A list leaves out EncodingType and Delimiter when they were not asked
 //	      for, and NextMarker when nothing follows.
 //	E027  encoding-type=url encodes all but letters, digits and "-_.~", "/" included.
-//	E028  A copy without x-cos-storage-class is STANDARD, whatever the source is;
-//	      an ACL is never copied.
+//	E028  A copy without x-cos-storage-class is STANDARD, whatever the source is, and
+//	      an ACL is never copied: so the page of PUT Object - Copy says.
 //	E029  Reading or copying an object of an archive class is InvalidObjectState:
 //	      there is no restore.
 //	E030  x-cos-forbid-overwrite works on a copy as on a PUT.
 //	E031  A full disk or memory cap is ServiceUnavailable; a full queue of writes
 //	      is SlowDown.
+//	E032  Upload Part and Append Object need a Content-Length: a chunked body is
+//	      MissingContentLength.
+//	E033  Of a traffic limit in a header and one in the query the header counts. It
+//	      works on Append Object too, and on Initiate it is checked and has no effect.
+//	E034  Location in the answer to a Complete is http and the host that was asked.
+//	E035  The part numbers of a Complete ascend without a gap, else it is InvalidPart,
+//	      as the page of Complete Multipart Upload says; the first may be any.
+//	E036  A <Part> of a Complete may repeat the Size and LastModified of List Parts,
+//	      which are not looked at; other elements are MalformedXML.
+//	E037  Appending at another position than 0 to a key that is absent is
+//	      AppendPositionErr with the next position 0.
+//	E038  x-cos-content-sha1 in the answer to an append is the MD5 of what was
+//	      appended: the Go SDK compares it so.
+//	E039  Appending to a tiered class is NotSupportedStorageClass. The class, the ACL
+//	      and the headers of a later append have no effect.
+//	E040  An answer that was begun with spaces has no XML declaration.
+//	E041  Times in lists of parts and uploads are those of object lists, though older
+//	      pages show another form.
+//	E042  x-cos-copy-source-range is bytes=first-last; another form is InvalidArgument,
+//	      and a last byte behind the end of the source is InvalidRange.
+//	E043  Copying more than 5 GB with one request is EntityTooLarge.
+//	E044  An upload that is open keeps its bucket from being deleted: BucketNotEmpty.
 package embedded

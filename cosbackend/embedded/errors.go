@@ -2,8 +2,12 @@ package embedded
 
 import (
 	"cmp"
+	"errors"
 	"net/http"
 	"slices"
+	"strconv"
+
+	"github.com/cosgate/cosgate/cosbackend/embedded/store"
 )
 
 // An ErrorCode is one error that the server answers with by itself.
@@ -31,11 +35,13 @@ type failure int
 
 const (
 	accessDenied failure = iota
+	appendPositionErr
 	badDigest
 	bucketAlreadyOwnedByYou
 	bucketNameTooLong
 	bucketNotEmpty
 	entityTooLarge
+	entityTooSmall
 	fileAlreadyExists
 	incompleteBody
 	internalError
@@ -47,6 +53,8 @@ const (
 	invalidDigest
 	invalidObjectName
 	invalidObjectState
+	invalidPart
+	invalidPartOrder
 	invalidRange
 	invalidRequest
 	invalidSHA1Digest
@@ -59,8 +67,10 @@ const (
 	noSuchBucket
 	noSuchCopySource
 	noSuchKey
+	noSuchUpload
 	notImplemented
 	notSupportedStorageClass
+	objectNotAppendable
 	preconditionFailed
 	requestTimeout
 	requestTimeTooSkewed
@@ -83,11 +93,13 @@ type errorRow struct {
 func errorTable() [failureCount]errorRow {
 	return [failureCount]errorRow{
 		accessDenied:             {"AccessDenied", http.StatusForbidden, "Access Denied."},
+		appendPositionErr:        {"AppendPositionErr", http.StatusConflict, "The operation is not valid for the current state of the object"},
 		badDigest:                {"BadDigest", http.StatusBadRequest, "The Content-MD5 you specified did not match what we received."},
 		bucketAlreadyOwnedByYou:  {"BucketAlreadyOwnedByYou", http.StatusConflict, "The bucket you tried to create already exists, and you own it."},
 		bucketNameTooLong:        {"BucketNameTooLong", http.StatusBadRequest, "The bucket name is too long."},
 		bucketNotEmpty:           {"BucketNotEmpty", http.StatusConflict, "The bucket you tried to delete is not empty."},
 		entityTooLarge:           {"EntityTooLarge", http.StatusBadRequest, "Your proposed upload exceeds the maximum allowed object size"},
+		entityTooSmall:           {"EntityTooSmall", http.StatusBadRequest, "Your proposed upload is smaller than the minimum allowed object size"},
 		fileAlreadyExists:        {"FileAlreadyExists", http.StatusConflict, "The object already exists and x-cos-forbid-overwrite is true."},
 		incompleteBody:           {"IncompleteBody", http.StatusBadRequest, "You did not provide the number of bytes specified by the Content-Length HTTP header."},
 		internalError:            {"InternalError", http.StatusInternalServerError, "We encountered an internal error. Please try again."},
@@ -99,6 +111,8 @@ func errorTable() [failureCount]errorRow {
 		invalidDigest:            {"InvalidDigest", http.StatusBadRequest, "The Content-MD5 you specified is not valid."},
 		invalidObjectName:        {"InvalidObjectName", http.StatusBadRequest, "The object key is not valid."},
 		invalidObjectState:       {"InvalidObjectState", http.StatusForbidden, "The operation is not valid for the object storage class."},
+		invalidPart:              {"InvalidPart", http.StatusBadRequest, "One or more of the specified parts could not be found."},
+		invalidPartOrder:         {"InvalidPartOrder", http.StatusBadRequest, "The list of parts was not in ascending order."},
 		invalidRange:             {"InvalidRange", http.StatusRequestedRangeNotSatisfiable, "The requested range cannot be satisfied."},
 		invalidRequest:           {"InvalidRequest", http.StatusBadRequest, "Invalid Request."},
 		invalidSHA1Digest:        {"InvalidSHA1Digest", http.StatusBadRequest, "The x-cos-content-sha1 you specified did not match what we received."},
@@ -111,8 +125,10 @@ func errorTable() [failureCount]errorRow {
 		noSuchBucket:             {"NoSuchBucket", http.StatusNotFound, "The specified bucket does not exist."},
 		noSuchCopySource:         {"NoSuchCopySource", http.StatusNotFound, "The specified copy source does not exist."},
 		noSuchKey:                {"NoSuchKey", http.StatusNotFound, "The specified key does not exist."},
+		noSuchUpload:             {"NoSuchUpload", http.StatusNotFound, "The specified multipart upload does not exist."},
 		notImplemented:           {"NotImplemented", http.StatusNotImplemented, "The request is not implemented."},
 		notSupportedStorageClass: {"NotSupportedStorageClass", http.StatusBadRequest, "The storage class is not supported."},
+		objectNotAppendable:      {"ObjectNotAppendable", http.StatusConflict, "The operation is not valid for the current state of the object"},
 		preconditionFailed:       {"PreconditionFailed", http.StatusPreconditionFailed, "Precondition not match."},
 		requestTimeout:           {"RequestTimeout", http.StatusBadRequest, "Your socket connection to the server was not read from or written to within the timeout period."},
 		requestTimeTooSkewed:     {"RequestTimeTooSkewed", http.StatusForbidden, "The difference between the request time and the server's time is too large."},
@@ -148,6 +164,38 @@ func (e *apiError) text() string {
 
 // fail is the error of a row; message "" takes the row's words.
 func fail(f failure, message string) *apiError { return &apiError{failure: f, message: message} }
+
+// refusal is the error of COS that says the same as one of the store.
+func refusal(err error) (*apiError, bool) {
+	if at, ok := errors.AsType[*store.PositionError](err); ok {
+		e := fail(appendPositionErr, "")
+		e.header = http.Header{headerNextAppend: {strconv.FormatInt(at.Size, 10)}}
+		return e, true
+	}
+	for _, r := range []struct {
+		err     error
+		failure failure
+	}{
+		{store.ErrNoSuchBucket, noSuchBucket},
+		{store.ErrNoSuchKey, noSuchKey},
+		{store.ErrNoSuchSource, noSuchCopySource},
+		{store.ErrNoSuchUpload, noSuchUpload},
+		{store.ErrBucketExists, bucketAlreadyOwnedByYou},
+		{store.ErrBucketNotEmpty, bucketNotEmpty},
+		{store.ErrExists, fileAlreadyExists},
+		{store.ErrInvalidPart, invalidPart},
+		{store.ErrPartOrder, invalidPartOrder},
+		{store.ErrPartTooSmall, entityTooSmall},
+		{store.ErrRange, invalidRange},
+		{store.ErrNotAppendable, objectNotAppendable},
+		{store.ErrBusy, slowDown}, // (E031)
+	} {
+		if errors.Is(err, r.err) {
+			return fail(r.failure, ""), true
+		}
+	}
+	return nil, false
+}
 
 // unsupported is the 501 for something that COS has and this server has not.
 // what names it, such as "the header x-cos-tagging".

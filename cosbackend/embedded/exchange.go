@@ -28,6 +28,7 @@ type exchange struct {
 	key    string       // "" on the service and on buckets
 	found  store.Bucket // the bucket, once it was looked up
 	signed bool         // the caller is the owner: signed, or not asked to sign
+	pace   pace         // of the bodies
 
 	started time.Time // real time, for the duration
 	entry   Entry     // for the journal
@@ -124,7 +125,7 @@ func (x *exchange) fail(err error) {
 	if x.r.Context().Err() != nil && !isAPIError(err) {
 		x.answer.abort() // nobody is left to be told
 	}
-	if x.answer.status != 0 { // in the middle of an answer there is no other way to say it
+	if x.answer.status != 0 && !x.answer.streaming() { // in the middle of an answer there is no other way to say it
 		x.s.opts.Logger.Warn("embedded: answer broken off", "operation", x.entry.Operation,
 			"request_id", x.entry.RequestID, "error", err)
 		_ = x.answer.rc.Flush()
@@ -143,21 +144,10 @@ func (x *exchange) toAPIError(err error) *apiError {
 	if e, ok := errors.AsType[*apiError](err); ok {
 		return e
 	}
+	if e, ok := refusal(err); ok {
+		return e
+	}
 	switch {
-	case errors.Is(err, store.ErrNoSuchBucket):
-		return fail(noSuchBucket, "")
-	case errors.Is(err, store.ErrNoSuchKey):
-		return fail(noSuchKey, "")
-	case errors.Is(err, store.ErrNoSuchSource):
-		return fail(noSuchCopySource, "")
-	case errors.Is(err, store.ErrBucketExists):
-		return fail(bucketAlreadyOwnedByYou, "")
-	case errors.Is(err, store.ErrBucketNotEmpty):
-		return fail(bucketNotEmpty, "")
-	case errors.Is(err, store.ErrExists):
-		return fail(fileAlreadyExists, "")
-	case errors.Is(err, store.ErrBusy): // (E031)
-		return fail(slowDown, "")
 	case errors.Is(err, store.ErrNoSpace):
 		x.s.opts.Logger.Error("embedded: storage is full", "request_id", x.entry.RequestID, "error", err)
 		return fail(serviceUnavailable, "The storage of the embedded server is full. Delete objects or raise its limit.")
@@ -201,6 +191,14 @@ func (x *exchange) sendError(status int, code, message string, extra []element) 
 // sendXML sends a whole XML answer. A HEAD gets its headers with length 0, as
 // COS does for errors (E003).
 func (x *exchange) sendXML(status int, doc *xmlWriter) {
+	if f := x.answer.fault; f != nil && f.KeepAlive != 0 && status == http.StatusOK && !x.answer.streaming() {
+		x.startStream()
+		x.holdStream(f.KeepAlive)
+	}
+	if x.answer.streaming() {
+		x.endStream(doc)
+		return
+	}
 	x.answer.header().Set("Content-Type", "application/xml")
 	length := int64(len(doc.buf))
 	if x.answer.head {

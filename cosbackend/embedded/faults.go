@@ -39,6 +39,16 @@ type Fault struct {
 	// ErrorInSuccess answers 200 with an <Error> body of this code.
 	ErrorInSuccess string
 
+	// SlowWork is how much longer a CompleteMultipartUpload takes. The server covers
+	// it as it does when it is slow by itself: with a 200 after a second, and a space
+	// each second until the result or an <Error>. When the client gives up, the work
+	// goes on.
+	SlowWork time.Duration
+	// KeepAlive sends a 200 with XML in chunks: first a space each second for so
+	// long, then the body, be it the result of work that is committed already or that
+	// of ErrorInSuccess. Below zero the spaces go on until the client gives up.
+	KeepAlive time.Duration
+
 	Header      http.Header // set on the answer, over what the server puts there
 	DropHeader  []string    // removed from the answer
 	NoRequestID bool        // no x-cos-request-id, x-cos-trace-id, RequestId and TraceId

@@ -16,7 +16,7 @@ const (
 // listRequest is what a client asks of GET Bucket.
 type listRequest struct {
 	store.ListOptions
-	encode bool
+	names nameEncoding
 }
 
 func (x *exchange) listRequest() (listRequest, error) {
@@ -24,27 +24,52 @@ func (x *exchange) listRequest() (listRequest, error) {
 	q.Prefix, _ = x.params.get("prefix")
 	q.Delimiter, _ = x.params.get("delimiter")
 	q.Marker, _ = x.params.get("marker")
-	for _, text := range []string{q.Prefix, q.Delimiter, q.Marker} {
-		if len(text) > maxListText {
-			return q, fail(invalidURI, "prefix, delimiter and marker may have 1024 bytes each.")
-		}
-		if !utf8.ValidString(text) {
-			return q, fail(invalidArgument, "prefix, delimiter and marker must be UTF-8.")
-		}
-	}
-	if utf8.RuneCountInString(q.Delimiter) > 1 { // (E024)
-		return q, fail(invalidDelimiter, "")
-	}
-	switch encoding, _ := x.params.get("encoding-type"); encoding {
-	case "":
-	case "url":
-		q.encode = true
-	default:
-		return q, fail(invalidArgument, "encoding-type must be url.")
+	if err := checkListTexts(q.Delimiter, q.Prefix, q.Marker); err != nil {
+		return q, err
 	}
 	var err error
-	q.MaxKeys, err = x.limit(0, maxKeysListed)
+	if q.names, err = x.nameEncoding(); err != nil {
+		return q, err
+	}
+	q.MaxKeys, err = x.limit("max-keys", 0, maxKeysListed)
 	return q, err
+}
+
+// checkListTexts refuses what no key can begin with or be compared to (E024).
+func checkListTexts(delimiter string, others ...string) error {
+	for _, text := range append(others, delimiter) {
+		if len(text) > maxListText {
+			return fail(invalidURI, "prefix, delimiter and markers may have 1024 bytes each.")
+		}
+		if !utf8.ValidString(text) {
+			return fail(invalidArgument, "prefix, delimiter and markers must be UTF-8.")
+		}
+	}
+	if utf8.RuneCountInString(delimiter) > 1 {
+		return fail(invalidDelimiter, "")
+	}
+	return nil
+}
+
+// A nameEncoding is "url" when names in an answer are to be percent-encoded, or "".
+type nameEncoding string
+
+// nameEncoding reads encoding-type.
+func (x *exchange) nameEncoding() (nameEncoding, error) {
+	encoding, _ := x.params.get("encoding-type")
+	if encoding != "" && encoding != "url" {
+		return "", fail(invalidArgument, "encoding-type must be url.")
+	}
+	return nameEncoding(encoding), nil
+}
+
+// encode is a name as encoding-type asks for it. Everything but letters, digits
+// and "-_.~" is encoded, so that every way of decoding gives the name (E027).
+func (e nameEncoding) encode(name string) string {
+	if e == "" {
+		return name
+	}
+	return urlEncode(name)
 }
 
 // listObjects is GET Bucket.
@@ -69,18 +94,18 @@ func (q listRequest) result(bucket string, page store.Page) *xmlWriter {
 	doc := newXML()
 	doc.open("ListBucketResult")
 	doc.text("Name", bucket)
-	if q.encode {
-		doc.text("EncodingType", "url")
+	if q.names != "" {
+		doc.text("EncodingType", string(q.names))
 	}
-	doc.text("Prefix", q.encoded(q.Prefix))
-	doc.text("Marker", q.encoded(q.Marker))
+	doc.text("Prefix", q.names.encode(q.Prefix))
+	doc.text("Marker", q.names.encode(q.Marker))
 	doc.number("MaxKeys", int64(q.MaxKeys))
 	if q.Delimiter != "" {
-		doc.text("Delimiter", q.encoded(q.Delimiter))
+		doc.text("Delimiter", q.names.encode(q.Delimiter))
 	}
 	doc.boolean("IsTruncated", page.Truncated)
 	if page.Truncated {
-		doc.text("NextMarker", q.encoded(page.NextMarker))
+		doc.text("NextMarker", q.names.encode(page.NextMarker))
 	}
 	_, owner := splitBucket(bucket)
 	for _, o := range page.Objects {
@@ -88,7 +113,7 @@ func (q listRequest) result(bucket string, page store.Page) *xmlWriter {
 	}
 	for _, prefix := range page.CommonPrefixes {
 		doc.open("CommonPrefixes")
-		doc.text("Prefix", q.encoded(prefix))
+		doc.text("Prefix", q.names.encode(prefix))
 		doc.close("CommonPrefixes")
 	}
 	doc.close("ListBucketResult")
@@ -97,26 +122,14 @@ func (q listRequest) result(bucket string, page store.Page) *xmlWriter {
 
 func (q listRequest) contents(doc *xmlWriter, o store.Object, owner string) {
 	doc.open("Contents")
-	doc.text("Key", q.encoded(o.Key))
+	doc.text("Key", q.names.encode(o.Key))
 	doc.text("LastModified", iso(o.Modified))
 	doc.text("ETag", quoted(o.ETag))
 	doc.number("Size", o.Size)
-	doc.open("Owner")
-	doc.text("ID", owner)
-	doc.text("DisplayName", owner)
-	doc.close("Owner")
+	doc.account("Owner", owner)
 	doc.text("StorageClass", o.StorageClass)
 	if tiered(o.StorageClass) {
 		doc.text("StorageTier", firstTier)
 	}
 	doc.close("Contents")
-}
-
-// encoded is a name as encoding-type asks for it. Everything but letters, digits
-// and "-_.~" is encoded, so that every way of decoding gives the name (E027).
-func (q listRequest) encoded(name string) string {
-	if !q.encode {
-		return name
-	}
-	return urlEncode(name)
 }

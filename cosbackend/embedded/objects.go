@@ -17,24 +17,11 @@ func (s *Server) putObject(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	announced, err := x.announcedDigests()
-	if err != nil {
-		return err
-	}
-	u, err := s.store.NewUpload(x.ctx())
+	u, err := s.take(x)
 	if err != nil {
 		return err
 	}
 	defer u.Abort()
-	if announced.sha1 != nil {
-		u.WantSHA1()
-	}
-	if err := s.receive(x, u); err != nil {
-		return err
-	}
-	if err := announced.check(u.Sums()); err != nil {
-		return err
-	}
 	o, err := u.Commit(x.ctx(), x.bucket, x.key, opts)
 	if err != nil {
 		return err

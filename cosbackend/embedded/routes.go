@@ -21,6 +21,15 @@ const (
 	opHeadObject        = "HeadObject"
 	opDeleteObject      = "DeleteObject"
 	opDeleteObjects     = "DeleteObjects"
+	opAppendObject      = "AppendObject"
+
+	opInitiateMultipartUpload = "InitiateMultipartUpload"
+	opUploadPart              = "UploadPart"
+	opUploadPartCopy          = "UploadPartCopy"
+	opCompleteMultipartUpload = "CompleteMultipartUpload"
+	opAbortMultipartUpload    = "AbortMultipartUpload"
+	opListParts               = "ListParts"
+	opListMultipartUploads    = "ListMultipartUploads"
 )
 
 // A target is what a request addresses.
@@ -64,21 +73,13 @@ func (r *route) understands(header string) bool {
 }
 
 // allRoutes is the table that the dispatcher and the 501s read.
-func allRoutes() []route { return append(implementedRoutes(), missingRoutes()...) }
+func allRoutes() []route {
+	return slices.Concat(serviceAndBucketRoutes(), objectRoutes(), multipartRoutes(), missingRoutes())
+}
 
-func implementedRoutes() []route {
+func serviceAndBucketRoutes() []route {
 	list := []string{"prefix", "delimiter", "marker", "max-keys", "encoding-type"}
-	overrides := []string{
-		"response-cache-control", "response-content-disposition", "response-content-encoding",
-		"response-content-language", "response-content-type", "response-expires",
-	}
-	conditional := []string{"if-match", "if-none-match", "if-modified-since", "if-unmodified-since"}
-	put := []string{"x-cos-acl", "x-cos-storage-class", "x-cos-content-sha1", "x-cos-forbid-overwrite"}
-	cp := []string{
-		"x-cos-acl", "x-cos-storage-class", "x-cos-forbid-overwrite", "x-cos-metadata-directive",
-		"x-cos-copy-source-if-match", "x-cos-copy-source-if-none-match",
-		"x-cos-copy-source-if-modified-since", "x-cos-copy-source-if-unmodified-since",
-	}
+	uploads := []string{"prefix", "delimiter", "key-marker", "upload-id-marker", "max-uploads", "encoding-type"}
 	return []route{
 		{
 			method: http.MethodGet, target: onService, operation: opListBuckets, access: ownerOnly,
@@ -99,26 +100,94 @@ func implementedRoutes() []route {
 			params: list, handle: (*Server).listObjects,
 		},
 		{
+			method: http.MethodGet, target: onBucketItself, sub: "uploads", operation: opListMultipartUploads, access: ownerOnly,
+			params: uploads, handle: (*Server).listMultipartUploads,
+		},
+		{
 			method: http.MethodPost, target: onBucketItself, sub: "delete", operation: opDeleteObjects,
 			access: writeBucket, handle: (*Server).deleteObjects,
 		},
+	}
+}
+
+func objectRoutes() []route {
+	download := []string{
+		"response-cache-control", "response-content-disposition", "response-content-encoding",
+		"response-content-language", "response-content-type", "response-expires", paramTrafficLimit,
+	}
+	conditional := []string{"if-match", "if-none-match", "if-modified-since", "if-unmodified-since"}
+	put := []string{"x-cos-acl", "x-cos-storage-class", "x-cos-content-sha1", "x-cos-forbid-overwrite", paramTrafficLimit}
+	cp := append([]string{"x-cos-acl", "x-cos-storage-class", "x-cos-forbid-overwrite", "x-cos-metadata-directive"}, sourceConditions()...)
+	return []route{
 		{
 			method: http.MethodPut, target: onObject, operation: opPutObject, access: writeBucket,
-			headers: put, metadata: true, handle: (*Server).putObject,
+			params: []string{paramTrafficLimit}, headers: put, metadata: true, handle: (*Server).putObject,
 		},
 		{
 			method: http.MethodPut, target: onObject, copies: true, operation: opCopyObject, access: ownerOnly,
 			headers: cp, metadata: true, handle: (*Server).copyObject,
 		},
 		{
+			method: http.MethodPost, target: onObject, sub: "append", operation: opAppendObject, access: writeBucket,
+			params: []string{"position", paramTrafficLimit}, metadata: true, handle: (*Server).appendObject,
+			headers: []string{"x-cos-acl", "x-cos-storage-class", "x-cos-content-sha1", paramTrafficLimit},
+		},
+		{
 			method: http.MethodGet, target: onObject, operation: opGetObject, access: readObject,
-			params: overrides, headers: append(slices.Clone(conditional), "if-range"), handle: (*Server).getObject,
+			params: download, headers: append(slices.Clone(conditional), "if-range", paramTrafficLimit), handle: (*Server).getObject,
 		},
 		{
 			method: http.MethodHead, target: onObject, operation: opHeadObject, access: readObject,
 			headers: conditional, handle: (*Server).headObject,
 		},
 		{method: http.MethodDelete, target: onObject, operation: opDeleteObject, access: writeBucket, handle: (*Server).deleteObject},
+	}
+}
+
+// multipartRoutes has two rows for what names a part: either parameter may come first.
+func multipartRoutes() []route {
+	routes := []route{
+		{
+			// A traffic limit is checked here and used by the parts, which repeat it:
+			// the SDK sends the headers of the parts with Initiate too.
+			method: http.MethodPost, target: onObject, sub: "uploads", operation: opInitiateMultipartUpload, access: writeBucket,
+			headers: []string{"x-cos-acl", "x-cos-storage-class", paramTrafficLimit}, metadata: true, handle: (*Server).initiateMultipartUpload,
+		},
+		{
+			method: http.MethodPost, target: onObject, sub: "uploadid", operation: opCompleteMultipartUpload, access: writeBucket,
+			headers: []string{"x-cos-forbid-overwrite"}, handle: (*Server).completeMultipartUpload,
+		},
+		{
+			method: http.MethodDelete, target: onObject, sub: "uploadid", operation: opAbortMultipartUpload, access: writeBucket,
+			handle: (*Server).abortMultipartUpload,
+		},
+		{
+			method: http.MethodGet, target: onObject, sub: "uploadid", operation: opListParts, access: ownerOnly,
+			params: []string{"max-parts", "part-number-marker", "encoding-type"}, handle: (*Server).listParts,
+		},
+	}
+	for _, sub := range []string{"partnumber", "uploadid"} {
+		routes = append(
+			routes,
+			route{
+				method: http.MethodPut, target: onObject, sub: sub, operation: opUploadPart, access: writeBucket,
+				params:  []string{"partnumber", "uploadid", paramTrafficLimit},
+				headers: []string{"x-cos-content-sha1", paramTrafficLimit}, handle: (*Server).uploadPart,
+			},
+			route{
+				method: http.MethodPut, target: onObject, sub: sub, copies: true, operation: opUploadPartCopy, access: ownerOnly,
+				params:  []string{"partnumber", "uploadid"},
+				headers: append([]string{"x-cos-copy-source-range"}, sourceConditions()...), handle: (*Server).uploadPartCopy,
+			},
+		)
+	}
+	return routes
+}
+
+func sourceConditions() []string {
+	return []string{
+		"x-cos-copy-source-if-match", "x-cos-copy-source-if-none-match",
+		"x-cos-copy-source-if-modified-since", "x-cos-copy-source-if-unmodified-since",
 	}
 }
 
@@ -145,20 +214,7 @@ func missingRoutes() []route {
 	add(onObject, "select", "POST", "ObjectSelect")
 	add(onObject, "ci-process", "GET PUT POST", "ObjectDataProcessing")
 	add(onObject, "rename", "PUT", "ObjectRename")
-	return append(
-		rs,
-		route{method: http.MethodGet, target: onBucketItself, sub: "versions", operation: "ListObjectVersions"},
-		route{method: http.MethodGet, target: onBucketItself, sub: "uploads", operation: "ListMultipartUploads"},
-		route{method: http.MethodPost, target: onObject, sub: "append", operation: "AppendObject"},
-		route{method: http.MethodPost, target: onObject, sub: "uploads", operation: "InitiateMultipartUpload"},
-		route{method: http.MethodPut, target: onObject, sub: "uploadid", operation: "UploadPart"},
-		route{method: http.MethodPut, target: onObject, sub: "uploadid", copies: true, operation: "UploadPartCopy"},
-		route{method: http.MethodPut, target: onObject, sub: "partnumber", operation: "UploadPart"},
-		route{method: http.MethodPut, target: onObject, sub: "partnumber", copies: true, operation: "UploadPartCopy"},
-		route{method: http.MethodGet, target: onObject, sub: "uploadid", operation: "ListParts"},
-		route{method: http.MethodPost, target: onObject, sub: "uploadid", operation: "CompleteMultipartUpload"},
-		route{method: http.MethodDelete, target: onObject, sub: "uploadid", operation: "AbortMultipartUpload"},
-	)
+	return append(rs, route{method: http.MethodGet, target: onBucketItself, sub: "versions", operation: "ListObjectVersions"})
 }
 
 // bucketSettings are the sub-resources of a bucket that are read, set and removed.

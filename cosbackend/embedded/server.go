@@ -82,6 +82,10 @@ type Options struct {
 	Buckets       []string // name-appid; created at start when absent
 	DefaultBucket string   // the bucket of requests whose host names none; "" refuses them
 
+	// MinPartSize is what every part of a multipart upload but the last must have in
+	// bytes; 0 is 1 MiB, as in COS. Tests that want small parts lower it.
+	MinPartSize int64
+
 	Credentials []Credential // accepted key pairs; none is DemoCredential
 	Signature   SignatureMode
 	Suffixes    []string // host suffixes; none is myqcloud.com, tencentcos.cn, localhost
@@ -108,6 +112,7 @@ type Server struct {
 	fresh  freshConns
 	stop   chan struct{}  // closed by Close: ends delays and stalls
 	doors  sync.WaitGroup // serving goroutines
+	works  works          // what goes on without its client
 
 	instance uint32        // tells request ids of different servers apart
 	requests atomic.Uint64 // numbers request ids
@@ -172,6 +177,12 @@ func (o Options) withDefaults() (Options, error) {
 	if o.DefaultBucket != "" && !validBucketName(o.DefaultBucket) {
 		return o, fmt.Errorf("embedded: default bucket %q is not of the form name-appid", o.DefaultBucket)
 	}
+	if o.MinPartSize < 0 {
+		return o, fmt.Errorf("embedded: least part size %d is negative", o.MinPartSize)
+	}
+	if o.MinPartSize == 0 {
+		o.MinPartSize = defaultMinPart
+	}
 	if len(o.Credentials) == 0 {
 		o.Credentials = []Credential{DemoCredential()}
 	}
@@ -227,6 +238,7 @@ func (s *Server) Close() error {
 			_ = s.http.Close()
 		}
 		s.doors.Wait()
+		s.works.wait()
 		if err := s.store.Close(); err != nil {
 			s.closeErr = fmt.Errorf("embedded: close store: %w", err)
 		}

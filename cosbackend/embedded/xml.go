@@ -42,6 +42,15 @@ func (x *xmlWriter) boolean(name string, b bool) {
 	x.close(name)
 }
 
+// account writes who owns or began something. The server has no accounts: it is
+// the appid of the bucket (E013).
+func (x *xmlWriter) account(name, appid string) {
+	x.open(name)
+	x.text("ID", appid)
+	x.text("DisplayName", appid)
+	x.close(name)
+}
+
 // appendXMLText escapes a text so that no key is lost or merged with another.
 // A carriage return and characters that XML 1.0 cannot hold become numeric
 // references: a strict reader refuses the latter instead of reading another
