@@ -80,6 +80,13 @@ func (r Range) window(size int64) (offset, length int64) {
 	return offset, max(length, 0)
 }
 
+// selects reports whether an answer with these bytes is what r asks for. A caller
+// would take others for them.
+func (r Range) selects(offset, length, size int64) bool {
+	wantOffset, wantLength := r.window(size)
+	return offset == wantOffset && length == wantLength
+}
+
 // objectInfo reads what GET and HEAD say of an object.
 func objectInfo(key string, h http.Header, size int64) ObjectInfo {
 	info := ObjectInfo{

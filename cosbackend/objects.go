@@ -84,38 +84,50 @@ func (c *Client) readCall(ctx context.Context, op, method string, loc Location, 
 // GetObject opens an object, or a range of it. The caller closes Body, which
 // obeys ctx until then.
 //
-// Until GetObject returns it is idempotent; after that nothing is repeated: a
-// connection that breaks is an [*Error] from Body.Read, and the caller may go on
-// with a Range from the next byte and IfMatch on the ETag. What Body yields is not
-// compared with CRC64: only who reads all of it can do that.
+// Until GetObject returns it is idempotent. After that Body goes on by itself when
+// the connection breaks, stalls or COS fails, as often as o.Resume allows: with
+// the same growing delay, from the next byte, of the same object only. What Body
+// yields is not compared with CRC64: only who reads all of it can do that.
 func (c *Client) GetObject(ctx context.Context, loc Location, key string, o ReadOptions) (*Object, error) {
+	if o.Resume.Attempts < 0 || o.Resume.Stall < 0 {
+		return nil, invalid("resume", "must not be negative")
+	}
 	cl, err := c.readCall(ctx, "GetObject", http.MethodGet, loc, key, o)
 	if err != nil {
 		return nil, err
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	body := &download{client: c, ctx: ctx, cancel: cancel, call: cl, resume: o.Resume}
 	var object *Object
 	cl.streams = true
 	cl.read = func(ctx context.Context, a *answer) error {
-		info, offset, err := a.extent(key, o.Range)
+		info, offset, err := a.extent(key)
 		if err != nil {
 			return err
 		}
 		length := a.resp.ContentLength
-		object = &Object{
-			ObjectInfo: info, Offset: offset, Length: length,
-			Body: &download{ctx: ctx, answer: a, body: a.resp.Body, left: length},
+		asked := Range{Length: -1}
+		if o.Range != nil {
+			asked = *o.Range
 		}
+		if !asked.selects(offset, length, info.Size) {
+			return a.garbled(errRange)
+		}
+		object = &Object{ObjectInfo: info, Offset: offset, Length: length, Body: body}
+		body.object, body.part = info, newSegment(ctx, a, o.Resume.Stall)
+		body.next, body.end = offset, offset+length
 		return nil
 	}
 	if err := c.do(ctx, cl); err != nil {
+		cancel()
 		return nil, err
 	}
+	cl.single = true // the download itself counts what follows
 	return object, nil
 }
 
-// extent reads which part of which object an answer holds, and refuses one that
-// is not the part asked for: a caller would take the bytes for others.
-func (a *answer) extent(key string, asked *Range) (info ObjectInfo, offset int64, err error) {
+// extent reads which part of which object an answer holds.
+func (a *answer) extent(key string) (info ObjectInfo, offset int64, err error) {
 	length := a.resp.ContentLength
 	if length < 0 {
 		return info, 0, a.garbled(errNoLength)
@@ -126,13 +138,6 @@ func (a *answer) extent(key string, asked *Range) (info ObjectInfo, offset int64
 		if offset, size, ok = parseContentRange(headerText(a.resp.Header, "Content-Range"), length); !ok {
 			return info, 0, a.garbled(errRange)
 		}
-	}
-	want := Range{Length: -1}
-	if asked != nil {
-		want = *asked
-	}
-	if wantOffset, wantLength := want.window(size); offset != wantOffset || length != wantLength {
-		return info, 0, a.garbled(errRange)
 	}
 	return objectInfo(key, a.resp.Header, size), offset, nil
 }

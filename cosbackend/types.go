@@ -82,10 +82,14 @@ type Object struct {
 	// Offset and Length say which bytes of the object Body holds.
 	Offset int64
 	Length int64
-	// Body yields exactly Length bytes and then io.EOF. A connection that breaks
-	// before that is an [*Error] of OriginTransport, never an early io.EOF; a
-	// context that ended is an [*Error] for which errors.Is finds the context's
-	// error. The caller closes it, also after an error.
+	// Body yields exactly Length bytes and then io.EOF, never an early io.EOF. When
+	// the connection breaks, or COS fails, and Resume allows no more, the error is a
+	// [*ReadBrokenError]. An object that turns out to be replaced or deleted is a
+	// [*ChangedError]. A context that ended is an [*Error] for which errors.Is finds
+	// the context's error, and any other refusal of COS is an Error, too.
+	//
+	// The caller closes it, also after an error. Close may be called while a Read
+	// waits, and ends it.
 	Body io.ReadCloser
 }
 
