@@ -69,8 +69,8 @@ func (s *Store) Buckets(ctx context.Context) ([]Bucket, error) {
 	return buckets, nil
 }
 
-// DeleteBucket removes an empty bucket. It fails with ErrNoSuchBucket or
-// ErrBucketNotEmpty.
+// DeleteBucket removes an empty bucket. It fails with ErrNoSuchBucket, or with
+// ErrBucketNotEmpty while there is an object or a multipart upload in it.
 func (s *Store) DeleteBucket(ctx context.Context, name string) error {
 	return s.free(ctx, func(t *txn) error {
 		id, err := t.bucketID(name)
@@ -79,6 +79,9 @@ func (s *Store) DeleteBucket(ctx context.Context, name string) error {
 		}
 		var one int
 		used, err := t.row("SELECT 1 FROM version WHERE bucket_id = ? LIMIT 1", []any{id}, &one)
+		if err == nil && !used {
+			used, err = t.row("SELECT 1 FROM upload WHERE bucket_id = ? LIMIT 1", []any{id}, &one)
+		}
 		if err != nil {
 			return err
 		}

@@ -130,15 +130,26 @@ func TestAPanicInACheckReachesItsCallerOnly(t *testing.T) {
 	put(t, s, "dst", []byte("y"))
 }
 
-// countBlobs counts bodies and checks that each has as many references as it
-// claims.
+// countBlobs counts bodies, once the sweeper is done, and checks that each body
+// and manifest has as many references as it claims.
 func countBlobs(t *testing.T, s *Store) (n int64) {
 	t.Helper()
+	s.sweeper.settle()
 	err := s.change(t.Context(), func(x *txn) error {
 		var wrong int64
-		_, err := x.row("SELECT count(*), coalesce(sum(refs != (SELECT count(*) FROM version v WHERE v.blob_id = b.id)), 0) FROM blob b", nil, &n, &wrong)
+		_, err := x.row(`SELECT count(*), coalesce(sum(refs != (SELECT count(*) FROM version v WHERE v.blob_id = b.id)
+			+ (SELECT count(*) FROM part p WHERE p.blob_id = b.id)
+			+ (SELECT count(*) FROM segment s WHERE s.blob_id = b.id)), 0) FROM blob b`, nil, &n, &wrong)
 		if wrong > 0 {
 			t.Errorf("%d bodies have a wrong number of references", wrong)
+		}
+		if err != nil {
+			return err
+		}
+		_, err = x.row(`SELECT coalesce(sum(refs != (SELECT count(*) FROM version v WHERE v.manifest_id = m.id)
+			+ (SELECT count(*) FROM part p WHERE p.manifest_id = m.id)), 0) FROM manifest m`, nil, &wrong)
+		if wrong > 0 {
+			t.Errorf("%d manifests have a wrong number of references", wrong)
 		}
 		return err
 	})

@@ -14,7 +14,7 @@ var (
 	ErrNoSuchKey      = errors.New("store: no such key")
 	ErrNoSuchSource   = errors.New("store: no such source key")
 	// ErrExists refuses a write that forbids overwriting an object that is there.
-	ErrExists = errors.New("store: the object exists already")
+	ErrExists       = errors.New("store: the object exists already")
 	ErrNoSuchUpload = errors.New("store: no such multipart upload")
 	// ErrRange refuses a part copy of bytes that the source does not have.
 	ErrRange = errors.New("store: the range is not within the source")

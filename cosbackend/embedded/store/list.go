@@ -27,33 +27,18 @@ const (
 // entries returned, not the keys below a common prefix. It fails with
 // ErrNoSuchBucket.
 func (s *Store) List(ctx context.Context, bucket string, o ListOptions) (Page, error) {
-	if err := s.enter(ctx); err != nil {
-		return Page{}, err
-	}
-	defer s.leave()
-	defer s.lockReads()()
 	if o.MaxKeys <= 0 {
 		o.MaxKeys = defaultMaxKeys
 	}
-	uncancelled := context.WithoutCancel(ctx)
-	tx, err := s.index.readers.BeginTx(uncancelled, nil)
+	l := &lister{o: o, roll: roll{o.Prefix, o.Delimiter}}
+	err := s.look(ctx, func(v *view) (err error) {
+		l.view = v
+		if l.bucket, err = v.bucketID(bucket); err != nil {
+			return err
+		}
+		return l.run(ctx)
+	})
 	if err != nil {
-		return Page{}, fmt.Errorf("store: list: %w", indexError(err))
-	}
-	defer func() { _ = tx.Rollback() }() // it only read
-	l := &lister{s: s, tx: tx, o: o}
-	st, err := s.stmt(uncancelled, bucketIDQuery)
-	if err != nil {
-		return Page{}, err
-	}
-	found, err := scanOne(tx.StmtContext(uncancelled, st).QueryRowContext(uncancelled, bucket), &l.bucket)
-	if err != nil {
-		return Page{}, err
-	}
-	if !found {
-		return Page{}, ErrNoSuchBucket
-	}
-	if err := l.run(ctx); err != nil {
 		return Page{}, err
 	}
 	return l.page, nil
@@ -61,8 +46,8 @@ func (s *Store) List(ctx context.Context, bucket string, o ListOptions) (Page, e
 
 // A lister fills one page.
 type lister struct {
-	s      *Store
-	tx     *sql.Tx
+	roll
+	view   *view
 	bucket int64
 	o      ListOptions
 	page   Page
@@ -105,7 +90,7 @@ func (l *lister) start() (from string, ok bool) {
 // scan adds entries from one run of the index. It returns where to go on, when
 // the keys below a common prefix are to be skipped.
 func (l *lister) scan(ctx context.Context, from string) (next string, more bool, err error) {
-	rows, err := l.query(ctx, from)
+	rows, err := l.query(from)
 	if err != nil {
 		return "", false, err
 	}
@@ -140,21 +125,11 @@ func (l *lister) scan(ctx context.Context, from string) (next string, more bool,
 	return "", false, nil
 }
 
-func (l *lister) query(ctx context.Context, from string) (*sql.Rows, error) {
-	text, args := listToEnd, []any{l.bucket, []byte(from)}
+func (l *lister) query(from string) (*sql.Rows, error) {
 	if end, ok := successor(l.o.Prefix); ok {
-		text, args = listBounded, append(args, []byte(end))
+		return l.view.rows(listBounded, l.bucket, []byte(from), []byte(end))
 	}
-	ctx = context.WithoutCancel(ctx)
-	st, err := l.s.stmt(ctx, text)
-	if err != nil {
-		return nil, err
-	}
-	rows, err := l.tx.StmtContext(ctx, st).QueryContext(ctx, args...)
-	if err != nil {
-		return nil, fmt.Errorf("store: list: %w", indexError(err))
-	}
-	return rows, nil
+	return l.view.rows(listToEnd, l.bucket, []byte(from))
 }
 
 // add puts the next entry on the page; it returns false when the page is full.
@@ -175,20 +150,23 @@ func (l *lister) add(obj Object) bool {
 	return true
 }
 
+// A roll says which keys a listing rolls up.
+type roll struct{ prefix, delimiter string }
+
 // rollUp returns the common prefix that stands for key, if one does.
-func (l *lister) rollUp(key string) (prefix string, ok bool) {
-	if l.o.Delimiter == "" {
+func (r roll) rollUp(key string) (prefix string, ok bool) {
+	if r.delimiter == "" {
 		return "", false
 	}
-	rest, ok := strings.CutPrefix(key, l.o.Prefix)
+	rest, ok := strings.CutPrefix(key, r.prefix)
 	if !ok {
 		return "", false
 	}
-	i := strings.Index(rest, l.o.Delimiter)
+	i := strings.Index(rest, r.delimiter)
 	if i < 0 {
 		return "", false
 	}
-	return key[:len(l.o.Prefix)+i+len(l.o.Delimiter)], true
+	return key[:len(r.prefix)+i+len(r.delimiter)], true
 }
 
 // successor is the least string after all those that start with prefix. There

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -13,7 +12,7 @@ import (
 // firstSeq is the only version an unversioned key has.
 const firstSeq = 1
 
-const objectColumns = "c.seq, v.blob_id, v.size, v.etag, v.crc64, v.mtime, v.class, v.type, v.acl, v.headers"
+const objectColumns = "c.seq, v.blob_id, v.manifest_id, v.size, v.etag, v.crc64, v.mtime, v.class, v.type, v.acl, v.headers"
 
 const (
 	objectQuery = "SELECT " + objectColumns + ` FROM bucket b
@@ -31,8 +30,8 @@ const (
 // An objectRow is a version as the index has it.
 type objectRow struct {
 	Object
+	content
 	seq     int64
-	blob    sql.NullInt64
 	crc     int64
 	mtime   int64
 	headers []byte
@@ -41,7 +40,7 @@ type objectRow struct {
 // dest takes objectColumns.
 func (r *objectRow) dest(more ...any) []any {
 	return append([]any{
-		&r.seq, &r.blob, &r.Size, &r.ETag, &r.crc, &r.mtime, &r.StorageClass, &r.Type, &r.ACL, &r.headers,
+		&r.seq, &r.blob, &r.manifest, &r.Size, &r.ETag, &r.crc, &r.mtime, &r.StorageClass, &r.Type, &r.ACL, &r.headers,
 	}, more...)
 }
 
@@ -99,18 +98,16 @@ func (s *Store) Open(ctx context.Context, bucket, key string) (Object, io.ReadSe
 		return Object{}, nil, err
 	}
 	damaged := func(err error) {
-		s.log.Error("stored body is damaged", "bucket", bucket, "key", key, "body", name.String, "error", err)
+		s.log.Error("stored body is damaged", "bucket", bucket, "key", key, "error", err)
 	}
-	var source blockSource = inlineSource(data)
-	if name.Valid {
-		if source, err = s.bodies.open(name.String, r.Size); err != nil {
-			damaged(err)
-			return Object{}, nil, err
-		}
+	if r.manifest.Valid {
+		return r.Object, s.readManifest(ctx, r.manifest.Int64, r.Size, damaged), nil
 	}
-	return r.Object, &reader{
-		source: source, sums: sums, table: s.castagnoli, size: r.Size, current: -1, pool: s.pool, damaged: damaged,
-	}, nil
+	body, err := s.readBlob(name.String, r.Size, sums, data, damaged)
+	if err != nil {
+		return Object{}, nil, err
+	}
+	return r.Object, body, nil
 }
 
 // absent says why a key was not found.
@@ -149,8 +146,8 @@ func (s *Store) DeleteMany(ctx context.Context, bucket string, keys []string) er
 	})
 }
 
-// Copy makes the object at dstKey from the one at srcKey. Both refer to the same
-// immutable body: no byte is copied, and the copy is as atomic as a change of
+// Copy makes the object at dstKey from the one at srcKey, as a normal object even
+// when that one is appendable. Both refer to the same immutable bodies: no byte is copied, and the copy is as atomic as a change of
 // metadata. It fails with ErrNoSuchBucket for either bucket, ErrNoSuchSource,
 // ErrExists, or what o.Check returns; src is then set when it was found.
 func (s *Store) Copy(ctx context.Context, srcBucket, srcKey, dstBucket, dstKey string, o CopyOptions) (src, dst Object, err error) {
@@ -173,12 +170,10 @@ func (s *Store) Copy(ctx context.Context, srcBucket, srcKey, dstBucket, dstKey s
 		}
 		obj := copied(src, dstKey, o)
 		obj.Modified = now
-		if from.blob.Valid {
-			if _, err := t.exec("UPDATE blob SET refs = refs + 1 WHERE id = ?", from.blob.Int64); err != nil {
-				return err
-			}
+		if err := t.share(from.content); err != nil {
+			return err
 		}
-		if err := t.replace(to, obj, from.blob, old); err != nil {
+		if err := t.replace(to, obj, from.content, old); err != nil {
 			return err
 		}
 		dst = obj
@@ -190,7 +185,7 @@ func (s *Store) Copy(ctx context.Context, srcBucket, srcKey, dstBucket, dstKey s
 // copied is what the target of a copy looks like.
 func copied(src Object, key string, o CopyOptions) Object {
 	dst := src
-	dst.Key, dst.ACL = key, o.Put.ACL
+	dst.Key, dst.ACL, dst.Type = key, o.Put.ACL, typeNormal
 	dst.Headers = cloneHeaders(src.Headers)
 	if o.Replace {
 		dst.Headers = cloneHeaders(o.Put.Headers)
@@ -217,131 +212,26 @@ func (t *txn) source(bucket, key string) (objectRow, error) {
 	return r, r.finish(key)
 }
 
-// target judges whether the key may be written and returns the body it has.
-func (t *txn) target(bucket, key string, forbidOverwrite bool) (id int64, old sql.NullInt64, err error) {
+// target judges whether the key may be written and returns the bytes it has.
+func (t *txn) target(bucket, key string, forbidOverwrite bool) (id int64, old content, err error) {
 	if key == "" {
-		return 0, old, errors.New("store: an object needs a key")
+		return 0, old, errNoKey
 	}
 	if id, err = t.bucketID(bucket); err != nil {
 		return 0, old, err
 	}
-	old, found, err := t.currentBlob(id, []byte(key))
+	old, found, err := t.currentContent(id, []byte(key))
 	if err == nil && found && forbidOverwrite {
 		err = ErrExists
 	}
 	return id, old, err
 }
 
-func (t *txn) currentBlob(bucket int64, key []byte) (blob sql.NullInt64, found bool, err error) {
-	found, err = t.row(`SELECT v.blob_id FROM current c
+func (t *txn) currentContent(bucket int64, key []byte) (c content, found bool, err error) {
+	found, err = t.row(`SELECT v.blob_id, v.manifest_id FROM current c
 		JOIN version v ON v.bucket_id = c.bucket_id AND v.key = c.key AND v.seq = c.seq
-		WHERE c.bucket_id = ? AND c.key = ?`, []any{bucket, key}, &blob)
-	return blob, found, err
-}
-
-// A newBlob is a body that no row names yet.
-type newBlob struct {
-	name   string // "" means that the bytes are in inline
-	size   int64
-	sums   []byte
-	inline []byte
-}
-
-// putNew makes a new body the object at its key.
-func (t *txn) putNew(bucket string, obj Object, b newBlob, forbidOverwrite bool) error {
-	id, old, err := t.target(bucket, obj.Key, forbidOverwrite)
-	if err != nil {
-		return err
-	}
-	blob, err := t.insertBlob(b)
-	if err != nil {
-		return err
-	}
-	return t.replace(id, obj, blob, old)
-}
-
-// insertBlob adds the rows of a body. An empty body has none.
-func (t *txn) insertBlob(b newBlob) (id sql.NullInt64, err error) {
-	if b.size == 0 {
-		return id, nil
-	}
-	name := sql.NullString{String: b.name, Valid: b.name != ""}
-	res, err := t.exec("INSERT INTO blob(name, size, sums, refs) VALUES(?,?,?,1)", name, b.size, b.sums)
-	if err != nil {
-		return id, err
-	}
-	if id.Int64, err = res.LastInsertId(); err != nil {
-		return id, fmt.Errorf("store: write index: %w", err)
-	}
-	id.Valid = true
-	if !name.Valid {
-		_, err = t.exec("INSERT INTO inline(blob_id, data) VALUES(?,?)", id.Int64, b.inline)
-	}
-	return id, err
-}
-
-// replace makes obj the current version of its key and lets the old body go.
-// The caller has counted the reference to blob.
-func (t *txn) replace(bucket int64, obj Object, blob, old sql.NullInt64) error {
-	key := []byte(obj.Key)
-	_, err := t.exec(`INSERT INTO version(bucket_id, key, seq, blob_id, size, etag, crc64, mtime, class, type, acl, headers)
-		VALUES(?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET blob_id = excluded.blob_id, size = excluded.size,
-		etag = excluded.etag, crc64 = excluded.crc64, mtime = excluded.mtime, class = excluded.class,
-		type = excluded.type, acl = excluded.acl, headers = excluded.headers`,
-		bucket, key, firstSeq, blob, obj.Size, obj.ETag,
-		int64(obj.CRC64), //nolint:gosec // the index has signed integers only; the bits are kept
-		obj.Modified.UnixNano(), obj.StorageClass, obj.Type, obj.ACL, encodeHeaders(obj.Headers))
-	if err != nil {
-		return err
-	}
-	_, err = t.exec(`INSERT INTO current(bucket_id, key, seq, size, etag, mtime, class, type)
-		VALUES(?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET seq = excluded.seq, size = excluded.size,
-		etag = excluded.etag, mtime = excluded.mtime, class = excluded.class, type = excluded.type`,
-		bucket, key, firstSeq, obj.Size, obj.ETag, obj.Modified.UnixNano(), obj.StorageClass, obj.Type)
-	if err != nil {
-		return err
-	}
-	return t.unref(old)
-}
-
-// remove deletes a key, if it is there.
-func (t *txn) remove(bucket int64, key []byte) error {
-	blob, found, err := t.currentBlob(bucket, key)
-	if err != nil || !found {
-		return err
-	}
-	if _, err := t.exec("DELETE FROM current WHERE bucket_id = ? AND key = ?", bucket, key); err != nil {
-		return err
-	}
-	if _, err := t.exec("DELETE FROM version WHERE bucket_id = ? AND key = ?", bucket, key); err != nil {
-		return err
-	}
-	return t.unref(blob)
-}
-
-// unref takes one reference off a body. The last one removes its rows, and its
-// bytes once the transaction is committed.
-func (t *txn) unref(blob sql.NullInt64) error {
-	if !blob.Valid {
-		return nil
-	}
-	var refs int64
-	var name sql.NullString
-	var d droppedBody
-	_, err := t.row("SELECT refs, name, size FROM blob WHERE id = ?", []any{blob.Int64}, &refs, &name, &d.size)
-	if err != nil {
-		return err
-	}
-	if refs > 1 {
-		_, err = t.exec("UPDATE blob SET refs = refs - 1 WHERE id = ?", blob.Int64)
-		return err
-	}
-	if _, err := t.exec("DELETE FROM blob WHERE id = ?", blob.Int64); err != nil {
-		return err
-	}
-	d.name = name.String
-	t.dropped = append(t.dropped, d)
-	return nil
+		WHERE c.bucket_id = ? AND c.key = ?`, []any{bucket, key}, &c.blob, &c.manifest)
+	return c, found, err
 }
 
 func cloneHeaders(h map[string]string) map[string]string {

@@ -13,6 +13,7 @@ import (
 // no byte of a damaged block leaves the store.
 type reader struct {
 	source  blockSource
+	name    string // "" for an inline body
 	sums    []byte // CRC32C of each block, 4 bytes each, big endian
 	table   *crc32.Table
 	size    int64
@@ -70,28 +71,36 @@ func (r *reader) load(block int64) error {
 
 func (r *reader) verify(data []byte, block, want int64) error {
 	if int64(len(data)) != want || int64(len(r.sums)) < 4*(block+1) {
-		return fmt.Errorf("%w: block %d is incomplete", ErrCorrupt, block)
+		return fmt.Errorf("%w: block %d of body %s is incomplete", ErrCorrupt, block, r.name)
 	}
 	if crc32.Checksum(data, r.table) != binary.BigEndian.Uint32(r.sums[4*block:]) {
-		return fmt.Errorf("%w: block %d fails its checksum", ErrCorrupt, block)
+		return fmt.Errorf("%w: block %d of body %s fails its checksum", ErrCorrupt, block, r.name)
 	}
 	return nil
 }
 
 func (r *reader) Seek(offset int64, whence int) (int64, error) {
+	pos, err := seek(offset, whence, r.pos, r.size)
+	if err == nil {
+		r.pos = pos
+	}
+	return pos, err
+}
+
+// seek is the new position of a reader that is at pos.
+func seek(offset int64, whence int, pos, size int64) (int64, error) {
 	switch whence {
 	case io.SeekStart:
 	case io.SeekCurrent:
-		offset += r.pos
+		offset += pos
 	case io.SeekEnd:
-		offset += r.size
+		offset += size
 	default:
 		return 0, fmt.Errorf("store: seek: unknown whence %d", whence)
 	}
 	if offset < 0 {
 		return 0, errors.New("store: seek: before the start of the body")
 	}
-	r.pos = offset
 	return offset, nil
 }
 
@@ -112,3 +121,20 @@ type inlineSource []byte
 
 func (s inlineSource) block([]byte, int64) ([]byte, error) { return s, nil }
 func (s inlineSource) close() error                        { return nil }
+
+// readBlob returns a reader of one body. Without a name its bytes are data.
+func (s *Store) readBlob(name string, size int64, sums, data []byte, damaged func(error)) (*reader, error) {
+	var source blockSource = inlineSource(data)
+	if name != "" {
+		var err error
+		if source, err = s.bodies.open(name, size); err != nil {
+			if errors.Is(err, ErrCorrupt) {
+				damaged(err)
+			}
+			return nil, err
+		}
+	}
+	return &reader{
+		source: source, name: name, sums: sums, table: s.castagnoli, size: size, current: -1, pool: s.pool, damaged: damaged,
+	}, nil
+}

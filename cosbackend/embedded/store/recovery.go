@@ -99,16 +99,15 @@ func (f *folder) quarantine(path string) error {
 // their file and leaves them: their objects answer ErrCorrupt, because an
 // acknowledged object must not turn into an absent one.
 func (s *Store) compareBlobs(ctx context.Context, files map[string]int64) (damaged int, err error) {
-	rows, err := s.index.writer.QueryContext(ctx, `SELECT b.name, b.size,
-		(SELECT count(*) FROM version v WHERE v.blob_id = b.id) FROM blob b WHERE b.name IS NOT NULL`)
+	rows, err := s.index.writer.QueryContext(ctx, "SELECT name, size, refs FROM blob WHERE name IS NOT NULL")
 	if err != nil {
 		return 0, fmt.Errorf("store: scan index: %w", indexError(err))
 	}
 	defer func() { _ = rows.Close() }() // only read
 	for rows.Next() {
 		var name string
-		var size, objects int64
-		if err := rows.Scan(&name, &size, &objects); err != nil {
+		var size, refs int64
+		if err := rows.Scan(&name, &size, &refs); err != nil {
 			return 0, fmt.Errorf("store: scan index: %w", indexError(err))
 		}
 		have, ok := files[name]
@@ -117,8 +116,8 @@ func (s *Store) compareBlobs(ctx context.Context, files map[string]int64) (damag
 			continue
 		}
 		damaged++
-		s.log.Error("body file missing or of wrong size; its objects cannot be read",
-			"body", name, "present", ok, "size", have, "want_size", size, "objects", objects)
+		s.log.Error("body file missing or of wrong size; what refers to it cannot be read",
+			"body", name, "present", ok, "size", have, "want_size", size, "references", refs)
 	}
 	if err := rows.Err(); err != nil {
 		return 0, fmt.Errorf("store: scan index: %w", indexError(err))

@@ -3,19 +3,16 @@ package store
 import (
 	"context"
 	"fmt"
+	"strings"
 )
 
-// schemaVersion is kept as user_version in the index.
-const schemaVersion = 1
-
-// schema is made for more than is used yet: seq tells the versions of a key
-// apart (an unversioned key has only seq 1), and a version without blob_id has
-// no bytes, so a list of segments can take its place.
+// schema1 keeps buckets and objects of one body. seq tells the versions of a key
+// apart; an unversioned key has only seq 1.
 //
 // Keys are BLOBs: their order is byte order and nothing is normalised. Table
 // current holds what a listing shows, so that a page reads one narrow b-tree;
 // small bodies are kept out of the way in table inline.
-const schema = `
+const schema1 = `
 CREATE TABLE bucket (
 	id      INTEGER PRIMARY KEY,
 	name    TEXT NOT NULL UNIQUE,
@@ -64,24 +61,81 @@ CREATE TABLE current (
 ) WITHOUT ROWID;
 `
 
-// migrate creates the tables in an empty index and refuses one that a newer
-// program wrote.
+// schema2 adds objects of many bodies, multipart uploads and append.
+//
+// The bytes of a version or part are those of a blob, or of the segments of a
+// manifest one after the other, or there are none when both are NULL. Each
+// version, part and segment that names a blob counts in its refs; each version
+// and part that names a manifest counts in that of the manifest. A manifest
+// without refs is on its way out: the sweeper takes it apart, and until then its
+// segments keep their blobs.
+const schema2 = `
+CREATE TABLE manifest (
+	id   INTEGER PRIMARY KEY,
+	refs INTEGER NOT NULL CHECK (refs >= 0)
+);
+CREATE INDEX manifest_unused ON manifest(id) WHERE refs = 0;
+CREATE TABLE segment (
+	manifest_id INTEGER NOT NULL REFERENCES manifest(id),
+	pos         INTEGER NOT NULL,
+	len         INTEGER NOT NULL CHECK (len > 0),
+	blob_id     INTEGER NOT NULL REFERENCES blob(id),
+	off         INTEGER NOT NULL CHECK (off >= 0),
+	PRIMARY KEY (manifest_id, pos)
+) WITHOUT ROWID;
+CREATE INDEX segment_by_blob ON segment(blob_id, manifest_id);
+ALTER TABLE version ADD COLUMN manifest_id INTEGER REFERENCES manifest(id);
+CREATE INDEX version_by_manifest ON version(manifest_id) WHERE manifest_id IS NOT NULL;
+CREATE TABLE upload (
+	seq       INTEGER PRIMARY KEY,
+	bucket_id INTEGER NOT NULL REFERENCES bucket(id),
+	key       BLOB NOT NULL,
+	id        TEXT NOT NULL,
+	initiated INTEGER NOT NULL,
+	class     TEXT NOT NULL,
+	acl       TEXT NOT NULL,
+	headers   BLOB,
+	UNIQUE (bucket_id, key, id)
+);
+CREATE TABLE part (
+	upload_seq  INTEGER NOT NULL REFERENCES upload(seq),
+	number      INTEGER NOT NULL,
+	blob_id     INTEGER REFERENCES blob(id),
+	manifest_id INTEGER REFERENCES manifest(id),
+	size        INTEGER NOT NULL,
+	etag        TEXT NOT NULL,
+	crc64       INTEGER NOT NULL,
+	mtime       INTEGER NOT NULL,
+	PRIMARY KEY (upload_seq, number)
+) WITHOUT ROWID;
+CREATE INDEX part_by_blob ON part(blob_id) WHERE blob_id IS NOT NULL;
+CREATE INDEX part_by_manifest ON part(manifest_id) WHERE manifest_id IS NOT NULL;
+`
+
+// schemas are the steps from an empty index to the newest one. The number of
+// steps taken is kept as user_version in the index.
+func schemas() []string { return []string{schema1, schema2} }
+
+// migrate brings the index to the newest schema, in one transaction, and
+// refuses one that a newer program wrote.
 func (x *index) migrate(ctx context.Context) error {
 	var have int
 	if err := x.writer.QueryRowContext(ctx, "PRAGMA user_version").Scan(&have); err != nil {
 		return fmt.Errorf("store: read index: %w", indexError(err))
 	}
+	steps := schemas()
 	switch {
-	case have == schemaVersion:
+	case have == len(steps):
 		return nil
-	case have > schemaVersion:
-		return fmt.Errorf("store: the index has schema %d, this program knows up to %d; use a newer program", have, schemaVersion)
-	case have != 0:
+	case have > len(steps):
+		return fmt.Errorf("store: the index has schema %d, this program knows up to %d; use a newer program", have, len(steps))
+	case have < 0:
 		return fmt.Errorf("store: the index has the unknown schema %d", have)
 	}
-	text := fmt.Sprintf("BEGIN IMMEDIATE; %s PRAGMA user_version = %d; COMMIT;", schema, schemaVersion)
+	text := fmt.Sprintf("BEGIN IMMEDIATE; %s PRAGMA user_version = %d; COMMIT;", strings.Join(steps[have:], ""), len(steps))
 	if _, err := x.writer.ExecContext(ctx, text); err != nil {
-		return fmt.Errorf("store: create index: %w", indexError(err))
+		_, _ = x.writer.ExecContext(ctx, "ROLLBACK") // SQLite may have done it already
+		return fmt.Errorf("store: bring the index from schema %d to %d: %w", have, len(steps), indexError(err))
 	}
 	return nil
 }

@@ -9,9 +9,7 @@ package store
 import (
 	"context"
 	"errors"
-	"hash"
 	"hash/crc32"
-	"hash/crc64"
 	"log/slog"
 	"sync"
 	"time"
@@ -21,6 +19,7 @@ const (
 	defaultMaxBytes = 1 << 30
 	defaultClass    = "STANDARD"
 	typeNormal      = "normal"
+	typeAppendable  = "appendable"
 	// smallIndex bounds the index that is checked at every start; a larger one is
 	// checked only after a crash, to keep the start short.
 	smallIndex = 64 << 20
@@ -43,9 +42,9 @@ type Store struct {
 	index      *index
 	bodies     bodies
 	writer     *writer
+	sweeper    *sweeper
 	pool       *blockPool
 	castagnoli *crc32.Table
-	ecma       *crc64.Table
 
 	// gate is held shared from reading a row until its body is open. In memory
 	// mode it also keeps readers and the writer apart, because SQLite's memory
@@ -64,7 +63,7 @@ type Store struct {
 func Open(opts Options) (*Store, error) {
 	s := &Store{
 		log: opts.Logger, clock: opts.Clock, pool: &blockPool{},
-		castagnoli: crc32.MakeTable(crc32.Castagnoli), ecma: crc64.MakeTable(crc64.ECMA),
+		castagnoli: crc32.MakeTable(crc32.Castagnoli),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -98,7 +97,7 @@ func (s *Store) open(ctx context.Context, opts Options) (err error) {
 			return err
 		}
 	}
-	if err := s.index.migrate(ctx); err != nil {
+	if err := s.withReserve(func() error { return s.index.migrate(ctx) }); err != nil {
 		return err
 	}
 	w := newWriter(ctx, s.index.writer)
@@ -121,10 +120,16 @@ func (s *Store) open(ctx context.Context, opts Options) (err error) {
 		}
 		w.keepRoom = s.folder.keepReserve
 	}
-	w.committed = s.bodies.drop
-	s.writer = w
+	s.writer, s.sweeper = w, newSweeper(&s.gate, w, s.log.Warn)
+	w.committed = func(t *txn) {
+		s.bodies.drop(t.dropped)
+		s.sweeper.add(t.unused...)
+	}
+	left, err := s.index.unusedManifests(ctx)
 	go w.run()
-	return nil
+	go s.sweeper.run()
+	s.sweeper.add(left...)
+	return err
 }
 
 func defaultTo[T comparable](v, def T) T {
@@ -136,8 +141,9 @@ func defaultTo[T comparable](v, def T) T {
 }
 
 // Close waits for the calls under way, folds the write-ahead log into the index
-// and gives the folder back. Readers that are open stay usable. Further calls
-// of Close do nothing.
+// and gives the folder back. Readers that are open stay usable, except that one
+// of an object of many parts fails with ErrClosed where the next part begins.
+// Further calls of Close do nothing.
 func (s *Store) Close() error {
 	s.life.Lock()
 	defer s.life.Unlock()
@@ -151,6 +157,7 @@ func (s *Store) Close() error {
 // release gives back what a complete or failed open took.
 func (s *Store) release() error {
 	if s.writer != nil {
+		s.sweeper.close()
 		close(s.writer.queue)
 		<-s.writer.ended
 	}
@@ -209,6 +216,17 @@ func (s *Store) free(ctx context.Context, do func(*txn) error) error {
 	return s.write(ctx, &job{do: do, frees: true})
 }
 
+// reserve counts bytes about to be stored. What the sweeper is about to free
+// does not lead to a refusal.
+func (s *Store) reserve(n int64) error {
+	err := s.bodies.reserve(n)
+	if err != nil {
+		s.sweeper.settle()
+		err = s.bodies.reserve(n)
+	}
+	return err
+}
+
 // lockReads keeps the writer of a memory store away.
 func (s *Store) lockReads() (unlock func()) {
 	if s.folder != nil {
@@ -222,5 +240,3 @@ func (s *Store) lockReads() (unlock func()) {
 func (s *Store) now() time.Time { return timeOf(s.clock().UnixNano()) }
 
 func timeOf(nano int64) time.Time { return time.Unix(0, nano).UTC() }
-
-func (s *Store) newCRC64() hash.Hash64 { return crc64.New(s.ecma) }

@@ -10,6 +10,8 @@ import (
 	"hash"
 	"hash/crc32"
 	"sync"
+
+	"github.com/cosgate/cosgate/cosbackend/crc64ecma"
 )
 
 // A blockPool reuses buffers of blockSize bytes.
@@ -31,7 +33,7 @@ type Upload struct {
 	s     *Store
 	md5   hash.Hash
 	sha1  hash.Hash // nil unless wanted
-	crc64 hash.Hash64
+	crc64 uint64
 	size  int64
 	sums  []byte     // CRC32C of each full block
 	buf   []byte     // the block being filled, of blockSize bytes
@@ -49,10 +51,9 @@ func (s *Store) NewUpload(ctx context.Context) (*Upload, error) {
 	}
 	defer s.leave()
 	return &Upload{
-		s:     s,
-		md5:   md5.New(), //nolint:gosec // COS speaks MD5
-		crc64: s.newCRC64(),
-		buf:   s.pool.get(),
+		s:   s,
+		md5: md5.New(), //nolint:gosec // COS speaks MD5
+		buf: s.pool.get(),
 	}, nil
 }
 
@@ -72,12 +73,12 @@ func (u *Upload) Write(p []byte) (int, error) {
 	if u.err != nil {
 		return 0, u.err
 	}
-	if u.err = u.s.bodies.reserve(int64(len(p))); u.err != nil {
+	if u.err = u.s.reserve(int64(len(p))); u.err != nil {
 		return 0, u.err
 	}
 	u.size += int64(len(p))
 	_, _ = u.md5.Write(p) // hashes do not fail
-	_, _ = u.crc64.Write(p)
+	u.crc64 = crc64ecma.Update(u.crc64, p)
 	if u.sha1 != nil {
 		_, _ = u.sha1.Write(p)
 	}
@@ -122,7 +123,7 @@ func (u *Upload) flush(block []byte) error {
 
 // Sums returns the checksums of what was written so far.
 func (u *Upload) Sums() Sums {
-	s := Sums{CRC64: u.crc64.Sum64(), Size: u.size}
+	s := Sums{CRC64: u.crc64, Size: u.size}
 	u.md5.Sum(s.MD5[:0])
 	if u.sha1 != nil {
 		u.sha1.Sum(s.SHA1[:0])
@@ -135,33 +136,40 @@ func (u *Upload) Sums() Sums {
 // it returns nil the object is on stable storage; when it returns an error the
 // old object is in place.
 func (u *Upload) Commit(ctx context.Context, bucket, key string, o PutOptions) (Object, error) {
-	if u.ended {
-		return Object{}, errUploadEnded
-	}
-	defer u.Abort()
-	if err := u.s.enter(ctx); err != nil {
-		return Object{}, err
-	}
-	defer u.s.leave()
-	if u.err != nil {
-		return Object{}, u.err
-	}
-	blob, err := u.seal()
-	if err != nil {
-		return Object{}, err
-	}
-	obj := u.object(key, o)
-	j := &job{weight: len(blob.inline), do: func(t *txn) error {
-		return t.putNew(bucket, obj, blob, o.ForbidOverwrite)
-	}}
-	err = u.s.write(ctx, j)
-	if j.mayHaveHappened() {
-		u.keep()
-	}
+	var obj Object
+	err := u.end(ctx, func(t *txn, b newBlob) error {
+		obj = u.object(key, o)
+		return t.putNew(bucket, obj, b, o.ForbidOverwrite)
+	})
 	if err != nil {
 		return Object{}, err
 	}
 	return obj, nil
+}
+
+// end hands the sealed body to a closure of the writer and ends the upload.
+func (u *Upload) end(ctx context.Context, do func(*txn, newBlob) error) error {
+	if u.ended {
+		return errUploadEnded
+	}
+	defer u.Abort()
+	if err := u.s.enter(ctx); err != nil {
+		return err
+	}
+	defer u.s.leave()
+	if u.err != nil {
+		return u.err
+	}
+	blob, err := u.seal()
+	if err != nil {
+		return err
+	}
+	j := &job{weight: len(blob.inline), do: func(t *txn) error { return do(t, blob) }}
+	err = u.s.write(ctx, j)
+	if j.mayHaveHappened() {
+		u.keep()
+	}
+	return err
 }
 
 func (u *Upload) object(key string, o PutOptions) Object {

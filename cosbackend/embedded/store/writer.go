@@ -23,10 +23,10 @@ type writer struct {
 	conn  *sql.Conn
 	queue chan *job
 	ended chan struct{}
-	// begin and end surround each transaction; committed gets the bodies that
-	// lost their last reference, before end.
+	// begin and end surround each transaction; committed is told what lost its
+	// last reference, before end.
 	begin, end func()
-	committed  func([]droppedBody)
+	committed  func(*txn)
 	// makeRoom makes a retry on a full disk worth it: by folding the write-ahead
 	// log into free pages of the index, for a job that frees with the help of the
 	// reserve. keepRoom makes the reserve again.
@@ -62,6 +62,7 @@ type job struct {
 type txn struct {
 	w       *writer
 	dropped []droppedBody
+	unused  []int64 // manifests
 }
 
 func newWriter(ctx context.Context, conn *sql.Conn) *writer {
@@ -84,6 +85,12 @@ func (w *writer) enqueue(j *job) error {
 	default:
 		return ErrBusy
 	}
+}
+
+// submit is enqueue for those who can wait for room in the queue.
+func (w *writer) submit(j *job) {
+	j.done = make(chan struct{})
+	w.queue <- j
 }
 
 // wait returns when the job is committed or refused. A context that ends before
@@ -196,7 +203,7 @@ func (w *writer) transact(jobs []*job) error {
 		w.rollback()
 		return failAll(jobs, err, !errors.Is(err, ErrNoSpace))
 	}
-	w.committed(t.dropped)
+	w.committed(t)
 	return nil
 }
 
@@ -206,10 +213,10 @@ func (w *writer) attempt(t *txn, j *job) error {
 	if err := w.exec("SAVEPOINT job"); err != nil {
 		return err
 	}
-	kept := len(t.dropped)
+	dropped, unused := len(t.dropped), len(t.unused)
 	j.err = j.call(t)
 	if j.err != nil {
-		t.dropped = t.dropped[:kept]
+		t.dropped, t.unused = t.dropped[:dropped], t.unused[:unused]
 		if err := w.exec("ROLLBACK TO job"); err != nil {
 			return fmt.Errorf("%w (after: %w)", err, j.err)
 		}
@@ -278,6 +285,20 @@ func (t *txn) exec(text string, args ...any) (sql.Result, error) {
 		return nil, fmt.Errorf("store: write index: %w", indexError(err))
 	}
 	return res, nil
+}
+
+// rows runs a query. The caller closes the rows before the next statement that
+// changes what they come from.
+func (t *txn) rows(text string, args ...any) (*sql.Rows, error) {
+	s, err := t.w.stmt(text)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.QueryContext(t.w.ctx, args...)
+	if err != nil {
+		return nil, fmt.Errorf("store: read index: %w", indexError(err))
+	}
+	return rows, nil
 }
 
 // row reads one row into dest; found is false when there is none.
