@@ -21,13 +21,13 @@ func (s *Store) look(ctx context.Context, read func(*view) error) error {
 	}
 	defer s.leave()
 	defer s.lockReads()()
-	v := &view{s: s, ctx: context.WithoutCancel(ctx)}
-	var err error
-	if v.tx, err = s.index.readers.BeginTx(v.ctx, nil); err != nil {
+	uncancelled := context.WithoutCancel(ctx)
+	tx, err := s.index.readers.BeginTx(uncancelled, nil)
+	if err != nil {
 		return fmt.Errorf("store: read index: %w", indexError(err))
 	}
-	defer func() { _ = v.tx.Rollback() }() // it only read
-	return read(v)
+	defer func() { _ = tx.Rollback() }() // it only read
+	return read(&view{s: s, ctx: uncancelled, tx: tx})
 }
 
 // rows runs a query; text must be a constant.
