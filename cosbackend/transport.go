@@ -3,6 +3,7 @@ package cosbackend
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -29,16 +30,20 @@ func newTransport(o TransportOptions) *http.Transport {
 	}
 	var http1 http.Protocols
 	http1.SetHTTP1(true)
+	patient := func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := dial(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		return &patientConn{Conn: conn, closed: make(chan struct{})}, nil
+	}
+	config := &tls.Config{RootCAs: o.RootCAs, MinVersion: tls.VersionTLS12}
+	handshake := durationOr(o.TLSHandshakeTimeout, 10*time.Second)
 	t := &http.Transport{
-		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			conn, err := dial(ctx, network, addr)
-			if err != nil {
-				return nil, err
-			}
-			return &patientConn{Conn: conn, closed: make(chan struct{})}, nil
-		},
-		TLSClientConfig:       &tls.Config{RootCAs: o.RootCAs, MinVersion: tls.VersionTLS12},
-		TLSHandshakeTimeout:   durationOr(o.TLSHandshakeTimeout, 10*time.Second),
+		DialContext:           patient,
+		DialTLSContext:        dialTLS(patient, config, handshake),
+		TLSClientConfig:       config,
+		TLSHandshakeTimeout:   handshake,
 		ResponseHeaderTimeout: durationOr(o.ResponseHeaderTimeout, 60*time.Second),
 		IdleConnTimeout:       durationOr(o.IdleConnTimeout, 90*time.Second),
 		ExpectContinueTimeout: time.Second,
@@ -107,28 +112,51 @@ func (c *patientConn) Close() error {
 	return c.Conn.Close()
 }
 
-// copyBuffers is a pool of the blocks that uploads without TLS are sent in.
-var copyBuffers = sync.Pool{New: func() any { return new([4 * transferBuffer]byte) }} //nolint:gochecknoglobals // a pool holds no state
+// ReadFrom sends a request's body.
+func (c *patientConn) ReadFrom(r io.Reader) (int64, error) { return sendBody(c, r) }
 
-// ReadFrom sends r in larger blocks than net/http would, which saves system calls.
-func (c *patientConn) ReadFrom(r io.Reader) (int64, error) {
-	block, _ := copyBuffers.Get().(*[4 * transferBuffer]byte)
-	defer copyBuffers.Put(block)
-	var total int64
-	for {
-		n, readErr := r.Read(block[:])
-		if n > 0 {
-			written, err := c.Write(block[:n])
-			total += int64(written)
-			if err != nil {
-				return total, err
+// WriteBuffers sends several buffers with one system call where it can. It
+// consumes the slice, not the buffers.
+func (c *patientConn) WriteBuffers(buffers net.Buffers) (int64, error) {
+	n, err := buffers.WriteTo(c.Conn)
+	if err != nil {
+		c.awaitClose()
+	}
+	return n, err
+}
+
+// A secureConn is a TLS connection that sends a request's body as patientConn does.
+type secureConn struct{ *tls.Conn }
+
+// ReadFrom sends a request's body.
+func (c secureConn) ReadFrom(r io.Reader) (int64, error) { return sendBody(c.Conn, r) }
+
+// dialTLS returns a dialer of secureConns. The one of net/http, which a proxy
+// still needs, sends bodies through a buffer of 32 KiB.
+func dialTLS(dial dialFunc, config *tls.Config, limit time.Duration) dialFunc {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		host, _, err := net.SplitHostPort(addr)
+		if err != nil {
+			return nil, err
+		}
+		conn, err := dial(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		config := config.Clone()
+		config.ServerName = host
+		secure := tls.Client(conn, config)
+		ctx, cancel := context.WithTimeoutCause(ctx, limit, errHandshakeTimeout)
+		defer cancel()
+		if err := secure.HandshakeContext(ctx); err != nil {
+			_ = conn.Close()
+			if errors.Is(context.Cause(ctx), errHandshakeTimeout) {
+				err = errHandshakeTimeout
 			}
+			return nil, err
 		}
-		if readErr == io.EOF {
-			return total, nil
-		}
-		if readErr != nil {
-			return total, readErr
-		}
+		return secureConn{secure}, nil
 	}
 }
+
+var errHandshakeTimeout = errors.New("TLS handshake timeout")

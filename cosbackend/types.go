@@ -99,6 +99,13 @@ type Body struct {
 	// from a reader.
 	Size int64
 	// Reader yields the bytes. It may be nil when Size is 0 or Reopen is set.
+	//
+	// One that implements io.WriterTo, and so each that Reopen returns, may be asked
+	// to write itself instead, in one call, to a [BuffersWriter]: what it writes goes
+	// to the connection without a copy between. It must return when a write fails,
+	// must have a checksum that PutOptions ask for ready before it writes the last
+	// byte, and must report an error before that, too: later ones are ignored. Until
+	// WriteTo returns, it may be running even after PutObject has returned.
 	Reader io.Reader
 	// Reopen returns a new, independent reader from the first byte, which makes
 	// the upload repeatable. Nil means that Reader can be read once: then nothing

@@ -120,12 +120,3 @@ func (u *upload) done() bool {
 	defer u.mu.Unlock()
 	return u.read == u.size
 }
-
-// A BuffersWriter is what a Body's Reader that implements io.WriterTo may find the
-// writer it is given to be: it takes several buffers at once, and where it can it
-// sends them with one system call. It does not change the buffers, and holds none
-// of them when it returns.
-type BuffersWriter interface {
-	io.Writer
-	WriteBuffers(buffers ...[]byte) (int64, error)
-}
