@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/cosgate/cosgate/cosbackend"
+	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
+	"github.com/cosgate/cosgate/service"
+)
+
+// newCosgate is what `cosgate serve` runs: the same server over the same client, with
+// the access log in a file. Only the dialer differs, so that the host names of COS
+// lead to the upstream.
+func newCosgate(ctx context.Context, s settings) (*player, error) {
+	logFile, err := os.OpenFile(s.Log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	log := slog.New(slog.NewTextHandler(logFile, nil))
+	dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}
+	client, err := cosbackend.New(cosbackend.Config{
+		Endpoint:    "http://{bucket}.cos.{region}.myqcloud.com",
+		Region:      region,
+		Credentials: cosbackend.StaticCredentials(cosbackend.Credentials{SecretID: "AKIDbench", SecretKey: "bench"}),
+		Transport: cosbackend.TransportOptions{DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return dialer.DialContext(ctx, network, s.Target)
+		}},
+		Logger: log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	server, err := service.NewServer(service.Deps{
+		Profiles: map[string]*cosbackend.Client{"default": client},
+		Logger:   log,
+	}, service.Options{Reflection: true})
+	if err != nil {
+		return nil, err
+	}
+	lis, err := listen(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var served sync.WaitGroup
+	served.Go(func() {
+		if err := server.Serve(ctx, lis, 0); err != nil {
+			log.ErrorContext(ctx, "serve", slog.Any("error", err))
+		}
+	})
+	return &player{addr: lis.Addr().String(), close: func() {
+		cancel()
+		served.Wait()
+		client.Close()
+		_ = logFile.Close()
+	}}, nil
+}
+
+// newHTTPGateway is the plain Go way to hand HTTP on: what two hops of HTTP cost.
+func newHTTPGateway(ctx context.Context, s settings) (*player, error) {
+	target := &url.URL{Scheme: "http", Host: s.Target}
+	return serveHTTP(ctx, &httputil.ReverseProxy{
+		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(target) },
+		Transport: pooledTransport(),
+		ErrorLog:  slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
+	}, 0)
+}
+
+// pooledTransport keeps as many connections as there are callers. The default of
+// net/http keeps two for each host, which would be compared with instead.
+func pooledTransport() *http.Transport {
+	return &http.Transport{MaxIdleConnsPerHost: 256, DisableCompression: true}
+}
+
+// serveGRPC serves s on a free port until the player is closed.
+func serveGRPC(ctx context.Context, impl cosgatev1.ObjectServiceServer) (*player, error) {
+	lis, err := listen(ctx)
+	if err != nil {
+		return nil, err
+	}
+	server := grpc.NewServer()
+	cosgatev1.RegisterObjectServiceServer(server, impl)
+	var served sync.WaitGroup
+	served.Go(func() { _ = server.Serve(lis) }) // ends with Stop
+	return &player{addr: lis.Addr().String(), close: func() {
+		server.Stop()
+		served.Wait()
+	}}, nil
+}
+
+// Minimal is the least that can be written by hand for HeadObject: no signature, no
+// checks, no log, no details of errors.
+type minimal struct {
+	cosgatev1.UnimplementedObjectServiceServer
+	target    string
+	transport *http.Transport
+}
+
+func newMinimal(ctx context.Context, s settings) (*player, error) {
+	return serveGRPC(ctx, &minimal{target: "http://" + s.Target + "/", transport: pooledTransport()})
+}
+
+// HeadObject implements the RPC.
+func (m *minimal) HeadObject(ctx context.Context, req *cosgatev1.HeadObjectRequest) (*cosgatev1.HeadObjectResponse, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodHead, m.target+req.GetKey(), nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := m.transport.RoundTrip(r)
+	if err != nil {
+		return nil, status.Error(codes.Unavailable, err.Error())
+	}
+	if err := resp.Body.Close(); err != nil {
+		return nil, err
+	}
+	if resp.StatusCode != http.StatusOK {
+		return nil, status.Errorf(codes.Unknown, "the answer is %s", resp.Status)
+	}
+	object, err := objectOf(req.GetKey(), resp.Header, resp.ContentLength)
+	return &cosgatev1.HeadObjectResponse{Object: object}, err
+}
+
+// objectOf reads the headers that matter.
+func objectOf(key string, h http.Header, size int64) (*cosgatev1.Object, error) {
+	crc, errCRC := strconv.ParseUint(h.Get("x-cos-hash-crc64ecma"), 10, 64)
+	modified, errTime := http.ParseTime(h.Get("Last-Modified"))
+	return &cosgatev1.Object{
+		Bucket:       bucket,
+		Key:          key,
+		Size:         size,
+		Etag:         h.Get("ETag"),
+		Crc64Ecma:    &crc,
+		LastModified: timestamppb.New(modified),
+		StorageClass: "STANDARD",
+		Content:      &cosgatev1.ContentHeaders{ContentType: h.Get("Content-Type")},
+	}, errors.Join(errCRC, errTime)
+}
