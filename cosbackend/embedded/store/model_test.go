@@ -1,0 +1,259 @@
+package store
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// A model is what the store should hold: plain slices.
+type model struct {
+	t       *testing.T
+	s       *Store
+	random  *rand.Rand
+	step    int
+	objects map[string][]byte
+	appends map[string]bool
+	uploads map[mark]map[int][]byte // by key and ID
+}
+
+func (m *model) key() string { return fmt.Sprint("k", m.random.IntN(6)) }
+
+func (m *model) body() []byte {
+	m.step++
+	n := sizes[m.random.IntN(len(sizes))]
+	if m.random.IntN(2) == 0 {
+		n = m.random.IntN(400)
+	}
+	return body(n, byte(m.step))
+}
+
+// upload picks one under way, or none.
+func (m *model) upload() (at mark, parts map[int][]byte) {
+	n := m.random.IntN(len(m.uploads) + 1)
+	if n == len(m.uploads) {
+		return mark{}, nil
+	}
+	oldest := slices.SortedFunc(maps.Keys(m.uploads), func(a, b mark) int { return strings.Compare(a.id, b.id) })
+	return oldest[n], m.uploads[oldest[n]]
+}
+
+func (m *model) must(err error) {
+	m.t.Helper()
+	if err != nil {
+		m.t.Fatalf("step %d: %v", m.step, err)
+	}
+}
+
+func (m *model) change() {
+	switch m.random.IntN(14) {
+	case 0:
+		key, b := m.key(), m.body()
+		put(m.t, m.s, key, b)
+		m.objects[key], m.appends[key] = b, false
+	case 1:
+		key := m.key()
+		m.must(m.s.Delete(m.t.Context(), testBucket, key))
+		delete(m.objects, key)
+	case 2, 3:
+		m.copy()
+	case 4, 5:
+		m.append()
+	case 6:
+		key := m.key()
+		m.uploads[mark{key, initiate(m.t, m.s, key)}] = map[int][]byte{}
+	case 7, 8:
+		if at, parts := m.upload(); parts != nil {
+			n, b := 1+m.random.IntN(6), m.body()
+			putPart(m.t, m.s, at.key, at.id, n, b)
+			parts[n] = b
+		}
+	case 9, 10, 11:
+		m.copyPart()
+	case 12:
+		m.complete()
+	case 13:
+		if at, parts := m.upload(); parts != nil && m.random.IntN(3) == 0 {
+			m.must(m.s.AbortUpload(m.t.Context(), testBucket, at.key, at.id))
+			delete(m.uploads, at)
+		}
+	}
+}
+
+func (m *model) copy() {
+	from, to := m.key(), m.key()
+	_, dst, err := m.s.Copy(m.t.Context(), testBucket, from, testBucket, to, CopyOptions{})
+	b, ok := m.objects[from]
+	if !ok {
+		if !errors.Is(err, ErrNoSuchSource) {
+			m.t.Fatalf("Copy() = %v, want %v", err, ErrNoSuchSource)
+		}
+		return
+	}
+	m.must(err)
+	if dst.CRC64 != sum64(b) {
+		m.t.Errorf("step %d: the CRC64 of the copy is wrong", m.step)
+	}
+	m.objects[to], m.appends[to] = b, false
+}
+
+func (m *model) append() {
+	key, b := m.key(), m.body()
+	old, ok := m.objects[key]
+	obj, err := tryAppend(m.t.Context(), m.s, testBucket, key, int64(len(old)), b)
+	if ok && !m.appends[key] {
+		if !errors.Is(err, ErrNotAppendable) {
+			m.t.Fatalf("append = %v, want %v", err, ErrNotAppendable)
+		}
+		return
+	}
+	m.must(err)
+	whole := append(bytes.Clone(old), b...)
+	if obj.CRC64 != sum64(whole) || obj.Size != int64(len(whole)) {
+		m.t.Errorf("step %d: an append gives %v, want %d bytes", m.step, obj, len(whole))
+	}
+	m.objects[key], m.appends[key] = whole, true
+}
+
+// span picks a range, often with an edge at a border of blocks.
+func (m *model) span(size int) (off, n int) {
+	off = m.random.IntN(size)
+	if m.random.IntN(2) == 0 {
+		off = min(size-1, off/blockSize*blockSize)
+	}
+	n = 1 + m.random.IntN(min(size-off, 3*blockSize))
+	if m.random.IntN(3) == 0 {
+		n = size - off
+	}
+	return off, n
+}
+
+func (m *model) copyPart() {
+	from := m.key()
+	at, parts := m.upload()
+	b := m.objects[from]
+	if parts == nil || len(b) == 0 || len(b) > 4<<20 {
+		return
+	}
+	off, n := m.span(len(b))
+	number := 1 + m.random.IntN(6)
+	p := copyPart(m.t, m.s, from, at.key, at.id, number, int64(off), int64(n))
+	parts[number] = b[off : off+n]
+	if p.ETag != etagOf(parts[number]) || p.CRC64 != sum64(parts[number]) {
+		m.t.Errorf("step %d: the checksums of a copied part are wrong", m.step)
+	}
+}
+
+func (m *model) complete() {
+	at, parts := m.upload()
+	var named []CompletePart
+	var bodies [][]byte
+	for n := range 7 {
+		if b, ok := parts[n]; ok && m.random.IntN(4) > 0 {
+			named, bodies = append(named, CompletePart{n, etagOf(b)}), append(bodies, b)
+		}
+	}
+	if len(named) == 0 {
+		return
+	}
+	obj, err := m.s.Complete(m.t.Context(), testBucket, at.key, at.id, named, false, 0)
+	m.must(err)
+	whole := bytes.Join(bodies, nil)
+	if obj.CRC64 != sum64(whole) || obj.ETag != etagOfParts(bodies...) {
+		m.t.Errorf("step %d: Complete() = %v, want CRC64 and ETag of %d parts", m.step, obj, len(named))
+	}
+	delete(m.uploads, at)
+	m.objects[at.key], m.appends[at.key] = whole, false
+}
+
+// check compares everything, and random ranges of each object.
+func (m *model) check() {
+	m.t.Helper()
+	countBlobs(m.t, m.s)
+	for i := range 6 {
+		key := fmt.Sprint("k", i)
+		want, ok := m.objects[key]
+		_, r, err := m.s.Open(m.t.Context(), testBucket, key)
+		if ok != (err == nil) || !ok && !errors.Is(err, ErrNoSuchKey) {
+			m.t.Fatalf("step %d: Open(%q) = %v, there: %v", m.step, key, err, ok)
+		}
+		if !ok {
+			continue
+		}
+		got, err := io.ReadAll(r)
+		if err != nil || !bytes.Equal(got, want) {
+			m.t.Fatalf("step %d: %s has %d bytes, %v, want %d", m.step, key, len(got), err, len(want))
+		}
+		for range min(len(want), 5) {
+			off, n := m.span(len(want))
+			_, err := r.Seek(int64(off), io.SeekStart)
+			m.must(err)
+			if _, err := io.ReadFull(r, got[:n]); err != nil || !bytes.Equal(got[:n], want[off:off+n]) {
+				m.t.Fatalf("step %d: range %d+%d of %s is wrong, %v", m.step, off, n, key, err)
+			}
+		}
+		m.must(r.Close())
+	}
+	for at, want := range m.uploads {
+		_, parts, _, err := m.s.Parts(m.t.Context(), testBucket, at.key, at.id, 0, 0)
+		m.must(err)
+		if len(parts) != len(want) {
+			m.t.Errorf("step %d: %d parts are listed, want %d", m.step, len(parts), len(want))
+		}
+		for _, p := range parts {
+			if p.ETag != etagOf(want[p.Number]) || p.Size != int64(len(want[p.Number])) {
+				m.t.Errorf("step %d: part %v, want %d bytes", m.step, p, len(want[p.Number]))
+			}
+		}
+	}
+	page, err := m.s.Uploads(m.t.Context(), testBucket, ListUploadsOptions{})
+	if err != nil || len(page.Uploads) != len(m.uploads) {
+		m.t.Errorf("step %d: %d uploads are listed, %v, want %d", m.step, len(page.Uploads), err, len(m.uploads))
+	}
+}
+
+func TestRandomPartsCopiesAndAppendsAgreeWithSlices(t *testing.T) {
+	const rounds, steps = 6, 80
+	for _, mode := range []string{"memory", "folder"} {
+		t.Run(mode, func(t *testing.T) {
+			dir := ""
+			if mode == "folder" {
+				dir = filepath.Join(t.TempDir(), "data")
+			}
+			m := &model{
+				t: t, s: open(t, Options{Dir: dir}), random: rand.New(rand.NewPCG(11, 12)),
+				objects: map[string][]byte{}, appends: map[string]bool{}, uploads: map[mark]map[int][]byte{},
+			}
+			for round := range rounds {
+				for range steps {
+					m.change()
+				}
+				m.check()
+				if dir == "" {
+					continue
+				}
+				if round%2 == 0 {
+					m.must(m.s.Close())
+				} else {
+					dir = crash(t, dir)
+				}
+				m.s = open(t, Options{Dir: dir})
+				m.check()
+			}
+			for at := range m.uploads {
+				m.must(m.s.AbortUpload(t.Context(), testBucket, at.key, at.id))
+			}
+			for key := range m.objects {
+				m.must(m.s.Delete(t.Context(), testBucket, key))
+			}
+			nothingIsLeft(t, m.s, dir)
+		})
+	}
+}
