@@ -75,7 +75,39 @@ func (x *exchange) readCompletion() (*completion, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &completion{x: x, id: id, parts: parts, forbid: forbid}, nil
+	return &completion{x: x, id: id, parts: parts, forbid: forbid}, x.checkRepeated(id)
+}
+
+// checkRepeated compares the headers of Initiate that a Complete repeats, as the SDK
+// does, with what they were: they are fixed, and cannot be changed here (E045).
+func (x *exchange) checkRepeated(id string) error {
+	repeated := make(map[string]string)
+	for name := range x.r.Header {
+		switch lower := strings.ToLower(name); {
+		case strings.HasPrefix(lower, metaPrefix), name == headerACL, name == headerStorageClass:
+			repeated[lower] = x.header(name)
+		}
+	}
+	if len(repeated) == 0 {
+		return nil
+	}
+	info, _, _, err := x.s.store.Parts(x.ctx(), x.bucket, x.key, id, 0, 1)
+	if err != nil {
+		return err
+	}
+	for name, value := range repeated {
+		fixed := info.Headers[name]
+		switch http.CanonicalHeaderKey(name) {
+		case headerACL:
+			fixed = info.ACL
+		case headerStorageClass:
+			fixed = info.StorageClass
+		}
+		if value != fixed {
+			return fail(invalidArgument, "The header "+name+" is not what it was when the upload was initiated.")
+		}
+	}
+	return nil
 }
 
 // work judges the parts and commits the object.

@@ -83,4 +83,7 @@
 //	      and a last byte behind the end of the source is InvalidRange.
 //	E043  Copying more than 5 GB with one request is EntityTooLarge.
 //	E044  An upload that is open keeps its bucket from being deleted: BucketNotEmpty.
+//	E045  A Complete may repeat x-cos-acl, x-cos-storage-class, x-cos-meta-* and the
+//	      traffic limit of Initiate, as the Go SDK does; another value of one of the
+//	      first three is InvalidArgument.
 package embedded

@@ -155,7 +155,8 @@ func multipartRoutes() []route {
 		},
 		{
 			method: http.MethodPost, target: onObject, sub: "uploadid", operation: opCompleteMultipartUpload, access: writeBucket,
-			headers: []string{"x-cos-forbid-overwrite"}, handle: (*Server).completeMultipartUpload,
+			headers: []string{"x-cos-forbid-overwrite", "x-cos-acl", "x-cos-storage-class", paramTrafficLimit}, metadata: true,
+			handle: (*Server).completeMultipartUpload,
 		},
 		{
 			method: http.MethodDelete, target: onObject, sub: "uploadid", operation: opAbortMultipartUpload, access: writeBucket,

@@ -117,7 +117,7 @@ type Server struct {
 	instance uint32        // tells request ids of different servers apart
 	requests atomic.Uint64 // numbers request ids
 
-	closing  sync.Once
+	once     sync.Once // for Close
 	closeErr error
 }
 
@@ -228,7 +228,7 @@ func (s *Server) createBuckets(ctx context.Context, names []string) error {
 // Close stops the doors, gives requests under way a bounded time to finish, and
 // closes the store. Later calls return what the first one did.
 func (s *Server) Close() error {
-	s.closing.Do(func() {
+	s.once.Do(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), closeGrace)
 		defer cancel()
 		close(s.stop)
@@ -246,14 +246,22 @@ func (s *Server) Close() error {
 	return s.closeErr
 }
 
+// closing reports whether Close was called.
+func (s *Server) closing() bool {
+	select {
+	case <-s.stop:
+		return true
+	default:
+		return false
+	}
+}
+
 // Listen opens a TCP door, such as "127.0.0.1:0", and serves it until Close.
 // It may be called more than once. The door speaks plain HTTP and is not
 // encrypted, so an address others can reach is the caller's decision.
 func (s *Server) Listen(addr string) (net.Addr, error) {
-	select {
-	case <-s.stop:
+	if s.closing() {
 		return nil, errors.New("embedded: listen on a closed server")
-	default:
 	}
 	var lc net.ListenConfig
 	l, err := lc.Listen(context.Background(), "tcp", addr)

@@ -23,27 +23,21 @@ func (x *exchange) space() {
 	}
 }
 
-// holdStream sends a space each second for so long; below zero until the client
-// gives up or the server closes.
+// holdStream sends a space at once and then each second for so long; below zero
+// until the client gives up or the server closes.
 func (x *exchange) holdStream(d time.Duration) {
-	var over <-chan time.Time
-	if d > 0 {
-		t := time.NewTimer(d)
-		defer t.Stop()
-		over = t.C
-	}
-	ticks := time.NewTicker(keepAlive)
-	defer ticks.Stop()
-	for {
+	for end := time.Now().Add(d); ; {
 		x.space()
-		select {
-		case <-ticks.C:
-		case <-over:
-			return
-		case <-x.s.stop:
-			return
-		case <-x.ctx().Done():
+		next := keepAlive
+		if d > 0 {
+			next = min(next, time.Until(end))
+		}
+		x.pause(next)
+		if x.ctx().Err() != nil {
 			x.answer.abort()
+		}
+		if x.s.closing() || d > 0 && !time.Now().Before(end) {
+			return
 		}
 	}
 }
