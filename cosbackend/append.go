@@ -109,7 +109,7 @@ const nextPositionHeader = "X-Cos-Next-Append-Position"
 func (j *appending) judge(ctx context.Context, whole bool) verdict {
 	info, err := j.client.HeadObject(ctx, j.loc, j.key, ReadOptions{})
 	if err != nil {
-		if e, ok := errors.AsType[*Error](err); ok && e.HTTPStatus == http.StatusNotFound && j.position == 0 {
+		if missing(err) && j.position == 0 {
 			return pending
 		}
 		return undetermined
@@ -127,16 +127,22 @@ func (j *appending) judge(ctx context.Context, whole bool) verdict {
 	return undetermined
 }
 
-// misplaced finds out where the object ends. COS may say so with the refusal
-// (A027); who cannot look any other way gets the refusal alone.
+// misplaced finds out where the object ends: at 0 when there is none. COS may say
+// so with the refusal (A027); who may not look gets the refusal alone.
 func (j *appending) misplaced(ctx context.Context, e *Error) error {
 	end, err := strconv.ParseInt(e.Headers["x-cos-next-append-position"], 10, 64)
 	if err != nil || end < 0 {
 		info, err := j.client.HeadObject(ctx, j.loc, j.key, ReadOptions{})
-		if err != nil {
+		if err != nil && !missing(err) {
 			return e
 		}
 		end = info.Size
 	}
 	return &AppendPositionError{Position: end, Err: e}
+}
+
+// missing reports whether err says that there is no such object.
+func missing(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Origin == OriginCOS && e.HTTPStatus == http.StatusNotFound
 }
