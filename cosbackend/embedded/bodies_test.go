@@ -118,8 +118,8 @@ func TestChunkedBodiesAreReadToTheirEnd(t *testing.T) {
 	v := c.talk(t)
 	v.say(t, head)
 	want := ""
-	for i := range 300 { // pieces of many sizes, around those of the buffers
-		piece := strings.Repeat("x", i*977%70_000) + fmt.Sprint(i)
+	for i := range 60 { // pieces of many sizes
+		piece := strings.Repeat("x", i*4999%70_000) + fmt.Sprint(i)
 		v.say(t, fmt.Sprintf("%x\r\n%s\r\n", len(piece), piece))
 		want += piece
 	}

@@ -165,7 +165,7 @@ func serviceXML(page []store.Bucket, marker string, truncated bool) *xmlWriter {
 	if truncated {
 		doc.text("NextMarker", page[len(page)-1].Name)
 	}
-	doc.boolean("IsTruncated", truncated)
+	doc.truncated(truncated)
 	doc.open("Buckets")
 	for _, b := range page {
 		doc.open("Bucket")

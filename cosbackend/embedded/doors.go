@@ -31,7 +31,7 @@ func (s *Server) newHTTPServer() *http.Server {
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(s.opts.Logger.Handler(), slog.LevelDebug),
-		ConnState:         s.fresh.track,
+		ConnState:         s.connState,
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			return context.WithValue(ctx, connKey{}, c)
 		},
@@ -40,10 +40,18 @@ func (s *Server) newHTTPServer() *http.Server {
 	}
 }
 
+// connState follows a connection from request to request.
+func (s *Server) connState(c net.Conn, state http.ConnState) {
+	s.fresh.track(c, state)
+	if idle, ok := c.(*idConn); ok && state == http.StateIdle {
+		idle.served.Store(false) // the answer is written
+	}
+}
+
 // serve serves l in the background until Close.
 func (s *Server) serve(l net.Listener) {
 	s.doors.Go(func() {
-		if err := s.http.Serve(l); err != nil && !errors.Is(err, http.ErrServerClosed) {
+		if err := s.http.Serve(&idListener{l, s}); err != nil && !errors.Is(err, http.ErrServerClosed) {
 			s.opts.Logger.Error("embedded: door closed", "addr", l.Addr().String(), "error", err)
 		}
 	})
@@ -130,6 +138,9 @@ func (c *limitedConn) Close() error {
 
 // abortive makes the coming Close of a TCP connection send RST.
 func abortive(c net.Conn) {
+	if i, ok := c.(*idConn); ok {
+		c = i.Conn
+	}
 	if l, ok := c.(*limitedConn); ok {
 		c = l.Conn
 	}

@@ -195,8 +195,36 @@ func TestOddRequestLinesAreAnswered(t *testing.T) {
 		}
 	}
 	big := c.raw(t, "GET /k HTTP/1.1\r\nHost: "+testHost+"\r\nX-Big: "+strings.Repeat("x", 80<<10)+"\r\n\r\n")
-	if big.StatusCode != 431 {
-		t.Errorf("80 KiB of headers = %d, want 431", big.StatusCode)
+	if big.StatusCode != 431 || big.Header.Get("x-cos-request-id") == "" {
+		t.Errorf("80 KiB of headers = %d %v, want 431 with a request id", big.StatusCode, big.Header)
+	}
+}
+
+// net/http answers what it cannot read by itself, also behind a good request.
+func TestUnreadableRequestsGetARequestID(t *testing.T) {
+	c := open(t)
+	good := call{method: "GET", key: "absent"}
+	for name, tt := range map[string]struct {
+		text   string
+		status int
+	}{
+		"no HTTP":       {"hello\r\n\r\n", 400},
+		"no host":       {"GET / HTTP/1.1\r\n\r\n", 400},
+		"bad header":    {"GET / HTTP/1.1\r\nHost: x\r\na b: c\r\n\r\n", 400},
+		"HTTP/3":        {"GET / HTTP/3.0\r\nHost: x\r\n\r\n", 505},
+		"odd transfer":  {"PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", 501},
+		"large headers": {"GET / HTTP/1.1\r\nHost: x\r\nX-Big: " + strings.Repeat("x", 80<<10) + "\r\n\r\n", 431},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := c.talk(t)
+			v.say(t, "GET /absent HTTP/1.1\r\nHost: "+testHost+"\r\n"+c.authorizationFor(t, good)+"\r\n")
+			v.hear(t).want(t, 404, "NoSuchKey")
+			v.say(t, tt.text)
+			a := v.hear(t)
+			if a.StatusCode != tt.status || len(a.Header.Values("x-cos-request-id")) != 1 || a.Header.Get("x-cos-trace-id") == "" {
+				t.Errorf("answer = %d %v, want %d with ids", a.StatusCode, a.Header, tt.status)
+			}
+		})
 	}
 }
 

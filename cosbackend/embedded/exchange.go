@@ -37,6 +37,7 @@ type exchange struct {
 
 // serveHTTP answers one request and writes it into the journal.
 func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
+	serving(r)
 	x := s.newExchange(w, r)
 	defer x.finish()
 	err := x.resolve()

@@ -103,7 +103,7 @@ func (q listRequest) result(bucket string, page store.Page) *xmlWriter {
 	if q.Delimiter != "" {
 		doc.text("Delimiter", q.names.encode(q.Delimiter))
 	}
-	doc.boolean("IsTruncated", page.Truncated)
+	doc.truncated(page.Truncated)
 	if page.Truncated {
 		doc.text("NextMarker", q.names.encode(page.NextMarker))
 	}

@@ -51,7 +51,7 @@ func (p *pace) piece(n int) int {
 	if p.begun.IsZero() {
 		p.begun = time.Now()
 	}
-	return int(min(int64(n), p.rate/pacesPerSecond)) //nolint:gosec // at most n
+	return int(min(int64(n), p.rate/pacesPerSecond))
 }
 
 // hold waits until n more bytes are due. It ends early when the client gives up

@@ -78,7 +78,7 @@ func (x *exchange) partsXML(names nameEncoding, info store.UploadInfo, parts []s
 	}
 	doc.text("StorageClass", info.StorageClass)
 	doc.number("MaxParts", int64(limit))
-	doc.boolean("IsTruncated", truncated)
+	doc.truncated(truncated)
 	doc.close("ListPartsResult")
 	return doc
 }
@@ -134,7 +134,7 @@ func (q uploadsRequest) result(bucket string, page store.UploadsPage) *xmlWriter
 		doc.text("NextUploadIdMarker", page.NextUploadIDMarker)
 	}
 	doc.number("MaxUploads", int64(q.Max))
-	doc.boolean("IsTruncated", page.Truncated)
+	doc.truncated(page.Truncated)
 	doc.text("Prefix", q.names.encode(q.Prefix))
 	doc.text("Delimiter", q.names.encode(q.Delimiter))
 	_, appid := splitBucket(bucket)

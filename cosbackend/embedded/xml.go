@@ -36,10 +36,9 @@ func (x *xmlWriter) number(name string, n int64) {
 	x.close(name)
 }
 
-func (x *xmlWriter) boolean(name string, b bool) {
-	x.open(name)
-	x.buf = strconv.AppendBool(x.buf, b)
-	x.close(name)
+// truncated says whether a list goes on.
+func (x *xmlWriter) truncated(b bool) {
+	x.text("IsTruncated", strconv.FormatBool(b))
 }
 
 // account writes who owns or began something. The server has no accounts: it is
