@@ -115,9 +115,8 @@ func (c *patientConn) Close() error {
 // ReadFrom sends a request's body.
 func (c *patientConn) ReadFrom(r io.Reader) (int64, error) { return sendBody(c, r) }
 
-// WriteBuffers sends several buffers with one system call where it can. It
-// consumes the slice, not the buffers.
-func (c *patientConn) WriteBuffers(buffers net.Buffers) (int64, error) {
+// writeBuffers sends several buffers with one system call where it can.
+func (c *patientConn) writeBuffers(buffers *net.Buffers) (int64, error) {
 	n, err := buffers.WriteTo(c.Conn)
 	if err != nil {
 		c.awaitClose()

@@ -112,6 +112,7 @@ type bodyWriter struct {
 	sent   int64
 	err    error // of the connection
 	list   net.Buffers
+	rest   net.Buffers // of list, while it is sent
 }
 
 func (w *bodyWriter) Write(p []byte) (int, error) {
@@ -141,14 +142,12 @@ func (w *bodyWriter) WriteBuffers(buffers ...[]byte) (int64, error) {
 		return 0, err
 	}
 	w.gather(buffers, allowed)
+	w.rest = w.list // is consumed
 	var n int64
-	if conn, ok := w.conn.(interface {
-		WriteBuffers(buffers net.Buffers) (int64, error)
-	}); ok {
-		n, w.err = conn.WriteBuffers(w.list)
+	if conn, ok := w.conn.(*patientConn); ok {
+		n, w.err = conn.writeBuffers(&w.rest)
 	} else {
-		list := w.list // WriteTo moves its slice on
-		n, w.err = list.WriteTo(w.conn)
+		n, w.err = w.rest.WriteTo(w.conn)
 	}
 	w.sent += n
 	if w.err == nil && n < length {
