@@ -114,3 +114,53 @@ func BenchmarkListPageOf100kKeys(b *testing.B) {
 		})
 	}
 }
+
+func BenchmarkTenThousandParts(b *testing.B) {
+	s := open(b, Options{Dir: b.TempDir()})
+	b.Run("complete", func(b *testing.B) {
+		for b.Loop() {
+			b.StopTimer()
+			id, named := manyTinyParts(b, s, 10_000)
+			b.StartTimer()
+			if _, err := s.Complete(b.Context(), testBucket, "k", id, named, false, 0); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("open and read the middle", func(b *testing.B) {
+		for b.Loop() {
+			_, r, err := s.Open(b.Context(), testBucket, "k")
+			if err != nil {
+				b.Fatal(err)
+			}
+			_, _ = r.Seek(25_003, io.SeekStart)
+			if _, err := r.Read(make([]byte, 5)); err != nil {
+				b.Fatal(err)
+			}
+			r.Close()
+		}
+	})
+	b.Run("abort", func(b *testing.B) {
+		for b.Loop() {
+			b.StopTimer()
+			id, _ := manyTinyParts(b, s, 10_000)
+			b.StartTimer()
+			if err := s.AbortUpload(b.Context(), testBucket, "k", id); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("delete and sweep", func(b *testing.B) {
+		for b.Loop() {
+			b.StopTimer()
+			id, named := manyTinyParts(b, s, 10_000)
+			_, err := s.Complete(b.Context(), testBucket, "k", id, named, false, 0)
+			s.sweeper.settle()
+			b.StartTimer()
+			if err != nil || s.Delete(b.Context(), testBucket, "k") != nil {
+				b.Fatal(err)
+			}
+			s.sweeper.settle()
+		}
+	})
+}

@@ -78,6 +78,72 @@ func TestAFullDiskLosesNothingAndRecoversByDeletes(t *testing.T) {
 	})
 }
 
+func TestPartsGiveAFullDiskBack(t *testing.T) {
+	inSmallDisk(t, "8m", func(t *testing.T, dir string) {
+		s := open(t, Options{Dir: dir})
+		for _, size := range []int{3_000, 20_000, 200_000} {
+			var keys []string
+			var ids []mark
+			for refused := 0; refused < 5; {
+				key := fmt.Sprintf("%d/%04d", size, len(keys))
+				ok, id, err := tryParts(t, s, key, size)
+				switch {
+				case errors.Is(err, ErrNoSpace):
+					refused++
+				case err != nil:
+					t.Fatalf("parts on a full disk = %v, want %v", err, ErrNoSpace)
+				}
+				if ok {
+					keys = append(keys, key)
+				} else if id != "" {
+					ids = append(ids, mark{key, id})
+				}
+			}
+			if len(keys) == 0 {
+				t.Errorf("no object of parts of %d bytes could be put", size)
+			}
+			for _, key := range keys {
+				if got, err := get(t.Context(), s, key); err != nil || !bytes.Equal(got, slices.Concat(body(size, 1), body(size, 2))) {
+					t.Fatalf("%s has %d bytes, %v", key, len(got), err)
+				}
+			}
+			for _, at := range ids {
+				if err := s.AbortUpload(t.Context(), testBucket, at.key, at.id); err != nil {
+					t.Fatalf("AbortUpload() on a full disk = %v", err)
+				}
+			}
+			for part := range slices.Chunk(keys, 10) {
+				if err := s.DeleteMany(t.Context(), testBucket, part); err != nil {
+					t.Fatalf("delete = %v", err)
+				}
+			}
+			if n := countBlobs(t, s); n != 0 {
+				t.Errorf("%d bodies are stored after all was deleted, want 0", n)
+			}
+		}
+		nothingIsLeft(t, s, dir)
+	})
+}
+
+// tryParts makes an object of two parts as far as there is space. The ID is
+// that of the upload, if it could be started.
+func tryParts(t *testing.T, s *Store, key string, size int) (complete bool, id string, err error) {
+	ctx := t.Context()
+	if id, err = s.Initiate(ctx, testBucket, key, PutOptions{}); err != nil {
+		return false, "", err
+	}
+	var parts []CompletePart
+	for n := range 2 {
+		p, err := tryPart(ctx, s, testBucket, key, id, n+1, body(size, byte(n+1)))
+		if err != nil {
+			return false, id, err
+		}
+		parts = append(parts, CompletePart{p.Number, p.ETag})
+	}
+	_, err = s.Complete(ctx, testBucket, key, id, parts, false, 0)
+	return err == nil, id, err
+}
+
 // fillUp puts objects until there is no space, and a few more.
 func fillUp(t *testing.T, s *Store, size int) (keys []string) {
 	t.Helper()

@@ -50,6 +50,12 @@ func (s *sweeper) add(manifests ...int64) {
 		return
 	}
 	s.queue = append(s.queue, manifests...)
+	s.signal()
+}
+
+// signal makes run look again. The caller holds mu and knows that closed is not
+// set.
+func (s *sweeper) signal() {
 	select {
 	case s.wake <- struct{}{}:
 	default: // it will see the longer queue
@@ -135,6 +141,9 @@ func (s *sweeper) run() {
 
 		s.mu.Lock()
 		s.failed, s.busy = failed, false
+		if 0 < len(failed) && len(failed) < len(due) && !s.closed {
+			s.signal() // the others made room
+		}
 		s.idle.Broadcast()
 		s.mu.Unlock()
 	}

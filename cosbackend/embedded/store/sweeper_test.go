@@ -50,39 +50,51 @@ func TestObjectsOfManyPartsShareTheirBodiesWithCopies(t *testing.T) {
 	}
 }
 
-func TestAnObjectOfThousandsOfPartsIsSweptInBatches(t *testing.T) {
+// manyTinyParts starts an upload with n parts of 5 bytes, in one transaction.
+func manyTinyParts(t testing.TB, s *Store, n int) (id string, named []CompletePart) {
+	t.Helper()
+	id = initiate(t, s, "k")
+	named = make([]CompletePart, n)
+	err := s.change(t.Context(), func(x *txn) error {
+		seq, err := x.uploadSeq(testBucket, "k", id)
+		if err != nil {
+			return err
+		}
+		for i := range n {
+			b := body(5, byte(i))
+			if err := s.reserve(5); err != nil {
+				return err
+			}
+			c, err := x.insertBlob(newBlob{size: 5, sums: blockSums(b), inline: b})
+			if err != nil {
+				return err
+			}
+			if err := x.putPart(seq, PartInfo{Number: i + 1, Size: 5, ETag: etagOf(b), CRC64: sum64(b), Modified: s.now()}, c); err != nil {
+				return err
+			}
+			named[i] = CompletePart{i + 1, etagOf(b)}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id, named
+}
+
+func TestAnObjectOfManyPartsIsSweptInBatches(t *testing.T) {
 	eachMode(t, func(t *testing.T, s *Store) {
 		const parts = 3*sweepBatch + 1
-		id := initiate(t, s, "k")
-		err := s.change(t.Context(), func(x *txn) error {
-			for n := range parts {
-				b := body(5, byte(n))
-				if err := s.reserve(5); err != nil {
-					return err
-				}
-				c, err := x.insertBlob(newBlob{size: 5, sums: make([]byte, 4), inline: b})
-				if err != nil {
-					return err
-				}
-				if err := x.putPart(1, PartInfo{Number: n + 1, Size: 5, ETag: etagOf(b), CRC64: sum64(b), Modified: s.now()}, c); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		named := make([]CompletePart, parts)
-		for n := range named {
-			named[n] = CompletePart{n + 1, etagOf(body(5, byte(n)))}
-		}
+		id, named := manyTinyParts(t, s, parts)
 		obj, err := s.Complete(t.Context(), testBucket, "k", id, named, false, 5)
 		if err != nil || obj.Size != 5*parts {
 			t.Fatalf("Complete() = %v, %v", obj, err)
 		}
 		if n := countBlobs(t, s); n != parts {
 			t.Errorf("%d bodies are stored, want %d", n, parts)
+		}
+		if got, err := get(t.Context(), s, "k"); err != nil || sum64(got) != obj.CRC64 {
+			t.Errorf("the object has %d bytes, %v", len(got), err)
 		}
 		if err := s.Delete(t.Context(), testBucket, "k"); err != nil {
 			t.Fatal(err)
