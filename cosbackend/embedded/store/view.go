@@ -8,8 +8,11 @@ import (
 
 // A view is the index as of one moment. Its queries are not interrupted: a
 // context that can end costs a goroutine in the driver.
+//
+// It holds one of the connections that read, so it must not wait for another one:
+// with all of them held by views that would be for ever. That is why it does not use
+// the prepared statements of the store, which may still have to be prepared.
 type view struct {
-	s   *Store
 	ctx context.Context // never ends
 	tx  *sql.Tx
 }
@@ -27,16 +30,12 @@ func (s *Store) look(ctx context.Context, read func(*view) error) error {
 		return fmt.Errorf("store: read index: %w", indexError(err))
 	}
 	defer func() { _ = tx.Rollback() }() // it only read
-	return read(&view{s: s, ctx: uncancelled, tx: tx})
+	return read(&view{ctx: uncancelled, tx: tx})
 }
 
-// rows runs a query; text must be a constant.
+// rows runs a query.
 func (v *view) rows(text string, args ...any) (*sql.Rows, error) {
-	st, err := v.s.stmt(v.ctx, text)
-	if err != nil {
-		return nil, err
-	}
-	rows, err := v.tx.StmtContext(v.ctx, st).QueryContext(v.ctx, args...)
+	rows, err := v.tx.QueryContext(v.ctx, text, args...)
 	if err != nil {
 		return nil, fmt.Errorf("store: read index: %w", indexError(err))
 	}
@@ -45,11 +44,7 @@ func (v *view) rows(text string, args ...any) (*sql.Rows, error) {
 
 // row reads one row into dest; found is false when there is none.
 func (v *view) row(text string, args []any, dest ...any) (found bool, err error) {
-	st, err := v.s.stmt(v.ctx, text)
-	if err != nil {
-		return false, err
-	}
-	return scanOne(v.tx.StmtContext(v.ctx, st).QueryRowContext(v.ctx, args...), dest...)
+	return scanOne(v.tx.QueryRowContext(v.ctx, text, args...), dest...)
 }
 
 func (v *view) bucketID(name string) (id int64, err error) {
