@@ -1,0 +1,244 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/testing/protocmp"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
+)
+
+// readAll reads req to its end by Read.
+func readAll(ctx context.Context, c *Client, req *cosgatev1.GetObjectRequest) ([]byte, error) {
+	r, err := c.NewReader(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	return io.ReadAll(struct{ io.Reader }{r})
+}
+
+var errGone = failed(codes.Unavailable)
+
+func TestAReaderAsksForTheRestOfTheSameObject(t *testing.T) {
+	data := content(1000)
+	s, c := script(t, breakAfter(data, 300, 3, errGone), serveAll(data, 300))
+	req := object("k")
+	req.Region, req.MessageSize = "ap-beijing", 65536
+	req.Preconditions = &cosgatev1.Preconditions{IfNoneMatch: "e0"}
+	got, err := readAll(t.Context(), c, req)
+	if err != nil || !bytes.Equal(got, data) {
+		t.Fatalf("read = %v, the right bytes: %t", err, bytes.Equal(got, data))
+	}
+	want := []*cosgatev1.GetObjectRequest{req, {
+		Bucket: testBucket, Key: "k", Region: "ap-beijing", MessageSize: 65536,
+		Range:         &cosgatev1.ByteRange{Offset: 600, Length: new(int64(400))},
+		Preconditions: &cosgatev1.Preconditions{IfMatch: "e1"},
+	}}
+	if diff := cmp.Diff(want, s.asked(), protocmp.Transform()); diff != "" {
+		t.Errorf("requests (-want +got):\n%s", diff)
+	}
+}
+
+func TestAReaderStaysWithTheVersion(t *testing.T) {
+	data := content(10)
+	versioned := answerOf(data, 0, 5)
+	versioned[0].Object.VersionId = "v1"
+	s, c := script(t, func(_ *cosgatev1.GetObjectRequest, stream getStream) error { return versioned.send(stream, 2, errGone) }, serveAll(data, 5))
+	if got, err := readAll(t.Context(), c, object("k")); err != nil || !bytes.Equal(got, data) {
+		t.Fatalf("read = %q, %v", got, err)
+	}
+	if got := s.asked()[1].GetVersionId(); got != "v1" {
+		t.Errorf("the rest is asked of version %q, want v1", got)
+	}
+}
+
+func TestARangeIsResumedInsideOfIt(t *testing.T) {
+	data := content(100)
+	suffix := answerOf(data, 0, 10)
+	suffix[0].Range = &cosgatev1.ContentRange{Offset: 80, Length: 20, Size: 100}
+	s, c := script(t,
+		func(_ *cosgatev1.GetObjectRequest, stream getStream) error {
+			return append(suffix[:1:1], suffix[9]).send(stream, 2, errGone)
+		},
+		serveAll(data, 10))
+	req := object("k")
+	req.Range = &cosgatev1.ByteRange{SuffixLength: new(int64(20))}
+	if got, err := readAll(t.Context(), c, req); err != nil || !bytes.Equal(got, data[80:]) {
+		t.Fatalf("read = %d bytes, %v, want the last 20", len(got), err)
+	}
+	if got := s.asked()[1].GetRange(); got.GetOffset() != 90 || got.GetLength() != 10 || got.SuffixLength != nil {
+		t.Errorf("the rest is asked for as %v, want 10 bytes from 90", got)
+	}
+}
+
+// Whatever message is the last before the break, the object is read whole.
+func TestAReaderGoesOnBehindAnyMessage(t *testing.T) {
+	for _, size := range []int{0, 1, 250} {
+		data := content(size)
+		for n := range len(answerOf(data, 0, 100)) + 1 {
+			_, c := script(t, breakAfter(data, 100, n, errGone), serveAll(data, 100))
+			if got, err := readAll(t.Context(), c, object("k")); err != nil || !bytes.Equal(got, data) {
+				t.Errorf("%d bytes, broken behind %d messages: read = %d bytes, %v", size, n, len(got), err)
+			}
+		}
+	}
+}
+
+// attempt is a server's word on when to come back, and how the client takes it.
+func TestAReaderWaitsAsLongAsItIsTold(t *testing.T) {
+	data := content(10)
+	retryInfo := &errdetails.RetryInfo{RetryDelay: durationpb.New(7 * time.Second)}
+	resume := &cosgatev1.ReadResume{NextOffset: 5, Etag: "e1"}
+	for name, v := range map[string]struct {
+		get  func(*cosgatev1.GetObjectRequest, getStream) error
+		want time.Duration
+	}{
+		"nothing said":                {breakAfter(data, 5, 2, errGone), 75 * time.Millisecond},
+		"RetryInfo":                   {breakAfter(data, 5, 2, failed(codes.Unavailable, retryInfo)), 7 * time.Second},
+		"ReadResume":                  {breakAfter(data, 5, 2, failed(codes.Unavailable, resume, retryInfo)), 7 * time.Second},
+		"pushback":                    {pushedBack("1500", breakAfter(data, 5, 2, errGone)), 1500 * time.Millisecond},
+		"pushback over RetryInfo":     {pushedBack("0", breakAfter(data, 5, 2, failed(codes.Unavailable, retryInfo))), 0},
+		"too busy, with RetryInfo":    {breakAfter(data, 5, 0, failed(codes.ResourceExhausted, retryInfo)), 7 * time.Second},
+		"COS failed, with RetryInfo":  {breakAfter(data, 5, 0, failed(codes.Internal, retryInfo)), 7 * time.Second},
+		"before the first message":    {breakAfter(data, 5, 0, errGone), 75 * time.Millisecond},
+		"behind the whole content":    {breakAfter(data, 5, 3, errGone), 75 * time.Millisecond},
+		"other code, with ReadResume": {breakAfter(data, 5, 2, failed(codes.Internal, resume)), 75 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, c := script(t, v.get, serveAll(data, 5))
+			var waits []time.Duration
+			c.resume.jitter = func() float64 { return 0.5 }
+			c.resume.wait = func(_ context.Context, d time.Duration) error { waits = append(waits, d); return nil }
+			if got, err := readAll(t.Context(), c, object("k")); err != nil || !bytes.Equal(got, data) {
+				t.Fatalf("read = %q, %v", got, err)
+			}
+			if diff := cmp.Diff([]time.Duration{v.want}, waits); diff != "" {
+				t.Errorf("waits (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestAReaderIsNotResumedWhenThatDoesNotHelp(t *testing.T) {
+	data := content(10)
+	noETag := answerOf(data, 0, 5)
+	noETag[0].Object.Etag = ""
+	for name, v := range map[string]struct {
+		get  func(*cosgatev1.GetObjectRequest, getStream) error
+		code codes.Code
+	}{
+		"the gateway says so":             {pushedBack("-1", breakAfter(data, 5, 2, errGone)), codes.Unavailable},
+		"the gateway says so in a riddle": {pushedBack("soon", breakAfter(data, 5, 2, errGone)), codes.Unavailable},
+		"another code":                    {breakAfter(data, 5, 2, failed(codes.PermissionDenied)), codes.PermissionDenied},
+		"too busy, and no word of when":   {breakAfter(data, 5, 2, failed(codes.ResourceExhausted)), codes.ResourceExhausted},
+		"no ETag to hold on to": {func(_ *cosgatev1.GetObjectRequest, stream getStream) error {
+			return noETag.send(stream, 2, errGone)
+		}, codes.Unavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, c := script(t, v.get)
+			got, err := readAll(t.Context(), c, object("k"))
+			mustFail(t, "read", err, v.code, "")
+			if !bytes.Equal(got, data[:5]) || len(s.asked()) != 1 {
+				t.Errorf("read %d bytes with %d calls, want 5 with 1", len(got), len(s.asked()))
+			}
+		})
+	}
+}
+
+func TestAReaderGivesUp(t *testing.T) {
+	data := content(100)
+	s, c := script(t, breakAfter(data, 5, 2, errGone)) // each call brings a little
+	var waits []time.Duration
+	c.resume.jitter = func() float64 { return 1 }
+	c.resume.wait = func(_ context.Context, d time.Duration) error { waits = append(waits, d); return nil }
+	got, err := readAll(t.Context(), c, object("k"))
+	mustFail(t, "read", err, codes.Unavailable, "")
+	if len(s.asked()) != resumeAttempts || len(got) != 5*resumeAttempts {
+		t.Errorf("%d bytes with %d calls, want %d calls", len(got), len(s.asked()), resumeAttempts)
+	}
+	ms := time.Millisecond
+	if diff := cmp.Diff([]time.Duration{100 * ms, 200 * ms, 400 * ms, 800 * ms, 1600 * ms, 3200 * ms, 5000 * ms}, waits); diff != "" {
+		t.Errorf("waits (-want +got):\n%s", diff)
+	}
+}
+
+func TestProgressMakesAReaderPatientAgain(t *testing.T) {
+	data := content(12 * progress)
+	s, c := script(t, breakAfter(data, progress, 2, errGone)) // each call brings 1 MiB
+	got, err := readAll(t.Context(), c, object("k"))
+	// The last message of all is never reached.
+	mustFail(t, "read", err, codes.Unavailable, "")
+	if !bytes.Equal(got, data) || len(s.asked()) < 12+resumeAttempts-1 {
+		t.Errorf("%d bytes with %d calls, want all", len(got), len(s.asked()))
+	}
+}
+
+func TestAReaderKeepsTheDeadline(t *testing.T) {
+	data := content(10)
+	s, c := script(t, pushedBack("60000", breakAfter(data, 5, 2, errGone)))
+	c.resume.wait = wait
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	begun := time.Now()
+	_, err := readAll(ctx, c, object("k"))
+	mustFail(t, "read", err, codes.Unavailable, "")
+	if took := time.Since(begun); took > 20*time.Second || len(s.asked()) != 1 {
+		t.Errorf("read took %v and %d calls, want it to end at once: the wait is longer than the time left", took, len(s.asked()))
+	}
+}
+
+func TestACancelEndsTheWait(t *testing.T) {
+	data := content(10)
+	_, c := script(t, breakAfter(data, 5, 2, errGone))
+	ctx, cancel := context.WithCancel(t.Context())
+	c.resume.base, c.resume.most = time.Hour, time.Hour
+	c.resume.wait = func(ctx context.Context, d time.Duration) error { cancel(); return wait(ctx, d) }
+	if _, err := readAll(ctx, c, object("k")); !errors.Is(err, context.Canceled) {
+		t.Errorf("read = %v, want context.Canceled", err)
+	}
+}
+
+func TestAChangedObjectIsNotMixed(t *testing.T) {
+	data := content(10)
+	otherETag, otherSize := answerOf(data, 5, 5), answerOf(data, 5, 5)
+	otherETag[0].Object.Etag = "e2"
+	otherSize[0].Range.Size = 11
+	info := func(code codes.Code, reason string) error {
+		return failed(code, &errdetails.ErrorInfo{Reason: reason, Domain: "cosgate"})
+	}
+	for name, v := range map[string]struct {
+		rest   answer
+		err    error
+		reason string
+	}{
+		"replaced":              {nil, info(codes.FailedPrecondition, "PRECONDITION_FAILED"), "PRECONDITION_FAILED"},
+		"seen by the gateway":   {nil, info(codes.Aborted, "OBJECT_CHANGED"), "OBJECT_CHANGED"},
+		"deleted":               {nil, info(codes.NotFound, "NO_SUCH_KEY"), "NO_SUCH_KEY"},
+		"condition not obeyed":  {otherETag, nil, ""},
+		"another size in there": {otherSize, nil, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, c := script(t, breakAfter(data, 5, 2, errGone), func(_ *cosgatev1.GetObjectRequest, stream getStream) error {
+				return v.rest.send(stream, -1, v.err)
+			})
+			got, err := readAll(t.Context(), c, object("k"))
+			if !errors.Is(err, ErrChanged) || !bytes.Equal(got, data[:5]) {
+				t.Fatalf("read = %q, %v, want the first half and ErrChanged", got, err)
+			}
+			if e, ok := errors.AsType[*Error](err); v.reason != "" && (!ok || e.Reason != v.reason) {
+				t.Errorf("read = %v, want the error of the gateway in it", err)
+			}
+		})
+	}
+}
