@@ -61,7 +61,7 @@ func (c *Client) checkAppend(loc Location, key string, position int64, body Body
 	case position > 0 && len(o.headers(nil)) > 0:
 		return invalid("attributes", "can only be given at position 0, where the object is made")
 	}
-	return checkAttributes("attributes.", o.Attributes)
+	return checkAttributes(o.Attributes)
 }
 
 // sum returns a function for the checksum of the whole object after the append;

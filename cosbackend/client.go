@@ -22,8 +22,9 @@ import (
 // codes RequestTimeout and UserNetworkTooSlow, and after InternalError,
 // ServiceUnavailable and SlowDown inside a 200 answer. A "once" operation is
 // repeated only when nothing can have happened: no connection was had, its body
-// was not sent completely, or COS answered 503 or 429. Each repeat carries
-// x-cos-sdk-retry.
+// was not sent completely, or COS answered 503 or 429. CompleteMultipartUpload and
+// AppendObject are of this class, and besides look at what COS has before they
+// report, or repeat, what may have happened. Each repeat carries x-cos-sdk-retry.
 type Client struct {
 	profile   string
 	region    string

@@ -50,7 +50,7 @@ func (c *Client) checkCopy(loc Location, key string, o CopyOptions) error {
 			return invalid("attributes", "are those of the source unless they are replaced; ask for that, or leave them empty")
 		}
 	}
-	return checkAttributes("attributes.", o.Attributes)
+	return checkAttributes(o.Attributes)
 }
 
 func (c *Client) checkSource(s CopySource) error {

@@ -3,7 +3,6 @@ package cosbackend
 import (
 	"context"
 	"errors"
-
 	"net/http"
 	"strconv"
 )
@@ -60,7 +59,7 @@ func (c *Client) InitiateMultipartUpload(ctx context.Context, loc Location, key 
 	if err := c.checkObject(loc, key, ""); err != nil {
 		return "", err
 	}
-	if err := checkAttributes("attributes.", o.Attributes); err != nil {
+	if err := checkAttributes(o.Attributes); err != nil {
 		return "", err
 	}
 	cl, err := c.bucketCall(ctx, "InitiateMultipartUpload", http.MethodPost, loc, key)

@@ -50,11 +50,6 @@ func listUploads(ctx context.Context, c *Client) error {
 	return err
 }
 
-func appendObject(ctx context.Context, c *Client) error {
-	_, err := c.AppendObject(ctx, at(testBucket), "k", 0, reopenable([]byte("hello")), AppendOptions{})
-	return err
-}
-
 // TestOperationsOnPartsAsTheyAreSent holds the first line, the headers that matter
 // and the body of each request (the signer has put the query in order), with a key that everything on the way would mangle.
 func TestOperationsOnPartsAsTheyAreSent(t *testing.T) {

@@ -200,7 +200,7 @@ func (c *Client) checkPut(loc Location, key string, body Body, o PutOptions) err
 	if err := checkBody(body, o.ContentMD5, "must be at most 5 GiB for one PUT; larger objects need a multipart upload"); err != nil {
 		return err
 	}
-	return checkAttributes("attributes.", o.Attributes)
+	return checkAttributes(o.Attributes)
 }
 
 func checkBody(body Body, contentMD5 []byte, tooLarge string) error {

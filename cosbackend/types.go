@@ -72,7 +72,7 @@ type ReadOptions struct {
 	Conditions
 	// Range is for GetObject; HeadObject refuses it.
 	Range *Range
-	// Resume is for GetObject; HeadObject ignores it.
+	// Resume is for the Body of GetObject; to HeadObject it means nothing.
 	Resume ResumeOptions
 }
 

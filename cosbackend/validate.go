@@ -116,7 +116,8 @@ func checkHeader(field, value string) error {
 	return nil
 }
 
-func checkAttributes(prefix string, a Attributes) error {
+func checkAttributes(a Attributes) error {
+	const prefix = "attributes."
 	for _, h := range []struct{ field, value string }{
 		{"content_type", a.ContentType},
 		{"cache_control", a.CacheControl},
