@@ -15,7 +15,6 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/cosgate/cosgate/cosbackend"
-	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 )
 
 // Plain metadata for people and proxies, on every answer that has it.
@@ -102,17 +101,18 @@ type accessEntry struct {
 	meta interceptors.CallMeta
 }
 
-type carriesChunk interface{ GetChunk() *cosgatev1.Chunk }
+// carriesContent are the messages of package frames.
+type carriesContent interface{ ContentBytes() int }
 
-func (e *accessEntry) PostMsgSend(msg any, _ error, _ time.Duration) {
-	if m, ok := msg.(carriesChunk); ok {
-		e.call.sent.Add(int64(len(m.GetChunk().GetData())))
+func (e *accessEntry) PostMsgSend(msg any, err error, _ time.Duration) {
+	if m, ok := msg.(carriesContent); ok && err == nil {
+		e.call.sent.Add(int64(m.ContentBytes()))
 	}
 }
 
-func (e *accessEntry) PostMsgReceive(msg any, _ error, _ time.Duration) {
-	if m, ok := msg.(carriesChunk); ok {
-		e.call.received.Add(int64(len(m.GetChunk().GetData())))
+func (e *accessEntry) PostMsgReceive(msg any, err error, _ time.Duration) {
+	if m, ok := msg.(carriesContent); ok && err == nil {
+		e.call.received.Add(int64(m.ContentBytes()))
 	}
 }
 

@@ -21,6 +21,13 @@ func location(r located) cosbackend.Location {
 	return cosbackend.Location{Bucket: r.GetBucket(), Region: r.GetRegion()}
 }
 
+func copySource(s *cosgatev1.CopySource, p *cosgatev1.Preconditions) cosbackend.CopySource {
+	return cosbackend.CopySource{
+		Bucket: s.GetBucket(), Key: s.GetKey(), VersionID: s.GetVersionId(), Region: s.GetRegion(),
+		Conditions: conditions(p),
+	}
+}
+
 func timestamp(t time.Time) *timestamppb.Timestamp {
 	if t.IsZero() {
 		return nil

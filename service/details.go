@@ -88,6 +88,9 @@ func (v verdict) details(requestID string) []proto.Message {
 	if v.delay > 0 {
 		ds = append(ds, &errdetails.RetryInfo{RetryDelay: durationpb.New(v.delay)})
 	}
+	if v.extra != nil {
+		ds = append(ds, v.extra)
+	}
 	if d := v.particular(); d != nil {
 		ds = append(ds, d)
 	}

@@ -120,6 +120,7 @@ Details, in this order, together with the message below 4 KiB; what does not fit
 | ` + "`google.rpc.ErrorInfo`" + ` | always | reason, domain ` + "`cosgate`" + `, metadata cos_code, http_status, request_id, bucket, key, operation |
 | ` + "`cosgate.v1.CosError`" + ` | COS was asked | code, message, request_id, trace_id, http_status, resource, headers, origin, operation, bucket, key, region, retryable, attempts, credential_source, error_in_success_body, outcome_unknown |
 | ` + "`google.rpc.RetryInfo`" + ` | waiting helps | when to repeat; also as the trailer ` + "`grpc-retry-pushback-ms`" + ` |
+| ` + "`cosgate.v1.ReadResume`, `cosgate.v1.AppendConflict`" + ` | a read broke off; an append had a wrong position | where to go on; where the object ends |
 | ` + "`google.rpc.PreconditionFailure`, `QuotaFailure` or `BadRequest`" + ` | by status | what is in the way |
 | ` + "`google.rpc.ResourceInfo`" + ` | a bucket or object was named | which |
 | ` + "`google.rpc.RequestInfo`" + ` | COS was asked | the gateway's ` + "`x-request-id`" + ` |
@@ -141,8 +142,9 @@ Never in a status or a log: signatures, signed URLs, tokens, secret keys, cookie
 | ` + "`INVALID_ARGUMENT` | `CHECKSUM_MISMATCH`" + ` | the content does not match the caller's checksum; nothing is stored | send it again |
 | ` + "`OUT_OF_RANGE` | `OFFSET_AHEAD`" + ` | a chunk begins behind the data received | go on at the offset named |
 | ` + "`OUT_OF_RANGE` | `SIZE_EXCEEDED`" + ` | more data than spec.size | correct the size |
-| ` + "`FAILED_PRECONDITION` | `SIZE_REQUIRED`" + ` | more than 8 MiB without spec.size | set it |
-| ` + "`FAILED_PRECONDITION` | `OBJECT_TOO_LARGE`" + ` | more than 5 GiB | split it |
+| ` + "`FAILED_PRECONDITION` | `OBJECT_TOO_LARGE`" + ` | more than 50,000 GiB | split it |
+| ` + "`RESOURCE_EXHAUSTED` | `UPLOAD_MEMORY`" + ` | too many uploads gather parts at the moment | declare spec.size, or try again later |
+| ` + "`ABORTED` | `OBJECT_CHANGED`" + ` | the object was replaced or deleted while it was read | read it anew |
 | ` + "`NOT_FOUND` | `PROFILE_NOT_FOUND`" + ` | the gateway has no such profile | name another, or none |
 | ` + "`NOT_FOUND` | `BUCKET_REGION_UNKNOWN`" + ` | no region was given, and the bucket is not in the account's list | check the name, or set the region |
 | ` + "`DATA_LOSS` | `CHECKSUM_MISMATCH`" + ` | what COS sent or stored is not what it should be | read or write again; keep the request id |

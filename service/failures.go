@@ -33,8 +33,9 @@ const (
 	reasonOffset           = "OFFSET_AHEAD"                 // a chunk begins behind the data received
 	reasonTooMuchData      = "SIZE_EXCEEDED"                // more data than spec.size
 	reasonTooLittleData    = "SIZE_NOT_REACHED"             // less data than spec.size
-	reasonSizeRequired     = "SIZE_REQUIRED"                // more than 8 MiB without spec.size
-	reasonObjectTooLarge   = "OBJECT_TOO_LARGE"             // more than one PUT can carry
+	reasonUploadMemory     = "UPLOAD_MEMORY"                // too many uploads gather parts
+	reasonObjectTooLarge   = "OBJECT_TOO_LARGE"             // more than COS keeps
+	reasonObjectChanged    = "OBJECT_CHANGED"               // while it was read
 )
 
 // fail makes the status of a failure that the gateway found itself: ErrorInfo first,

@@ -138,7 +138,7 @@ func TestLostAnswersOfChangesAreSettledOrToldAsUnknown(t *testing.T) {
 		done     func(*gateway, *testing.T)
 	}{
 		{"PutObject", func(g *gateway, ctx context.Context) error {
-			_, err := g.send(ctx, &put{Spec: spec(1), Chunk: chunk("b"), Finish: true})
+			_, err := g.send(ctx, &putRequest{Spec: spec(1), Chunk: chunk("b"), Finish: true})
 			return err
 		}, 2, codes.OK, wantContent("b")},
 		{"PutObject", func(g *gateway, ctx context.Context) error {
@@ -148,7 +148,7 @@ func TestLostAnswersOfChangesAreSettledOrToldAsUnknown(t *testing.T) {
 		{"PutObject", func(g *gateway, ctx context.Context) error {
 			s := spec(-1)
 			s.Key, s.ForbidOverwrite = "new", true
-			_, err := g.send(ctx, &put{Spec: s, Chunk: chunk("b"), Finish: true})
+			_, err := g.send(ctx, &putRequest{Spec: s, Chunk: chunk("b"), Finish: true})
 			return err
 		}, 1, codes.Unavailable, nil},
 		{"DeleteObject", func(g *gateway, ctx context.Context) error {
@@ -347,7 +347,7 @@ func TestSecretsAppearNowhere(t *testing.T) {
 		for _, call := range []func(context.Context) error{
 			g.head, g.read, g.copy,
 			func(ctx context.Context) error {
-				_, err := g.send(ctx, &put{Spec: spec(-1), Chunk: chunk("the payload"), Finish: true})
+				_, err := g.send(ctx, &putRequest{Spec: spec(-1), Chunk: chunk("the payload"), Finish: true})
 				return err
 			},
 		} {

@@ -22,6 +22,7 @@ import (
 	"github.com/cosgate/cosgate/cosbackend"
 	"github.com/cosgate/cosgate/cosbackend/embedded"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
+	"github.com/cosgate/cosgate/service/frames"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -39,7 +40,9 @@ type gateway struct {
 	conn    *grpc.ClientConn
 	buckets cosgatev1.BucketServiceClient
 	objects cosgatev1.ObjectServiceClient
+	uploads cosgatev1.MultipartServiceClient
 	logs    *lockedBuffer
+	pool    *frames.Pool
 	stop    context.CancelFunc // begins the graceful stop
 	stopped chan error
 }
@@ -49,6 +52,7 @@ type setup struct {
 	backend cosbackend.Config
 	dial    []grpc.DialOption
 	grace   time.Duration
+	options Options
 }
 
 func open(t *testing.T, change ...func(*setup)) *gateway {
@@ -62,7 +66,8 @@ func open(t *testing.T, change ...func(*setup)) *gateway {
 			Credentials: cosbackend.StaticCredentials(cosbackend.Credentials{SecretID: demo.SecretID, SecretKey: demo.SecretKey}),
 			Retry:       cosbackend.RetryOptions{BaseDelay: time.Microsecond, MaxDelay: time.Microsecond},
 		},
-		grace: 5 * time.Second,
+		grace:   5 * time.Second,
+		options: Options{Reflection: true, Pool: frames.NewPoisonPool(), ReadStall: 5 * time.Second},
 	}
 	for _, f := range change {
 		f(&s)
@@ -84,11 +89,11 @@ func open(t *testing.T, change ...func(*setup)) *gateway {
 		t.Fatal(err)
 	}
 	t.Cleanup(backend.Close)
-	g := &gateway{cos: cos, logs: &lockedBuffer{}, stopped: make(chan error, 1)}
+	g := &gateway{cos: cos, logs: &lockedBuffer{}, stopped: make(chan error, 1), pool: s.options.Pool}
 	g.server, err = NewServer(Deps{
 		Profiles: map[string]*cosbackend.Client{backend.Profile(): backend},
 		Logger:   slog.New(slog.NewJSONHandler(g.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
-	}, Options{Reflection: true})
+	}, s.options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,10 +121,14 @@ func (g *gateway) serve(t *testing.T, s setup) {
 		if err := <-g.stopped; err != nil {
 			t.Errorf("Serve = %v, want nil after a graceful stop", err)
 		}
+		if n := s.options.Pool.InUse(); n != 0 {
+			t.Errorf("%d bytes of buffers were not given back", n)
+		}
 	})
 	g.conn = conn
 	g.buckets = cosgatev1.NewBucketServiceClient(conn)
 	g.objects = cosgatev1.NewObjectServiceClient(conn)
+	g.uploads = cosgatev1.NewMultipartServiceClient(conn)
 }
 
 // put stores data under key through the gateway.

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/cosgate/cosgate/cosbackend"
+	"github.com/cosgate/cosgate/service/frames"
 )
 
 // chain lists the interceptors, outermost first. The order is the contract of each:
@@ -148,7 +149,27 @@ func (s *validatedStream) RecvMsg(m any) error {
 	return s.check(m)
 }
 
+// maxChunk is the most content a message may have; the contract says so of Chunk.data.
+const maxChunk = 2 << 20
+
+// checkReceived holds a message with content against the rules: the content by hand,
+// since it is not part of the message here, and the rest when there is any.
+func (v validation) checkReceived(r *frames.Received) error {
+	switch {
+	case r.Data.Len() > maxChunk:
+		return failField(codes.InvalidArgument, reasonInvalidField, "chunk.data", "must have at most 2 MiB")
+	case r.Offset != nil && *r.Offset < 0:
+		return failField(codes.InvalidArgument, reasonInvalidField, "chunk.offset", "must be greater than or equal to 0")
+	case r.HasOthers:
+		return v.check(r.Message)
+	}
+	return nil
+}
+
 func (v validation) check(req any) error {
+	if r, ok := req.(*frames.Received); ok {
+		return v.checkReceived(r)
+	}
 	m, ok := req.(proto.Message)
 	if !ok {
 		return nil

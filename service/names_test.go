@@ -192,7 +192,7 @@ func TestCopiesKeepOrReplaceAttributes(t *testing.T) {
 	g := open(t)
 	s := spec(-1)
 	s.Attributes = &cosgatev1.ObjectAttributes{Content: &cosgatev1.ContentHeaders{ContentType: "text/plain"}, Metadata: map[string]string{"a": "1"}}
-	if _, err := g.send(t.Context(), &put{Spec: s, Chunk: chunk("x"), Finish: true}); err != nil {
+	if _, err := g.send(t.Context(), &putRequest{Spec: s, Chunk: chunk("x"), Finish: true}); err != nil {
 		t.Fatal(err)
 	}
 	src := &cosgatev1.CopySource{Bucket: testBucket, Key: "k"}

@@ -13,6 +13,8 @@ type objectServer struct {
 	cosgatev1.UnimplementedObjectServiceServer
 	profiles
 	mapper *mapper // for failures inside a successful answer
+	parts  partSettings
+	reads  readSettings
 }
 
 var _ cosgatev1.ObjectServiceServer = (*objectServer)(nil)
@@ -100,12 +102,8 @@ func (s *objectServer) CopyObject(ctx context.Context, req *cosgatev1.CopyObject
 	if err != nil {
 		return nil, err
 	}
-	src := req.GetSource()
 	copied, err := client.CopyObject(ctx, location(req), req.GetKey(), cosbackend.CopyOptions{
-		Source: cosbackend.CopySource{
-			Bucket: src.GetBucket(), Key: src.GetKey(), VersionID: src.GetVersionId(), Region: src.GetRegion(),
-			Conditions: conditions(req.GetSourcePreconditions()),
-		},
+		Source:     copySource(req.GetSource(), req.GetSourcePreconditions()),
 		Replace:    req.GetMetadataDirective() == cosgatev1.MetadataDirective_METADATA_DIRECTIVE_REPLACED,
 		Attributes: attrs,
 	})

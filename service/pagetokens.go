@@ -43,8 +43,12 @@ func (l list) marker(token, start string) (string, error) {
 	}
 	b, err := base64.RawURLEncoding.DecodeString(token)
 	if err != nil || len(b) < fingerprintSize || [fingerprintSize]byte(b) != l.fingerprint() {
-		return "", failField(codes.InvalidArgument, reasonPageToken, "page_token",
-			"is not the next_page_token of this list; repeat the other fields as they were, or leave it empty to begin anew")
+		return "", errPageToken()
 	}
 	return string(b[fingerprintSize:]), nil
+}
+
+func errPageToken() error {
+	return failField(codes.InvalidArgument, reasonPageToken, "page_token",
+		"is not the next_page_token of this list; repeat the other fields as they were, or leave it empty to begin anew")
 }

@@ -13,14 +13,16 @@ import (
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/cosgate/cosgate/cosbackend/embedded"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
+	"github.com/cosgate/cosgate/service/frames"
 )
 
-type put = cosgatev1.PutObjectRequest
+type putRequest = cosgatev1.PutObjectRequest
 
 func spec(size int64) *cosgatev1.PutObjectSpec {
 	s := &cosgatev1.PutObjectSpec{Bucket: testBucket, Key: "k"}
@@ -46,15 +48,15 @@ func noise(n int) []byte {
 }
 
 // chunks makes the messages of an upload: a spec, the data in pieces, and finish.
-func chunks(s *cosgatev1.PutObjectSpec, data []byte, size int) []*put {
-	ms := []*put{{Spec: s}}
+func chunks(s *cosgatev1.PutObjectSpec, data []byte, size int) []*putRequest {
+	ms := []*putRequest{{Spec: s}}
 	for off := 0; off < len(data); off += size {
 		o := int64(off)
 		piece := data[off:min(off+size, len(data))]
 		crc := crc32.Checksum(piece, crc32.MakeTable(crc32.Castagnoli))
-		ms = append(ms, &put{Chunk: &cosgatev1.Chunk{Offset: &o, Crc32C: &crc, Data: piece}})
+		ms = append(ms, &putRequest{Chunk: &cosgatev1.Chunk{Offset: &o, Crc32C: &crc, Data: piece}})
 	}
-	return append(ms, &put{Finish: true})
+	return append(ms, &putRequest{Finish: true})
 }
 
 func TestPutObjectMisuseIsRefusedAndStoresNothing(t *testing.T) {
@@ -63,32 +65,31 @@ func TestPutObjectMisuseIsRefusedAndStoresNothing(t *testing.T) {
 	sums := &cosgatev1.Checksums{}
 	for _, c := range []struct {
 		name     string
-		messages []*put
+		messages []*putRequest
 		code     codes.Code
 		reason   string
 		text     string
 	}{
 		{"no message", nil, codes.InvalidArgument, reasonStreamOrder, "spec: the stream ended without any message"},
-		{"no spec first", []*put{{Chunk: chunk("a")}}, codes.InvalidArgument, reasonStreamOrder, "spec: the first message must have it"},
-		{"second spec", []*put{{Spec: spec(1)}, {Spec: spec(1)}}, codes.InvalidArgument, reasonStreamOrder, "spec: only the first message has it"},
-		{"data after finish", []*put{{Spec: spec(-1), Chunk: chunk("a"), Finish: true}, {Chunk: chunk("b")}}, codes.InvalidArgument, reasonStreamOrder, "a message came after finish; close the stream behind it"},
-		{"data after finish of a streamed object", append(chunks(spec(keptSize+1), noise(keptSize+1), keptSize), &put{Chunk: chunk("b")}), codes.InvalidArgument, reasonStreamOrder, "a message came after finish; close the stream behind it"},
-		{"empty message", []*put{{Spec: spec(1)}, {}}, codes.InvalidArgument, reasonStreamOrder, "a message has neither spec, chunk, checksums nor finish"},
-		{"no finish", []*put{{Spec: spec(1), Chunk: chunk("a")}}, codes.InvalidArgument, reasonFinishMissing, "finish: the stream ended without it, so nothing was stored"},
+		{"no spec first", []*putRequest{{Chunk: chunk("a")}}, codes.InvalidArgument, reasonStreamOrder, "spec: the first message must have it"},
+		{"second spec", []*putRequest{{Spec: spec(1)}, {Spec: spec(1)}}, codes.InvalidArgument, reasonStreamOrder, "spec: only the first message has it"},
+		{"data after finish", []*putRequest{{Spec: spec(-1), Chunk: chunk("a"), Finish: true}, {Chunk: chunk("b")}}, codes.InvalidArgument, reasonStreamOrder, "a message came after finish; close the stream behind it"},
+		{"data after finish of a streamed object", append(chunks(spec(keptSize+1), noise(keptSize+1), keptSize), &putRequest{Chunk: chunk("b")}), codes.InvalidArgument, reasonStreamOrder, "a message came after finish; close the stream behind it"},
+		{"empty message", []*putRequest{{Spec: spec(1)}, {}}, codes.InvalidArgument, reasonStreamOrder, "a message has neither spec, chunk, checksums nor finish"},
+		{"no finish", []*putRequest{{Spec: spec(1), Chunk: chunk("a")}}, codes.InvalidArgument, reasonFinishMissing, "finish: the stream ended without it, so nothing was stored"},
 		{"no finish of a streamed object", chunks(spec(keptSize+1), noise(keptSize+1), keptSize)[:3], codes.InvalidArgument, reasonFinishMissing, "finish: the stream ended without it, so nothing was stored"},
-		{"offset ahead", []*put{{Spec: spec(3), Chunk: chunk("a")}, {Chunk: chunkAt(2, "c")}}, codes.OutOfRange, reasonOffset, "chunk.offset: is 2, but the next byte expected is 1"},
-		{"too much", []*put{{Spec: spec(3), Chunk: chunk("ab")}, {Chunk: chunk("cd")}}, codes.OutOfRange, reasonTooMuchData, "chunk.data: reaches to byte 4, but spec.size is 3"},
-		{"too much for nothing", []*put{{Spec: spec(0), Chunk: chunk("a"), Finish: true}}, codes.OutOfRange, reasonTooMuchData, "chunk.data: reaches to byte 1, but spec.size is 0"},
-		{"too little", []*put{{Spec: spec(3), Chunk: chunk("ab"), Finish: true}}, codes.InvalidArgument, reasonTooLittleData, "finish: came after 2 bytes, but spec.size is 3"},
-		{"too little of a streamed object", []*put{{Spec: spec(keptSize + 2), Chunk: chunk("ab")}, {Finish: true}}, codes.InvalidArgument, reasonTooLittleData, "finish: came after 2 bytes, but spec.size is 1048578"},
-		{"unsized and too large", append(chunks(spec(-1), noise(maxUnsized), 1<<20)[:9], &put{Chunk: chunk("a")}), codes.FailedPrecondition, reasonSizeRequired, "spec.size: is needed for an object of more than 8 MiB"},
-		{"over 5 GiB", []*put{{Spec: spec(5<<30 + 1)}}, codes.FailedPrecondition, reasonObjectTooLarge, "spec.size: is more than 5 GiB, which one upload to COS cannot carry"},
-		{"chunk checksum", []*put{{Spec: spec(-1), Chunk: &cosgatev1.Chunk{Data: []byte("a"), Crc32C: &wrong}}}, codes.InvalidArgument, reasonChecksumMismatch, "chunk.crc32c: does not match the chunk's data, which begins at offset 0; send the object again"},
-		{"object checksum", []*put{{Spec: spec(-1), Chunk: chunk("a")}, {Checksums: &cosgatev1.Checksums{Crc64Ecma: &wrong64}, Finish: true}}, codes.InvalidArgument, reasonChecksumMismatch, "checksums.crc64ecma: is 1, but the content received has 3675645893302102789; send the object again"},
-		{"checksums twice", []*put{{Spec: spec(-1), Checksums: sums}, {Checksums: sums}}, codes.InvalidArgument, reasonStreamOrder, "checksums: came before; send them once"},
-		{"late MD5", []*put{{Spec: spec(-1)}, {Checksums: &cosgatev1.Checksums{Md5: make([]byte, 16)}}}, codes.InvalidArgument, reasonStreamOrder, "checksums.md5: must come with spec, since COS wants it before the content"},
-		{"metadata names alike", []*put{{Spec: &cosgatev1.PutObjectSpec{Bucket: testBucket, Key: "k", Attributes: &cosgatev1.ObjectAttributes{Metadata: map[string]string{"A": "1", "a": "2"}}}, Finish: true}}, codes.InvalidArgument, reasonInvalidField, "spec.attributes.metadata: has two names that differ only in case, which COS does not tell apart"},
-		{"negative size", []*put{{Spec: &cosgatev1.PutObjectSpec{Bucket: testBucket, Key: "k", Size: new(int64(-1))}}}, codes.InvalidArgument, reasonInvalidField, "spec.size: must be greater than or equal to 0"},
+		{"offset ahead", []*putRequest{{Spec: spec(3), Chunk: chunk("a")}, {Chunk: chunkAt(2, "c")}}, codes.OutOfRange, reasonOffset, "chunk.offset: is 2, but the next byte expected is 1"},
+		{"too much", []*putRequest{{Spec: spec(3), Chunk: chunk("ab")}, {Chunk: chunk("cd")}}, codes.OutOfRange, reasonTooMuchData, "chunk.data: reaches to byte 4, but spec.size is 3"},
+		{"too much for nothing", []*putRequest{{Spec: spec(0), Chunk: chunk("a"), Finish: true}}, codes.OutOfRange, reasonTooMuchData, "chunk.data: reaches to byte 1, but spec.size is 0"},
+		{"too little", []*putRequest{{Spec: spec(3), Chunk: chunk("ab"), Finish: true}}, codes.InvalidArgument, reasonTooLittleData, "finish: came after 2 bytes, but spec.size is 3"},
+		{"too little of a streamed object", []*putRequest{{Spec: spec(keptSize + 2), Chunk: chunk("ab")}, {Finish: true}}, codes.InvalidArgument, reasonTooLittleData, "finish: came after 2 bytes, but spec.size is 1048578"},
+		{"over 50,000 GiB", []*putRequest{{Spec: spec(50_000<<30 + 1)}}, codes.FailedPrecondition, reasonObjectTooLarge, "spec.size: is more than 50,000 GiB, the largest object COS keeps"},
+		{"chunk checksum", []*putRequest{{Spec: spec(-1), Chunk: &cosgatev1.Chunk{Data: []byte("a"), Crc32C: &wrong}}}, codes.InvalidArgument, reasonChecksumMismatch, "chunk.crc32c: does not match the chunk's data, which begins at offset 0; send the content again"},
+		{"object checksum", []*putRequest{{Spec: spec(-1), Chunk: chunk("a")}, {Checksums: &cosgatev1.Checksums{Crc64Ecma: &wrong64}, Finish: true}}, codes.InvalidArgument, reasonChecksumMismatch, "checksums.crc64ecma: is 1, but the content received has 3675645893302102789; send the content again"},
+		{"checksums twice", []*putRequest{{Spec: spec(-1), Checksums: sums}, {Checksums: sums}}, codes.InvalidArgument, reasonStreamOrder, "checksums: came before; send them once"},
+		{"late MD5", []*putRequest{{Spec: spec(-1)}, {Checksums: &cosgatev1.Checksums{Md5: make([]byte, 16)}}}, codes.InvalidArgument, reasonStreamOrder, "checksums.md5: must come with spec, since COS wants it before the content"},
+		{"metadata names alike", []*putRequest{{Spec: &cosgatev1.PutObjectSpec{Bucket: testBucket, Key: "k", Attributes: &cosgatev1.ObjectAttributes{Metadata: map[string]string{"A": "1", "a": "2"}}}, Finish: true}}, codes.InvalidArgument, reasonInvalidField, "spec.attributes.metadata: has two names that differ only in case, which COS does not tell apart"},
+		{"negative size", []*putRequest{{Spec: &cosgatev1.PutObjectSpec{Bucket: testBucket, Key: "k", Size: new(int64(-1))}}}, codes.InvalidArgument, reasonInvalidField, "spec.size: must be greater than or equal to 0"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g := open(t)
@@ -119,7 +120,7 @@ func TestPutObjectStoresWhatWasSentHoweverItIsCut(t *testing.T) {
 		{"kept, exactly", keptSize, 1 << 18, true},
 		{"streamed, one more", keptSize + 1, 1 << 18, true},
 		{"streamed", 5<<20 + 3, 1 << 20, true},
-		{"as large as unsized may be", maxUnsized, 1 << 20, false},
+		{"unsized, one part", 8 << 20, 1 << 20, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			data := noise(c.size)
@@ -154,7 +155,7 @@ func TestPutObjectKeepsAttributes(t *testing.T) {
 	}
 	s := spec(-1)
 	s.Attributes = want
-	if _, err := g.send(t.Context(), &put{Spec: s, Chunk: chunk("x"), Finish: true}); err != nil {
+	if _, err := g.send(t.Context(), &putRequest{Spec: s, Chunk: chunk("x"), Finish: true}); err != nil {
 		t.Fatal(err)
 	}
 	head, err := g.objects.HeadObject(t.Context(), &cosgatev1.HeadObjectRequest{Bucket: testBucket, Key: "k"})
@@ -171,10 +172,10 @@ func TestPutObjectKeepsAttributes(t *testing.T) {
 func TestPutObjectSkipsDataItHasAlready(t *testing.T) {
 	g := open(t)
 	_, err := g.send(t.Context(),
-		&put{Spec: spec(6), Chunk: chunkAt(0, "abc")},
-		&put{Chunk: chunkAt(0, "abc")},
-		&put{Chunk: chunkAt(2, "cde")},
-		&put{Chunk: chunkAt(5, "f"), Finish: true})
+		&putRequest{Spec: spec(6), Chunk: chunkAt(0, "abc")},
+		&putRequest{Chunk: chunkAt(0, "abc")},
+		&putRequest{Chunk: chunkAt(2, "cde")},
+		&putRequest{Chunk: chunkAt(5, "f"), Finish: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,12 +188,12 @@ func TestPutObjectHoldsContentAgainstChecksums(t *testing.T) {
 	g := open(t)
 	sum := md5.Sum([]byte("abc"))
 	crc := ecma([]byte("abc"))
-	if _, err := g.send(t.Context(), &put{Spec: spec(3), Checksums: &cosgatev1.Checksums{Md5: sum[:], Crc64Ecma: &crc}, Chunk: chunk("abc"), Finish: true}); err != nil {
+	if _, err := g.send(t.Context(), &putRequest{Spec: spec(3), Checksums: &cosgatev1.Checksums{Md5: sum[:], Crc64Ecma: &crc}, Chunk: chunk("abc"), Finish: true}); err != nil {
 		t.Fatalf("PutObject with right checksums = %v", err)
 	}
 	s := spec(3)
 	s.Key = "other"
-	_, err := g.send(t.Context(), &put{Spec: s, Checksums: &cosgatev1.Checksums{Md5: sum[:]}, Chunk: chunk("abd"), Finish: true})
+	_, err := g.send(t.Context(), &putRequest{Spec: s, Checksums: &cosgatev1.Checksums{Md5: sum[:]}, Chunk: chunk("abd"), Finish: true})
 	e, _ := detail[*cosgatev1.CosError](err)
 	if status.Code(err) != codes.InvalidArgument || e.GetCode() != "BadDigest" {
 		t.Errorf("PutObject with a wrong MD5 = %v, want INVALID_ARGUMENT, BadDigest", err)
@@ -204,10 +205,10 @@ func TestPutObjectForbidsOverwriting(t *testing.T) {
 	g := open(t)
 	s := spec(-1)
 	s.ForbidOverwrite = true
-	if _, err := g.send(t.Context(), &put{Spec: s, Chunk: chunk("first"), Finish: true}); err != nil {
+	if _, err := g.send(t.Context(), &putRequest{Spec: s, Chunk: chunk("first"), Finish: true}); err != nil {
 		t.Fatal(err)
 	}
-	_, err := g.send(t.Context(), &put{Spec: s, Chunk: chunk("second"), Finish: true})
+	_, err := g.send(t.Context(), &putRequest{Spec: s, Chunk: chunk("second"), Finish: true})
 	if e, _ := detail[*cosgatev1.CosError](err); status.Code(err) != codes.AlreadyExists || e.GetCode() != "FileAlreadyExists" {
 		t.Errorf("PutObject over an object = %v, want ALREADY_EXISTS, FileAlreadyExists", err)
 	}
@@ -230,8 +231,8 @@ func TestCancelledPutObjectStoresNothing(t *testing.T) {
 			}
 		}
 		cancel() // after finish, before the end of the stream
-		if _, err := stream.CloseAndRecv(); status.Code(err) != codes.Canceled {
-			t.Errorf("CloseAndRecv = %v, want CANCELLED", err)
+		if err := stream.RecvMsg(&cosgatev1.PutObjectResponse{}); status.Code(err) != codes.Canceled {
+			t.Errorf("RecvMsg = %v, want CANCELLED", err)
 		}
 		g.mustMissing(t, "k")
 	}
@@ -240,7 +241,7 @@ func TestCancelledPutObjectStoresNothing(t *testing.T) {
 func TestPutObjectTellsThatCOSStoredOtherBytes(t *testing.T) {
 	g := open(t)
 	g.cos.Faults().Add(embedded.Fault{Operation: "PutObject", WrongCRC64: true})
-	_, err := g.send(t.Context(), &put{Spec: spec(-1), Chunk: chunk("abc"), Finish: true})
+	_, err := g.send(t.Context(), &putRequest{Spec: spec(-1), Chunk: chunk("abc"), Finish: true})
 	if info, _ := detail[*errdetails.ErrorInfo](err); status.Code(err) != codes.DataLoss || info.GetReason() != reasonChecksumMismatch {
 		t.Errorf("PutObject = %v, want DATA_LOSS, %s", err, reasonChecksumMismatch)
 	}
@@ -249,7 +250,7 @@ func TestPutObjectTellsThatCOSStoredOtherBytes(t *testing.T) {
 	}
 }
 
-// Any messages whatever must end in an answer, and only a well-formed upload stores
+// Any messages whatever must end in an answer, and only a well-formed upload hands on
 // exactly its bytes.
 func FuzzPutSequence(f *testing.F) {
 	f.Add([]byte("s\x03c\x03abcf"))
@@ -258,17 +259,17 @@ func FuzzPutSequence(f *testing.F) {
 	f.Add([]byte("s\x00cf"))
 	f.Add([]byte("so\x00\x01ao\x05\x01bf"))
 	f.Add([]byte("s\x02c\x01ac\x01bfc\x01c"))
+	f.Add([]byte("s\x11c\x01ac\x01bf"))
 	f.Fuzz(func(t *testing.T, script []byte) {
-		messages := scripted(script)
-		next := 0
-		up := newUpload(func() (*put, error) {
-			if next == len(messages) {
-				return nil, io.EOF
+		up := fuzzedUpload(scripted(script))
+		defer up.end()
+		if up.receive() != nil {
+			return
+		}
+		if up.sequence.inParts() {
+			if err := up.readAll(); err == nil && (!up.sequence.finished || int64(up.ready.Len()+up.held.Len()) != up.sequence.received) {
+				t.Fatalf("%d of %d bytes gathered, finished %v", up.ready.Len(), up.sequence.received, up.sequence.finished)
 			}
-			next++
-			return messages[next-1], nil
-		})
-		if up.begin() != nil {
 			return
 		}
 		body, err := up.body()
@@ -279,7 +280,7 @@ func FuzzPutSequence(f *testing.F) {
 		if body.Reopen != nil {
 			r = body.Reopen()
 		}
-		data, err := io.ReadAll(r)
+		data, err := io.ReadAll(struct{ io.Reader }{r})
 		if err != nil {
 			return
 		}
@@ -290,10 +291,32 @@ func FuzzPutSequence(f *testing.F) {
 	})
 }
 
+// fuzzedUpload makes an upload that receives these messages.
+func fuzzedUpload(messages []*putRequest) *upload {
+	req := &putRequest{}
+	next := 0
+	return newUpload(func(m any) error {
+		if next == len(messages) {
+			return io.EOF
+		}
+		next++
+		wire, err := proto.Marshal(messages[next-1])
+		if err != nil {
+			return err
+		}
+		return frames.NewCodec().Unmarshal(mem.BufferSlice{mem.SliceBuffer(wire)}, m)
+	}, req, func() (bool, *int64) {
+		if req.Spec == nil {
+			return false, nil
+		}
+		return true, req.GetSpec().Size
+	})
+}
+
 // scripted turns bytes into messages: s[size] spec, c<n><data> chunk, o<offset><n><data>
 // chunk at an offset, f finish.
-func scripted(script []byte) []*put {
-	var ms []*put
+func scripted(script []byte) []*putRequest {
+	var ms []*putRequest
 	r := bytes.NewReader(script)
 	for op, err := r.ReadByte(); err == nil; op, err = r.ReadByte() {
 		switch op {
@@ -307,7 +330,7 @@ func scripted(script []byte) []*put {
 			} else if err == nil {
 				_ = r.UnreadByte()
 			}
-			ms = append(ms, &put{Spec: s})
+			ms = append(ms, &putRequest{Spec: s})
 		case 'c', 'o':
 			c := &cosgatev1.Chunk{}
 			if op == 'o' {
@@ -317,11 +340,11 @@ func scripted(script []byte) []*put {
 			n, _ := r.ReadByte()
 			c.Data = []byte(strings.Repeat("x", int(n)))
 			_, _ = r.Read(c.Data[:min(len(c.Data), r.Len())])
-			ms = append(ms, &put{Chunk: c})
+			ms = append(ms, &putRequest{Chunk: c})
 		case 'f':
-			ms = append(ms, &put{Finish: true})
+			ms = append(ms, &putRequest{Finish: true})
 		default:
-			ms = append(ms, &put{})
+			ms = append(ms, &putRequest{})
 		}
 	}
 	return ms

@@ -1,138 +1,181 @@
 package service
 
 import (
+	"bytes"
+	"crypto/md5" //nolint:gosec // COS speaks MD5
 	"fmt"
+	"hash"
 	"hash/crc32"
-	"hash/crc64"
 
 	"google.golang.org/grpc/codes"
 
+	"github.com/cosgate/cosgate/cosbackend/crc64ecma"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
+	"github.com/cosgate/cosgate/service/frames"
 )
 
 const (
-	// maxUnsized is the largest object that may come without spec.size.
-	maxUnsized = 8 << 20
-	// maxSinglePut is the largest object COS takes in one PUT.
+	// keptSize is the largest declared size of content that is gathered before it is
+	// sent: it can then be sent again when COS fails, at the price of that much memory.
+	keptSize = 1 << 20
+	// maxSinglePut is the largest body COS takes in one request.
 	maxSinglePut = 5 << 30
-	// unsized is the size of an object whose spec has none.
+	// maxObject is the largest object COS keeps, 50,000 GiB.
+	maxObject = 50_000 << 30
+	// unsized is the size of content whose spec has none.
 	unsized = -1
 )
 
-// A putSequence holds the messages of one PutObject against the rules of the
-// contract. It does no input or output and keeps no content.
+// An uploadMessage is one message of a PutObject, UploadPart or AppendObject stream.
+type uploadMessage struct {
+	hasSpec   bool
+	size      *int64 // of the spec
+	hasChunk  bool
+	offset    *int64
+	crc32c    *uint32
+	data      *frames.Views
+	checksums *cosgatev1.Checksums
+	finish    bool
+}
+
+// A putSequence holds the messages of one upload against the rules of the contract.
+// It does no input or output and keeps no content.
 type putSequence struct {
-	spec     *cosgatev1.PutObjectSpec
+	begun    bool
 	size     int64 // as declared, or unsized
 	received int64
 	crc64    uint64 // of what was received
 	wantCRC  *uint64
-	md5      []byte
-	sums     bool // checksums came
+	wantMD5  []byte
+	md5      hash.Hash // only where COS cannot check it
+	sums     bool      // checksums came
 	finished bool
-	ecma     *crc64.Table
 }
 
-func newPutSequence() *putSequence {
-	return &putSequence{size: unsized, ecma: crc64.MakeTable(crc64.ECMA)}
-}
+func newPutSequence() *putSequence { return &putSequence{size: unsized} }
 
-// gathered says that the whole object is read before anything is sent to COS.
-func (q *putSequence) gathered() bool { return q.size <= keptSize }
+// inParts says that the content does not go to COS in one request, or that this is
+// not known yet.
+func (q *putSequence) inParts() bool { return q.size == unsized || q.size > maxSinglePut }
+
+// gathered says that all of it is read before anything is sent.
+func (q *putSequence) gathered() bool { return !q.inParts() && q.size <= keptSize }
 
 // complete says that every declared byte was received.
 func (q *putSequence) complete() bool { return q.size != unsized && q.received == q.size }
 
-// accept takes the next message and returns the part of its data that is new.
-func (q *putSequence) accept(m *cosgatev1.PutObjectRequest) ([]byte, error) {
-	if q.finished {
-		return nil, fail(codes.InvalidArgument, reasonStreamOrder, "a message came after finish; close the stream behind it")
-	}
-	if err := q.acceptSpec(m.GetSpec()); err != nil {
-		return nil, err
-	}
-	if err := q.acceptChecksums(m); err != nil {
-		return nil, err
-	}
-	var data []byte
-	if m.Chunk != nil {
-		var err error
-		if data, err = q.acceptChunk(m.GetChunk()); err != nil {
-			return nil, err
-		}
-	}
-	if m.Spec == nil && m.Chunk == nil && m.Checksums == nil && !m.GetFinish() {
-		return nil, fail(codes.InvalidArgument, reasonStreamOrder, "a message has neither spec, chunk, checksums nor finish")
-	}
-	if m.GetFinish() {
-		q.finished = true
-		return data, q.check()
-	}
-	return data, nil
-}
-
-func (q *putSequence) acceptSpec(spec *cosgatev1.PutObjectSpec) error {
-	switch {
-	case q.spec == nil && spec == nil:
-		return failField(codes.InvalidArgument, reasonStreamOrder, "spec", "the first message must have it")
-	case q.spec != nil && spec != nil:
-		return failField(codes.InvalidArgument, reasonStreamOrder, "spec", "only the first message has it")
-	case spec == nil:
+// contentMD5 is the MD5 for COS to check, if it is COS that checks it.
+func (q *putSequence) contentMD5() []byte {
+	if q.md5 != nil {
 		return nil
 	}
-	q.spec = spec
-	if spec.Size != nil {
-		q.size = spec.GetSize()
+	return q.wantMD5
+}
+
+// accept takes the next message and drops from its data what was received before.
+func (q *putSequence) accept(m uploadMessage) error {
+	if q.finished {
+		return fail(codes.InvalidArgument, reasonStreamOrder, "a message came after finish; close the stream behind it")
 	}
-	if q.size > maxSinglePut {
-		return failField(codes.FailedPrecondition, reasonObjectTooLarge, "spec.size",
-			"is more than 5 GiB, which one upload to COS cannot carry")
+	if err := q.acceptSpec(m); err != nil {
+		return err
+	}
+	if err := q.acceptChecksums(m); err != nil {
+		return err
+	}
+	if m.hasChunk {
+		if err := q.acceptChunk(m); err != nil {
+			return err
+		}
+	}
+	if !m.hasSpec && !m.hasChunk && m.checksums == nil && !m.finish {
+		return fail(codes.InvalidArgument, reasonStreamOrder, "a message has neither spec, chunk, checksums nor finish")
+	}
+	if m.finish {
+		q.finished = true
+		return q.check()
 	}
 	return nil
 }
 
-func (q *putSequence) acceptChecksums(m *cosgatev1.PutObjectRequest) error {
-	sums := m.GetChecksums()
+func (q *putSequence) acceptSpec(m uploadMessage) error {
+	switch {
+	case !q.begun && !m.hasSpec:
+		return failField(codes.InvalidArgument, reasonStreamOrder, "spec", "the first message must have it")
+	case q.begun && m.hasSpec:
+		return failField(codes.InvalidArgument, reasonStreamOrder, "spec", "only the first message has it")
+	case q.begun:
+		return nil
+	}
+	q.begun = true
+	if m.size != nil {
+		q.size = *m.size
+	}
+	return q.checkSize(q.size, "spec.size")
+}
+
+func (q *putSequence) checkSize(size int64, field string) error {
+	if size > maxObject {
+		return failField(codes.FailedPrecondition, reasonObjectTooLarge, field, "is more than 50,000 GiB, the largest object COS keeps")
+	}
+	return nil
+}
+
+func (q *putSequence) acceptChecksums(m uploadMessage) error {
+	sums := m.checksums
 	switch {
 	case sums == nil:
 		return nil
 	case q.sums:
 		return failField(codes.InvalidArgument, reasonStreamOrder, "checksums", "came before; send them once")
-	case len(sums.GetMd5()) > 0 && m.Spec == nil:
+	case len(sums.GetMd5()) > 0 && !m.hasSpec:
 		return failField(codes.InvalidArgument, reasonStreamOrder, "checksums.md5", "must come with spec, since COS wants it before the content")
 	}
-	q.sums, q.md5, q.wantCRC = true, sums.GetMd5(), sums.Crc64Ecma
+	q.sums, q.wantMD5, q.wantCRC = true, sums.GetMd5(), sums.Crc64Ecma
+	if len(q.wantMD5) > 0 && q.inParts() {
+		q.md5 = md5.New() //nolint:gosec // COS speaks MD5
+	}
 	return nil
 }
 
-func (q *putSequence) acceptChunk(c *cosgatev1.Chunk) ([]byte, error) {
-	data := c.GetData()
-	if c.Crc32C != nil && crc32.Checksum(data, castagnoli()) != c.GetCrc32C() {
-		return nil, failField(codes.InvalidArgument, reasonChecksumMismatch, "chunk.crc32c",
-			fmt.Sprintf("does not match the chunk's data, which begins at offset %d; send the object again", q.received))
+func (q *putSequence) acceptChunk(m uploadMessage) error {
+	if m.crc32c != nil && checksum32(m.data) != *m.crc32c {
+		return failField(codes.InvalidArgument, reasonChecksumMismatch, "chunk.crc32c",
+			fmt.Sprintf("does not match the chunk's data, which begins at offset %d; send the content again", q.received))
 	}
-	if c.Offset != nil {
-		if c.GetOffset() > q.received {
-			return nil, failField(codes.OutOfRange, reasonOffset, "chunk.offset",
-				fmt.Sprintf("is %d, but the next byte expected is %d", c.GetOffset(), q.received))
+	if m.offset != nil {
+		if *m.offset > q.received {
+			return failField(codes.OutOfRange, reasonOffset, "chunk.offset",
+				fmt.Sprintf("is %d, but the next byte expected is %d", *m.offset, q.received))
 		}
-		data = data[min(q.received-c.GetOffset(), int64(len(data))):]
+		m.data.Skip(int(min(q.received-*m.offset, int64(m.data.Len()))))
 	}
-	end := q.received + int64(len(data))
-	switch {
-	case q.size != unsized && end > q.size:
-		return nil, failField(codes.OutOfRange, reasonTooMuchData, "chunk.data",
+	end := q.received + int64(m.data.Len())
+	if q.size != unsized && end > q.size {
+		return failField(codes.OutOfRange, reasonTooMuchData, "chunk.data",
 			fmt.Sprintf("reaches to byte %d, but spec.size is %d", end, q.size))
-	case q.size == unsized && end > maxUnsized:
-		return nil, failField(codes.FailedPrecondition, reasonSizeRequired, "spec.size",
-			"is needed for an object of more than 8 MiB")
+	}
+	if err := q.checkSize(end, "chunk.data"); err != nil {
+		return err
 	}
 	q.received = end
-	q.crc64 = crc64.Update(q.crc64, q.ecma, data)
-	return data, nil
+	for _, p := range m.data.Pieces() {
+		q.crc64 = crc64ecma.Update(q.crc64, p)
+		if q.md5 != nil {
+			_, _ = q.md5.Write(p) // a hash does not fail
+		}
+	}
+	return nil
 }
 
-// check judges the whole object once its sender said finish.
+func checksum32(v *frames.Views) (crc uint32) {
+	for _, p := range v.Pieces() {
+		crc = crc32.Update(crc, castagnoli(), p)
+	}
+	return crc
+}
+
+// check judges the whole content once its sender said finish.
 func (q *putSequence) check() error {
 	if q.size != unsized && q.received < q.size {
 		return failField(codes.InvalidArgument, reasonTooLittleData, "finish",
@@ -140,7 +183,11 @@ func (q *putSequence) check() error {
 	}
 	if q.wantCRC != nil && *q.wantCRC != q.crc64 {
 		return failField(codes.InvalidArgument, reasonChecksumMismatch, "checksums.crc64ecma",
-			fmt.Sprintf("is %d, but the content received has %d; send the object again", *q.wantCRC, q.crc64))
+			fmt.Sprintf("is %d, but the content received has %d; send the content again", *q.wantCRC, q.crc64))
+	}
+	if q.md5 != nil && !bytes.Equal(q.md5.Sum(nil), q.wantMD5) {
+		return failField(codes.InvalidArgument, reasonChecksumMismatch, "checksums.md5",
+			"does not match the content received; send the content again")
 	}
 	return nil
 }
@@ -148,7 +195,7 @@ func (q *putSequence) check() error {
 // end judges the end of the stream.
 func (q *putSequence) end() error {
 	switch {
-	case q.spec == nil:
+	case !q.begun:
 		return failField(codes.InvalidArgument, reasonStreamOrder, "spec", "the stream ended without any message")
 	case !q.finished:
 		return failField(codes.InvalidArgument, reasonFinishMissing, "finish", "the stream ended without it, so nothing was stored")

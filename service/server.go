@@ -8,6 +8,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,12 +25,18 @@ import (
 
 	"github.com/cosgate/cosgate/cosbackend"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
+	"github.com/cosgate/cosgate/service/frames"
 )
 
 // Bounds of the gRPC server, in one place.
 const (
 	// maxReceive lets a PutObject message have its 2 MiB of data and a full spec.
 	maxReceive = 4 << 20
+	// streamWindow and connWindow are how much a caller may send ahead. The first times
+	// the number of stalled uploads is what they cost in memory. Never set one alone:
+	// that would leave the other at 64 KiB.
+	streamWindow = 256 << 10
+	connWindow   = 16 << 20
 	// bufferSize is what a connection reads and writes at a time.
 	bufferSize = 128 << 10
 	// minPing is how often a client may ping at most.
@@ -52,6 +59,34 @@ type Deps struct {
 type Options struct {
 	// Reflection serves the descriptors of the API to tools such as grpcurl.
 	Reflection bool
+	// PartSize is the size of the first parts of objects that are uploaded in parts,
+	// in bytes. 0 is 8 MiB; COS takes no part below 1 MiB but the last.
+	PartSize int64
+	// PartsInParallel is how many parts of one object are on their way to COS. 0 is 4.
+	PartsInParallel int
+	// UploadMemory is how many bytes all uploads in parts gather together. 0 is 512 MiB.
+	UploadMemory int64
+	// ReadMemory is how many bytes of content all reads hold together before they send
+	// small messages only. 0 is 256 MiB.
+	ReadMemory int64
+	// ReadStall is how long a read waits for COS to send anything before it asks anew.
+	// 0 is 30 s.
+	ReadStall time.Duration
+	// Pool has the buffers of reads. Nil makes one; tests look into it.
+	Pool *frames.Pool
+}
+
+// withDefaults fills in what is zero.
+func (o Options) withDefaults() Options {
+	o.PartSize = cmp.Or(o.PartSize, 8<<20)
+	o.PartsInParallel = cmp.Or(o.PartsInParallel, 4)
+	o.UploadMemory = cmp.Or(o.UploadMemory, 512<<20)
+	o.ReadMemory = cmp.Or(o.ReadMemory, 256<<20)
+	o.ReadStall = cmp.Or(o.ReadStall, readStall)
+	if o.Pool == nil {
+		o.Pool = frames.NewPool()
+	}
+	return o
 }
 
 // A Server is the gRPC server with everything registered: the services of
@@ -84,12 +119,16 @@ func NewServer(deps Deps, opts Options) (*Server, error) {
 	m := newMapper()
 	s.grpc = grpc.NewServer(append(
 		chain(log, &errorMapping{mapper: m, log: log, health: s.profiles}, validator),
+		grpc.ForceServerCodecV2(frames.NewCodec()),
 		grpc.MaxRecvMsgSize(maxReceive),
+		grpc.InitialWindowSize(streamWindow),
+		grpc.InitialConnWindowSize(connWindow),
+		grpc.WaitForHandlers(true), // a cut upload still has to be aborted
 		grpc.ReadBufferSize(bufferSize),
 		grpc.WriteBufferSize(bufferSize),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPing, PermitWithoutStream: true}),
 	)...)
-	s.register(clients, m, opts)
+	s.register(clients, m, log, opts.withDefaults())
 	return s, nil
 }
 
@@ -106,9 +145,14 @@ func newProfiles(deps Deps) (profiles, error) {
 	return p, nil
 }
 
-func (s *Server) register(p profiles, m *mapper, opts Options) {
+func (s *Server) register(p profiles, m *mapper, log *slog.Logger, opts Options) {
 	cosgatev1.RegisterBucketServiceServer(s.grpc, &bucketServer{profiles: p})
-	cosgatev1.RegisterObjectServiceServer(s.grpc, &objectServer{profiles: p, mapper: m})
+	cosgatev1.RegisterMultipartServiceServer(s.grpc, &multipartServer{profiles: p})
+	cosgatev1.RegisterObjectServiceServer(s.grpc, &objectServer{
+		profiles: p, mapper: m,
+		parts: newPartSettings(opts.PartSize, opts.PartsInParallel, opts.UploadMemory, log),
+		reads: readSettings{pool: opts.Pool, limit: opts.ReadMemory, stall: opts.ReadStall},
+	})
 	for name := range s.grpc.GetServiceInfo() {
 		s.health.SetServingStatus(name, healthpb.HealthCheckResponse_SERVING)
 	}

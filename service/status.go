@@ -13,8 +13,10 @@ import (
 	spb "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/cosgate/cosgate/cosbackend"
+	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 )
 
 // Waits suggested to callers. Each is varied by up to a quarter, so that callers
@@ -45,8 +47,9 @@ type verdict struct {
 	retry   retry
 	delay   time.Duration // for RetryInfo; 0 for none
 	cos     *cosbackend.Error
-	known   bool // the COS code has a page to link to
-	rejects bool // COS refused the profile's credentials
+	known   bool          // the COS code has a page to link to
+	extra   proto.Message // a detail of this failure alone
+	rejects bool          // COS refused the profile's credentials
 }
 
 // decide judges err in the order of docs/errors.md: the caller's own context, a
@@ -61,6 +64,9 @@ func (m *mapper) decide(ctx context.Context, err error) (v verdict, done *status
 		invalid   *cosbackend.ValidationError
 		integrity *cosbackend.IntegrityError
 		region    *cosbackend.RegionUnknownError
+		changed   *cosbackend.ChangedError
+		broken    *cosbackend.ReadBrokenError
+		position  *cosbackend.AppendPositionError
 		own       interface{ GRPCStatus() *status.Status }
 	)
 	errors.As(err, &cosErr)
@@ -77,6 +83,14 @@ func (m *mapper) decide(ctx context.Context, err error) (v verdict, done *status
 		return verdict{code: codes.InvalidArgument, reason: reasonInvalidField, field: invalid.Field, text: invalid.Problem}, nil
 	case errors.As(err, &integrity):
 		return integrityVerdict(integrity), nil
+	case errors.As(err, &changed):
+		return verdict{code: codes.Aborted, reason: reasonObjectChanged, text: "the object changed while it was read; read it anew", cos: cosErr}, nil
+	case errors.As(err, &broken):
+		return m.brokenVerdict(broken, cosErr), nil
+	case errors.As(err, &position):
+		v := m.cosVerdict(position.Err)
+		v.extra = &cosgatev1.AppendConflict{Position: position.Position}
+		return v, nil
 	case cosErr != nil:
 		return m.cosVerdict(cosErr), nil
 	}
@@ -145,6 +159,22 @@ func (m *mapper) transportVerdict(e *cosbackend.Error) verdict {
 	}
 	v.delay = m.delay(v.retry, e)
 	return m.unknownOutcome(v)
+}
+
+// brokenVerdict judges a read that broke too often: whatever broke it last, the caller
+// can go on where it stopped.
+func (m *mapper) brokenVerdict(b *cosbackend.ReadBrokenError, e *cosbackend.Error) verdict {
+	v := verdict{
+		code: codes.Unavailable, reason: reasonUnreachable, retry: retrySoon, cos: e,
+		text:  fmt.Sprintf("the read broke off and could not be taken up again; go on at byte %d", b.NextOffset),
+		extra: &cosgatev1.ReadResume{NextOffset: b.NextOffset, Etag: b.ETag, VersionId: b.VersionID},
+	}
+	if e == nil {
+		v.delay = soonDelay
+		return v
+	}
+	v.delay = m.delay(v.retry, e)
+	return v
 }
 
 // unknownOutcome overrides the verdict on a change whose answer was lost: repeating

@@ -66,13 +66,14 @@ const headRoom = 32
 // A Content is a piece of content on its way out, in a buffer of a pool. It has one
 // owner, who either sends it in a Sent or calls Free.
 type Content struct {
-	pool *Pool
+	pool mem.BufferPool
 	buf  *[]byte
 	size int
 }
 
-// NewContent takes a buffer with room for size bytes of content.
-func NewContent(pool *Pool, size int) *Content {
+// NewContent takes a buffer with room for size bytes of content from pool: a *Pool or
+// an *Account.
+func NewContent(pool mem.BufferPool, size int) *Content {
 	return &Content{pool: pool, buf: pool.Get(headRoom + size), size: size}
 }
 

@@ -75,5 +75,53 @@ func (p *Pool) Put(b *[]byte) {
 	}
 }
 
-// InUse is how many bytes were taken and not given back.
+// InUse is how many bytes were taken and not given back, without those of accounts
+// that were closed.
 func (p *Pool) InUse() int64 { return p.inUse.Load() }
+
+// An Account is one stream's use of a Pool. grpc does not free the messages that it
+// has queued when a connection is lost; the garbage collector takes them then, and
+// Close makes up for it in the count of the pool. It is safe for concurrent use.
+type Account struct {
+	pool   *Pool
+	mu     sync.Mutex
+	inUse  int64
+	closed bool
+}
+
+var _ mem.BufferPool = (*Account)(nil)
+
+// NewAccount opens an account. Its owner closes it when the stream ends.
+func (p *Pool) NewAccount() *Account { return &Account{pool: p} }
+
+// Get takes a buffer from the pool.
+func (a *Account) Get(length int) *[]byte {
+	b := a.pool.Get(length)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.inUse += int64(length)
+	return b
+}
+
+// Put gives a buffer back.
+func (a *Account) Put(b *[]byte) {
+	a.mu.Lock()
+	if n := int64(len(*b)); a.closed {
+		a.pool.inUse.Add(n) // Close has counted it already, and Put counts it again
+	} else {
+		a.inUse -= n
+	}
+	a.mu.Unlock()
+	a.pool.Put(b)
+}
+
+// Close counts what was not given back as given back. Buffers may still be put after
+// it.
+func (a *Account) Close() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.closed {
+		a.closed = true
+		a.pool.inUse.Add(-a.inUse)
+	}
+}

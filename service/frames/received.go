@@ -25,6 +25,9 @@ type Received struct {
 	Offset   *int64
 	CRC32C   *uint32
 	Data     Views
+
+	// HasOthers says that Message has any field at all.
+	HasOthers bool
 }
 
 // ContentBytes is the size of the content, for those who count it.
@@ -34,6 +37,7 @@ func (r *Received) decode(data mem.BufferSlice) error {
 	r.Data.Free()
 	r.HasChunk, r.Offset, r.CRC32C = false, nil, nil
 	rest, err := r.split(data)
+	r.HasOthers = len(rest) > 0
 	if err != nil {
 		r.Data.Free()
 		return err

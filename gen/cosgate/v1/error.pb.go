@@ -341,6 +341,119 @@ func (x *CosError) GetOutcomeUnknown() bool {
 	return false
 }
 
+// ReadResume is a detail of a read that broke off on the way: it says where to go
+// on. Ask for the range from next_offset, with if_match on etag and, if there is
+// one, version_id.
+type ReadResume struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The first byte that was not sent.
+	NextOffset int64 `protobuf:"varint,1,opt,name=next_offset,json=nextOffset,proto3" json:"next_offset,omitempty"`
+	// The ETag of the object that was read.
+	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Its version. Empty in a bucket that never had versioning.
+	VersionId     string `protobuf:"bytes,3,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReadResume) Reset() {
+	*x = ReadResume{}
+	mi := &file_cosgate_v1_error_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReadResume) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReadResume) ProtoMessage() {}
+
+func (x *ReadResume) ProtoReflect() protoreflect.Message {
+	mi := &file_cosgate_v1_error_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReadResume.ProtoReflect.Descriptor instead.
+func (*ReadResume) Descriptor() ([]byte, []int) {
+	return file_cosgate_v1_error_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *ReadResume) GetNextOffset() int64 {
+	if x != nil {
+		return x.NextOffset
+	}
+	return 0
+}
+
+func (x *ReadResume) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *ReadResume) GetVersionId() string {
+	if x != nil {
+		return x.VersionId
+	}
+	return ""
+}
+
+// AppendConflict is a detail of an AppendObject whose position is not the end of
+// the object.
+type AppendConflict struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where the object ends.
+	Position      int64 `protobuf:"varint,1,opt,name=position,proto3" json:"position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AppendConflict) Reset() {
+	*x = AppendConflict{}
+	mi := &file_cosgate_v1_error_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AppendConflict) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AppendConflict) ProtoMessage() {}
+
+func (x *AppendConflict) ProtoReflect() protoreflect.Message {
+	mi := &file_cosgate_v1_error_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AppendConflict.ProtoReflect.Descriptor instead.
+func (*AppendConflict) Descriptor() ([]byte, []int) {
+	return file_cosgate_v1_error_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *AppendConflict) GetPosition() int64 {
+	if x != nil {
+		return x.Position
+	}
+	return 0
+}
+
 var File_cosgate_v1_error_proto protoreflect.FileDescriptor
 
 const file_cosgate_v1_error_proto_rawDesc = "" +
@@ -370,7 +483,16 @@ const file_cosgate_v1_error_proto_rawDesc = "" +
 	"\x0foutcome_unknown\x18\x11 \x01(\bR\x0eoutcomeUnknown\x1a:\n" +
 	"\fHeadersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01*F\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"`\n" +
+	"\n" +
+	"ReadResume\x12\x1f\n" +
+	"\vnext_offset\x18\x01 \x01(\x03R\n" +
+	"nextOffset\x12\x12\n" +
+	"\x04etag\x18\x02 \x01(\tR\x04etag\x12\x1d\n" +
+	"\n" +
+	"version_id\x18\x03 \x01(\tR\tversionId\",\n" +
+	"\x0eAppendConflict\x12\x1a\n" +
+	"\bposition\x18\x01 \x01(\x03R\bposition*F\n" +
 	"\x06Origin\x12\x16\n" +
 	"\x12ORIGIN_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
@@ -394,15 +516,17 @@ func file_cosgate_v1_error_proto_rawDescGZIP() []byte {
 }
 
 var file_cosgate_v1_error_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_cosgate_v1_error_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_cosgate_v1_error_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_cosgate_v1_error_proto_goTypes = []any{
-	(Origin)(0),           // 0: cosgate.v1.Origin
-	(CredentialSource)(0), // 1: cosgate.v1.CredentialSource
-	(*CosError)(nil),      // 2: cosgate.v1.CosError
-	nil,                   // 3: cosgate.v1.CosError.HeadersEntry
+	(Origin)(0),            // 0: cosgate.v1.Origin
+	(CredentialSource)(0),  // 1: cosgate.v1.CredentialSource
+	(*CosError)(nil),       // 2: cosgate.v1.CosError
+	(*ReadResume)(nil),     // 3: cosgate.v1.ReadResume
+	(*AppendConflict)(nil), // 4: cosgate.v1.AppendConflict
+	nil,                    // 5: cosgate.v1.CosError.HeadersEntry
 }
 var file_cosgate_v1_error_proto_depIdxs = []int32{
-	3, // 0: cosgate.v1.CosError.headers:type_name -> cosgate.v1.CosError.HeadersEntry
+	5, // 0: cosgate.v1.CosError.headers:type_name -> cosgate.v1.CosError.HeadersEntry
 	0, // 1: cosgate.v1.CosError.origin:type_name -> cosgate.v1.Origin
 	1, // 2: cosgate.v1.CosError.credential_source:type_name -> cosgate.v1.CredentialSource
 	3, // [3:3] is the sub-list for method output_type
@@ -423,7 +547,7 @@ func file_cosgate_v1_error_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cosgate_v1_error_proto_rawDesc), len(file_cosgate_v1_error_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   2,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

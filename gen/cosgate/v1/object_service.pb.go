@@ -408,8 +408,8 @@ type PutObjectSpec struct {
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
 	// The profile that reaches COS. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
-	// The size of the content in bytes. The content is then passed on to COS as it
-	// comes. Absent: at most 8 MiB are gathered first.
+	// The size of the content in bytes. Up to 5 GiB the content is passed on to COS as
+	// it comes. Absent, or above: it goes in parts.
 	Size *int64 `protobuf:"varint,6,opt,name=size,proto3,oneof" json:"size,omitempty"`
 	// What to store beside the content. Absent: COS's defaults.
 	Attributes *ObjectAttributes `protobuf:"bytes,7,opt,name=attributes,proto3" json:"attributes,omitempty"`
@@ -618,6 +618,244 @@ func (x *PutObjectResponse) GetObject() *Object {
 	return nil
 }
 
+// Says where to add; the first message of AppendObject.
+type AppendObjectSpec struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The bucket, as name-appid.
+	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
+	// The key: 1 to 850 bytes, without the characters U+0018 to U+001B.
+	Key string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
+	// The bucket's region. Empty: the profile's region, else it is looked up.
+	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
+	// The profile that reaches COS. Empty: the default profile.
+	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
+	// The size the object has now, where the new content begins.
+	Position int64 `protobuf:"varint,6,opt,name=position,proto3" json:"position,omitempty"`
+	// The size of the new content in bytes. At most 5 GiB together with position.
+	Size *int64 `protobuf:"varint,7,opt,name=size,proto3,oneof" json:"size,omitempty"`
+	// What to store beside the content. Only the first append, with position 0, takes
+	// it.
+	Attributes    *ObjectAttributes `protobuf:"bytes,8,opt,name=attributes,proto3" json:"attributes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AppendObjectSpec) Reset() {
+	*x = AppendObjectSpec{}
+	mi := &file_cosgate_v1_object_service_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AppendObjectSpec) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AppendObjectSpec) ProtoMessage() {}
+
+func (x *AppendObjectSpec) ProtoReflect() protoreflect.Message {
+	mi := &file_cosgate_v1_object_service_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AppendObjectSpec.ProtoReflect.Descriptor instead.
+func (*AppendObjectSpec) Descriptor() ([]byte, []int) {
+	return file_cosgate_v1_object_service_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *AppendObjectSpec) GetBucket() string {
+	if x != nil {
+		return x.Bucket
+	}
+	return ""
+}
+
+func (x *AppendObjectSpec) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *AppendObjectSpec) GetRegion() string {
+	if x != nil {
+		return x.Region
+	}
+	return ""
+}
+
+func (x *AppendObjectSpec) GetProfile() string {
+	if x != nil {
+		return x.Profile
+	}
+	return ""
+}
+
+func (x *AppendObjectSpec) GetPosition() int64 {
+	if x != nil {
+		return x.Position
+	}
+	return 0
+}
+
+func (x *AppendObjectSpec) GetSize() int64 {
+	if x != nil && x.Size != nil {
+		return *x.Size
+	}
+	return 0
+}
+
+func (x *AppendObjectSpec) GetAttributes() *ObjectAttributes {
+	if x != nil {
+		return x.Attributes
+	}
+	return nil
+}
+
+// One message of an append. At least one field is set.
+type AppendObjectRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where to add. In the first message, and only there.
+	Spec *AppendObjectSpec `protobuf:"bytes,1,opt,name=spec,proto3" json:"spec,omitempty"`
+	// Content. May stand in any message.
+	Chunk *Chunk `protobuf:"bytes,2,opt,name=chunk,proto3" json:"chunk,omitempty"`
+	// Checksums of the new content. May come with any message, once.
+	Checksums *Checksums `protobuf:"bytes,3,opt,name=checksums,proto3" json:"checksums,omitempty"`
+	// Everything was sent: store it. In the last message.
+	Finish        bool `protobuf:"varint,4,opt,name=finish,proto3" json:"finish,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AppendObjectRequest) Reset() {
+	*x = AppendObjectRequest{}
+	mi := &file_cosgate_v1_object_service_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AppendObjectRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AppendObjectRequest) ProtoMessage() {}
+
+func (x *AppendObjectRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cosgate_v1_object_service_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AppendObjectRequest.ProtoReflect.Descriptor instead.
+func (*AppendObjectRequest) Descriptor() ([]byte, []int) {
+	return file_cosgate_v1_object_service_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *AppendObjectRequest) GetSpec() *AppendObjectSpec {
+	if x != nil {
+		return x.Spec
+	}
+	return nil
+}
+
+func (x *AppendObjectRequest) GetChunk() *Chunk {
+	if x != nil {
+		return x.Chunk
+	}
+	return nil
+}
+
+func (x *AppendObjectRequest) GetChecksums() *Checksums {
+	if x != nil {
+		return x.Checksums
+	}
+	return nil
+}
+
+func (x *AppendObjectRequest) GetFinish() bool {
+	if x != nil {
+		return x.Finish
+	}
+	return false
+}
+
+// The content was added.
+type AppendObjectResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The size the object has now: the position of the next append.
+	NextPosition int64 `protobuf:"varint,1,opt,name=next_position,json=nextPosition,proto3" json:"next_position,omitempty"`
+	// The ETag of the object as it is now.
+	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	// CRC64 (polynomial ECMA-182) of the whole object. Absent when COS did not send it.
+	Crc64Ecma     *uint64 `protobuf:"fixed64,3,opt,name=crc64ecma,proto3,oneof" json:"crc64ecma,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AppendObjectResponse) Reset() {
+	*x = AppendObjectResponse{}
+	mi := &file_cosgate_v1_object_service_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AppendObjectResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AppendObjectResponse) ProtoMessage() {}
+
+func (x *AppendObjectResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cosgate_v1_object_service_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AppendObjectResponse.ProtoReflect.Descriptor instead.
+func (*AppendObjectResponse) Descriptor() ([]byte, []int) {
+	return file_cosgate_v1_object_service_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *AppendObjectResponse) GetNextPosition() int64 {
+	if x != nil {
+		return x.NextPosition
+	}
+	return 0
+}
+
+func (x *AppendObjectResponse) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *AppendObjectResponse) GetCrc64Ecma() uint64 {
+	if x != nil && x.Crc64Ecma != nil {
+		return *x.Crc64Ecma
+	}
+	return 0
+}
+
 // Names the object to delete.
 type DeleteObjectRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -637,7 +875,7 @@ type DeleteObjectRequest struct {
 
 func (x *DeleteObjectRequest) Reset() {
 	*x = DeleteObjectRequest{}
-	mi := &file_cosgate_v1_object_service_proto_msgTypes[7]
+	mi := &file_cosgate_v1_object_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -649,7 +887,7 @@ func (x *DeleteObjectRequest) String() string {
 func (*DeleteObjectRequest) ProtoMessage() {}
 
 func (x *DeleteObjectRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cosgate_v1_object_service_proto_msgTypes[7]
+	mi := &file_cosgate_v1_object_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -662,7 +900,7 @@ func (x *DeleteObjectRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteObjectRequest.ProtoReflect.Descriptor instead.
 func (*DeleteObjectRequest) Descriptor() ([]byte, []int) {
-	return file_cosgate_v1_object_service_proto_rawDescGZIP(), []int{7}
+	return file_cosgate_v1_object_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *DeleteObjectRequest) GetBucket() string {
@@ -713,7 +951,7 @@ type DeleteObjectResponse struct {
 
 func (x *DeleteObjectResponse) Reset() {
 	*x = DeleteObjectResponse{}
-	mi := &file_cosgate_v1_object_service_proto_msgTypes[8]
+	mi := &file_cosgate_v1_object_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -725,7 +963,7 @@ func (x *DeleteObjectResponse) String() string {
 func (*DeleteObjectResponse) ProtoMessage() {}
 
 func (x *DeleteObjectResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cosgate_v1_object_service_proto_msgTypes[8]
+	mi := &file_cosgate_v1_object_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -738,7 +976,7 @@ func (x *DeleteObjectResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteObjectResponse.ProtoReflect.Descriptor instead.
 func (*DeleteObjectResponse) Descriptor() ([]byte, []int) {
-	return file_cosgate_v1_object_service_proto_rawDescGZIP(), []int{8}
+	return file_cosgate_v1_object_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *DeleteObjectResponse) GetVersionId() string {
@@ -774,7 +1012,7 @@ type DeleteObjectsRequest struct {
 
 func (x *DeleteObjectsRequest) Reset() {
 	*x = DeleteObjectsRequest{}
-	mi := &file_cosgate_v1_object_service_proto_msgTypes[9]
+	mi := &file_cosgate_v1_object_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -786,7 +1024,7 @@ func (x *DeleteObjectsRequest) String() string {
 func (*DeleteObjectsRequest) ProtoMessage() {}
 
 func (x *DeleteObjectsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cosgate_v1_object_service_proto_msgTypes[9]
+	mi := &file_cosgate_v1_object_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -799,7 +1037,7 @@ func (x *DeleteObjectsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteObjectsRequest.ProtoReflect.Descriptor instead.
 func (*DeleteObjectsRequest) Descriptor() ([]byte, []int) {
-	return file_cosgate_v1_object_service_proto_rawDescGZIP(), []int{9}
+	return file_cosgate_v1_object_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *DeleteObjectsRequest) GetBucket() string {
@@ -851,7 +1089,7 @@ type DeleteObjectsResponse struct {
 
 func (x *DeleteObjectsResponse) Reset() {
 	*x = DeleteObjectsResponse{}
-	mi := &file_cosgate_v1_object_service_proto_msgTypes[10]
+	mi := &file_cosgate_v1_object_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -863,7 +1101,7 @@ func (x *DeleteObjectsResponse) String() string {
 func (*DeleteObjectsResponse) ProtoMessage() {}
 
 func (x *DeleteObjectsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cosgate_v1_object_service_proto_msgTypes[10]
+	mi := &file_cosgate_v1_object_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -876,7 +1114,7 @@ func (x *DeleteObjectsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteObjectsResponse.ProtoReflect.Descriptor instead.
 func (*DeleteObjectsResponse) Descriptor() ([]byte, []int) {
-	return file_cosgate_v1_object_service_proto_rawDescGZIP(), []int{10}
+	return file_cosgate_v1_object_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *DeleteObjectsResponse) GetDeleted() []*DeletedObject {
@@ -910,7 +1148,7 @@ type DeletedObject struct {
 
 func (x *DeletedObject) Reset() {
 	*x = DeletedObject{}
-	mi := &file_cosgate_v1_object_service_proto_msgTypes[11]
+	mi := &file_cosgate_v1_object_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -922,7 +1160,7 @@ func (x *DeletedObject) String() string {
 func (*DeletedObject) ProtoMessage() {}
 
 func (x *DeletedObject) ProtoReflect() protoreflect.Message {
-	mi := &file_cosgate_v1_object_service_proto_msgTypes[11]
+	mi := &file_cosgate_v1_object_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -935,7 +1173,7 @@ func (x *DeletedObject) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeletedObject.ProtoReflect.Descriptor instead.
 func (*DeletedObject) Descriptor() ([]byte, []int) {
-	return file_cosgate_v1_object_service_proto_rawDescGZIP(), []int{11}
+	return file_cosgate_v1_object_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *DeletedObject) GetKey() string {
@@ -981,7 +1219,7 @@ type DeleteFailure struct {
 
 func (x *DeleteFailure) Reset() {
 	*x = DeleteFailure{}
-	mi := &file_cosgate_v1_object_service_proto_msgTypes[12]
+	mi := &file_cosgate_v1_object_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -993,7 +1231,7 @@ func (x *DeleteFailure) String() string {
 func (*DeleteFailure) ProtoMessage() {}
 
 func (x *DeleteFailure) ProtoReflect() protoreflect.Message {
-	mi := &file_cosgate_v1_object_service_proto_msgTypes[12]
+	mi := &file_cosgate_v1_object_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1006,7 +1244,7 @@ func (x *DeleteFailure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteFailure.ProtoReflect.Descriptor instead.
 func (*DeleteFailure) Descriptor() ([]byte, []int) {
-	return file_cosgate_v1_object_service_proto_rawDescGZIP(), []int{12}
+	return file_cosgate_v1_object_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *DeleteFailure) GetKey() string {
@@ -1047,7 +1285,7 @@ type CopySource struct {
 
 func (x *CopySource) Reset() {
 	*x = CopySource{}
-	mi := &file_cosgate_v1_object_service_proto_msgTypes[13]
+	mi := &file_cosgate_v1_object_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1059,7 +1297,7 @@ func (x *CopySource) String() string {
 func (*CopySource) ProtoMessage() {}
 
 func (x *CopySource) ProtoReflect() protoreflect.Message {
-	mi := &file_cosgate_v1_object_service_proto_msgTypes[13]
+	mi := &file_cosgate_v1_object_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1072,7 +1310,7 @@ func (x *CopySource) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CopySource.ProtoReflect.Descriptor instead.
 func (*CopySource) Descriptor() ([]byte, []int) {
-	return file_cosgate_v1_object_service_proto_rawDescGZIP(), []int{13}
+	return file_cosgate_v1_object_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *CopySource) GetBucket() string {
@@ -1131,7 +1369,7 @@ type CopyObjectRequest struct {
 
 func (x *CopyObjectRequest) Reset() {
 	*x = CopyObjectRequest{}
-	mi := &file_cosgate_v1_object_service_proto_msgTypes[14]
+	mi := &file_cosgate_v1_object_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1143,7 +1381,7 @@ func (x *CopyObjectRequest) String() string {
 func (*CopyObjectRequest) ProtoMessage() {}
 
 func (x *CopyObjectRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cosgate_v1_object_service_proto_msgTypes[14]
+	mi := &file_cosgate_v1_object_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1156,7 +1394,7 @@ func (x *CopyObjectRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CopyObjectRequest.ProtoReflect.Descriptor instead.
 func (*CopyObjectRequest) Descriptor() ([]byte, []int) {
-	return file_cosgate_v1_object_service_proto_rawDescGZIP(), []int{14}
+	return file_cosgate_v1_object_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *CopyObjectRequest) GetBucket() string {
@@ -1228,7 +1466,7 @@ type CopyObjectResponse struct {
 
 func (x *CopyObjectResponse) Reset() {
 	*x = CopyObjectResponse{}
-	mi := &file_cosgate_v1_object_service_proto_msgTypes[15]
+	mi := &file_cosgate_v1_object_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1240,7 +1478,7 @@ func (x *CopyObjectResponse) String() string {
 func (*CopyObjectResponse) ProtoMessage() {}
 
 func (x *CopyObjectResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cosgate_v1_object_service_proto_msgTypes[15]
+	mi := &file_cosgate_v1_object_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1253,7 +1491,7 @@ func (x *CopyObjectResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CopyObjectResponse.ProtoReflect.Descriptor instead.
 func (*CopyObjectResponse) Descriptor() ([]byte, []int) {
-	return file_cosgate_v1_object_service_proto_rawDescGZIP(), []int{15}
+	return file_cosgate_v1_object_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *CopyObjectResponse) GetObject() *Object {
@@ -1298,7 +1536,7 @@ type ListObjectsRequest struct {
 
 func (x *ListObjectsRequest) Reset() {
 	*x = ListObjectsRequest{}
-	mi := &file_cosgate_v1_object_service_proto_msgTypes[16]
+	mi := &file_cosgate_v1_object_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1310,7 +1548,7 @@ func (x *ListObjectsRequest) String() string {
 func (*ListObjectsRequest) ProtoMessage() {}
 
 func (x *ListObjectsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cosgate_v1_object_service_proto_msgTypes[16]
+	mi := &file_cosgate_v1_object_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1323,7 +1561,7 @@ func (x *ListObjectsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListObjectsRequest.ProtoReflect.Descriptor instead.
 func (*ListObjectsRequest) Descriptor() ([]byte, []int) {
-	return file_cosgate_v1_object_service_proto_rawDescGZIP(), []int{16}
+	return file_cosgate_v1_object_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ListObjectsRequest) GetBucket() string {
@@ -1397,7 +1635,7 @@ type ListObjectsResponse struct {
 
 func (x *ListObjectsResponse) Reset() {
 	*x = ListObjectsResponse{}
-	mi := &file_cosgate_v1_object_service_proto_msgTypes[17]
+	mi := &file_cosgate_v1_object_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1409,7 +1647,7 @@ func (x *ListObjectsResponse) String() string {
 func (*ListObjectsResponse) ProtoMessage() {}
 
 func (x *ListObjectsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cosgate_v1_object_service_proto_msgTypes[17]
+	mi := &file_cosgate_v1_object_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1422,7 +1660,7 @@ func (x *ListObjectsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListObjectsResponse.ProtoReflect.Descriptor instead.
 func (*ListObjectsResponse) Descriptor() ([]byte, []int) {
-	return file_cosgate_v1_object_service_proto_rawDescGZIP(), []int{17}
+	return file_cosgate_v1_object_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ListObjectsResponse) GetObjects() []*Object {
@@ -1495,7 +1733,30 @@ const file_cosgate_v1_object_service_proto_rawDesc = "" +
 	"\tchecksums\x18\x03 \x01(\v2\x15.cosgate.v1.ChecksumsR\tchecksums\x12\x16\n" +
 	"\x06finish\x18\x04 \x01(\bR\x06finish\"?\n" +
 	"\x11PutObjectResponse\x12*\n" +
-	"\x06object\x18\x01 \x01(\v2\x12.cosgate.v1.ObjectR\x06object\"\xd7\x01\n" +
+	"\x06object\x18\x01 \x01(\v2\x12.cosgate.v1.ObjectR\x06object\"\xc5\x02\n" +
+	"\x10AppendObjectSpec\x12&\n" +
+	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12 \n" +
+	"\x03key\x18\x02 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01R\x03key\x12#\n" +
+	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
+	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\x12)\n" +
+	"\bposition\x18\x06 \x01(\x03B\r\xbaH\n" +
+	"\"\b\x18\x80\x80\x80\x80\x14(\x00R\bposition\x12)\n" +
+	"\x04size\x18\a \x01(\x03B\x10\xbaH\r\xc8\x01\x01\"\b\x18\x80\x80\x80\x80\x14(\x00H\x00R\x04size\x88\x01\x01\x12<\n" +
+	"\n" +
+	"attributes\x18\b \x01(\v2\x1c.cosgate.v1.ObjectAttributesR\n" +
+	"attributesB\a\n" +
+	"\x05_size\"\xbd\x01\n" +
+	"\x13AppendObjectRequest\x120\n" +
+	"\x04spec\x18\x01 \x01(\v2\x1c.cosgate.v1.AppendObjectSpecR\x04spec\x12'\n" +
+	"\x05chunk\x18\x02 \x01(\v2\x11.cosgate.v1.ChunkR\x05chunk\x123\n" +
+	"\tchecksums\x18\x03 \x01(\v2\x15.cosgate.v1.ChecksumsR\tchecksums\x12\x16\n" +
+	"\x06finish\x18\x04 \x01(\bR\x06finish\"\x80\x01\n" +
+	"\x14AppendObjectResponse\x12#\n" +
+	"\rnext_position\x18\x01 \x01(\x03R\fnextPosition\x12\x12\n" +
+	"\x04etag\x18\x02 \x01(\tR\x04etag\x12!\n" +
+	"\tcrc64ecma\x18\x03 \x01(\x06H\x00R\tcrc64ecma\x88\x01\x01B\f\n" +
+	"\n" +
+	"_crc64ecma\"\xd7\x01\n" +
 	"\x13DeleteObjectRequest\x12&\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12 \n" +
 	"\x03key\x18\x02 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01R\x03key\x12*\n" +
@@ -1569,12 +1830,13 @@ const file_cosgate_v1_object_service_proto_rawDesc = "" +
 	"\x11MetadataDirective\x12\"\n" +
 	"\x1eMETADATA_DIRECTIVE_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17METADATA_DIRECTIVE_COPY\x10\x01\x12\x1f\n" +
-	"\x1bMETADATA_DIRECTIVE_REPLACED\x10\x022\xd8\x04\n" +
+	"\x1bMETADATA_DIRECTIVE_REPLACED\x10\x022\xad\x05\n" +
 	"\rObjectService\x12P\n" +
 	"\n" +
 	"HeadObject\x12\x1d.cosgate.v1.HeadObjectRequest\x1a\x1e.cosgate.v1.HeadObjectResponse\"\x03\x90\x02\x01\x12O\n" +
 	"\tGetObject\x12\x1c.cosgate.v1.GetObjectRequest\x1a\x1d.cosgate.v1.GetObjectResponse\"\x03\x90\x02\x010\x01\x12J\n" +
-	"\tPutObject\x12\x1c.cosgate.v1.PutObjectRequest\x1a\x1d.cosgate.v1.PutObjectResponse(\x01\x12V\n" +
+	"\tPutObject\x12\x1c.cosgate.v1.PutObjectRequest\x1a\x1d.cosgate.v1.PutObjectResponse(\x01\x12S\n" +
+	"\fAppendObject\x12\x1f.cosgate.v1.AppendObjectRequest\x1a .cosgate.v1.AppendObjectResponse(\x01\x12V\n" +
 	"\fDeleteObject\x12\x1f.cosgate.v1.DeleteObjectRequest\x1a .cosgate.v1.DeleteObjectResponse\"\x03\x90\x02\x02\x12Y\n" +
 	"\rDeleteObjects\x12 .cosgate.v1.DeleteObjectsRequest\x1a!.cosgate.v1.DeleteObjectsResponse\"\x03\x90\x02\x02\x12P\n" +
 	"\n" +
@@ -1594,7 +1856,7 @@ func file_cosgate_v1_object_service_proto_rawDescGZIP() []byte {
 }
 
 var file_cosgate_v1_object_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_cosgate_v1_object_service_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_cosgate_v1_object_service_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_cosgate_v1_object_service_proto_goTypes = []any{
 	(MetadataDirective)(0),        // 0: cosgate.v1.MetadataDirective
 	(*HeadObjectRequest)(nil),     // 1: cosgate.v1.HeadObjectRequest
@@ -1604,71 +1866,80 @@ var file_cosgate_v1_object_service_proto_goTypes = []any{
 	(*PutObjectSpec)(nil),         // 5: cosgate.v1.PutObjectSpec
 	(*PutObjectRequest)(nil),      // 6: cosgate.v1.PutObjectRequest
 	(*PutObjectResponse)(nil),     // 7: cosgate.v1.PutObjectResponse
-	(*DeleteObjectRequest)(nil),   // 8: cosgate.v1.DeleteObjectRequest
-	(*DeleteObjectResponse)(nil),  // 9: cosgate.v1.DeleteObjectResponse
-	(*DeleteObjectsRequest)(nil),  // 10: cosgate.v1.DeleteObjectsRequest
-	(*DeleteObjectsResponse)(nil), // 11: cosgate.v1.DeleteObjectsResponse
-	(*DeletedObject)(nil),         // 12: cosgate.v1.DeletedObject
-	(*DeleteFailure)(nil),         // 13: cosgate.v1.DeleteFailure
-	(*CopySource)(nil),            // 14: cosgate.v1.CopySource
-	(*CopyObjectRequest)(nil),     // 15: cosgate.v1.CopyObjectRequest
-	(*CopyObjectResponse)(nil),    // 16: cosgate.v1.CopyObjectResponse
-	(*ListObjectsRequest)(nil),    // 17: cosgate.v1.ListObjectsRequest
-	(*ListObjectsResponse)(nil),   // 18: cosgate.v1.ListObjectsResponse
-	(*Preconditions)(nil),         // 19: cosgate.v1.Preconditions
-	(*Object)(nil),                // 20: cosgate.v1.Object
-	(*ByteRange)(nil),             // 21: cosgate.v1.ByteRange
-	(*ContentRange)(nil),          // 22: cosgate.v1.ContentRange
-	(*Chunk)(nil),                 // 23: cosgate.v1.Chunk
-	(*ReadSummary)(nil),           // 24: cosgate.v1.ReadSummary
-	(*ObjectAttributes)(nil),      // 25: cosgate.v1.ObjectAttributes
-	(*Checksums)(nil),             // 26: cosgate.v1.Checksums
-	(*ObjectIdentifier)(nil),      // 27: cosgate.v1.ObjectIdentifier
-	(*status.Status)(nil),         // 28: google.rpc.Status
+	(*AppendObjectSpec)(nil),      // 8: cosgate.v1.AppendObjectSpec
+	(*AppendObjectRequest)(nil),   // 9: cosgate.v1.AppendObjectRequest
+	(*AppendObjectResponse)(nil),  // 10: cosgate.v1.AppendObjectResponse
+	(*DeleteObjectRequest)(nil),   // 11: cosgate.v1.DeleteObjectRequest
+	(*DeleteObjectResponse)(nil),  // 12: cosgate.v1.DeleteObjectResponse
+	(*DeleteObjectsRequest)(nil),  // 13: cosgate.v1.DeleteObjectsRequest
+	(*DeleteObjectsResponse)(nil), // 14: cosgate.v1.DeleteObjectsResponse
+	(*DeletedObject)(nil),         // 15: cosgate.v1.DeletedObject
+	(*DeleteFailure)(nil),         // 16: cosgate.v1.DeleteFailure
+	(*CopySource)(nil),            // 17: cosgate.v1.CopySource
+	(*CopyObjectRequest)(nil),     // 18: cosgate.v1.CopyObjectRequest
+	(*CopyObjectResponse)(nil),    // 19: cosgate.v1.CopyObjectResponse
+	(*ListObjectsRequest)(nil),    // 20: cosgate.v1.ListObjectsRequest
+	(*ListObjectsResponse)(nil),   // 21: cosgate.v1.ListObjectsResponse
+	(*Preconditions)(nil),         // 22: cosgate.v1.Preconditions
+	(*Object)(nil),                // 23: cosgate.v1.Object
+	(*ByteRange)(nil),             // 24: cosgate.v1.ByteRange
+	(*ContentRange)(nil),          // 25: cosgate.v1.ContentRange
+	(*Chunk)(nil),                 // 26: cosgate.v1.Chunk
+	(*ReadSummary)(nil),           // 27: cosgate.v1.ReadSummary
+	(*ObjectAttributes)(nil),      // 28: cosgate.v1.ObjectAttributes
+	(*Checksums)(nil),             // 29: cosgate.v1.Checksums
+	(*ObjectIdentifier)(nil),      // 30: cosgate.v1.ObjectIdentifier
+	(*status.Status)(nil),         // 31: google.rpc.Status
 }
 var file_cosgate_v1_object_service_proto_depIdxs = []int32{
-	19, // 0: cosgate.v1.HeadObjectRequest.preconditions:type_name -> cosgate.v1.Preconditions
-	20, // 1: cosgate.v1.HeadObjectResponse.object:type_name -> cosgate.v1.Object
-	19, // 2: cosgate.v1.GetObjectRequest.preconditions:type_name -> cosgate.v1.Preconditions
-	21, // 3: cosgate.v1.GetObjectRequest.range:type_name -> cosgate.v1.ByteRange
-	20, // 4: cosgate.v1.GetObjectResponse.object:type_name -> cosgate.v1.Object
-	22, // 5: cosgate.v1.GetObjectResponse.range:type_name -> cosgate.v1.ContentRange
-	23, // 6: cosgate.v1.GetObjectResponse.chunk:type_name -> cosgate.v1.Chunk
-	24, // 7: cosgate.v1.GetObjectResponse.summary:type_name -> cosgate.v1.ReadSummary
-	25, // 8: cosgate.v1.PutObjectSpec.attributes:type_name -> cosgate.v1.ObjectAttributes
+	22, // 0: cosgate.v1.HeadObjectRequest.preconditions:type_name -> cosgate.v1.Preconditions
+	23, // 1: cosgate.v1.HeadObjectResponse.object:type_name -> cosgate.v1.Object
+	22, // 2: cosgate.v1.GetObjectRequest.preconditions:type_name -> cosgate.v1.Preconditions
+	24, // 3: cosgate.v1.GetObjectRequest.range:type_name -> cosgate.v1.ByteRange
+	23, // 4: cosgate.v1.GetObjectResponse.object:type_name -> cosgate.v1.Object
+	25, // 5: cosgate.v1.GetObjectResponse.range:type_name -> cosgate.v1.ContentRange
+	26, // 6: cosgate.v1.GetObjectResponse.chunk:type_name -> cosgate.v1.Chunk
+	27, // 7: cosgate.v1.GetObjectResponse.summary:type_name -> cosgate.v1.ReadSummary
+	28, // 8: cosgate.v1.PutObjectSpec.attributes:type_name -> cosgate.v1.ObjectAttributes
 	5,  // 9: cosgate.v1.PutObjectRequest.spec:type_name -> cosgate.v1.PutObjectSpec
-	23, // 10: cosgate.v1.PutObjectRequest.chunk:type_name -> cosgate.v1.Chunk
-	26, // 11: cosgate.v1.PutObjectRequest.checksums:type_name -> cosgate.v1.Checksums
-	20, // 12: cosgate.v1.PutObjectResponse.object:type_name -> cosgate.v1.Object
-	27, // 13: cosgate.v1.DeleteObjectsRequest.objects:type_name -> cosgate.v1.ObjectIdentifier
-	12, // 14: cosgate.v1.DeleteObjectsResponse.deleted:type_name -> cosgate.v1.DeletedObject
-	13, // 15: cosgate.v1.DeleteObjectsResponse.failures:type_name -> cosgate.v1.DeleteFailure
-	28, // 16: cosgate.v1.DeleteFailure.status:type_name -> google.rpc.Status
-	14, // 17: cosgate.v1.CopyObjectRequest.source:type_name -> cosgate.v1.CopySource
-	19, // 18: cosgate.v1.CopyObjectRequest.source_preconditions:type_name -> cosgate.v1.Preconditions
-	0,  // 19: cosgate.v1.CopyObjectRequest.metadata_directive:type_name -> cosgate.v1.MetadataDirective
-	25, // 20: cosgate.v1.CopyObjectRequest.attributes:type_name -> cosgate.v1.ObjectAttributes
-	20, // 21: cosgate.v1.CopyObjectResponse.object:type_name -> cosgate.v1.Object
-	20, // 22: cosgate.v1.ListObjectsResponse.objects:type_name -> cosgate.v1.Object
-	1,  // 23: cosgate.v1.ObjectService.HeadObject:input_type -> cosgate.v1.HeadObjectRequest
-	3,  // 24: cosgate.v1.ObjectService.GetObject:input_type -> cosgate.v1.GetObjectRequest
-	6,  // 25: cosgate.v1.ObjectService.PutObject:input_type -> cosgate.v1.PutObjectRequest
-	8,  // 26: cosgate.v1.ObjectService.DeleteObject:input_type -> cosgate.v1.DeleteObjectRequest
-	10, // 27: cosgate.v1.ObjectService.DeleteObjects:input_type -> cosgate.v1.DeleteObjectsRequest
-	15, // 28: cosgate.v1.ObjectService.CopyObject:input_type -> cosgate.v1.CopyObjectRequest
-	17, // 29: cosgate.v1.ObjectService.ListObjects:input_type -> cosgate.v1.ListObjectsRequest
-	2,  // 30: cosgate.v1.ObjectService.HeadObject:output_type -> cosgate.v1.HeadObjectResponse
-	4,  // 31: cosgate.v1.ObjectService.GetObject:output_type -> cosgate.v1.GetObjectResponse
-	7,  // 32: cosgate.v1.ObjectService.PutObject:output_type -> cosgate.v1.PutObjectResponse
-	9,  // 33: cosgate.v1.ObjectService.DeleteObject:output_type -> cosgate.v1.DeleteObjectResponse
-	11, // 34: cosgate.v1.ObjectService.DeleteObjects:output_type -> cosgate.v1.DeleteObjectsResponse
-	16, // 35: cosgate.v1.ObjectService.CopyObject:output_type -> cosgate.v1.CopyObjectResponse
-	18, // 36: cosgate.v1.ObjectService.ListObjects:output_type -> cosgate.v1.ListObjectsResponse
-	30, // [30:37] is the sub-list for method output_type
-	23, // [23:30] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	26, // 10: cosgate.v1.PutObjectRequest.chunk:type_name -> cosgate.v1.Chunk
+	29, // 11: cosgate.v1.PutObjectRequest.checksums:type_name -> cosgate.v1.Checksums
+	23, // 12: cosgate.v1.PutObjectResponse.object:type_name -> cosgate.v1.Object
+	28, // 13: cosgate.v1.AppendObjectSpec.attributes:type_name -> cosgate.v1.ObjectAttributes
+	8,  // 14: cosgate.v1.AppendObjectRequest.spec:type_name -> cosgate.v1.AppendObjectSpec
+	26, // 15: cosgate.v1.AppendObjectRequest.chunk:type_name -> cosgate.v1.Chunk
+	29, // 16: cosgate.v1.AppendObjectRequest.checksums:type_name -> cosgate.v1.Checksums
+	30, // 17: cosgate.v1.DeleteObjectsRequest.objects:type_name -> cosgate.v1.ObjectIdentifier
+	15, // 18: cosgate.v1.DeleteObjectsResponse.deleted:type_name -> cosgate.v1.DeletedObject
+	16, // 19: cosgate.v1.DeleteObjectsResponse.failures:type_name -> cosgate.v1.DeleteFailure
+	31, // 20: cosgate.v1.DeleteFailure.status:type_name -> google.rpc.Status
+	17, // 21: cosgate.v1.CopyObjectRequest.source:type_name -> cosgate.v1.CopySource
+	22, // 22: cosgate.v1.CopyObjectRequest.source_preconditions:type_name -> cosgate.v1.Preconditions
+	0,  // 23: cosgate.v1.CopyObjectRequest.metadata_directive:type_name -> cosgate.v1.MetadataDirective
+	28, // 24: cosgate.v1.CopyObjectRequest.attributes:type_name -> cosgate.v1.ObjectAttributes
+	23, // 25: cosgate.v1.CopyObjectResponse.object:type_name -> cosgate.v1.Object
+	23, // 26: cosgate.v1.ListObjectsResponse.objects:type_name -> cosgate.v1.Object
+	1,  // 27: cosgate.v1.ObjectService.HeadObject:input_type -> cosgate.v1.HeadObjectRequest
+	3,  // 28: cosgate.v1.ObjectService.GetObject:input_type -> cosgate.v1.GetObjectRequest
+	6,  // 29: cosgate.v1.ObjectService.PutObject:input_type -> cosgate.v1.PutObjectRequest
+	9,  // 30: cosgate.v1.ObjectService.AppendObject:input_type -> cosgate.v1.AppendObjectRequest
+	11, // 31: cosgate.v1.ObjectService.DeleteObject:input_type -> cosgate.v1.DeleteObjectRequest
+	13, // 32: cosgate.v1.ObjectService.DeleteObjects:input_type -> cosgate.v1.DeleteObjectsRequest
+	18, // 33: cosgate.v1.ObjectService.CopyObject:input_type -> cosgate.v1.CopyObjectRequest
+	20, // 34: cosgate.v1.ObjectService.ListObjects:input_type -> cosgate.v1.ListObjectsRequest
+	2,  // 35: cosgate.v1.ObjectService.HeadObject:output_type -> cosgate.v1.HeadObjectResponse
+	4,  // 36: cosgate.v1.ObjectService.GetObject:output_type -> cosgate.v1.GetObjectResponse
+	7,  // 37: cosgate.v1.ObjectService.PutObject:output_type -> cosgate.v1.PutObjectResponse
+	10, // 38: cosgate.v1.ObjectService.AppendObject:output_type -> cosgate.v1.AppendObjectResponse
+	12, // 39: cosgate.v1.ObjectService.DeleteObject:output_type -> cosgate.v1.DeleteObjectResponse
+	14, // 40: cosgate.v1.ObjectService.DeleteObjects:output_type -> cosgate.v1.DeleteObjectsResponse
+	19, // 41: cosgate.v1.ObjectService.CopyObject:output_type -> cosgate.v1.CopyObjectResponse
+	21, // 42: cosgate.v1.ObjectService.ListObjects:output_type -> cosgate.v1.ListObjectsResponse
+	35, // [35:43] is the sub-list for method output_type
+	27, // [27:35] is the sub-list for method input_type
+	27, // [27:27] is the sub-list for extension type_name
+	27, // [27:27] is the sub-list for extension extendee
+	0,  // [0:27] is the sub-list for field type_name
 }
 
 func init() { file_cosgate_v1_object_service_proto_init() }
@@ -1682,13 +1953,15 @@ func file_cosgate_v1_object_service_proto_init() {
 	file_cosgate_v1_rules_proto_init()
 	file_cosgate_v1_stream_proto_init()
 	file_cosgate_v1_object_service_proto_msgTypes[4].OneofWrappers = []any{}
+	file_cosgate_v1_object_service_proto_msgTypes[7].OneofWrappers = []any{}
+	file_cosgate_v1_object_service_proto_msgTypes[9].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cosgate_v1_object_service_proto_rawDesc), len(file_cosgate_v1_object_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   18,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

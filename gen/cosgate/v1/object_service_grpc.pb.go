@@ -22,6 +22,7 @@ const (
 	ObjectService_HeadObject_FullMethodName    = "/cosgate.v1.ObjectService/HeadObject"
 	ObjectService_GetObject_FullMethodName     = "/cosgate.v1.ObjectService/GetObject"
 	ObjectService_PutObject_FullMethodName     = "/cosgate.v1.ObjectService/PutObject"
+	ObjectService_AppendObject_FullMethodName  = "/cosgate.v1.ObjectService/AppendObject"
 	ObjectService_DeleteObject_FullMethodName  = "/cosgate.v1.ObjectService/DeleteObject"
 	ObjectService_DeleteObjects_FullMethodName = "/cosgate.v1.ObjectService/DeleteObjects"
 	ObjectService_CopyObject_FullMethodName    = "/cosgate.v1.ObjectService/CopyObject"
@@ -61,9 +62,11 @@ type ObjectServiceClient interface {
 	//
 	// Fails with NOT_FOUND (NoSuchKey), OUT_OF_RANGE (InvalidRange),
 	// FAILED_PRECONDITION (a precondition; InvalidObjectState: archived, restore it
-	// first), UNAVAILABLE when the connection to COS broke on the way, or DATA_LOSS
-	// when the content does not match the CRC64 that COS keeps for it. Data that came
-	// before a failure is not the whole answer: only a summary ends it well.
+	// first), or DATA_LOSS when the content does not match the CRC64 that COS keeps
+	// for it. A connection to COS that breaks or stalls on the way is taken up again
+	// behind the last byte; ABORTED says that the object changed meanwhile, and
+	// UNAVAILABLE, with ReadResume in the details, that it broke too often. Data that
+	// came before a failure is not the whole answer: only a summary ends it well.
 	//
 	// Idempotent.
 	GetObject(ctx context.Context, in *GetObjectRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[GetObjectResponse], error)
@@ -75,16 +78,34 @@ type ObjectServiceClient interface {
 	// matched. Without finish, after a cancel, a deadline or a lost connection nothing
 	// is stored and the old object stays.
 	//
+	// Any size up to 48.8 TiB is taken. With spec.size of at most 5 GiB the content is
+	// passed on to COS as it comes. Without a size, or above, it is gathered in parts:
+	// what fits into the first part is one PUT, the rest a multipart upload that is
+	// aborted when anything fails.
+	//
 	// Fails with INVALID_ARGUMENT (the messages do not follow these rules, or a
 	// checksum differs), OUT_OF_RANGE (an offset ahead of the data, or more data than
-	// spec.size), FAILED_PRECONDITION (more than 8 MiB without spec.size, reason
-	// SIZE_REQUIRED; or more than 5 GiB), ALREADY_EXISTS (FileAlreadyExists, with
-	// forbid_overwrite), ABORTED (PathConflict: others write the same key) or
-	// DATA_LOSS (COS stored other bytes than it was sent; write it again).
+	// spec.size), ALREADY_EXISTS (FileAlreadyExists, with forbid_overwrite), ABORTED
+	// (PathConflict: others write the same key), RESOURCE_EXHAUSTED (reason
+	// UPLOAD_MEMORY: too many uploads gather parts at the moment) or DATA_LOSS (COS
+	// stored other bytes than it was sent; write it again).
 	//
 	// Idempotent without forbid_overwrite. With it a repeat after a lost answer
 	// (UNAVAILABLE, CosError.outcome_unknown) can say ALREADY_EXISTS of one's own work.
 	PutObject(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[PutObjectRequest, PutObjectResponse], error)
+	// AppendObject adds content to the end of an object, or makes it when position is
+	// 0 and the key is absent. The stream follows the rules of PutObject: the first
+	// message has spec, the content is stored only when finish and the end of the
+	// stream were read and every checksum matched.
+	//
+	// Fails with ABORTED (AppendPositionErr) when the object does not end at position;
+	// AppendConflict in the details has the position it ends at. Fails with
+	// FAILED_PRECONDITION (ObjectNotAppendable: it was made in another way), and
+	// otherwise as PutObject does.
+	//
+	// Not idempotent. When the answer of COS is lost the gateway reads the object's
+	// end before it reports anything: if the content was added the call succeeds.
+	AppendObject(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[AppendObjectRequest, AppendObjectResponse], error)
 	// DeleteObject deletes an object. An absent key is not an error.
 	//
 	// Fails with FAILED_PRECONDITION (ObjectLocked).
@@ -97,8 +118,8 @@ type ObjectServiceClient interface {
 	//
 	// Idempotent.
 	DeleteObjects(ctx context.Context, in *DeleteObjectsRequest, opts ...grpc.CallOption) (*DeleteObjectsResponse, error)
-	// CopyObject copies an object of at most 5 GiB inside COS, without moving its
-	// content through the gateway.
+	// CopyObject copies an object inside COS, without moving its content through the
+	// gateway. Above 5 GiB it is copied in parts, which can take minutes.
 	//
 	// Fails with NOT_FOUND (NoSuchKey, NoSuchCopySource: the source is absent),
 	// FAILED_PRECONDITION (a source precondition, reason PRECONDITION_FAILED;
@@ -166,6 +187,19 @@ func (c *objectServiceClient) PutObject(ctx context.Context, opts ...grpc.CallOp
 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type ObjectService_PutObjectClient = grpc.ClientStreamingClient[PutObjectRequest, PutObjectResponse]
+
+func (c *objectServiceClient) AppendObject(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[AppendObjectRequest, AppendObjectResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &ObjectService_ServiceDesc.Streams[2], ObjectService_AppendObject_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[AppendObjectRequest, AppendObjectResponse]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ObjectService_AppendObjectClient = grpc.ClientStreamingClient[AppendObjectRequest, AppendObjectResponse]
 
 func (c *objectServiceClient) DeleteObject(ctx context.Context, in *DeleteObjectRequest, opts ...grpc.CallOption) (*DeleteObjectResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
@@ -240,9 +274,11 @@ type ObjectServiceServer interface {
 	//
 	// Fails with NOT_FOUND (NoSuchKey), OUT_OF_RANGE (InvalidRange),
 	// FAILED_PRECONDITION (a precondition; InvalidObjectState: archived, restore it
-	// first), UNAVAILABLE when the connection to COS broke on the way, or DATA_LOSS
-	// when the content does not match the CRC64 that COS keeps for it. Data that came
-	// before a failure is not the whole answer: only a summary ends it well.
+	// first), or DATA_LOSS when the content does not match the CRC64 that COS keeps
+	// for it. A connection to COS that breaks or stalls on the way is taken up again
+	// behind the last byte; ABORTED says that the object changed meanwhile, and
+	// UNAVAILABLE, with ReadResume in the details, that it broke too often. Data that
+	// came before a failure is not the whole answer: only a summary ends it well.
 	//
 	// Idempotent.
 	GetObject(*GetObjectRequest, grpc.ServerStreamingServer[GetObjectResponse]) error
@@ -254,16 +290,34 @@ type ObjectServiceServer interface {
 	// matched. Without finish, after a cancel, a deadline or a lost connection nothing
 	// is stored and the old object stays.
 	//
+	// Any size up to 48.8 TiB is taken. With spec.size of at most 5 GiB the content is
+	// passed on to COS as it comes. Without a size, or above, it is gathered in parts:
+	// what fits into the first part is one PUT, the rest a multipart upload that is
+	// aborted when anything fails.
+	//
 	// Fails with INVALID_ARGUMENT (the messages do not follow these rules, or a
 	// checksum differs), OUT_OF_RANGE (an offset ahead of the data, or more data than
-	// spec.size), FAILED_PRECONDITION (more than 8 MiB without spec.size, reason
-	// SIZE_REQUIRED; or more than 5 GiB), ALREADY_EXISTS (FileAlreadyExists, with
-	// forbid_overwrite), ABORTED (PathConflict: others write the same key) or
-	// DATA_LOSS (COS stored other bytes than it was sent; write it again).
+	// spec.size), ALREADY_EXISTS (FileAlreadyExists, with forbid_overwrite), ABORTED
+	// (PathConflict: others write the same key), RESOURCE_EXHAUSTED (reason
+	// UPLOAD_MEMORY: too many uploads gather parts at the moment) or DATA_LOSS (COS
+	// stored other bytes than it was sent; write it again).
 	//
 	// Idempotent without forbid_overwrite. With it a repeat after a lost answer
 	// (UNAVAILABLE, CosError.outcome_unknown) can say ALREADY_EXISTS of one's own work.
 	PutObject(grpc.ClientStreamingServer[PutObjectRequest, PutObjectResponse]) error
+	// AppendObject adds content to the end of an object, or makes it when position is
+	// 0 and the key is absent. The stream follows the rules of PutObject: the first
+	// message has spec, the content is stored only when finish and the end of the
+	// stream were read and every checksum matched.
+	//
+	// Fails with ABORTED (AppendPositionErr) when the object does not end at position;
+	// AppendConflict in the details has the position it ends at. Fails with
+	// FAILED_PRECONDITION (ObjectNotAppendable: it was made in another way), and
+	// otherwise as PutObject does.
+	//
+	// Not idempotent. When the answer of COS is lost the gateway reads the object's
+	// end before it reports anything: if the content was added the call succeeds.
+	AppendObject(grpc.ClientStreamingServer[AppendObjectRequest, AppendObjectResponse]) error
 	// DeleteObject deletes an object. An absent key is not an error.
 	//
 	// Fails with FAILED_PRECONDITION (ObjectLocked).
@@ -276,8 +330,8 @@ type ObjectServiceServer interface {
 	//
 	// Idempotent.
 	DeleteObjects(context.Context, *DeleteObjectsRequest) (*DeleteObjectsResponse, error)
-	// CopyObject copies an object of at most 5 GiB inside COS, without moving its
-	// content through the gateway.
+	// CopyObject copies an object inside COS, without moving its content through the
+	// gateway. Above 5 GiB it is copied in parts, which can take minutes.
 	//
 	// Fails with NOT_FOUND (NoSuchKey, NoSuchCopySource: the source is absent),
 	// FAILED_PRECONDITION (a source precondition, reason PRECONDITION_FAILED;
@@ -312,6 +366,9 @@ func (UnimplementedObjectServiceServer) GetObject(*GetObjectRequest, grpc.Server
 }
 func (UnimplementedObjectServiceServer) PutObject(grpc.ClientStreamingServer[PutObjectRequest, PutObjectResponse]) error {
 	return status.Error(codes.Unimplemented, "method PutObject not implemented")
+}
+func (UnimplementedObjectServiceServer) AppendObject(grpc.ClientStreamingServer[AppendObjectRequest, AppendObjectResponse]) error {
+	return status.Error(codes.Unimplemented, "method AppendObject not implemented")
 }
 func (UnimplementedObjectServiceServer) DeleteObject(context.Context, *DeleteObjectRequest) (*DeleteObjectResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeleteObject not implemented")
@@ -381,6 +438,13 @@ func _ObjectService_PutObject_Handler(srv interface{}, stream grpc.ServerStream)
 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type ObjectService_PutObjectServer = grpc.ClientStreamingServer[PutObjectRequest, PutObjectResponse]
+
+func _ObjectService_AppendObject_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(ObjectServiceServer).AppendObject(&grpc.GenericServerStream[AppendObjectRequest, AppendObjectResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ObjectService_AppendObjectServer = grpc.ClientStreamingServer[AppendObjectRequest, AppendObjectResponse]
 
 func _ObjectService_DeleteObject_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(DeleteObjectRequest)
@@ -491,6 +555,11 @@ var ObjectService_ServiceDesc = grpc.ServiceDesc{
 		{
 			StreamName:    "PutObject",
 			Handler:       _ObjectService_PutObject_Handler,
+			ClientStreams: true,
+		},
+		{
+			StreamName:    "AppendObject",
+			Handler:       _ObjectService_AppendObject_Handler,
 			ClientStreams: true,
 		},
 	},

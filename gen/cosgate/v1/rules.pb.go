@@ -94,6 +94,14 @@ var file_cosgate_v1_rules_proto_extTypes = []protoimpl.ExtensionInfo{
 		Tag:           "varint,91250009,opt,name=is_storage_class",
 		Filename:      "cosgate/v1/rules.proto",
 	},
+	{
+		ExtendedType:  (*validate.StringRules)(nil),
+		ExtensionType: (*bool)(nil),
+		Field:         91250010,
+		Name:          "cosgate.v1.is_upload_id",
+		Tag:           "varint,91250010,opt,name=is_upload_id",
+		Filename:      "cosgate/v1/rules.proto",
+	},
 }
 
 // Extension fields to validate.StringRules.
@@ -134,6 +142,10 @@ var (
 	//
 	// optional bool is_storage_class = 91250009;
 	E_IsStorageClass = &file_cosgate_v1_rules_proto_extTypes[8]
+	// The id of a multipart upload.
+	//
+	// optional bool is_upload_id = 91250010;
+	E_IsUploadId = &file_cosgate_v1_rules_proto_extTypes[9]
 )
 
 var File_cosgate_v1_rules_proto protoreflect.FileDescriptor
@@ -171,26 +183,31 @@ const file_cosgate_v1_rules_proto_rawDesc = "" +
 	"\x14string.metadata_name\x12Mmust be letters, digits and hyphens, 1 to 128, without the prefix x-cos-meta-\x1aU!rule || (this.matches('^[A-Za-z0-9-]{1,128}$') && !this.matches('(?i)^x-cos-meta-'))R\x0eisMetadataName:\xe2\x01\n" +
 	"\x10is_storage_class\x12\x19.buf.validate.StringRules\x18ٺ\xc1+ \x01(\bB\x99\x01\xc2H\x95\x01\n" +
 	"\x92\x01\n" +
-	"\x14string.storage_class\x12Qmust be a storage class such as STANDARD_IA: capitals and underscores, at most 64\x1a'!rule || this.matches('^[A-Z_]{0,64}$')R\x0eisStorageClassB5Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1"
+	"\x14string.storage_class\x12Qmust be a storage class such as STANDARD_IA: capitals and underscores, at most 64\x1a'!rule || this.matches('^[A-Z_]{0,64}$')R\x0eisStorageClass:\xd9\x01\n" +
+	"\fis_upload_id\x12\x19.buf.validate.StringRules\x18ں\xc1+ \x01(\bB\x98\x01\xc2H\x94\x01\n" +
+	"\x91\x01\n" +
+	"\x10string.upload_id\x12Jmust be an upload id as COS gave it: letters, digits and ._~-, at most 256\x1a1!rule || this.matches('^[A-Za-z0-9._~-]{0,256}$')R\n" +
+	"isUploadIdB5Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1"
 
 var file_cosgate_v1_rules_proto_goTypes = []any{
 	(*validate.StringRules)(nil), // 0: buf.validate.StringRules
 }
 var file_cosgate_v1_rules_proto_depIdxs = []int32{
-	0, // 0: cosgate.v1.is_bucket:extendee -> buf.validate.StringRules
-	0, // 1: cosgate.v1.is_key:extendee -> buf.validate.StringRules
-	0, // 2: cosgate.v1.is_xml_key:extendee -> buf.validate.StringRules
-	0, // 3: cosgate.v1.is_version_id:extendee -> buf.validate.StringRules
-	0, // 4: cosgate.v1.is_region:extendee -> buf.validate.StringRules
-	0, // 5: cosgate.v1.is_profile:extendee -> buf.validate.StringRules
-	0, // 6: cosgate.v1.is_header:extendee -> buf.validate.StringRules
-	0, // 7: cosgate.v1.is_metadata_name:extendee -> buf.validate.StringRules
-	0, // 8: cosgate.v1.is_storage_class:extendee -> buf.validate.StringRules
-	9, // [9:9] is the sub-list for method output_type
-	9, // [9:9] is the sub-list for method input_type
-	9, // [9:9] is the sub-list for extension type_name
-	0, // [0:9] is the sub-list for extension extendee
-	0, // [0:0] is the sub-list for field type_name
+	0,  // 0: cosgate.v1.is_bucket:extendee -> buf.validate.StringRules
+	0,  // 1: cosgate.v1.is_key:extendee -> buf.validate.StringRules
+	0,  // 2: cosgate.v1.is_xml_key:extendee -> buf.validate.StringRules
+	0,  // 3: cosgate.v1.is_version_id:extendee -> buf.validate.StringRules
+	0,  // 4: cosgate.v1.is_region:extendee -> buf.validate.StringRules
+	0,  // 5: cosgate.v1.is_profile:extendee -> buf.validate.StringRules
+	0,  // 6: cosgate.v1.is_header:extendee -> buf.validate.StringRules
+	0,  // 7: cosgate.v1.is_metadata_name:extendee -> buf.validate.StringRules
+	0,  // 8: cosgate.v1.is_storage_class:extendee -> buf.validate.StringRules
+	0,  // 9: cosgate.v1.is_upload_id:extendee -> buf.validate.StringRules
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	0,  // [0:10] is the sub-list for extension extendee
+	0,  // [0:0] is the sub-list for field type_name
 }
 
 func init() { file_cosgate_v1_rules_proto_init() }
@@ -205,7 +222,7 @@ func file_cosgate_v1_rules_proto_init() {
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cosgate_v1_rules_proto_rawDesc), len(file_cosgate_v1_rules_proto_rawDesc)),
 			NumEnums:      0,
 			NumMessages:   0,
-			NumExtensions: 9,
+			NumExtensions: 10,
 			NumServices:   0,
 		},
 		GoTypes:           file_cosgate_v1_rules_proto_goTypes,

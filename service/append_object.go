@@ -1,0 +1,56 @@
+package service
+
+import (
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+
+	"github.com/cosgate/cosgate/cosbackend"
+	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
+)
+
+type appendStream = grpc.ClientStreamingServer[cosgatev1.AppendObjectRequest, cosgatev1.AppendObjectResponse]
+
+func (s *objectServer) AppendObject(stream appendStream) error {
+	req := &cosgatev1.AppendObjectRequest{}
+	up := newUpload(stream.RecvMsg, req, func() (bool, *int64) {
+		if req.Spec == nil {
+			return false, nil
+		}
+		return true, req.GetSpec().Size
+	})
+	defer up.end()
+	if err := up.receive(); err != nil {
+		return err
+	}
+	added, err := s.appendObject(stream, req.GetSpec(), up)
+	if err != nil {
+		return err
+	}
+	resp := &cosgatev1.AppendObjectResponse{NextPosition: added.NextPosition, Etag: added.ETag}
+	if added.HasCRC64 {
+		resp.Crc64Ecma = &added.CRC64
+	}
+	return stream.SendAndClose(resp)
+}
+
+func (s *objectServer) appendObject(stream appendStream, spec *cosgatev1.AppendObjectSpec, up *upload) (cosbackend.AppendResult, error) {
+	if spec.GetAttributes() != nil && spec.GetPosition() != 0 {
+		return cosbackend.AppendResult{}, failField(codes.InvalidArgument, reasonInvalidField, "spec.attributes",
+			"are taken by the first append only, with position 0")
+	}
+	client, err := s.client(spec.GetProfile())
+	if err != nil {
+		return cosbackend.AppendResult{}, err
+	}
+	attrs, err := attributes(spec.GetAttributes(), "spec.attributes")
+	if err != nil {
+		return cosbackend.AppendResult{}, err
+	}
+	body, err := up.body()
+	if err != nil {
+		return cosbackend.AppendResult{}, err
+	}
+	return client.AppendObject(stream.Context(), location(spec), spec.GetKey(), spec.GetPosition(), body, cosbackend.AppendOptions{
+		Attributes: attrs, ContentMD5: up.sequence.contentMD5(), CRC64: func() uint64 { return up.sequence.crc64 },
+	})
+}

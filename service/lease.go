@@ -1,0 +1,125 @@
+package service
+
+import (
+	"errors"
+	"io"
+	"sync"
+
+	"github.com/cosgate/cosgate/service/frames"
+)
+
+var errLeaseEnded = errors.New("service: the content was given back")
+
+// A lease says how long buffers may be read. net/http reads a body in a goroutine of
+// its own that can outlive the request, so the end of the lease does not free them
+// under a reader: the last reader does.
+type lease struct {
+	mu      sync.Mutex
+	readers int
+	ended   bool
+	free    func()
+}
+
+// enter begins to read; false when the lease has ended.
+func (l *lease) enter() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ended {
+		return false
+	}
+	l.readers++
+	return true
+}
+
+func (l *lease) leave() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.readers--; l.ended && l.readers == 0 {
+		l.free()
+	}
+}
+
+// end lets nobody enter any more, and frees as soon as nobody reads. It may be
+// called again.
+func (l *lease) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ended {
+		return
+	}
+	l.ended = true
+	if l.readers == 0 {
+		l.free()
+	}
+}
+
+// kept is content that can be read any number of times until its lease ends.
+type kept struct {
+	lease
+	views frames.Views
+}
+
+func keep(views *frames.Views) *kept {
+	k := &kept{}
+	k.views.Append(views)
+	k.free = k.views.Free
+	return k
+}
+
+// reader returns a reader from the first byte.
+func (k *kept) reader() io.Reader { return &keptReader{kept: k} }
+
+type keptReader struct {
+	kept  *kept
+	piece int
+	at    int // in the piece
+}
+
+// next returns what is left of the present piece, nil at the end.
+func (r *keptReader) next() []byte {
+	pieces := r.kept.views.Pieces()
+	for r.piece < len(pieces) {
+		if p := pieces[r.piece][r.at:]; len(p) > 0 {
+			return p
+		}
+		r.piece, r.at = r.piece+1, 0
+	}
+	return nil
+}
+
+func (r *keptReader) Read(p []byte) (int, error) {
+	if !r.kept.enter() {
+		return 0, errLeaseEnded
+	}
+	defer r.kept.leave()
+	n := 0
+	for n < len(p) {
+		k := copy(p[n:], r.next())
+		if k == 0 {
+			break
+		}
+		r.at += k
+		n += k
+	}
+	if n == 0 && len(p) > 0 {
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+// WriteTo writes the pieces as they are.
+func (r *keptReader) WriteTo(w io.Writer) (n int64, err error) {
+	if !r.kept.enter() {
+		return 0, errLeaseEnded
+	}
+	defer r.kept.leave()
+	for p := r.next(); p != nil; p = r.next() {
+		k, err := w.Write(p)
+		r.at += k
+		n += int64(k)
+		if err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}

@@ -1,0 +1,230 @@
+package service
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"strconv"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+
+	"github.com/cosgate/cosgate/cosbackend"
+	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
+)
+
+// multipartServer implements MultipartService; the contract is in
+// multipart_service.proto.
+type multipartServer struct {
+	cosgatev1.UnimplementedMultipartServiceServer
+	profiles
+}
+
+var _ cosgatev1.MultipartServiceServer = (*multipartServer)(nil)
+
+// uploading is any request that names an upload.
+type uploading interface {
+	located
+	GetKey() string
+	GetUploadId() string
+}
+
+func uploadOf(r uploading) cosbackend.Upload {
+	return cosbackend.Upload{Location: location(r), Key: r.GetKey(), UploadID: r.GetUploadId()}
+}
+
+func partProto(p cosbackend.Part) *cosgatev1.Part {
+	out := &cosgatev1.Part{
+		PartNumber:   int32(p.Number), //nolint:gosec // at most 10,000
+		Size:         p.Size,
+		Etag:         p.ETag,
+		LastModified: timestamp(p.LastModified),
+	}
+	if p.HasCRC64 {
+		out.Crc64Ecma = &p.CRC64
+	}
+	return out
+}
+
+func (s *multipartServer) InitiateMultipartUpload(ctx context.Context, req *cosgatev1.InitiateMultipartUploadRequest) (*cosgatev1.InitiateMultipartUploadResponse, error) {
+	client, err := s.client(req.GetProfile())
+	if err != nil {
+		return nil, err
+	}
+	attrs, err := attributes(req.GetAttributes(), "attributes")
+	if err != nil {
+		return nil, err
+	}
+	id, err := client.InitiateMultipartUpload(ctx, location(req), req.GetKey(), cosbackend.InitiateOptions{Attributes: attrs})
+	if err != nil {
+		return nil, err
+	}
+	return &cosgatev1.InitiateMultipartUploadResponse{UploadId: id}, nil
+}
+
+func (s *multipartServer) UploadPart(stream grpc.ClientStreamingServer[cosgatev1.UploadPartRequest, cosgatev1.UploadPartResponse]) error {
+	req := &cosgatev1.UploadPartRequest{}
+	up := newUpload(stream.RecvMsg, req, func() (bool, *int64) {
+		if req.Spec == nil {
+			return false, nil
+		}
+		return true, req.GetSpec().Size
+	})
+	defer up.end()
+	if err := up.receive(); err != nil {
+		return err
+	}
+	spec := req.GetSpec()
+	client, err := s.client(spec.GetProfile())
+	if err != nil {
+		return err
+	}
+	body, err := up.body()
+	if err != nil {
+		return err
+	}
+	part, err := client.UploadPart(stream.Context(), uploadOf(spec), int(spec.GetPartNumber()), body, cosbackend.PartOptions{
+		ContentMD5: up.sequence.contentMD5(), CRC64: func() uint64 { return up.sequence.crc64 },
+	})
+	if err != nil {
+		return err
+	}
+	return stream.SendAndClose(&cosgatev1.UploadPartResponse{Part: partProto(part)})
+}
+
+func (s *multipartServer) UploadPartCopy(ctx context.Context, req *cosgatev1.UploadPartCopyRequest) (*cosgatev1.UploadPartCopyResponse, error) {
+	client, err := s.client(req.GetProfile())
+	if err != nil {
+		return nil, err
+	}
+	part, err := client.UploadPartCopy(ctx, uploadOf(req), int(req.GetPartNumber()), cosbackend.PartCopyOptions{
+		Source: copySource(req.GetSource(), req.GetSourcePreconditions()),
+		Range:  byteRange(req.GetSourceRange()),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &cosgatev1.UploadPartCopyResponse{Part: partProto(part)}, nil
+}
+
+func (s *multipartServer) CompleteMultipartUpload(ctx context.Context, req *cosgatev1.CompleteMultipartUploadRequest) (*cosgatev1.CompleteMultipartUploadResponse, error) {
+	client, err := s.client(req.GetProfile())
+	if err != nil {
+		return nil, err
+	}
+	parts, err := completedParts(req.GetParts())
+	if err != nil {
+		return nil, err
+	}
+	done, err := client.CompleteMultipartUpload(ctx, uploadOf(req), parts, cosbackend.CompleteOptions{
+		ForbidOverwrite: req.GetForbidOverwrite(), CRC64: req.Crc64Ecma,
+	})
+	if err != nil {
+		return nil, err
+	}
+	o := &cosgatev1.Object{Bucket: req.GetBucket(), Key: req.GetKey(), VersionId: done.VersionID, Etag: done.ETag}
+	if done.HasCRC64 {
+		o.Crc64Ecma = &done.CRC64
+	}
+	return &cosgatev1.CompleteMultipartUploadResponse{Object: o}, nil
+}
+
+func completedParts(parts []*cosgatev1.CompletedPart) ([]cosbackend.CompletedPart, error) {
+	out := make([]cosbackend.CompletedPart, len(parts))
+	for i, p := range parts {
+		out[i] = cosbackend.CompletedPart{Number: int(p.GetPartNumber()), ETag: p.GetEtag()}
+		if i > 0 && out[i].Number <= out[i-1].Number {
+			return nil, failField(codes.InvalidArgument, reasonInvalidField, fmt.Sprintf("parts[%d].part_number", i),
+				"must be larger than that of the part before")
+		}
+	}
+	return out, nil
+}
+
+func (s *multipartServer) AbortMultipartUpload(ctx context.Context, req *cosgatev1.AbortMultipartUploadRequest) (*cosgatev1.AbortMultipartUploadResponse, error) {
+	client, err := s.client(req.GetProfile())
+	if err != nil {
+		return nil, err
+	}
+	if err := client.AbortMultipartUpload(ctx, uploadOf(req)); err != nil {
+		return nil, err
+	}
+	return &cosgatev1.AbortMultipartUploadResponse{}, nil
+}
+
+func (s *multipartServer) ListParts(ctx context.Context, req *cosgatev1.ListPartsRequest) (*cosgatev1.ListPartsResponse, error) {
+	client, err := s.client(req.GetProfile())
+	if err != nil {
+		return nil, err
+	}
+	l := list{"parts", req.GetBucket(), req.GetRegion(), client.Profile(), req.GetKey(), req.GetUploadId()}
+	marker, err := l.marker(req.GetPageToken(), "0")
+	if err != nil {
+		return nil, err
+	}
+	after, err := strconv.Atoi(marker)
+	if err != nil {
+		return nil, errPageToken()
+	}
+	page, err := client.ListParts(ctx, uploadOf(req), cosbackend.ListPartsOptions{After: after, Max: pageSize(req.GetPageSize())})
+	if err != nil {
+		return nil, err
+	}
+	resp := &cosgatev1.ListPartsResponse{
+		StorageClass:  storageClass(page.StorageClass),
+		NextPageToken: l.token(strconv.Itoa(page.NextAfter), page.Truncated),
+	}
+	for _, p := range page.Parts {
+		resp.Parts = append(resp.Parts, partProto(p))
+	}
+	return resp, nil
+}
+
+func (s *multipartServer) ListMultipartUploads(ctx context.Context, req *cosgatev1.ListMultipartUploadsRequest) (*cosgatev1.ListMultipartUploadsResponse, error) {
+	client, err := s.client(req.GetProfile())
+	if err != nil {
+		return nil, err
+	}
+	l := list{"uploads", req.GetBucket(), req.GetRegion(), client.Profile(), req.GetPrefix(), req.GetDelimiter()}
+	marker, err := l.marker(req.GetPageToken(), "")
+	if err != nil {
+		return nil, err
+	}
+	key, id, err := splitUploadMarker(marker)
+	if err != nil {
+		return nil, err
+	}
+	page, err := client.ListMultipartUploads(ctx, location(req), cosbackend.ListUploadsOptions{
+		Prefix: req.GetPrefix(), Delimiter: req.GetDelimiter(), KeyMarker: key, UploadIDMarker: id, Max: pageSize(req.GetPageSize()),
+	})
+	if err != nil {
+		return nil, err
+	}
+	resp := &cosgatev1.ListMultipartUploadsResponse{
+		CommonPrefixes: page.CommonPrefixes,
+		NextPageToken:  l.token(uploadMarker(page.NextKeyMarker, page.NextUploadIDMarker), page.Truncated),
+	}
+	for _, u := range page.Uploads {
+		resp.Uploads = append(resp.Uploads, &cosgatev1.MultipartUpload{
+			Key: u.Key, UploadId: u.UploadID, StorageClass: storageClass(u.StorageClass), InitiateTime: timestamp(u.Initiated),
+		})
+	}
+	return resp, nil
+}
+
+// uploadMarker puts the two markers of a list of uploads into one.
+func uploadMarker(key, id string) string {
+	return string(binary.AppendUvarint(nil, uint64(len(key)))) + key + id
+}
+
+func splitUploadMarker(marker string) (key, id string, err error) {
+	if marker == "" {
+		return "", "", nil
+	}
+	n, used := binary.Uvarint([]byte(marker))
+	if used <= 0 || n > uint64(len(marker)-used) { //nolint:gosec // used is within marker
+		return "", "", errPageToken()
+	}
+	marker = marker[used:]
+	return marker[:n], marker[n:], nil
+}

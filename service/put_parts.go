@@ -1,0 +1,256 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
+	"google.golang.org/grpc/codes"
+
+	"github.com/cosgate/cosgate/cosbackend"
+	"github.com/cosgate/cosgate/cosbackend/crc64ecma"
+	"github.com/cosgate/cosgate/service/frames"
+)
+
+const (
+	// maxParts is how many parts COS puts together.
+	maxParts = 10_000
+	// partsPerSize is after how many parts of an object of unknown size the parts double.
+	partsPerSize = 1_000
+	// abortTime bounds the clean-up of an upload that failed. It happens after the
+	// caller is gone, so the caller's deadline cannot.
+	abortTime = 30 * time.Second
+	// memoryWait is how long an upload waits for memory for its next part.
+	memoryWait = 30 * time.Second
+)
+
+// partSettings bound uploads in parts. All calls of a server share them.
+type partSettings struct {
+	size     int64 // of the first parts
+	most     int64 // of any part: all that are on their way fit into the memory
+	parallel int   // parts of one upload on their way
+	memory   *semaphore.Weighted
+	limit    int64 // of memory
+	log      *slog.Logger
+}
+
+// newPartSettings lets all uploads in parts together use limit bytes, and one part at
+// least.
+func newPartSettings(size int64, parallel int, limit int64, log *slog.Logger) partSettings {
+	limit = max(limit, size)
+	return partSettings{
+		size: size, most: min(max(size, limit/int64(parallel)), maxSinglePut),
+		parallel: parallel, memory: semaphore.NewWeighted(limit), limit: limit, log: log,
+	}
+}
+
+// sizeOf is the size of a part. Of an object of known size all parts are alike; of
+// one of unknown size they grow, so that COS's number of parts suffices for a large one.
+func (s partSettings) sizeOf(number int, total int64) int64 {
+	if total == unsized {
+		return min(s.size<<((number-1)/partsPerSize), s.most)
+	}
+	const step = 1 << 20
+	least := (total + maxParts - 1) / maxParts
+	return max(s.size, (least+step-1)/step*step)
+}
+
+// fits says whether an object can go in parts as far as it is known: total, and the
+// number of the part that is to be gathered.
+func (s partSettings) fits(number int, total int64) error {
+	if number > maxParts || s.sizeOf(number, total) > s.most {
+		return failField(codes.FailedPrecondition, reasonObjectTooLarge, "spec.size", fmt.Sprintf(
+			"is more than this gateway can upload in %d parts of at most %d MiB; its operators can give it more memory for uploads",
+			maxParts, s.most>>20))
+	}
+	return nil
+}
+
+// reserve takes memory for a part, waiting for other uploads if need be.
+func (s partSettings) reserve(ctx context.Context, size int64) error {
+	wait, cancel := context.WithTimeout(ctx, memoryWait)
+	defer cancel()
+	if err := s.memory.Acquire(wait, min(size, s.limit)); err != nil {
+		return fail(codes.ResourceExhausted, reasonUploadMemory,
+			"too many uploads gather parts at the moment; declare spec.size, or try again later")
+	}
+	return nil
+}
+
+func (s partSettings) release(size int64) { s.memory.Release(min(size, s.limit)) }
+
+// A partsUpload gathers the content of one object into parts, and sends them side by
+// side.
+type partsUpload struct {
+	put    *put
+	ctx    context.Context //nolint:containedctx // of the parts: ends with the first that fails
+	group  *errgroup.Group
+	target cosbackend.Upload
+	number int
+	before uint64 // CRC64 of the parts before the one that is gathered
+
+	mu   sync.Mutex
+	sent []cosbackend.CompletedPart
+}
+
+// runInParts stores what fits into one part with one PUT, and anything larger as a
+// multipart upload, which is aborted unless it is completed.
+func (p *put) runInParts() (cosbackend.PutResult, error) {
+	ctx, cancel := context.WithCancel(p.stream.Context())
+	defer cancel()
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(p.parts.parallel)
+	u := &partsUpload{put: p, ctx: ctx, group: group, number: 1}
+	first, size, err := u.gather()
+	if err != nil {
+		return cosbackend.PutResult{}, err
+	}
+	if p.up.ended {
+		defer p.parts.release(size)
+		defer first.end()
+		return p.putWhole(cosbackend.Body{Size: p.up.sequence.received, Reopen: first.reader})
+	}
+	if err := u.initiate(); err != nil {
+		first.end()
+		p.parts.release(size)
+		return cosbackend.PutResult{}, err
+	}
+	stored, err := u.finish(first, size)
+	if err != nil {
+		cancel()
+		_ = group.Wait() // err is the cause; these are its consequences
+		u.abort()
+	}
+	return stored, err
+}
+
+// initiate begins the upload. A caller who gives up in this moment must not leave an
+// upload behind whose id nobody knows, so it is not interrupted.
+func (u *partsUpload) initiate() error {
+	p := u.put
+	at := location(p.spec)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(u.ctx), abortTime)
+	defer cancel()
+	id, err := p.client.InitiateMultipartUpload(ctx, at, p.spec.GetKey(), cosbackend.InitiateOptions{Attributes: p.attrs})
+	u.target = cosbackend.Upload{Location: at, Key: p.spec.GetKey(), UploadID: id}
+	return err
+}
+
+// finish sends all parts, then completes the upload.
+func (u *partsUpload) finish(part *kept, size int64) (cosbackend.PutResult, error) {
+	for {
+		u.send(part, size)
+		if u.put.up.ended {
+			break
+		}
+		u.number++
+		var err error
+		if part, size, err = u.gather(); err != nil {
+			return cosbackend.PutResult{}, u.cause(err)
+		}
+		if part.views.Len() == 0 { // the part before ended where the content does
+			part.end()
+			u.put.parts.release(size)
+			break
+		}
+	}
+	if err := u.group.Wait(); err != nil {
+		return cosbackend.PutResult{}, err
+	}
+	return u.complete()
+}
+
+// cause is why gathering ended: when a part failed, that ended the rest.
+func (u *partsUpload) cause(err error) error {
+	if u.ctx.Err() != nil && u.put.stream.Context().Err() == nil {
+		if first := u.group.Wait(); first != nil {
+			return first
+		}
+	}
+	return err
+}
+
+// gather reads the content of the next part. Its memory is reserved first, so that an
+// upload that has begun a part can always send it.
+func (u *partsUpload) gather() (part *kept, size int64, err error) {
+	up := u.put.up
+	size = u.put.parts.sizeOf(u.number, up.sequence.size)
+	if err := u.put.parts.fits(u.number, up.sequence.size); err != nil {
+		return nil, 0, err
+	}
+	if err := u.put.parts.reserve(u.ctx, size); err != nil {
+		return nil, 0, err
+	}
+	var views frames.Views
+	for !up.ended && (int64(views.Len()) < size || up.sequence.finished) {
+		if err := u.receive(); err != nil {
+			views.Free()
+			u.put.parts.release(size)
+			return nil, 0, err
+		}
+		views.Append(&up.ready)
+		views.Append(&up.held) // what completes the object is here CompleteMultipartUpload
+	}
+	return keep(&views), size, nil
+}
+
+// partCRC64 is the checksum of the part just gathered: what the whole has beyond the
+// parts before. The content is not gone through a second time.
+func (u *partsUpload) partCRC64(size int) uint64 {
+	whole := u.put.up.sequence.crc64
+	crc := crc64ecma.Combine(u.before, 0, int64(size)) ^ whole
+	u.before = whole
+	return crc
+}
+
+// receive takes a message, unless a part has failed meanwhile.
+func (u *partsUpload) receive() error {
+	if err := u.ctx.Err(); err != nil {
+		return err
+	}
+	return u.put.up.receive()
+}
+
+// send sends a part when one of the places for that is free. Waiting for it slows the
+// caller down to the speed of COS.
+func (u *partsUpload) send(part *kept, size int64) {
+	number, crc := u.number, u.partCRC64(part.views.Len())
+	u.group.Go(func() error {
+		defer u.put.parts.release(size)
+		defer part.end()
+		body := cosbackend.Body{Size: int64(part.views.Len()), Reopen: part.reader}
+		sent, err := u.put.client.UploadPart(u.ctx, u.target, number, body, cosbackend.PartOptions{CRC64: func() uint64 { return crc }})
+		if err != nil {
+			return err
+		}
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		u.sent = append(u.sent, cosbackend.CompletedPart{Number: number, ETag: sent.ETag})
+		return nil
+	})
+}
+
+func (u *partsUpload) complete() (cosbackend.PutResult, error) {
+	slices.SortFunc(u.sent, func(a, b cosbackend.CompletedPart) int { return a.Number - b.Number })
+	crc := u.put.up.sequence.crc64
+	done, err := u.put.client.CompleteMultipartUpload(u.put.stream.Context(), u.target, u.sent, cosbackend.CompleteOptions{
+		ForbidOverwrite: u.put.spec.GetForbidOverwrite(), CRC64: &crc,
+	})
+	return cosbackend.PutResult{ETag: done.ETag, VersionID: done.VersionID, CRC64: done.CRC64, HasCRC64: done.HasCRC64}, err
+}
+
+// abort drops the parts. The caller's context may have ended; that must not keep them.
+func (u *partsUpload) abort() {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(u.ctx), abortTime)
+	defer cancel()
+	if err := u.put.client.AbortMultipartUpload(ctx, u.target); err != nil {
+		u.put.parts.log.LogAttrs(ctx, slog.LevelError, "a failed upload was not aborted; its parts cost storage until somebody does it",
+			slog.String("bucket", u.target.Bucket), slog.String("key", u.target.Key),
+			slog.String("upload_id", u.target.UploadID), slog.Any("error", err))
+	}
+}
