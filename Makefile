@@ -110,6 +110,10 @@ fuzz: ## each fuzz target for FUZZTIME (30s)
 		done; \
 	done
 
+.PHONY: bench
+bench: ## measure against plain HTTP, the SDK and a minimal gateway (BENCHFLAGS=-quick, -help)
+	@go build -o bin/bench ./bench && bin/bench $(BENCHFLAGS)
+
 .PHONY: run
 run: ## the gateway with an embedded COS, nothing to configure
 	@go run ./cmd/cosgate dev

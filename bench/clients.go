@@ -20,7 +20,7 @@ import (
 const (
 	clientHTTP     = "http"     // net/http
 	clientOrdinary = "ordinary" // the generated client with default settings
-	clientTuned    = "tuned"    // no copies, and larger windows
+	clientTuned    = "tuned"    // package client
 )
 
 // A client moves objects in one way. It is safe for concurrent use.

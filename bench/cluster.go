@@ -20,6 +20,7 @@ const (
 	nameDirect  = "direct"
 	nameHTTP    = "httpgw"
 	nameNaive   = "naive"
+	nameReusing = "naive, one buffer"
 	nameMinimal = "minimal"
 	nameCosgate = "cosgate"
 	nameTuned   = "cosgate, tuned client"
@@ -28,11 +29,15 @@ const (
 func direct() variant    { return variant{nameDirect, "", clientHTTP} }
 func plainHTTP() variant { return variant{nameHTTP, roleHTTP, clientHTTP} }
 func onSDK() variant     { return variant{nameNaive, roleNaive, clientOrdinary} }
+func reusing() variant   { return variant{nameReusing, roleReusing, clientOrdinary} }
 func byHand() variant    { return variant{nameMinimal, roleMinimal, clientOrdinary} }
 func cosgate() variant   { return variant{nameCosgate, roleCosgate, clientOrdinary} }
 func tuned() variant     { return variant{nameTuned, roleCosgate, clientTuned} }
 
-func transferVariants() []variant {
+func transferVariants(method string) []variant {
+	if method == measureGet {
+		return []variant{direct(), plainHTTP(), onSDK(), reusing(), cosgate(), tuned()}
+	}
 	return []variant{direct(), plainHTTP(), onSDK(), cosgate(), tuned()}
 }
 

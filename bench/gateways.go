@@ -3,13 +3,13 @@ package main
 import (
 	"context"
 	"errors"
-	"strconv"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
 	"os"
+	"strconv"
 	"sync"
 	"time"
 
@@ -33,7 +33,7 @@ func newCosgate(ctx context.Context, s settings) (*player, error) {
 	}
 	log := slog.New(slog.NewTextHandler(logFile, nil))
 	dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}
-	client, err := cosbackend.New(cosbackend.Config{
+	client, err := cosbackend.New(cosbackend.Config{ //nolint:contextcheck // a client outlives any one context
 		Endpoint:    "http://{bucket}.cos.{region}.myqcloud.com",
 		Region:      region,
 		Credentials: cosbackend.StaticCredentials(cosbackend.Credentials{SecretID: "AKIDbench", SecretKey: "bench"}),

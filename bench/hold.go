@@ -19,8 +19,8 @@ type hold struct {
 	failure  string
 }
 
-// hold opens the streams and returns when each has moved something or failed.
-func (l *loader) hold(ctx context.Context, w work) error {
+// begin opens the streams and returns when each has moved something or failed.
+func (l *loader) begin(ctx context.Context, w work) {
 	ctx, cancel := context.WithCancel(ctx)
 	h := &hold{cancel: cancel}
 	l.held = h
@@ -35,7 +35,6 @@ func (l *loader) hold(ctx context.Context, w work) error {
 		})
 	}
 	begun.Wait()
-	return nil
 }
 
 // dawdle moves an object at the rate that w says, or as fast as it goes without one.

@@ -39,7 +39,8 @@ func (l *loader) handle(ctx context.Context, c command) (done, error) {
 	case opCalls:
 		return l.calls(ctx, c.Work)
 	case opHold:
-		return done{}, l.hold(ctx, c.Work)
+		l.begin(ctx, c.Work)
+		return done{}, nil
 	case opHoldProgress:
 		return l.held.progress(), nil
 	case opHoldEnd:

@@ -57,8 +57,7 @@ func drive(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	w := io.Writer(stdout)
-	if err := r.print(w, textTables); err != nil {
+	if err := r.print(stdout, textTables); err != nil {
 		return err
 	}
 	if o.markdown == "" {

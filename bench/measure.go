@@ -84,7 +84,7 @@ func (b *bench) movers(ctx context.Context, r *results) (err error) {
 	if !b.wants(measureGet) && !b.wants(measurePut) && !b.wants(measureHead) {
 		return nil
 	}
-	variants := append(transferVariants(), byHand())
+	variants := append(transferVariants(measureGet), byHand())
 	c, err := startCluster(ctx, variants, clusterSettings{conns: b.conns, chunk: b.chunk, dir: b.dir}, b.progress)
 	if err != nil {
 		return err
@@ -96,7 +96,7 @@ func (b *bench) movers(ctx context.Context, r *results) (err error) {
 		}
 		for _, streams := range b.streams {
 			w := work{Method: method, Key: objectKey(plainKey, b.size), Size: b.size, Streams: streams}
-			rows, err := b.rounds(ctx, c, fmt.Sprintf("%s, streams: %d", method, streams), transferVariants(), opTransfer, w)
+			rows, err := b.rounds(ctx, c, fmt.Sprintf("%s, streams: %d", method, streams), transferVariants(method), opTransfer, w)
 			if err != nil {
 				return err
 			}

@@ -24,13 +24,16 @@ const naiveMessage = 256 << 10
 type naive struct {
 	cosgatev1.UnimplementedObjectServiceServer
 	client *cos.Client
+	// reuse sends every message of a read from the same buffer. Many gateways do;
+	// grpc forbids it, since whoever watches messages may look at them later.
+	reuse bool
 }
 
-func newNaive(ctx context.Context, s settings) (*player, error) {
+func newNaive(ctx context.Context, s settings, reuse bool) (*player, error) {
 	client := cos.NewClient(&cos.BaseURL{BucketURL: &url.URL{Scheme: "http", Host: s.Target}}, &http.Client{
 		Transport: &cos.AuthorizationTransport{SecretID: "AKIDbench", SecretKey: "bench"},
 	})
-	return serveGRPC(ctx, &naive{client: client})
+	return serveGRPC(ctx, &naive{client: client, reuse: reuse})
 }
 
 // HeadObject implements the RPC.
@@ -63,6 +66,9 @@ func (n *naive) GetObject(req *cosgatev1.GetObjectRequest, stream grpc.ServerStr
 	var sent int64
 	buf := make([]byte, naiveMessage)
 	for sent < object.GetSize() {
+		if !n.reuse {
+			buf = make([]byte, naiveMessage)
+		}
 		k, err := io.ReadFull(resp.Body, buf[:min(naiveMessage, object.GetSize()-sent)])
 		if err != nil {
 			return err

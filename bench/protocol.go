@@ -18,6 +18,7 @@ const (
 	roleCosgate  = "cosgate"
 	roleHTTP     = "httpgw"
 	roleNaive    = "naive"
+	roleReusing  = "naive-one-buffer"
 	roleMinimal  = "minimal"
 	roleClient   = "client"
 )
@@ -124,7 +125,9 @@ func newPlayer(ctx context.Context, role string, s settings) (*player, error) {
 	case roleHTTP:
 		return newHTTPGateway(ctx, s)
 	case roleNaive:
-		return newNaive(ctx, s)
+		return newNaive(ctx, s, false)
+	case roleReusing:
+		return newNaive(ctx, s, true)
 	case roleMinimal:
 		return newMinimal(ctx, s)
 	case roleClient:
