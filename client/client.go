@@ -53,7 +53,8 @@ type Client struct {
 //
 // Windows, buffers, keepalive and the service config of [ServiceConfig] are set already;
 // opts are applied after that and win. Transport credentials are not set: without
-// [grpc.WithTransportCredentials] Dial fails.
+// [grpc.WithTransportCredentials] Dial fails. Interceptors see the content messages of
+// Reader and Writer as the types of package frames.
 func Dial(target string, opts ...grpc.DialOption) (*Client, error) {
 	return dial(frames.NewPool(), target, opts...)
 }

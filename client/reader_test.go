@@ -20,7 +20,7 @@ import (
 
 func TestAReaderYieldsTheObject(t *testing.T) {
 	c, _ := open(t)
-	for _, size := range []int{0, 1, 1000, 16 << 10, 3<<20 + 5} {
+	for _, size := range []int{0, 1, 1000, 16 << 10, 200_001} {
 		data := content(size)
 		put(t, c, "k", data)
 		r, err := c.NewReader(t.Context(), object("k"))
@@ -106,9 +106,10 @@ func TestAnObjectReplacedWhileItIsReadIsAnError(t *testing.T) {
 	data := content(3 << 20)
 	put(t, c, "k", data)
 	breakReads(cos)
+	replace := func() { put(t, c, "k", data[1:]) }
 	c.resume.wait = func(context.Context, time.Duration) error {
 		cos.Faults().Clear()
-		put(t, c, "k", data[1:]) //nolint:contextcheck // it is not part of the read
+		replace()
 		return nil
 	}
 	got, err := readAll(t.Context(), c, object("k"))
@@ -234,9 +235,9 @@ func TestBuffersAreGivenBackOnceAndNotLookedAtAfterThat(t *testing.T) {
 	cos := newCOS(t)
 	pool := frames.NewPoisonPool()
 	c := openBefore(t, cos, pool)
-	data := content(3<<20 + 11)
+	data := content(1<<20 + 11)
 	put(t, c, "k", data)
-	for range 3 {
+	for range 2 {
 		mustHold(t, c, "k", data)
 		r, err := c.NewReader(t.Context(), object("k"))
 		if err != nil {

@@ -156,6 +156,11 @@ func (w *Writer) Commit(ctx context.Context) (*cosgatev1.Object, error) {
 		return nil, err
 	}
 	w.settled.Store(true)
+	if ctx.Err() != nil { // nothing was asked for yet, and nothing will be
+		w.err = newError(status.FromContextError(ctx.Err()))
+		w.cancel()
+		return nil, w.err
+	}
 	stop := context.AfterFunc(ctx, w.cancel)
 	defer stop()
 	object, err := w.commit()

@@ -273,6 +273,18 @@ func TestTheTimeOfCommitIsBounded(t *testing.T) {
 	}
 }
 
+func TestACommitThatComesTooLateStoresNothing(t *testing.T) {
+	c, _ := open(t)
+	w := c.NewWriter(t.Context(), spec("k"))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := w.Commit(ctx)
+	if e := mustFail(t, "Commit", err, codes.Canceled, ""); e.OutcomeUnknown {
+		t.Error("Commit with a context that has ended has an unknown outcome, want nothing to be sent")
+	}
+	mustMiss(t, c, "k")
+}
+
 func TestACommitWhoseConnectionBreaksHasAnUnknownOutcome(t *testing.T) {
 	s, c := script(t)
 	s.put = func(grpc.ClientStreamingServer[cosgatev1.PutObjectRequest, cosgatev1.PutObjectResponse]) error {
