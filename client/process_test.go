@@ -109,7 +109,10 @@ func openProcess(t *testing.T) (c *Client, p *process, again func()) {
 	p = start(t, addr.String(), "127.0.0.1:0")
 	c, err = Dial("dns:///"+p.addr,
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithConnectParams(grpc.ConnectParams{Backoff: grpcbackoff.Config{BaseDelay: 10 * time.Millisecond, Multiplier: 1, MaxDelay: 10 * time.Millisecond}}))
+		grpc.WithConnectParams(grpc.ConnectParams{
+			Backoff:           grpcbackoff.Config{BaseDelay: 10 * time.Millisecond, Multiplier: 1, MaxDelay: 10 * time.Millisecond},
+			MinConnectTimeout: 20 * time.Second,
+		}))
 	if err != nil {
 		t.Fatal(err)
 	}
