@@ -5,6 +5,7 @@ import (
 	"io"
 	"sync"
 
+	"github.com/cosgate/cosgate/cosbackend"
 	"github.com/cosgate/cosgate/service/frames"
 )
 
@@ -113,6 +114,10 @@ func (r *keptReader) WriteTo(w io.Writer) (n int64, err error) {
 		return 0, errLeaseEnded
 	}
 	defer r.kept.leave()
+	if b, ok := w.(cosbackend.BuffersWriter); ok && r.piece == 0 && r.at == 0 {
+		r.piece = len(r.kept.views.Pieces())
+		return b.WriteBuffers(r.kept.views.Pieces()...)
+	}
 	for p := r.next(); p != nil; p = r.next() {
 		k, err := w.Write(p)
 		r.at += k

@@ -104,7 +104,7 @@ func TestFailedUploadsInPartsLeaveNothingBehind(t *testing.T) {
 }
 
 func TestPassingTroubleOfPartsIsRepeatedFromMemory(t *testing.T) {
-	g := open(t, smallParts)
+	g := open(t, smallParts, func(s *setup) { s.backend.Retry.MaxAttempts = 8 }) // one part may meet them all
 	data := noise(4 * partSize)
 	for _, f := range []embedded.Fault{
 		{Operation: "UploadPart", Nth: 1, Status: 503, Code: "SlowDown"},
@@ -156,7 +156,7 @@ func TestCancelledUploadsInPartsAreAborted(t *testing.T) {
 }
 
 func TestPartsGrowSoThatTheirNumberSuffices(t *testing.T) {
-	s := newPartSettings(8<<20, 4, 512<<20, nil)
+	s := newPartSettings(Options{}.withDefaults(), nil)
 	var sum int64
 	for number := 1; number <= maxParts; number++ {
 		if s.fits(number, unsized) != nil {
@@ -258,7 +258,7 @@ func (g *gateway) wantParts(t *testing.T, id string, n int) {
 			break
 		}
 	}
-	if len(numbers) != n || numbers[0] != 1 || numbers[n-1] != int32(n) { //nolint:gosec // a test's few parts
+	if len(numbers) != n || numbers[0] != 1 || numbers[n-1] != int32(n) {
 		t.Errorf("ListParts = %v, want 1 to %d", numbers, n)
 	}
 }
@@ -335,13 +335,14 @@ func TestListsOfUploadsArePaged(t *testing.T) {
 	}
 }
 
-func (g *gateway) append(ctx context.Context, position int64, data string) (*cosgatev1.AppendObjectResponse, error) {
+// append adds data at position; base is the checksum of what is there, nil when unknown.
+func (g *gateway) append(ctx context.Context, position int64, data string, base *uint64) (*cosgatev1.AppendObjectResponse, error) {
 	stream, err := g.objects.AppendObject(ctx)
 	if err != nil {
 		return nil, err
 	}
 	_ = stream.Send(&cosgatev1.AppendObjectRequest{
-		Spec:  &cosgatev1.AppendObjectSpec{Bucket: testBucket, Key: "log", Position: position, Size: new(int64(len(data)))},
+		Spec:  &cosgatev1.AppendObjectSpec{Bucket: testBucket, Key: "log", Position: position, Size: new(int64(len(data))), BaseCrc64Ecma: base},
 		Chunk: &cosgatev1.Chunk{Data: []byte(data)}, Finish: true,
 	}) // a failure shows in the answer
 	return stream.CloseAndRecv()
@@ -350,17 +351,19 @@ func (g *gateway) append(ctx context.Context, position int64, data string) (*cos
 func TestAppendsAddToTheEndOnly(t *testing.T) {
 	g := open(t)
 	ctx := t.Context()
+	var base *uint64
 	for _, c := range []struct {
 		at   int64
 		data string
 		next int64
 	}{{0, "one ", 4}, {4, "two ", 8}, {8, "three", 13}} {
-		resp, err := g.append(ctx, c.at, c.data)
+		resp, err := g.append(ctx, c.at, c.data, base)
+		base = resp.Crc64Ecma
 		if err != nil || resp.GetNextPosition() != c.next || resp.GetEtag() == "" {
 			t.Fatalf("AppendObject at %d = %v, %v, want next position %d", c.at, resp, err, c.next)
 		}
 	}
-	_, err := g.append(ctx, 4, "again")
+	_, err := g.append(ctx, 4, "again", nil)
 	wantCode(t, "a wrong position", err, codes.Aborted, "AppendPositionErr")
 	if conflict, _ := detail[*cosgatev1.AppendConflict](err); conflict.GetPosition() != 13 {
 		t.Errorf("AppendConflict = %v, want position 13", conflict)
@@ -370,14 +373,14 @@ func TestAppendsAddToTheEndOnly(t *testing.T) {
 		t.Errorf("GetObject = %q of %v, %v", got, ms, err)
 	}
 	g.put(t, "log", []byte("plain"))
-	_, err = g.append(ctx, 5, "x")
+	_, err = g.append(ctx, 5, "x", nil)
 	wantCode(t, "an ordinary object", err, codes.FailedPrecondition, "ObjectNotAppendable")
 }
 
 func TestLostAnswersOfAppendsAreSettled(t *testing.T) {
 	g := open(t)
 	g.cos.Faults().Add(embedded.Fault{Operation: "AppendObject", Nth: 1, LoseAnswer: true})
-	resp, err := g.append(t.Context(), 0, "once")
+	resp, err := g.append(t.Context(), 0, "once", nil)
 	if err != nil || resp.GetNextPosition() != 4 {
 		t.Fatalf("AppendObject whose answer was lost = %v, %v, want position 4", resp, err)
 	}
@@ -397,5 +400,17 @@ func TestAppendsTakeAttributesAtTheBeginningOnly(t *testing.T) {
 	}, Finish: true})
 	if _, err := stream.CloseAndRecv(); status.Code(err) != codes.InvalidArgument {
 		t.Errorf("AppendObject = %v, want INVALID_ARGUMENT", err)
+	}
+}
+
+func TestAppendsAreHeldAgainstTheChecksumOfTheWhole(t *testing.T) {
+	g := open(t)
+	if _, err := g.append(t.Context(), 0, "one", nil); err != nil {
+		t.Fatal(err)
+	}
+	wrong := uint64(1)
+	_, err := g.append(t.Context(), 3, "two", &wrong)
+	if info, _ := detail[*errdetails.ErrorInfo](err); status.Code(err) != codes.DataLoss || info.GetReason() != reasonChecksumMismatch {
+		t.Errorf("AppendObject with another base = %v, want DATA_LOSS, %s", err, reasonChecksumMismatch)
 	}
 }

@@ -102,11 +102,15 @@ func (s *objectServer) CopyObject(ctx context.Context, req *cosgatev1.CopyObject
 	if err != nil {
 		return nil, err
 	}
-	copied, err := client.CopyObject(ctx, location(req), req.GetKey(), cosbackend.CopyOptions{
+	o := cosbackend.CopyOptions{
 		Source:     copySource(req.GetSource(), req.GetSourcePreconditions()),
 		Replace:    req.GetMetadataDirective() == cosgatev1.MetadataDirective_METADATA_DIRECTIVE_REPLACED,
 		Attributes: attrs,
-	})
+	}
+	copied, err := client.CopyObject(ctx, location(req), req.GetKey(), o)
+	if tooLarge(err) {
+		copied, err = s.copyInParts(ctx, client, cosbackend.Upload{Location: location(req), Key: req.GetKey()}, o, err)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -20,6 +20,9 @@ import (
 const (
 	// maxParts is how many parts COS puts together.
 	maxParts = 10_000
+	// copyPart is how much of a large object one request copies, unless 10,000 of them
+	// would not do.
+	copyPart = 512 << 20
 	// partsPerSize is after how many parts of an object of unknown size the parts double.
 	partsPerSize = 1_000
 	// abortTime bounds the clean-up of an upload that failed. It happens after the
@@ -34,18 +37,19 @@ type partSettings struct {
 	size     int64 // of the first parts
 	most     int64 // of any part: all that are on their way fit into the memory
 	parallel int   // parts of one upload on their way
+	copied   int64 // how much one request copies of an object too large for CopyObject
 	memory   *semaphore.Weighted
 	limit    int64 // of memory
 	log      *slog.Logger
 }
 
-// newPartSettings lets all uploads in parts together use limit bytes, and one part at
+// newPartSettings takes options that are complete. The memory is enough for one part at
 // least.
-func newPartSettings(size int64, parallel int, limit int64, log *slog.Logger) partSettings {
-	limit = max(limit, size)
+func newPartSettings(o Options, logger *slog.Logger) partSettings {
+	limit := max(o.UploadMemory, o.PartSize)
 	return partSettings{
-		size: size, most: min(max(size, limit/int64(parallel)), maxSinglePut),
-		parallel: parallel, memory: semaphore.NewWeighted(limit), limit: limit, log: log,
+		size: o.PartSize, most: min(max(o.PartSize, limit/int64(o.PartsInParallel)), maxSinglePut), copied: o.CopyPart,
+		parallel: o.PartsInParallel, memory: semaphore.NewWeighted(limit), limit: limit, log: logger,
 	}
 }
 
@@ -124,7 +128,7 @@ func (p *put) runInParts() (cosbackend.PutResult, error) {
 	if err != nil {
 		cancel()
 		_ = group.Wait() // err is the cause; these are its consequences
-		u.abort()
+		abortUpload(u.ctx, p.client, u.target, p.parts.log)
 	}
 	return stored, err
 }
@@ -242,15 +246,4 @@ func (u *partsUpload) complete() (cosbackend.PutResult, error) {
 		ForbidOverwrite: u.put.spec.GetForbidOverwrite(), CRC64: &crc,
 	})
 	return cosbackend.PutResult{ETag: done.ETag, VersionID: done.VersionID, CRC64: done.CRC64, HasCRC64: done.HasCRC64}, err
-}
-
-// abort drops the parts. The caller's context may have ended; that must not keep them.
-func (u *partsUpload) abort() {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(u.ctx), abortTime)
-	defer cancel()
-	if err := u.put.client.AbortMultipartUpload(ctx, u.target); err != nil {
-		u.put.parts.log.LogAttrs(ctx, slog.LevelError, "a failed upload was not aborted; its parts cost storage until somebody does it",
-			slog.String("bucket", u.target.Bucket), slog.String("key", u.target.Key),
-			slog.String("upload_id", u.target.UploadID), slog.Any("error", err))
-	}
 }

@@ -72,6 +72,9 @@ type Options struct {
 	// ReadStall is how long a read waits for COS to send anything before it asks anew.
 	// 0 is 30 s.
 	ReadStall time.Duration
+	// CopyPart is how much of an object too large for CopyObject one request copies, in
+	// bytes. 0 is 512 MiB.
+	CopyPart int64
 	// Pool has the buffers of reads. Nil makes one; tests look into it.
 	Pool *frames.Pool
 }
@@ -80,6 +83,7 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	o.PartSize = cmp.Or(o.PartSize, 8<<20)
 	o.PartsInParallel = cmp.Or(o.PartsInParallel, 4)
+	o.CopyPart = cmp.Or(o.CopyPart, copyPart)
 	o.UploadMemory = cmp.Or(o.UploadMemory, 512<<20)
 	o.ReadMemory = cmp.Or(o.ReadMemory, 256<<20)
 	o.ReadStall = cmp.Or(o.ReadStall, readStall)
@@ -150,7 +154,7 @@ func (s *Server) register(p profiles, m *mapper, log *slog.Logger, opts Options)
 	cosgatev1.RegisterMultipartServiceServer(s.grpc, &multipartServer{profiles: p})
 	cosgatev1.RegisterObjectServiceServer(s.grpc, &objectServer{
 		profiles: p, mapper: m,
-		parts: newPartSettings(opts.PartSize, opts.PartsInParallel, opts.UploadMemory, log),
+		parts: newPartSettings(opts, log),
 		reads: readSettings{pool: opts.Pool, limit: opts.ReadMemory, stall: opts.ReadStall},
 	})
 	for name := range s.grpc.GetServiceInfo() {

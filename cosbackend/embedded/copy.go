@@ -132,8 +132,8 @@ func (x *exchange) sourceCheck(taken func(src store.Object) int64) func(src stor
 			return fail(preconditionFailed, "")
 		case archived(src.StorageClass):
 			return notRestored(src)
-		case taken(src) > maxObject:
-			return fail(entityTooLarge, "The copy source exceeds the maximum of 5 GB for one copy. Copy it in parts.")
+		case taken(src) > x.s.opts.MaxCopySize:
+			return fail(entityTooLarge, "The copy source exceeds the maximum size for one copy. Copy it in parts.")
 		default:
 			return nil
 		}

@@ -85,6 +85,9 @@ type Options struct {
 	// MinPartSize is what every part of a multipart upload but the last must have in
 	// bytes; 0 is 1 MiB, as in COS. Tests that want small parts lower it.
 	MinPartSize int64
+	// MaxCopySize is how many bytes one request may copy. 0 is 5 GiB, COS's limit;
+	// tests set less, so that they need no objects of that size.
+	MaxCopySize int64
 
 	Credentials []Credential // accepted key pairs; none is DemoCredential
 	Signature   SignatureMode
@@ -179,6 +182,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.MinPartSize < 0 {
 		return o, fmt.Errorf("embedded: least part size %d is negative", o.MinPartSize)
+	}
+	if o.MaxCopySize <= 0 {
+		o.MaxCopySize = maxObject
 	}
 	if o.MinPartSize == 0 {
 		o.MinPartSize = defaultMinPart

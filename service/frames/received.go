@@ -175,8 +175,18 @@ func (v *Views) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// WriteTo writes piece by piece and drops what was written.
+// A buffersWriter takes several buffers at once; package cosbackend gives one.
+type buffersWriter interface {
+	WriteBuffers(buffers ...[]byte) (int64, error)
+}
+
+// WriteTo writes all pieces, at once where the writer can, and drops what was written.
 func (v *Views) WriteTo(w io.Writer) (n int64, err error) {
+	if b, ok := w.(buffersWriter); ok && len(v.pieces) > 1 {
+		n, err := b.WriteBuffers(v.pieces...)
+		v.Skip(int(n))
+		return n, err
+	}
 	for v.size > 0 {
 		k, err := w.Write(v.pieces[0])
 		v.Skip(k)

@@ -275,8 +275,8 @@ type ObjectAttributes struct {
 	// refused. Values are printable ASCII; encode anything else. Names and values
 	// together have at most 2 KiB.
 	Metadata map[string]string `protobuf:"bytes,2,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// The storage class, such as "STANDARD_IA". Empty: STANDARD for an upload, the
-	// source's for a copy. COS refuses a class it does not know.
+	// The storage class, such as "STANDARD_IA". Empty: STANDARD, also for the copy of an
+	// object of another class. COS refuses a class it does not know.
 	StorageClass  string `protobuf:"bytes,3,opt,name=storage_class,json=storageClass,proto3" json:"storage_class,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -635,7 +635,12 @@ type AppendObjectSpec struct {
 	Size *int64 `protobuf:"varint,7,opt,name=size,proto3,oneof" json:"size,omitempty"`
 	// What to store beside the content. Only the first append, with position 0, takes
 	// it.
-	Attributes    *ObjectAttributes `protobuf:"bytes,8,opt,name=attributes,proto3" json:"attributes,omitempty"`
+	Attributes *ObjectAttributes `protobuf:"bytes,8,opt,name=attributes,proto3" json:"attributes,omitempty"`
+	// CRC64 (polynomial ECMA-182) of the object as it is now, which the append before
+	// returned. COS answers with the checksum of the whole object, so without this the
+	// new content can be held against it at position 0 only. A mismatch fails with
+	// DATA_LOSS.
+	BaseCrc64Ecma *uint64 `protobuf:"fixed64,9,opt,name=base_crc64ecma,json=baseCrc64ecma,proto3,oneof" json:"base_crc64ecma,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -717,6 +722,13 @@ func (x *AppendObjectSpec) GetAttributes() *ObjectAttributes {
 		return x.Attributes
 	}
 	return nil
+}
+
+func (x *AppendObjectSpec) GetBaseCrc64Ecma() uint64 {
+	if x != nil && x.BaseCrc64Ecma != nil {
+		return *x.BaseCrc64Ecma
+	}
+	return 0
 }
 
 // One message of an append. At least one field is set.
@@ -1733,7 +1745,7 @@ const file_cosgate_v1_object_service_proto_rawDesc = "" +
 	"\tchecksums\x18\x03 \x01(\v2\x15.cosgate.v1.ChecksumsR\tchecksums\x12\x16\n" +
 	"\x06finish\x18\x04 \x01(\bR\x06finish\"?\n" +
 	"\x11PutObjectResponse\x12*\n" +
-	"\x06object\x18\x01 \x01(\v2\x12.cosgate.v1.ObjectR\x06object\"\xc5\x02\n" +
+	"\x06object\x18\x01 \x01(\v2\x12.cosgate.v1.ObjectR\x06object\"\x84\x03\n" +
 	"\x10AppendObjectSpec\x12&\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12 \n" +
 	"\x03key\x18\x02 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01R\x03key\x12#\n" +
@@ -1744,8 +1756,10 @@ const file_cosgate_v1_object_service_proto_rawDesc = "" +
 	"\x04size\x18\a \x01(\x03B\x10\xbaH\r\xc8\x01\x01\"\b\x18\x80\x80\x80\x80\x14(\x00H\x00R\x04size\x88\x01\x01\x12<\n" +
 	"\n" +
 	"attributes\x18\b \x01(\v2\x1c.cosgate.v1.ObjectAttributesR\n" +
-	"attributesB\a\n" +
-	"\x05_size\"\xbd\x01\n" +
+	"attributes\x12*\n" +
+	"\x0ebase_crc64ecma\x18\t \x01(\x06H\x01R\rbaseCrc64ecma\x88\x01\x01B\a\n" +
+	"\x05_sizeB\x11\n" +
+	"\x0f_base_crc64ecma\"\xbd\x01\n" +
 	"\x13AppendObjectRequest\x120\n" +
 	"\x04spec\x18\x01 \x01(\v2\x1c.cosgate.v1.AppendObjectSpecR\x04spec\x12'\n" +
 	"\x05chunk\x18\x02 \x01(\v2\x11.cosgate.v1.ChunkR\x05chunk\x123\n" +

@@ -1,0 +1,101 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cosgate/cosgate/cosbackend"
+)
+
+// A partsCopy copies one object that is too large for one request.
+type partsCopy struct {
+	client *cosbackend.Client
+	to     cosbackend.Upload
+	source cosbackend.CopySource
+	info   cosbackend.ObjectInfo // of the source
+	parts  partSettings
+}
+
+// copyInParts copies an object that CopyObject refused with refusal for its size. When
+// that was not the reason, or the object is not even as large as one part, refusal is
+// the answer.
+func (s *objectServer) copyInParts(ctx context.Context, client *cosbackend.Client, to cosbackend.Upload, o cosbackend.CopyOptions, refusal error) (cosbackend.CopyResult, error) {
+	src := o.Source
+	info, err := client.HeadObject(ctx, cosbackend.Location{Bucket: src.Bucket, Region: src.Region}, src.Key,
+		cosbackend.ReadOptions{VersionID: src.VersionID, Conditions: src.Conditions})
+	if err != nil || info.Size <= s.parts.copied {
+		return cosbackend.CopyResult{}, refusal
+	}
+	c := &partsCopy{client: client, to: to, source: src, info: info, parts: s.parts}
+	c.source.IfMatch = info.ETag // all parts must be of one and the same object
+	attrs := o.Attributes
+	if !o.Replace {
+		class := attrs.StorageClass
+		attrs = info.Attributes
+		attrs.StorageClass = class
+	}
+	return c.run(ctx, attrs)
+}
+
+// tooLarge says whether CopyObject was refused for the size of the source. COS documents
+// the limit, but not the code; EntityTooLarge is what it says of uploads.
+func tooLarge(err error) bool {
+	e, ok := errors.AsType[*cosbackend.Error](err)
+	return ok && (e.Code == "EntityTooLarge" || e.Code == "InvalidRequest" || e.Code == "InvalidArgument")
+}
+
+func (c *partsCopy) run(ctx context.Context, attrs cosbackend.Attributes) (cosbackend.CopyResult, error) {
+	id, err := c.client.InitiateMultipartUpload(ctx, c.to.Location, c.to.Key, cosbackend.InitiateOptions{Attributes: attrs})
+	if err != nil {
+		return cosbackend.CopyResult{}, err
+	}
+	c.to.UploadID = id
+	done, err := c.copyAll(ctx)
+	if err != nil {
+		abortUpload(ctx, c.client, c.to, c.parts.log)
+		return cosbackend.CopyResult{}, err
+	}
+	result := cosbackend.CopyResult{SourceVersionID: c.info.VersionID}
+	result.ETag, result.VersionID, result.CRC64, result.HasCRC64 = done.ETag, done.VersionID, done.CRC64, done.HasCRC64
+	return result, nil
+}
+
+func (c *partsCopy) copyAll(ctx context.Context) (cosbackend.CompleteResult, error) {
+	size := max(c.parts.copied, (c.info.Size+maxParts-1)/maxParts)
+	parts := make([]cosbackend.CompletedPart, (c.info.Size+size-1)/size)
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(c.parts.parallel)
+	for i := range parts {
+		from := int64(i) * size
+		group.Go(func() error {
+			part, err := c.client.UploadPartCopy(groupCtx, c.to, i+1, cosbackend.PartCopyOptions{
+				Source: c.source, Range: &cosbackend.Range{Offset: from, Length: min(size, c.info.Size-from)},
+			})
+			parts[i] = cosbackend.CompletedPart{Number: i + 1, ETag: part.ETag}
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return cosbackend.CompleteResult{}, err
+	}
+	var o cosbackend.CompleteOptions
+	if c.info.HasCRC64 {
+		o.CRC64 = &c.info.CRC64
+	}
+	return c.client.CompleteMultipartUpload(ctx, c.to, parts, o)
+}
+
+// abortUpload drops an upload that failed. The caller's context may have ended; that
+// must not keep its parts.
+func abortUpload(ctx context.Context, client *cosbackend.Client, up cosbackend.Upload, logger *slog.Logger) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTime)
+	defer cancel()
+	if err := client.AbortMultipartUpload(ctx, up); err != nil {
+		logger.LogAttrs(ctx, slog.LevelError, "a failed upload was not aborted; its parts cost storage until somebody does it",
+			slog.String("bucket", up.Bucket), slog.String("key", up.Key),
+			slog.String("upload_id", up.UploadID), slog.Any("error", err))
+	}
+}
