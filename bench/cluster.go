@@ -107,7 +107,7 @@ func (c *cluster) start(ctx context.Context, variants []variant, cs clusterSetti
 }
 
 // proofSize takes several messages of every variant, and is not a multiple of them.
-const proofSize = 4<<20 + 1
+const proofSize = 2<<20 + 1
 
 func (c *cluster) prove(v variant) error {
 	w := work{Streams: 1, Size: proofSize, Verify: true, Key: objectKey(plainKey, proofSize), Calls: 1}
