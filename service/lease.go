@@ -122,6 +122,9 @@ func (r *keptReader) WriteTo(w io.Writer) (n int64, err error) {
 		k, err := w.Write(p)
 		r.at += k
 		n += int64(k)
+		if err == nil && k < len(p) {
+			err = io.ErrShortWrite
+		}
 		if err != nil {
 			return n, err
 		}

@@ -188,9 +188,13 @@ func (v *Views) WriteTo(w io.Writer) (n int64, err error) {
 		return n, err
 	}
 	for v.size > 0 {
-		k, err := w.Write(v.pieces[0])
-		v.Skip(k)
+		piece := v.pieces[0]
+		k, err := w.Write(piece)
 		n += int64(k)
+		if err == nil && k < len(piece) {
+			err = io.ErrShortWrite
+		}
+		v.Skip(k)
 		if err != nil {
 			return n, err
 		}
