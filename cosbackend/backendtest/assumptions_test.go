@@ -13,6 +13,7 @@ func unprovable() map[string]string {
 	return map[string]string{
 		"A016": "no endpoint can be asked to send Retry-After",
 		"A017": "no endpoint can be made to time out",
+		"A025": "no endpoint can be made to take its time over a completion",
 	}
 }
 

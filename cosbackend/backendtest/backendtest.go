@@ -9,8 +9,9 @@
 // assumption that is.
 //
 // The suite writes only keys that begin with "cosgate-suite-" (some with "/",
-// "./" or the like in front), and buckets of that name, and deletes what it wrote.
-// It refuses a bucket that holds anything else, and one that has versioning.
+// "./" or the like in front), and buckets of that name, deletes what it wrote and
+// aborts the uploads it began. It refuses a bucket that holds anything else, be it
+// an upload that is open, and one that has versioning.
 package backendtest
 
 import (
@@ -44,12 +45,16 @@ const (
 	OpenRanges Ability = "open-ranges"
 	// Signatures is to refuse what is signed wrongly. It needs Target.SecretID.
 	Signatures Ability = "signatures"
+	// Appends is to append to objects, which COS does not do in a bucket that is
+	// kept in several zones.
+	Appends Ability = "appends"
 )
 
 // abilities is every Ability.
 func abilities() []Ability {
 	return []Ability{
 		CreateBuckets, ListBuckets, OtherRegions, StorageClasses, Archive, ForbidOverwrite, OpenRanges, Signatures,
+		Appends,
 	}
 }
 
@@ -68,8 +73,8 @@ type Target struct {
 	// CanCreateBuckets lets the suite create about a dozen buckets in two regions
 	// and delete them.
 	CanCreateBuckets bool
-	// AllowNonEmpty lets the suite run on a bucket that holds objects of others. It
-	// touches none of them, unless it has a defect.
+	// AllowNonEmpty lets the suite run on a bucket that holds objects and uploads of
+	// others. It touches none of them, unless it has a defect.
 	AllowNonEmpty bool
 	// Lacks names what the target cannot do, each with a reason for the reader of
 	// the skip.
@@ -113,6 +118,11 @@ func groups() []group {
 		{"buckets", bucketChecks()},
 		{"objects", objectChecks()},
 		{"uploads", uploadChecks()},
+		{"parts", partChecks()},
+		{"completions", completionChecks()},
+		{"partcopies", partCopyChecks()},
+		{"multipartlists", multipartListChecks()},
+		{"appends", appendChecks()},
 		{"ranges", rangeChecks()},
 		{"conditions", conditionChecks()},
 		{"deletes", deleteChecks()},

@@ -1,6 +1,7 @@
 package backendtest
 
 import (
+	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
@@ -20,6 +21,9 @@ type defect struct {
 
 func defects() []defect {
 	page := []byte("<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>")
+	completed := []byte("<CompleteMultipartUploadResult><ETag>0</ETag></CompleteMultipartUploadResult>")
+	initiated := []byte("<InitiateMultipartUploadResult><UploadId>0</UploadId></InitiateMultipartUploadResult>")
+	copied := []byte("<CopyPartResult><ETag>0</ETag></CopyPartResult>")
 	return []defect{
 		{"another CRC64", "the CRC64 is that of the whole object everywhere", embedded.Fault{Operation: "HeadObject", WrongCRC64: true}, nil},
 		{"a byte that changed", "an object of any size comes back as it was", embedded.Fault{Operation: "GetObject", FlipByte: 1}, nil},
@@ -34,6 +38,34 @@ func defects() []defect {
 		{"metadata that is lost", "user metadata comes back", embedded.Fault{Operation: "GetObject", DropHeader: []string{"X-Cos-Meta-A"}}, nil},
 		{"another region", "HEAD finds the bucket and its region", embedded.Fault{Operation: "HeadBucket", Header: http.Header{"X-Cos-Bucket-Region": {"ap-tokyo"}}}, nil},
 		{"an overwrite that is not refused", "an upload that may not overwrite leaves what is there", embedded.Fault{Operation: "PutObject", Status: http.StatusOK}, nil},
+		{"a completion that hides its failure", "parts sent in any order make the object", embedded.Fault{Operation: "CompleteMultipartUpload", ErrorInSuccess: "InvalidPart"}, nil},
+		{"another CRC64 of a part", "the CRC64 of a part is that of the part", embedded.Fault{Operation: "UploadPart", WrongCRC64: true}, nil},
+		{"another CRC64 of a copied part", "the answer to a copied part describes it", embedded.Fault{Operation: "UploadPartCopy", WrongCRC64: true}, nil},
+		{"another CRC64 of a completed object", "the CRC64 of a completed object is that of the whole", embedded.Fault{Operation: "HeadObject", WrongCRC64: true}, nil},
+		{"an ETag without the number of parts", "the ETag of a completed object ends in the number of its parts", embedded.Fault{Operation: "CompleteMultipartUpload", ContentType: "application/xml", Body: completed}, nil},
+		{"the time of an upload", "a completed object was changed when it was completed", embedded.Fault{Operation: "HeadObject", Header: http.Header{"Last-Modified": {"Wed, 01 Jan 2020 00:00:00 GMT"}}}, nil},
+		{"attributes of an upload that are lost", "what an upload begins with shows on the object", embedded.Fault{Operation: "GetObject", DropHeader: []string{"Cache-Control"}}, nil},
+		{"an id that comes twice", "an upload is named by an id of its own", embedded.Fault{Operation: "InitiateMultipartUpload", ContentType: "application/xml", Body: initiated}, nil},
+		{"a part that is not replaced", "a part sent again replaces the one before", embedded.Fault{Operation: "UploadPart", Nth: 2, Status: http.StatusOK, Header: http.Header{"Etag": {`"0"`}}}, nil},
+		{"an MD5 of a part that is not looked at", "a wrong Content-MD5 stores no part", embedded.Fault{Operation: "UploadPart", Nth: 2, Status: http.StatusOK, Header: http.Header{"Etag": {`"0"`}}}, nil},
+		{"an abort that does nothing", "an aborted upload is NoSuchUpload", embedded.Fault{Operation: "AbortMultipartUpload", Status: http.StatusNoContent}, nil},
+		{"a completion that comes twice", "a completed upload is NoSuchUpload", embedded.Fault{Operation: "CompleteMultipartUpload", Nth: 2, ContentType: "application/xml", Body: completed}, nil},
+		{"small parts that are taken", "a part before the last that is too small is EntityTooSmall", embedded.Fault{Operation: "nothing"}, func(o *embedded.Options) { o.MinPartSize = 1 }},
+		{"a gap that is taken", "a gap between the parts of a completion is InvalidPart", embedded.Fault{Operation: "CompleteMultipartUpload", ContentType: "application/xml", Body: completed}, nil},
+		{"a part that is made up", "a part that was not sent is InvalidPart", embedded.Fault{Operation: "CompleteMultipartUpload", ContentType: "application/xml", Body: completed}, nil},
+		{"an ETag that is not looked at", "a part with another ETag is InvalidPart", embedded.Fault{Operation: "CompleteMultipartUpload", ContentType: "application/xml", Body: completed}, nil},
+		{"a completion that is not refused", "a completion that may not overwrite leaves what is there", embedded.Fault{Operation: "CompleteMultipartUpload", ContentType: "application/xml", Body: completed}, nil},
+		{"a copied part that hides its failure", "a part can be a copy of a range", embedded.Fault{Operation: "UploadPartCopy", ErrorInSuccess: "NoSuchKey"}, nil},
+		{"a condition of a part that is not looked at", "a copied part obeys each condition on its source", embedded.Fault{Operation: "UploadPartCopy", ContentType: "application/xml", Body: copied}, nil},
+		{"a list of parts that is empty", "pages of parts add up to the whole", embedded.Fault{Operation: "ListParts", ContentType: "application/xml", Body: []byte("<ListPartsResult></ListPartsResult>")}, nil},
+		{"a list of uploads that is empty", "uploads are listed by key", embedded.Fault{Operation: "ListMultipartUploads", ContentType: "application/xml", Body: []byte("<ListMultipartUploadsResult></ListMultipartUploadsResult>")}, nil},
+		{"a bucket that loses an upload", "a bucket with an open upload is not deleted", embedded.Fault{Operation: "DeleteBucket", Nth: 1, Status: http.StatusNoContent}, nil},
+		{"another CRC64 of an append", "appends follow each other", embedded.Fault{Operation: "AppendObject", Nth: 2, WrongCRC64: true}, nil},
+		{"a type that is not told", "an appended object is appendable", embedded.Fault{Operation: "HeadObject", DropHeader: []string{"X-Cos-Object-Type"}}, nil},
+		{"another end of the object", "an append at another position is refused with the right one", embedded.Fault{Operation: "AppendObject", Header: http.Header{"X-Cos-Next-Append-Position": {"5000"}}, Nth: 3}, nil},
+		{"an append to what is not appendable", "an object that was put is not appendable", embedded.Fault{Operation: "AppendObject", Status: http.StatusOK}, nil},
+		{"an append that is lost", "a range can span appends", embedded.Fault{Operation: "AppendObject", Nth: 2, Status: http.StatusOK}, nil},
+		{"an MD5 of an append that is not looked at", "a wrong Content-MD5 appends nothing", embedded.Fault{Operation: "AppendObject", Nth: 1, Status: http.StatusOK}, nil},
 		{"signatures that are not looked at", "a wrong key is SignatureDoesNotMatch", embedded.Fault{Operation: "nothing"}, func(o *embedded.Options) { o.Signature = embedded.SignatureOff }},
 	}
 }
@@ -55,7 +87,7 @@ func TestDefects(t *testing.T) {
 			}
 			server := serve(t, o)
 			server.Faults().Add(d.fault)
-			named(t, d.check).try(t, scope{Target: target(t, server), prefix: ours + string(rune('a'+i)) + "/"})
+			named(t, d.check).try(t, scope{Target: target(t, server), prefix: fmt.Sprintf("%s%d/", ours, i)})
 		})
 	}
 }

@@ -49,6 +49,10 @@ func TestEmbeddedInMemory(t *testing.T) {
 	if err != nil || len(page.Objects) > 0 {
 		t.Errorf("after the run the bucket holds %q, %v, want nothing", keysOf(page.Objects), err)
 	}
+	uploads, err := openUploads(t.Context(), tg.Client, tg.location(), "")
+	if err != nil || len(uploads) > 0 {
+		t.Errorf("after the run the uploads %+v, %v are open, want none", uploads, err)
+	}
 	buckets, err := tg.Client.ListBuckets(t.Context(), cosbackend.ListBucketsOptions{})
 	if err != nil || len(buckets.Buckets) != 1 {
 		t.Errorf("after the run there are the buckets %+v, %v, want %s only", buckets.Buckets, err, testBucket)

@@ -41,6 +41,9 @@ func (tg Target) vet(ctx context.Context) error {
 	if err := tg.vetContent(ctx); err != nil {
 		return err
 	}
+	if err := tg.vetUploads(ctx); err != nil {
+		return err
+	}
 	return tg.vetVersioning(ctx)
 }
 
@@ -74,6 +77,42 @@ func (tg Target) vetContent(ctx context.Context) error {
 	}
 }
 
+// vetUploads refuses a bucket to which somebody uploads.
+func (tg Target) vetUploads(ctx context.Context) error {
+	if tg.AllowNonEmpty {
+		return nil
+	}
+	uploads, err := openUploads(ctx, tg.Client, tg.location(), "")
+	if err != nil {
+		return fmt.Errorf("look whether uploads to bucket %s are open: %w", tg.Bucket, err)
+	}
+	for _, u := range uploads {
+		if foreign(u.Key) {
+			return fmt.Errorf("bucket %s is not empty: an upload of %q is open; "+
+				"take a bucket that is made for this, or set AllowNonEmpty (COS_TEST_ALLOW_NONEMPTY=1) when its content may be put at risk",
+				tg.Bucket, u.Key)
+		}
+	}
+	return nil
+}
+
+// openUploads lists all uploads to keys that begin with prefix.
+func openUploads(ctx context.Context, c *cosbackend.Client, at cosbackend.Location, prefix string) ([]cosbackend.MultipartUpload, error) {
+	var all []cosbackend.MultipartUpload
+	options := cosbackend.ListUploadsOptions{Prefix: prefix}
+	for {
+		page, err := c.ListMultipartUploads(ctx, at, options)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, page.Uploads...)
+		if !page.Truncated {
+			return all, nil
+		}
+		options.KeyMarker, options.UploadIDMarker = page.NextKeyMarker, page.NextUploadIDMarker
+	}
+}
+
 // vetVersioning refuses a bucket in which nothing is ever deleted for good and
 // x-cos-forbid-overwrite has no effect (A014).
 func (tg Target) vetVersioning(ctx context.Context) error {
@@ -102,7 +141,7 @@ type run struct {
 
 func newRun(tg Target) run { return run{tg: tg, prefix: ours + random() + "/"} }
 
-// clean deletes every key of the run. t.Context is of no use: it ends before.
+// clean deletes every key and aborts every upload of the run. t.Context is of no use: it ends before.
 func (r run) clean(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), cleanTimeout)
 	defer cancel()
@@ -113,8 +152,17 @@ func (r run) clean(t *testing.T) {
 	}
 }
 
-// empty deletes all keys that begin with prefix.
+// empty deletes all keys that begin with prefix, and aborts the uploads to them.
 func empty(ctx context.Context, c *cosbackend.Client, at cosbackend.Location, prefix string) error {
+	uploads, err := openUploads(ctx, c, at, prefix)
+	if err != nil {
+		return err
+	}
+	for _, u := range uploads {
+		if err := c.AbortMultipartUpload(ctx, cosbackend.Upload{Location: at, Key: u.Key, UploadID: u.UploadID}); err != nil {
+			return err
+		}
+	}
 	for {
 		page, err := c.ListObjects(ctx, at, cosbackend.ListOptions{Prefix: prefix})
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cosgate/cosgate/cosbackend"
 	"github.com/cosgate/cosgate/cosbackend/embedded"
 )
 
@@ -24,6 +25,23 @@ func TestABucketInUseIsRefused(t *testing.T) {
 	err := tg.vet(t.Context())
 	if err == nil || !strings.Contains(err.Error(), `it holds "precious/photo.jpg"`) || !strings.Contains(err.Error(), EnvAllowNonEmpty) {
 		t.Fatalf("vet of a bucket in use = %v, want a refusal that names the object and the way out", err)
+	}
+	tg.AllowNonEmpty = true
+	if err := tg.vet(t.Context()); err != nil {
+		t.Errorf("vet of a bucket in use, allowed = %v", err)
+	}
+}
+
+func TestABucketWithAnOpenUploadIsRefused(t *testing.T) {
+	tg := target(t, serve(t, embedded.Options{}))
+	scope{Target: tg}.begin(t, ours+"of-an-earlier-run/k", cosbackend.Attributes{})
+	if err := tg.vet(t.Context()); err != nil {
+		t.Fatalf("vet of a bucket with an upload of the suite = %v", err)
+	}
+	scope{Target: tg}.begin(t, "precious/photo.jpg", cosbackend.Attributes{})
+	err := tg.vet(t.Context())
+	if err == nil || !strings.Contains(err.Error(), `an upload of "precious/photo.jpg" is open`) || !strings.Contains(err.Error(), EnvAllowNonEmpty) {
+		t.Fatalf("vet of a bucket in use = %v, want a refusal that names the upload and the way out", err)
 	}
 	tg.AllowNonEmpty = true
 	if err := tg.vet(t.Context()); err != nil {
