@@ -83,7 +83,7 @@ const (
 	slow        = "ResourceExhausted SLOW_DOWN"
 	damaged     = "DataLoss CHECKSUM_MISMATCH"
 	unreadable  = "Internal BACKEND_ANSWER_UNREADABLE"
-	late        = "DeadlineExceeded" // said by the caller's own side
+	late        = "DeadlineExceeded" // mostly said by the caller's own side
 )
 
 // A cell is what is expected when the trouble strikes once, and when it stays.
@@ -237,6 +237,9 @@ func (m *matrix) try(t *testing.T, row matrixRow, limit time.Duration) (string, 
 		return fine, nil
 	}
 	info, _ := detail[*errdetails.ErrorInfo](err)
+	if status.Code(err) == codes.DeadlineExceeded && info.GetReason() == reasonDeadline {
+		return late, err // the server's word came first
+	}
 	return strings.TrimSpace(status.Code(err).String() + " " + info.GetReason()), err
 }
 
