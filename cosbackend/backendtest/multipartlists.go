@@ -24,7 +24,7 @@ func multipartListChecks() []check {
 		{"a list of uploads begins after its id marker", "", uploadIDMarker, nil},
 		{"pages of uploads add up to the whole", "", uploadPages, nil},
 		{"pages of uploads and common prefixes add up to the whole", "A024", uploadPagesWithDelimiter, nil},
-		{"uploads to keys of every kind are listed as they are", "A019, A024, E027", uploadsToOddKeys, nil},
+		{"uploads to odd keys are listed as they are", "A019, A024, E027", uploadsToOddKeys, nil},
 	}
 }
 
@@ -244,7 +244,7 @@ func uploadPagesWithDelimiter(t *testing.T, s scope) {
 // The key and the id of a list are good for a call: they are what a user of a list
 // has.
 func uploadsToOddKeys(t *testing.T, s scope) {
-	want := s.keys(oddNames()...)
+	want := s.keys(someOddNames()...)
 	slices.Sort(want)
 	s.beginAll(t, want)
 	s.wantUploads(t, cosbackend.ListUploadsOptions{Prefix: s.prefix}, want)
