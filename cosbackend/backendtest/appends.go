@@ -42,7 +42,7 @@ func appendChecks() []check {
 // appended are the pieces of an appended object. An older page of COS wants 4 KB of
 // each.
 func appended(seed uint64) [][]byte {
-	return [][]byte{pattern(seed, 5000), pattern(seed+1, 64<<10+1), pattern(seed+2, 4096), pattern(seed+3, 1<<20)}
+	return [][]byte{pattern(seed, 5000), pattern(seed+1, 64<<10+1), pattern(seed+2, 4096), pattern(seed+3, 100_000)}
 }
 
 // appendTo appends data at a position, and returns what COS says of the whole.

@@ -58,7 +58,7 @@ func (s scope) wantRefusedParts(t *testing.T, u cosbackend.Upload, code string, 
 }
 
 func completedETag(t *testing.T, s scope) {
-	for n, parts := range map[int][][]byte{1: {[]byte("alone")}, 3: pieces(120)} {
+	for n, parts := range map[int][][]byte{1: {[]byte("alone")}, 2: pieces(120)} {
 		key := s.key(strconv.Itoa(n))
 		completed := s.assemble(t, key, cosbackend.Attributes{}, parts...)
 		if !strings.HasSuffix(completed.ETag, "-"+strconv.Itoa(n)) {
@@ -144,7 +144,7 @@ func completedRanges(t *testing.T, s scope) {
 	key, parts := s.key("k"), pieces(126)
 	s.assemble(t, key, cosbackend.Attributes{}, parts...)
 	whole := bytes.Join(parts, nil)
-	for _, r := range [][2]int{{0, 1}, {minPart - 1, minPart + 1}, {minPart, minPart + 1}, {1000, len(whole) - 10}, {len(whole) - 1001, len(whole)}} {
+	for _, r := range [][2]int{{0, 1}, {minPart - 1, minPart + 1}, {minPart, minPart + 1}, {1000, len(whole) - 10}, {minPart, len(whole)}} {
 		o := cosbackend.ReadOptions{Range: &cosbackend.Range{Offset: int64(r[0]), Length: int64(r[1] - r[0])}}
 		if _, got := s.get(t, key, o); !bytes.Equal(got, whole[r[0]:r[1]]) {
 			t.Errorf("GetObject of the bytes %d to %d = %s, want %s", r[0], r[1]-1, abbreviated(got), abbreviated(whole[r[0]:r[1]]))
@@ -198,10 +198,10 @@ func smallPart(t *testing.T, s scope) {
 
 func subset(t *testing.T, s scope) {
 	u, data := s.begin(t, s.key("k"), cosbackend.Attributes{}), pieces(132)
-	one, two := s.send(t, u, 1, data[0]), s.send(t, u, 2, data[2])
+	one, two := s.send(t, u, 1, data[0]), s.send(t, u, 2, data[1])
 	s.send(t, u, 3, []byte("dropped"))
 	s.send(t, u, 10_000, []byte("dropped, too"))
-	s.complete(t, u, append(data[0], data[2]...), one, two)
+	s.complete(t, u, append(data[0], data[1]...), one, two)
 }
 
 func gap(t *testing.T, s scope) {

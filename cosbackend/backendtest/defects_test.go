@@ -107,6 +107,7 @@ func named(t *testing.T, name string) check {
 
 // A check that cannot fail proves nothing.
 func TestEveryDefectIsNoticed(t *testing.T) {
+	t.Parallel()
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestDefects$", "-test.v")
 	cmd.Env = append(os.Environ(), defectsWanted+"=1")
 	output, err := cmd.CombinedOutput()

@@ -43,6 +43,7 @@ func target(t *testing.T, server *embedded.Server) Target {
 }
 
 func TestEmbeddedInMemory(t *testing.T) {
+	t.Parallel()
 	tg := target(t, serve(t, embedded.Options{}))
 	Run(t, tg)
 	page, err := tg.Client.ListObjects(t.Context(), tg.location(), cosbackend.ListOptions{})
@@ -60,12 +61,14 @@ func TestEmbeddedInMemory(t *testing.T) {
 }
 
 func TestEmbeddedOnDisk(t *testing.T) {
+	t.Parallel()
 	Run(t, target(t, serve(t, embedded.Options{Dir: t.TempDir()})))
 }
 
 // The environment names the embedded server behind its HTTP-proxy door, which is
 // how anyone reaches a local server under the host names of COS.
 func TestEmbeddedAsProxy(t *testing.T) {
+	t.Parallel()
 	server := serve(t, embedded.Options{})
 	addr, err := server.Listen("127.0.0.1:0")
 	if err != nil {
