@@ -60,16 +60,11 @@ func TestEmbeddedInMemory(t *testing.T) {
 	}
 }
 
-func TestEmbeddedOnDisk(t *testing.T) {
-	t.Parallel()
-	Run(t, target(t, serve(t, embedded.Options{Dir: t.TempDir()})))
-}
-
 // The environment names the embedded server behind its HTTP-proxy door, which is
 // how anyone reaches a local server under the host names of COS.
-func TestEmbeddedAsProxy(t *testing.T) {
+func TestEmbeddedOnDiskAsProxy(t *testing.T) {
 	t.Parallel()
-	server := serve(t, embedded.Options{})
+	server := serve(t, embedded.Options{Dir: t.TempDir()})
 	addr, err := server.Listen("127.0.0.1:0")
 	if err != nil {
 		t.Fatalf("Listen = %v", err)
