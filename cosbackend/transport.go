@@ -12,7 +12,12 @@ import (
 )
 
 const (
+	// transferBuffer is what a body that must be copied is moved by.
 	transferBuffer = 64 << 10
+	// readBuffer and writeBuffer are for headers: a body is read into larger buffers,
+	// and written from them, past these. Each connection has both.
+	readBuffer  = 8 << 10
+	writeBuffer = 4 << 10
 	// lateAnswer is how long a connection that can no longer be written to is kept
 	// for the answer that may be the reason.
 	lateAnswer = time.Second
@@ -49,8 +54,8 @@ func newTransport(o TransportOptions) *http.Transport {
 		ExpectContinueTimeout: time.Second,
 		MaxIdleConns:          0,
 		MaxIdleConnsPerHost:   o.MaxIdleConnsPerHost,
-		ReadBufferSize:        transferBuffer,
-		WriteBufferSize:       transferBuffer,
+		ReadBufferSize:        readBuffer,
+		WriteBufferSize:       writeBuffer,
 		DisableCompression:    true, // an object is handed over as it is stored
 		Protocols:             &http1,
 	}

@@ -3,6 +3,7 @@ package service
 import (
 	"hash/crc32"
 	"io"
+	"math/bits"
 	"time"
 
 	"google.golang.org/grpc"
@@ -19,14 +20,19 @@ import (
 const getChunk protowire.Number = 3
 
 const (
-	// leastMessage is the size a read begins with, and the one of slow callers: two or
-	// three messages of a caller are in memory at a time.
+	// leastMessage is the size a read begins with, and the one of slow callers. Two
+	// messages of a caller are in memory at a time: one on its way, one that waits.
 	leastMessage = 16 << 10
 	// defaultMessageSize is the largest message when the caller does not say.
 	defaultMessageSize = 1 << 20
-	// messageTime is how long a message should be on its way. Callers that are faster
-	// get larger ones.
-	messageTime = 2 * time.Millisecond
+	// earlyMessage is the size behind the first message until the caller's speed is
+	// known. What it takes during earlyTime may just fill its windows.
+	earlyMessage = 32 << 10
+	earlyTime    = 50 * time.Millisecond
+	// messageTime is how much of what the caller takes goes into one message.
+	messageTime = 20 * time.Millisecond
+	// speedTime is how long the caller's speed is measured before it counts.
+	speedTime = 25 * time.Millisecond
 	// readAttempts and readStall are when a broken or silent connection to COS is given
 	// up.
 	readAttempts = 4
@@ -58,17 +64,19 @@ func (s *objectServer) GetObject(req *cosgatev1.GetObjectRequest, stream grpc.Se
 	d := newDownload(req, object, s.reads)
 	defer d.account.Close()
 	for last := false; !last; {
+		if err := d.account.Wait(stream.Context(), int64(d.size+frames.Overhead)); err != nil {
+			return err
+		}
+		d.adapt(time.Now())
 		m, err := d.next()
 		if err != nil {
 			return err
 		}
 		last = d.done()
-		begun := time.Now()
 		if err := stream.SendMsg(m); err != nil {
 			m.Content.Free()
 			return err
 		}
-		d.adapt(m.ContentBytes(), time.Since(begun))
 	}
 	return nil
 }
@@ -82,6 +90,9 @@ type download struct {
 	size     int // of the next message
 	most     int
 	begun    bool
+	started  time.Time
+	measured time.Time // since when the caller's speed is measured
+	taken    int64     // what it had taken then
 	sent     int64
 	crc64    uint64
 }
@@ -93,7 +104,7 @@ func newDownload(req *cosgatev1.GetObjectRequest, o *cosbackend.Object, settings
 	}
 	return &download{
 		bucket: req.GetBucket(), object: o, settings: settings, account: settings.pool.NewAccount(),
-		size: leastMessage, most: most,
+		size: leastMessage, most: most, started: time.Now(),
 	}
 }
 
@@ -142,19 +153,30 @@ func (d *download) others() (*cosgatev1.GetObjectResponse, error) {
 	return m, err
 }
 
-// adapt chooses the size of the next message by how long the last one took to be taken
-// off our hands. While all reads together hold too much, messages are small.
-func (d *download) adapt(sent int, took time.Duration) {
+// adapt chooses the size of the next message by the speed at which the caller takes
+// them. Fast callers get large ones, which cost less to send; slow ones get small ones,
+// which cost less to hold. While all reads together hold too much, messages are small.
+func (d *download) adapt(now time.Time) {
+	taken := d.sent - d.account.InUse()
+	elapsed := now.Sub(d.measured)
 	switch {
 	case d.settings.pool.InUse() > d.settings.limit:
 		d.size = leastMessage
-	case sent < d.size: // the last one: it says nothing
-	case took < messageTime:
-		d.size *= 2
-	case took > 4*messageTime:
-		d.size /= 2
+	case now.Sub(d.started) < earlyTime:
+		if d.measured, d.taken = now, taken; d.sent > 0 {
+			d.size = earlyMessage
+		}
+	case elapsed >= speedTime:
+		d.size = powerOfTwo(float64(taken-d.taken) * messageTime.Seconds() / elapsed.Seconds())
+		d.measured, d.taken = now, taken
 	}
 	d.size = min(max(d.size, leastMessage), d.most)
+}
+
+// powerOfTwo is the largest that is not above f, and 1 at least. Buffers come in such
+// sizes.
+func powerOfTwo(f float64) int {
+	return 1 << (bits.Len64(uint64(max(f, 1))) - 1)
 }
 
 // summary holds what was read of a whole object against the checksum COS keeps.

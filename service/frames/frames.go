@@ -63,6 +63,9 @@ func (c Codec) Unmarshal(data mem.BufferSlice, v any) error {
 // tags and lengths, an offset and a CRC32C have at most 28 bytes.
 const headRoom = 32
 
+// Overhead is how much more than its content a Content takes of its pool.
+const Overhead = headRoom
+
 // A Content is a piece of content on its way out, in a buffer of a pool. It has one
 // owner, who either sends it in a Sent or calls Free.
 type Content struct {

@@ -2,6 +2,7 @@ package frames
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"math/rand/v2"
 	"testing"
@@ -138,6 +139,36 @@ func TestViewsKeepTheirBuffersExactlyAsLongAsNeeded(t *testing.T) {
 				t.Errorf("%d bytes are in use at the end", n)
 			}
 		})
+	}
+}
+
+func TestAccountsCountWhatOneStreamHolds(t *testing.T) {
+	pool := NewPool()
+	a, b := pool.NewAccount(), pool.NewAccount()
+	first, second, other := a.Get(100), a.Get(50), b.Get(7)
+	if a.InUse() != 150 || pool.InUse() != 157 {
+		t.Errorf("in use: %d of the account and %d of the pool, want 150 and 157", a.InUse(), pool.InUse())
+	}
+	waited := make(chan error, 1)
+	go func() { waited <- a.Wait(t.Context(), 60) }()
+	a.Put(first)
+	if err := <-waited; err != nil {
+		t.Error(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := a.Wait(ctx, 0); err == nil {
+		t.Error("Wait = nil although 50 bytes are in use and the context has ended")
+	}
+	a.Close()
+	a.Close()
+	if pool.InUse() != 7 {
+		t.Errorf("%d bytes are in use after the account was closed, want those of the other", pool.InUse())
+	}
+	a.Put(second)
+	b.Put(other)
+	if pool.InUse() != 0 {
+		t.Errorf("%d bytes are in use at the end", pool.InUse())
 	}
 }
 

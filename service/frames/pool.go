@@ -1,6 +1,7 @@
 package frames
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 
@@ -87,6 +88,8 @@ type Account struct {
 	mu     sync.Mutex
 	inUse  int64
 	closed bool
+	most   int64         // what Wait waits for
+	room   chan struct{} // closed when inUse is at most that; nil when nobody waits
 }
 
 var _ mem.BufferPool = (*Account)(nil)
@@ -111,8 +114,38 @@ func (a *Account) Put(b *[]byte) {
 	} else {
 		a.inUse -= n
 	}
+	if a.room != nil && a.inUse <= a.most {
+		close(a.room)
+		a.room = nil
+	}
 	a.mu.Unlock()
 	a.pool.Put(b)
+}
+
+// InUse is how many bytes of the account were taken and not given back.
+func (a *Account) InUse() int64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.inUse
+}
+
+// Wait waits until at most so many bytes are in use, or the context ends. One goroutine
+// waits at a time.
+func (a *Account) Wait(ctx context.Context, most int64) error {
+	a.mu.Lock()
+	if a.inUse <= most {
+		a.mu.Unlock()
+		return nil
+	}
+	room := make(chan struct{})
+	a.most, a.room = most, room
+	a.mu.Unlock()
+	select {
+	case <-room:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // Close counts what was not given back as given back. Buffers may still be put after
