@@ -39,7 +39,7 @@ package cosbackend
 //	      digits and - _ . ~. COS's are hexadecimal today.
 //	A023  Parts are numbered 1 to 10000 and hold 1 MiB to 5 GiB each, the last one may
 //	      be smaller. Only the completion checks the lower bound, and that no number is
-//	      missing between 1 and the last one.
+//	      missing between the first and the last one.
 //	A024  Lists of parts and uploads name the encoding EncodingType, Encoding-Type or
 //	      Encoding-type, and joined keys CommonPrefixes or CommonPrefixs.
 //	A025  A completion answers 200 at once and sends white space, at least once a

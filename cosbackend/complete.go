@@ -20,9 +20,10 @@ const (
 )
 
 // CompleteMultipartUpload makes the object from the parts named, 1 to 10000 of
-// them by ascending number; COS takes a gap for a missing part (A023). COS may take minutes for it, during which only ctx
-// limits the wait, as long as COS shows that it lives. It may hide a failure in a
-// 200 answer: the [*Error] then says InSuccessBody.
+// them by ascending number; COS takes a gap for a missing part (A023). COS may take
+// minutes for it, during which only ctx limits the wait, as long as COS shows that
+// it lives. It may hide a failure in a 200 answer: the [*Error] then says
+// InSuccessBody.
 //
 // An answer that is lost, cut short, garbled, or a failure of COS's own does not
 // say what became of the upload. Then, before anything is reported, ListParts is

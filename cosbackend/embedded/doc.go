@@ -86,4 +86,6 @@
 //	E045  A Complete may repeat x-cos-acl, x-cos-storage-class, x-cos-meta-* and the
 //	      traffic limit of Initiate, as the Go SDK does; another value of one of the
 //	      first three is InvalidArgument.
+//	E046  An appendable object can be copied, and the copy is a normal one. COS's page
+//	      says that it cannot, but not which code refuses.
 package embedded
