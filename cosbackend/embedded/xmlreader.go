@@ -21,7 +21,7 @@ var (
 // by one. Whatever is not well formed or out of place is MalformedXML; an
 // apiError of read comes back as it is.
 func readXML(text []byte, root string, read func(r *xmlReader, name string) error) error {
-	r := &xmlReader{dec: xml.NewDecoder(bytes.NewReader(text))} //nolint:gosec // tokens only, of at most 2 MiB
+	r := &xmlReader{dec: xml.NewDecoder(bytes.NewReader(text))}
 	if err := r.document(root, read); err != nil {
 		if isAPIError(err) {
 			return err

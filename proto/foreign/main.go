@@ -46,7 +46,7 @@ func write(dir string) error {
 		errdetails.File_google_rpc_error_details_proto,
 		status.File_google_rpc_status_proto,
 	}
-	if err := os.RemoveAll(dir); err != nil { //nolint:gosec // the folder is what this command is told to replace
+	if err := os.RemoveAll(dir); err != nil {
 		return err
 	}
 	printer := protoprint.Printer{Compact: true, SortElements: true}
