@@ -59,6 +59,7 @@ func (a *answer) decode(ctx context.Context) error {
 func (a *answer) refusal() error {
 	var data []byte
 	if a.call.method != http.MethodHead {
+		a.resp.Body = newStallReader(a.resp.Body, keepAliveStall)
 		data, _ = io.ReadAll(io.LimitReader(a.resp.Body, maxErrorBody))
 	}
 	body := parseErrorBody(data, a.attempt.credentials)
@@ -117,6 +118,11 @@ func (a *answer) garbled(cause error) error {
 func (a *answer) readBody(ctx context.Context) ([]byte, error) {
 	if a.call.method == http.MethodHead {
 		return nil, nil
+	}
+	// The time limit of the transport ends with the headers; a document that stops in
+	// the middle must not be waited for for ever. A completion has a limit of its own.
+	if _, limited := a.resp.Body.(*spaceReader); !limited {
+		a.resp.Body = newStallReader(a.resp.Body, keepAliveStall)
 	}
 	data, err := io.ReadAll(io.LimitReader(a.resp.Body, maxXML+1))
 	if err != nil {

@@ -142,7 +142,7 @@ func (d *download) reopen() {
 	cl := d.call
 	cl.header = []pair{{"range", rest.header()}, {"if-match", quoteETag(d.object.ETag)}}
 	cl.read = func(ctx context.Context, a *answer) error {
-		info, offset, err := a.extent(cl.key)
+		info, offset, err := a.extent(ctx, cl.key)
 		if err != nil {
 			return err
 		}

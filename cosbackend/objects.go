@@ -101,7 +101,7 @@ func (c *Client) GetObject(ctx context.Context, loc Location, key string, o Read
 	var object *Object
 	cl.streams = true
 	cl.read = func(ctx context.Context, a *answer) error {
-		info, offset, err := a.extent(key)
+		info, offset, err := a.extent(ctx, key)
 		if err != nil {
 			return err
 		}
@@ -126,8 +126,15 @@ func (c *Client) GetObject(ctx context.Context, loc Location, key string, o Read
 	return object, nil
 }
 
-// extent reads which part of which object an answer holds.
-func (a *answer) extent(key string) (info ObjectInfo, offset int64, err error) {
+// extent reads which part of which object an answer holds. An object has an ETag; a
+// document without one is an error that hides in a 200, and must not pass for content.
+func (a *answer) extent(ctx context.Context, key string) (info ObjectInfo, offset int64, err error) {
+	if headerText(a.resp.Header, "Etag") == "" && headerText(a.resp.Header, "Content-Type") == "application/xml" {
+		if _, err := a.readBody(ctx); err != nil {
+			return info, 0, err
+		}
+		return info, 0, a.garbled(errNoETag)
+	}
 	length := a.resp.ContentLength
 	if length < 0 {
 		return info, 0, a.garbled(errNoLength)

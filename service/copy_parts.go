@@ -48,7 +48,7 @@ func tooLarge(err error) bool {
 }
 
 func (c *partsCopy) run(ctx context.Context, attrs cosbackend.Attributes) (cosbackend.CopyResult, error) {
-	id, err := c.client.InitiateMultipartUpload(ctx, c.to.Location, c.to.Key, cosbackend.InitiateOptions{Attributes: attrs})
+	id, err := initiateUpload(ctx, c.client, c.to, attrs)
 	if err != nil {
 		return cosbackend.CopyResult{}, err
 	}
@@ -88,12 +88,29 @@ func (c *partsCopy) copyAll(ctx context.Context) (cosbackend.CompleteResult, err
 	return c.client.CompleteMultipartUpload(ctx, c.to, parts, o)
 }
 
-// abortUpload drops an upload that failed. The caller's context may have ended; that
-// must not keep its parts.
+// initiateUpload begins an upload. A caller who gives up in this moment must not leave
+// one behind whose id nobody knows, so it is not interrupted. When COS's answer is lost
+// one is, but nothing was stored: the call as a whole can be made again.
+func initiateUpload(ctx context.Context, client *cosbackend.Client, to cosbackend.Upload, attrs cosbackend.Attributes) (id string, err error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTime)
+	defer cancel()
+	id, err = client.InitiateMultipartUpload(ctx, to.Location, to.Key, cosbackend.InitiateOptions{Attributes: attrs})
+	if e, ok := errors.AsType[*cosbackend.Error](err); ok && e.OutcomeUnknown {
+		e.OutcomeUnknown, e.Retryable = false, true
+	}
+	return id, err
+}
+
+// abortUpload drops an upload that failed, unless it is gone already: completed after
+// all, or aborted. The caller's context may have ended; that must not keep its parts.
 func abortUpload(ctx context.Context, client *cosbackend.Client, up cosbackend.Upload, logger *slog.Logger) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTime)
 	defer cancel()
-	if err := client.AbortMultipartUpload(ctx, up); err != nil {
+	err := client.AbortMultipartUpload(ctx, up)
+	if e, ok := errors.AsType[*cosbackend.Error](err); ok && e.Code == "NoSuchUpload" {
+		return
+	}
+	if err != nil {
 		logger.LogAttrs(ctx, slog.LevelError, "a failed upload was not aborted; its parts cost storage until somebody does it",
 			slog.String("bucket", up.Bucket), slog.String("key", up.Key),
 			slog.String("upload_id", up.UploadID), slog.Any("error", err))

@@ -124,24 +124,6 @@ func read() map[string]cell {
 	})
 }
 
-// unlimited are the defects of answers in XML that stop in the middle: nothing but the
-// caller's deadline ends the wait for the rest.
-func unlimited() map[string]cell {
-	return map[string]cell{"stall at 0": {late, late}, "stall in the middle": {late, late}}
-}
-
-// uncertain are the defects of an upload in parts whose beginning is in doubt: the
-// caller is told that the object may be stored, which it cannot be.
-func uncertain() map[string]cell {
-	out := make(map[string]cell)
-	for name, c := range initiated() {
-		if c.once == unreachable {
-			out[name] = cell{unknown, unknown}
-		}
-	}
-	return out
-}
-
 func with(cells, others map[string]cell) map[string]cell {
 	maps.Copy(cells, others)
 	return cells
@@ -165,8 +147,6 @@ func matrixRows() []matrixRow {
 			return err
 		},
 		look: lookAt("k"), before: kept, after: kept,
-		// The document of the error comes to the caller as the content of the object.
-		defects: map[string]cell{"error inside 200": {"Unknown", "Unknown"}},
 	})
 }
 
@@ -185,9 +165,8 @@ func putRows(object matrixRow, kept, most, large, inParts []byte) []matrixRow {
 		return r
 	}
 	initiate := row("PutObject in parts, initiate", "InitiateMultipartUpload", 0, spec(-1), inParts, initiated())
-	initiate.orphans, initiate.defects = true, uncertain()
+	initiate.orphans = true
 	complete := row("PutObject in parts, complete", "CompleteMultipartUpload", 0, spec(-1), inParts, completed())
-	complete.blamed = []string{"wrong checksum"}
 	return []matrixRow{
 		row("PutObject, kept", "PutObject", 0, spec(int64(len(kept))), kept, repeated()),
 		row("PutObject, kept, more than a connection holds", "PutObject", 0, spec(int64(len(most))), most, with(repeated(), map[string]cell{

@@ -42,16 +42,6 @@ func partRows(old, kept, large []byte) []matrixRow {
 		copyPartsRow("CopyObject in parts, part", "UploadPartCopy", old, kept, copied()),
 		copyPartsRow("CopyObject in parts, complete", "CompleteMultipartUpload", old, kept, completed()),
 	}
-	for i := range rows {
-		switch {
-		case rows[i].struck == "CopyObject" || rows[i].struck == "UploadPartCopy":
-			rows[i].defects = unlimited()
-		case rows[i].name == "CopyObject in parts, initiate":
-			rows[i].defects = with(uncertain(), unlimited())
-		case rows[i].name == "CopyObject in parts, complete":
-			rows[i].blamed = []string{"wrong checksum"}
-		}
-	}
 	return rows
 }
 

@@ -133,15 +133,9 @@ func (p *put) runInParts() (cosbackend.PutResult, error) {
 	return stored, err
 }
 
-// initiate begins the upload. A caller who gives up in this moment must not leave an
-// upload behind whose id nobody knows, so it is not interrupted.
-func (u *partsUpload) initiate() error {
-	p := u.put
-	at := location(p.spec)
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(u.ctx), abortTime)
-	defer cancel()
-	id, err := p.client.InitiateMultipartUpload(ctx, at, p.spec.GetKey(), cosbackend.InitiateOptions{Attributes: p.attrs})
-	u.target = cosbackend.Upload{Location: at, Key: p.spec.GetKey(), UploadID: id}
+func (u *partsUpload) initiate() (err error) {
+	u.target = cosbackend.Upload{Location: location(u.put.spec), Key: u.put.spec.GetKey()}
+	u.target.UploadID, err = initiateUpload(u.ctx, u.put.client, u.target, u.put.attrs)
 	return err
 }
 
