@@ -32,11 +32,10 @@ import (
 const (
 	// maxReceive lets a PutObject message have its 2 MiB of data and a full spec.
 	maxReceive = 4 << 20
-	// streamWindow and connWindow are how much a caller may send ahead. The first times
-	// the number of stalled uploads is what they cost in memory. Never set one alone:
-	// that would leave the other at 64 KiB.
-	streamWindow = 256 << 10
-	connWindow   = 16 << 20
+	// connWindow is how much a caller may send ahead on one connection, beside
+	// Options.UploadWindow for each stream. Never set one alone: that would leave the
+	// other at 64 KiB.
+	connWindow = 16 << 20
 	// bufferSize is what a connection reads and writes at a time.
 	bufferSize = 128 << 10
 	// minPing is how often a client may ping at most.
@@ -66,6 +65,10 @@ type Options struct {
 	PartsInParallel int
 	// UploadMemory is how many bytes all uploads in parts gather together. 0 is 512 MiB.
 	UploadMemory int64
+	// UploadWindow is how many bytes a caller may send ahead on one stream. It times the
+	// number of stalled uploads is what they cost in memory; 1 MiB makes a single fast
+	// upload half as fast again. 0 is 256 KiB.
+	UploadWindow int32
 	// ReadMemory is how many bytes of content all reads hold together before they send
 	// small messages only. 0 is 256 MiB.
 	ReadMemory int64
@@ -85,6 +88,7 @@ func (o Options) withDefaults() Options {
 	o.PartsInParallel = cmp.Or(o.PartsInParallel, 4)
 	o.CopyPart = cmp.Or(o.CopyPart, copyPart)
 	o.UploadMemory = cmp.Or(o.UploadMemory, 512<<20)
+	o.UploadWindow = cmp.Or(o.UploadWindow, 256<<10)
 	o.ReadMemory = cmp.Or(o.ReadMemory, 256<<20)
 	o.ReadStall = cmp.Or(o.ReadStall, readStall)
 	if o.Pool == nil {
@@ -106,6 +110,7 @@ type Server struct {
 // NewServer builds the server that cmd/cosgate runs; tests use the same. It does not
 // contact COS.
 func NewServer(deps Deps, opts Options) (*Server, error) {
+	opts = opts.withDefaults()
 	clients, err := newProfiles(deps)
 	if err != nil {
 		return nil, err
@@ -125,14 +130,14 @@ func NewServer(deps Deps, opts Options) (*Server, error) {
 		chain(log, &errorMapping{mapper: m, log: log, health: s.profiles}, validator),
 		grpc.ForceServerCodecV2(frames.NewCodec()),
 		grpc.MaxRecvMsgSize(maxReceive),
-		grpc.InitialWindowSize(streamWindow),
+		grpc.InitialWindowSize(opts.UploadWindow),
 		grpc.InitialConnWindowSize(connWindow),
 		grpc.WaitForHandlers(true), // a cut upload still has to be aborted
 		grpc.ReadBufferSize(bufferSize),
 		grpc.WriteBufferSize(bufferSize),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPing, PermitWithoutStream: true}),
 	)...)
-	s.register(clients, m, log, opts.withDefaults())
+	s.register(clients, m, log, opts)
 	return s, nil
 }
 
