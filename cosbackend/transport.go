@@ -18,6 +18,10 @@ const (
 	// and written from them, past these. Each connection has both.
 	readBuffer  = 8 << 10
 	writeBuffer = 4 << 10
+	// writeStall is how long COS may take to accept writeBatch bytes of a request, or one
+	// buffer when that is larger.
+	writeStall = time.Minute
+	writeBatch = 512 << 10
 	// lateAnswer is how long a connection that can no longer be written to is kept
 	// for the answer that may be the reason.
 	lateAnswer = time.Second
@@ -89,6 +93,10 @@ func dialWithin(dial dialFunc, limit time.Duration) dialFunc {
 // lateAnswer. COS may refuse an upload while it is being sent and close the
 // connection; net/http then sees the broken write first and would report that
 // instead of the refusal that waits to be read.
+//
+// It is not patient with a peer that takes nothing: a write that makes no progress for
+// writeStall fails. The time limits of the transport begin when a request was sent, so
+// that nothing else would end the sending of one.
 type patientConn struct {
 	net.Conn
 	once   sync.Once
@@ -96,6 +104,7 @@ type patientConn struct {
 }
 
 func (c *patientConn) Write(p []byte) (int, error) {
+	_ = c.SetWriteDeadline(time.Now().Add(writeStall)) // an error shows in the write
 	n, err := c.Conn.Write(p)
 	if err != nil {
 		c.awaitClose()
@@ -120,13 +129,31 @@ func (c *patientConn) Close() error {
 // ReadFrom sends a request's body.
 func (c *patientConn) ReadFrom(r io.Reader) (int64, error) { return sendBody(c, r) }
 
-// writeBuffers sends several buffers with one system call where it can.
-func (c *patientConn) writeBuffers(buffers *net.Buffers) (int64, error) {
-	n, err := buffers.WriteTo(c.Conn)
+// writeBuffers sends several buffers with one system call where it can, but not so many
+// bytes that a slow connection would pass for one that takes nothing.
+func (c *patientConn) writeBuffers(buffers *net.Buffers) (sent int64, err error) {
+	for len(*buffers) > 0 && err == nil {
+		var batch net.Buffers
+		batch, *buffers = split(*buffers, writeBatch)
+		_ = c.SetWriteDeadline(time.Now().Add(writeStall)) // an error shows in the write
+		var n int64
+		n, err = batch.WriteTo(c.Conn)
+		sent += n
+	}
 	if err != nil {
 		c.awaitClose()
 	}
-	return n, err
+	return sent, err
+}
+
+// split takes from the front as many buffers as have at least size bytes.
+func split(buffers net.Buffers, size int) (front, rest net.Buffers) {
+	for i, b := range buffers {
+		if size -= len(b); size <= 0 {
+			return buffers[: i+1 : i+1], buffers[i+1:]
+		}
+	}
+	return buffers, nil
 }
 
 // A secureConn is a TLS connection that sends a request's body as patientConn does.

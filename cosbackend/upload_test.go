@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/iotest"
 	"testing/synctest"
@@ -227,4 +228,38 @@ func TestPutOptionsBecomeHeaders(t *testing.T) {
 			t.Errorf("%s = %q, want %q", name, got, want)
 		}
 	}
+}
+
+// A peer that takes nothing must not hold an upload for ever: the body is sent again,
+// and in the end the failure is told.
+func TestUploadsToAPeerThatTakesNothingEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var dials atomic.Int32
+		c, err := New(Config{
+			Endpoint: "http://{bucket}.cos.{region}.example.com", Region: "ap-guangzhou",
+			Credentials: StaticCredentials(Credentials{SecretID: "id", SecretKey: "key"}),
+			Retry:       RetryOptions{MaxAttempts: 2},
+			Transport: TransportOptions{DialContext: func(context.Context, string, string) (net.Conn, error) {
+				dials.Add(1)
+				ours, theirs := net.Pipe() // nobody reads
+				t.Cleanup(func() { _ = theirs.Close() })
+				return ours, nil
+			}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		begun := time.Now()
+		content := make([]byte, 1000)
+		_, err = c.PutObject(t.Context(), Location{Bucket: "b-1250000000"}, "k",
+			Body{Size: 1000, Reopen: func() io.Reader { return bytes.NewReader(content) }}, PutOptions{})
+		e, ok := errors.AsType[*Error](err)
+		if !ok || e.Origin != OriginTransport || e.OutcomeUnknown || dials.Load() != 2 {
+			t.Errorf("PutObject = %v after %d connections, want a transport error after 2, outcome known", err, dials.Load())
+		}
+		if took := time.Since(begun); took < 2*writeStall || took > 2*writeStall+10*time.Second {
+			t.Errorf("PutObject took %v, want about %v", took, 2*writeStall)
+		}
+	})
 }
