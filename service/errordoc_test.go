@@ -142,7 +142,7 @@ Never in a status or a log: signatures, signed URLs, tokens, secret keys, cookie
 | ` + "`INVALID_ARGUMENT` | `CHECKSUM_MISMATCH`" + ` | the content does not match the caller's checksum; nothing is stored | send it again |
 | ` + "`OUT_OF_RANGE` | `OFFSET_AHEAD`" + ` | a chunk begins behind the data received | go on at the offset named |
 | ` + "`OUT_OF_RANGE` | `SIZE_EXCEEDED`" + ` | more data than spec.size | correct the size |
-| ` + "`FAILED_PRECONDITION` | `OBJECT_TOO_LARGE`" + ` | more than 50,000 GiB | split it |
+| ` + "`FAILED_PRECONDITION` | `OBJECT_TOO_LARGE`" + ` | more than 50,000 GiB, or than the gateway has memory to upload in 10,000 parts | use MultipartService, or give the gateway more memory |
 | ` + "`RESOURCE_EXHAUSTED` | `UPLOAD_MEMORY`" + ` | too many uploads gather parts at the moment | declare spec.size, or try again later |
 | ` + "`ABORTED` | `OBJECT_CHANGED`" + ` | the object was replaced or deleted while it was read | read it anew |
 | ` + "`NOT_FOUND` | `PROFILE_NOT_FOUND`" + ` | the gateway has no such profile | name another, or none |

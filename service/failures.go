@@ -34,7 +34,7 @@ const (
 	reasonTooMuchData      = "SIZE_EXCEEDED"                // more data than spec.size
 	reasonTooLittleData    = "SIZE_NOT_REACHED"             // less data than spec.size
 	reasonUploadMemory     = "UPLOAD_MEMORY"                // too many uploads gather parts
-	reasonObjectTooLarge   = "OBJECT_TOO_LARGE"             // more than COS keeps
+	reasonObjectTooLarge   = "OBJECT_TOO_LARGE"             // more than COS keeps, or than the memory for parts allows
 	reasonObjectChanged    = "OBJECT_CHANGED"               // while it was read
 )
 

@@ -183,7 +183,7 @@ func (v validation) check(req any) error {
 	for _, violation := range invalid.Violations {
 		bad.FieldViolations = append(bad.FieldViolations, &errdetails.BadRequest_FieldViolation{
 			Field:       protovalidate.FieldPathString(violation.Proto.GetField()),
-			Description: problem(violation.Proto.GetMessage(), violation.Proto.GetRuleId()),
+			Description: violation.Proto.GetMessage(),
 			Reason:      reasonInvalidField,
 		})
 	}

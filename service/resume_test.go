@@ -117,7 +117,7 @@ func TestSlowReadersAreNotBilledWithMemory(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := g.pool.InUse(); got > readers*(3<<20) {
+	if got := g.pool.InUse(); got > readers*(512<<10) {
 		t.Errorf("%d stalled readers hold %d KiB", readers, got>>10)
 	}
 }

@@ -207,7 +207,8 @@ func (m *mapper) delay(r retry, e *cosbackend.Error) time.Duration {
 	return d.Round(time.Millisecond)
 }
 
-// Status is the answer to a failed call.
+// status is the answer to a failed call, and the verdict behind it. The verdict is empty
+// when err was a status already.
 func (m *mapper) status(ctx context.Context, err error, requestID string) (*status.Status, verdict) {
 	v, done := m.decide(ctx, err)
 	if done != nil {

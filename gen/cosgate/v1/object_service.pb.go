@@ -232,7 +232,8 @@ type GetObjectRequest struct {
 	Preconditions *Preconditions `protobuf:"bytes,6,opt,name=preconditions,proto3" json:"preconditions,omitempty"`
 	// Which part to read. Absent: all.
 	Range *ByteRange `protobuf:"bytes,7,opt,name=range,proto3" json:"range,omitempty"`
-	// Bytes of data in a message, 32 KiB to 2 MiB. 0: 1 MiB.
+	// At most so many bytes of data in a message, 32 KiB to 2 MiB. 0: 1 MiB. Callers that
+	// take them slowly get smaller ones.
 	MessageSize   int32 `protobuf:"varint,8,opt,name=message_size,json=messageSize,proto3" json:"message_size,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

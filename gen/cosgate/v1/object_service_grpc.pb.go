@@ -78,17 +78,19 @@ type ObjectServiceClient interface {
 	// matched. Without finish, after a cancel, a deadline or a lost connection nothing
 	// is stored and the old object stays.
 	//
-	// Any size up to 48.8 TiB is taken. With spec.size of at most 5 GiB the content is
-	// passed on to COS as it comes. Without a size, or above, it is gathered in parts:
-	// what fits into the first part is one PUT, the rest a multipart upload that is
-	// aborted when anything fails.
+	// With spec.size of at most 5 GiB the content is passed on to COS as it comes.
+	// Without a size, or above, it is gathered in parts: what fits into the first part
+	// is one PUT, the rest a multipart upload that is aborted when anything fails. How
+	// large such an object may be depends on the gateway's memory for parts: by default
+	// about 860 GiB without a size and 1.2 TiB with one. MultipartService goes further.
 	//
 	// Fails with INVALID_ARGUMENT (the messages do not follow these rules, or a
 	// checksum differs), OUT_OF_RANGE (an offset ahead of the data, or more data than
-	// spec.size), ALREADY_EXISTS (FileAlreadyExists, with forbid_overwrite), ABORTED
-	// (PathConflict: others write the same key), RESOURCE_EXHAUSTED (reason
-	// UPLOAD_MEMORY: too many uploads gather parts at the moment) or DATA_LOSS (COS
-	// stored other bytes than it was sent; write it again).
+	// spec.size), FAILED_PRECONDITION (reason OBJECT_TOO_LARGE: more than that),
+	// ALREADY_EXISTS (FileAlreadyExists, with forbid_overwrite), ABORTED (PathConflict:
+	// others write the same key), RESOURCE_EXHAUSTED (reason UPLOAD_MEMORY: too many
+	// uploads gather parts at the moment) or DATA_LOSS (COS stored other bytes than it
+	// was sent; write it again).
 	//
 	// Idempotent without forbid_overwrite. With it a repeat after a lost answer
 	// (UNAVAILABLE, CosError.outcome_unknown) can say ALREADY_EXISTS of one's own work.
@@ -290,17 +292,19 @@ type ObjectServiceServer interface {
 	// matched. Without finish, after a cancel, a deadline or a lost connection nothing
 	// is stored and the old object stays.
 	//
-	// Any size up to 48.8 TiB is taken. With spec.size of at most 5 GiB the content is
-	// passed on to COS as it comes. Without a size, or above, it is gathered in parts:
-	// what fits into the first part is one PUT, the rest a multipart upload that is
-	// aborted when anything fails.
+	// With spec.size of at most 5 GiB the content is passed on to COS as it comes.
+	// Without a size, or above, it is gathered in parts: what fits into the first part
+	// is one PUT, the rest a multipart upload that is aborted when anything fails. How
+	// large such an object may be depends on the gateway's memory for parts: by default
+	// about 860 GiB without a size and 1.2 TiB with one. MultipartService goes further.
 	//
 	// Fails with INVALID_ARGUMENT (the messages do not follow these rules, or a
 	// checksum differs), OUT_OF_RANGE (an offset ahead of the data, or more data than
-	// spec.size), ALREADY_EXISTS (FileAlreadyExists, with forbid_overwrite), ABORTED
-	// (PathConflict: others write the same key), RESOURCE_EXHAUSTED (reason
-	// UPLOAD_MEMORY: too many uploads gather parts at the moment) or DATA_LOSS (COS
-	// stored other bytes than it was sent; write it again).
+	// spec.size), FAILED_PRECONDITION (reason OBJECT_TOO_LARGE: more than that),
+	// ALREADY_EXISTS (FileAlreadyExists, with forbid_overwrite), ABORTED (PathConflict:
+	// others write the same key), RESOURCE_EXHAUSTED (reason UPLOAD_MEMORY: too many
+	// uploads gather parts at the moment) or DATA_LOSS (COS stored other bytes than it
+	// was sent; write it again).
 	//
 	// Idempotent without forbid_overwrite. With it a repeat after a lost answer
 	// (UNAVAILABLE, CosError.outcome_unknown) can say ALREADY_EXISTS of one's own work.
