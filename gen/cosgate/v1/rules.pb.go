@@ -102,6 +102,14 @@ var file_cosgate_v1_rules_proto_extTypes = []protoimpl.ExtensionInfo{
 		Tag:           "varint,91250010,opt,name=is_upload_id",
 		Filename:      "cosgate/v1/rules.proto",
 	},
+	{
+		ExtendedType:  (*validate.StringRules)(nil),
+		ExtensionType: (*bool)(nil),
+		Field:         91250011,
+		Name:          "cosgate.v1.is_grantee_id",
+		Tag:           "varint,91250011,opt,name=is_grantee_id",
+		Filename:      "cosgate/v1/rules.proto",
+	},
 }
 
 // Extension fields to validate.StringRules.
@@ -146,6 +154,10 @@ var (
 	//
 	// optional bool is_upload_id = 91250010;
 	E_IsUploadId = &file_cosgate_v1_rules_proto_extTypes[9]
+	// The id of an account that something is granted to.
+	//
+	// optional bool is_grantee_id = 91250011;
+	E_IsGranteeId = &file_cosgate_v1_rules_proto_extTypes[10]
 )
 
 var File_cosgate_v1_rules_proto protoreflect.FileDescriptor
@@ -187,7 +199,10 @@ const file_cosgate_v1_rules_proto_rawDesc = "" +
 	"\fis_upload_id\x12\x19.buf.validate.StringRules\x18ں\xc1+ \x01(\bB\x98\x01\xc2H\x94\x01\n" +
 	"\x91\x01\n" +
 	"\x10string.upload_id\x12Jmust be an upload id as COS gave it: letters, digits and ._~-, at most 256\x1a1!rule || this.matches('^[A-Za-z0-9._~-]{0,256}$')R\n" +
-	"isUploadIdB5Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1"
+	"isUploadId:\x9c\x02\n" +
+	"\ris_grantee_id\x12\x19.buf.validate.StringRules\x18ۺ\xc1+ \x01(\bB\xd9\x01\xc2H\xd5\x01\n" +
+	"\xd2\x01\n" +
+	"\x11string.grantee_id\x12\x87\x01must be the id of an account, such as 100000000011 or qcs::cam::uin/100000000001:uin/100000000011: letters, digits and :/@._-, 1 to 256\x1a3!rule || this.matches('^[A-Za-z0-9:/@._-]{1,256}$')R\visGranteeIdB5Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1"
 
 var file_cosgate_v1_rules_proto_goTypes = []any{
 	(*validate.StringRules)(nil), // 0: buf.validate.StringRules
@@ -203,10 +218,11 @@ var file_cosgate_v1_rules_proto_depIdxs = []int32{
 	0,  // 7: cosgate.v1.is_metadata_name:extendee -> buf.validate.StringRules
 	0,  // 8: cosgate.v1.is_storage_class:extendee -> buf.validate.StringRules
 	0,  // 9: cosgate.v1.is_upload_id:extendee -> buf.validate.StringRules
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	0,  // [0:10] is the sub-list for extension extendee
+	0,  // 10: cosgate.v1.is_grantee_id:extendee -> buf.validate.StringRules
+	11, // [11:11] is the sub-list for method output_type
+	11, // [11:11] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	0,  // [0:11] is the sub-list for extension extendee
 	0,  // [0:0] is the sub-list for field type_name
 }
 
@@ -222,7 +238,7 @@ func file_cosgate_v1_rules_proto_init() {
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cosgate_v1_rules_proto_rawDesc), len(file_cosgate_v1_rules_proto_rawDesc)),
 			NumEnums:      0,
 			NumMessages:   0,
-			NumExtensions: 10,
+			NumExtensions: 11,
 			NumServices:   0,
 		},
 		GoTypes:           file_cosgate_v1_rules_proto_goTypes,
