@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/cosgate/cosgate/cosbackend"
+	"github.com/cosgate/cosgate/service/identity"
 )
 
 // Plain metadata for people and proxies, on every answer that has it.
@@ -30,7 +31,8 @@ const (
 type call struct {
 	requestID string
 	trace     *cosbackend.Trace
-	received  atomic.Int64 // bytes of content
+	caller    *identity.Caller // nil when nobody is asked, or before they were
+	received  atomic.Int64     // bytes of content
 	sent      atomic.Int64
 }
 
@@ -126,6 +128,9 @@ func (e *accessEntry) PostCall(err error, d time.Duration) {
 		slog.Int64("bytes_received", e.call.received.Load()),
 		slog.Int64("bytes_sent", e.call.sent.Load()),
 		slog.String("request_id", e.call.requestID),
+	}
+	if c := e.call.caller; c != nil {
+		attrs = append(attrs, slog.String("caller", c.Name))
 	}
 	if info.Attempts > 0 {
 		attrs = append(attrs,

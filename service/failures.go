@@ -36,13 +36,19 @@ const (
 	reasonUploadMemory     = "UPLOAD_MEMORY"                // too many uploads gather parts
 	reasonObjectTooLarge   = "OBJECT_TOO_LARGE"             // more than COS keeps, or than the memory for parts allows
 	reasonObjectChanged    = "OBJECT_CHANGED"               // while it was read
+	reasonCallerUnknown    = "CALLER_UNKNOWN"               // the call does not prove who makes it
+	reasonCallerNotAllowed = "CALLER_NOT_ALLOWED"           // no policy allows it
 )
 
 // fail makes the status of a failure that the gateway found itself: ErrorInfo first,
 // then what else helps. details must be valid messages of google.rpc.
 func fail(code codes.Code, reason, text string, details ...protoadapt.MessageV1) error {
-	all := append([]protoadapt.MessageV1{&errdetails.ErrorInfo{Reason: reason, Domain: errorDomain}}, details...)
-	st, err := status.New(code, text).WithDetails(all...)
+	return failInfo(code, &errdetails.ErrorInfo{Reason: reason, Domain: errorDomain}, text, details...)
+}
+
+// failInfo is fail with metadata in the ErrorInfo.
+func failInfo(code codes.Code, info *errdetails.ErrorInfo, text string, details ...protoadapt.MessageV1) error {
+	st, err := status.New(code, text).WithDetails(append([]protoadapt.MessageV1{info}, details...)...)
 	if err != nil { // a detail of ours cannot be marshalled
 		return status.Error(code, text)
 	}

@@ -53,6 +53,9 @@ type setup struct {
 	dial    []grpc.DialOption
 	grace   time.Duration
 	options Options
+
+	authenticator Authenticator
+	authorizer    Authorizer
 }
 
 func open(t *testing.T, change ...func(*setup)) *gateway {
@@ -91,8 +94,10 @@ func open(t *testing.T, change ...func(*setup)) *gateway {
 	t.Cleanup(backend.Close)
 	g := &gateway{cos: cos, logs: &lockedBuffer{}, stopped: make(chan error, 1), pool: s.options.Pool}
 	g.server, err = NewServer(Deps{
-		Profiles: map[string]*cosbackend.Client{backend.Profile(): backend},
-		Logger:   slog.New(slog.NewJSONHandler(g.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Profiles:      map[string]*cosbackend.Client{backend.Profile(): backend},
+		Authenticator: s.authenticator,
+		Authorizer:    s.authorizer,
+		Logger:        slog.New(slog.NewJSONHandler(g.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}, s.options)
 	if err != nil {
 		t.Fatal(err)

@@ -26,26 +26,31 @@ import (
 //   - access log: sees the status the caller gets
 //   - errors: turns whatever came up into that status, and sets the plain metadata
 //   - recovery: inside errors, so that a panic is told like any other fault
+//   - authentication and authorisation: before anything that a stranger's request could
+//     cost or find out
 //   - validation: last, so that a refused request is logged and told like any other
-func chain(logger *slog.Logger, e *errorMapping, v protovalidate.Validator) []grpc.ServerOption {
+func chain(logger *slog.Logger, e *errorMapping, a *access, v protovalidate.Validator) []grpc.ServerOption {
 	recoverer := recovery.WithRecoveryHandlerContext(func(ctx context.Context, p any) error {
 		return recovered(ctx, logger, p)
 	})
+	unaryAccess, streamAccess := a.interceptors()
 	return []grpc.ServerOption{
 		grpc.ChainUnaryInterceptor(
 			unaryCall,
 			interceptors.UnaryServerInterceptor(accessLog{logger}),
 			e.unary,
 			recovery.UnaryServerInterceptor(recoverer),
-			validation{v}.unary,
 		),
+		grpc.ChainUnaryInterceptor(unaryAccess...),
+		grpc.ChainUnaryInterceptor(validation{v}.unary),
 		grpc.ChainStreamInterceptor(
 			streamCall,
 			interceptors.StreamServerInterceptor(accessLog{logger}),
 			e.stream,
 			recovery.StreamServerInterceptor(recoverer),
-			validation{v}.stream,
 		),
+		grpc.ChainStreamInterceptor(streamAccess...),
+		grpc.ChainStreamInterceptor(validation{v}.stream),
 	}
 }
 

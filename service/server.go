@@ -50,6 +50,10 @@ type Deps struct {
 	// DefaultProfile is used by requests that name none; it must be in Profiles.
 	// It may be empty when there is only one.
 	DefaultProfile string
+	// Authenticator and Authorizer say who calls and what they may do. Both or none:
+	// without them everybody may do everything.
+	Authenticator Authenticator
+	Authorizer    Authorizer
 	// Logger gets one line for each RPC. Nil discards.
 	Logger *slog.Logger
 }
@@ -126,8 +130,12 @@ func NewServer(deps Deps, opts Options) (*Server, error) {
 	h := health.NewServer()
 	s := &Server{health: h, profiles: newProfileHealth(h, deps.Profiles), fallback: clients.fallback}
 	m := newMapper()
+	who, err := newAccess(deps, clients.fallback, log)
+	if err != nil {
+		return nil, err
+	}
 	s.grpc = grpc.NewServer(append(
-		chain(log, &errorMapping{mapper: m, log: log, health: s.profiles}, validator),
+		chain(log, &errorMapping{mapper: m, log: log, health: s.profiles}, who, validator),
 		grpc.ForceServerCodecV2(frames.NewCodec()),
 		grpc.MaxRecvMsgSize(maxReceive),
 		grpc.InitialWindowSize(opts.UploadWindow),

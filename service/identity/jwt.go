@@ -142,7 +142,9 @@ func (j *JWT) keys(ctx context.Context) (oidc.KeySet, error) {
 	return oidc.NewRemoteKeySet(oidc.ClientContext(ctx, client), j.opts.Keys), nil
 }
 
-func loopbackHost(host string) bool { return host == "localhost" || host == "127.0.0.1" || host == "::1" }
+func loopbackHost(host string) bool {
+	return host == "localhost" || host == "127.0.0.1" || host == "::1"
+}
 
 // Knows reports whether the token says that it is of this issuer.
 func (j *JWT) Knows(token string) bool {
