@@ -144,6 +144,8 @@ Never in a status or a log: signatures, signed URLs, tokens, secret keys, cookie
 | ` + "`OUT_OF_RANGE` | `SIZE_EXCEEDED`" + ` | more data than spec.size | correct the size |
 | ` + "`FAILED_PRECONDITION` | `OBJECT_TOO_LARGE`" + ` | more than 50,000 GiB, or than the gateway has memory to upload in 10,000 parts | use MultipartService, or give the gateway more memory |
 | ` + "`RESOURCE_EXHAUSTED` | `UPLOAD_MEMORY`" + ` | too many uploads gather parts at the moment | declare spec.size, or try again later |
+| ` + "`RESOURCE_EXHAUSTED` | `LIMIT_EXCEEDED`" + ` | more calls than the gateway's limits allow; ErrorInfo names the ` + "`limit`" + ` | repeat after RetryInfo, and call less often |
+| ` + "`DEADLINE_EXCEEDED` | `DEADLINE_TOO_SHORT`" + ` | the call had less time left than the gateway begins with | give it a later deadline |
 | ` + "`UNAUTHENTICATED` | `CALLER_UNKNOWN`" + ` | the call does not prove who makes it; the message says what is wrong | get a valid token or certificate |
 | ` + "`PERMISSION_DENIED` | `CALLER_NOT_ALLOWED`" + ` | no policy allows it; ErrorInfo names ` + "`action` and `resource`" + `, COS was not asked | operators change the policies |
 | ` + "`ABORTED` | `OBJECT_CHANGED`" + ` | the object was replaced or deleted while it was read | read it anew |

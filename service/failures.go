@@ -36,6 +36,8 @@ const (
 	reasonUploadMemory     = "UPLOAD_MEMORY"                // too many uploads gather parts
 	reasonObjectTooLarge   = "OBJECT_TOO_LARGE"             // more than COS keeps, or than the memory for parts allows
 	reasonObjectChanged    = "OBJECT_CHANGED"               // while it was read
+	reasonOverLimit        = "LIMIT_EXCEEDED"               // more calls than the gateway's limits allow
+	reasonDeadlineShort    = "DEADLINE_TOO_SHORT"           // the call has less time left than the gateway begins with
 	reasonCallerUnknown    = "CALLER_UNKNOWN"               // the call does not prove who makes it
 	reasonCallerNotAllowed = "CALLER_NOT_ALLOWED"           // no policy allows it
 )

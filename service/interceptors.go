@@ -28,8 +28,9 @@ import (
 //   - recovery: inside errors, so that a panic is told like any other fault
 //   - authentication and authorisation: before anything that a stranger's request could
 //     cost or find out
+//   - limits: of proved callers, so that nobody uses up what is another's
 //   - validation: last, so that a refused request is logged and told like any other
-func chain(logger *slog.Logger, e *errorMapping, a *access, v protovalidate.Validator) []grpc.ServerOption {
+func chain(logger *slog.Logger, e *errorMapping, a *access, l *limits, v protovalidate.Validator) []grpc.ServerOption {
 	recoverer := recovery.WithRecoveryHandlerContext(func(ctx context.Context, p any) error {
 		return recovered(ctx, logger, p)
 	})
@@ -42,7 +43,7 @@ func chain(logger *slog.Logger, e *errorMapping, a *access, v protovalidate.Vali
 			recovery.UnaryServerInterceptor(recoverer),
 		),
 		grpc.ChainUnaryInterceptor(unaryAccess...),
-		grpc.ChainUnaryInterceptor(validation{v}.unary),
+		grpc.ChainUnaryInterceptor(l.unary, validation{v}.unary),
 		grpc.ChainStreamInterceptor(
 			streamCall,
 			interceptors.StreamServerInterceptor(accessLog{logger}),
@@ -50,7 +51,7 @@ func chain(logger *slog.Logger, e *errorMapping, a *access, v protovalidate.Vali
 			recovery.StreamServerInterceptor(recoverer),
 		),
 		grpc.ChainStreamInterceptor(streamAccess...),
-		grpc.ChainStreamInterceptor(validation{v}.stream),
+		grpc.ChainStreamInterceptor(l.stream, validation{v}.stream),
 	}
 }
 
@@ -105,7 +106,11 @@ func (e *errorMapping) conclude(ctx context.Context, err error) (metadata.MD, er
 		return md, nil
 	}
 	st, v := e.mapper.status(ctx, err, c.requestID)
-	set(md, mdPushback, v.pushback())
+	if v.reason == "" { // a status of the gateway's own
+		set(md, mdPushback, ownPushback(st))
+	} else {
+		set(md, mdPushback, v.pushback())
+	}
 	if v.rejects {
 		e.health.rejected(v.cos.Profile)
 	}

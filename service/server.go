@@ -67,6 +67,8 @@ type Options struct {
 	PartSize int64
 	// PartsInParallel is how many parts of one object are on their way to COS. 0 is 4.
 	PartsInParallel int
+	// Limits bound what callers ask for at once.
+	Limits Limits
 	// UploadMemory is how many bytes all uploads in parts gather together. 0 is 512 MiB.
 	UploadMemory int64
 	// UploadWindow is how many bytes a caller may send ahead on one stream. It times the
@@ -130,12 +132,15 @@ func NewServer(deps Deps, opts Options) (*Server, error) {
 	h := health.NewServer()
 	s := &Server{health: h, profiles: newProfileHealth(h, deps.Profiles), fallback: clients.fallback}
 	m := newMapper()
+	if err := opts.Limits.check(); err != nil {
+		return nil, err
+	}
 	who, err := newAccess(deps, clients.fallback, log)
 	if err != nil {
 		return nil, err
 	}
 	s.grpc = grpc.NewServer(append(
-		chain(log, &errorMapping{mapper: m, log: log, health: s.profiles}, who, validator),
+		chain(log, &errorMapping{mapper: m, log: log, health: s.profiles}, who, newLimits(opts.Limits), validator),
 		grpc.ForceServerCodecV2(frames.NewCodec()),
 		grpc.MaxRecvMsgSize(maxReceive),
 		grpc.InitialWindowSize(opts.UploadWindow),
