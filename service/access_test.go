@@ -33,7 +33,7 @@ type guarded struct {
 	tokens map[string]string
 }
 
-func openGuarded(t *testing.T, policies string, names ...string) *guarded {
+func openGuarded(t *testing.T, policies string, names []string, change ...func(*setup)) *guarded {
 	t.Helper()
 	g := &guarded{tokens: make(map[string]string)}
 	var lines []string
@@ -61,10 +61,10 @@ func openGuarded(t *testing.T, policies string, names ...string) *guarded {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g.gateway = open(t, func(s *setup) {
+	g.gateway = open(t, append(change, func(s *setup) {
 		s.authenticator = &identity.Authenticator{Bearers: []identity.Bearer{tokens}}
 		s.authorizer = engine
-	})
+	})...)
 	return g
 }
 
@@ -175,7 +175,7 @@ func TestNothingForbiddenReachesCOS(t *testing.T) {
 	g := openGuarded(t, `
 		permit (principal == Caller::"token:all", action, resource);
 		permit (principal == Caller::"token:elsewhere", action, resource in Bucket::"other-1250000000");`,
-		"all", "elsewhere", "nothing")
+		[]string{"all", "elsewhere", "nothing"})
 	for full, d := range g.ourMethods(t) {
 		req := newMessage(t, d.Input())
 		fill(req.ProtoReflect(), testBucket, "key")
@@ -214,7 +214,7 @@ func TestNothingForbiddenReachesCOS(t *testing.T) {
 }
 
 func TestADenialNamesActionAndResourceOnly(t *testing.T) {
-	g := openGuarded(t, `@id("the secret plan") forbid (principal, action, resource);`, "alice")
+	g := openGuarded(t, `@id("the secret plan") forbid (principal, action, resource);`, []string{"alice"})
 	_, err := g.objects.HeadObject(g.as(t.Context(), "alice"), &cosgatev1.HeadObjectRequest{Bucket: testBucket, Key: "key"})
 	info, _ := detail[*errdetails.ErrorInfo](err)
 	want := map[string]string{"action": "HeadObject", "resource": "object " + testBucket + "/key"}
@@ -234,7 +234,7 @@ func TestADenialNamesActionAndResourceOnly(t *testing.T) {
 
 func TestBatchesAndCopiesNeedEveryObjectTheyName(t *testing.T) {
 	g := openGuarded(t, `
-		permit (principal, action, resource) when { !(resource is Object) || !(resource.key like "secret*") };`, "alice")
+		permit (principal, action, resource) when { !(resource is Object) || !(resource.key like "secret*") };`, []string{"alice"})
 	ctx := g.as(t.Context(), "alice")
 	for name, call := range map[string]func() error{
 		"one key of a batch": func() error {
@@ -275,7 +275,7 @@ func TestBatchesAndCopiesNeedEveryObjectTheyName(t *testing.T) {
 }
 
 func TestHealthIsOpenAndReflectionWantsAName(t *testing.T) {
-	g := openGuarded(t, `forbid (principal, action, resource);`, "alice")
+	g := openGuarded(t, `forbid (principal, action, resource);`, []string{"alice"})
 	if _, err := healthpb.NewHealthClient(g.conn).Check(t.Context(), &healthpb.HealthCheckRequest{}); err != nil {
 		t.Errorf("Check = %v, want an answer for anybody", err)
 	}

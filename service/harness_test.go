@@ -54,6 +54,7 @@ type setup struct {
 	grace   time.Duration
 	options Options
 
+	audit         *slog.Logger
 	authenticator Authenticator
 	authorizer    Authorizer
 }
@@ -95,6 +96,7 @@ func open(t *testing.T, change ...func(*setup)) *gateway {
 	g := &gateway{cos: cos, logs: &lockedBuffer{}, stopped: make(chan error, 1), pool: s.options.Pool}
 	g.server, err = NewServer(Deps{
 		Profiles:      map[string]*cosbackend.Client{backend.Profile(): backend},
+		Audit:         s.audit,
 		Authenticator: s.authenticator,
 		Authorizer:    s.authorizer,
 		Logger:        slog.New(slog.NewJSONHandler(g.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),

@@ -20,38 +20,49 @@ import (
 	"github.com/cosgate/cosgate/service/frames"
 )
 
-// chain lists the interceptors, outermost first. The order is the contract of each:
+// A chain is the interceptors, outermost first. The order is the contract of each:
 //
 //   - call: request id and COS trace, which all the others use
-//   - access log: sees the status the caller gets
+//   - access log and audit: see the status the caller gets
 //   - errors: turns whatever came up into that status, and sets the plain metadata
 //   - recovery: inside errors, so that a panic is told like any other fault
 //   - authentication and authorisation: before anything that a stranger's request could
 //     cost or find out
 //   - limits: of proved callers, so that nobody uses up what is another's
 //   - validation: last, so that a refused request is logged and told like any other
-func chain(logger *slog.Logger, e *errorMapping, a *access, l *limits, v protovalidate.Validator) []grpc.ServerOption {
+type chain struct {
+	log        *slog.Logger
+	audit      *audit
+	errors     *errorMapping
+	access     *access
+	limits     *limits
+	validation validation
+}
+
+func (c chain) options() []grpc.ServerOption {
 	recoverer := recovery.WithRecoveryHandlerContext(func(ctx context.Context, p any) error {
-		return recovered(ctx, logger, p)
+		return recovered(ctx, c.log, p)
 	})
-	unaryAccess, streamAccess := a.interceptors()
+	unaryAccess, streamAccess := c.access.interceptors()
 	return []grpc.ServerOption{
 		grpc.ChainUnaryInterceptor(
 			unaryCall,
-			interceptors.UnaryServerInterceptor(accessLog{logger}),
-			e.unary,
+			interceptors.UnaryServerInterceptor(accessLog{c.log}),
+			c.audit.unary,
+			c.errors.unary,
 			recovery.UnaryServerInterceptor(recoverer),
 		),
 		grpc.ChainUnaryInterceptor(unaryAccess...),
-		grpc.ChainUnaryInterceptor(l.unary, validation{v}.unary),
+		grpc.ChainUnaryInterceptor(c.limits.unary, c.validation.unary),
 		grpc.ChainStreamInterceptor(
 			streamCall,
-			interceptors.StreamServerInterceptor(accessLog{logger}),
-			e.stream,
+			interceptors.StreamServerInterceptor(accessLog{c.log}),
+			c.audit.stream,
+			c.errors.stream,
 			recovery.StreamServerInterceptor(recoverer),
 		),
 		grpc.ChainStreamInterceptor(streamAccess...),
-		grpc.ChainStreamInterceptor(l.stream, validation{v}.stream),
+		grpc.ChainStreamInterceptor(c.limits.stream, c.validation.stream),
 	}
 }
 

@@ -56,6 +56,9 @@ type Deps struct {
 	Authorizer    Authorizer
 	// Logger gets one line for each RPC. Nil discards.
 	Logger *slog.Logger
+	// Audit gets one record for each call that was to change something, and for each
+	// that was refused to its caller. Nil discards.
+	Audit *slog.Logger
 }
 
 // Options change the server. The zero value is usable.
@@ -125,10 +128,7 @@ func NewServer(deps Deps, opts Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("service: prepare validation: %w", err)
 	}
-	log := deps.Logger
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
+	log := loggerOr(deps.Logger)
 	h := health.NewServer()
 	s := &Server{health: h, profiles: newProfileHealth(h, deps.Profiles), fallback: clients.fallback}
 	m := newMapper()
@@ -140,7 +140,10 @@ func NewServer(deps Deps, opts Options) (*Server, error) {
 		return nil, err
 	}
 	s.grpc = grpc.NewServer(append(
-		chain(log, &errorMapping{mapper: m, log: log, health: s.profiles}, who, newLimits(opts.Limits), validator),
+		chain{
+			log: log, audit: newAudit(deps.Audit, clients.fallback), access: who, limits: newLimits(opts.Limits), validation: validation{validator},
+			errors: &errorMapping{mapper: m, log: log, health: s.profiles},
+		}.options(),
 		grpc.ForceServerCodecV2(frames.NewCodec()),
 		grpc.MaxRecvMsgSize(maxReceive),
 		grpc.InitialWindowSize(opts.UploadWindow),
@@ -152,6 +155,13 @@ func NewServer(deps Deps, opts Options) (*Server, error) {
 	)...)
 	s.register(clients, m, log, opts)
 	return s, nil
+}
+
+func loggerOr(log *slog.Logger) *slog.Logger {
+	if log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return log
 }
 
 func newProfiles(deps Deps) (profiles, error) {
