@@ -203,7 +203,7 @@ func (c *Client) send(ctx context.Context, cl *call, at *attempt) error {
 		_ = resp.Body.Close() // what was needed of it was read
 	}
 	if a.requestID != "" {
-		trace.answer(resp.StatusCode, a.requestID, a.traceID, accepted(resp.StatusCode, err))
+		trace.answer(resp.StatusCode, a.requestID, a.traceID, !own && accepted(resp.StatusCode, err))
 	}
 	return err
 }
