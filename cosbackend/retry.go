@@ -25,12 +25,15 @@ func (c *Client) do(ctx context.Context, cl *call) error {
 			err = c.unsent(cl, at, err)
 		}
 		if err == nil {
+			at.succeeded(cl)
 			return nil
 		}
 		cl.unknown = cl.unknown || lost(cl, at)
 		cl.whole = at.state.complete
 		cl.doubt = cl.doubt || lost(cl, at) || cl.changes && cl.whole && undecided(err)
-		if !c.repeatable(ctx, cl, at, err) {
+		again := c.repeatable(ctx, cl, at, err)
+		at.observed.end(err, again)
+		if !again {
 			return c.final(ctx, cl, err)
 		}
 		if waitErr := c.pause(ctx, cl.number, err); waitErr != nil {
