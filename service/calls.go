@@ -30,7 +30,8 @@ const (
 type call struct {
 	requestID string
 	trace     *cosbackend.Trace
-	received  atomic.Int64 // bytes of content
+	brought   *broughtCredentials // nil when the caller brought none
+	received  atomic.Int64        // bytes of content
 	sent      atomic.Int64
 }
 
@@ -43,7 +44,8 @@ func callFrom(ctx context.Context) *call {
 }
 
 func withCall(ctx context.Context) context.Context {
-	c := &call{requestID: requestID(ctx)}
+	ctx, brought := takeCredentials(ctx)
+	c := &call{requestID: requestID(ctx), brought: brought}
 	ctx, c.trace = cosbackend.WithTrace(ctx)
 	return context.WithValue(ctx, callKey{}, c)
 }
@@ -126,6 +128,9 @@ func (e *accessEntry) PostCall(err error, d time.Duration) {
 		slog.Int64("bytes_received", e.call.received.Load()),
 		slog.Int64("bytes_sent", e.call.sent.Load()),
 		slog.String("request_id", e.call.requestID),
+	}
+	if e.call.brought != nil {
+		attrs = append(attrs, slog.Bool("caller_credentials", true))
 	}
 	if info.Attempts > 0 {
 		attrs = append(attrs,

@@ -26,8 +26,9 @@ import (
 //   - access log: sees the status the caller gets
 //   - errors: turns whatever came up into that status, and sets the plain metadata
 //   - recovery: inside errors, so that a panic is told like any other fault
+//   - caller credentials: before anything is done for a caller that brings its own
 //   - validation: last, so that a refused request is logged and told like any other
-func chain(logger *slog.Logger, e *errorMapping, v protovalidate.Validator) []grpc.ServerOption {
+func chain(logger *slog.Logger, e *errorMapping, c callerCredentials, v protovalidate.Validator) []grpc.ServerOption {
 	recoverer := recovery.WithRecoveryHandlerContext(func(ctx context.Context, p any) error {
 		return recovered(ctx, logger, p)
 	})
@@ -37,6 +38,7 @@ func chain(logger *slog.Logger, e *errorMapping, v protovalidate.Validator) []gr
 			interceptors.UnaryServerInterceptor(accessLog{logger}),
 			e.unary,
 			recovery.UnaryServerInterceptor(recoverer),
+			c.unary,
 			validation{v}.unary,
 		),
 		grpc.ChainStreamInterceptor(
@@ -44,6 +46,7 @@ func chain(logger *slog.Logger, e *errorMapping, v protovalidate.Validator) []gr
 			interceptors.StreamServerInterceptor(accessLog{logger}),
 			e.stream,
 			recovery.StreamServerInterceptor(recoverer),
+			c.stream,
 			validation{v}.stream,
 		),
 	}
