@@ -62,8 +62,8 @@ func openGuarded(t *testing.T, policies string, names []string, change ...func(*
 		t.Fatal(err)
 	}
 	g.gateway = open(t, append(change, func(s *setup) {
-		s.authenticator = &identity.Authenticator{Bearers: []identity.Bearer{tokens}}
-		s.authorizer = engine
+		s.deps.Authenticator = &identity.Authenticator{Bearers: []identity.Bearer{tokens}}
+		s.deps.Authorizer = engine
 	})...)
 	return g
 }

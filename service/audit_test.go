@@ -31,7 +31,7 @@ func TestChangesAndDenialsAreAudited(t *testing.T) {
 	g := openGuarded(t, `
 		permit (principal == Caller::"token:alice", action, resource);
 		forbid (principal, action, resource) when { resource is Object && resource.key == "secret" };`,
-		[]string{"alice"}, func(s *setup) { s.audit = slog.New(slog.NewJSONHandler(log, nil)) })
+		[]string{"alice"}, func(s *setup) { s.deps.Audit = slog.New(slog.NewJSONHandler(log, nil)) })
 	ctx := g.as(t.Context(), "alice")
 	g.cos.Faults().Add(embedded.Fault{Operation: "DeleteObjects", Count: 1, Status: 200, Body: []byte(
 		`<DeleteResult><Deleted><Key>a</Key></Deleted><Error><Key>b</Key><Code>AccessDenied</Code></Error></DeleteResult>`)})

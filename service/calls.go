@@ -31,8 +31,9 @@ const (
 type call struct {
 	requestID string
 	trace     *cosbackend.Trace
-	caller    *identity.Caller // nil when nobody is asked, or before they were
-	received  atomic.Int64     // bytes of content
+	brought   *broughtCredentials // nil when the caller brought none
+	caller    *identity.Caller    // nil when nobody is asked, or before they were
+	received  atomic.Int64        // bytes of content
 	sent      atomic.Int64
 }
 
@@ -45,7 +46,8 @@ func callFrom(ctx context.Context) *call {
 }
 
 func withCall(ctx context.Context) context.Context {
-	c := &call{requestID: requestID(ctx)}
+	ctx, brought := takeCredentials(ctx)
+	c := &call{requestID: requestID(ctx), brought: brought}
 	ctx, c.trace = cosbackend.WithTrace(ctx)
 	return context.WithValue(ctx, callKey{}, c)
 }
@@ -131,6 +133,9 @@ func (e *accessEntry) PostCall(err error, d time.Duration) {
 	}
 	if c := e.call.caller; c != nil {
 		attrs = append(attrs, slog.String("caller", c.Name))
+	}
+	if e.call.brought != nil {
+		attrs = append(attrs, slog.Bool("caller_credentials", true))
 	}
 	if info.Attempts > 0 {
 		attrs = append(attrs,

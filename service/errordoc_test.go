@@ -140,6 +140,9 @@ Never in a status or a log: signatures, signed URLs, tokens, secret keys, cookie
 | ` + "`INVALID_ARGUMENT` | `FINISH_MISSING`" + ` | the stream ended without finish; nothing is stored | send finish |
 | ` + "`INVALID_ARGUMENT` | `SIZE_NOT_REACHED`" + ` | finish came before spec.size bytes; nothing is stored | send all of them, or correct the size |
 | ` + "`INVALID_ARGUMENT` | `CHECKSUM_MISMATCH`" + ` | the content does not match the caller's checksum; nothing is stored | send it again |
+| ` + "`INVALID_ARGUMENT` | `CALLER_CREDENTIALS_INVALID`" + ` | the caller brought COS credentials that are not whole or cannot be used; COS was not asked | correct the metadata key that BadRequest names |
+| ` + "`FAILED_PRECONDITION` | `CALLER_CREDENTIALS_NEED_TLS`" + ` | they came over a connection that others can read; COS was not asked | use TLS, and replace them: they may be known now |
+| ` + "`FAILED_PRECONDITION` | `CALLER_CREDENTIALS_NOT_TAKEN`" + ` | the profile signs with its own only; COS was not asked | leave them out, or name another profile |
 | ` + "`OUT_OF_RANGE` | `OFFSET_AHEAD`" + ` | a chunk begins behind the data received | go on at the offset named |
 | ` + "`OUT_OF_RANGE` | `SIZE_EXCEEDED`" + ` | more data than spec.size | correct the size |
 | ` + "`FAILED_PRECONDITION` | `OBJECT_TOO_LARGE`" + ` | more than 50,000 GiB, or than the gateway has memory to upload in 10,000 parts | use MultipartService, or give the gateway more memory |

@@ -53,10 +53,7 @@ type setup struct {
 	dial    []grpc.DialOption
 	grace   time.Duration
 	options Options
-
-	audit         *slog.Logger
-	authenticator Authenticator
-	authorizer    Authorizer
+	deps    Deps // but for the profile and the logger
 }
 
 func open(t *testing.T, change ...func(*setup)) *gateway {
@@ -94,13 +91,9 @@ func open(t *testing.T, change ...func(*setup)) *gateway {
 	}
 	t.Cleanup(backend.Close)
 	g := &gateway{cos: cos, logs: &lockedBuffer{}, stopped: make(chan error, 1), pool: s.options.Pool}
-	g.server, err = NewServer(Deps{
-		Profiles:      map[string]*cosbackend.Client{backend.Profile(): backend},
-		Audit:         s.audit,
-		Authenticator: s.authenticator,
-		Authorizer:    s.authorizer,
-		Logger:        slog.New(slog.NewJSONHandler(g.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
-	}, s.options)
+	s.deps.Profiles = map[string]*cosbackend.Client{backend.Profile(): backend}
+	s.deps.Logger = slog.New(slog.NewJSONHandler(g.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	g.server, err = NewServer(s.deps, s.options)
 	if err != nil {
 		t.Fatal(err)
 	}

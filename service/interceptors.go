@@ -29,6 +29,7 @@ import (
 //   - authentication and authorisation: before anything that a stranger's request could
 //     cost or find out
 //   - limits: of proved callers, so that nobody uses up what is another's
+//   - caller credentials: before anything is done for a caller that brings its own
 //   - validation: last, so that a refused request is logged and told like any other
 type chain struct {
 	log        *slog.Logger
@@ -36,6 +37,7 @@ type chain struct {
 	errors     *errorMapping
 	access     *access
 	limits     *limits
+	brought    callerCredentials
 	validation validation
 }
 
@@ -53,7 +55,7 @@ func (c chain) options() []grpc.ServerOption {
 			recovery.UnaryServerInterceptor(recoverer),
 		),
 		grpc.ChainUnaryInterceptor(unaryAccess...),
-		grpc.ChainUnaryInterceptor(c.limits.unary, c.validation.unary),
+		grpc.ChainUnaryInterceptor(c.limits.unary, c.brought.unary, c.validation.unary),
 		grpc.ChainStreamInterceptor(
 			streamCall,
 			interceptors.StreamServerInterceptor(accessLog{c.log}),
@@ -62,7 +64,7 @@ func (c chain) options() []grpc.ServerOption {
 			recovery.StreamServerInterceptor(recoverer),
 		),
 		grpc.ChainStreamInterceptor(streamAccess...),
-		grpc.ChainStreamInterceptor(c.limits.stream, c.validation.stream),
+		grpc.ChainStreamInterceptor(c.limits.stream, c.brought.stream, c.validation.stream),
 	}
 }
 

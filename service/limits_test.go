@@ -16,8 +16,8 @@ import (
 	"github.com/cosgate/cosgate/service/identity"
 )
 
-// asCaller is a context as the interceptors leave it behind authentication.
-func asCaller(ctx context.Context, name string) context.Context {
+// provedAs is a context as the interceptors leave it behind authentication.
+func provedAs(ctx context.Context, name string) context.Context {
 	ctx = withCall(ctx)
 	callFrom(ctx).caller = &identity.Caller{Name: name}
 	return ctx
@@ -39,7 +39,7 @@ func TestACallerBeginsNoMoreCallsThanItsRate(t *testing.T) {
 	l := newLimits(Limits{CallerRate: 10, CallerBurst: 2})
 	l.clock = func() time.Time { return at }
 	begin := func(name string) error {
-		end, err := l.begin(asCaller(t.Context(), name))
+		end, err := l.begin(provedAs(t.Context(), name))
 		if err == nil {
 			end()
 		}
@@ -70,7 +70,7 @@ func TestCallsThatRunAreBoundedForEachCallerAndForAll(t *testing.T) {
 	l := newLimits(Limits{Calls: 3, CallerCalls: 2})
 	var ends []func()
 	begin := func(name string) error {
-		end, err := l.begin(asCaller(t.Context(), name))
+		end, err := l.begin(provedAs(t.Context(), name))
 		if err == nil {
 			ends = append(ends, end)
 		}
@@ -93,11 +93,11 @@ func TestCallersWhoAreIdleAreForgotten(t *testing.T) {
 	at := time.Unix(1_800_000_000, 0)
 	l := newLimits(Limits{CallerRate: 1, CallerBurst: 1, CallerCalls: 1})
 	l.clock = func() time.Time { return at }
-	if _, err := l.begin(asCaller(t.Context(), "busy")); err != nil {
+	if _, err := l.begin(provedAs(t.Context(), "busy")); err != nil {
 		t.Fatal(err)
 	}
 	for i := range 2*rememberCallers + 1 {
-		end, err := l.begin(asCaller(t.Context(), fmt.Sprint(i)))
+		end, err := l.begin(provedAs(t.Context(), fmt.Sprint(i)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -106,7 +106,7 @@ func TestCallersWhoAreIdleAreForgotten(t *testing.T) {
 			at = at.Add(2 * time.Second)
 		}
 	}
-	_, err := l.begin(asCaller(t.Context(), "busy"))
+	_, err := l.begin(provedAs(t.Context(), "busy"))
 	wantOverLimit(t, err, "caller_calls")
 	if n := len(l.callers); n > rememberCallers+2 {
 		t.Errorf("%d callers are remembered", n)

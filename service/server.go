@@ -18,6 +18,7 @@ import (
 
 	"buf.build/go/protovalidate"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
@@ -54,6 +55,10 @@ type Deps struct {
 	// without them everybody may do everything.
 	Authenticator Authenticator
 	Authorizer    Authorizer
+	// CallerCredentials names the profiles that sign with COS credentials which a
+	// caller brings with its call (metadata cosgate-cos-secret-id, -secret-key and
+	// -security-token), in place of their own. All others refuse them.
+	CallerCredentials map[string]bool
 	// Logger gets one line for each RPC. Nil discards.
 	Logger *slog.Logger
 	// Audit gets one record for each call that was to change something, and for each
@@ -65,6 +70,12 @@ type Deps struct {
 type Options struct {
 	// Reflection serves the descriptors of the API to tools such as grpcurl.
 	Reflection bool
+	// TransportCredentials secure the connections of callers. Nil is plaintext.
+	TransportCredentials credentials.TransportCredentials
+	// PlaintextCallerCredentials takes callers' COS credentials also over connections
+	// without TLS: for tests, and where something else keeps the network private.
+	// Whoever can listen has the credentials. There is no exception for loopback.
+	PlaintextCallerCredentials bool
 	// PartSize is the size of the first parts of objects that are uploaded in parts,
 	// in bytes. 0 is 8 MiB; COS takes no part below 1 MiB but the last.
 	PartSize int64
@@ -141,9 +152,12 @@ func NewServer(deps Deps, opts Options) (*Server, error) {
 	}
 	s.grpc = grpc.NewServer(append(
 		chain{
-			log: log, audit: newAudit(deps.Audit, clients.fallback), access: who, limits: newLimits(opts.Limits), validation: validation{validator},
-			errors: &errorMapping{mapper: m, log: log, health: s.profiles},
+			log: log, audit: newAudit(deps.Audit, clients.fallback), access: who, limits: newLimits(opts.Limits),
+			brought:    callerCredentials{profiles: clients, taken: deps.CallerCredentials, plaintext: opts.PlaintextCallerCredentials},
+			validation: validation{validator},
+			errors:     &errorMapping{mapper: m, log: log, health: s.profiles},
 		}.options(),
+		grpc.Creds(opts.TransportCredentials),
 		grpc.ForceServerCodecV2(frames.NewCodec()),
 		grpc.MaxRecvMsgSize(maxReceive),
 		grpc.InitialWindowSize(opts.UploadWindow),
@@ -173,6 +187,11 @@ func newProfiles(deps Deps) (profiles, error) {
 	}
 	if _, ok := deps.Profiles[p.fallback]; !ok {
 		return profiles{}, fmt.Errorf("service: default profile %q is not among the profiles", p.fallback)
+	}
+	for name := range deps.CallerCredentials {
+		if _, ok := deps.Profiles[name]; !ok {
+			return profiles{}, fmt.Errorf("service: profile %q, which is to take callers' credentials, is not among the profiles", name)
+		}
 	}
 	return p, nil
 }

@@ -139,6 +139,7 @@ func (m *mapper) transportVerdict(e *cosbackend.Error) verdict {
 	v := verdict{code: codes.Unavailable, reason: reasonUnreachable, retry: retrySoon, cos: e}
 	var cert *tls.CertificateVerificationError
 	var authority x509.UnknownAuthorityError
+	var missing *cosbackend.CredentialsError
 	switch {
 	case e.NotFromCOS:
 		v.reason = reasonNotFromCOS
@@ -149,7 +150,7 @@ func (m *mapper) transportVerdict(e *cosbackend.Error) verdict {
 	case errors.As(e.Cause, &cert), errors.As(e.Cause, &authority):
 		v.code, v.reason, v.retry = codes.Internal, reasonCertificate, retryNever
 		v.text = "the certificate of COS is not trusted; the gateway's operators must act"
-	case e.Attempts == 0:
+	case e.Attempts == 0, errors.As(e.Cause, &missing): // or gone between two attempts
 		v.code, v.reason, v.retry = codes.Internal, reasonNoCredentials, retryNever
 		v.text = "the gateway has no credentials for COS; its operators must act"
 	case e.HTTPStatus != 0:
