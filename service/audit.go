@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -132,19 +131,17 @@ func (a *audit) named(rule accessRule, name string, m proto.Message) []slog.Attr
 
 // decisionOf is what the gateway said to the caller, not what became of the call.
 func decisionOf(err error) string {
-	for _, d := range status.Convert(err).Details() {
-		info, ok := d.(*errdetails.ErrorInfo)
-		if !ok {
-			continue
-		}
-		switch info.GetReason() {
-		case reasonCallerUnknown:
-			return "unknown caller"
-		case reasonCallerNotAllowed:
-			return "deny"
-		}
+	if err == nil {
+		return "allow"
 	}
-	return "allow"
+	switch statusReason(status.Convert(err)) {
+	case reasonCallerUnknown:
+		return "unknown caller"
+	case reasonCallerNotAllowed:
+		return "deny"
+	default:
+		return "allow"
+	}
 }
 
 // failedKeys are the items of a batch that a successful answer says were not done.

@@ -66,3 +66,13 @@ func failField(code codes.Code, reason, field, problem string) error {
 		FieldViolations: []*errdetails.BadRequest_FieldViolation{{Field: field, Description: problem, Reason: reason}},
 	})
 }
+
+// statusReason is the reason in the ErrorInfo of a status, "" without one.
+func statusReason(st *status.Status) string {
+	for _, d := range st.Details() {
+		if info, ok := d.(*errdetails.ErrorInfo); ok {
+			return info.GetReason()
+		}
+	}
+	return ""
+}

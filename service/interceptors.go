@@ -14,14 +14,17 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/cosgate/cosgate/cosbackend"
 	"github.com/cosgate/cosgate/service/frames"
+	"github.com/cosgate/cosgate/service/telemetry"
 )
 
 // A chain is the interceptors, outermost first. The order is the contract of each:
 //
+//   - spans and metrics: see all of a call, the work of the others included
 //   - call: request id and COS trace, which all the others use
 //   - access log and audit: see the status the caller gets
 //   - errors: turns whatever came up into that status, and sets the plain metadata
@@ -41,12 +44,21 @@ type chain struct {
 	validation validation
 }
 
-func (c chain) options() []grpc.ServerOption {
+func (c chain) options(deps Deps) []grpc.ServerOption {
 	recoverer := recovery.WithRecoveryHandlerContext(func(ctx context.Context, p any) error {
 		return recovered(ctx, c.log, p)
 	})
 	unaryAccess, streamAccess := c.access.interceptors()
-	return []grpc.ServerOption{
+	var watch []grpc.ServerOption
+	if deps.Tracer != nil {
+		watch = append(watch, grpc.StatsHandler(telemetry.StatsHandler(deps.Tracer)))
+	}
+	if deps.Metrics != nil {
+		watch = append(watch,
+			grpc.ChainUnaryInterceptor(deps.Metrics.Calls.UnaryServerInterceptor()),
+			grpc.ChainStreamInterceptor(deps.Metrics.Calls.StreamServerInterceptor()))
+	}
+	return append(watch,
 		grpc.ChainUnaryInterceptor(
 			unaryCall,
 			interceptors.UnaryServerInterceptor(accessLog{c.log}),
@@ -65,7 +77,7 @@ func (c chain) options() []grpc.ServerOption {
 		),
 		grpc.ChainStreamInterceptor(streamAccess...),
 		grpc.ChainStreamInterceptor(c.limits.stream, c.brought.stream, c.validation.stream),
-	}
+	)
 }
 
 var errPanic = errors.New("service: a handler panicked")
@@ -82,9 +94,10 @@ func recovered(ctx context.Context, logger *slog.Logger, p any) error {
 
 // errorMapping is the one place where errors become statuses.
 type errorMapping struct {
-	mapper *mapper
-	log    *slog.Logger
-	health *profileHealth
+	mapper  *mapper
+	log     *slog.Logger
+	health  *profileHealth
+	metrics *telemetry.Metrics // nil counts nothing
 }
 
 func (e *errorMapping) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
@@ -124,6 +137,7 @@ func (e *errorMapping) conclude(ctx context.Context, err error) (metadata.MD, er
 	} else {
 		set(md, mdPushback, v.pushback())
 	}
+	e.count(ctx, st, v)
 	if v.rejects {
 		e.health.rejected(v.cos.Profile)
 	}
@@ -131,6 +145,15 @@ func (e *errorMapping) conclude(ctx context.Context, err error) (metadata.MD, er
 		e.log.LogAttrs(ctx, slog.LevelError, "internal error", slog.String("request_id", c.requestID), slog.Any("error", err))
 	}
 	return md, st.Err()
+}
+
+// count tells the metrics how a call failed and by whose fault.
+func (e *errorMapping) count(ctx context.Context, st *status.Status, v verdict) {
+	method, _ := grpc.Method(ctx)
+	e.metrics.CallFailed(method, st.Code(), v.cos != nil && !v.rejects)
+	if reason := statusReason(st); reason == reasonCallerUnknown || reason == reasonCallerNotAllowed {
+		e.metrics.CallDenied(method, reason)
+	}
 }
 
 // set adds a header value that is fit for HTTP/2: printable ASCII, not too long.

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"buf.build/go/protovalidate"
+	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/health"
@@ -27,6 +28,7 @@ import (
 	"github.com/cosgate/cosgate/cosbackend"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 	"github.com/cosgate/cosgate/service/frames"
+	"github.com/cosgate/cosgate/service/telemetry"
 )
 
 // Bounds of the gRPC server, in one place.
@@ -59,6 +61,11 @@ type Deps struct {
 	// caller brings with its call (metadata cosgate-cos-secret-id, -secret-key and
 	// -security-token), in place of their own. All others refuse them.
 	CallerCredentials map[string]bool
+	// Metrics count calls. Nil counts nothing. The clients of Profiles count what they
+	// ask of COS when their Observer has the same Metrics.
+	Metrics *telemetry.Metrics
+	// Tracer makes a span of each call. Nil makes none.
+	Tracer trace.TracerProvider
 	// Logger gets one line for each RPC. Nil discards.
 	Logger *slog.Logger
 	// Audit gets one record for each call that was to change something, and for each
@@ -155,8 +162,8 @@ func NewServer(deps Deps, opts Options) (*Server, error) {
 			log: log, audit: newAudit(deps.Audit, clients.fallback), access: who, limits: newLimits(opts.Limits),
 			brought:    callerCredentials{profiles: clients, taken: deps.CallerCredentials, plaintext: opts.PlaintextCallerCredentials},
 			validation: validation{validator},
-			errors:     &errorMapping{mapper: m, log: log, health: s.profiles},
-		}.options(),
+			errors:     &errorMapping{mapper: m, log: log, health: s.profiles, metrics: deps.Metrics},
+		}.options(deps),
 		grpc.Creds(opts.TransportCredentials),
 		grpc.ForceServerCodecV2(frames.NewCodec()),
 		grpc.MaxRecvMsgSize(maxReceive),
@@ -168,6 +175,10 @@ func NewServer(deps Deps, opts Options) (*Server, error) {
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPing, PermitWithoutStream: true}),
 	)...)
 	s.register(clients, m, log, opts)
+	if deps.Metrics != nil {
+		deps.Metrics.Calls.InitializeMetrics(s.grpc)
+		deps.Metrics.Watch(deps.Profiles, opts.Pool.InUse)
+	}
 	return s, nil
 }
 
