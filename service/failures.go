@@ -36,6 +36,7 @@ const (
 	reasonUploadMemory     = "UPLOAD_MEMORY"                // too many uploads gather parts
 	reasonObjectTooLarge   = "OBJECT_TOO_LARGE"             // more than COS keeps, or than the memory for parts allows
 	reasonObjectChanged    = "OBJECT_CHANGED"               // while it was read
+	reasonStopping         = "SERVER_STOPPING"              // the gateway ends, and the call did not in time
 )
 
 // fail makes the status of a failure that the gateway found itself: ErrorInfo first,

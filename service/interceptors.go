@@ -25,9 +25,10 @@ import (
 //   - call: request id and COS trace, which all the others use
 //   - access log: sees the status the caller gets
 //   - errors: turns whatever came up into that status, and sets the plain metadata
+//   - stopping: inside errors, so that a call which is cut gets a status like any other
 //   - recovery: inside errors, so that a panic is told like any other fault
 //   - validation: last, so that a refused request is logged and told like any other
-func chain(logger *slog.Logger, e *errorMapping, v protovalidate.Validator) []grpc.ServerOption {
+func chain(logger *slog.Logger, e *errorMapping, stop *stopping, v protovalidate.Validator) []grpc.ServerOption {
 	recoverer := recovery.WithRecoveryHandlerContext(func(ctx context.Context, p any) error {
 		return recovered(ctx, logger, p)
 	})
@@ -36,6 +37,7 @@ func chain(logger *slog.Logger, e *errorMapping, v protovalidate.Validator) []gr
 			unaryCall,
 			interceptors.UnaryServerInterceptor(accessLog{logger}),
 			e.unary,
+			stop.unary,
 			recovery.UnaryServerInterceptor(recoverer),
 			validation{v}.unary,
 		),
@@ -43,6 +45,7 @@ func chain(logger *slog.Logger, e *errorMapping, v protovalidate.Validator) []gr
 			streamCall,
 			interceptors.StreamServerInterceptor(accessLog{logger}),
 			e.stream,
+			stop.stream,
 			recovery.StreamServerInterceptor(recoverer),
 			validation{v}.stream,
 		),
