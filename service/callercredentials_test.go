@@ -58,7 +58,7 @@ func overTLS(t *testing.T) func(*setup) {
 	roots := x509.NewCertPool()
 	roots.AddCert(leaf)
 	return func(s *setup) {
-		s.options.TransportCredentials = credentials.NewTLS(&tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}})
+		s.options.Credentials = credentials.NewTLS(&tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}})
 		s.dial = append(s.dial, grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{RootCAs: roots, ServerName: "gateway.test"})))
 	}
 }

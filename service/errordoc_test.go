@@ -120,7 +120,7 @@ Details, in this order, together with the message below 4 KiB; what does not fit
 | ` + "`google.rpc.ErrorInfo`" + ` | always | reason, domain ` + "`cosgate`" + `, metadata cos_code, http_status, request_id, bucket, key, operation |
 | ` + "`cosgate.v1.CosError`" + ` | COS was asked | code, message, request_id, trace_id, http_status, resource, headers, origin, operation, bucket, key, region, retryable, attempts, credential_source, error_in_success_body, outcome_unknown |
 | ` + "`google.rpc.RetryInfo`" + ` | waiting helps | when to repeat; also as the trailer ` + "`grpc-retry-pushback-ms`" + ` |
-| ` + "`cosgate.v1.ReadResume`, `cosgate.v1.AppendConflict`" + ` | a read broke off; an append had a wrong position | where to go on; where the object ends |
+| ` + "`cosgate.v1.ReadResume`, `cosgate.v1.AppendConflict`" + ` | a read broke off or was cut; an append had a wrong position | where to go on; where the object ends |
 | ` + "`google.rpc.PreconditionFailure`, `QuotaFailure` or `BadRequest`" + ` | by status | what is in the way |
 | ` + "`google.rpc.ResourceInfo`" + ` | a bucket or object was named | which |
 | ` + "`google.rpc.RequestInfo`" + ` | COS was asked | the gateway's ` + "`x-request-id`" + ` |
@@ -157,6 +157,7 @@ Never in a status or a log: signatures, signed URLs, tokens, secret keys, cookie
 | ` + "`DATA_LOSS` | `CHECKSUM_MISMATCH`" + ` | what COS sent or stored is not what it should be | read or write again; keep the request id |
 | ` + "`UNAVAILABLE` | `BACKEND_UNREACHABLE`" + ` | COS could not be reached, or its answer was cut | repeat after RetryInfo |
 | ` + "`UNAVAILABLE` | `OUTCOME_UNKNOWN`" + ` | a change was sent and its answer was lost | read the state, then repeat if needed |
+| ` + "`UNAVAILABLE` | `SERVER_STOPPING`" + ` | the gateway ends, and the call did not in time; reads carry ReadResume | repeat after RetryInfo: another gateway takes it; reads go on at ReadResume |
 | ` + "`UNAVAILABLE` | `ANSWER_NOT_FROM_COS`" + ` | an answer without a COS request id | operators look at the proxy or the endpoint |
 | ` + "`INTERNAL` | `BACKEND_CREDENTIALS_REJECTED`" + ` | COS refused the profile's credentials | operators renew them |
 | ` + "`INTERNAL` | `BACKEND_CREDENTIALS_MISSING`" + ` | the profile's credentials cannot be had | operators look at their source |

@@ -43,6 +43,7 @@ const (
 	reasonDeadlineShort     = "DEADLINE_TOO_SHORT"           // the call has less time left than the gateway begins with
 	reasonCallerUnknown     = "CALLER_UNKNOWN"               // the call does not prove who makes it
 	reasonCallerNotAllowed  = "CALLER_NOT_ALLOWED"           // no policy allows it
+	reasonStopping          = "SERVER_STOPPING"              // the gateway ends, and the call did not in time
 )
 
 // fail makes the status of a failure that the gateway found itself: ErrorInfo first,

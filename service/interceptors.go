@@ -28,6 +28,7 @@ import (
 //   - call: request id and COS trace, which all the others use
 //   - access log and audit: see the status the caller gets
 //   - errors: turns whatever came up into that status, and sets the plain metadata
+//   - stopping: inside errors, so that a call which is cut gets a status like any other
 //   - recovery: inside errors, so that a panic is told like any other fault
 //   - authentication and authorisation: before anything that a stranger's request could
 //     cost or find out
@@ -38,6 +39,7 @@ type chain struct {
 	log        *slog.Logger
 	audit      *audit
 	errors     *errorMapping
+	stopping   *stopping
 	access     *access
 	limits     *limits
 	brought    callerCredentials
@@ -64,6 +66,7 @@ func (c chain) options(deps Deps) []grpc.ServerOption {
 			interceptors.UnaryServerInterceptor(accessLog{c.log}),
 			c.audit.unary,
 			c.errors.unary,
+			c.stopping.unary,
 			recovery.UnaryServerInterceptor(recoverer),
 		),
 		grpc.ChainUnaryInterceptor(unaryAccess...),
@@ -73,6 +76,7 @@ func (c chain) options(deps Deps) []grpc.ServerOption {
 			interceptors.StreamServerInterceptor(accessLog{c.log}),
 			c.audit.stream,
 			c.errors.stream,
+			c.stopping.stream,
 			recovery.StreamServerInterceptor(recoverer),
 		),
 		grpc.ChainStreamInterceptor(streamAccess...),

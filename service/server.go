@@ -22,7 +22,6 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
-	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
 
 	"github.com/cosgate/cosgate/cosbackend"
@@ -41,8 +40,6 @@ const (
 	connWindow = 16 << 20
 	// bufferSize is what a connection reads and writes at a time.
 	bufferSize = 128 << 10
-	// minPing is how often a client may ping at most.
-	minPing = 10 * time.Second
 )
 
 // Deps are what the server needs. The caller closes the clients after the server
@@ -77,12 +74,18 @@ type Deps struct {
 type Options struct {
 	// Reflection serves the descriptors of the API to tools such as grpcurl.
 	Reflection bool
-	// TransportCredentials secure the connections of callers. Nil is plaintext.
-	TransportCredentials credentials.TransportCredentials
 	// PlaintextCallerCredentials takes callers' COS credentials also over connections
 	// without TLS: for tests, and where something else keeps the network private.
 	// Whoever can listen has the credentials. There is no exception for loopback.
 	PlaintextCallerCredentials bool
+	// Credentials encrypt connections and may ask callers for certificates. Nil is plain
+	// text.
+	Credentials credentials.TransportCredentials
+	// Connections bound the connections of callers.
+	Connections ConnectionOptions
+	// DrainWait is how long calls are still taken after the end has begun and health was
+	// turned off, so that balancers notice first. 0 takes none any more.
+	DrainWait time.Duration
 	// PartSize is the size of the first parts of objects that are uploaded in parts,
 	// in bytes. 0 is 8 MiB; COS takes no part below 1 MiB but the last.
 	PartSize int64
@@ -132,6 +135,8 @@ type Server struct {
 	health   *health.Server
 	profiles *profileHealth
 	fallback string
+	stopping *stopping
+	wait     time.Duration // Options.DrainWait
 }
 
 // NewServer builds the server that cmd/cosgate runs; tests use the same. It does not
@@ -148,7 +153,10 @@ func NewServer(deps Deps, opts Options) (*Server, error) {
 	}
 	log := loggerOr(deps.Logger)
 	h := health.NewServer()
-	s := &Server{health: h, profiles: newProfileHealth(h, deps.Profiles), fallback: clients.fallback}
+	s := &Server{
+		health: h, profiles: newProfileHealth(h, deps.Profiles), fallback: clients.fallback,
+		stopping: newStopping(), wait: opts.DrainWait,
+	}
 	m := newMapper()
 	if err := opts.Limits.check(); err != nil {
 		return nil, err
@@ -157,14 +165,15 @@ func NewServer(deps Deps, opts Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.grpc = grpc.NewServer(append(
+	s.grpc = grpc.NewServer(append(append(
 		chain{
-			log: log, audit: newAudit(deps.Audit, clients.fallback), access: who, limits: newLimits(opts.Limits),
+			log: log, audit: newAudit(deps.Audit, clients.fallback), stopping: s.stopping, access: who, limits: newLimits(opts.Limits),
 			brought:    callerCredentials{profiles: clients, taken: deps.CallerCredentials, plaintext: opts.PlaintextCallerCredentials},
 			validation: validation{validator},
 			errors:     &errorMapping{mapper: m, log: log, health: s.profiles, metrics: deps.Metrics},
 		}.options(deps),
-		grpc.Creds(opts.TransportCredentials),
+		opts.Connections.serverOptions()...),
+		grpc.Creds(opts.Credentials),
 		grpc.ForceServerCodecV2(frames.NewCodec()),
 		grpc.MaxRecvMsgSize(maxReceive),
 		grpc.InitialWindowSize(opts.UploadWindow),
@@ -172,7 +181,6 @@ func NewServer(deps Deps, opts Options) (*Server, error) {
 		grpc.WaitForHandlers(true), // a cut upload still has to be aborted
 		grpc.ReadBufferSize(bufferSize),
 		grpc.WriteBufferSize(bufferSize),
-		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPing, PermitWithoutStream: true}),
 	)...)
 	s.register(clients, m, log, opts)
 	if deps.Metrics != nil {
@@ -224,23 +232,24 @@ func (s *Server) register(p profiles, m *mapper, log *slog.Logger, opts Options)
 	}
 }
 
-// Serve answers calls on lis until ctx ends. Then health turns NOT_SERVING, no new
-// call is taken, and those in flight may finish for at most grace; what still runs
-// then is cut off with UNAVAILABLE. It returns nil after such an end, and closes lis
-// in any case.
+// Serve answers calls on lis until ctx ends. Then health turns NOT_SERVING; after
+// Options.DrainWait no new call is taken, and those in flight may finish for at most
+// grace; what still runs then ends with UNAVAILABLE and the reason SERVER_STOPPING. It
+// returns nil after such an end, and closes lis in any case.
 func (s *Server) Serve(ctx context.Context, lis net.Listener, grace time.Duration) error {
 	stopped := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(stopped)
 		s.health.Shutdown()
-		cut := time.AfterFunc(grace, s.grpc.Stop)
-		defer cut.Stop()
-		s.grpc.GracefulStop()
+		<-time.After(s.wait)
+		s.stopping.end(s.grpc, grace)
 	})
 	err := s.grpc.Serve(lis)
 	if stop() { // the listener failed before ctx ended
 		s.health.Shutdown()
+		s.stopping.cutAll()
 		s.grpc.Stop()
+		s.stopping.handlers.Wait()
 		return fmt.Errorf("service: serve: %w", err)
 	}
 	<-stopped

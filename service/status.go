@@ -67,12 +67,15 @@ func (m *mapper) decide(ctx context.Context, err error) (v verdict, done *status
 		changed   *cosbackend.ChangedError
 		broken    *cosbackend.ReadBrokenError
 		position  *cosbackend.AppendPositionError
+		stopped   *stoppedError
 		own       interface{ GRPCStatus() *status.Status }
 	)
 	errors.As(err, &cosErr)
 	switch {
 	case ctx.Err() != nil:
 		return contextVerdict(ctx, cosErr), nil
+	case errors.As(err, &stopped):
+		return m.stoppedVerdict(stopped, cosErr), nil
 	case errors.As(err, &own):
 		return verdict{}, own.GRPCStatus()
 	case errors.As(err, &region):

@@ -26,6 +26,7 @@ type commandLine struct {
 	Dev     devCommand     `cmd:"" help:"Run the gateway and an embedded COS in one process, with nothing to configure."`
 	Cos     cosCommand     `cmd:"" help:"Run the embedded COS alone, for any COS SDK."`
 	Serve   serveCommand   `cmd:"" help:"Run the gateway in front of a real COS, as a configuration file says."`
+	Config  configCommand  `cmd:"" help:"Check and print configuration files of serve."`
 	Version versionCommand `cmd:"" help:"Print the version, the commit and the Go version."`
 }
 
