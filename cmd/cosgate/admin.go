@@ -23,13 +23,13 @@ const (
 )
 
 // adminHandler is what operators ask: is it alive, is it ready, what was built,
-// where does the time go. ready returns what keeps the gateway from its work. page may
-// be nil.
+// where does the time go. ready returns what keeps the gateway from its work. metrics
+// and page may be nil.
 //
 // Balancers and probes may reach the port from elsewhere. What shows the inside of the
 // process, or lets a browser call the API, is for this machine alone: also where that
 // is the end of a kubectl port-forward.
-func adminHandler(ready func() error, page http.Handler) http.Handler {
+func adminHandler(ready func() error, metrics, page http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "ok\n")
@@ -45,6 +45,9 @@ func adminHandler(ready func() error, page http.Handler) http.Handler {
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(readBuild()) // a caller that left needs no answer
 	})
+	if metrics != nil {
+		mux.Handle("GET /metrics", metrics)
+	}
 	here := http.NewServeMux()
 	here.HandleFunc("GET /debug/pprof/", pprof.Index)
 	here.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)

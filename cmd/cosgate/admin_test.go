@@ -12,7 +12,7 @@ import (
 // who reaches the port.
 func TestTheInsideIsShownToThisMachineOnly(t *testing.T) {
 	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
-	h := adminHandler(func() error { return nil }, page)
+	h := adminHandler(func() error { return nil }, nil, page)
 	for name, c := range map[string]struct {
 		local, remote, host string
 		here                bool

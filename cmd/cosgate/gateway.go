@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"sync"
 	"time"
@@ -24,7 +25,9 @@ type gatewayOptions struct {
 	grace          time.Duration
 	profiles       map[string]*cosbackend.Client
 	defaultProfile string
+	deps           service.Deps    // without profiles and the logger
 	server         service.Options // without credentials
+	metrics        http.Handler    // nil serves none
 	certificates   *certs.Store    // nil is plain text
 	grpcui         bool
 	reloads        []reloader // beside the certificates
@@ -49,10 +52,8 @@ func openGateway(ctx context.Context, o gatewayOptions) (*gateway, error) {
 		o.server.Credentials = o.certificates.Credentials()
 		o.reloads = append(o.reloads, o.certificates)
 	}
-	server, err := service.NewServer(
-		service.Deps{Profiles: o.profiles, DefaultProfile: o.defaultProfile, Logger: o.log},
-		o.server,
-	)
+	o.deps.Profiles, o.deps.DefaultProfile, o.deps.Logger = o.profiles, o.defaultProfile, o.log
+	server, err := service.NewServer(o.deps, o.server)
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +94,7 @@ func (g *gateway) run(ctx context.Context) error {
 	var adminErr error
 	beside.Go(func() {
 		defer cancel()
-		adminErr = serveAdmin(adminCtx, g.ops, adminHandler(ready, page))
+		adminErr = serveAdmin(adminCtx, g.ops, adminHandler(ready, g.metrics, page))
 	})
 	beside.Go(func() { keepInStep(adminCtx, g.hangup, g.reloads, g.log) })
 	err = g.rpcServer.Serve(ctx, g.rpc, g.grace)

@@ -27,6 +27,8 @@ type commandLine struct {
 	Cos     cosCommand     `cmd:"" help:"Run the embedded COS alone, for any COS SDK."`
 	Serve   serveCommand   `cmd:"" help:"Run the gateway in front of a real COS, as a configuration file says."`
 	Config  configCommand  `cmd:"" help:"Check and print configuration files of serve."`
+	Policy  policyCommand  `cmd:"" help:"Check and test the policies that say what callers may do."`
+	Token   tokenCommand   `cmd:"" help:"Make a static token for a caller."`
 	Version versionCommand `cmd:"" help:"Print the version, the commit and the Go version."`
 }
 

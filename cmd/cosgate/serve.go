@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -43,23 +44,36 @@ func (c serveCommand) Run(ctx context.Context, out streams) error {
 	if err != nil {
 		return usageErrorf("%s", err)
 	}
-	clients, err := cfg.BuildClients(log)
+	watch, err := newWatch(ctx, log)
+	if err != nil {
+		return usageErrorf("%s", err)
+	}
+	defer watch.close()
+	clients, err := cfg.BuildClients(log, watch.observer())
 	if err != nil {
 		return usageErrorf("%s", err)
 	}
 	defer clients.Close()
+	deps, reloads, closeAudit, err := guard(ctx, cfg, log, out)
+	if err != nil {
+		return usageErrorf("%s", err)
+	}
+	defer closeAudit()
+	watch.fill(&deps)
 	o := gatewayOptions{
 		listen:         address{"listen", cfg.Listen},
 		admin:          address{"admin", cfg.Admin},
 		connections:    int(cfg.Limits.Connections),
 		grace:          time.Duration(cfg.Lifecycle.Grace),
-		profiles:       clients,
+		profiles:       clients.ByProfile,
 		defaultProfile: cfg.DefaultProfile,
+		deps:           deps,
 		server:         service.Options{Reflection: cfg.Reflection},
+		metrics:        watch.metrics.Handler(),
 		certificates:   certificates,
 		grpcui:         cfg.GRPCUI,
 		log:            log,
-		reloads:        []reloader{newLiveConfig(cfg, c, level, log)},
+		reloads:        append(reloads, newLiveConfig(cfg, c, level, log)),
 	}
 	cfg.Lifecycle.Apply(&o.server)
 	cfg.Limits.Apply(&o.server)
@@ -92,4 +106,30 @@ func security(cfg *config.Config) string {
 		return "plain text"
 	}
 	return "TLS " + cfg.TLS.MinVersion + " or newer, client certificates: " + cfg.TLS.ClientAuth
+}
+
+// guard builds what decides who may do what, and the record of it.
+func guard(ctx context.Context, cfg *config.Config, log *slog.Logger, out streams) (d service.Deps, reloads []reloader, closeAudit func(), err error) {
+	who, files, err := cfg.BuildAuthentication(ctx, log)
+	if err != nil {
+		return d, nil, nil, err
+	}
+	for _, f := range files {
+		reloads = append(reloads, f)
+	}
+	may, err := cfg.BuildAuthorization(log)
+	if err != nil {
+		return d, nil, nil, err
+	}
+	if who != nil {
+		d.Authenticator, d.Authorizer = who, may
+		reloads = append(reloads, may)
+	}
+	audit, file, err := cfg.Audit.Build(out.stderr)
+	if err != nil {
+		return d, nil, nil, err
+	}
+	d.Audit = audit
+	d.CallerCredentials = cfg.CallerCredentials()
+	return d, reloads, func() { _ = file.Close() }, nil // every record was written when it was made
 }

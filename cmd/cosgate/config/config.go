@@ -22,7 +22,10 @@ type Config struct {
 	Admin          string             `yaml:"admin"`
 	Insecure       bool               `yaml:"insecure"`
 	TLS            TLS                `yaml:"tls"`
+	Authentication Authentication     `yaml:"authentication"`
+	Authorization  Authorization      `yaml:"authorization"`
 	Log            Log                `yaml:"log"`
+	Audit          Audit              `yaml:"audit"`
 	Lifecycle      Lifecycle          `yaml:"lifecycle"`
 	Limits         Limits             `yaml:"limits"`
 	Reflection     bool               `yaml:"reflection"`
@@ -91,6 +94,8 @@ func read(path string) ([]byte, error) {
 func (c *Config) check(r *report) {
 	c.checkDoors(r)
 	c.TLS.check(r.in("tls"))
+	c.checkAuthentication(r.in("authentication"))
+	c.checkAuthorization(r.in("authorization"))
 	c.Log.check(r.in("log"))
 	c.Lifecycle.check(r.in("lifecycle"))
 	c.Limits.check(r.in("limits"))

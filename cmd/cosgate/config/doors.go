@@ -71,9 +71,11 @@ func (c *Config) checkReachable(r *report) {
 			"set tls.cert and tls.key, or use 127.0.0.1, or accept it with insecure: true (--insecure)")
 	case !c.knowsCallers():
 		r.add("listen", strconv.Quote(c.Listen)+" can be reached by others, and nobody asks who they are",
-			"set tls.client_ca and tls.client_auth: require, or use 127.0.0.1")
+			"set authentication and authorization; or tls.client_ca and tls.client_auth: require, if every certificate of your authority may do everything; or use 127.0.0.1")
 	}
 }
 
 // knowsCallers reports whether a caller must prove who it is.
-func (c *Config) knowsCallers() bool { return c.TLS.ClientAuth == clientAuthRequire }
+func (c *Config) knowsCallers() bool {
+	return c.TLS.ClientAuth == clientAuthRequire || c.Authentication.enabled()
+}

@@ -2,6 +2,7 @@ package config
 
 import (
 	"math"
+	"time"
 
 	"github.com/cosgate/cosgate/service"
 )
@@ -15,6 +16,12 @@ type Limits struct {
 	Connections  int64 `yaml:"connections"`
 	UploadMemory Size  `yaml:"upload_memory"`
 	ReadMemory   Size  `yaml:"read_memory"`
+
+	Calls         int64    `yaml:"calls"`
+	CallerCalls   int64    `yaml:"caller_calls"`
+	CallerRate    int64    `yaml:"caller_rate"`
+	CallerBurst   int64    `yaml:"caller_burst"`
+	DeadlineFloor Duration `yaml:"deadline_floor"`
 }
 
 func defaultLimits() Limits {
@@ -27,6 +34,17 @@ func (l Limits) check(r *report) {
 	}
 	if l.Connections < 1 || l.Connections > math.MaxInt32 {
 		r.add("connections", "is not from 1 to 2147483647", "10000 is the default")
+	}
+	for key, n := range map[string]int64{"calls": l.Calls, "caller_calls": l.CallerCalls, "caller_burst": l.CallerBurst} {
+		if n < 0 || n > math.MaxInt32 {
+			r.add(key, "is not from 0 to 2147483647", "0 is no limit")
+		}
+	}
+	if l.CallerRate < 0 || l.CallerRate > 1e6 {
+		r.add("caller_rate", "is not from 0 to 1000000 calls a second", "0 is no limit")
+	}
+	if l.CallerBurst > 0 && l.CallerRate == 0 {
+		r.add("caller_burst", "is set without caller_rate, and limits nothing", "set limits.caller_rate")
 	}
 	if l.UploadMemory < leastUploadMemory {
 		r.add("upload_memory", "is below 64MiB: one upload would fill it", "512MiB is the default")
@@ -42,4 +60,8 @@ func (l Limits) Apply(o *service.Options) {
 	o.Connections.MaxStreams = uint32(l.MaxStreams) //nolint:gosec // checked
 	o.UploadMemory = int64(l.UploadMemory)
 	o.ReadMemory = int64(l.ReadMemory)
+	o.Limits = service.Limits{
+		Calls: int(l.Calls), CallerCalls: int(l.CallerCalls), CallerRate: float64(l.CallerRate), CallerBurst: int(l.CallerBurst),
+		DeadlineFloor: time.Duration(l.DeadlineFloor),
+	}
 }

@@ -53,9 +53,9 @@ func (p Problems) sorted() Problems {
 
 // A source knows where each value was said.
 type source struct {
-	file   string
-	at     map[string]*token.Position // by path
-	said   map[string]string          // paths that a flag or a variable set, and which
+	file string
+	at   map[string]*token.Position // by path
+	said map[string]string          // paths that a flag or a variable set, and which
 }
 
 func newSource(file string) source {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"net/url"
@@ -21,20 +22,9 @@ type Profile struct {
 	Region          string      `yaml:"region,omitempty"`
 	Proxy           string      `yaml:"proxy,omitempty"`
 	Credentials     Credentials `yaml:"credentials"`
-}
 
-// Credentials say where the credentials are; they are never in the configuration
-// itself. Exactly one of the fields is set.
-type Credentials struct {
-	Env  *Env   `yaml:"env,omitempty"`
-	File string `yaml:"file,omitempty"`
-}
-
-// Env holds names of environment variables.
-type Env struct {
-	SecretID      string `yaml:"secret_id"`
-	SecretKey     string `yaml:"secret_key"`
-	SecurityToken string `yaml:"security_token"`
+	// CallerCredentials lets callers bring COS credentials of their own, over TLS.
+	CallerCredentials bool `yaml:"caller_credentials,omitempty"`
 }
 
 const defaultEndpoint = "https://{bucket}.cos.{region}.myqcloud.com"
@@ -42,22 +32,11 @@ const defaultEndpoint = "https://{bucket}.cos.{region}.myqcloud.com"
 // complete writes down the defaults.
 func (p Profile) complete() Profile {
 	p.Endpoint = cmp.Or(p.Endpoint, defaultEndpoint)
-	if e := p.Credentials.Env; e != nil {
-		p.Credentials.Env = &Env{
-			SecretID:      cmp.Or(e.SecretID, "COS_SECRET_ID"),
-			SecretKey:     cmp.Or(e.SecretKey, "COS_SECRET_KEY"),
-			SecurityToken: cmp.Or(e.SecurityToken, "COS_SECURITY_TOKEN"),
-		}
-	}
+	p.Credentials = p.Credentials.complete()
 	return p
 }
 
-var (
-	profileName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
-	// variableName is stricter than POSIX: a secret that was pasted here by mistake has
-	// small letters, and is then refused without being shown.
-	variableName = regexp.MustCompile(`^[A-Z_][A-Z0-9_]*$`)
-)
+var profileName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
 func (c *Config) checkProfiles(r *report) {
 	if len(c.Profiles) == 0 {
@@ -84,23 +63,14 @@ func names(profiles map[string]Profile) string {
 }
 
 func (p Profile) check(r *report) {
-	if (p.Credentials.Env == nil) == (p.Credentials.File == "") {
-		r.add("credentials", "not exactly one of env and file is set", "set one of them; env: {} means COS_SECRET_ID and COS_SECRET_KEY")
-	}
-	if e := p.Credentials.Env; e != nil {
-		for key, name := range map[string]string{"secret_id": e.SecretID, "secret_key": e.SecretKey, "security_token": e.SecurityToken} {
-			if name != "" && !variableName.MatchString(name) {
-				r.in("credentials.env").add(key, "is not a name of an environment variable", "use capitals, digits and _; the secret itself never stands in this file")
-			}
-		}
-	}
+	p.Credentials.check(r.in("credentials"))
 	if _, err := parseProxy(p.Proxy); err != nil {
 		r.add("proxy", err.Error(), "")
 		return
 	}
 	// COS's own rules for endpoints are asked, with credentials that lead nowhere.
 	nobody := cosbackend.StaticCredentials(cosbackend.Credentials{SecretID: "nobody", SecretKey: "nobody"})
-	client, err := p.client("check", nobody, nil)
+	client, err := p.client("check", nobody, nil, nil)
 	if err != nil {
 		r.add("", err.Error(), "")
 		return
@@ -108,7 +78,7 @@ func (p Profile) check(r *report) {
 	client.Close()
 }
 
-func (p Profile) client(name string, credentials cosbackend.CredentialProvider, log *slog.Logger) (*cosbackend.Client, error) {
+func (p Profile) client(name string, credentials cosbackend.CredentialProvider, log *slog.Logger, observer cosbackend.Observer) (*cosbackend.Client, error) {
 	proxy, err := parseProxy(p.Proxy)
 	if err != nil {
 		return nil, err
@@ -121,6 +91,7 @@ func (p Profile) client(name string, credentials cosbackend.CredentialProvider, 
 		Credentials:     credentials,
 		Transport:       cosbackend.TransportOptions{Proxy: proxy},
 		Logger:          log,
+		Observer:        observer,
 	})
 }
 
@@ -137,40 +108,50 @@ func parseProxy(s string) (*url.URL, error) {
 	return u, nil
 }
 
-func (c Credentials) provider(log *slog.Logger) (cosbackend.CredentialProvider, error) {
-	if c.Env != nil {
-		return cosbackend.EnvCredentials(c.Env.SecretID, c.Env.SecretKey, c.Env.SecurityToken)
-	}
-	return cosbackend.FileCredentials(c.File, log)
+// Clients are the ways to reach COS.
+type Clients struct {
+	// ByProfile has them by the names of their profiles.
+	ByProfile map[string]*cosbackend.Client
+	sources   []io.Closer
 }
 
-// Clients are the ways to reach COS, by the names of their profiles.
-type Clients map[string]*cosbackend.Client
-
-// Close closes them all.
+// Close closes them all, and what renews their credentials.
 func (c Clients) Close() {
-	for _, client := range c {
+	for _, client := range c.ByProfile {
 		client.Close()
 	}
+	for _, source := range c.sources {
+		_ = source.Close() // what it renews is wanted no more
+	}
 }
 
-// BuildClients makes a client for each profile. Nothing is sent to COS yet. An error
-// names the profile and never shows a secret.
-func (c *Config) BuildClients(log *slog.Logger) (Clients, error) {
-	clients := make(Clients, len(c.Profiles))
+// CallerCredentials names the profiles that take COS credentials of callers.
+func (c *Config) CallerCredentials() map[string]bool {
+	taken := make(map[string]bool)
+	for name, p := range c.Profiles {
+		taken[name] = p.CallerCredentials
+	}
+	return taken
+}
+
+// BuildClients makes a client for each profile, whose requests observer is told of.
+// Nothing is sent to COS yet. An error names the profile and never shows a secret.
+func (c *Config) BuildClients(log *slog.Logger, observer cosbackend.Observer) (Clients, error) {
+	clients := Clients{ByProfile: make(map[string]*cosbackend.Client)}
 	for _, name := range slices.Sorted(maps.Keys(c.Profiles)) {
 		p := c.Profiles[name]
-		credentials, err := p.Credentials.provider(log)
+		credentials, sources, err := p.Credentials.provider(log)
+		clients.sources = append(clients.sources, sources...)
 		if err != nil {
 			clients.Close()
-			return nil, c.Refuse("profiles."+name+".credentials", err.Error(), "")
+			return Clients{}, c.Refuse("profiles."+name+".credentials", err.Error(), "")
 		}
-		client, err := p.client(name, credentials, log)
+		client, err := p.client(name, credentials, log, observer)
 		if err != nil {
 			clients.Close()
-			return nil, c.Refuse("profiles."+name, err.Error(), "")
+			return Clients{}, c.Refuse("profiles."+name, err.Error(), "")
 		}
-		clients[name] = client
+		clients.ByProfile[name] = client
 	}
 	return clients, nil
 }
