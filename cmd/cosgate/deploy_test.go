@@ -19,6 +19,7 @@ import (
 
 	"github.com/alecthomas/kong"
 	"github.com/goccy/go-yaml"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/cosgate/cosgate/cmd/cosgate/config"
 )
@@ -248,6 +249,35 @@ func TestTheServiceIsHeadlessAndTheOthersAimAtTheDeployment(t *testing.T) {
 	for _, kind := range []string{"ServiceAccount", "Deployment", "Service", "PodDisruptionBudget", "HorizontalPodAutoscaler", "NetworkPolicy"} {
 		if docs[kind] == nil || !strings.Contains(strings.Join(listed.Resources, " "), strings.ToLower(kind)+".yaml") {
 			t.Errorf("there is no %s, or the kustomization does not list it", kind)
+		}
+	}
+}
+
+// at follows keys through mappings.
+func at(doc any, keys ...string) any {
+	for _, key := range keys {
+		m, _ := doc.(map[string]any)
+		doc = m[key]
+	}
+	return doc
+}
+
+func TestSelectorsFindThePods(t *testing.T) {
+	docs := documents(t)
+	want := at(docs["Deployment"], "spec", "template", "metadata", "labels")
+	for name, got := range map[string]any{
+		"Deployment":          at(docs["Deployment"], "spec", "selector", "matchLabels"),
+		"Service":             at(docs["Service"], "spec", "selector"),
+		"PodDisruptionBudget": at(docs["PodDisruptionBudget"], "spec", "selector", "matchLabels"),
+		"NetworkPolicy":       at(docs["NetworkPolicy"], "spec", "podSelector", "matchLabels"),
+	} {
+		if diff := cmp.Diff(want, got); want == nil || diff != "" {
+			t.Errorf("the selector of the %s (-labels of the pods +got):\n%s", name, diff)
+		}
+	}
+	for _, l := range at(docs["Kustomization"], "labels").([]any) {
+		if at(l, "includeSelectors") == true {
+			t.Error("includeSelectors would change the selectors of callers in the NetworkPolicy")
 		}
 	}
 }
