@@ -60,7 +60,6 @@ func drainRounds(t *testing.T, profile string, rounds int) {
 // A drain is one gateway in a process of its own, with streams in flight.
 type drain struct {
 	*process
-	admin  string
 	conns  []*grpc.ClientConn
 	quick  []cosgatev1.ObjectService_GetObjectClient // read to the end in time
 	stalls []cosgatev1.ObjectService_GetObjectClient // not read on until they were cut
