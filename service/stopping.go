@@ -48,7 +48,7 @@ type stopping struct {
 func newStopping() *stopping {
 	s := &stopping{}
 	s.cut, s.cutAll = context.WithCancel(context.Background())
-	s.endless, s.cutEndless = context.WithCancel(s.cut)
+	s.endless, s.cutEndless = context.WithCancel(s.cut) //nolint:gosec // called by end
 	return s
 }
 
@@ -79,7 +79,7 @@ func (s *stopping) signal(method string) context.Context {
 func (s *stopping) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	defer context.AfterFunc(s.cut, func() { cancel(errStopping) })()
+	defer context.AfterFunc(s.cut, func() { cancel(errStopping) })() //nolint:contextcheck // the server ends the call, beside its own context
 	resp, err := handler(ctx, req)
 	if err != nil && errors.Is(context.Cause(ctx), errStopping) {
 		return nil, &stoppedError{cause: err}

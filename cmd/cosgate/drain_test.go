@@ -60,7 +60,6 @@ func drainRounds(t *testing.T, profile string, rounds int) {
 // A drain is one gateway in a process of its own, with streams in flight.
 type drain struct {
 	*process
-	admin  string
 	conns  []*grpc.ClientConn
 	quick  []cosgatev1.ObjectService_GetObjectClient // read to the end in time
 	stalls []cosgatev1.ObjectService_GetObjectClient // not read on until they were cut
@@ -194,23 +193,26 @@ func head(ctx context.Context, conn *grpc.ClientConn) error {
 	return err
 }
 
-// refusedAfter makes calls until one is not taken. That must be when the wait is over,
-// and none may be taken after it.
+// refusedAfter makes calls over new connections and over an old one, until one is not
+// taken. That must be when the wait is over, and none may be taken after it. What was
+// sent over an old connection before the gateway's goodbye arrived is still taken.
 func (d *drain) refusedAfter(t *testing.T, unready time.Time) {
 	t.Helper()
-	var err error
-	eventually(t, func() bool {
-		conn := dial(t, d.value("gRPC"))
-		err = head(t.Context(), conn)
-		_ = conn.Close()
-		return err != nil
-	})
-	if after := time.Since(unready); status.Code(err) != codes.Unavailable || after < drainWait-100*time.Millisecond || after > drainWait+time.Second {
-		t.Errorf("the first call that was not taken = %v, %v after not ready, want UNAVAILABLE after the wait of %v", err, after, drainWait)
-	}
-	for _, conn := range []*grpc.ClientConn{d.conns[0], dial(t, d.value("gRPC"))} {
-		if err := head(t.Context(), conn); status.Code(err) != codes.Unavailable {
-			t.Errorf("HeadBucket after the wait = %v, want UNAVAILABLE", err)
+	for name, call := range map[string]func() error{
+		"new": func() error {
+			conn := dial(t, d.value("gRPC"))
+			defer conn.Close()
+			return head(t.Context(), conn)
+		},
+		"old": func() error { return head(t.Context(), d.conns[0]) },
+	} {
+		var err error
+		eventually(t, func() bool { err = call(); return err != nil })
+		if after := time.Since(unready); status.Code(err) != codes.Unavailable || after < drainWait-100*time.Millisecond || after > drainWait+time.Second {
+			t.Errorf("the first call over the %s connection that was not taken = %v, %v after not ready, want UNAVAILABLE after the wait of %v", name, err, after, drainWait)
+		}
+		if err := call(); status.Code(err) != codes.Unavailable {
+			t.Errorf("the next call over the %s connection = %v, want UNAVAILABLE", name, err)
 		}
 	}
 }

@@ -105,8 +105,8 @@ func TestEveryOverrideStandsInTheExampleAndHasAKey(t *testing.T) {
 	}
 	paths := pathsOf(reflect.TypeFor[Config](), "")
 	overrides := reflect.TypeFor[Overrides]()
-	for i := range overrides.NumField() {
-		tag := overrides.Field(i).Tag
+	for field := range overrides.Fields() {
+		tag := field.Tag
 		for _, s := range []string{"--" + tag.Get("name"), tag.Get("env")} {
 			if !bytes.Contains(text, []byte(s)) {
 				t.Errorf("%s does not stand in %s", s, example)

@@ -85,7 +85,7 @@ func (d *decoder) node(n ast.Node, v reflect.Value, path string) {
 		d.add(n.GetToken(), path, "has no value", "give it one, or leave the key out")
 		return
 	}
-	if text, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
+	if text, ok := reflect.TypeAssert[encoding.TextUnmarshaler](v.Addr()); ok {
 		d.text(n, path, func(s string) error { return text.UnmarshalText([]byte(s)) })
 		return
 	}

@@ -56,7 +56,7 @@ func fieldAt(v reflect.Value, path string) reflect.Value {
 }
 
 func setText(v reflect.Value, s string) error {
-	if text, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
+	if text, ok := reflect.TypeAssert[encoding.TextUnmarshaler](v.Addr()); ok {
 		return text.UnmarshalText([]byte(s))
 	}
 	return setScalar(v, s)

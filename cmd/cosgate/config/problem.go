@@ -33,7 +33,7 @@ func (p Problem) String() string {
 }
 
 // Problems is everything that is wrong with a configuration, in the order of the file.
-type Problems []Problem
+type Problems []Problem //nolint:errname // it is a list first
 
 // Error has the first problem and the number of the others: who starts a server wants
 // one line.
@@ -60,11 +60,6 @@ type source struct {
 
 func newSource(file string) source {
 	return source{file: file, at: make(map[string]*token.Position), said: make(map[string]string)}
-}
-
-// has reports whether the file or an override says something at path.
-func (s source) has(path string) bool {
-	return s.at[path] != nil || s.said[path] != ""
 }
 
 // where returns the position of what was said at path, or of what is nearest to it.
@@ -97,9 +92,6 @@ type report struct {
 func (r *report) in(key string) *report {
 	return &report{source: r.source, prefix: join(r.prefix, key), found: r.found}
 }
-
-// has reports whether key was said, and is not a default.
-func (r *report) has(key string) bool { return r.source.has(join(r.prefix, key)) }
 
 // add reports a problem with the value at key, and how to put it right.
 func (r *report) add(key, problem, fix string) {

@@ -25,8 +25,8 @@ func suggest(t reflect.Type, key string) string {
 
 func keysOf(t reflect.Type) []string {
 	var keys []string
-	for i := range t.NumField() {
-		if k := keyOf(t.Field(i)); k != "" {
+	for f := range t.Fields() {
+		if k := keyOf(f); k != "" {
 			keys = append(keys, k)
 		}
 	}
@@ -45,10 +45,10 @@ func pathsOf(t reflect.Type, prefix string) []string {
 		return nil
 	}
 	var paths []string
-	for i := range t.NumField() {
-		if k := keyOf(t.Field(i)); k != "" {
+	for f := range t.Fields() {
+		if k := keyOf(f); k != "" {
 			paths = append(paths, join(prefix, k))
-			paths = append(paths, pathsOf(t.Field(i).Type, join(prefix, k))...)
+			paths = append(paths, pathsOf(f.Type, join(prefix, k))...)
 		}
 	}
 	return paths
