@@ -64,7 +64,10 @@ type CredentialStatus struct {
 	Err      error
 }
 
-var errCredentialsClosed = errors.New("the source was closed")
+var (
+	errCredentialsClosed = errors.New("the source was closed")
+	errCredentialsShort  = errors.New("they ended as soon as they came")
+)
 
 // temporary is what one answer of a source holds.
 type temporary struct {
@@ -193,8 +196,11 @@ func (t *TemporaryCredentials) failure() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	e := &CredentialsError{Source: t.source, Expired: t.status.Expires, Err: t.status.Err}
-	if e.Err == nil || t.lifetime.Err() != nil {
+	switch {
+	case t.lifetime.Err() != nil:
 		e.Err = errCredentialsClosed
+	case e.Err == nil:
+		e.Err = errCredentialsShort
 	}
 	return e
 }
