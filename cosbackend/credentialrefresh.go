@@ -122,7 +122,7 @@ func (t *TemporaryCredentials) Credentials(ctx context.Context) (Credentials, er
 	if c, ok := t.valid(); ok {
 		return c, nil
 	}
-	if flight := t.attempt(); flight != nil {
+	if flight := t.attempt(); flight != nil { //nolint:contextcheck // renewals outlive the caller who wants the first
 		select {
 		case <-ctx.Done():
 			return Credentials{}, ctx.Err()

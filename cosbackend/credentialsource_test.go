@@ -99,7 +99,7 @@ func TestMetadataFailuresAreTold(t *testing.T) {
 		"no name":    {"", write("../../x"), "not the name"},
 		"only dots":  {"", write(".."), "not the name"},
 		"status":     {"r", func(w http.ResponseWriter, _ *http.Request, _ int) { w.WriteHeader(503) }, "503"},
-		"redirect":   {"r", func(w http.ResponseWriter, r *http.Request, _ int) { http.Redirect(w, r, "/other", 302) }, "302"},
+		"redirect":   {"r", func(w http.ResponseWriter, r *http.Request, _ int) { http.Redirect(w, r, "/other", http.StatusFound) }, "302"},
 		"no JSON":    {"r", write("<html>verysecretkey"), "JSON"},
 		"other JSON": {"r", write(`{"Code":"Success","ExpiredTime":"verysecretkey"}`), "JSON"},
 		"code":       {"r", write(`{"Code":"InternalError","TmpSecretKey":"verysecretkey"}`), "InternalError"},
