@@ -64,7 +64,10 @@ type CredentialStatus struct {
 	Err      error
 }
 
-var errCredentialsClosed = errors.New("the source was closed")
+var (
+	errCredentialsClosed = errors.New("the source was closed")
+	errCredentialsShort  = errors.New("they ended as soon as they came")
+)
 
 // temporary is what one answer of a source holds.
 type temporary struct {
@@ -119,7 +122,7 @@ func (t *TemporaryCredentials) Credentials(ctx context.Context) (Credentials, er
 	if c, ok := t.valid(); ok {
 		return c, nil
 	}
-	if flight := t.attempt(); flight != nil {
+	if flight := t.attempt(); flight != nil { //nolint:contextcheck // renewals outlive the caller who wants the first
 		select {
 		case <-ctx.Done():
 			return Credentials{}, ctx.Err()
@@ -193,8 +196,11 @@ func (t *TemporaryCredentials) failure() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	e := &CredentialsError{Source: t.source, Expired: t.status.Expires, Err: t.status.Err}
-	if e.Err == nil || t.lifetime.Err() != nil {
+	switch {
+	case t.lifetime.Err() != nil:
 		e.Err = errCredentialsClosed
+	case e.Err == nil:
+		e.Err = errCredentialsShort
 	}
 	return e
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -121,10 +122,10 @@ func TestNobodyWaitsWhileCredentialsAreValid(t *testing.T) {
 func TestExpiredCredentialsAreNeverUsed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cause := errors.New("the source is down")
-		healthy := true
+		var down atomic.Bool
 		var log bytes.Buffer
 		s := &scriptedSource{answer: func(_ context.Context, n int) (temporary, error) {
-			if !healthy {
+			if down.Load() {
 				return temporary{}, cause
 			}
 			return numbered(n, time.Hour), nil
@@ -133,7 +134,7 @@ func TestExpiredCredentialsAreNeverUsed(t *testing.T) {
 		defer c.Close()
 		wantID(t, c, "AKID1")
 		end := time.Now().Add(time.Hour)
-		healthy = false
+		down.Store(true)
 		<-time.After(time.Hour - time.Nanosecond)
 		wantID(t, c, "AKID1")
 		<-time.After(time.Nanosecond)
@@ -150,7 +151,7 @@ func TestExpiredCredentialsAreNeverUsed(t *testing.T) {
 		if n := len(s.times()); n != before {
 			t.Errorf("1000 calls asked the source %d times between two attempts, want 0", n-before)
 		}
-		healthy = true
+		down.Store(false)
 		<-time.After(renewMaxBackoff)
 		synctest.Wait()
 		if got, err := c.Credentials(t.Context()); err != nil || got.SecretID == "AKID1" || c.Status().Failures != 0 {
@@ -219,8 +220,8 @@ func TestFirstFailureIsToldAtOnce(t *testing.T) {
 // timer fires.
 func TestSleepingMachinesRenewAtTheFirstCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var slept time.Duration
-		now := func() time.Time { return time.Now().Add(slept) }
+		var slept atomic.Int64 // nanoseconds
+		now := func() time.Time { return time.Now().Add(time.Duration(slept.Load())) }
 		s := &scriptedSource{answer: func(_ context.Context, n int) (temporary, error) {
 			got := numbered(n, time.Hour)
 			got.expires = now().Add(time.Hour)
@@ -229,9 +230,9 @@ func TestSleepingMachinesRenewAtTheFirstCall(t *testing.T) {
 		c := newTemporaryCredentials("a test", now, nil, s.fetch)
 		defer c.Close()
 		wantID(t, c, "AKID1")
-		slept = 8 * time.Hour
+		slept.Add(int64(8 * time.Hour))
 		wantID(t, c, "AKID2")
-		slept += 8 * time.Hour
+		slept.Add(int64(8 * time.Hour))
 		wantID(t, c, "AKID3")
 		synctest.Wait()
 		if n := len(s.times()); n != 3 {

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -39,8 +40,10 @@ func metadataJSON(id string, expires time.Time) string {
 
 func TestMetadataCredentialsFollowTheRoleOfTheMachine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		role := "cosgate-1"
+		var bound atomic.Value
+		bound.Store("cosgate-1")
 		dial, s := source(t, func(w http.ResponseWriter, r *http.Request, n int) {
+			role, _ := bound.Load().(string)
 			name, found := strings.CutPrefix(r.URL.Path, metadataPath)
 			switch {
 			case !found || name != "" && name != role:
@@ -57,7 +60,7 @@ func TestMetadataCredentialsFollowTheRoleOfTheMachine(t *testing.T) {
 		}
 		defer c.Close()
 		wantID(t, c, "AKID2")
-		role = "cosgate-2"
+		bound.Store("cosgate-2")
 		<-time.After(5 * time.Hour)
 		synctest.Wait()
 		wantID(t, c, "AKID4")
@@ -96,7 +99,7 @@ func TestMetadataFailuresAreTold(t *testing.T) {
 		"no name":    {"", write("../../x"), "not the name"},
 		"only dots":  {"", write(".."), "not the name"},
 		"status":     {"r", func(w http.ResponseWriter, _ *http.Request, _ int) { w.WriteHeader(503) }, "503"},
-		"redirect":   {"r", func(w http.ResponseWriter, r *http.Request, _ int) { http.Redirect(w, r, "/other", 302) }, "302"},
+		"redirect":   {"r", func(w http.ResponseWriter, r *http.Request, _ int) { http.Redirect(w, r, "/other", http.StatusFound) }, "302"},
 		"no JSON":    {"r", write("<html>verysecretkey"), "JSON"},
 		"other JSON": {"r", write(`{"Code":"Success","ExpiredTime":"verysecretkey"}`), "JSON"},
 		"code":       {"r", write(`{"Code":"InternalError","TmpSecretKey":"verysecretkey"}`), "InternalError"},

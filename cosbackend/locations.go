@@ -109,10 +109,10 @@ func (r *regionCache) lookup(ctx context.Context, bucket string) (string, error)
 	if region, ok := r.known(key); ok {
 		return region, nil
 	}
-	flight := r.flights.DoChan(string(owner[:])+bucket, func() (any, error) { //nolint:contextcheck // a lookup outlives the caller who began it
+	flight := r.flights.DoChan(string(owner[:])+bucket, func() (any, error) {
 		lookup, cancel := context.WithTimeout(r.lifetime, lookupTimeout)
 		defer cancel()
-		return r.fetch(lookupContext{lookup, ctx}, key)
+		return r.fetch(lookupContext{lookup, ctx}, key) //nolint:contextcheck // a lookup outlives the caller who began it
 	})
 	select {
 	case <-ctx.Done():
