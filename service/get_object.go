@@ -19,6 +19,9 @@ import (
 // the contract.
 const getChunk protowire.Number = 3
 
+// The size of a message is that of its buffer, a power of two with the headers in it: Go
+// callers with the ordinary codec copy a message into a buffer of 16 KiB, 32 KiB or 1 MiB
+// that is cleared before, and one byte more than 32 KiB costs them a whole MiB of that.
 const (
 	// leastMessage is the size a read begins with, and the one of slow callers. Two
 	// messages of a caller are in memory at a time: one on its way, one that waits.
@@ -26,9 +29,11 @@ const (
 	// defaultMessageSize is the largest message when the caller does not say.
 	defaultMessageSize = 1 << 20
 	// earlyMessage is the size behind the first message until the caller's speed is
-	// known. What it takes during earlyTime may just fill its windows.
+	// known. What it takes during earlyTime may just fill its windows, which have
+	// earlyBytes at most.
 	earlyMessage = 32 << 10
 	earlyTime    = 50 * time.Millisecond
+	earlyBytes   = 16 << 20
 	// messageTime is how much of what the caller takes goes into one message.
 	messageTime = 20 * time.Millisecond
 	// speedTime is how long the caller's speed is measured before it counts.
@@ -64,7 +69,7 @@ func (s *objectServer) GetObject(req *cosgatev1.GetObjectRequest, stream grpc.Se
 	d := newDownload(req, object, s.reads)
 	defer d.account.Close()
 	for last := false; !last; {
-		if err := d.account.Wait(stream.Context(), int64(d.size+frames.Overhead)); err != nil {
+		if err := d.account.Wait(stream.Context(), int64(d.size)); err != nil {
 			return err
 		}
 		d.adapt(time.Now())
@@ -87,7 +92,7 @@ type download struct {
 	object   *cosbackend.Object
 	settings readSettings
 	account  *frames.Account
-	size     int // of the next message
+	size     int // of the next message, with the room for its headers
 	most     int
 	begun    bool
 	started  time.Time
@@ -113,7 +118,7 @@ func (d *download) done() bool { return d.sent == d.object.Length }
 // next reads the next message from COS, straight into the buffer it is sent from.
 func (d *download) next() (*frames.Sent, error) {
 	m := &frames.Sent{Field: getChunk, Offset: d.object.Offset + d.sent}
-	if n := min(int64(d.size), d.object.Length-d.sent); n > 0 {
+	if n := min(int64(d.size-frames.Overhead), d.object.Length-d.sent); n > 0 {
 		m.Content = frames.NewContent(d.account, int(n))
 		if _, err := io.ReadFull(d.object.Body, m.Content.Bytes()); err != nil {
 			m.Content.Free()
@@ -162,7 +167,7 @@ func (d *download) adapt(now time.Time) {
 	switch {
 	case d.settings.pool.InUse() > d.settings.limit:
 		d.size = leastMessage
-	case now.Sub(d.started) < earlyTime:
+	case now.Sub(d.started) < earlyTime && taken < earlyBytes:
 		if d.measured, d.taken = now, taken; d.sent > 0 {
 			d.size = earlyMessage
 		}

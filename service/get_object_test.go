@@ -13,6 +13,7 @@ import (
 
 	"github.com/cosgate/cosgate/cosbackend/embedded"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
+	"github.com/cosgate/cosgate/service/frames"
 )
 
 // store puts an object of n bytes of noise under "k".
@@ -27,7 +28,7 @@ func (g *gateway) store(t *testing.T, n int) []byte {
 
 func TestGetObjectSendsMetadataOnceAndEndsWithASummary(t *testing.T) {
 	g := open(t)
-	for _, c := range []struct{ size, messages int }{{0, 1}, {1, 1}, {leastMessage, 1}, {leastMessage + 1, 2}, {3 * defaultMessageSize, -1}} {
+	for _, c := range []struct{ size, messages int }{{0, 1}, {1, 1}, {leastMessage - frames.Overhead, 1}, {leastMessage - frames.Overhead + 1, 2}, {3 * defaultMessageSize, -1}} {
 		data := g.store(t, c.size)
 		got, ms, err := g.get(t.Context(), &cosgatev1.GetObjectRequest{Bucket: testBucket, Key: "k"})
 		if err != nil || !bytes.Equal(got, data) || c.messages > 0 && len(ms) != c.messages {

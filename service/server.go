@@ -18,6 +18,7 @@ import (
 
 	"buf.build/go/protovalidate"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/experimental"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
@@ -78,7 +79,8 @@ type Options struct {
 	// CopyPart is how much of an object too large for CopyObject one request copies, in
 	// bytes. 0 is 512 MiB.
 	CopyPart int64
-	// Pool has the buffers of reads. Nil makes one; tests look into it.
+	// Pool has the buffers of reads; uploads get those of another of its kind. Nil makes
+	// one; tests look into it.
 	Pool *frames.Pool
 }
 
@@ -129,6 +131,7 @@ func NewServer(deps Deps, opts Options) (*Server, error) {
 	s.grpc = grpc.NewServer(append(
 		chain(log, &errorMapping{mapper: m, log: log, health: s.profiles}, validator),
 		grpc.ForceServerCodecV2(frames.NewCodec()),
+		experimental.BufferPool(opts.Pool.Another()), // that of grpc clears a buffer each time it hands it out
 		grpc.MaxRecvMsgSize(maxReceive),
 		grpc.InitialWindowSize(opts.UploadWindow),
 		grpc.InitialConnWindowSize(connWindow),
