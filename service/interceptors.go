@@ -30,7 +30,7 @@ func chain(logger *slog.Logger, e *errorMapping, v protovalidate.Validator) []gr
 	recoverer := recovery.WithRecoveryHandlerContext(func(ctx context.Context, p any) error {
 		return recovered(ctx, logger, p)
 	})
-	valid, access := validation{v, &plainRequests{}}, accessLog{logger}
+	valid, access := validation{v, &plainRequests{validator: v}}, accessLog{logger}
 	return []grpc.ServerOption{
 		grpc.ChainUnaryInterceptor(
 			access.unary,

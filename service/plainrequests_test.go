@@ -18,13 +18,23 @@ func plainHead(edit func(*cosgatev1.HeadObjectRequest)) *cosgatev1.HeadObjectReq
 	return r
 }
 
+func newPlainRequests(t *testing.T) *plainRequests {
+	t.Helper()
+	validator, err := protovalidate.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &plainRequests{validator: validator}
+}
+
 func TestUsualRequestsNeedNoFurtherValidation(t *testing.T) {
-	var p plainRequests
+	p := newPlainRequests(t)
 	for name, m := range map[string]proto.Message{
 		"all names": plainHead(func(*cosgatev1.HeadObjectRequest) {}),
 		"few names": &cosgatev1.HeadObjectRequest{Bucket: "b-1", Key: "键"},
 		"delete":    &cosgatev1.DeleteObjectRequest{Bucket: "b-1", Key: "k"},
 		"bucket":    &cosgatev1.HeadBucketRequest{Bucket: "b-1"},
+		"get":       &cosgatev1.GetObjectRequest{Bucket: "b-1", Key: "k"},
 		"abort":     &cosgatev1.AbortMultipartUploadRequest{Bucket: "b-1", Key: "k", UploadId: "u"},
 	} {
 		if !p.plain(m) {
@@ -38,11 +48,11 @@ func TestUsualRequestsNeedNoFurtherValidation(t *testing.T) {
 }
 
 func TestWhatHasOtherRulesIsLeftToThem(t *testing.T) {
-	var p plainRequests
+	p := newPlainRequests(t)
 	for name, m := range map[string]proto.Message{
 		"a message in it":       plainHead(func(r *cosgatev1.HeadObjectRequest) { r.Preconditions = &cosgatev1.Preconditions{} }),
 		"no bucket":             plainHead(func(r *cosgatev1.HeadObjectRequest) { r.Bucket = "" }),
-		"rules about numbers":   &cosgatev1.GetObjectRequest{Bucket: "b-1", Key: "k"},
+		"rules about numbers":   &cosgatev1.GetObjectRequest{Bucket: "b-1", Key: "k", MessageSize: 1 << 20},
 		"rules about a message": &cosgatev1.CopyObjectRequest{Bucket: "b-1", Key: "k"},
 		"rules about lists":     &cosgatev1.DeleteObjectsRequest{Bucket: "b-1"},
 	} {
@@ -54,18 +64,14 @@ func TestWhatHasOtherRulesIsLeftToThem(t *testing.T) {
 
 // Whatever passes here must pass the rules of the contract.
 func TestNothingIsPlainThatProtovalidateRefuses(t *testing.T) {
-	validator, err := protovalidate.New()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var p plainRequests
+	p := newPlainRequests(t)
 	plain := 0
 	check := func(m proto.Message) {
 		if !p.plain(m) {
 			return
 		}
 		plain++
-		if err := validator.Validate(m); err != nil {
+		if err := p.validator.Validate(m); err != nil {
 			t.Errorf("plain(%v) = true, but %v", m, err)
 		}
 	}
