@@ -91,7 +91,7 @@ func (c *Client) request(ctx context.Context, cl *call, at *attempt) *http.Reque
 		URL:  &url.URL{Scheme: cl.scheme, Host: cl.host},
 		Host: cl.host,
 	}
-	var room [12]pair // more than that would make the stack of each call grow
+	var room [32]pair
 	signed := append(room[:0], cl.header...)
 	signed = append(signed, pair{"host", cl.host})
 	if at.credentials.Token != "" {

@@ -16,9 +16,9 @@ import (
 
 // plainRequests tells requests that are certainly valid: those with nothing set that
 // has rules but names by the rules of rules.proto, where each name is one of the usual
-// kind. CEL would find the same, with 15 allocations for a bucket and a key and a stack
-// of twice the size. Of all other requests it says nothing, so that protovalidate judges
-// them and words what is wrong. It is safe for concurrent use.
+// kind. CEL would find the same, with 15 allocations for a bucket and a key. Of all other
+// requests it says nothing, so that protovalidate judges them and words what is wrong.
+// It is safe for concurrent use.
 type plainRequests struct {
 	validator protovalidate.Validator
 	forms     sync.Map // protoreflect.MessageDescriptor → *requestForm

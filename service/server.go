@@ -67,8 +67,9 @@ type Options struct {
 	// UploadMemory is how many bytes all uploads in parts gather together. 0 is 512 MiB.
 	UploadMemory int64
 	// UploadWindow is how many bytes a caller may send ahead on one stream. It times the
-	// number of stalled uploads is what they cost in memory; 1 MiB makes a single fast
-	// upload half as fast again. 0 is 256 KiB.
+	// number of stalled uploads is what they cost in memory. grpc opens the window further
+	// for a message that is being read, so that only callers who send small messages gain
+	// from more. 0 is 256 KiB.
 	UploadWindow int32
 	// ReadMemory is how many bytes of content all reads hold together before they send
 	// small messages only. 0 is 256 MiB.
