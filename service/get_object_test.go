@@ -177,3 +177,23 @@ func TestCancelledGetObjectLetsGoOfTheConnection(t *testing.T) {
 	}
 	// goleak in TestMain and the embedded server's Close see whether anything is left.
 }
+
+// Go callers with the ordinary codec pay for the next larger buffer when a message is
+// one byte longer than one.
+func TestMessagesFillTheBuffersOfTheirCallers(t *testing.T) {
+	g := open(t)
+	g.store(t, 3<<20)
+	for _, most := range []int32{0, 64 << 10} {
+		_, ms, err := g.get(t.Context(), &cosgatev1.GetObjectRequest{Bucket: testBucket, Key: "k", MessageSize: most})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, m := range ms[1 : len(ms)-1] {
+			size, length := proto.Size(m), len(m.GetChunk().GetData())
+			buffer := length + frames.Overhead
+			if buffer&(buffer-1) != 0 || size > buffer || most > 0 && length > int(most) {
+				t.Errorf("message %d has %d bytes with %d of content, want a power of two, almost", i+1, size, length)
+			}
+		}
+	}
+}
