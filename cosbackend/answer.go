@@ -37,12 +37,13 @@ type answer struct {
 	traceID   string
 }
 
-func newAnswer(c *Client, cl *call, at *attempt, resp *http.Response) *answer {
-	return &answer{
+func (at *attempt) answeredBy(c *Client, cl *call, resp *http.Response) *answer {
+	at.answer = answer{
 		client: c, call: cl, attempt: at, resp: resp,
 		requestID: at.credentials.clean(nameOr(headerText(resp.Header, "X-Cos-Request-Id"), headerText(resp.Header, "X-Ci-Request-Id")), maxID),
 		traceID:   at.credentials.clean(headerText(resp.Header, "X-Cos-Trace-Id"), maxID),
 	}
+	return &at.answer
 }
 
 // decode sorts answers: COS's refusal, an answer that is not COS's, or one that

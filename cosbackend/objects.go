@@ -40,16 +40,17 @@ func (c *Client) HeadObject(ctx context.Context, loc Location, key string, o Rea
 	if err != nil {
 		return ObjectInfo{}, err
 	}
-	var info ObjectInfo
-	cl.read = func(_ context.Context, a *answer) error {
-		if a.resp.ContentLength < 0 {
-			return a.garbled(errNoLength)
-		}
-		info = objectInfo(key, a.resp.Header, a.resp.ContentLength)
-		return nil
-	}
+	cl.read = readInfo
 	err = c.do(ctx, cl)
-	return info, err
+	return cl.info, err
+}
+
+func readInfo(_ context.Context, a *answer) error {
+	if a.resp.ContentLength < 0 {
+		return a.garbled(errNoLength)
+	}
+	a.call.info = objectInfo(a.call.key, a.resp.Header, a.resp.ContentLength)
+	return nil
 }
 
 var (

@@ -48,6 +48,9 @@ type call struct {
 	// and it returned nil.
 	read    func(ctx context.Context, a *answer) error
 	streams bool
+	info    ObjectInfo // what HeadObject read
+
+	first attempt // most calls have one, which is allocated with them
 }
 
 // An attempt is one request of a call and what became of it.
@@ -60,6 +63,7 @@ type attempt struct {
 	state       uploadState
 	answered    bool // COS's whole answer was had
 	early       bool // a 2xx answer came before the body was sent
+	answer      answer
 }
 
 // reader returns the reader of the next attempt, or false when there is none any
@@ -192,7 +196,7 @@ func (c *Client) send(ctx context.Context, cl *call, at *attempt) error {
 		}
 		return c.failure(ctx, cl, at, err)
 	}
-	a := newAnswer(c, cl, at, resp)
+	a := at.answeredBy(c, cl, resp)
 	err = a.decode(ctx)
 	at.state = at.upload.end()
 	if err == nil && !at.state.complete {

@@ -17,7 +17,11 @@ func (c *Client) do(ctx context.Context, cl *call) error {
 	traceFrom(ctx).begin(cl.op, c.profile)
 	for {
 		cl.number++
-		at := &attempt{number: cl.number}
+		at := &cl.first
+		if cl.number > 1 {
+			at = &attempt{}
+		}
+		at.number = cl.number
 		err := ended(ctx)
 		if err == nil {
 			err = c.send(ctx, cl, at)

@@ -8,7 +8,6 @@ import (
 	"runtime/debug"
 
 	"buf.build/go/protovalidate"
-	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors"
 	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/recovery"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
@@ -22,8 +21,8 @@ import (
 
 // chain lists the interceptors, outermost first. The order is the contract of each:
 //
-//   - call: request id and COS trace, which all the others use
-//   - access log: sees the status the caller gets
+//   - access log: begins the call, whose request id and COS trace all the others use,
+//     and sees the status the caller gets
 //   - errors: turns whatever came up into that status, and sets the plain metadata
 //   - recovery: inside errors, so that a panic is told like any other fault
 //   - validation: last, so that a refused request is logged and told like any other
@@ -31,20 +30,19 @@ func chain(logger *slog.Logger, e *errorMapping, v protovalidate.Validator) []gr
 	recoverer := recovery.WithRecoveryHandlerContext(func(ctx context.Context, p any) error {
 		return recovered(ctx, logger, p)
 	})
+	valid, access := validation{v, &plainRequests{validator: v}}, accessLog{logger}
 	return []grpc.ServerOption{
 		grpc.ChainUnaryInterceptor(
-			unaryCall,
-			interceptors.UnaryServerInterceptor(accessLog{logger}),
+			access.unary,
 			e.unary,
 			recovery.UnaryServerInterceptor(recoverer),
-			validation{v}.unary,
+			valid.unary,
 		),
 		grpc.ChainStreamInterceptor(
-			streamCall,
-			interceptors.StreamServerInterceptor(accessLog{logger}),
+			access.stream,
 			e.stream,
 			recovery.StreamServerInterceptor(recoverer),
-			validation{v}.stream,
+			valid.stream,
 		),
 	}
 }
@@ -87,31 +85,39 @@ func (e *errorMapping) stream(srv any, ss grpc.ServerStream, _ *grpc.StreamServe
 func (e *errorMapping) conclude(ctx context.Context, err error) (metadata.MD, error) {
 	c := callFrom(ctx)
 	info := c.trace.Snapshot()
-	md := metadata.Pairs(mdRequestID, c.requestID)
+	md := plainMetadata{md: make(metadata.MD, 5), values: make([]string, 0, 5)}
+	md.set(mdRequestID, c.requestID)
 	requestID, traceID := info.RequestID, info.TraceID
 	if cosErr, ok := errors.AsType[*cosbackend.Error](err); ok {
 		requestID, traceID = cosErr.RequestID, cosErr.TraceID
-		set(md, mdCOSErrorCode, cosErr.Code)
+		md.set(mdCOSErrorCode, cosErr.Code)
 	}
-	set(md, mdCOSRequestID, requestID)
-	set(md, mdCOSTraceID, traceID)
+	md.set(mdCOSRequestID, requestID)
+	md.set(mdCOSTraceID, traceID)
 	if err == nil {
 		e.health.accepted(info)
-		return md, nil
+		return md.md, nil
 	}
 	st, v := e.mapper.status(ctx, err, c.requestID)
-	set(md, mdPushback, v.pushback())
+	md.set(mdPushback, v.pushback())
 	if v.rejects {
 		e.health.rejected(v.cos.Profile)
 	}
 	if v.reason == reasonInternal {
 		e.log.LogAttrs(ctx, slog.LevelError, "internal error", slog.String("request_id", c.requestID), slog.Any("error", err))
 	}
-	return md, st.Err()
+	return md.md, st.Err()
 }
 
-// set adds a header value that is fit for HTTP/2: printable ASCII, not too long.
-func set(md metadata.MD, name, value string) {
+// plainMetadata is metadata of single values, which stand in one slice.
+type plainMetadata struct {
+	md     metadata.MD
+	values []string
+}
+
+// set adds a header value that is fit for HTTP/2: printable ASCII, not too long. The
+// name is in lower case.
+func (m *plainMetadata) set(name, value string) {
 	if value == "" || len(value) > maxIDBytes {
 		return
 	}
@@ -120,11 +126,16 @@ func set(md metadata.MD, name, value string) {
 			return
 		}
 	}
-	md.Set(name, value)
+	m.values = append(m.values, value)
+	n := len(m.values)
+	m.md[name] = m.values[n-1 : n : n]
 }
 
 // validation holds requests against the rules in the proto files.
-type validation struct{ protovalidate.Validator }
+type validation struct {
+	protovalidate.Validator
+	plain *plainRequests
+}
 
 func (v validation) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 	if err := v.check(req); err != nil {
@@ -174,9 +185,12 @@ func (v validation) check(req any) error {
 	if !ok {
 		return nil
 	}
+	if v.plain.plain(m) {
+		return nil
+	}
 	err := v.Validate(m)
-	var invalid *protovalidate.ValidationError
-	if !errors.As(err, &invalid) {
+	invalid, ok := errors.AsType[*protovalidate.ValidationError](err)
+	if !ok {
 		return err
 	}
 	bad := &errdetails.BadRequest{}

@@ -18,6 +18,7 @@ import (
 
 	"buf.build/go/protovalidate"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/experimental"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
@@ -66,8 +67,9 @@ type Options struct {
 	// UploadMemory is how many bytes all uploads in parts gather together. 0 is 512 MiB.
 	UploadMemory int64
 	// UploadWindow is how many bytes a caller may send ahead on one stream. It times the
-	// number of stalled uploads is what they cost in memory; 1 MiB makes a single fast
-	// upload half as fast again. 0 is 256 KiB.
+	// number of stalled uploads is what they cost in memory. grpc opens the window further
+	// for a message that is being read, so that only callers who send small messages gain
+	// from more. 0 is 256 KiB.
 	UploadWindow int32
 	// ReadMemory is how many bytes of content all reads hold together before they send
 	// small messages only. 0 is 256 MiB.
@@ -78,7 +80,8 @@ type Options struct {
 	// CopyPart is how much of an object too large for CopyObject one request copies, in
 	// bytes. 0 is 512 MiB.
 	CopyPart int64
-	// Pool has the buffers of reads. Nil makes one; tests look into it.
+	// Pool has the buffers of reads; uploads get those of another of its kind. Nil makes
+	// one; tests look into it.
 	Pool *frames.Pool
 }
 
@@ -129,6 +132,7 @@ func NewServer(deps Deps, opts Options) (*Server, error) {
 	s.grpc = grpc.NewServer(append(
 		chain(log, &errorMapping{mapper: m, log: log, health: s.profiles}, validator),
 		grpc.ForceServerCodecV2(frames.NewCodec()),
+		experimental.BufferPool(opts.Pool.Another()), // that of grpc clears a buffer each time it hands it out
 		grpc.MaxRecvMsgSize(maxReceive),
 		grpc.InitialWindowSize(opts.UploadWindow),
 		grpc.InitialConnWindowSize(connWindow),
