@@ -38,6 +38,7 @@ const (
 	appendPositionErr
 	badDigest
 	bucketAlreadyOwnedByYou
+	bucketLocked
 	bucketNameTooLong
 	bucketNotEmpty
 	entityTooLarge
@@ -48,9 +49,11 @@ const (
 	invalidAccessKeyID
 	invalidArgument
 	invalidBucketName
+	invalidBucketState
 	invalidCopySource
 	invalidDelimiter
 	invalidDigest
+	invalidLockedTime
 	invalidObjectName
 	invalidObjectState
 	invalidPart
@@ -58,6 +61,7 @@ const (
 	invalidRange
 	invalidRequest
 	invalidSHA1Digest
+	invalidTag
 	invalidURI
 	keyTooLong
 	malformedXML
@@ -67,16 +71,25 @@ const (
 	noSuchBucket
 	noSuchCopySource
 	noSuchKey
+	noSuchObjectLockConfiguration
+	noSuchTagSet
 	noSuchUpload
+	noSuchVersion
 	notImplemented
 	notSupportedStorageClass
+	objectLocked
 	objectNotAppendable
 	preconditionFailed
 	requestTimeout
 	requestTimeTooSkewed
+	restoreAlreadyInProgress
+	restoreFileSizeExceed
+	restoreNonArchiveObject
 	serviceUnavailable
 	signatureDoesNotMatch
 	slowDown
+	ssecDecryptHeaderInvalid
+	sseContentNotSupported
 	sseHeaderNotAllowed
 	xmlSizeLimit
 	failureCount // not a failure
@@ -92,51 +105,64 @@ type errorRow struct {
 // those of the COS documentation; messages are COS's own where they are known (E001).
 func errorTable() [failureCount]errorRow {
 	return [failureCount]errorRow{
-		accessDenied:             {"AccessDenied", http.StatusForbidden, "Access Denied."},
-		appendPositionErr:        {"AppendPositionErr", http.StatusConflict, "The operation is not valid for the current state of the object"},
-		badDigest:                {"BadDigest", http.StatusBadRequest, "The Content-MD5 you specified did not match what we received."},
-		bucketAlreadyOwnedByYou:  {"BucketAlreadyOwnedByYou", http.StatusConflict, "The bucket you tried to create already exists, and you own it."},
-		bucketNameTooLong:        {"BucketNameTooLong", http.StatusBadRequest, "The bucket name is too long."},
-		bucketNotEmpty:           {"BucketNotEmpty", http.StatusConflict, "The bucket you tried to delete is not empty."},
-		entityTooLarge:           {"EntityTooLarge", http.StatusBadRequest, "Your proposed upload exceeds the maximum allowed object size"},
-		entityTooSmall:           {"EntityTooSmall", http.StatusBadRequest, "Your proposed upload is smaller than the minimum allowed object size"},
-		fileAlreadyExists:        {"FileAlreadyExists", http.StatusConflict, "The object already exists and x-cos-forbid-overwrite is true."},
-		incompleteBody:           {"IncompleteBody", http.StatusBadRequest, "You did not provide the number of bytes specified by the Content-Length HTTP header."},
-		internalError:            {"InternalError", http.StatusInternalServerError, "We encountered an internal error. Please try again."},
-		invalidAccessKeyID:       {"InvalidAccessKeyId", http.StatusForbidden, "The Access Key Id you provided does not exist in our records"},
-		invalidArgument:          {"InvalidArgument", http.StatusBadRequest, "Invalid Argument."},
-		invalidBucketName:        {"InvalidBucketName", http.StatusBadRequest, "The specified bucket is not valid."},
-		invalidCopySource:        {"InvalidCopySource", http.StatusBadRequest, "The x-cos-copy-source is not valid."},
-		invalidDelimiter:         {"InvalidDelimiter", http.StatusBadRequest, "The delimiter must be one character."},
-		invalidDigest:            {"InvalidDigest", http.StatusBadRequest, "The Content-MD5 you specified is not valid."},
-		invalidObjectName:        {"InvalidObjectName", http.StatusBadRequest, "The object key is not valid."},
-		invalidObjectState:       {"InvalidObjectState", http.StatusForbidden, "The operation is not valid for the object storage class."},
-		invalidPart:              {"InvalidPart", http.StatusBadRequest, "One or more of the specified parts could not be found."},
-		invalidPartOrder:         {"InvalidPartOrder", http.StatusBadRequest, "The list of parts was not in ascending order."},
-		invalidRange:             {"InvalidRange", http.StatusRequestedRangeNotSatisfiable, "The requested range cannot be satisfied."},
-		invalidRequest:           {"InvalidRequest", http.StatusBadRequest, "Invalid Request."},
-		invalidSHA1Digest:        {"InvalidSHA1Digest", http.StatusBadRequest, "The x-cos-content-sha1 you specified did not match what we received."},
-		invalidURI:               {"InvalidURI", http.StatusBadRequest, "Could not parse the specified URI."},
-		keyTooLong:               {"KeyTooLong", http.StatusBadRequest, "The object key is longer than 850 bytes."},
-		malformedXML:             {"MalformedXML", http.StatusBadRequest, "The XML you provided was not well formed or did not validate against our published schema."},
-		metadataTooLarge:         {"MetadataTooLarge", http.StatusBadRequest, "The x-cos-meta-* headers exceed 2 KB."},
-		methodNotAllowed:         {"MethodNotAllowed", http.StatusMethodNotAllowed, "The specified method is not allowed against this resource."},
-		missingContentLength:     {"MissingContentLength", http.StatusLengthRequired, "You must provide the Content-Length HTTP header"},
-		noSuchBucket:             {"NoSuchBucket", http.StatusNotFound, "The specified bucket does not exist."},
-		noSuchCopySource:         {"NoSuchCopySource", http.StatusNotFound, "The specified copy source does not exist."},
-		noSuchKey:                {"NoSuchKey", http.StatusNotFound, "The specified key does not exist."},
-		noSuchUpload:             {"NoSuchUpload", http.StatusNotFound, "The specified multipart upload does not exist."},
-		notImplemented:           {"NotImplemented", http.StatusNotImplemented, "The request is not implemented."},
-		notSupportedStorageClass: {"NotSupportedStorageClass", http.StatusBadRequest, "The storage class is not supported."},
-		objectNotAppendable:      {"ObjectNotAppendable", http.StatusConflict, "The operation is not valid for the current state of the object"},
-		preconditionFailed:       {"PreconditionFailed", http.StatusPreconditionFailed, "Precondition not match."},
-		requestTimeout:           {"RequestTimeout", http.StatusBadRequest, "Your socket connection to the server was not read from or written to within the timeout period."},
-		requestTimeTooSkewed:     {"RequestTimeTooSkewed", http.StatusForbidden, "The difference between the request time and the server's time is too large."},
-		serviceUnavailable:       {"ServiceUnavailable", http.StatusServiceUnavailable, "Please try again later."},
-		signatureDoesNotMatch:    {"SignatureDoesNotMatch", http.StatusForbidden, "The Signature you specified is invalid."},
-		slowDown:                 {"SlowDown", http.StatusServiceUnavailable, "Reduce your request rate"},
-		sseHeaderNotAllowed:      {"SSEHeaderNotAllowed", http.StatusBadRequest, "The encryption header is not allowed on this request."},
-		xmlSizeLimit:             {"XMLSizeLimit", http.StatusBadRequest, "The XML you provided is too long."},
+		accessDenied:                  {"AccessDenied", http.StatusForbidden, "Access Denied."},
+		appendPositionErr:             {"AppendPositionErr", http.StatusConflict, "The operation is not valid for the current state of the object"},
+		badDigest:                     {"BadDigest", http.StatusBadRequest, "The Content-MD5 you specified did not match what we received."},
+		bucketAlreadyOwnedByYou:       {"BucketAlreadyOwnedByYou", http.StatusConflict, "The bucket you tried to create already exists, and you own it."},
+		bucketLocked:                  {"BucketLocked", http.StatusConflict, "The bucket has an object lock and is not empty."},
+		bucketNameTooLong:             {"BucketNameTooLong", http.StatusBadRequest, "The bucket name is too long."},
+		bucketNotEmpty:                {"BucketNotEmpty", http.StatusConflict, "The bucket you tried to delete is not empty."},
+		entityTooLarge:                {"EntityTooLarge", http.StatusBadRequest, "Your proposed upload exceeds the maximum allowed object size"},
+		entityTooSmall:                {"EntityTooSmall", http.StatusBadRequest, "Your proposed upload is smaller than the minimum allowed object size"},
+		fileAlreadyExists:             {"FileAlreadyExists", http.StatusConflict, "The object already exists and x-cos-forbid-overwrite is true."},
+		incompleteBody:                {"IncompleteBody", http.StatusBadRequest, "You did not provide the number of bytes specified by the Content-Length HTTP header."},
+		internalError:                 {"InternalError", http.StatusInternalServerError, "We encountered an internal error. Please try again."},
+		invalidAccessKeyID:            {"InvalidAccessKeyId", http.StatusForbidden, "The Access Key Id you provided does not exist in our records"},
+		invalidArgument:               {"InvalidArgument", http.StatusBadRequest, "Invalid Argument."},
+		invalidBucketName:             {"InvalidBucketName", http.StatusBadRequest, "The specified bucket is not valid."},
+		invalidBucketState:            {"InvalidBucketState", http.StatusConflict, "The request is not valid with the current state of the bucket."},
+		invalidCopySource:             {"InvalidCopySource", http.StatusBadRequest, "The x-cos-copy-source is not valid."},
+		invalidDelimiter:              {"InvalidDelimiter", http.StatusBadRequest, "The delimiter must be one character."},
+		invalidDigest:                 {"InvalidDigest", http.StatusBadRequest, "The Content-MD5 you specified is not valid."},
+		invalidLockedTime:             {"InvalidLockedTime", http.StatusConflict, "The time of the object lock is not valid."},
+		invalidObjectName:             {"InvalidObjectName", http.StatusBadRequest, "The object key is not valid."},
+		invalidObjectState:            {"InvalidObjectState", http.StatusForbidden, "The operation is not valid for the object storage class."},
+		invalidPart:                   {"InvalidPart", http.StatusBadRequest, "One or more of the specified parts could not be found."},
+		invalidPartOrder:              {"InvalidPartOrder", http.StatusBadRequest, "The list of parts was not in ascending order."},
+		invalidRange:                  {"InvalidRange", http.StatusRequestedRangeNotSatisfiable, "The requested range cannot be satisfied."},
+		invalidRequest:                {"InvalidRequest", http.StatusBadRequest, "Invalid Request."},
+		invalidSHA1Digest:             {"InvalidSHA1Digest", http.StatusBadRequest, "The x-cos-content-sha1 you specified did not match what we received."},
+		invalidTag:                    {"InvalidTag", http.StatusBadRequest, "The tag provided was not a valid tag."},
+		invalidURI:                    {"InvalidURI", http.StatusBadRequest, "Could not parse the specified URI."},
+		keyTooLong:                    {"KeyTooLong", http.StatusBadRequest, "The object key is longer than 850 bytes."},
+		malformedXML:                  {"MalformedXML", http.StatusBadRequest, "The XML you provided was not well formed or did not validate against our published schema."},
+		metadataTooLarge:              {"MetadataTooLarge", http.StatusBadRequest, "The x-cos-meta-* headers exceed 2 KB."},
+		methodNotAllowed:              {"MethodNotAllowed", http.StatusMethodNotAllowed, "The specified method is not allowed against this resource."},
+		missingContentLength:          {"MissingContentLength", http.StatusLengthRequired, "You must provide the Content-Length HTTP header"},
+		noSuchBucket:                  {"NoSuchBucket", http.StatusNotFound, "The specified bucket does not exist."},
+		noSuchCopySource:              {"NoSuchCopySource", http.StatusNotFound, "The specified copy source does not exist."},
+		noSuchKey:                     {"NoSuchKey", http.StatusNotFound, "The specified key does not exist."},
+		noSuchObjectLockConfiguration: {"NoSuchObjectLockConfiguration", http.StatusNotFound, "The object lock configuration does not exist."},
+		noSuchTagSet:                  {"NoSuchTagSet", http.StatusNotFound, "The tag set does not exist."},
+		noSuchUpload:                  {"NoSuchUpload", http.StatusNotFound, "The specified multipart upload does not exist."},
+		noSuchVersion:                 {"NoSuchVersion", http.StatusNotFound, "The specified version does not exist."},
+		notImplemented:                {"NotImplemented", http.StatusNotImplemented, "The request is not implemented."},
+		notSupportedStorageClass:      {"NotSupportedStorageClass", http.StatusBadRequest, "The storage class is not supported."},
+		objectLocked:                  {"ObjectLocked", http.StatusConflict, "The object is locked: it cannot be overwritten, deleted or changed."},
+		objectNotAppendable:           {"ObjectNotAppendable", http.StatusConflict, "The operation is not valid for the current state of the object"},
+		preconditionFailed:            {"PreconditionFailed", http.StatusPreconditionFailed, "Precondition not match."},
+		requestTimeout:                {"RequestTimeout", http.StatusBadRequest, "Your socket connection to the server was not read from or written to within the timeout period."},
+		requestTimeTooSkewed:          {"RequestTimeTooSkewed", http.StatusForbidden, "The difference between the request time and the server's time is too large."},
+		restoreAlreadyInProgress:      {"RestoreAlreadyInProgress", http.StatusConflict, "The object is being restored already."},
+		restoreFileSizeExceed:         {"RestoreFileSizeExceed", http.StatusMethodNotAllowed, "The object is too large for this restore tier."},
+		restoreNonArchiveObject:       {"RestoreNonArchiveObject", http.StatusMethodNotAllowed, "The object is not of an archive class."},
+		serviceUnavailable:            {"ServiceUnavailable", http.StatusServiceUnavailable, "Please try again later."},
+		signatureDoesNotMatch:         {"SignatureDoesNotMatch", http.StatusForbidden, "The Signature you specified is invalid."},
+		slowDown:                      {"SlowDown", http.StatusServiceUnavailable, "Reduce your request rate"},
+		ssecDecryptHeaderInvalid:      {"SsecDecryptHeaderInvalid", http.StatusBadRequest, "The key that the object is encrypted with must be sent."},
+		sseContentNotSupported:        {"SSEContentNotSupported", http.StatusBadRequest, "The encryption is not supported."},
+		sseHeaderNotAllowed:           {"SSEHeaderNotAllowed", http.StatusBadRequest, "The encryption header is not allowed on this request."},
+		xmlSizeLimit:                  {"XMLSizeLimit", http.StatusBadRequest, "The XML you provided is too long."},
 	}
 }
 
@@ -172,6 +198,12 @@ func refusal(err error) (*apiError, bool) {
 		e.header = http.Header{headerNextAppend: {strconv.FormatInt(at.Size, 10)}}
 		return e, true
 	}
+	if m, ok := errors.AsType[*store.MarkerError](err); ok {
+		if errors.Is(err, store.ErrNoSuchSource) {
+			return fail(noSuchCopySource, ""), true
+		}
+		return markerFailure(noSuchKey, m.VersionID), true
+	}
 	for _, r := range []struct {
 		err     error
 		failure failure
@@ -180,6 +212,7 @@ func refusal(err error) (*apiError, bool) {
 		{store.ErrNoSuchKey, noSuchKey},
 		{store.ErrNoSuchSource, noSuchCopySource},
 		{store.ErrNoSuchUpload, noSuchUpload},
+		{store.ErrNoSuchVersion, noSuchVersion},
 		{store.ErrBucketExists, bucketAlreadyOwnedByYou},
 		{store.ErrBucketNotEmpty, bucketNotEmpty},
 		{store.ErrExists, fileAlreadyExists},
@@ -188,7 +221,15 @@ func refusal(err error) (*apiError, bool) {
 		{store.ErrPartTooSmall, entityTooSmall},
 		{store.ErrRange, invalidRange},
 		{store.ErrNotAppendable, objectNotAppendable},
-		{store.ErrBusy, slowDown}, // (E031)
+		{store.ErrVersioned, invalidBucketState}, // (E052)
+		{store.ErrLocked, objectLocked},
+		{store.ErrBucketLocked, bucketLocked},
+		{store.ErrNoObjectLock, noSuchObjectLockConfiguration},
+		{store.ErrLockTime, invalidLockedTime},
+		{store.ErrSuspended, invalidBucketState}, // (E060)
+		{store.ErrRestoring, restoreAlreadyInProgress},
+		{store.ErrLinkToLink, invalidArgument}, // (E066)
+		{store.ErrBusy, slowDown},              // (E031)
 	} {
 		if errors.Is(err, r.err) {
 			return fail(r.failure, ""), true

@@ -30,6 +30,21 @@ const (
 	opAbortMultipartUpload    = "AbortMultipartUpload"
 	opListParts               = "ListParts"
 	opListMultipartUploads    = "ListMultipartUploads"
+
+	opPutBucketVersioning = "PutBucketVersioning"
+	opGetBucketVersioning = "GetBucketVersioning"
+	opListObjectVersions  = "ListObjectVersions"
+
+	opPutObjectTagging    = "PutObjectTagging"
+	opGetObjectTagging    = "GetObjectTagging"
+	opDeleteObjectTagging = "DeleteObjectTagging"
+	opRestoreObject       = "RestoreObject"
+	opPutBucketObjectLock = "PutBucketObjectLock"
+	opGetBucketObjectLock = "GetBucketObjectLock"
+	opPutObjectRetention  = "PutObjectRetention"
+	opGetObjectRetention  = "GetObjectRetention"
+	opPutSymlink          = "PutSymlink"
+	opGetSymlink          = "GetSymlink"
 )
 
 // A target is what a request addresses.
@@ -74,7 +89,8 @@ func (r *route) understands(header string) bool {
 
 // allRoutes is the table that the dispatcher and the 501s read.
 func allRoutes() []route {
-	return slices.Concat(serviceAndBucketRoutes(), objectRoutes(), multipartRoutes(), missingRoutes())
+	return slices.Concat(serviceAndBucketRoutes(), objectRoutes(), multipartRoutes(), versioningRoutes(),
+		taggingRoutes(), restoreRoutes(), retentionRoutes(), symlinkRoutes(), missingRoutes())
 }
 
 func serviceAndBucketRoutes() []route {
@@ -113,11 +129,16 @@ func serviceAndBucketRoutes() []route {
 func objectRoutes() []route {
 	download := []string{
 		"response-cache-control", "response-content-disposition", "response-content-encoding",
-		"response-content-language", "response-content-type", "response-expires", paramTrafficLimit,
+		"response-content-language", "response-content-type", "response-expires", paramTrafficLimit, paramVersion,
 	}
 	conditional := []string{"if-match", "if-none-match", "if-modified-since", "if-unmodified-since"}
-	put := []string{"x-cos-acl", "x-cos-storage-class", "x-cos-content-sha1", "x-cos-forbid-overwrite", paramTrafficLimit}
-	cp := append([]string{"x-cos-acl", "x-cos-storage-class", "x-cos-forbid-overwrite", "x-cos-metadata-directive"}, sourceConditions()...)
+	put := append([]string{
+		"x-cos-acl", "x-cos-storage-class", "x-cos-tagging", "x-cos-content-sha1", "x-cos-forbid-overwrite", paramTrafficLimit,
+	}, encryptionHeaders()...)
+	cp := slices.Concat([]string{
+		"x-cos-acl", "x-cos-storage-class", "x-cos-tagging", "x-cos-tagging-directive", "x-cos-forbid-overwrite", "x-cos-metadata-directive",
+	}, sourceHeaders(), encryptionHeaders())
+	conditional = append(conditional, customerHeaders(prefixCustomer)...)
 	return []route{
 		{
 			method: http.MethodPut, target: onObject, operation: opPutObject, access: writeBucket,
@@ -137,10 +158,13 @@ func objectRoutes() []route {
 			params: download, headers: append(slices.Clone(conditional), "if-range", paramTrafficLimit), handle: (*Server).getObject,
 		},
 		{
-			method: http.MethodHead, target: onObject, operation: opHeadObject, access: readObject,
+			method: http.MethodHead, target: onObject, operation: opHeadObject, access: readObject, params: []string{paramVersion},
 			headers: conditional, handle: (*Server).headObject,
 		},
-		{method: http.MethodDelete, target: onObject, operation: opDeleteObject, access: writeBucket, handle: (*Server).deleteObject},
+		{
+			method: http.MethodDelete, target: onObject, operation: opDeleteObject, access: writeBucket, params: []string{paramVersion},
+			handle: (*Server).deleteObject,
+		},
 	}
 }
 
@@ -151,7 +175,8 @@ func multipartRoutes() []route {
 			// A traffic limit is checked here and used by the parts, which repeat it:
 			// the SDK sends the headers of the parts with Initiate too.
 			method: http.MethodPost, target: onObject, sub: "uploads", operation: opInitiateMultipartUpload, access: writeBucket,
-			headers: []string{"x-cos-acl", "x-cos-storage-class", paramTrafficLimit}, metadata: true, handle: (*Server).initiateMultipartUpload,
+			headers:  append([]string{"x-cos-acl", "x-cos-storage-class", "x-cos-tagging", paramTrafficLimit}, encryptionHeaders()...),
+			metadata: true, handle: (*Server).initiateMultipartUpload,
 		},
 		{
 			method: http.MethodPost, target: onObject, sub: "uploadid", operation: opCompleteMultipartUpload, access: writeBucket,
@@ -173,23 +198,26 @@ func multipartRoutes() []route {
 			route{
 				method: http.MethodPut, target: onObject, sub: sub, operation: opUploadPart, access: writeBucket,
 				params:  []string{"partnumber", "uploadid", paramTrafficLimit},
-				headers: []string{"x-cos-content-sha1", paramTrafficLimit}, handle: (*Server).uploadPart,
+				headers: append([]string{"x-cos-content-sha1", paramTrafficLimit}, customerHeaders(prefixCustomer)...), handle: (*Server).uploadPart,
 			},
 			route{
 				method: http.MethodPut, target: onObject, sub: sub, copies: true, operation: opUploadPartCopy, access: ownerOnly,
 				params:  []string{"partnumber", "uploadid"},
-				headers: append([]string{"x-cos-copy-source-range"}, sourceConditions()...), handle: (*Server).uploadPartCopy,
+				headers: slices.Concat([]string{"x-cos-copy-source-range"}, sourceHeaders(), customerHeaders(prefixCustomer)),
+				handle:  (*Server).uploadPartCopy,
 			},
 		)
 	}
 	return routes
 }
 
-func sourceConditions() []string {
-	return []string{
+// sourceHeaders are the conditions on a copy source and its key.
+func sourceHeaders() []string {
+	return append(
+		customerHeaders(prefixSource),
 		"x-cos-copy-source-if-match", "x-cos-copy-source-if-none-match",
 		"x-cos-copy-source-if-modified-since", "x-cos-copy-source-if-unmodified-since",
-	}
+	)
 }
 
 // missingRoutes are the operations of COS that this server does not have.
@@ -208,14 +236,10 @@ func missingRoutes() []route {
 	add(onBucketItself, "", "POST OPTIONS", "Object") // a form upload; a CORS preflight
 	add(onObject, "", "OPTIONS", "Object")
 	add(onObject, "acl", "GET PUT", "ObjectACL")
-	add(onObject, "tagging", "GET PUT DELETE", "ObjectTagging")
-	add(onObject, "symlink", "GET PUT", "Symlink")
-	add(onObject, "retention", "GET PUT", "ObjectRetention")
-	add(onObject, "restore", "POST", "ObjectRestore")
 	add(onObject, "select", "POST", "ObjectSelect")
 	add(onObject, "ci-process", "GET PUT POST", "ObjectDataProcessing")
 	add(onObject, "rename", "PUT", "ObjectRename")
-	return append(rs, route{method: http.MethodGet, target: onBucketItself, sub: "versions", operation: "ListObjectVersions"})
+	return rs
 }
 
 // bucketSettings are the sub-resources of a bucket that are read, set and removed.
@@ -225,10 +249,9 @@ func bucketSettings() map[string]string {
 		"domaincertificate": "BucketDomainCertificate", "encryption": "BucketEncryption",
 		"intelligent-tiering": "BucketIntelligentTiering", "intelligenttiering": "BucketIntelligentTiering",
 		"inventory": "BucketInventory", "lifecycle": "BucketLifecycle", "logging": "BucketLogging",
-		"notification": "BucketNotification", "object-lock": "BucketObjectLock", "origin": "BucketOrigin",
+		"notification": "BucketNotification", "origin": "BucketOrigin",
 		"policy": "BucketPolicy", "referer": "BucketReferer", "replication": "BucketReplication",
-		"strict-signature": "BucketStrictSignature", "tagging": "BucketTagging",
-		"versioning": "BucketVersioning", "website": "BucketWebsite",
+		"strict-signature": "BucketStrictSignature", "tagging": "BucketTagging", "website": "BucketWebsite",
 	}
 }
 
