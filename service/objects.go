@@ -36,7 +36,7 @@ func (s *objectServer) HeadObject(ctx context.Context, req *cosgatev1.HeadObject
 	}
 	info, err := client.HeadObject(ctx, location(req), req.GetKey(), cosbackend.ReadOptions{
 		VersionID:  req.GetVersionId(),
-		Conditions: conditions(req.GetPreconditions()),
+		Conditions: conditions(req.GetPreconditions()), CustomerKey: customerKey(req.GetCustomerKey()),
 	})
 	if err != nil {
 		return nil, err
@@ -106,6 +106,9 @@ func (s *objectServer) CopyObject(ctx context.Context, req *cosgatev1.CopyObject
 		Source:     copySource(req.GetSource(), req.GetSourcePreconditions()),
 		Replace:    req.GetMetadataDirective() == cosgatev1.MetadataDirective_METADATA_DIRECTIVE_REPLACED,
 		Attributes: attrs,
+
+		ReplaceTags: req.GetTaggingDirective() == cosgatev1.TaggingDirective_TAGGING_DIRECTIVE_REPLACED,
+		Settings:    settings(req.GetAttributes()),
 	}
 	copied, err := client.CopyObject(ctx, location(req), req.GetKey(), o)
 	if tooLarge(err) {

@@ -218,9 +218,9 @@ func (m *mapper) status(ctx context.Context, err error, requestID string) (*stat
 }
 
 // itemStatus is the status of one item inside a successful answer. A thousand of
-// them share one message, so each has the two details that matter.
+// them share one message, so each has the details that matter to callers.
 func (m *mapper) itemStatus(e *cosbackend.Error) *spb.Status {
 	v := m.cosVerdict(e)
-	v.known, v.field, v.delay = false, "", 0
+	v.known, v.field = false, ""
 	return v.write("", maxItemStatusBytes)
 }
