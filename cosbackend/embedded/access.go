@@ -59,8 +59,8 @@ func (x *exchange) publicly(ctx context.Context, need access) (bool, error) {
 	case writeBucket:
 		return x.found.ACL == aclPublicReadWrite, nil
 	case readObject:
-		o, err := x.s.store.Head(ctx, x.bucket, x.key)
-		if errors.Is(err, store.ErrNoSuchKey) {
+		o, err := x.s.store.HeadVersion(ctx, x.bucket, x.key, x.version())
+		if errors.Is(err, store.ErrNoSuchKey) || errors.Is(err, store.ErrNoSuchVersion) {
 			return bucketReads, nil // who may list the bucket may know that the key is absent
 		}
 		if err != nil {

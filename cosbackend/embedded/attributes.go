@@ -105,6 +105,7 @@ func describe(h http.Header, o store.Object) {
 		h.Set(name, v)
 	}
 	identify(h, o)
+	showVersion(h, o.VersionID)
 	h.Set("Accept-Ranges", "bytes")
 	h.Set("X-Cos-Object-Type", o.Type)
 	if o.StorageClass != classStandard { // COS leaves the usual class out (E017)

@@ -53,6 +53,7 @@ func (s *Server) completeMultipartUpload(x *exchange) error {
 	}
 	if !x.answer.streaming() {
 		x.answer.header().Set(headerCRC64, formatCRC(out.object.CRC64))
+		showVersion(x.answer.header(), out.object.VersionID)
 	}
 	x.sendXML(http.StatusOK, x.completeResult(out.object))
 	return nil

@@ -88,4 +88,21 @@
 //	      first three is InvalidArgument.
 //	E046  An appendable object can be copied, and the copy is a normal one. COS's page
 //	      says that it cannot, but not which code refuses.
+//	E050  x-cos-version-id is on answers of buckets where versioning was ever set, and
+//	      null while it is suspended and for objects from before. An unset bucket
+//	      has none, but lists its objects as version null.
+//	E051  A delete marker is NoSuchKey with x-cos-delete-marker and the id of the
+//	      marker, whether its version was asked for or not. As the source of a copy
+//	      it is NoSuchCopySource; of a part copy that names its version,
+//	      InvalidCopySource.
+//	E052  Appending while versioning is enabled is InvalidBucketState: COS says that
+//	      appendable objects have no versions, but not which code refuses. While it
+//	      is suspended an append makes or extends the version null.
+//	E053  A copy onto itself that names a version needs no metadata directive: it
+//	      makes an old version the newest.
+//	E054  Deleting a version that is not there is 204; reading it, or an id that no
+//	      version can have, is NoSuchVersion. A version-id-marker that no version can
+//	      have is InvalidArgument; one that is gone keeps its place, except null:
+//	      then the list begins with the newest version of that key.
+//	E055  A Complete whose 200 was sent ahead of its outcome has no x-cos-version-id.
 package embedded

@@ -48,6 +48,7 @@ const (
 	invalidAccessKeyID
 	invalidArgument
 	invalidBucketName
+	invalidBucketState
 	invalidCopySource
 	invalidDelimiter
 	invalidDigest
@@ -68,6 +69,7 @@ const (
 	noSuchCopySource
 	noSuchKey
 	noSuchUpload
+	noSuchVersion
 	notImplemented
 	notSupportedStorageClass
 	objectNotAppendable
@@ -106,6 +108,7 @@ func errorTable() [failureCount]errorRow {
 		invalidAccessKeyID:       {"InvalidAccessKeyId", http.StatusForbidden, "The Access Key Id you provided does not exist in our records"},
 		invalidArgument:          {"InvalidArgument", http.StatusBadRequest, "Invalid Argument."},
 		invalidBucketName:        {"InvalidBucketName", http.StatusBadRequest, "The specified bucket is not valid."},
+		invalidBucketState:       {"InvalidBucketState", http.StatusConflict, "The request is not valid with the current state of the bucket."},
 		invalidCopySource:        {"InvalidCopySource", http.StatusBadRequest, "The x-cos-copy-source is not valid."},
 		invalidDelimiter:         {"InvalidDelimiter", http.StatusBadRequest, "The delimiter must be one character."},
 		invalidDigest:            {"InvalidDigest", http.StatusBadRequest, "The Content-MD5 you specified is not valid."},
@@ -126,6 +129,7 @@ func errorTable() [failureCount]errorRow {
 		noSuchCopySource:         {"NoSuchCopySource", http.StatusNotFound, "The specified copy source does not exist."},
 		noSuchKey:                {"NoSuchKey", http.StatusNotFound, "The specified key does not exist."},
 		noSuchUpload:             {"NoSuchUpload", http.StatusNotFound, "The specified multipart upload does not exist."},
+		noSuchVersion:            {"NoSuchVersion", http.StatusNotFound, "The specified version does not exist."},
 		notImplemented:           {"NotImplemented", http.StatusNotImplemented, "The request is not implemented."},
 		notSupportedStorageClass: {"NotSupportedStorageClass", http.StatusBadRequest, "The storage class is not supported."},
 		objectNotAppendable:      {"ObjectNotAppendable", http.StatusConflict, "The operation is not valid for the current state of the object"},
@@ -172,6 +176,12 @@ func refusal(err error) (*apiError, bool) {
 		e.header = http.Header{headerNextAppend: {strconv.FormatInt(at.Size, 10)}}
 		return e, true
 	}
+	if m, ok := errors.AsType[*store.MarkerError](err); ok {
+		if errors.Is(err, store.ErrNoSuchSource) {
+			return fail(noSuchCopySource, ""), true
+		}
+		return markerFailure(noSuchKey, m.VersionID), true
+	}
 	for _, r := range []struct {
 		err     error
 		failure failure
@@ -180,6 +190,7 @@ func refusal(err error) (*apiError, bool) {
 		{store.ErrNoSuchKey, noSuchKey},
 		{store.ErrNoSuchSource, noSuchCopySource},
 		{store.ErrNoSuchUpload, noSuchUpload},
+		{store.ErrNoSuchVersion, noSuchVersion},
 		{store.ErrBucketExists, bucketAlreadyOwnedByYou},
 		{store.ErrBucketNotEmpty, bucketNotEmpty},
 		{store.ErrExists, fileAlreadyExists},
@@ -188,7 +199,8 @@ func refusal(err error) (*apiError, bool) {
 		{store.ErrPartTooSmall, entityTooSmall},
 		{store.ErrRange, invalidRange},
 		{store.ErrNotAppendable, objectNotAppendable},
-		{store.ErrBusy, slowDown}, // (E031)
+		{store.ErrVersioned, invalidBucketState}, // (E052)
+		{store.ErrBusy, slowDown},                // (E031)
 	} {
 		if errors.Is(err, r.err) {
 			return fail(r.failure, ""), true

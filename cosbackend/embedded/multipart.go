@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -108,11 +109,22 @@ func (s *Server) uploadPartCopy(x *exchange) error {
 		}
 		return length
 	})
-	part, err := s.store.CopyPart(x.ctx(), from, src.key, first, length, check, x.bucket, x.key, id, number)
+	source := store.Source{Bucket: from, Key: src.key, VersionID: src.version}
+	copied := ""
+	part, err := s.store.CopyPart(x.ctx(), source, first, length, func(src store.Object) error {
+		copied = src.VersionID
+		return check(src)
+	}, x.bucket, x.key, id, number)
+	if _, marker := errors.AsType[*store.MarkerError](err); marker && src.version != "" {
+		return fail(invalidCopySource, "The version in x-cos-copy-source is a delete marker.") // (E051)
+	}
 	if err != nil {
 		return err
 	}
-	x.sendXML(http.StatusOK, copyResult("CopyPartResult", part.ETag, x.answer.fault.crc64(part.CRC64), part.Modified))
+	showSourceVersion(x.answer.header(), copied)
+	x.sendXML(http.StatusOK, copyResult("CopyPartResult", store.Object{
+		ETag: part.ETag, CRC64: x.answer.fault.crc64(part.CRC64), Modified: part.Modified,
+	}))
 	return nil
 }
 

@@ -29,12 +29,13 @@ func (s *Server) putObject(x *exchange) error {
 	h := x.answer.header()
 	h.Set("ETag", quoted(o.ETag))
 	h.Set(headerCRC64, formatCRC(o.CRC64))
+	showVersion(h, o.VersionID)
 	x.sendEmpty(http.StatusOK)
 	return nil
 }
 
 func (s *Server) headObject(x *exchange) error {
-	o, err := s.store.Head(x.ctx(), x.bucket, x.key)
+	o, err := s.store.HeadVersion(x.ctx(), x.bucket, x.key, x.version())
 	if err != nil {
 		return err
 	}
@@ -51,7 +52,7 @@ func (s *Server) getObject(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	o, body, err := s.store.Open(x.ctx(), x.bucket, x.key)
+	o, body, err := s.store.OpenVersion(x.ctx(), x.bucket, x.key, x.version())
 	if err != nil {
 		return err
 	}
@@ -115,8 +116,14 @@ func (x *exchange) responseOverrides() (map[string]string, error) {
 }
 
 func (s *Server) deleteObject(x *exchange) error {
-	if err := s.store.Delete(x.ctx(), x.bucket, x.key); err != nil {
+	removals, err := s.store.Remove(x.ctx(), x.bucket, []store.Target{{Key: x.key, VersionID: x.version()}})
+	if err != nil {
 		return err
+	}
+	h := x.answer.header()
+	showVersion(h, removals[0].VersionID)
+	if removals[0].Marker {
+		h.Set(headerDeleteMarker, "true")
 	}
 	x.sendEmpty(http.StatusNoContent)
 	return nil

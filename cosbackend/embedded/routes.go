@@ -30,6 +30,10 @@ const (
 	opAbortMultipartUpload    = "AbortMultipartUpload"
 	opListParts               = "ListParts"
 	opListMultipartUploads    = "ListMultipartUploads"
+
+	opPutBucketVersioning = "PutBucketVersioning"
+	opGetBucketVersioning = "GetBucketVersioning"
+	opListObjectVersions  = "ListObjectVersions"
 )
 
 // A target is what a request addresses.
@@ -74,7 +78,7 @@ func (r *route) understands(header string) bool {
 
 // allRoutes is the table that the dispatcher and the 501s read.
 func allRoutes() []route {
-	return slices.Concat(serviceAndBucketRoutes(), objectRoutes(), multipartRoutes(), missingRoutes())
+	return slices.Concat(serviceAndBucketRoutes(), objectRoutes(), multipartRoutes(), versioningRoutes(), missingRoutes())
 }
 
 func serviceAndBucketRoutes() []route {
@@ -113,7 +117,7 @@ func serviceAndBucketRoutes() []route {
 func objectRoutes() []route {
 	download := []string{
 		"response-cache-control", "response-content-disposition", "response-content-encoding",
-		"response-content-language", "response-content-type", "response-expires", paramTrafficLimit,
+		"response-content-language", "response-content-type", "response-expires", paramTrafficLimit, paramVersion,
 	}
 	conditional := []string{"if-match", "if-none-match", "if-modified-since", "if-unmodified-since"}
 	put := []string{"x-cos-acl", "x-cos-storage-class", "x-cos-content-sha1", "x-cos-forbid-overwrite", paramTrafficLimit}
@@ -137,10 +141,13 @@ func objectRoutes() []route {
 			params: download, headers: append(slices.Clone(conditional), "if-range", paramTrafficLimit), handle: (*Server).getObject,
 		},
 		{
-			method: http.MethodHead, target: onObject, operation: opHeadObject, access: readObject,
+			method: http.MethodHead, target: onObject, operation: opHeadObject, access: readObject, params: []string{paramVersion},
 			headers: conditional, handle: (*Server).headObject,
 		},
-		{method: http.MethodDelete, target: onObject, operation: opDeleteObject, access: writeBucket, handle: (*Server).deleteObject},
+		{
+			method: http.MethodDelete, target: onObject, operation: opDeleteObject, access: writeBucket, params: []string{paramVersion},
+			handle: (*Server).deleteObject,
+		},
 	}
 }
 
@@ -215,7 +222,7 @@ func missingRoutes() []route {
 	add(onObject, "select", "POST", "ObjectSelect")
 	add(onObject, "ci-process", "GET PUT POST", "ObjectDataProcessing")
 	add(onObject, "rename", "PUT", "ObjectRename")
-	return append(rs, route{method: http.MethodGet, target: onBucketItself, sub: "versions", operation: "ListObjectVersions"})
+	return rs
 }
 
 // bucketSettings are the sub-resources of a bucket that are read, set and removed.
@@ -227,8 +234,7 @@ func bucketSettings() map[string]string {
 		"inventory": "BucketInventory", "lifecycle": "BucketLifecycle", "logging": "BucketLogging",
 		"notification": "BucketNotification", "object-lock": "BucketObjectLock", "origin": "BucketOrigin",
 		"policy": "BucketPolicy", "referer": "BucketReferer", "replication": "BucketReplication",
-		"strict-signature": "BucketStrictSignature", "tagging": "BucketTagging",
-		"versioning": "BucketVersioning", "website": "BucketWebsite",
+		"strict-signature": "BucketStrictSignature", "tagging": "BucketTagging", "website": "BucketWebsite",
 	}
 }
 

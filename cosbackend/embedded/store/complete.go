@@ -37,7 +37,7 @@ func (s *Store) Complete(ctx context.Context, bucket, key, uploadID string, part
 		if err != nil {
 			return err
 		}
-		id, old, err := t.target(bucket, key, forbidOverwrite)
+		p, err := t.target(bucket, key, forbidOverwrite)
 		if err != nil {
 			return err
 		}
@@ -47,7 +47,7 @@ func (s *Store) Complete(ctx context.Context, bucket, key, uploadID string, part
 		}
 		obj = joined(u.UploadInfo, chosen)
 		obj.Modified = now
-		return t.replace(id, obj, c, old)
+		return t.put(p, &obj, c)
 	})
 	if err != nil {
 		return Object{}, err

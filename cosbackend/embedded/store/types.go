@@ -13,7 +13,9 @@ type Bucket struct {
 // An Object is what is known of one stored body. List fills Key, Size, ETag,
 // Modified, StorageClass and Type only.
 type Object struct {
-	Key          string
+	Key string
+	// VersionID is "" while versioning was never set in the bucket.
+	VersionID    string
 	Size         int64
 	ETag         string // without quotes
 	CRC64        uint64
@@ -44,6 +46,8 @@ type PutOptions struct {
 
 // CopyOptions says how an object becomes another one.
 type CopyOptions struct {
+	// SourceVersion is the version to be copied; "" is the newest.
+	SourceVersion string
 	// Check judges the source inside the transaction; nil means no condition.
 	// Its error comes back unchanged. It must not call the store.
 	Check func(src Object) error

@@ -139,7 +139,7 @@ func (u *Upload) Commit(ctx context.Context, bucket, key string, o PutOptions) (
 	var obj Object
 	err := u.end(ctx, func(t *txn, b newBlob) error {
 		obj = u.object(key, o)
-		return t.putNew(bucket, obj, b, o.ForbidOverwrite)
+		return t.putNew(bucket, &obj, b, o.ForbidOverwrite)
 	})
 	if err != nil {
 		return Object{}, err
