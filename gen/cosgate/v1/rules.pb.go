@@ -110,6 +110,30 @@ var file_cosgate_v1_rules_proto_extTypes = []protoimpl.ExtensionInfo{
 		Tag:           "varint,91250011,opt,name=is_grantee_id",
 		Filename:      "cosgate/v1/rules.proto",
 	},
+	{
+		ExtendedType:  (*validate.StringRules)(nil),
+		ExtensionType: (*bool)(nil),
+		Field:         91250020,
+		Name:          "cosgate.v1.is_config_id",
+		Tag:           "varint,91250020,opt,name=is_config_id",
+		Filename:      "cosgate/v1/rules.proto",
+	},
+	{
+		ExtendedType:  (*validate.StringRules)(nil),
+		ExtensionType: (*bool)(nil),
+		Field:         91250021,
+		Name:          "cosgate.v1.is_xml_text",
+		Tag:           "varint,91250021,opt,name=is_xml_text",
+		Filename:      "cosgate/v1/rules.proto",
+	},
+	{
+		ExtendedType:  (*validate.StringRules)(nil),
+		ExtensionType: (*bool)(nil),
+		Field:         91250022,
+		Name:          "cosgate.v1.is_domain",
+		Tag:           "varint,91250022,opt,name=is_domain",
+		Filename:      "cosgate/v1/rules.proto",
+	},
 }
 
 // Extension fields to validate.StringRules.
@@ -158,6 +182,18 @@ var (
 	//
 	// optional bool is_grantee_id = 91250011;
 	E_IsGranteeId = &file_cosgate_v1_rules_proto_extTypes[10]
+	// The id of an inventory job or of a tiering rule, or nothing.
+	//
+	// optional bool is_config_id = 91250020;
+	E_IsConfigId = &file_cosgate_v1_rules_proto_extTypes[11]
+	// Text that can stand in an XML document: at most 1024 bytes, no control characters.
+	//
+	// optional bool is_xml_text = 91250021;
+	E_IsXmlText = &file_cosgate_v1_rules_proto_extTypes[12]
+	// The name of a host, or nothing.
+	//
+	// optional bool is_domain = 91250022;
+	E_IsDomain = &file_cosgate_v1_rules_proto_extTypes[13]
 )
 
 var File_cosgate_v1_rules_proto protoreflect.FileDescriptor
@@ -202,7 +238,17 @@ const file_cosgate_v1_rules_proto_rawDesc = "" +
 	"isUploadId:\x9c\x02\n" +
 	"\ris_grantee_id\x12\x19.buf.validate.StringRules\x18ۺ\xc1+ \x01(\bB\xd9\x01\xc2H\xd5\x01\n" +
 	"\xd2\x01\n" +
-	"\x11string.grantee_id\x12\x87\x01must be the id of an account, such as 100000000011 or qcs::cam::uin/100000000001:uin/100000000011: letters, digits and :/@._-, 1 to 256\x1a3!rule || this.matches('^[A-Za-z0-9:/@._-]{1,256}$')R\visGranteeIdB5Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1"
+	"\x11string.grantee_id\x12\x87\x01must be the id of an account, such as 100000000011 or qcs::cam::uin/100000000001:uin/100000000011: letters, digits and :/@._-, 1 to 256\x1a3!rule || this.matches('^[A-Za-z0-9:/@._-]{1,256}$')R\visGranteeId:\xb7\x01\n" +
+	"\fis_config_id\x12\x19.buf.validate.StringRules\x18\xe4\xba\xc1+ \x01(\bBw\xc2Ht\n" +
+	"r\n" +
+	"\x10string.config_id\x12,must be letters, digits and ._-, at most 128\x1a0!rule || this.matches('^[A-Za-z0-9._-]{0,128}$')R\n" +
+	"isConfigId:\x8e\x02\n" +
+	"\vis_xml_text\x12\x19.buf.validate.StringRules\x18\xe5\xba\xc1+ \x01(\bB\xcf\x01\xc2H\xcb\x01\n" +
+	"\xc8\x01\n" +
+	"\x0fstring.xml_text\x12Ymust have at most 1024 bytes of UTF-8 and no control characters, which XML cannot express\x1aZ!rule || (bytes(this).size() <= 1024 && !this.matches('[\\\\x00-\\\\x1f\\\\x{fffd}-\\\\x{ffff}]'))R\tisXmlText:\x96\x02\n" +
+	"\tis_domain\x12\x19.buf.validate.StringRules\x18\xe6\xba\xc1+ \x01(\bB\xda\x01\xc2H\xd6\x01\n" +
+	"\xd3\x01\n" +
+	"\rstring.domain\x12bmust be the name of a host such as www.example.com: letters, digits, dots and hyphens, at most 253\x1a^!rule || (this.size() <= 253 && this.matches('^([A-Za-z0-9*]([A-Za-z0-9.-]*[A-Za-z0-9])?)?$'))R\bisDomainB5Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1"
 
 var file_cosgate_v1_rules_proto_goTypes = []any{
 	(*validate.StringRules)(nil), // 0: buf.validate.StringRules
@@ -219,10 +265,13 @@ var file_cosgate_v1_rules_proto_depIdxs = []int32{
 	0,  // 8: cosgate.v1.is_storage_class:extendee -> buf.validate.StringRules
 	0,  // 9: cosgate.v1.is_upload_id:extendee -> buf.validate.StringRules
 	0,  // 10: cosgate.v1.is_grantee_id:extendee -> buf.validate.StringRules
-	11, // [11:11] is the sub-list for method output_type
-	11, // [11:11] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	0,  // [0:11] is the sub-list for extension extendee
+	0,  // 11: cosgate.v1.is_config_id:extendee -> buf.validate.StringRules
+	0,  // 12: cosgate.v1.is_xml_text:extendee -> buf.validate.StringRules
+	0,  // 13: cosgate.v1.is_domain:extendee -> buf.validate.StringRules
+	14, // [14:14] is the sub-list for method output_type
+	14, // [14:14] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	0,  // [0:14] is the sub-list for extension extendee
 	0,  // [0:0] is the sub-list for field type_name
 }
 
@@ -238,7 +287,7 @@ func file_cosgate_v1_rules_proto_init() {
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cosgate_v1_rules_proto_rawDesc), len(file_cosgate_v1_rules_proto_rawDesc)),
 			NumEnums:      0,
 			NumMessages:   0,
-			NumExtensions: 11,
+			NumExtensions: 14,
 			NumServices:   0,
 		},
 		GoTypes:           file_cosgate_v1_rules_proto_goTypes,
