@@ -147,6 +147,11 @@ func (a *answer) readXML(ctx context.Context, root string, into any) error {
 	if err != nil {
 		return err
 	}
+	return a.parseXML(data, root, into)
+}
+
+// parseXML decodes what readBody returned.
+func (a *answer) parseXML(data []byte, root string, into any) error {
 	if len(data) == 0 {
 		return a.garbled(errEmptyAnswer)
 	}
