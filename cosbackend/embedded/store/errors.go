@@ -27,6 +27,10 @@ var (
 	ErrPartTooSmall = errors.New("store: a part is too small")
 	// ErrNotAppendable refuses to append to an object that was not made by append.
 	ErrNotAppendable = errors.New("store: the object is not appendable")
+	// ErrNoSuchConfig means that the bucket has no such configuration document.
+	ErrNoSuchConfig = errors.New("store: no such configuration")
+	// ErrTooManyConfigs refuses one document more than a bucket may have.
+	ErrTooManyConfigs = errors.New("store: too many configurations")
 	// ErrNoSpace means that the disk or the memory cap is full. Reads and
 	// deletes go on working.
 	ErrNoSpace = errors.New("store: no space left")
