@@ -152,11 +152,11 @@ func (a *answer) readXML(ctx context.Context, root string, into any) error {
 	if err != nil {
 		return err
 	}
-	return a.decodeXML(data, root, into)
+	return a.parseXML(data, root, into)
 }
 
-// decodeXML is readXML of an answer that was read already.
-func (a *answer) decodeXML(data []byte, root string, into any) error {
+// parseXML decodes what readBody returned.
+func (a *answer) parseXML(data []byte, root string, into any) error {
 	if len(data) == 0 {
 		return a.garbled(errEmptyAnswer)
 	}

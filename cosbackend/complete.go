@@ -138,7 +138,7 @@ func (j *completion) read(ctx context.Context, a *answer) error {
 		Location, ETag, CRC64 string
 		CallbackResult        *wireCallback
 	}
-	if err := a.decodeXML(data, "CompleteMultipartUploadResult", &wire); err != nil {
+	if err := a.parseXML(data, "CompleteMultipartUploadResult", &wire); err != nil {
 		return err
 	}
 	if wire.ETag == "" {

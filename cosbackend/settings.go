@@ -14,7 +14,7 @@ type Settings struct {
 	// ACL is a preset, such as "private" or "public-read". COS knows which there are.
 	ACL string
 	// Grants name accounts that may do something. Objects have no right to write.
-	Grants Grants
+	Grants *GrantHeaders
 	// Tags are at most 10, each key once (A052).
 	Tags []Tag
 	// Encryption says with whose key COS encrypts.
@@ -22,9 +22,6 @@ type Settings struct {
 	// Retention keeps the object from changes, in a bucket with object lock (A056).
 	Retention Retention
 }
-
-// A Tag is a name with a value.
-type Tag struct{ Key, Value string }
 
 // Retention keeps an object from being changed or deleted.
 type Retention struct {
@@ -47,11 +44,8 @@ func (s Settings) check() error {
 	if err := checkCannedACL(prefix+"acl", s.ACL); err != nil {
 		return err
 	}
-	if err := s.Grants.check(prefix + "grants"); err != nil {
+	if err := checkGrants(prefix+"grants.", s.Grants); err != nil {
 		return err
-	}
-	if len(s.Grants.Write) > 0 {
-		return invalid(prefix+"grants.write", "is a right on buckets only")
 	}
 	if err := checkTags(prefix+"tags", s.Tags); err != nil {
 		return err

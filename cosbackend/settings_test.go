@@ -21,8 +21,8 @@ const (
 func allSettings() Settings {
 	return Settings{
 		ACL:        "public-read",
-		Grants:     Grants{Read: []string{"1", "qcs::cam::uin/1:uin/2"}, FullControl: []string{"3"}},
-		Tags:       []Tag{{"a b", "1&2"}, {"é", ""}},
+		Grants:     &GrantHeaders{Read: []string{"1", "qcs::cam::uin/1:uin/2"}, FullControl: []string{"3"}},
+		Tags:       []Tag{{Key: "a b", Value: "1&2"}, {Key: "é"}},
 		Encryption: Encryption{CustomerKey: testKey()},
 		Retention:  Retention{Until: time.Date(2030, 1, 2, 3, 4, 5, 6, time.UTC)},
 	}
@@ -51,7 +51,7 @@ func TestRequestsOfObjectSettings(t *testing.T) {
 	here, ctx := at(testBucket), t.Context()
 	u := Upload{Location: here, Key: key, UploadID: "u1"}
 	content := reopenable([]byte("x"))
-	policy := &ACL{Owner: Owner{ID: "o<1>"}, Grants: []Grant{{ID: "2", DisplayName: "d", Permission: "READ"}, {URI: "http://g", Permission: "FULL_CONTROL"}}}
+	policy := &AccessControlPolicy{Owner: Owner{ID: "o<1>"}, Grants: []Grant{{ID: "2", DisplayName: "d", Permission: "READ"}, {URI: "http://g", Permission: "FULL_CONTROL"}}}
 	for _, tc := range []struct {
 		name, target string
 		do           func(c *Client) error
@@ -109,7 +109,7 @@ func TestRequestsOfObjectSettings(t *testing.T) {
 			return err
 		}, nil, ""},
 		{"put tags", "PUT " + path + "?tagging=", func(c *Client) error {
-			_, err := c.PutObjectTagging(ctx, here, key, "", []Tag{{"a<", "b&"}})
+			_, err := c.PutObjectTagging(ctx, here, key, "", []Tag{{Key: "a<", Value: "b&"}})
 			return err
 		}, map[string]string{"Content-Type": "application/xml", "Content-Md5": "arRm1x35bCnA3zJ8MaB3JA=="}, "<Tagging><TagSet><Tag><Key>a&lt;</Key><Value>b&amp;</Value></Tag></TagSet></Tagging>"},
 		{"delete tags", "DELETE " + path + "?tagging=&versionId=v1", func(c *Client) error {
@@ -121,13 +121,13 @@ func TestRequestsOfObjectSettings(t *testing.T) {
 			return err
 		}, nil, ""},
 		{"put a canned acl", "PUT " + path + "?acl=", func(c *Client) error {
-			return c.PutObjectACL(ctx, here, key, "", ACLChange{Canned: "private"})
+			return c.PutObjectACL(ctx, here, key, "", ACL{Canned: "private"})
 		}, map[string]string{"X-Cos-Acl": "private"}, ""},
 		{"put grants", "PUT " + path + "?acl=&versionId=v1", func(c *Client) error {
-			return c.PutObjectACL(ctx, here, key, "v1", ACLChange{Grants: Grants{ReadACP: []string{"1"}, WriteACP: []string{"2"}}})
+			return c.PutObjectACL(ctx, here, key, "v1", ACL{Grants: &GrantHeaders{ReadACP: []string{"1"}, WriteACP: []string{"2"}}})
 		}, map[string]string{"X-Cos-Grant-Read-Acp": `id="1"`, "X-Cos-Grant-Write-Acp": `id="2"`}, ""},
 		{"put a policy", "PUT " + path + "?acl=", func(c *Client) error {
-			return c.PutObjectACL(ctx, here, key, "", ACLChange{Policy: policy})
+			return c.PutObjectACL(ctx, here, key, "", ACL{Policy: policy})
 		}, nil, `<AccessControlPolicy><Owner><ID>o&lt;1&gt;</ID></Owner><AccessControlList>` +
 			`<Grant><Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="CanonicalUser"><ID>2</ID><DisplayName>d</DisplayName></Grantee><Permission>READ</Permission></Grant>` +
 			`<Grant><Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="Group"><URI>http://g</URI></Grantee><Permission>FULL_CONTROL</Permission></Grant>` +
@@ -204,11 +204,11 @@ func TestSettingsAreRefusedBeforeAnythingIsSent(t *testing.T) {
 		tags[i] = Tag{Key: fmt.Sprint(i)}
 	}
 	call := func(b Callback) error { return put(PutOptions{Callback: &b}) }
-	acl := func(a ACLChange) error { return c.PutObjectACL(ctx, here, "k", "", a) }
+	acl := func(a ACL) error { return c.PutObjectACL(ctx, here, "k", "", a) }
 	for field, err := range map[string]error{
 		"attributes.acl":                     put(PutOptions{Settings: Settings{ACL: "a\r\nb"}}),
-		"attributes.grants.read":             put(PutOptions{Settings: Settings{Grants: Grants{Read: []string{`1",id="2`}}}}),
-		"attributes.grants.write":            put(PutOptions{Settings: Settings{Grants: Grants{Write: []string{"1"}}}}),
+		"attributes.grants.read[0]":          put(PutOptions{Settings: Settings{Grants: &GrantHeaders{Read: []string{`1",id="2`}}}}),
+		"attributes.grants.write":            put(PutOptions{Settings: Settings{Grants: &GrantHeaders{Write: []string{"1"}}}}),
 		"attributes.tags":                    put(PutOptions{Settings: Settings{Tags: tags}}),
 		"attributes.encryption":              put(PutOptions{Settings: Settings{Encryption: Encryption{COS: true, CustomerKey: testKey()}}}),
 		"attributes.encryption.customer_key": put(PutOptions{Settings: Settings{Encryption: Encryption{CustomerKey: testKey()[:31]}}}),
@@ -225,11 +225,11 @@ func TestSettingsAreRefusedBeforeAnythingIsSent(t *testing.T) {
 		"customer_key":                       second(c.HeadObject(ctx, here, "k", ReadOptions{CustomerKey: testKey()[:1]})),
 		"response_headers.content_type":      second(c.GetObject(ctx, here, "k", ReadOptions{ResponseHeaders: ResponseHeaders{ContentType: "a\nb"}})),
 		"source.customer_key":                second(c.CopyObject(ctx, here, "k", CopyOptions{Source: CopySource{Bucket: testBucket, Key: "s", CustomerKey: testKey()[:2]}})),
-		"tags":                               second(c.PutObjectTagging(ctx, here, "k", "", []Tag{{"a\x01", ""}})),
-		"acl":                                acl(ACLChange{Canned: "private", Policy: &ACL{}}),
-		"policy.owner":                       acl(ACLChange{Policy: &ACL{}}),
-		"policy.grants[0].grantee":           acl(ACLChange{Policy: &ACL{Owner: Owner{ID: "1"}, Grants: []Grant{{Permission: "READ"}}}}),
-		"policy.grants[0].permission":        acl(ACLChange{Policy: &ACL{Owner: Owner{ID: "1"}, Grants: []Grant{{ID: "1", Permission: "WRITE"}}}}),
+		"tags":                               second(c.PutObjectTagging(ctx, here, "k", "", []Tag{{Key: "a\x01"}})),
+		"acl":                                acl(ACL{Canned: "private", Policy: &AccessControlPolicy{}}),
+		"policy.owner":                       acl(ACL{Policy: &AccessControlPolicy{}}),
+		"policy.grants[0].grantee":           acl(ACL{Policy: &AccessControlPolicy{Owner: Owner{ID: "1"}, Grants: []Grant{{Permission: "READ"}}}}),
+		"policy.grants[0].permission":        acl(ACL{Policy: &AccessControlPolicy{Owner: Owner{ID: "1"}, Grants: []Grant{{ID: "1", Permission: "WRITE"}}}}),
 		"days":                               second(c.RestoreObject(ctx, here, "k", "", RestoreOptions{Days: -1})),
 		"tier":                               second(c.RestoreObject(ctx, here, "k", "", RestoreOptions{Tier: "<a>"})),
 		"target_key":                         second(c.PutSymlink(ctx, here, "k", "")),

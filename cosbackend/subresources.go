@@ -1,303 +1,222 @@
 package cosbackend
 
 import (
+	"bytes"
 	"context"
 	"crypto/md5" //nolint:gosec // COS asks for Content-MD5.
 	"encoding/base64"
+	"encoding/xml"
 	"errors"
 	"net/http"
-	"net/url"
-	"strconv"
+	"slices"
 	"strings"
-	"time"
+	"unicode/utf8"
 )
 
-// subresource begins a call on one aspect of an object, such as its tags.
-func (c *Client) subresource(ctx context.Context, op, method string, loc Location, key, name, versionID string) (*call, error) {
-	if err := c.checkObject(loc, key, versionID); err != nil {
+// A subresource is a configuration of a bucket: an XML document of the Go type T
+// that is read, replaced and removed whole (A030).
+//
+// Reading, replacing and removing may all be repeated: each says the same again.
+type subresource[T any] struct {
+	noun string // in the names of the operations: Get, Put or Delete and this
+	name string // the query parameter that chooses it
+	root string // the root element of the document
+	// id chooses one of several documents; the zero pair where a bucket has one.
+	id pair
+	// blank says that COS answers a GET with nothing when nothing was put (A033).
+	blank bool
+}
+
+func (s subresource[T]) call(ctx context.Context, c *Client, verb, method string, loc Location) (*call, error) {
+	cl, err := c.configCall(ctx, verb+s.noun, method, loc, s.name)
+	if err == nil && s.id.name != "" {
+		cl.query = append(cl.query, s.id)
+	}
+	return cl, err
+}
+
+// configCall begins a call on a configuration.
+func (c *Client) configCall(ctx context.Context, op, method string, loc Location, name string) (*call, error) {
+	if err := c.checkLocation("", loc.Bucket, loc.Region); err != nil {
 		return nil, err
 	}
-	cl, err := c.bucketCall(ctx, op, method, loc, key)
+	cl, err := c.bucketCall(ctx, op, method, loc, "")
 	if err != nil {
 		return nil, err
 	}
 	cl.query = []pair{{name, ""}}
-	cl.version(versionID)
 	return cl, nil
 }
 
-// document gives the call an XML document, with the MD5 that COS wants of it.
-func (cl *call) document(document []byte) {
-	sum := md5.Sum(document) //nolint:gosec // COS asks for Content-MD5.
-	cl.payload = document
+// get reads the document. then, unless it is nil, looks at it and at the answer it
+// came with; what it returns is the result of the call.
+func (s subresource[T]) get(ctx context.Context, c *Client, loc Location, then func(*answer, *T) error) (*T, error) {
+	cl, err := s.call(ctx, c, "Get", http.MethodGet, loc)
+	if err != nil {
+		return nil, err
+	}
+	var doc *T
+	cl.read = func(ctx context.Context, a *answer) error {
+		data, err := a.readBody(ctx)
+		if err != nil {
+			return err
+		}
+		if len(data) == 0 && s.blank {
+			return a.notConfigured()
+		}
+		doc = new(T)
+		if err := a.parseXML(data, s.root, doc); err != nil {
+			return err
+		}
+		a.reportUnknown(data, s.root, doc)
+		if then == nil {
+			return nil
+		}
+		return then(a, doc)
+	}
+	if err := c.do(ctx, cl); err != nil {
+		return nil, err
+	}
+	return doc, nil
+}
+
+func (s subresource[T]) put(ctx context.Context, c *Client, loc Location, doc *T) error {
+	cl, err := s.write(ctx, c, "Put", http.MethodPut, loc, doc)
+	if err != nil {
+		return err
+	}
+	return c.do(ctx, cl)
+}
+
+// write begins a call that carries the document.
+func (s subresource[T]) write(ctx context.Context, c *Client, verb, method string, loc Location, doc *T) (*call, error) {
+	payload, err := documentXML(s.root, doc)
+	if err != nil {
+		return nil, err
+	}
+	cl, err := s.call(ctx, c, verb, method, loc)
+	if err != nil {
+		return nil, err
+	}
+	cl.document("application/xml", payload)
+	cl.read = done
+	return cl, nil
+}
+
+// document gives a call a body and the Content-MD5 that COS wants of configurations
+// (A031).
+func (cl *call) document(contentType string, payload []byte) {
+	sum := md5.Sum(payload) //nolint:gosec // COS asks for Content-MD5.
+	cl.payload = payload
 	cl.header = append(
 		cl.header,
-		pair{"content-type", "application/xml"},
-		pair{"content-md5", base64.StdEncoding.EncodeToString(sum[:])},
+		pair{"content-type", contentType}, pair{"content-md5", base64.StdEncoding.EncodeToString(sum[:])},
 	)
 }
 
-// versionOf reads an answer that says nothing beyond its status and a version.
-func versionOf(versionID *string) func(context.Context, *answer) error {
-	return func(ctx context.Context, a *answer) error {
-		*versionID = headerText(a.resp.Header, "X-Cos-Version-Id")
-		return done(ctx, a)
-	}
-}
-
-// GetObjectTagging returns the tags of an object, or of one version of it, and the
-// version they belong to. Without tags they are empty, or the [*Error] NoSuchTagSet.
-// Idempotent.
-func (c *Client) GetObjectTagging(ctx context.Context, loc Location, key, versionID string) (tags []Tag, version string, err error) {
-	cl, err := c.subresource(ctx, "GetObjectTagging", http.MethodGet, loc, key, "tagging", versionID)
-	if err != nil {
-		return nil, "", err
-	}
-	cl.read = func(ctx context.Context, a *answer) error {
-		var wire struct {
-			Tags []Tag `xml:"TagSet>Tag"`
-		}
-		if err := a.readXML(ctx, "Tagging", &wire); err != nil {
-			return err
-		}
-		tags, version = wire.Tags, headerText(a.resp.Header, "X-Cos-Version-Id")
-		return nil
-	}
-	err = c.do(ctx, cl)
-	return tags, version, err
-}
-
-// PutObjectTagging replaces the tags of an object, or of one version of it, by 1 to
-// 10 others, and returns the version they belong to. Idempotent.
-func (c *Client) PutObjectTagging(ctx context.Context, loc Location, key, versionID string, tags []Tag) (version string, err error) {
-	if len(tags) == 0 {
-		return "", invalid("tags", "must be 1 to 10; delete them to have none")
-	}
-	if err := checkTags("tags", tags); err != nil {
-		return "", err
-	}
-	cl, err := c.subresource(ctx, "PutObjectTagging", http.MethodPut, loc, key, "tagging", versionID)
-	if err != nil {
-		return "", err
-	}
-	var b strings.Builder
-	b.WriteString("<Tagging><TagSet>")
-	for _, t := range tags {
-		b.WriteString("<Tag>")
-		writeXML(&b, "Key", t.Key)
-		writeXML(&b, "Value", t.Value)
-		b.WriteString("</Tag>")
-	}
-	b.WriteString("</TagSet></Tagging>")
-	cl.document([]byte(b.String()))
-	cl.read = versionOf(&version)
-	err = c.do(ctx, cl)
-	return version, err
-}
-
-// DeleteObjectTagging removes the tags of an object, or of one version of it, and
-// returns the version they belonged to. Idempotent.
-func (c *Client) DeleteObjectTagging(ctx context.Context, loc Location, key, versionID string) (version string, err error) {
-	cl, err := c.subresource(ctx, "DeleteObjectTagging", http.MethodDelete, loc, key, "tagging", versionID)
-	if err != nil {
-		return "", err
-	}
-	cl.read = versionOf(&version)
-	err = c.do(ctx, cl)
-	return version, err
-}
-
-// RestoreOptions say how an archived object is restored.
-type RestoreOptions struct {
-	// Days is how long the restored copy can be read. 0 is not sent.
-	Days int
-	// Tier is "Expedited", "Standard" or "Bulk"; "" leaves it to COS.
-	Tier string
-}
-
-// RestoreInfo is how far the restoring of an object is.
-type RestoreInfo struct {
-	Ongoing bool
-	Expires time.Time // of the restored copy; zero while it is under way
-}
-
-// RestoreObject begins to restore an archived object, or one version of it. It
-// returns true when the object is restored already and has its days counted anew
-// (A054). One that is being restored is the [*Error] RestoreAlreadyInProgress, except
-// in a repeat, when an earlier attempt may be what began it. Idempotent.
-func (c *Client) RestoreObject(ctx context.Context, loc Location, key, versionID string, o RestoreOptions) (restored bool, err error) {
-	if err := o.check(); err != nil {
-		return false, err
-	}
-	cl, err := c.subresource(ctx, "RestoreObject", http.MethodPost, loc, key, "restore", versionID)
-	if err != nil {
-		return false, err
-	}
-	cl.document(o.document())
-	cl.read = func(ctx context.Context, a *answer) error {
-		restored = a.resp.StatusCode == http.StatusOK
-		return done(ctx, a)
-	}
-	err = c.do(ctx, cl)
-	if e, ok := err.(*Error); ok && e.Code == "RestoreAlreadyInProgress" && cl.doubt { //nolint:errorlint // what do returned, not what is inside
-		return false, nil
-	}
-	return restored && err == nil, err
-}
-
-func (o RestoreOptions) check() error {
-	if o.Days < 0 {
-		return invalid("days", "must not be negative")
-	}
-	for i := range len(o.Tier) {
-		if c := lower(o.Tier[i]); c < 'a' || c > 'z' || i > 32 {
-			return invalid("tier", "must be a tier of COS: Expedited, Standard or Bulk")
-		}
-	}
-	return nil
-}
-
-func (o RestoreOptions) document() []byte {
-	var b strings.Builder
-	b.WriteString("<RestoreRequest>")
-	if o.Days > 0 {
-		writeXML(&b, "Days", strconv.Itoa(o.Days))
-	}
-	if o.Tier != "" {
-		b.WriteString("<CASJobParameters>")
-		writeXML(&b, "Tier", o.Tier)
-		b.WriteString("</CASJobParameters>")
-	}
-	b.WriteString("</RestoreRequest>")
-	return []byte(b.String())
-}
-
-// headerRestore reads x-cos-restore: ongoing-request="true", or
-// ongoing-request="false", expiry-date="Fri, 21 Dec 2012 00:00:00 GMT" (A054).
-func headerRestore(h http.Header) *RestoreInfo {
-	value := headerText(h, "X-Cos-Restore")
-	if value == "" {
-		return nil
-	}
-	info := &RestoreInfo{Ongoing: strings.Contains(value, `ongoing-request="true"`)}
-	if _, date, ok := strings.Cut(value, `expiry-date="`); ok {
-		date, _, _ = strings.Cut(date, `"`)
-		if t, err := http.ParseTime(date); err == nil {
-			info.Expires = t.UTC()
-		}
-	}
-	return info
-}
-
-// GetObjectRetention returns until when an object is kept from changes. Idempotent.
-func (c *Client) GetObjectRetention(ctx context.Context, loc Location, key string) (Retention, error) {
-	cl, err := c.subresource(ctx, "GetObjectRetention", http.MethodGet, loc, key, "retention", "")
-	if err != nil {
-		return Retention{}, err
-	}
-	var retention Retention
-	cl.read = func(ctx context.Context, a *answer) error {
-		var wire struct{ Mode, RetainUntilDate string }
-		if err := a.readXML(ctx, "Retention", &wire); err != nil {
-			return err
-		}
-		retention = Retention{Mode: wire.Mode, Until: listTime(wire.RetainUntilDate)}
-		if retention.Until.IsZero() {
-			return a.garbled(errNoRetention)
-		}
-		return nil
-	}
-	err = c.do(ctx, cl)
-	return retention, err
-}
-
-var errNoRetention = errors.New("the answer does not say until when the object is kept")
-
-// PutObjectRetention keeps an object from changes until a time. It can be lengthened
-// later, not shortened: that is the [*Error] InvalidLockedTime. Idempotent.
-func (c *Client) PutObjectRetention(ctx context.Context, loc Location, key string, r Retention) error {
-	if r.Until.IsZero() {
-		return invalid("retention.retain_until", "must be given")
-	}
-	if err := r.check("retention"); err != nil {
-		return err
-	}
-	cl, err := c.subresource(ctx, "PutObjectRetention", http.MethodPut, loc, key, "retention", "")
+// remove deletes the document. One that is not there is deleted already (A032).
+func (s subresource[T]) remove(ctx context.Context, c *Client, loc Location) error {
+	cl, err := s.call(ctx, c, "Delete", http.MethodDelete, loc)
 	if err != nil {
 		return err
 	}
-	var b strings.Builder
-	b.WriteString("<Retention>")
-	writeXML(&b, "Mode", nameOr(r.Mode, compliance))
-	writeXML(&b, "RetainUntilDate", r.until())
-	b.WriteString("</Retention>")
-	cl.document([]byte(b.String()))
 	cl.read = done
 	return c.do(ctx, cl)
 }
 
-func headerRetention(h http.Header) Retention {
-	r := Retention{Until: listTime(headerText(h, "X-Cos-Object-Lock-Retain-Until-Date"))}
-	if !r.Until.IsZero() {
-		r.Mode = headerText(h, "X-Cos-Object-Lock-Mode")
+// documentXML writes a document. encoding/xml replaces what XML cannot express; a
+// document that would arrive as another one is refused instead.
+func documentXML(root string, doc any) ([]byte, error) {
+	var b bytes.Buffer
+	if err := xml.NewEncoder(&b).EncodeElement(doc, xml.StartElement{Name: xml.Name{Local: root}}); err != nil {
+		return nil, invalid("configuration", "cannot be written as XML")
 	}
-	return r
+	if bytes.ContainsRune(b.Bytes(), utf8.RuneError) {
+		return nil, invalid("configuration", "holds a character that cannot be written in XML")
+	}
+	return b.Bytes(), nil
 }
 
-// A Symlink is an object that leads to another key of its bucket.
-type Symlink struct {
-	Target    string // the other key; empty in the answer to PutSymlink
-	VersionID string
-	ETag      string
+// notConfigured is an answer that says without an error that nothing was put.
+func (a *answer) notConfigured() error {
+	a.attempt.answered = true
+	return &NotConfiguredError{Err: a.newError()}
 }
 
-const symlinkHeader = "x-cos-symlink-target"
-
-var errNoTarget = errors.New("the answer does not say where the symlink leads")
-
-// GetSymlink returns where a symlink leads, or one version of it. Idempotent.
-func (c *Client) GetSymlink(ctx context.Context, loc Location, key, versionID string) (Symlink, error) {
-	cl, err := c.subresource(ctx, "GetSymlink", http.MethodGet, loc, key, "symlink", versionID)
+// reportUnknown logs the names of elements that came and would not go back. What
+// they hold is not logged.
+func (a *answer) reportUnknown(data []byte, root string, doc any) {
+	again, err := documentXML(root, doc)
 	if err != nil {
-		return Symlink{}, err
+		return
 	}
-	var link Symlink
-	cl.read = func(ctx context.Context, a *answer) error {
-		if err := done(ctx, a); err != nil {
-			return err
+	known := filledElements(again)
+	var unknown []string
+	for path := range filledElements(data) {
+		if !known[path] {
+			unknown = append(unknown, cleanText(path, maxHeaderOut))
 		}
-		target, err := url.PathUnescape(headerText(a.resp.Header, "X-Cos-Symlink-Target"))
-		if err != nil || target == "" {
-			return a.garbled(errNoTarget)
-		}
-		link = a.symlink(strings.ToValidUTF8(target, "\uFFFD"))
-		return nil
 	}
-	err = c.do(ctx, cl)
-	return link, err
+	if len(unknown) > 0 {
+		slices.Sort(unknown)
+		a.client.logger.Warn("cosbackend: COS sent elements of a configuration that are not known here; writing it back drops them",
+			"operation", a.call.op, "bucket", a.call.bucket, "elements", unknown[:min(len(unknown), maxHeaders)])
+	}
 }
 
-func (a *answer) symlink(target string) Symlink {
-	h := a.resp.Header
-	return Symlink{Target: target, VersionID: headerText(h, "X-Cos-Version-Id"), ETag: unquoteETag(headerText(h, "Etag"))}
+// filledElements returns the paths of all elements that hold text.
+func filledElements(data []byte) map[string]bool {
+	paths := make(map[string]bool)
+	var path []string
+	d := tolerantDecoder(data)
+	for {
+		token, err := d.RawToken()
+		if err != nil {
+			return paths
+		}
+		switch t := token.(type) {
+		case xml.StartElement:
+			path = append(path, t.Name.Local)
+		case xml.EndElement:
+			path = path[:max(len(path)-1, 0)]
+		case xml.CharData:
+			if len(bytes.TrimSpace(t)) > 0 {
+				paths[strings.Join(path, "/")] = true
+			}
+		}
+	}
 }
 
-// PutSymlink makes an object that leads to target, which need not exist. The key
-// travels escaped (A055). Idempotent.
-func (c *Client) PutSymlink(ctx context.Context, loc Location, key, target string) (Symlink, error) {
-	if err := checkKey("target_key", target); err != nil {
-		return Symlink{}, err
+// A NotConfiguredError is a configuration that a bucket does not have, where COS has
+// no error for that and answers with nothing or with an empty document.
+type NotConfiguredError struct {
+	// Err describes the answer: its status is 200, and it has a request id.
+	Err *Error
+}
+
+// Error says what is not there.
+func (e *NotConfiguredError) Error() string { return e.Err.Error() + ": it is not configured" }
+
+// Unwrap returns Err.
+func (e *NotConfiguredError) Unwrap() error { return e.Err }
+
+// NotConfigured reports whether err says that a bucket does not have the
+// configuration that was asked for, and nothing worse.
+func NotConfigured(err error) bool {
+	if _, ok := errors.AsType[*NotConfiguredError](err); ok {
+		return true
 	}
-	cl, err := c.subresource(ctx, "PutSymlink", http.MethodPut, loc, key, "symlink", "")
-	if err != nil {
-		return Symlink{}, err
+	e, ok := errors.AsType[*Error](err)
+	if !ok || e.Origin != OriginCOS {
+		return false
 	}
-	cl.header = append(cl.header, pair{symlinkHeader, string(appendEscaped(nil, target))})
-	var link Symlink
-	cl.read = func(ctx context.Context, a *answer) error {
-		link = a.symlink("")
-		return done(ctx, a)
+	switch e.Code {
+	case "NoSuchCORSConfiguration", "NoSuchLifecycleConfiguration", "NoLifecycle", "NoSuchBucketPolicy", "NoSuchPolicy",
+		"NoSuchTagSet", "NoSuchWebsiteConfiguration", "NoLoggingStatusForKey", "NoSuchEncryptionConfiguration",
+		"ReplicationConfigurationNotFoundError", "ReplicationConfigurationnotFoundError",
+		"InventoryConfigurationNotFoundError", "NoSuchRefererConfiguration", "DomainConfigNotFoundError",
+		"OriginConfigurationNotFoundError", "NoSuchObjectLockConfiguration":
+		return true
 	}
-	err = c.do(ctx, cl)
-	return link, err
+	return false
 }

@@ -127,7 +127,11 @@ func (a *answer) versionPage(ctx context.Context) (VersionPage, error) {
 	case page.Truncated && page.NextKeyMarker == "":
 		return VersionPage{}, a.garbled(errNoMarker)
 	}
-	slices.SortStableFunc(page.Versions, newestFirst)
+	if !slices.IsSortedFunc(page.Versions, latestFirst) {
+		slices.SortStableFunc(page.Versions, func(a, b ObjectVersion) int {
+			return cmp.Or(latestFirst(a, b), b.LastModified.Compare(a.LastModified))
+		})
+	}
 	return page, nil
 }
 
@@ -141,17 +145,14 @@ func (e wireVersion) version(names *decoder) ObjectVersion {
 	return v
 }
 
-// newestFirst orders by key and then by age. Entries of the same second stay as COS
-// lists them.
-func newestFirst(a, b ObjectVersion) int {
-	if order := cmp.Compare(a.Key, b.Key); order != 0 {
+// latestFirst is the order of COS as far as it can be seen in any two entries. Where a
+// page keeps to it, the page is taken as it comes; else age decides.
+func latestFirst(a, b ObjectVersion) int {
+	if order := cmp.Compare(a.Key, b.Key); order != 0 || a.IsLatest == b.IsLatest {
 		return order
 	}
-	if a.IsLatest != b.IsLatest {
-		if a.IsLatest {
-			return -1
-		}
-		return 1
+	if a.IsLatest {
+		return -1
 	}
-	return b.LastModified.Compare(a.LastModified)
+	return 1
 }

@@ -24,24 +24,27 @@ func (s *objectServer) PutObjectAcl(ctx context.Context, req *cosgatev1.PutObjec
 	if err != nil {
 		return nil, err
 	}
-	change := cosbackend.ACLChange{Canned: req.GetCanned(), Grants: grants(req.GetGrants()), Policy: acl(req.GetPolicy())}
+	change := cosbackend.ACL{Canned: req.GetCanned(), Grants: grants(req.GetGrants()), Policy: acl(req.GetPolicy())}
 	if err := client.PutObjectACL(ctx, location(req), req.GetKey(), req.GetVersionId(), change); err != nil {
 		return nil, err
 	}
 	return &cosgatev1.PutObjectAclResponse{}, nil
 }
 
-func grants(g *cosgatev1.GrantHeaders) cosbackend.Grants {
-	return cosbackend.Grants{
+func grants(g *cosgatev1.GrantHeaders) *cosbackend.GrantHeaders {
+	if g == nil {
+		return nil
+	}
+	return &cosbackend.GrantHeaders{
 		Read: g.GetRead(), Write: g.GetWrite(), ReadACP: g.GetReadAcp(), WriteACP: g.GetWriteAcp(), FullControl: g.GetFullControl(),
 	}
 }
 
-func acl(p *cosgatev1.AccessControlPolicy) *cosbackend.ACL {
+func acl(p *cosgatev1.AccessControlPolicy) *cosbackend.AccessControlPolicy {
 	if p == nil {
 		return nil
 	}
-	out := &cosbackend.ACL{Owner: cosbackend.Owner{ID: p.GetOwner().GetId(), DisplayName: p.GetOwner().GetDisplayName()}}
+	out := &cosbackend.AccessControlPolicy{Owner: cosbackend.Owner{ID: p.GetOwner().GetId(), DisplayName: p.GetOwner().GetDisplayName()}}
 	for _, g := range p.GetGrants() {
 		out.Grants = append(out.Grants, cosbackend.Grant{
 			ID: g.GetId(), URI: g.GetUri(), DisplayName: g.GetDisplayName(), Permission: g.GetPermission(),
@@ -50,7 +53,7 @@ func acl(p *cosgatev1.AccessControlPolicy) *cosbackend.ACL {
 	return out
 }
 
-func aclProto(a cosbackend.ACL) *cosgatev1.AccessControlPolicy {
+func aclProto(a *cosbackend.AccessControlPolicy) *cosgatev1.AccessControlPolicy {
 	out := &cosgatev1.AccessControlPolicy{Owner: ownerProto(a.Owner)}
 	for _, g := range a.Grants {
 		p := &cosgatev1.Grant{DisplayName: g.DisplayName, Permission: g.Permission, Grantee: &cosgatev1.Grant_Id{Id: g.ID}}

@@ -105,4 +105,32 @@
 //	      have is InvalidArgument; one that is gone keeps its place, except null:
 //	      then the list begins with the newest version of that key.
 //	E055  A Complete whose 200 was sent ahead of its outcome has no x-cos-version-id.
+//	E070  The configuration of a bucket comes back with the elements and texts that
+//	      were put, in their order. Attributes, comments and white space between
+//	      elements are not kept; a policy comes back byte for byte.
+//	E071  PUT of cors, lifecycle and tagging needs a Content-MD5, without which it is
+//	      InvalidRequest; for other configurations it is checked when it is there.
+//	E072  A configuration has at most 1 MB, for which COS names no limit; of cors and
+//	      website 64 KB. Beyond it is XMLSizeLimit, and no body is
+//	      MissingRequestBodyError.
+//	E073  DELETE of a configuration that is not there is 204.
+//	E074  GET of a referer configuration that is not there is 200 without a body, and
+//	      PUT without a body removes one.
+//	E075  GET of an intelligent-tiering configuration by an id that is not there is an
+//	      empty document, as that of the first generation is.
+//	E076  An id of a configuration has at most 64 letters, digits, "-", "_", "."; the Id
+//	      in the document must be the same, else it is InvalidArgument.
+//	E077  The id of a one-off inventory job that was posted cannot be posted again
+//	      (DuplicateInventoryId); jobs that repeat have ids of their own.
+//	E078  GET of a domain certificate that is not there is DomainConfigNotFoundError.
+//	E079  A domain certificate that is named by its CertId alone has the validity 0;
+//	      its domain need not be one of the bucket's.
+//	E080  Two enabled lifecycle rules with the same filter and the same kind of action
+//	      are InvalidRequest "Conflict lifecycle rule".
+//	E081  GET of a policy that is not there is NoSuchBucketPolicy, though some SDKs look
+//	      for NoSuchPolicy. PUT of a policy is 200.
+//	E082  A policy over 20 KB is MalformedPolicy.
+//	E083  Log and replication targets: the bucket that takes logs must exist in the same
+//	      region; the one that takes replicas need not exist, and versioning is not asked
+//	      for.
 package embedded

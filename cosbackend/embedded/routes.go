@@ -78,7 +78,10 @@ func (r *route) understands(header string) bool {
 
 // allRoutes is the table that the dispatcher and the 501s read.
 func allRoutes() []route {
-	return slices.Concat(serviceAndBucketRoutes(), objectRoutes(), multipartRoutes(), versioningRoutes(), missingRoutes())
+	return slices.Concat(
+		serviceAndBucketRoutes(), configurationRoutes(), identifiedRoutes(), policyRoutes(), certificateRoutes(),
+		objectRoutes(), multipartRoutes(), versioningRoutes(), missingRoutes(),
+	)
 }
 
 func serviceAndBucketRoutes() []route {
@@ -211,7 +214,6 @@ func missingRoutes() []route {
 	for sub, noun := range bucketSettings() {
 		add(onBucketItself, sub, "GET PUT DELETE", noun)
 	}
-	add(onBucketItself, "inventory", "POST", "BucketInventory")
 	add(onBucketItself, "", "POST OPTIONS", "Object") // a form upload; a CORS preflight
 	add(onObject, "", "OPTIONS", "Object")
 	add(onObject, "acl", "GET PUT", "ObjectACL")
@@ -225,16 +227,12 @@ func missingRoutes() []route {
 	return rs
 }
 
-// bucketSettings are the sub-resources of a bucket that are read, set and removed.
+// bucketSettings are the sub-resources of a bucket that are read, set and removed,
+// and that this server does not have.
 func bucketSettings() map[string]string {
 	return map[string]string{
-		"accelerate": "BucketAccelerate", "acl": "BucketACL", "cors": "BucketCORS", "domain": "BucketDomain",
-		"domaincertificate": "BucketDomainCertificate", "encryption": "BucketEncryption",
-		"intelligent-tiering": "BucketIntelligentTiering", "intelligenttiering": "BucketIntelligentTiering",
-		"inventory": "BucketInventory", "lifecycle": "BucketLifecycle", "logging": "BucketLogging",
-		"notification": "BucketNotification", "object-lock": "BucketObjectLock", "origin": "BucketOrigin",
-		"policy": "BucketPolicy", "referer": "BucketReferer", "replication": "BucketReplication",
-		"strict-signature": "BucketStrictSignature", "tagging": "BucketTagging", "website": "BucketWebsite",
+		"acl": "BucketACL", "notification": "BucketNotification", "object-lock": "BucketObjectLock",
+		"strict-signature": "BucketStrictSignature",
 	}
 }
 

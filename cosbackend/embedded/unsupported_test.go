@@ -9,8 +9,7 @@ import (
 func TestWhatIsMissingAnswers501AndSaysSo(t *testing.T) {
 	c := open(t)
 	c.put(t, "k", "old")
-	bucketSubs := "accelerate acl cors domain domaincertificate encryption intelligent-tiering intelligenttiering inventory lifecycle " +
-		"logging notification object-lock origin policy referer replication strict-signature tagging website"
+	bucketSubs := "acl notification object-lock strict-signature"
 	var calls []call
 	for sub := range strings.FieldsSeq(bucketSubs) {
 		for _, method := range []string{"GET", "PUT", "DELETE"} {
@@ -29,7 +28,7 @@ func TestWhatIsMissingAnswers501AndSaysSo(t *testing.T) {
 	for _, query := range []string{"list-type=2", "location&acl"} {
 		calls = append(calls, call{method: "GET", query: query})
 	}
-	calls = append(calls, call{method: "POST"}, call{method: "OPTIONS"}, call{method: "OPTIONS", key: "k"}, call{method: "POST", query: "inventory&id=1"})
+	calls = append(calls, call{method: "POST"}, call{method: "OPTIONS"}, call{method: "OPTIONS", key: "k"})
 	for header, methods := range map[string]string{
 		"x-cos-tagging": "PUT", "x-cos-server-side-encryption": "PUT DELETE", "x-cos-server-side-encryption-customer-key": "PUT GET HEAD",
 		"x-cos-traffic-limit": "HEAD DELETE", "x-cos-callback": "PUT", "x-cos-callback-var": "PUT", "x-cos-return-body": "PUT", "pic-operations": "PUT",
@@ -79,6 +78,11 @@ func TestMethodsThatDoNotFitAreRefused(t *testing.T) {
 		{method: "POST", key: "k"},
 		{method: "PATCH", key: "k"},
 		{method: "PUT", query: "location"},
+		{method: "DELETE", query: "accelerate"},
+		{method: "DELETE", query: "intelligenttiering"},
+		{method: "DELETE", query: "logging"},
+		{method: "DELETE", query: "referer"},
+		{method: "POST", query: "policy"},
 		{method: "GET", query: "delete"},
 		{method: "PUT", host: "service.cos.myqcloud.com"},
 		{method: "DELETE", host: "service.cos.myqcloud.com"},

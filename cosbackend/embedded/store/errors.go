@@ -30,6 +30,10 @@ var (
 	ErrNotAppendable = errors.New("store: the object is not appendable")
 	// ErrVersioned refuses to append where every write makes a version.
 	ErrVersioned = errors.New("store: an object in a bucket with versioning cannot be appended to")
+	// ErrNoSuchConfig means that the bucket has no such configuration document.
+	ErrNoSuchConfig = errors.New("store: no such configuration")
+	// ErrTooManyConfigs refuses one document more than a bucket may have.
+	ErrTooManyConfigs = errors.New("store: too many configurations")
 	// ErrNoSpace means that the disk or the memory cap is full. Reads and
 	// deletes go on working.
 	ErrNoSpace = errors.New("store: no space left")
