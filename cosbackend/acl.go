@@ -140,7 +140,7 @@ func (w *wireACL) policy() *AccessControlPolicy {
 }
 
 func bucketACL() subresource[wireACL] {
-	return subresource[wireACL]{noun: "BucketAcl", name: "acl", root: "AccessControlPolicy"}
+	return subresource[wireACL]{noun: "BucketAcl", name: "acl", root: "AccessControlPolicy", field: "policy"}
 }
 
 // GetBucketACL returns the ACL of a bucket; every bucket has one. Idempotent.

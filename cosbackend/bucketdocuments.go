@@ -155,7 +155,7 @@ func (c *Client) PutBucketAccelerate(ctx context.Context, loc Location, doc *Acc
 }
 
 func bucketObjectLock() subresource[ObjectLockConfiguration] {
-	return subresource[ObjectLockConfiguration]{noun: "BucketObjectLock", name: "object-lock", root: "ObjectLockConfiguration"}
+	return subresource[ObjectLockConfiguration]{noun: "BucketObjectLock", name: "object-lock", root: "ObjectLockConfiguration", field: "object_lock"}
 }
 
 // GetBucketObjectLock returns the object lock of a bucket; without one the [*Error]

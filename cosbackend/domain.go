@@ -95,7 +95,7 @@ func (c *Client) DeleteBucketDomainCertificate(ctx context.Context, loc Location
 // PutBucketDomainCertificate binds a certificate to custom domains. No error holds
 // any of its private key. Idempotent.
 func (c *Client) PutBucketDomainCertificate(ctx context.Context, loc Location, doc *DomainCertificate) error {
-	s := subresource[DomainCertificate]{noun: "BucketDomainCertificate", name: "domaincertificate", root: "DomainCertificate"}
+	s := subresource[DomainCertificate]{noun: "BucketDomainCertificate", name: "domaincertificate", root: "DomainCertificate", field: "certificate"}
 	cl, err := s.write(ctx, c, "Put", http.MethodPut, loc, doc)
 	if err != nil {
 		return err

@@ -13,6 +13,8 @@ import (
 	"unicode/utf8"
 )
 
+var errNotXML = errors.New("holds a character that cannot be written in XML")
+
 // A subresource is a configuration of a bucket: an XML document of the Go type T
 // that is read, replaced and removed whole (A030).
 //
@@ -21,6 +23,8 @@ type subresource[T any] struct {
 	noun string // in the names of the operations: Get, Put or Delete and this
 	name string // the query parameter that chooses it
 	root string // the root element of the document
+	// field is the field of the requests that carry it; "" is name.
+	field string
 	// id chooses one of several documents; the zero pair where a bucket has one.
 	id pair
 	// blank says that COS answers a GET with nothing when nothing was put (A033).
@@ -92,7 +96,7 @@ func (s subresource[T]) put(ctx context.Context, c *Client, loc Location, doc *T
 func (s subresource[T]) write(ctx context.Context, c *Client, verb, method string, loc Location, doc *T) (*call, error) {
 	payload, err := documentXML(s.root, doc)
 	if err != nil {
-		return nil, err
+		return nil, invalid(nameOr(s.field, s.name), err.Error())
 	}
 	cl, err := s.call(ctx, c, verb, method, loc)
 	if err != nil {
@@ -129,10 +133,10 @@ func (s subresource[T]) remove(ctx context.Context, c *Client, loc Location) err
 func documentXML(root string, doc any) ([]byte, error) {
 	var b bytes.Buffer
 	if err := xml.NewEncoder(&b).EncodeElement(doc, xml.StartElement{Name: xml.Name{Local: root}}); err != nil {
-		return nil, invalid("configuration", "cannot be written as XML")
+		return nil, errNotXML
 	}
 	if bytes.ContainsRune(b.Bytes(), utf8.RuneError) {
-		return nil, invalid("configuration", "holds a character that cannot be written in XML")
+		return nil, errNotXML
 	}
 	return b.Bytes(), nil
 }

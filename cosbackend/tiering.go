@@ -24,7 +24,7 @@ type (
 
 func bucketTiering() subresource[IntelligentTiering] {
 	return subresource[IntelligentTiering]{
-		noun: "BucketIntelligentTiering", name: "intelligenttiering", root: "IntelligentTieringConfiguration", blank: true,
+		noun: "BucketIntelligentTiering", name: "intelligenttiering", root: "IntelligentTieringConfiguration", field: "intelligent_tiering", blank: true,
 	}
 }
 
@@ -47,7 +47,7 @@ func (c *Client) PutBucketIntelligentTiering(ctx context.Context, loc Location, 
 
 func tieringRule(id string) subresource[IntelligentTieringConfiguration] {
 	return subresource[IntelligentTieringConfiguration]{
-		noun: "BucketIntelligentTieringConfiguration", name: "intelligent-tiering", root: "IntelligentTieringConfiguration",
+		noun: "BucketIntelligentTieringConfiguration", name: "intelligent-tiering", root: "IntelligentTieringConfiguration", field: "configuration",
 		id: pair{"id", id}, blank: true,
 	}
 }

@@ -20,7 +20,7 @@ func encryption(e *cosgatev1.ServerSideEncryption) cosbackend.Encryption {
 
 func customerKey(k *cosgatev1.CustomerKey) cosbackend.CustomerKey { return k.GetKey() }
 
-func encryptionProto(e cosbackend.EncryptionInfo) *cosgatev1.EncryptionInfo {
+func encryptionInfoProto(e cosbackend.EncryptionInfo) *cosgatev1.EncryptionInfo {
 	if e == (cosbackend.EncryptionInfo{}) {
 		return nil
 	}

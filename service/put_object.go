@@ -87,6 +87,6 @@ func (p *put) response(stored cosbackend.PutResult) *cosgatev1.PutObjectResponse
 	return &cosgatev1.PutObjectResponse{Object: &cosgatev1.Object{
 		Bucket: p.spec.GetBucket(), Key: p.spec.GetKey(), VersionId: stored.VersionID,
 		Size: p.up.sequence.received, Etag: stored.ETag, Crc64Ecma: &crc,
-		StorageClass: storageClass(p.attrs.StorageClass), Encryption: encryptionProto(stored.Encryption),
+		StorageClass: storageClass(p.attrs.StorageClass), Encryption: encryptionInfoProto(stored.Encryption),
 	}, Callback: callbackProto(stored.Callback), PicResult: stored.Document}
 }

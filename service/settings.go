@@ -13,27 +13,11 @@ import (
 func settings(a *cosgatev1.ObjectAttributes) cosbackend.Settings {
 	return cosbackend.Settings{
 		ACL:        a.GetAcl(),
-		Grants:     grants(a.GetGrants()),
-		Tags:       tags(a.GetTags()),
+		Grants:     perhaps(a.GetGrants(), grantHeaders),
+		Tags:       mapped(a.GetTags(), tag),
 		Encryption: encryption(a.GetEncryption()),
 		Retention:  retention(a.GetRetention()),
 	}
-}
-
-func tags(all []*cosgatev1.Tag) []cosbackend.Tag {
-	out := make([]cosbackend.Tag, len(all))
-	for i, t := range all {
-		out[i] = cosbackend.Tag{Key: t.GetKey(), Value: t.GetValue()}
-	}
-	return out
-}
-
-func tagProtos(all []cosbackend.Tag) []*cosgatev1.Tag {
-	out := make([]*cosgatev1.Tag, len(all))
-	for i, t := range all {
-		out[i] = &cosgatev1.Tag{Key: t.Key, Value: t.Value}
-	}
-	return out
 }
 
 func retention(r *cosgatev1.ObjectRetention) cosbackend.Retention {
@@ -60,7 +44,7 @@ func restoreProto(r *cosbackend.RestoreInfo) *cosgatev1.RestoreState {
 
 // describe adds to an object what COS tells of it beside content and attributes.
 func describe(out *cosgatev1.Object, o cosbackend.ObjectInfo) {
-	out.Encryption = encryptionProto(o.Encryption)
+	out.Encryption = encryptionInfoProto(o.Encryption)
 	out.Restore = restoreProto(o.Restore)
 	out.ReplicationStatus = o.ReplicationStatus
 	out.Retention = retentionProto(o.Retention)

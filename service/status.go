@@ -67,6 +67,7 @@ func (m *mapper) decide(ctx context.Context, err error) (v verdict, done *status
 		changed   *cosbackend.ChangedError
 		broken    *cosbackend.ReadBrokenError
 		position  *cosbackend.AppendPositionError
+		unset     *cosbackend.NotConfiguredError
 		own       interface{ GRPCStatus() *status.Status }
 	)
 	errors.As(err, &cosErr)
@@ -91,6 +92,8 @@ func (m *mapper) decide(ctx context.Context, err error) (v verdict, done *status
 		v := m.cosVerdict(position.Err)
 		v.extra = &cosgatev1.AppendConflict{Position: position.Position}
 		return v, nil
+	case errors.As(err, &unset):
+		return verdict{code: codes.NotFound, reason: reasonNotConfigured, text: "the bucket has no such configuration", cos: unset.Err}, nil
 	case cosErr != nil:
 		return m.cosVerdict(cosErr), nil
 	}

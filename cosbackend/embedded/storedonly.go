@@ -203,7 +203,8 @@ func originConfiguration() configuration {
 					headers("FollowHttpHeaders").perhaps(), headers("ForbidFollowHeaders").perhaps(),
 				).perhaps(),
 			).perhaps(),
-			branch("OriginInfo", originHost().perhaps(), originFile().perhaps()).once(),
+			branch("HTTPStandbyCode", leaf("StatusCode", between(400, 599)).any()).perhaps(),
+			branch("OriginInfo", originHost().any(), originFile().perhaps()).once(),
 		).upTo(1000)),
 	}
 }
