@@ -54,6 +54,7 @@ func (s *Server) completeMultipartUpload(x *exchange) error {
 	if !x.answer.streaming() {
 		x.answer.header().Set(headerCRC64, formatCRC(out.object.CRC64))
 		showVersion(x.answer.header(), out.object.VersionID)
+		x.describeEncryption(x.answer.header(), out.object.Encryption)
 	}
 	x.sendXML(http.StatusOK, x.completeResult(out.object))
 	return nil

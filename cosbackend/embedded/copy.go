@@ -94,6 +94,7 @@ func (s *Server) copyObject(x *exchange) error {
 	h := x.answer.header()
 	showVersion(h, o.VersionID)
 	showSourceVersion(h, copied.VersionID)
+	x.describeEncryption(h, o.Encryption)
 	o.CRC64 = x.answer.fault.crc64(o.CRC64)
 	x.sendXML(http.StatusOK, copyResult("CopyObjectResult", o))
 	return nil
@@ -126,6 +127,9 @@ func (x *exchange) copyOptions() (store.CopyOptions, error) {
 		return o, fail(invalidArgument, "x-cos-metadata-directive must be Copy or Replaced.")
 	}
 	var err error
+	if o.ReplaceTags, err = x.replacesTags(); err != nil {
+		return o, err
+	}
 	if o.Put, err = x.putOptions(); err != nil {
 		return o, err
 	}
@@ -138,10 +142,13 @@ func (x *exchange) copyOptions() (store.CopyOptions, error) {
 func (x *exchange) sourceCheck(taken func(src store.Object) int64) func(src store.Object) error {
 	c := x.readConditions("X-Cos-Copy-Source-")
 	return func(src store.Object) error {
+		if err := x.checkCustomerKey(prefixSource, src.Encryption); err != nil {
+			return err
+		}
 		switch {
 		case c.judge(src) != holds:
 			return fail(preconditionFailed, "")
-		case archived(src.StorageClass):
+		case x.checkReadable(src) != nil:
 			return notRestored(src)
 		case taken(src) > x.s.opts.MaxCopySize:
 			return fail(entityTooLarge, "The copy source exceeds the maximum size for one copy. Copy it in parts.")

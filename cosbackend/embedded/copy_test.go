@@ -96,7 +96,7 @@ func TestACopyJudgesItsSource(t *testing.T) {
 		"bad parameter":     {"to", testHost + "/k?%zz", nil, 400, "InvalidCopySource"},
 		"service host":      {"to", "service.cos.myqcloud.com/k", nil, 400, "InvalidCopySource"},
 		"a version":         {"to", testHost + "/k?versionId=1", nil, 404, "NoSuchVersion"},
-		"tagging directive": {"to", testHost + "/k", []string{"x-cos-tagging-directive", "Copy"}, 501, "NotImplemented"},
+		"tagging directive": {"to", testHost + "/k", []string{"x-cos-tagging-directive", "copy"}, 400, "InvalidArgument"},
 		"storage class":     {"to", testHost + "/k", []string{"x-cos-storage-class", "X"}, 400, "NotSupportedStorageClass"},
 	}
 	for name, tt := range tests {

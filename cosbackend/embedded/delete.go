@@ -52,6 +52,9 @@ func (s *Server) deleteObjects(x *exchange) error {
 	}
 	for i, r := range removals {
 		outcomes[places[i]].removal = r
+		if r.Refused != nil {
+			outcomes[places[i]].refused = x.toAPIError(r.Refused)
+		}
 	}
 	x.sendXML(http.StatusOK, req.result(outcomes))
 	return nil

@@ -174,7 +174,7 @@ func (x *exchange) checkImplemented() error {
 		if !changesMeaning(lower) || rt.understands(lower) {
 			continue
 		}
-		if lower == "x-cos-server-side-encryption" && slices.Contains([]string{opGetObject, opHeadObject}, rt.operation) {
+		if lower == "x-cos-server-side-encryption" && slices.Contains([]string{opGetObject, opHeadObject, opUploadPart, opUploadPartCopy}, rt.operation) {
 			return fail(sseHeaderNotAllowed, "")
 		}
 		return unsupported("the header " + lower + " on " + rt.operation)

@@ -7,6 +7,12 @@
 // then ignored. Where buckets and objects are kept is the business of package
 // store.
 //
+// Server-side encryption is checked and told, not done: bytes are plain on disk
+// whatever encryption an object has. A key of the client's own is needed for each
+// read as in COS; of the key itself only a salted hash is kept. A callback or an
+// image operation in a request is refused: the server never makes requests to
+// addresses that come with a request.
+//
 // # Assumptions
 //
 // Where the public documentation of COS is silent or says two things, the
@@ -56,8 +62,8 @@
 //	E027  encoding-type=url encodes all but letters, digits and "-_.~", "/" included.
 //	E028  A copy without x-cos-storage-class is STANDARD, whatever the source is, and
 //	      an ACL is never copied: so the page of PUT Object - Copy says.
-//	E029  Reading or copying an object of an archive class is InvalidObjectState:
-//	      there is no restore.
+//	E029  Reading or copying an object of an archive class is InvalidObjectState
+//	      unless it is restored.
 //	E030  x-cos-forbid-overwrite works on a copy as on a PUT.
 //	E031  A full disk or memory cap is ServiceUnavailable; a full queue of writes
 //	      is SlowDown.
@@ -105,6 +111,36 @@
 //	      have is InvalidArgument; one that is gone keeps its place, except null:
 //	      then the list begins with the newest version of that key.
 //	E055  A Complete whose 200 was sent ahead of its outcome has no x-cos-version-id.
+//	E056  PUT of object tags needs a Content-MD5; a set without tags removes them. Any
+//	      characters but control characters may stand in a tag. A copy that copies
+//	      the tags of its source does not look at x-cos-tagging.
+//	E057  A restore takes the time that the server is configured with, whatever its
+//	      tier, and its days count from the end of that. Restoring what is restored
+//	      is 200 and lets the days begin anew.
+//	E058  Days of a restore and of an object lock are at most 36,500. The tier
+//	      Expedited for an object of a DEEP_ARCHIVE class is InvalidArgument.
+//	E059  x-cos-tagging-count is absent for an object without tags.
+//	E060  The rule of an object lock is for objects written later; it can be changed
+//	      and left out, as COS's newer pages say. An object lock and suspended
+//	      versioning exclude each other: InvalidBucketState. While versioning is
+//	      enabled a write or a delete that adds a version above a locked one is
+//	      allowed. A bucket with an object lock that is not empty is BucketLocked.
+//	E061  GET of the retention of an object that was never locked, and PUT in a bucket
+//	      without object lock, is NoSuchObjectLockConfiguration. A time that cannot
+//	      be read, is over, or shortens the lock is InvalidLockedTime.
+//	E062  The tags of a locked object cannot be changed, and nothing appended to it.
+//	E063  A client's own key that is missing, wrong, malformed or not needed on a read,
+//	      a part or a copy source is SsecDecryptHeaderInvalid; a malformed one on a
+//	      write is InvalidArgument. Plain HTTP will do for it.
+//	E064  The ETag does not depend on the encryption. A copy is encrypted as its request
+//	      says, not as its source. The KMS context is returned as it was sent.
+//	E065  A symbolic link is an object of the class STANDARD that holds the key of its
+//	      target; its own ETag is the MD5 of that key. The target need not be there.
+//	E066  GET and HEAD of a link give the content and the headers of the newest version
+//	      of its target, with x-cos-object-type symlink and the version of the link;
+//	      a copy copies the target. A target that is not there is NoSuchKey, one that
+//	      is a link InvalidArgument, and so is ?symlink of what is no link. An
+//	      unsigned request needs to be allowed to read both.
 //	E070  The configuration of a bucket comes back with the elements and texts that
 //	      were put, in their order. Attributes, comments and white space between
 //	      elements are not kept; a policy comes back byte for byte.

@@ -38,6 +38,7 @@ const (
 	appendPositionErr
 	badDigest
 	bucketAlreadyOwnedByYou
+	bucketLocked
 	bucketNameTooLong
 	bucketNotEmpty
 	domainConfigConflict
@@ -55,6 +56,7 @@ const (
 	invalidCopySource
 	invalidDelimiter
 	invalidDigest
+	invalidLockedTime
 	invalidObjectName
 	invalidObjectState
 	invalidPart
@@ -83,21 +85,28 @@ const (
 	noSuchEncryption
 	noSuchKey
 	noSuchLifecycle
+	noSuchObjectLockConfiguration
 	noSuchTagSet
 	noSuchUpload
 	noSuchWebsite
 	noSuchVersion
 	notImplemented
 	notSupportedStorageClass
+	objectLocked
 	objectNotAppendable
 	originNotFound
 	preconditionFailed
 	replicationNotFound
 	requestTimeout
 	requestTimeTooSkewed
+	restoreAlreadyInProgress
+	restoreFileSizeExceed
+	restoreNonArchiveObject
 	serviceUnavailable
 	signatureDoesNotMatch
 	slowDown
+	ssecDecryptHeaderInvalid
+	sseContentNotSupported
 	sseHeaderNotAllowed
 	xmlSizeLimit
 	failureCount // not a failure
@@ -117,6 +126,7 @@ func errorTable() [failureCount]errorRow {
 		appendPositionErr:             {"AppendPositionErr", http.StatusConflict, "The operation is not valid for the current state of the object"},
 		badDigest:                     {"BadDigest", http.StatusBadRequest, "The Content-MD5 you specified did not match what we received."},
 		bucketAlreadyOwnedByYou:       {"BucketAlreadyOwnedByYou", http.StatusConflict, "The bucket you tried to create already exists, and you own it."},
+		bucketLocked:                  {"BucketLocked", http.StatusConflict, "The bucket has an object lock and is not empty."},
 		bucketNameTooLong:             {"BucketNameTooLong", http.StatusBadRequest, "The bucket name is too long."},
 		bucketNotEmpty:                {"BucketNotEmpty", http.StatusConflict, "The bucket you tried to delete is not empty."},
 		domainConfigConflict:          {"DomainConfigConflict", http.StatusConflict, "The domain configuration conflicts with itself."},
@@ -134,6 +144,7 @@ func errorTable() [failureCount]errorRow {
 		invalidCopySource:             {"InvalidCopySource", http.StatusBadRequest, "The x-cos-copy-source is not valid."},
 		invalidDelimiter:              {"InvalidDelimiter", http.StatusBadRequest, "The delimiter must be one character."},
 		invalidDigest:                 {"InvalidDigest", http.StatusBadRequest, "The Content-MD5 you specified is not valid."},
+		invalidLockedTime:             {"InvalidLockedTime", http.StatusConflict, "The time of the object lock is not valid."},
 		invalidObjectName:             {"InvalidObjectName", http.StatusBadRequest, "The object key is not valid."},
 		invalidObjectState:            {"InvalidObjectState", http.StatusForbidden, "The operation is not valid for the object storage class."},
 		invalidPart:                   {"InvalidPart", http.StatusBadRequest, "One or more of the specified parts could not be found."},
@@ -157,26 +168,33 @@ func errorTable() [failureCount]errorRow {
 		multiBucketNotSupport:         {"MultiBucketNotSupport", http.StatusBadRequest, "All rules must replicate to one bucket."},
 		noSuchBucket:                  {"NoSuchBucket", http.StatusNotFound, "The specified bucket does not exist."},
 		noSuchBucketPolicy:            {"NoSuchBucketPolicy", http.StatusNotFound, "The bucket policy does not exist."},
-		noSuchCORS:                    {"NoSuchCORSConfiguration", http.StatusNotFound, "The CORS configuration does not exist."},
 		noSuchCopySource:              {"NoSuchCopySource", http.StatusNotFound, "The specified copy source does not exist."},
+		noSuchCORS:                    {"NoSuchCORSConfiguration", http.StatusNotFound, "The CORS configuration does not exist."},
 		noSuchEncryption:              {"NoSuchEncryptionConfiguration", http.StatusNotFound, "The encryption configuration does not exist."},
 		noSuchKey:                     {"NoSuchKey", http.StatusNotFound, "The specified key does not exist."},
 		noSuchLifecycle:               {"NoSuchLifecycleConfiguration", http.StatusNotFound, "The lifecycle configuration does not exist."},
+		noSuchObjectLockConfiguration: {"NoSuchObjectLockConfiguration", http.StatusNotFound, "The object lock configuration does not exist."},
 		noSuchTagSet:                  {"NoSuchTagSet", http.StatusNotFound, "The tag set does not exist."},
 		noSuchUpload:                  {"NoSuchUpload", http.StatusNotFound, "The specified multipart upload does not exist."},
 		noSuchVersion:                 {"NoSuchVersion", http.StatusNotFound, "The specified version does not exist."},
 		noSuchWebsite:                 {"NoSuchWebsiteConfiguration", http.StatusNotFound, "The bucket has no website configuration."},
 		notImplemented:                {"NotImplemented", http.StatusNotImplemented, "The request is not implemented."},
 		notSupportedStorageClass:      {"NotSupportedStorageClass", http.StatusBadRequest, "The storage class is not supported."},
+		objectLocked:                  {"ObjectLocked", http.StatusConflict, "The object is locked: it cannot be overwritten, deleted or changed."},
 		objectNotAppendable:           {"ObjectNotAppendable", http.StatusConflict, "The operation is not valid for the current state of the object"},
 		originNotFound:                {"OriginConfigurationNotFoundError", http.StatusNotFound, "The origin configuration was not found."},
 		preconditionFailed:            {"PreconditionFailed", http.StatusPreconditionFailed, "Precondition not match."},
 		replicationNotFound:           {"ReplicationConfigurationNotFoundError", http.StatusNotFound, "The replication configuration was not found."},
 		requestTimeout:                {"RequestTimeout", http.StatusBadRequest, "Your socket connection to the server was not read from or written to within the timeout period."},
 		requestTimeTooSkewed:          {"RequestTimeTooSkewed", http.StatusForbidden, "The difference between the request time and the server's time is too large."},
+		restoreAlreadyInProgress:      {"RestoreAlreadyInProgress", http.StatusConflict, "The object is being restored already."},
+		restoreFileSizeExceed:         {"RestoreFileSizeExceed", http.StatusMethodNotAllowed, "The object is too large for this restore tier."},
+		restoreNonArchiveObject:       {"RestoreNonArchiveObject", http.StatusMethodNotAllowed, "The object is not of an archive class."},
 		serviceUnavailable:            {"ServiceUnavailable", http.StatusServiceUnavailable, "Please try again later."},
 		signatureDoesNotMatch:         {"SignatureDoesNotMatch", http.StatusForbidden, "The Signature you specified is invalid."},
 		slowDown:                      {"SlowDown", http.StatusServiceUnavailable, "Reduce your request rate"},
+		ssecDecryptHeaderInvalid:      {"SsecDecryptHeaderInvalid", http.StatusBadRequest, "The key that the object is encrypted with must be sent."},
+		sseContentNotSupported:        {"SSEContentNotSupported", http.StatusBadRequest, "The encryption is not supported."},
 		sseHeaderNotAllowed:           {"SSEHeaderNotAllowed", http.StatusBadRequest, "The encryption header is not allowed on this request."},
 		xmlSizeLimit:                  {"XMLSizeLimit", http.StatusBadRequest, "The XML you provided is too long."},
 	}
@@ -239,7 +257,14 @@ func refusal(err error) (*apiError, bool) {
 		{store.ErrRange, invalidRange},
 		{store.ErrNotAppendable, objectNotAppendable},
 		{store.ErrVersioned, invalidBucketState}, // (E052)
-		{store.ErrBusy, slowDown},                // (E031)
+		{store.ErrLocked, objectLocked},
+		{store.ErrBucketLocked, bucketLocked},
+		{store.ErrNoObjectLock, noSuchObjectLockConfiguration},
+		{store.ErrLockTime, invalidLockedTime},
+		{store.ErrSuspended, invalidBucketState}, // (E060)
+		{store.ErrRestoring, restoreAlreadyInProgress},
+		{store.ErrLinkToLink, invalidArgument}, // (E066)
+		{store.ErrBusy, slowDown},              // (E031)
 	} {
 		if errors.Is(err, r.err) {
 			return fail(r.failure, ""), true

@@ -27,6 +27,7 @@ func (s *Server) initiateMultipartUpload(x *exchange) error {
 	if err != nil {
 		return err
 	}
+	x.describeEncryption(x.answer.header(), opts.Encryption)
 	doc := newXML()
 	doc.open("InitiateMultipartUploadResult")
 	doc.text("Bucket", x.bucket)
@@ -57,7 +58,11 @@ func (x *exchange) partAddress() (id string, number int, err error) {
 		return "", 0, err
 	}
 	// Asked before the body is read; the store asks again when it keeps the part.
-	_, _, _, err = x.s.store.Parts(x.ctx(), x.bucket, x.key, id, 0, 1)
+	info, _, _, err := x.s.store.Parts(x.ctx(), x.bucket, x.key, id, 0, 1)
+	if err == nil {
+		err = x.checkCustomerKey(prefixCustomer, info.Encryption)
+		x.describeEncryption(x.answer.header(), info.Encryption)
+	}
 	return id, number, err
 }
 

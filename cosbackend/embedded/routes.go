@@ -34,6 +34,17 @@ const (
 	opPutBucketVersioning = "PutBucketVersioning"
 	opGetBucketVersioning = "GetBucketVersioning"
 	opListObjectVersions  = "ListObjectVersions"
+
+	opPutObjectTagging           = "PutObjectTagging"
+	opGetObjectTagging           = "GetObjectTagging"
+	opDeleteObjectTagging        = "DeleteObjectTagging"
+	opRestoreObject              = "RestoreObject"
+	opPutObjectLockConfiguration = "PutObjectLockConfiguration"
+	opGetObjectLockConfiguration = "GetObjectLockConfiguration"
+	opPutObjectRetention         = "PutObjectRetention"
+	opGetObjectRetention         = "GetObjectRetention"
+	opPutSymlink                 = "PutSymlink"
+	opGetSymlink                 = "GetSymlink"
 )
 
 // A target is what a request addresses.
@@ -80,7 +91,8 @@ func (r *route) understands(header string) bool {
 func allRoutes() []route {
 	return slices.Concat(
 		serviceAndBucketRoutes(), configurationRoutes(), identifiedRoutes(), policyRoutes(), certificateRoutes(),
-		objectRoutes(), multipartRoutes(), versioningRoutes(), missingRoutes(),
+		objectRoutes(), multipartRoutes(), versioningRoutes(), taggingRoutes(), restoreRoutes(), retentionRoutes(), symlinkRoutes(),
+		missingRoutes(),
 	)
 }
 
@@ -123,8 +135,13 @@ func objectRoutes() []route {
 		"response-content-language", "response-content-type", "response-expires", paramTrafficLimit, paramVersion,
 	}
 	conditional := []string{"if-match", "if-none-match", "if-modified-since", "if-unmodified-since"}
-	put := []string{"x-cos-acl", "x-cos-storage-class", "x-cos-content-sha1", "x-cos-forbid-overwrite", paramTrafficLimit}
-	cp := append([]string{"x-cos-acl", "x-cos-storage-class", "x-cos-forbid-overwrite", "x-cos-metadata-directive"}, sourceConditions()...)
+	put := append([]string{
+		"x-cos-acl", "x-cos-storage-class", "x-cos-tagging", "x-cos-content-sha1", "x-cos-forbid-overwrite", paramTrafficLimit,
+	}, encryptionHeaders()...)
+	cp := slices.Concat([]string{
+		"x-cos-acl", "x-cos-storage-class", "x-cos-tagging", "x-cos-tagging-directive", "x-cos-forbid-overwrite", "x-cos-metadata-directive",
+	}, sourceHeaders(), encryptionHeaders())
+	conditional = append(conditional, customerHeaders(prefixCustomer)...)
 	return []route{
 		{
 			method: http.MethodPut, target: onObject, operation: opPutObject, access: writeBucket,
@@ -161,7 +178,8 @@ func multipartRoutes() []route {
 			// A traffic limit is checked here and used by the parts, which repeat it:
 			// the SDK sends the headers of the parts with Initiate too.
 			method: http.MethodPost, target: onObject, sub: "uploads", operation: opInitiateMultipartUpload, access: writeBucket,
-			headers: []string{"x-cos-acl", "x-cos-storage-class", paramTrafficLimit}, metadata: true, handle: (*Server).initiateMultipartUpload,
+			headers:  append([]string{"x-cos-acl", "x-cos-storage-class", "x-cos-tagging", paramTrafficLimit}, encryptionHeaders()...),
+			metadata: true, handle: (*Server).initiateMultipartUpload,
 		},
 		{
 			method: http.MethodPost, target: onObject, sub: "uploadid", operation: opCompleteMultipartUpload, access: writeBucket,
@@ -183,23 +201,26 @@ func multipartRoutes() []route {
 			route{
 				method: http.MethodPut, target: onObject, sub: sub, operation: opUploadPart, access: writeBucket,
 				params:  []string{"partnumber", "uploadid", paramTrafficLimit},
-				headers: []string{"x-cos-content-sha1", paramTrafficLimit}, handle: (*Server).uploadPart,
+				headers: append([]string{"x-cos-content-sha1", paramTrafficLimit}, customerHeaders(prefixCustomer)...), handle: (*Server).uploadPart,
 			},
 			route{
 				method: http.MethodPut, target: onObject, sub: sub, copies: true, operation: opUploadPartCopy, access: ownerOnly,
 				params:  []string{"partnumber", "uploadid"},
-				headers: append([]string{"x-cos-copy-source-range"}, sourceConditions()...), handle: (*Server).uploadPartCopy,
+				headers: slices.Concat([]string{"x-cos-copy-source-range"}, sourceHeaders(), customerHeaders(prefixCustomer)),
+				handle:  (*Server).uploadPartCopy,
 			},
 		)
 	}
 	return routes
 }
 
-func sourceConditions() []string {
-	return []string{
+// sourceHeaders are the conditions on a copy source and its key.
+func sourceHeaders() []string {
+	return append(
+		customerHeaders(prefixSource),
 		"x-cos-copy-source-if-match", "x-cos-copy-source-if-none-match",
 		"x-cos-copy-source-if-modified-since", "x-cos-copy-source-if-unmodified-since",
-	}
+	)
 }
 
 // missingRoutes are the operations of COS that this server does not have.
@@ -217,10 +238,6 @@ func missingRoutes() []route {
 	add(onBucketItself, "", "POST OPTIONS", "Object") // a form upload; a CORS preflight
 	add(onObject, "", "OPTIONS", "Object")
 	add(onObject, "acl", "GET PUT", "ObjectACL")
-	add(onObject, "tagging", "GET PUT DELETE", "ObjectTagging")
-	add(onObject, "symlink", "GET PUT", "Symlink")
-	add(onObject, "retention", "GET PUT", "ObjectRetention")
-	add(onObject, "restore", "POST", "ObjectRestore")
 	add(onObject, "select", "POST", "ObjectSelect")
 	add(onObject, "ci-process", "GET PUT POST", "ObjectDataProcessing")
 	add(onObject, "rename", "PUT", "ObjectRename")
@@ -231,8 +248,7 @@ func missingRoutes() []route {
 // and that this server does not have.
 func bucketSettings() map[string]string {
 	return map[string]string{
-		"acl": "BucketACL", "notification": "BucketNotification", "object-lock": "BucketObjectLock",
-		"strict-signature": "BucketStrictSignature",
+		"acl": "BucketACL", "notification": "BucketNotification", "strict-signature": "BucketStrictSignature",
 	}
 }
 

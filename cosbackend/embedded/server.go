@@ -85,6 +85,9 @@ type Options struct {
 	// MinPartSize is what every part of a multipart upload but the last must have in
 	// bytes; 0 is 1 MiB, as in COS. Tests that want small parts lower it.
 	MinPartSize int64
+	// RestoreDelay is how long it takes until a restored object can be read, by Clock.
+	// 0 is no time: COS takes minutes or hours.
+	RestoreDelay time.Duration
 	// MaxCopySize is how many bytes one request may copy. 0 is 5 GiB, COS's limit;
 	// tests set less, so that they need no objects of that size.
 	MaxCopySize int64
@@ -182,6 +185,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.MinPartSize < 0 {
 		return o, fmt.Errorf("embedded: least part size %d is negative", o.MinPartSize)
+	}
+	if o.RestoreDelay < 0 {
+		return o, fmt.Errorf("embedded: restore delay %v is negative", o.RestoreDelay)
 	}
 	if o.MaxCopySize <= 0 {
 		o.MaxCopySize = maxObject

@@ -92,7 +92,7 @@ func (x *exchange) checkSignature(auth *authorization, secret string) error {
 		return nil
 	}
 	e := fail(signatureDoesNotMatch, "")
-	e.extra = []element{{"StringToSign", toSign}, {"FormatString", format}}
+	e.extra = []element{{"StringToSign", toSign}, {"FormatString", withoutCustomerKeys(format)}}
 	return e
 }
 

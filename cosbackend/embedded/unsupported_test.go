@@ -9,7 +9,7 @@ import (
 func TestWhatIsMissingAnswers501AndSaysSo(t *testing.T) {
 	c := open(t)
 	c.put(t, "k", "old")
-	bucketSubs := "acl notification object-lock strict-signature"
+	bucketSubs := "acl notification strict-signature"
 	var calls []call
 	for sub := range strings.FieldsSeq(bucketSubs) {
 		for _, method := range []string{"GET", "PUT", "DELETE"} {
@@ -17,7 +17,7 @@ func TestWhatIsMissingAnswers501AndSaysSo(t *testing.T) {
 		}
 	}
 	for query, methods := range map[string]string{
-		"acl": "GET PUT", "tagging": "GET PUT DELETE", "symlink": "GET PUT", "retention": "GET PUT", "restore": "POST",
+		"acl":                  "GET PUT",
 		"select&select-type=2": "POST", "versionId=1": "PUT", "ci-process=x": "GET",
 		"rename": "PUT", "unheard-of": "GET PUT DELETE", "x-cos-traffic-limit=819200": "HEAD DELETE",
 	} {
@@ -30,7 +30,7 @@ func TestWhatIsMissingAnswers501AndSaysSo(t *testing.T) {
 	}
 	calls = append(calls, call{method: "POST"}, call{method: "OPTIONS"}, call{method: "OPTIONS", key: "k"})
 	for header, methods := range map[string]string{
-		"x-cos-tagging": "PUT", "x-cos-server-side-encryption": "PUT DELETE", "x-cos-server-side-encryption-customer-key": "PUT GET HEAD",
+		"x-cos-tagging": "GET", "x-cos-server-side-encryption": "DELETE", "x-cos-server-side-encryption-customer-key": "DELETE",
 		"x-cos-traffic-limit": "HEAD DELETE", "x-cos-callback": "PUT", "x-cos-callback-var": "PUT", "x-cos-return-body": "PUT", "pic-operations": "PUT",
 		"x-cos-grant-read": "PUT", "x-cos-grant-full-control": "PUT", "x-cos-unheard-of": "GET PUT HEAD DELETE", "x-ci-anything": "GET",
 		"x-cos-meta-a": "GET DELETE", "if-match": "PUT DELETE", "if-none-match": "PUT", "if-unmodified-since": "DELETE", "content-range": "PUT",
@@ -38,6 +38,11 @@ func TestWhatIsMissingAnswers501AndSaysSo(t *testing.T) {
 	} {
 		for method := range strings.FieldsSeq(methods) {
 			calls = append(calls, call{method: method, key: "k", header: map[string]string{header: "v"}})
+		}
+	}
+	for _, header := range []string{"x-cos-callback", "x-cos-callback-var", "pic-operations"} {
+		for _, query := range []string{"uploadId=x", "uploads", "append&position=0"} {
+			calls = append(calls, call{method: "POST", key: "k", query: query, header: map[string]string{header: "v"}})
 		}
 	}
 	for _, in := range calls {

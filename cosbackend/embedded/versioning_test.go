@@ -86,7 +86,9 @@ func TestTheStateOfVersioningIsKept(t *testing.T) {
 // version null while it is suspended.
 func TestEveryWriteMakesAVersion(t *testing.T) {
 	writes := map[string]func(t *testing.T, c *client, key string) (id, body string){
-		"put": func(t *testing.T, c *client, key string) (string, string) { return c.put(t, key, "put").version(), "put" },
+		"put": func(t *testing.T, c *client, key string) (string, string) {
+			return c.put(t, key, "put").version(), "put"
+		},
 		"copy": func(t *testing.T, c *client, key string) (string, string) {
 			got := c.do(t, call{method: "PUT", key: key, header: map[string]string{"x-cos-copy-source": testHost + "/src"}}).want(t, 200, "")
 			if id := got.version(); id != "" && !strings.Contains(string(got.body), "<VersionId>"+id+"</VersionId>") {

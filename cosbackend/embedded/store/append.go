@@ -15,8 +15,8 @@ import (
 // position, or creates an appendable object when there is none and position is
 // 0. Headers, ACL and class count when the object is created; ForbidOverwrite
 // never does, because nothing is overwritten. It ends the upload as Commit does
-// and fails with ErrNoSuchBucket, ErrVersioned, ErrNotAppendable or a
-// [*PositionError].
+// and fails with ErrNoSuchBucket, ErrVersioned, ErrNotAppendable,
+// ErrLocked or a [*PositionError].
 func (u *Upload) CommitAppend(ctx context.Context, bucket, key string, position int64, o PutOptions) (Object, error) {
 	var obj Object
 	err := u.end(ctx, func(t *txn, b newBlob) error {
@@ -29,11 +29,17 @@ func (u *Upload) CommitAppend(ctx context.Context, bucket, key string, position 
 		}
 		var r objectRow
 		found, err := t.row(objectQuery, []any{bucket, []byte(key)}, r.dest()...)
+		if err == nil && found {
+			err = r.finish(key)
+		}
 		if err != nil {
 			return err
 		}
 		if found && r.Type != typeAppendable {
 			return ErrNotAppendable
+		}
+		if r.RetainUntil.After(u.s.now()) {
+			return ErrLocked
 		}
 		if position != r.Size {
 			return &PositionError{Size: r.Size}
@@ -43,9 +49,6 @@ func (u *Upload) CommitAppend(ctx context.Context, bucket, key string, position 
 		if !found {
 			obj = added
 			return t.putNew(bucket, &obj, b, false)
-		}
-		if err := r.finish(key); err != nil {
-			return err
 		}
 		c, err := t.extend(r, b)
 		if err != nil {

@@ -79,7 +79,7 @@ func (s *Store) Config(ctx context.Context, c Config) ([]byte, error) {
 		return nil, err
 	}
 	if !found {
-		if err := s.absent(ctx, c.Bucket, "", ""); !errors.Is(err, ErrNoSuchKey) {
+		if err := s.absent(ctx, c.Bucket); !errors.Is(err, ErrNoSuchKey) {
 			return nil, err
 		}
 		return nil, ErrNoSuchConfig

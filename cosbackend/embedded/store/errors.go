@@ -34,6 +34,19 @@ var (
 	ErrNoSuchConfig = errors.New("store: no such configuration")
 	// ErrTooManyConfigs refuses one document more than a bucket may have.
 	ErrTooManyConfigs = errors.New("store: too many configurations")
+	// ErrLocked refuses to overwrite, delete or change a version before its time.
+	ErrLocked = errors.New("store: the object is locked")
+	// ErrBucketLocked refuses to delete a bucket with an object lock that is not empty.
+	ErrBucketLocked = errors.New("store: the bucket has an object lock")
+	ErrNoObjectLock = errors.New("store: the bucket has no object lock")
+	// ErrLockTime refuses a lock that would end before the one there is.
+	ErrLockTime = errors.New("store: a lock can only become longer")
+	// ErrSuspended keeps object locks and suspended versioning apart.
+	ErrSuspended = errors.New("store: a bucket with an object lock cannot have suspended versioning")
+	// ErrRestoring refuses to restore what is being restored.
+	ErrRestoring = errors.New("store: the object is being restored")
+	// ErrLinkToLink refuses to copy through more than one symbolic link.
+	ErrLinkToLink = errors.New("store: the target of the link is a link")
 	// ErrNoSpace means that the disk or the memory cap is full. Reads and
 	// deletes go on working.
 	ErrNoSpace = errors.New("store: no space left")

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"slices"
 	"sync"
 )
 
@@ -14,7 +15,7 @@ import (
 const firstSeq = 1
 
 const objectColumns = `SELECT v.seq, v.version_id, v.marker, b.versioning, v.blob_id, v.manifest_id,
-	v.size, v.etag, v.crc64, v.mtime, v.class, v.type, v.acl, v.headers`
+	v.size, v.etag, v.crc64, v.mtime, v.class, v.type, v.acl, v.headers, ` + attributeColumns
 
 // The versions of a key: the newest one, unless it is a marker; the one with an
 // ID; the one called null.
@@ -64,6 +65,7 @@ func versionStatement(bucket, key, version string) (q statement, ok bool) {
 type objectRow struct {
 	Object
 	content
+	attributeRow
 	seq        int64
 	id         sql.NullString
 	marker     bool
@@ -75,9 +77,9 @@ type objectRow struct {
 
 // dest takes objectColumns.
 func (r *objectRow) dest(more ...any) []any {
-	return append([]any{
+	return slices.Concat([]any{
 		&r.seq, &r.id, &r.marker, &r.versioning, &r.blob, &r.manifest, &r.Size, &r.ETag, &r.crc, &r.mtime, &r.StorageClass, &r.Type, &r.ACL, &r.headers,
-	}, more...)
+	}, r.attributeRow.dest(), more)
 }
 
 // finish turns what was scanned into an Object. A marker is a MarkerError.
@@ -90,8 +92,10 @@ func (r *objectRow) finish(key string) error {
 	r.CRC64 = uint64(r.crc) //nolint:gosec // the index has signed integers only; the bits are kept
 	r.Modified = timeOf(r.mtime)
 	var err error
-	r.Headers, err = decodeHeaders(r.headers)
-	return err
+	if r.Headers, err = decodeHeaders(r.headers); err != nil {
+		return err
+	}
+	return r.attributeRow.finish(&r.Object)
 }
 
 // Head returns an object without its body. It fails with ErrNoSuchBucket,
@@ -117,7 +121,7 @@ func (s *Store) HeadVersion(ctx context.Context, bucket, key, version string) (O
 		}
 	}
 	if !found {
-		return Object{}, s.absent(ctx, bucket, key, version)
+		return Object{}, s.absentVersion(ctx, bucket, key, version)
 	}
 	if err := r.finish(key); err != nil {
 		return Object{}, err
@@ -151,7 +155,7 @@ func (s *Store) OpenVersion(ctx context.Context, bucket, key, version string) (O
 		}
 	}
 	if !found {
-		return Object{}, nil, s.absent(ctx, bucket, key, version)
+		return Object{}, nil, s.absentVersion(ctx, bucket, key, version)
 	}
 	if err := r.finish(key); err != nil {
 		return Object{}, nil, err
@@ -169,29 +173,39 @@ func (s *Store) OpenVersion(ctx context.Context, bucket, key, version string) (O
 	return r.Object, body, nil
 }
 
-// absent says why a version was not found.
-func (s *Store) absent(ctx context.Context, bucket, key, version string) error {
-	var b bucketRow
-	found, err := s.row(ctx, bucketQuery, []any{bucket}, &b.id, &b.versioning)
-	switch {
-	case err != nil:
+// absent says why a key was not found.
+func (s *Store) absent(ctx context.Context, bucket string) error {
+	var id int64
+	found, err := s.row(ctx, bucketIDQuery, []any{bucket}, &id)
+	if err != nil {
 		return err
-	case !found:
+	}
+	if !found {
 		return ErrNoSuchBucket
-	case version != "":
+	}
+	return ErrNoSuchKey
+}
+
+// absentVersion says why a version was not found.
+func (s *Store) absentVersion(ctx context.Context, bucket, key, version string) error {
+	why := s.absent(ctx, bucket)
+	if !errors.Is(why, ErrNoSuchKey) {
+		return why
+	}
+	if version != "" {
 		return ErrNoSuchVersion
-	case b.versioning == VersioningNever:
-		return ErrNoSuchKey
 	}
-	var newest versionRow
-	found, err = s.row(ctx, newestQuery, []any{b.id, []byte(key)}, newest.dest()...)
-	if err == nil {
-		err = ErrNoSuchKey
-		if found && newest.marker {
-			err = &MarkerError{VersionID: shownVersion(b.versioning, newest.id), cause: ErrNoSuchKey}
-		}
+	var marker bool
+	var id sql.NullString
+	found, err := s.row(ctx, `SELECT marker, version_id FROM version WHERE bucket_id = (SELECT id FROM bucket WHERE name = ?) AND key = ?
+		ORDER BY seq LIMIT 1`, []any{bucket, []byte(key)}, &marker, &id)
+	if err != nil {
+		return err
 	}
-	return err
+	if found && marker {
+		return &MarkerError{VersionID: shownVersion(VersioningSuspended, id), cause: ErrNoSuchKey}
+	}
+	return why
 }
 
 // Copy makes the object at dstKey from the one at srcKey, as a normal object even
@@ -234,7 +248,10 @@ func (s *Store) Copy(ctx context.Context, srcBucket, srcKey, dstBucket, dstKey s
 // copied is what the target of a copy looks like.
 func copied(src Object, key string, o CopyOptions) Object {
 	dst := src
-	dst.VersionID = ""
+	dst.VersionID, dst.LinkTarget, dst.Restoration, dst.Encryption = "", "", Restoration{}, o.Put.Encryption
+	if o.ReplaceTags {
+		dst.Tags = o.Put.Tags
+	}
 	dst.Key, dst.ACL, dst.Type = key, o.Put.ACL, typeNormal
 	dst.Headers = cloneHeaders(src.Headers)
 	if o.Replace {
@@ -246,8 +263,24 @@ func copied(src Object, key string, o CopyOptions) Object {
 	return dst
 }
 
-// source reads the object that is copied.
+// source reads the object that is copied. A link stands for its target.
 func (t *txn) source(bucket, key, version string) (objectRow, error) {
+	r, err := t.object(bucket, key, version)
+	if err == nil && r.Type == typeSymlink {
+		if r, err = t.object(bucket, r.LinkTarget, ""); err == nil && r.Type == typeSymlink {
+			err = ErrLinkToLink
+		}
+	}
+	if m, ok := errors.AsType[*MarkerError](err); ok {
+		m.cause = ErrNoSuchSource
+	} else if errors.Is(err, ErrNoSuchKey) {
+		err = ErrNoSuchSource
+	}
+	return r, err
+}
+
+// object reads one version.
+func (t *txn) object(bucket, key, version string) (objectRow, error) {
 	var r objectRow
 	q, found := versionStatement(bucket, key, version)
 	if found {
@@ -256,20 +289,25 @@ func (t *txn) source(bucket, key, version string) (objectRow, error) {
 			return objectRow{}, err
 		}
 	}
-	if !found {
-		if _, err := t.bucket(bucket); err != nil {
-			return objectRow{}, err
-		}
-		if version != "" {
-			return objectRow{}, ErrNoSuchVersion
-		}
-		return objectRow{}, ErrNoSuchSource
+	if found {
+		err := r.finish(key)
+		return r, err
 	}
-	err := r.finish(key)
-	if m, ok := errors.AsType[*MarkerError](err); ok {
-		m.cause = ErrNoSuchSource
+	b, err := t.bucket(bucket)
+	if err != nil {
+		return objectRow{}, err
 	}
-	return r, err
+	if version != "" {
+		return objectRow{}, ErrNoSuchVersion
+	}
+	p, err := t.place(b, key)
+	if err == nil {
+		err = ErrNoSuchKey
+		if p.taken {
+			err = &MarkerError{VersionID: shownVersion(b.versioning, p.newest.id), cause: ErrNoSuchKey}
+		}
+	}
+	return objectRow{}, err
 }
 
 func cloneHeaders(h map[string]string) map[string]string {

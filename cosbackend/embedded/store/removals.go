@@ -1,7 +1,9 @@
 package store
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"time"
 )
 
@@ -19,22 +21,28 @@ type Removal struct {
 	// asked for. It is "" when the bucket has no versions and none was asked for.
 	VersionID string
 	Marker    bool // a delete marker was made or removed
+	// Refused is ErrLocked when nothing was deleted.
+	Refused error
 }
 
 // Delete deletes an object; an absent one is fine. It fails with
-// ErrNoSuchBucket.
+// ErrNoSuchBucket or ErrLocked.
 func (s *Store) Delete(ctx context.Context, bucket, key string) error {
 	return s.DeleteMany(ctx, bucket, []string{key})
 }
 
 // DeleteMany deletes objects in one transaction; absent ones are fine. It fails
-// with ErrNoSuchBucket.
+// with ErrNoSuchBucket, or with ErrLocked when one of them is: the others are
+// deleted.
 func (s *Store) DeleteMany(ctx context.Context, bucket string, keys []string) error {
 	targets := make([]Target, len(keys))
 	for i, key := range keys {
 		targets[i].Key = key
 	}
-	_, err := s.Remove(ctx, bucket, targets)
+	removals, err := s.Remove(ctx, bucket, targets)
+	for _, r := range removals {
+		err = cmp.Or(err, r.Refused)
+	}
 	return err
 }
 
@@ -52,6 +60,9 @@ func (s *Store) Remove(ctx context.Context, bucket string, targets []Target) ([]
 			p, err := t.place(b, target.Key)
 			if err == nil {
 				removals[i], err = t.remove(p, target.VersionID, now)
+			}
+			if errors.Is(err, ErrLocked) { // before anything was changed
+				removals[i], err = Removal{VersionID: target.VersionID, Refused: err}, nil
 			}
 			if err != nil {
 				return err
@@ -72,18 +83,21 @@ func (t *txn) remove(p place, version string, now time.Time) (Removal, error) {
 		if err != nil || !found {
 			return Removal{VersionID: version}, err
 		}
-		return Removal{VersionID: version, Marker: r.marker}, t.removeVersion(p, r)
+		return Removal{VersionID: version, Marker: r.marker}, t.removeVersion(p, r, now)
 	case p.bucket.versioning != VersioningNever:
 		return t.mark(p, now)
 	case p.taken:
-		return Removal{}, t.removeVersion(p, p.newest)
+		return Removal{}, t.removeVersion(p, p.newest, now)
 	default:
 		return Removal{}, nil
 	}
 }
 
 // removeVersion removes a version or marker for good.
-func (t *txn) removeVersion(p place, r versionRow) error {
+func (t *txn) removeVersion(p place, r versionRow, now time.Time) error {
+	if err := r.checkLock(now); err != nil {
+		return err
+	}
 	if r.seq == p.newest.seq {
 		if err := t.promote(p.bucket.id, p.key, r.seq); err != nil {
 			return err
@@ -98,7 +112,7 @@ func (t *txn) removeVersion(p place, r versionRow) error {
 // mark puts a delete marker on top of the versions of a key. The key need not have
 // any.
 func (t *txn) mark(p place, now time.Time) (Removal, error) {
-	seq, id, old, err := t.vacate(p)
+	seq, id, old, err := t.vacate(p, now)
 	if err != nil {
 		return Removal{}, err
 	}

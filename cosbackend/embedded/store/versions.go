@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"time"
 )
 
 // Versioning says what becomes of an object that is overwritten or deleted.
@@ -45,17 +46,22 @@ func (s *Store) Versioning(ctx context.Context, bucket string) (Versioning, erro
 }
 
 // SetVersioning enables or suspends versioning. Writes that come later see it,
-// those before it do not. It fails with ErrNoSuchBucket.
+// those before it do not. It fails with ErrNoSuchBucket, and with ErrSuspended where
+// there is an object lock.
 func (s *Store) SetVersioning(ctx context.Context, bucket string, v Versioning) error {
 	if v != VersioningEnabled && v != VersioningSuspended {
 		return fmt.Errorf("store: a bucket cannot be set to versioning %q", v)
 	}
 	return s.change(ctx, func(t *txn) error {
-		res, err := t.exec("UPDATE bucket SET versioning = ? WHERE name = ?", v, bucket)
+		b, err := t.bucket(bucket)
 		if err != nil {
 			return err
 		}
-		return requireRow(res, ErrNoSuchBucket)
+		if b.objectLock && v == VersioningSuspended {
+			return ErrSuspended
+		}
+		_, err = t.exec("UPDATE bucket SET versioning = ? WHERE id = ?", v, b.id)
+		return err
 	})
 }
 
@@ -93,12 +99,18 @@ func shownVersion(v Versioning, id sql.NullString) string {
 type bucketRow struct {
 	id         int64
 	versioning Versioning
+	objectLock bool
+	lockDays   int64
 }
 
-const bucketQuery = "SELECT id, versioning FROM bucket WHERE name = ?"
+const bucketQuery = "SELECT id, versioning, object_lock, lock_days FROM bucket WHERE name = ?"
+
+func (b *bucketRow) dest() []any {
+	return []any{&b.id, &b.versioning, &b.objectLock, &b.lockDays}
+}
 
 func (t *txn) bucket(name string) (b bucketRow, err error) {
-	found, err := t.row(bucketQuery, []any{name}, &b.id, &b.versioning)
+	found, err := t.row(bucketQuery, []any{name}, b.dest()...)
 	if err == nil && !found {
 		err = ErrNoSuchBucket
 	}
@@ -111,15 +123,16 @@ type versionRow struct {
 	seq    int64
 	id     sql.NullString
 	marker bool
+	retain sql.NullInt64
 }
 
 const (
-	versionRowColumns = "SELECT seq, version_id, marker, blob_id, manifest_id FROM version WHERE bucket_id = ?1 AND key = ?2"
+	versionRowColumns = "SELECT seq, version_id, marker, blob_id, manifest_id, retain_until FROM version WHERE bucket_id = ?1 AND key = ?2"
 	newestQuery       = versionRowColumns + " ORDER BY seq LIMIT 1"
 )
 
 func (r *versionRow) dest() []any {
-	return []any{&r.seq, &r.id, &r.marker, &r.blob, &r.manifest}
+	return []any{&r.seq, &r.id, &r.marker, &r.blob, &r.manifest, &r.retain}
 }
 
 // A place is a key that is about to be written.
@@ -178,8 +191,9 @@ func (t *txn) nullVersion(p place) (r versionRow, found bool, err error) {
 }
 
 // vacate makes room for a new version: it returns its seq, its ID, and the bytes
-// that the caller releases once the new row is written, at that seq.
-func (t *txn) vacate(p place) (seq int64, id sql.NullString, old content, err error) {
+// that the caller releases once the new row is written, at that seq. It fails with
+// ErrLocked before it changes anything.
+func (t *txn) vacate(p place, now time.Time) (seq int64, id sql.NullString, old content, err error) {
 	seq = firstSeq
 	if p.taken {
 		seq = p.newest.seq - 1
@@ -188,6 +202,9 @@ func (t *txn) vacate(p place) (seq int64, id sql.NullString, old content, err er
 		return seq, sql.NullString{String: newVersionID(seq), Valid: true}, old, nil
 	}
 	r, found, err := t.nullVersion(p)
+	if err == nil && found {
+		err = r.checkLock(now)
+	}
 	if err != nil || !found {
 		return seq, id, old, err
 	}
@@ -201,11 +218,12 @@ func (t *txn) vacate(p place) (seq int64, id sql.NullString, old content, err er
 // put makes obj the newest version at a place, and says in it which one it is. The
 // caller has counted the reference to c.
 func (t *txn) put(p place, obj *Object, c content) error {
-	seq, id, old, err := t.vacate(p)
+	seq, id, old, err := t.vacate(p, obj.Modified)
 	if err != nil {
 		return err
 	}
 	obj.VersionID = shownVersion(p.bucket.versioning, id)
+	obj.RetainUntil = p.bucket.retention(obj.Modified)
 	if err := t.writeVersion(p.bucket.id, seq, id, *obj, c); err != nil {
 		return err
 	}
@@ -226,16 +244,27 @@ func (t *txn) writeVersion(bucket, seq int64, id sql.NullString, obj Object, c c
 
 // writeRow writes a version or marker, over the one that has the seq.
 func (t *txn) writeRow(bucket, seq int64, id sql.NullString, marker bool, obj Object, c content) error {
-	_, err := t.exec(`INSERT INTO version(bucket_id, key, seq, version_id, marker, blob_id, manifest_id, size, etag, crc64, mtime, class, type, acl, headers)
-		VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT(bucket_id, key, seq) DO UPDATE SET
+	_, err := t.exec(`INSERT INTO version(bucket_id, key, seq, version_id, marker, blob_id, manifest_id, size, etag, crc64, mtime, class, type, acl, headers,
+		tags, encryption, link, retain_until)
+		VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT(bucket_id, key, seq) DO UPDATE SET
 		version_id = excluded.version_id, marker = excluded.marker,
 		blob_id = excluded.blob_id, manifest_id = excluded.manifest_id, size = excluded.size,
 		etag = excluded.etag, crc64 = excluded.crc64, mtime = excluded.mtime, class = excluded.class,
-		type = excluded.type, acl = excluded.acl, headers = excluded.headers`,
+		type = excluded.type, acl = excluded.acl, headers = excluded.headers,
+		tags = excluded.tags, encryption = excluded.encryption, link = excluded.link,
+		retain_until = excluded.retain_until, restored_at = NULL, restored_until = NULL`,
 		bucket, []byte(obj.Key), seq, id, marker, c.blob, c.manifest, obj.Size, obj.ETag,
 		int64(obj.CRC64), //nolint:gosec // the index has signed integers only; the bits are kept
-		obj.Modified.UnixNano(), obj.StorageClass, obj.Type, obj.ACL, encodeHeaders(obj.Headers))
+		obj.Modified.UnixNano(), obj.StorageClass, obj.Type, obj.ACL, encodeHeaders(obj.Headers),
+		encodeTags(obj.Tags), obj.Encryption.encode(), linkOrNull(obj.LinkTarget), nanoOrNull(obj.RetainUntil))
 	return err
+}
+
+func linkOrNull(target string) []byte {
+	if target == "" {
+		return nil
+	}
+	return []byte(target)
 }
 
 // promote makes the newest version that has a seq above after the one that is

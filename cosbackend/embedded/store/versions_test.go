@@ -1,8 +1,11 @@
 package store
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
+	"sync"
 	"testing"
 )
 
@@ -172,4 +175,51 @@ func TestAListOfVersionsRollsUpAndSkips(t *testing.T) {
 			t.Errorf("ListVersions() from a version that cannot be = %v, want %v", err, ErrNoSuchVersion)
 		}
 	})
+}
+
+func TestACrashKeepsEveryVersionThatWasAcknowledged(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, Options{Dir: dir})
+	enable(t, s, VersioningEnabled)
+	type written struct {
+		Target
+		body []byte
+	}
+	acknowledged := make(chan written, 1000)
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	for i := range 3 {
+		wg.Go(func() {
+			for n := 0; n < 300; n++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				b := body(maxInline-50+n, byte(i))
+				acknowledged <- written{Target{"hot", put(t, s, "hot", b).VersionID}, b}
+			}
+		})
+	}
+	var want []written
+	for range 40 {
+		want = append(want, <-acknowledged)
+	}
+	release := hold(t, s) // SQLite's files must be copied between two commits
+	left := crash(t, dir)
+	release()
+	close(stop)
+	wg.Wait()
+	c := open(t, Options{Dir: left})
+	countBlobs(t, c)
+	for _, w := range want {
+		_, r, err := c.OpenVersion(t.Context(), testBucket, w.Key, w.VersionID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, w.body) {
+			t.Errorf("version %s has %d bytes, %v, want %d", w.VersionID, len(got), err, len(w.body))
+		}
+		r.Close()
+	}
 }
