@@ -116,4 +116,12 @@
 //	E083  Log and replication targets: the bucket that takes logs must exist in the same
 //	      region; the one that takes replicas need not exist, and versioning is not asked
 //	      for.
+//	E084  x-cos-acl and x-cos-grant-* on one request add up. A grant names an account by
+//	      id=, uin= or uid=, as a number, <root>/<user> or in full; or everyone by uri=.
+//	      A resource has at most 100 grants, more are AttachmentFull. WRITE to an object
+//	      is InvalidArgument, and so is a group or account of another form.
+//	E085  GET of an ACL has the header x-cos-acl when a preset says all of it. The owner
+//	      in an AccessControlPolicy that is put must be that of the server (E013), else it
+//	      is AccessDenied; who the owner is cannot be changed. A document grants what it
+//	      says and nothing besides.
 package embedded
