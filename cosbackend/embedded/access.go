@@ -19,12 +19,13 @@ const (
 	readObject                   // READ on the object, or on the bucket when the object inherits
 	readObjectACP                // READ_ACP on the object
 	writeObjectACP               // WRITE_ACP on the object
+	everyone                     // nothing, not even a right signature
 )
 
 // authorize refuses what an unsigned request may not do. Every signed caller is
 // the owner of everything.
 func (x *exchange) authorize(ctx context.Context) error {
-	if x.signed {
+	if x.signed || x.route.access == everyone {
 		return nil
 	}
 	allowed, err := x.publicly(ctx, x.route.access)

@@ -108,6 +108,7 @@ func (s *Server) headBucket(x *exchange) error {
 }
 
 func (s *Server) deleteBucket(x *exchange) error {
+	defer s.configs.forget(func(c store.Config) bool { return c.Bucket == x.bucket })
 	if err := s.buckets.remove(x.ctx(), s.store, x.bucket); err != nil {
 		return err
 	}

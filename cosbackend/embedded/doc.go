@@ -124,4 +124,10 @@
 //	      in an AccessControlPolicy that is put must be that of the server (E013), else it
 //	      is AccessDenied; who the owner is cannot be changed. A document grants what it
 //	      says and nothing besides.
+//	E086  A CORS preflight needs no signature, and one that it has is not looked at: it
+//	      may be that of the request to come. Without an Origin or a method, or without
+//	      a rule that fits, it is AccessForbidden. It may be for any query parameters.
+//	E087  An answer to a request with an Origin, an error too, has the CORS headers of
+//	      the first rule that fits origin and method. Vary: Origin is on every answer of
+//	      a bucket whose ResponseVary is true, and on no other.
 package embedded

@@ -75,7 +75,7 @@ func (r *route) understands(header string) bool {
 // allRoutes is the table that the dispatcher and the 501s read.
 func allRoutes() []route {
 	return slices.Concat(
-		serviceAndBucketRoutes(), configurationRoutes(), identifiedRoutes(), policyRoutes(), certificateRoutes(), aclRoutes(),
+		serviceAndBucketRoutes(), configurationRoutes(), identifiedRoutes(), policyRoutes(), certificateRoutes(), aclRoutes(), corsRoutes(),
 		objectRoutes(), multipartRoutes(), missingRoutes(),
 	)
 }
@@ -207,8 +207,7 @@ func missingRoutes() []route {
 	for sub, noun := range bucketSettings() {
 		add(onBucketItself, sub, "GET PUT DELETE", noun)
 	}
-	add(onBucketItself, "", "POST OPTIONS", "Object") // a form upload; a CORS preflight
-	add(onObject, "", "OPTIONS", "Object")
+	add(onBucketItself, "", "POST", "Object") // a form upload
 	add(onObject, "tagging", "GET PUT DELETE", "ObjectTagging")
 	add(onObject, "symlink", "GET PUT", "Symlink")
 	add(onObject, "retention", "GET PUT", "ObjectRetention")
@@ -229,11 +228,11 @@ func bucketSettings() map[string]string {
 }
 
 // findRoute finds the row for a request. As in COS, the first query parameter
-// that is a sub-resource selects the operation.
+// that is a sub-resource selects the operation; a preflight is one for all of them.
 func findRoute(routes []route, method string, to target, ps params, copies bool) (*route, error) {
 	sub := ""
 	for _, p := range ps {
-		if slices.ContainsFunc(routes, func(r route) bool { return r.sub == p.lower && r.sub != "" }) {
+		if method != http.MethodOptions && slices.ContainsFunc(routes, func(r route) bool { return r.sub == p.lower && r.sub != "" }) {
 			sub = p.lower
 			break
 		}
