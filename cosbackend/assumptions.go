@@ -54,8 +54,9 @@ package cosbackend
 //	      delete markers alternate as they happen to follow each other.
 //	A051  A delete marker that is the newest version, or is asked for by its version, is
 //	      404 to GET and HEAD, with x-cos-delete-marker: true.
-//	A052  x-cos-tagging holds at most 10 tags written as a query; a key has 1 to 127
-//	      characters, a value at most 127. An object's x-cos-tagging-count is their number.
+//	A052  x-cos-tagging holds at most 10 tags written as a query; keys and values have 1
+//	      to 127 characters. x-cos-tagging-count is the number of an object's tags, and
+//	      absent without any.
 //	A053  An object with a key of the caller's is read, copied and uploaded in parts only
 //	      with that key; without it, or with another, that is 400.
 //	A054  Restoring answers 202 when it begins, 200 when the object is restored already.
