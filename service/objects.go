@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/cosgate/cosgate/cosbackend"
@@ -53,7 +54,8 @@ func (s *objectServer) DeleteObject(ctx context.Context, req *cosgatev1.DeleteOb
 	if err != nil {
 		return nil, err
 	}
-	return &cosgatev1.DeleteObjectResponse{VersionId: deleted.VersionID, DeleteMarker: deleted.DeleteMarker}, nil
+	version := cmp.Or(deleted.DeleteMarkerVersionID, deleted.VersionID)
+	return &cosgatev1.DeleteObjectResponse{VersionId: version, DeleteMarker: deleted.DeleteMarker}, nil
 }
 
 func (s *objectServer) DeleteObjects(ctx context.Context, req *cosgatev1.DeleteObjectsRequest) (*cosgatev1.DeleteObjectsResponse, error) {
