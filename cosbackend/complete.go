@@ -49,6 +49,7 @@ func (c *Client) CompleteMultipartUpload(ctx context.Context, u Upload, parts []
 	cl.once = true
 	cl.query = []pair{{"uploadId", u.UploadID}}
 	cl.header = []pair{{"content-type", "application/xml"}}
+	cl.hide(o.CustomerKey)
 	cl.callback(o.Callback)
 	cl.picOperations(o.PicOperations)
 	if o.ForbidOverwrite {

@@ -132,13 +132,19 @@ func (cl *call) customerKey(prefix string, k CustomerKey) {
 		return
 	}
 	sum := md5.Sum(k) //nolint:gosec // COS asks for the MD5 of the key.
-	key := base64.StdEncoding.EncodeToString(k)
 	cl.header = append(
 		cl.header,
-		pair{prefix + "algorithm", "AES256"}, pair{prefix + "key", key},
+		pair{prefix + "algorithm", "AES256"}, pair{prefix + "key", base64.StdEncoding.EncodeToString(k)},
 		pair{prefix + "key-md5", base64.StdEncoding.EncodeToString(sum[:])},
 	)
-	cl.hidden = append(cl.hidden, key, string(k))
+	cl.hide(k)
+}
+
+// hide keeps a key out of what is said of the call.
+func (cl *call) hide(k CustomerKey) {
+	if len(k) > 0 {
+		cl.hidden = append(cl.hidden, base64.StdEncoding.EncodeToString(k), string(k))
+	}
 }
 
 func headerEncryption(h http.Header) EncryptionInfo {
