@@ -68,7 +68,7 @@ func (x *exchange) encryption() (store.Encryption, error) {
 // customerKey reads a client's own key; what is wrong with it is an error of the
 // row given. No part of the key gets into the error.
 func (x *exchange) customerKey(prefix string, wrong failure) (key []byte, given bool, err error) {
-	algorithm, text, sum := x.header(prefix+"Algorithm"), x.header(prefix+"Key"), x.header(prefix+"Key-MD5")
+	algorithm, text, sum := x.header(prefix+"Algorithm"), x.header(prefix+"Key"), x.header(prefix+"Key-Md5")
 	if algorithm == "" && text == "" && sum == "" {
 		return nil, false, nil
 	}
@@ -134,14 +134,13 @@ func matchesFingerprint(known string, key []byte) bool {
 }
 
 // describeEncryption tells how an object is encrypted. The MD5 of a client's own
-// key is the one of the request, which was checked.
+// key is the one of the request, which was checked; a Complete has none.
 func (x *exchange) describeEncryption(h http.Header, e store.Encryption) {
+	told := map[string]string{headerEncryption: e.Algorithm, headerKMSKeyID: e.KMSKeyID, headerKMSContext: e.KMSContext}
 	if e.CustomerKey != "" {
-		h.Set(prefixCustomer+"Algorithm", e.Algorithm)
-		h.Set(http.CanonicalHeaderKey(prefixCustomer+"Key-MD5"), x.header(prefixCustomer+"Key-MD5"))
-		return
+		told = map[string]string{prefixCustomer + "Algorithm": e.Algorithm, prefixCustomer + "Key-Md5": x.header(prefixCustomer + "Key-Md5")}
 	}
-	for name, value := range map[string]string{headerEncryption: e.Algorithm, headerKMSKeyID: e.KMSKeyID, headerKMSContext: e.KMSContext} {
+	for name, value := range told {
 		if value != "" {
 			h.Set(name, value)
 		}

@@ -64,7 +64,7 @@ func FuzzListParameters(f *testing.F) {
 		fuzzSeed(f, h, key)
 	}
 	for _, q := range []string{
-		"", "prefix=a&delimiter=%2F&marker=a%2F1&max-keys=1&encoding-type=url", "max-keys=0", "delimiter=%E4%B8%AD&MARKER=%FF", "prefix=%00&max-keys=-1", "location", "a;b",
+		"", "versions&key-marker=a&version-id-marker=%00", "versions&delimiter=%2F&max-keys=1", "prefix=a&delimiter=%2F&marker=a%2F1&max-keys=1&encoding-type=url", "max-keys=0", "delimiter=%E4%B8%AD&MARKER=%FF", "prefix=%00&max-keys=-1", "location", "a;b",
 	} {
 		f.Add(q)
 	}
@@ -140,6 +140,62 @@ func FuzzCompleteXML(f *testing.F) {
 		if rec := fuzzed(t, h, r); rec.Code != 400 {
 			t.Errorf("Complete with %q = %d %s", body, rec.Code, rec.Body)
 		}
+	})
+}
+
+// FuzzSettingXML sends one document to everything that is set by one.
+func FuzzSettingXML(f *testing.F) {
+	h := fuzzServer(f, embedded.SignatureOff)
+	fuzzSeed(f, h, "k")
+	for _, s := range []string{
+		"<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>", "<VersioningConfiguration><Status/><Status/></VersioningConfiguration>",
+		"<Tagging><TagSet><Tag><Key>&#x1;</Key><Value>\xff</Value></Tag><Tag/></TagSet></Tagging>", "<Tagging><TagSet>x</TagSet></Tagging>",
+		"<RestoreRequest><Days>99999999999999999999</Days><CASJobParameters><Tier/></CASJobParameters></RestoreRequest>",
+		"<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled><Rule><DefaultRetention><Days>+1</Days></DefaultRetention></Rule></ObjectLockConfiguration>",
+		"<Retention><Mode/><RetainUntilDate>-0001-01-01T00:00:00Z</RetainUntilDate></Retention>", "<Retention", "<!DOCTYPE a><Retention/>",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, body string) {
+		for _, to := range []struct{ method, path, query string }{
+			{http.MethodPut, "/", "versioning"},
+			{http.MethodPut, "/", "object-lock"},
+			{http.MethodPut, "/k", "tagging"},
+			{http.MethodPost, "/k", "restore"},
+			{http.MethodPut, "/k", "retention&versionId=null"},
+		} {
+			r := rawRequest(to.method, to.path, to.query)
+			r.Body = readCloser{strings.NewReader(body)}
+			r.ContentLength = int64(len(body))
+			r.Header.Set("Content-MD5", contentMD5([]byte(body)))
+			fuzzed(t, h, r)
+		}
+	})
+}
+
+// FuzzObjectHeaders writes an object with headers that are read apart.
+func FuzzObjectHeaders(f *testing.F) {
+	h := fuzzServer(f, embedded.SignatureOff)
+	f.Add("a=b&c=%E4", "AES256", "AAAA", "%2Fa")
+	f.Add("&=&%zz", "cos/kms", "", "%")
+	f.Fuzz(func(t *testing.T, tags, algorithm, key, target string) {
+		r := rawRequest(http.MethodPut, "/k", "")
+		r.Header.Set("Content-Length", "0")
+		r.Header.Set("X-Cos-Tagging", tags)
+		r.Header.Set("X-Cos-Server-Side-Encryption", algorithm)
+		r.Header.Set("X-Cos-Server-Side-Encryption-Context", key)
+		fuzzed(t, h, r)
+		r = rawRequest(http.MethodPut, "/k", "")
+		r.Header.Set("Content-Length", "0")
+		for _, name := range []string{"Algorithm", "Key", "Key-MD5"} {
+			r.Header.Set("X-Cos-Server-Side-Encryption-Customer-"+name, map[string]string{"Algorithm": algorithm}[name]+key)
+		}
+		fuzzed(t, h, r)
+		r = rawRequest(http.MethodPut, "/l", "symlink")
+		r.Header.Set("X-Cos-Symlink-Target", target)
+		fuzzed(t, h, r)
+		fuzzed(t, h, rawRequest(http.MethodGet, "/l", ""))
+		fuzzed(t, h, rawRequest(http.MethodGet, "/l", "symlink&versionId="+url.QueryEscape(key)))
 	})
 }
 

@@ -124,7 +124,9 @@ func (s *Server) deleteObject(x *exchange) error {
 		return err
 	}
 	h := x.answer.header()
-	showVersion(h, removals[0].VersionID)
+	if store.PossibleVersion(removals[0].VersionID) { // nothing else gets from a request into a header
+		showVersion(h, removals[0].VersionID)
+	}
 	if removals[0].Marker {
 		h.Set(headerDeleteMarker, "true")
 	}

@@ -17,11 +17,11 @@ const (
 func retentionRoutes() []route {
 	return []route{
 		{
-			method: http.MethodPut, target: onBucketItself, sub: "object-lock", operation: opPutObjectLockConfiguration, access: ownerOnly,
+			method: http.MethodPut, target: onBucketItself, sub: "object-lock", operation: opPutBucketObjectLock, access: ownerOnly,
 			handle: (*Server).putObjectLock,
 		},
 		{
-			method: http.MethodGet, target: onBucketItself, sub: "object-lock", operation: opGetObjectLockConfiguration, access: ownerOnly,
+			method: http.MethodGet, target: onBucketItself, sub: "object-lock", operation: opGetBucketObjectLock, access: ownerOnly,
 			handle: (*Server).getObjectLock,
 		},
 		{

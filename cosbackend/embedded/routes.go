@@ -35,16 +35,16 @@ const (
 	opGetBucketVersioning = "GetBucketVersioning"
 	opListObjectVersions  = "ListObjectVersions"
 
-	opPutObjectTagging           = "PutObjectTagging"
-	opGetObjectTagging           = "GetObjectTagging"
-	opDeleteObjectTagging        = "DeleteObjectTagging"
-	opRestoreObject              = "RestoreObject"
-	opPutObjectLockConfiguration = "PutObjectLockConfiguration"
-	opGetObjectLockConfiguration = "GetObjectLockConfiguration"
-	opPutObjectRetention         = "PutObjectRetention"
-	opGetObjectRetention         = "GetObjectRetention"
-	opPutSymlink                 = "PutSymlink"
-	opGetSymlink                 = "GetSymlink"
+	opPutObjectTagging    = "PutObjectTagging"
+	opGetObjectTagging    = "GetObjectTagging"
+	opDeleteObjectTagging = "DeleteObjectTagging"
+	opRestoreObject       = "RestoreObject"
+	opPutBucketObjectLock = "PutBucketObjectLock"
+	opGetBucketObjectLock = "GetBucketObjectLock"
+	opPutObjectRetention  = "PutObjectRetention"
+	opGetObjectRetention  = "GetObjectRetention"
+	opPutSymlink          = "PutSymlink"
+	opGetSymlink          = "GetSymlink"
 )
 
 // A target is what a request addresses.

@@ -4,8 +4,8 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
-	"encoding/base64"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"math"
 	"time"
@@ -65,22 +65,30 @@ func (s *Store) SetVersioning(ctx context.Context, bucket string, v Versioning) 
 	})
 }
 
-// newVersionID returns an ID that no version had before. It begins with the seq
-// of the version, which finds its row, and the place of one that is gone.
+// newVersionID returns an ID that no version had before: random bits, and the seq
+// of the version under a mask made of them. The seq finds the row, and the place of
+// one that is gone.
 func newVersionID(seq int64) string {
-	var raw [18]byte
-	binary.BigEndian.PutUint64(raw[:8], uint64(seq)) //nolint:gosec // the bits are kept
-	_, _ = rand.Read(raw[8:])                        // never fails
-	return base64.RawURLEncoding.EncodeToString(raw[:])
+	var raw [16]byte
+	_, _ = rand.Read(raw[8:]) // never fails
+	mask := binary.BigEndian.Uint64(raw[8:])
+	binary.BigEndian.PutUint64(raw[:8], uint64(seq)^mask) //nolint:gosec // the bits are kept
+	return hex.EncodeToString(raw[:])
 }
 
 // versionSeq is the seq in an ID; ok is false when no version can have the ID.
 func versionSeq(id string) (seq int64, ok bool) {
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(id)
-	if err != nil || len(raw) != 18 {
+	raw, err := hex.DecodeString(id)
+	if err != nil || len(raw) != 16 {
 		return 0, false
 	}
-	return int64(binary.BigEndian.Uint64(raw[:8])), true //nolint:gosec // the bits are kept
+	return int64(binary.BigEndian.Uint64(raw[:8]) ^ binary.BigEndian.Uint64(raw[8:])), true //nolint:gosec // the bits are kept
+}
+
+// PossibleVersion tells whether a version can have the ID.
+func PossibleVersion(id string) bool {
+	_, ok := versionSeq(id)
+	return ok || id == NullVersion
 }
 
 // shownVersion is how a version is called outside.
@@ -180,8 +188,8 @@ func (t *txn) version(p place, id string) (r versionRow, found bool, err error) 
 }
 
 func (t *txn) nullVersion(p place) (r versionRow, found bool, err error) {
-	if p.taken && !p.newest.id.Valid {
-		return p.newest, true, nil
+	if !p.taken || !p.newest.id.Valid {
+		return p.newest, p.taken, nil
 	}
 	found, err = t.row(versionRowColumns+" AND version_id IS NULL AND seq <> 1", []any{p.bucket.id, p.key}, r.dest()...)
 	if err == nil && !found {

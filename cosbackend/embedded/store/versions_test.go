@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -40,7 +41,7 @@ func TestAVersionThatIsNotThereIsSaidSo(t *testing.T) {
 		if _, err := s.Remove(t.Context(), testBucket, []Target{{"k", gone.VersionID}}); err != nil {
 			t.Fatal(err)
 		}
-		for _, id := range []string{gone.VersionID, other.VersionID, "x", "!", "nullnullnullnullnullnull"} {
+		for _, id := range []string{gone.VersionID, other.VersionID, "x", "!", strings.Repeat("0", 32), strings.ToUpper(gone.VersionID)} {
 			if _, err := s.HeadVersion(t.Context(), testBucket, "k", id); !errors.Is(err, ErrNoSuchVersion) {
 				t.Errorf("HeadVersion(%q) = %v, want %v", id, err, ErrNoSuchVersion)
 			}
