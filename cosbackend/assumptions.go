@@ -50,3 +50,27 @@ package cosbackend
 //	      object in x-cos-next-append-position; the checksum of an accepted one is
 //	      that of the whole object.
 //	A028  A completed or aborted upload is NoSuchUpload from then on.
+//	A050  A list of versions goes by key, and the newest of a key first; versions and
+//	      delete markers alternate as they happen to follow each other.
+//	A051  A delete marker that is the newest version, or is asked for by its version, is
+//	      404 to GET and HEAD, with x-cos-delete-marker: true.
+//	A052  x-cos-tagging holds at most 10 tags written as a query; keys and values have 1
+//	      to 127 characters. x-cos-tagging-count is the number of an object's tags, and
+//	      absent without any.
+//	A053  An object with a key of the caller's is read, copied and uploaded in parts only
+//	      with that key; without it, or with another, that is 400.
+//	A054  Restoring answers 202 when it begins, 200 when the object is restored already.
+//	      x-cos-restore tells how far it is.
+//	A055  x-cos-symlink-target holds the key escaped, both ways.
+//	A056  A retention has the mode COMPLIANCE and a time of RFC 3339 with milliseconds;
+//	      it is written with x-cos-object-lock-mode and -retain-until-date, too.
+//	A057  With x-cos-callback an <Error> in a 2xx answer to a PUT is of the callback: the
+//	      object is stored. A completion says so in CallbackResult.
+//	A058  The answer to a write with Pic-Operations is a document about its images.
+//	A059  x-cos-traffic-limit is 819200 to 838860800 bits per second on GET, PUT and parts,
+//	      and 400 beyond.
+//	A060  OPTIONS of an object answers by the CORS rules of the bucket, or with 403
+//	      AccessForbidden.
+//	A061  Grants are headers such as x-cos-grant-read: id="...",id="...", or a document
+//	      AccessControlPolicy, as it is read.
+//	A062  response-* parameters of a signed GET replace the content headers of the answer.

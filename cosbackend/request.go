@@ -34,6 +34,11 @@ type call struct {
 	host   string
 	query  []pair
 	header []pair
+	// lasting is how many of header go with every request of a download, which asks for
+	// other ranges under other conditions when it goes on.
+	lasting int
+
+	hidden []string // must not show in what is said of the call
 
 	payload []byte // a small body
 	body    *Body  // or a streamed one
@@ -56,6 +61,7 @@ type call struct {
 // An attempt is one request of a call and what became of it.
 type attempt struct {
 	number      int
+	hidden      []string // of the call
 	credentials Credentials
 	own         bool // the caller's credentials, not the profile's
 	upload      *upload

@@ -21,7 +21,7 @@ func (c *Client) do(ctx context.Context, cl *call) error {
 		if cl.number > 1 {
 			at = &attempt{}
 		}
-		at.number = cl.number
+		at.number, at.hidden = cl.number, cl.hidden
 		err := ended(ctx)
 		if err == nil {
 			err = c.send(ctx, cl, at)
@@ -221,7 +221,7 @@ func (c *Client) failure(ctx context.Context, cl *call, at *attempt, cause error
 // transportCause makes a cause speak of the caller's context exactly when that
 // has ended. net/http's own timeouts claim to be context.DeadlineExceeded, too.
 func transportCause(ctx context.Context, at *attempt, err error) error {
-	cause := &networkError{err: err, text: at.credentials.clean(err.Error(), maxMessage)}
+	cause := &networkError{err: err, text: at.clean(err.Error(), maxMessage)}
 	over := ended(ctx)
 	if over == nil {
 		return cause

@@ -24,7 +24,7 @@ func location(r located) cosbackend.Location {
 func copySource(s *cosgatev1.CopySource, p *cosgatev1.Preconditions) cosbackend.CopySource {
 	return cosbackend.CopySource{
 		Bucket: s.GetBucket(), Key: s.GetKey(), VersionID: s.GetVersionId(), Region: s.GetRegion(),
-		Conditions: conditions(p),
+		Conditions: conditions(p), CustomerKey: customerKey(s.GetCustomerKey()),
 	}
 }
 
@@ -123,6 +123,7 @@ func objectProto(bucket string, o cosbackend.ObjectInfo) *cosgatev1.Object {
 	if h.ContentType+h.CacheControl+h.ContentDisposition+h.ContentEncoding+h.ContentLanguage+h.Expires != "" {
 		out.Content = h
 	}
+	describe(out, o)
 	return out
 }
 

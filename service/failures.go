@@ -35,6 +35,8 @@ const (
 	reasonTooLittleData    = "SIZE_NOT_REACHED"             // less data than spec.size
 	reasonUploadMemory     = "UPLOAD_MEMORY"                // too many uploads gather parts
 	reasonObjectTooLarge   = "OBJECT_TOO_LARGE"             // more than COS keeps, or than the memory for parts allows
+	reasonAnswerFull       = "ANSWER_FULL"                  // one more item would make the answer too large
+	reasonNotConfigured    = "NOT_CONFIGURED"               // COS has no code for this one missing
 	reasonObjectChanged    = "OBJECT_CHANGED"               // while it was read
 )
 

@@ -58,10 +58,12 @@ func (s *objectServer) GetObject(req *cosgatev1.GetObjectRequest, stream grpc.Se
 		return err
 	}
 	object, err := client.GetObject(stream.Context(), location(req), req.GetKey(), cosbackend.ReadOptions{
-		VersionID:  req.GetVersionId(),
-		Conditions: conditions(req.GetPreconditions()),
-		Range:      byteRange(req.GetRange()),
-		Resume:     cosbackend.ResumeOptions{Attempts: readAttempts, Stall: s.reads.stall},
+		VersionID:   req.GetVersionId(),
+		Conditions:  conditions(req.GetPreconditions()),
+		Range:       byteRange(req.GetRange()),
+		CustomerKey: customerKey(req.GetCustomerKey()), TrafficLimit: req.GetTrafficLimit(),
+		ResponseHeaders: responseHeaders(req.GetResponseHeaders()),
+		Resume:          cosbackend.ResumeOptions{Attempts: readAttempts, Stall: s.reads.stall},
 	})
 	if err != nil {
 		return err

@@ -158,14 +158,30 @@ func newProfiles(deps Deps) (profiles, error) {
 	return p, nil
 }
 
+// A registration is one service of the API and what answers it.
+type registration struct {
+	desc *grpc.ServiceDesc
+	impl any
+}
+
+// services are those of cosgate.v1.
+func services(p profiles, m *mapper, log *slog.Logger, opts Options) []registration {
+	return []registration{
+		{&cosgatev1.BucketService_ServiceDesc, &bucketServer{profiles: p}},
+		{&cosgatev1.BucketConfigService_ServiceDesc, &bucketConfigServer{profiles: p, mapper: m}},
+		{&cosgatev1.MultipartService_ServiceDesc, &multipartServer{profiles: p}},
+		{&cosgatev1.ObjectService_ServiceDesc, &objectServer{
+			profiles: p, mapper: m,
+			parts: newPartSettings(opts, log),
+			reads: readSettings{pool: opts.Pool, limit: opts.ReadMemory, stall: opts.ReadStall},
+		}},
+	}
+}
+
 func (s *Server) register(p profiles, m *mapper, log *slog.Logger, opts Options) {
-	cosgatev1.RegisterBucketServiceServer(s.grpc, &bucketServer{profiles: p})
-	cosgatev1.RegisterMultipartServiceServer(s.grpc, &multipartServer{profiles: p})
-	cosgatev1.RegisterObjectServiceServer(s.grpc, &objectServer{
-		profiles: p, mapper: m,
-		parts: newPartSettings(opts, log),
-		reads: readSettings{pool: opts.Pool, limit: opts.ReadMemory, stall: opts.ReadStall},
-	})
+	for _, r := range services(p, m, log, opts) {
+		s.grpc.RegisterService(r.desc, r.impl)
+	}
 	for name := range s.grpc.GetServiceInfo() {
 		s.health.SetServingStatus(name, healthpb.HealthCheckResponse_SERVING)
 	}

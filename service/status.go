@@ -67,6 +67,7 @@ func (m *mapper) decide(ctx context.Context, err error) (v verdict, done *status
 		changed   *cosbackend.ChangedError
 		broken    *cosbackend.ReadBrokenError
 		position  *cosbackend.AppendPositionError
+		unset     *cosbackend.NotConfiguredError
 		own       interface{ GRPCStatus() *status.Status }
 	)
 	errors.As(err, &cosErr)
@@ -91,6 +92,8 @@ func (m *mapper) decide(ctx context.Context, err error) (v verdict, done *status
 		v := m.cosVerdict(position.Err)
 		v.extra = &cosgatev1.AppendConflict{Position: position.Position}
 		return v, nil
+	case errors.As(err, &unset):
+		return verdict{code: codes.NotFound, reason: reasonNotConfigured, text: "the bucket has no such configuration", cos: unset.Err}, nil
 	case cosErr != nil:
 		return m.cosVerdict(cosErr), nil
 	}
@@ -218,9 +221,9 @@ func (m *mapper) status(ctx context.Context, err error, requestID string) (*stat
 }
 
 // itemStatus is the status of one item inside a successful answer. A thousand of
-// them share one message, so each has the two details that matter.
+// them share one message, so each has the details that matter to callers.
 func (m *mapper) itemStatus(e *cosbackend.Error) *spb.Status {
 	v := m.cosVerdict(e)
-	v.known, v.field, v.delay = false, "", 0
+	v.known, v.field = false, ""
 	return v.write("", maxItemStatusBytes)
 }

@@ -11,33 +11,21 @@ import (
 type access int
 
 const (
-	ownerOnly   access = iota // no ACL preset opens it
-	readBucket                // public-read or public-read-write on the bucket
-	writeBucket               // public-read-write on the bucket
-	readObject                // public-read on the object, or inherited from the bucket
+	ownerOnly      access = iota // no ACL opens it
+	readBucket                   // READ on the bucket
+	writeBucket                  // WRITE on the bucket
+	readBucketACP                // READ_ACP on the bucket
+	writeBucketACP               // WRITE_ACP on the bucket
+	readObject                   // READ on the object, or on the bucket when the object inherits
+	readObjectACP                // READ_ACP on the object
+	writeObjectACP               // WRITE_ACP on the object
+	everyone                     // nothing, not even a right signature
 )
-
-// The ACL presets. Grants to single users do not exist here.
-const (
-	aclDefault         = "default" // objects: as the bucket
-	aclPrivate         = "private"
-	aclPublicRead      = "public-read"
-	aclPublicReadWrite = "public-read-write"
-)
-
-// bucketACLs and objectACLs are the presets COS has for each.
-func bucketACLs() []string {
-	return []string{aclPrivate, aclPublicRead, aclPublicReadWrite, "authenticated-read"}
-}
-
-func objectACLs() []string {
-	return []string{aclDefault, aclPrivate, aclPublicRead, "authenticated-read", "bucket-owner-read", "bucket-owner-full-control"}
-}
 
 // authorize refuses what an unsigned request may not do. Every signed caller is
 // the owner of everything.
 func (x *exchange) authorize(ctx context.Context) error {
-	if x.signed {
+	if x.signed || x.route.access == everyone {
 		return nil
 	}
 	allowed, err := x.publicly(ctx, x.route.access)
@@ -50,27 +38,40 @@ func (x *exchange) authorize(ctx context.Context) error {
 	return nil
 }
 
-// publicly reports whether the ACL presets open what the request needs.
+// publicly reports whether the ACLs open what the request needs to everyone.
 func (x *exchange) publicly(ctx context.Context, need access) (bool, error) {
-	bucketReads := x.found.ACL == aclPublicRead || x.found.ACL == aclPublicReadWrite
+	bucket := parseACL(x.found.ACL)
 	switch need {
 	case readBucket:
-		return bucketReads, nil
+		return bucket.opens(permitRead), nil
 	case writeBucket:
-		return x.found.ACL == aclPublicReadWrite, nil
-	case readObject:
-		o, err := x.s.store.HeadVersion(ctx, x.bucket, x.key, x.version())
-		if errors.Is(err, store.ErrNoSuchKey) || errors.Is(err, store.ErrNoSuchVersion) {
-			return bucketReads, nil // who may list the bucket may know that the key is absent
-		}
-		if err != nil {
-			return false, err
-		}
-		if o.ACL == "" || o.ACL == aclDefault {
-			return bucketReads, nil
-		}
-		return o.ACL == aclPublicRead, nil
+		return bucket.opens(permitWrite), nil
+	case readBucketACP:
+		return bucket.opens(permitReadACP), nil
+	case writeBucketACP:
+		return bucket.opens(permitWriteACP), nil
+	case readObject, readObjectACP, writeObjectACP:
+		return x.objectOpens(ctx, bucket, need)
 	default:
 		return false, nil
+	}
+}
+
+func (x *exchange) objectOpens(ctx context.Context, bucket acl, need access) (bool, error) {
+	o, err := x.s.store.HeadVersion(ctx, x.bucket, x.key, x.version())
+	if errors.Is(err, store.ErrNoSuchKey) || errors.Is(err, store.ErrNoSuchVersion) {
+		return bucket.opens(permitRead), nil // who may list the bucket may know that the key is absent
+	}
+	if err != nil {
+		return false, err
+	}
+	object := parseACL(o.ACL)
+	switch need {
+	case readObjectACP:
+		return object.opens(permitReadACP), nil
+	case writeObjectACP:
+		return object.opens(permitWriteACP), nil
+	default:
+		return object.opens(permitRead) || object.inherits() && bucket.opens(permitRead), nil
 	}
 }

@@ -110,8 +110,11 @@ func (x *exchange) resolveRoute(onBucket bool) error {
 // admit lets a request through to its handler: signature first, as in COS, then
 // what is not implemented, the bucket, and whether the caller may.
 func (x *exchange) admit(ctx context.Context) error {
-	if err := x.authenticate(); err != nil {
-		return err
+	x.answerOrigin(ctx)
+	if x.route.access != everyone {
+		if err := x.authenticate(); err != nil {
+			return err
+		}
 	}
 	if !x.signed && x.route.access == ownerOnly {
 		return fail(accessDenied, "")
@@ -163,6 +166,7 @@ func (x *exchange) checkImplemented() error {
 	}
 	for _, p := range x.params {
 		switch {
+		case rt.method == http.MethodOptions: // the query is that of the request it asks for
 		case p.lower == rt.sub || commonParam(p.lower) || slices.Contains(rt.params, p.lower):
 		case p.lower == "versionid" && p.value == "" && rt.target == onObject:
 		default:

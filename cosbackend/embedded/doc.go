@@ -141,4 +141,46 @@
 //	      a copy copies the target. A target that is not there is NoSuchKey, one that
 //	      is a link InvalidArgument, and so is ?symlink of what is no link. An
 //	      unsigned request needs to be allowed to read both.
+//	E070  The configuration of a bucket comes back with the elements and texts that
+//	      were put, in their order. Attributes, comments and white space between
+//	      elements are not kept; a policy comes back byte for byte.
+//	E071  PUT of cors, lifecycle and tagging needs a Content-MD5, without which it is
+//	      InvalidRequest; for other configurations it is checked when it is there.
+//	E072  A configuration has at most 1 MB, for which COS names no limit; of cors and
+//	      website 64 KB. Beyond it is XMLSizeLimit, and no body is
+//	      MissingRequestBodyError.
+//	E073  DELETE of a configuration that is not there is 204.
+//	E074  GET of a referer configuration that is not there is 200 without a body, and
+//	      PUT without a body removes one.
+//	E075  GET of an intelligent-tiering configuration by an id that is not there is an
+//	      empty document, as that of the first generation is.
+//	E076  An id of a configuration has at most 64 letters, digits, "-", "_", "."; the Id
+//	      in the document must be the same, else it is InvalidArgument.
+//	E077  The id of a one-off inventory job that was posted cannot be posted again
+//	      (DuplicateInventoryId); jobs that repeat have ids of their own.
+//	E078  GET of a domain certificate that is not there is DomainConfigNotFoundError.
+//	E079  A domain certificate that is named by its CertId alone has the validity 0;
+//	      its domain need not be one of the bucket's.
+//	E080  Two enabled lifecycle rules with the same filter and the same kind of action
+//	      are InvalidRequest "Conflict lifecycle rule".
+//	E081  GET of a policy that is not there is NoSuchBucketPolicy, though some SDKs look
+//	      for NoSuchPolicy. PUT of a policy is 200.
+//	E082  A policy over 20 KB is MalformedPolicy.
+//	E083  Log and replication targets: the bucket that takes logs must exist in the same
+//	      region; the one that takes replicas need not exist, and versioning is not asked
+//	      for.
+//	E084  x-cos-acl and x-cos-grant-* on one request add up. A grant names an account by
+//	      id=, uin= or uid=, as a number, <root>/<user> or in full; or everyone by uri=.
+//	      A resource has at most 100 grants, more are AttachmentFull. WRITE to an object
+//	      is InvalidArgument, and so is a group or account of another form.
+//	E085  GET of an ACL has the header x-cos-acl when a preset says all of it. The owner
+//	      in an AccessControlPolicy that is put must be that of the server (E013), else it
+//	      is AccessDenied; who the owner is cannot be changed. A document grants what it
+//	      says and nothing besides.
+//	E086  A CORS preflight needs no signature, and one that it has is not looked at: it
+//	      may be that of the request to come. Without an Origin or a method, or without
+//	      a rule that fits, it is AccessForbidden. It may be for any query parameters.
+//	E087  An answer to a request with an Origin, an error too, has the CORS headers of
+//	      the first rule that fits origin and method. Vary: Origin is on every answer of
+//	      a bucket whose ResponseVary is true, and on no other.
 package embedded

@@ -35,12 +35,17 @@ type failure int
 
 const (
 	accessDenied failure = iota
+	accessForbidden
 	appendPositionErr
+	attachmentFull
 	badDigest
 	bucketAlreadyOwnedByYou
 	bucketLocked
 	bucketNameTooLong
 	bucketNotEmpty
+	domainConfigConflict
+	domainConfigNotFound
+	duplicateInventoryID
 	entityTooLarge
 	entityTooSmall
 	fileAlreadyExists
@@ -62,24 +67,38 @@ const (
 	invalidRequest
 	invalidSHA1Digest
 	invalidTag
+	invalidTargetBucketForLogging
 	invalidURI
+	inventoryFull
+	inventoryNotFound
 	keyTooLong
+	loggingPrefixInvalid
+	malformedPolicy
 	malformedXML
 	metadataTooLarge
 	methodNotAllowed
 	missingContentLength
+	missingRequestBody
+	multiBucketNotSupport
 	noSuchBucket
+	noSuchBucketPolicy
+	noSuchCORS
 	noSuchCopySource
+	noSuchEncryption
 	noSuchKey
+	noSuchLifecycle
 	noSuchObjectLockConfiguration
 	noSuchTagSet
 	noSuchUpload
+	noSuchWebsite
 	noSuchVersion
 	notImplemented
 	notSupportedStorageClass
 	objectLocked
 	objectNotAppendable
+	originNotFound
 	preconditionFailed
+	replicationNotFound
 	requestTimeout
 	requestTimeTooSkewed
 	restoreAlreadyInProgress
@@ -106,12 +125,17 @@ type errorRow struct {
 func errorTable() [failureCount]errorRow {
 	return [failureCount]errorRow{
 		accessDenied:                  {"AccessDenied", http.StatusForbidden, "Access Denied."},
+		accessForbidden:               {"AccessForbidden", http.StatusForbidden, "CORSResponse: This CORS request is not allowed."},
+		attachmentFull:                {"AttachmentFull", http.StatusBadRequest, "There are more than 100 grants."},
 		appendPositionErr:             {"AppendPositionErr", http.StatusConflict, "The operation is not valid for the current state of the object"},
 		badDigest:                     {"BadDigest", http.StatusBadRequest, "The Content-MD5 you specified did not match what we received."},
 		bucketAlreadyOwnedByYou:       {"BucketAlreadyOwnedByYou", http.StatusConflict, "The bucket you tried to create already exists, and you own it."},
 		bucketLocked:                  {"BucketLocked", http.StatusConflict, "The bucket has an object lock and is not empty."},
 		bucketNameTooLong:             {"BucketNameTooLong", http.StatusBadRequest, "The bucket name is too long."},
 		bucketNotEmpty:                {"BucketNotEmpty", http.StatusConflict, "The bucket you tried to delete is not empty."},
+		domainConfigConflict:          {"DomainConfigConflict", http.StatusConflict, "The domain configuration conflicts with itself."},
+		domainConfigNotFound:          {"DomainConfigNotFoundError", http.StatusNotFound, "The domain configuration was not found."},
+		duplicateInventoryID:          {"DuplicateInventoryId", http.StatusConflict, "The inventory id is already used."},
 		entityTooLarge:                {"EntityTooLarge", http.StatusBadRequest, "Your proposed upload exceeds the maximum allowed object size"},
 		entityTooSmall:                {"EntityTooSmall", http.StatusBadRequest, "Your proposed upload is smaller than the minimum allowed object size"},
 		fileAlreadyExists:             {"FileAlreadyExists", http.StatusConflict, "The object already exists and x-cos-forbid-overwrite is true."},
@@ -133,24 +157,38 @@ func errorTable() [failureCount]errorRow {
 		invalidRequest:                {"InvalidRequest", http.StatusBadRequest, "Invalid Request."},
 		invalidSHA1Digest:             {"InvalidSHA1Digest", http.StatusBadRequest, "The x-cos-content-sha1 you specified did not match what we received."},
 		invalidTag:                    {"InvalidTag", http.StatusBadRequest, "The tag provided was not a valid tag."},
+		invalidTargetBucketForLogging: {"InvalidTargetBucketForLogging", http.StatusBadRequest, "The target bucket for logging does not exist or is in another region."},
 		invalidURI:                    {"InvalidURI", http.StatusBadRequest, "Could not parse the specified URI."},
+		inventoryFull:                 {"InventoryFull", http.StatusBadRequest, "A bucket has at most 1000 inventory configurations."},
+		inventoryNotFound:             {"InventoryConfigurationNotFoundError", http.StatusNotFound, "The inventory configuration was not found."},
 		keyTooLong:                    {"KeyTooLong", http.StatusBadRequest, "The object key is longer than 850 bytes."},
+		loggingPrefixInvalid:          {"LoggingPrefixInvalid", http.StatusBadRequest, "The prefix for logs is not valid."},
+		malformedPolicy:               {"MalformedPolicy", http.StatusBadRequest, "The policy is not valid."},
 		malformedXML:                  {"MalformedXML", http.StatusBadRequest, "The XML you provided was not well formed or did not validate against our published schema."},
 		metadataTooLarge:              {"MetadataTooLarge", http.StatusBadRequest, "The x-cos-meta-* headers exceed 2 KB."},
 		methodNotAllowed:              {"MethodNotAllowed", http.StatusMethodNotAllowed, "The specified method is not allowed against this resource."},
 		missingContentLength:          {"MissingContentLength", http.StatusLengthRequired, "You must provide the Content-Length HTTP header"},
+		missingRequestBody:            {"MissingRequestBodyError", http.StatusBadRequest, "The request body is empty."},
+		multiBucketNotSupport:         {"MultiBucketNotSupport", http.StatusBadRequest, "All rules must replicate to one bucket."},
 		noSuchBucket:                  {"NoSuchBucket", http.StatusNotFound, "The specified bucket does not exist."},
+		noSuchBucketPolicy:            {"NoSuchBucketPolicy", http.StatusNotFound, "The bucket policy does not exist."},
 		noSuchCopySource:              {"NoSuchCopySource", http.StatusNotFound, "The specified copy source does not exist."},
+		noSuchCORS:                    {"NoSuchCORSConfiguration", http.StatusNotFound, "The CORS configuration does not exist."},
+		noSuchEncryption:              {"NoSuchEncryptionConfiguration", http.StatusNotFound, "The encryption configuration does not exist."},
 		noSuchKey:                     {"NoSuchKey", http.StatusNotFound, "The specified key does not exist."},
+		noSuchLifecycle:               {"NoSuchLifecycleConfiguration", http.StatusNotFound, "The lifecycle configuration does not exist."},
 		noSuchObjectLockConfiguration: {"NoSuchObjectLockConfiguration", http.StatusNotFound, "The object lock configuration does not exist."},
 		noSuchTagSet:                  {"NoSuchTagSet", http.StatusNotFound, "The tag set does not exist."},
 		noSuchUpload:                  {"NoSuchUpload", http.StatusNotFound, "The specified multipart upload does not exist."},
 		noSuchVersion:                 {"NoSuchVersion", http.StatusNotFound, "The specified version does not exist."},
+		noSuchWebsite:                 {"NoSuchWebsiteConfiguration", http.StatusNotFound, "The bucket has no website configuration."},
 		notImplemented:                {"NotImplemented", http.StatusNotImplemented, "The request is not implemented."},
 		notSupportedStorageClass:      {"NotSupportedStorageClass", http.StatusBadRequest, "The storage class is not supported."},
 		objectLocked:                  {"ObjectLocked", http.StatusConflict, "The object is locked: it cannot be overwritten, deleted or changed."},
 		objectNotAppendable:           {"ObjectNotAppendable", http.StatusConflict, "The operation is not valid for the current state of the object"},
+		originNotFound:                {"OriginConfigurationNotFoundError", http.StatusNotFound, "The origin configuration was not found."},
 		preconditionFailed:            {"PreconditionFailed", http.StatusPreconditionFailed, "Precondition not match."},
+		replicationNotFound:           {"ReplicationConfigurationNotFoundError", http.StatusNotFound, "The replication configuration was not found."},
 		requestTimeout:                {"RequestTimeout", http.StatusBadRequest, "Your socket connection to the server was not read from or written to within the timeout period."},
 		requestTimeTooSkewed:          {"RequestTimeTooSkewed", http.StatusForbidden, "The difference between the request time and the server's time is too large."},
 		restoreAlreadyInProgress:      {"RestoreAlreadyInProgress", http.StatusConflict, "The object is being restored already."},
@@ -216,6 +254,7 @@ func refusal(err error) (*apiError, bool) {
 		{store.ErrBucketExists, bucketAlreadyOwnedByYou},
 		{store.ErrBucketNotEmpty, bucketNotEmpty},
 		{store.ErrExists, fileAlreadyExists},
+		{store.ErrTooManyConfigs, inventoryFull},
 		{store.ErrInvalidPart, invalidPart},
 		{store.ErrPartOrder, invalidPartOrder},
 		{store.ErrPartTooSmall, entityTooSmall},

@@ -89,8 +89,11 @@ func (r *route) understands(header string) bool {
 
 // allRoutes is the table that the dispatcher and the 501s read.
 func allRoutes() []route {
-	return slices.Concat(serviceAndBucketRoutes(), objectRoutes(), multipartRoutes(), versioningRoutes(),
-		taggingRoutes(), restoreRoutes(), retentionRoutes(), symlinkRoutes(), missingRoutes())
+	return slices.Concat(
+		serviceAndBucketRoutes(), configurationRoutes(), identifiedRoutes(), policyRoutes(), certificateRoutes(), aclRoutes(), corsRoutes(),
+		objectRoutes(), multipartRoutes(), versioningRoutes(), taggingRoutes(), restoreRoutes(), retentionRoutes(), symlinkRoutes(),
+		missingRoutes(),
+	)
 }
 
 func serviceAndBucketRoutes() []route {
@@ -103,7 +106,7 @@ func serviceAndBucketRoutes() []route {
 		},
 		{
 			method: http.MethodPut, target: onBucketItself, operation: opCreateBucket, access: ownerOnly,
-			headers: []string{"x-cos-acl"}, handle: (*Server).createBucket,
+			headers: aclHeaders(), handle: (*Server).createBucket,
 		},
 		{method: http.MethodHead, target: onBucketItself, operation: opHeadBucket, access: readBucket, handle: (*Server).headBucket},
 		{method: http.MethodDelete, target: onBucketItself, operation: opDeleteBucket, access: ownerOnly, handle: (*Server).deleteBucket},
@@ -132,11 +135,11 @@ func objectRoutes() []route {
 		"response-content-language", "response-content-type", "response-expires", paramTrafficLimit, paramVersion,
 	}
 	conditional := []string{"if-match", "if-none-match", "if-modified-since", "if-unmodified-since"}
-	put := append([]string{
-		"x-cos-acl", "x-cos-storage-class", "x-cos-tagging", "x-cos-content-sha1", "x-cos-forbid-overwrite", paramTrafficLimit,
-	}, encryptionHeaders()...)
-	cp := slices.Concat([]string{
-		"x-cos-acl", "x-cos-storage-class", "x-cos-tagging", "x-cos-tagging-directive", "x-cos-forbid-overwrite", "x-cos-metadata-directive",
+	put := slices.Concat(aclHeaders(), []string{
+		"x-cos-storage-class", "x-cos-tagging", "x-cos-content-sha1", "x-cos-forbid-overwrite", paramTrafficLimit,
+	}, encryptionHeaders())
+	cp := slices.Concat(aclHeaders(), []string{
+		"x-cos-storage-class", "x-cos-tagging", "x-cos-tagging-directive", "x-cos-forbid-overwrite", "x-cos-metadata-directive",
 	}, sourceHeaders(), encryptionHeaders())
 	conditional = append(conditional, customerHeaders(prefixCustomer)...)
 	return []route{
@@ -151,7 +154,7 @@ func objectRoutes() []route {
 		{
 			method: http.MethodPost, target: onObject, sub: "append", operation: opAppendObject, access: writeBucket,
 			params: []string{"position", paramTrafficLimit}, metadata: true, handle: (*Server).appendObject,
-			headers: []string{"x-cos-acl", "x-cos-storage-class", "x-cos-content-sha1", paramTrafficLimit},
+			headers: append(aclHeaders(), "x-cos-storage-class", "x-cos-content-sha1", paramTrafficLimit),
 		},
 		{
 			method: http.MethodGet, target: onObject, operation: opGetObject, access: readObject,
@@ -175,12 +178,12 @@ func multipartRoutes() []route {
 			// A traffic limit is checked here and used by the parts, which repeat it:
 			// the SDK sends the headers of the parts with Initiate too.
 			method: http.MethodPost, target: onObject, sub: "uploads", operation: opInitiateMultipartUpload, access: writeBucket,
-			headers:  append([]string{"x-cos-acl", "x-cos-storage-class", "x-cos-tagging", paramTrafficLimit}, encryptionHeaders()...),
+			headers:  slices.Concat(aclHeaders(), []string{"x-cos-storage-class", "x-cos-tagging", paramTrafficLimit}, encryptionHeaders()),
 			metadata: true, handle: (*Server).initiateMultipartUpload,
 		},
 		{
 			method: http.MethodPost, target: onObject, sub: "uploadid", operation: opCompleteMultipartUpload, access: writeBucket,
-			headers: []string{"x-cos-forbid-overwrite", "x-cos-acl", "x-cos-storage-class", paramTrafficLimit}, metadata: true,
+			headers: append(aclHeaders(), "x-cos-forbid-overwrite", "x-cos-storage-class", paramTrafficLimit), metadata: true,
 			handle: (*Server).completeMultipartUpload,
 		},
 		{
@@ -232,35 +235,27 @@ func missingRoutes() []route {
 	for sub, noun := range bucketSettings() {
 		add(onBucketItself, sub, "GET PUT DELETE", noun)
 	}
-	add(onBucketItself, "inventory", "POST", "BucketInventory")
-	add(onBucketItself, "", "POST OPTIONS", "Object") // a form upload; a CORS preflight
-	add(onObject, "", "OPTIONS", "Object")
-	add(onObject, "acl", "GET PUT", "ObjectACL")
+	add(onBucketItself, "", "POST", "Object") // a form upload
 	add(onObject, "select", "POST", "ObjectSelect")
 	add(onObject, "ci-process", "GET PUT POST", "ObjectDataProcessing")
 	add(onObject, "rename", "PUT", "ObjectRename")
 	return rs
 }
 
-// bucketSettings are the sub-resources of a bucket that are read, set and removed.
+// bucketSettings are the sub-resources of a bucket that are read, set and removed,
+// and that this server does not have.
 func bucketSettings() map[string]string {
 	return map[string]string{
-		"accelerate": "BucketAccelerate", "acl": "BucketACL", "cors": "BucketCORS", "domain": "BucketDomain",
-		"domaincertificate": "BucketDomainCertificate", "encryption": "BucketEncryption",
-		"intelligent-tiering": "BucketIntelligentTiering", "intelligenttiering": "BucketIntelligentTiering",
-		"inventory": "BucketInventory", "lifecycle": "BucketLifecycle", "logging": "BucketLogging",
-		"notification": "BucketNotification", "origin": "BucketOrigin",
-		"policy": "BucketPolicy", "referer": "BucketReferer", "replication": "BucketReplication",
-		"strict-signature": "BucketStrictSignature", "tagging": "BucketTagging", "website": "BucketWebsite",
+		"notification": "BucketNotification", "strict-signature": "BucketStrictSignature",
 	}
 }
 
 // findRoute finds the row for a request. As in COS, the first query parameter
-// that is a sub-resource selects the operation.
+// that is a sub-resource selects the operation; a preflight is one for all of them.
 func findRoute(routes []route, method string, to target, ps params, copies bool) (*route, error) {
 	sub := ""
 	for _, p := range ps {
-		if slices.ContainsFunc(routes, func(r route) bool { return r.sub == p.lower && r.sub != "" }) {
+		if method != http.MethodOptions && slices.ContainsFunc(routes, func(r route) bool { return r.sub == p.lower && r.sub != "" }) {
 			sub = p.lower
 			break
 		}

@@ -109,6 +109,7 @@ type Server struct {
 	routes  []route
 	store   *store.Store
 	buckets bucketCache
+	configs configCache
 	faults  Faults
 	journal Journal
 	buffers sync.Pool // of *[]byte, transferChunk long

@@ -30,6 +30,10 @@ var (
 	ErrNotAppendable = errors.New("store: the object is not appendable")
 	// ErrVersioned refuses to append where every write makes a version.
 	ErrVersioned = errors.New("store: an object in a bucket with versioning cannot be appended to")
+	// ErrNoSuchConfig means that the bucket has no such configuration document.
+	ErrNoSuchConfig = errors.New("store: no such configuration")
+	// ErrTooManyConfigs refuses one document more than a bucket may have.
+	ErrTooManyConfigs = errors.New("store: too many configurations")
 	// ErrLocked refuses to overwrite, delete or change a version before its time.
 	ErrLocked = errors.New("store: the object is locked")
 	// ErrBucketLocked refuses to delete a bucket with an object lock that is not empty.
