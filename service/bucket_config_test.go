@@ -15,7 +15,7 @@ import (
 )
 
 // rounds is how many random documents each configuration gets.
-const rounds = 40
+const rounds = 25
 
 func TestEveryConfigurationComesBackAsItWasPut(t *testing.T) {
 	g, r := openConfigs(t), newRandomizer(t, 0)
