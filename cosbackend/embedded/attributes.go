@@ -52,9 +52,11 @@ func (x *exchange) putOptions() (store.PutOptions, error) {
 	if !slices.Contains(storageClasses(), o.StorageClass) {
 		return o, fail(notSupportedStorageClass, "The storage class "+o.StorageClass+" is not one of "+strings.Join(storageClasses(), ", ")+".")
 	}
-	if o.ACL, err = x.preset(objectACLs(), aclDefault); err != nil {
+	access, _, err := x.headerACL(objectACLs(), aclDefault)
+	if err != nil {
 		return o, err
 	}
+	o.ACL = access.String()
 	if o.Headers, err = x.storedHeaders(); err != nil {
 		return o, err
 	}

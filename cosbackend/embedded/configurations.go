@@ -154,15 +154,6 @@ func (c configuration) remove(s *Server, x *exchange) error {
 	return nil
 }
 
-// putConfig and deleteConfig are the only ways in which documents change.
-func (s *Server) putConfig(x *exchange, c store.Config, document []byte, o store.PutConfigOptions) error {
-	return s.store.PutConfig(x.ctx(), c, document, o)
-}
-
-func (s *Server) deleteConfig(x *exchange, c store.Config) error {
-	return s.store.DeleteConfig(x.ctx(), c)
-}
-
 // uniqueIDs refuses two children of the same name with the same ID.
 func uniqueIDs(doc *node, name string) error {
 	seen := make(map[string]bool)

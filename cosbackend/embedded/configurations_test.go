@@ -19,7 +19,6 @@ type document struct {
 	lasts  bool   // there is no DELETE
 }
 
-
 func documents() []document {
 	return []document{
 		{sub: "cors", absent: "NoSuchCORSConfiguration", text: `<CORSConfiguration>

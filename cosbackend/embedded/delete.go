@@ -35,6 +35,14 @@ func (s *Server) deleteObjects(x *exchange) error {
 			refused[key] = e
 			continue
 		}
+		verdict, err := x.policyVerdict(x.ctx(), opDeleteObject, key)
+		if err != nil {
+			return err
+		}
+		if verdict >= policyDenies {
+			refused[key] = denied(verdict)
+			continue
+		}
 		valid = append(valid, key)
 	}
 	if err := s.store.DeleteMany(x.ctx(), x.bucket, valid); err != nil {

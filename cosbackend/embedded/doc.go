@@ -116,4 +116,34 @@
 //	E083  Log and replication targets: the bucket that takes logs must exist in the same
 //	      region; the one that takes replicas need not exist, and versioning is not asked
 //	      for.
+//	E084  x-cos-acl and x-cos-grant-* on one request add up. A grant names an account by
+//	      id=, uin= or uid=, as a number, <root>/<user> or in full; or everyone by uri=.
+//	      A resource has at most 100 grants, more are AttachmentFull. WRITE to an object
+//	      is InvalidArgument, and so is a group or account of another form.
+//	E085  GET of an ACL has the header x-cos-acl when a preset says all of it. The owner
+//	      in an AccessControlPolicy that is put must be that of the server (E013), else it
+//	      is AccessDenied; who the owner is cannot be changed. A document grants what it
+//	      says and nothing besides.
+//	E086  A CORS preflight needs no signature, and one that it has is not looked at: it
+//	      may be that of the request to come. Without an Origin or a method, or without
+//	      a rule that fits, it is AccessForbidden. It may be for any query parameters.
+//	E087  An answer to a request with an Origin, an error too, has the CORS headers of
+//	      the first rule that fits origin and method. Vary: Origin is on every answer of
+//	      a bucket whose ResponseVary is true, and on no other.
+//	E088  Of a bucket policy the statements for everyone ("*" or
+//	      qcs::cam::anyone:anyone) are enforced: actions and resources with "*", allow
+//	      and deny, deny first, policy before ACL. A statement with conditions, or with
+//	      resources in the older prefix/ form, never allows here and always denies.
+//	      Statements for named accounts have no effect.
+//	E089  A policy that denies something to everyone denies it to signed callers too.
+//	      It never denies the configurations of the bucket, or its removal, so that the
+//	      owner can always take the policy away. A copy is judged by its target.
+//	E090  A lifecycle action is due to the second: so many times 24 hours after the
+//	      object was written, or at the date, and from then on for every object that
+//	      fits. Objects move to colder classes only, and what expires is not moved
+//	      first. Access frequency is not counted, so such a transition is never due.
+//	E091  On the website host RedirectAllRequestsTo https is 301 and a rule is 302, as is
+//	      a folder without its slash. AutoAddressing finds page.html as page. An error
+//	      document comes with the status of the error unless OriginalHttpStatus is
+//	      Disabled; without one the error is the XML of the API.
 package embedded

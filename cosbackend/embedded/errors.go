@@ -35,7 +35,9 @@ type failure int
 
 const (
 	accessDenied failure = iota
+	accessForbidden
 	appendPositionErr
+	attachmentFull
 	badDigest
 	bucketAlreadyOwnedByYou
 	bucketNameTooLong
@@ -112,6 +114,8 @@ type errorRow struct {
 func errorTable() [failureCount]errorRow {
 	return [failureCount]errorRow{
 		accessDenied:                  {"AccessDenied", http.StatusForbidden, "Access Denied."},
+		accessForbidden:               {"AccessForbidden", http.StatusForbidden, "CORSResponse: This CORS request is not allowed."},
+		attachmentFull:                {"AttachmentFull", http.StatusBadRequest, "There are more than 100 grants."},
 		appendPositionErr:             {"AppendPositionErr", http.StatusConflict, "The operation is not valid for the current state of the object"},
 		badDigest:                     {"BadDigest", http.StatusBadRequest, "The Content-MD5 you specified did not match what we received."},
 		bucketAlreadyOwnedByYou:       {"BucketAlreadyOwnedByYou", http.StatusConflict, "The bucket you tried to create already exists, and you own it."},

@@ -39,10 +39,11 @@ const (
 	onService target = iota
 	onBucketItself
 	onObject
+	onWebsite
 )
 
 func (t target) String() string {
-	return [...]string{"the service", "a bucket", "an object"}[t]
+	return [...]string{"the service", "a bucket", "an object", "a website"}[t]
 }
 
 // A route is one operation of the COS API. Routes without a handler are answered
@@ -75,7 +76,7 @@ func (r *route) understands(header string) bool {
 // allRoutes is the table that the dispatcher and the 501s read.
 func allRoutes() []route {
 	return slices.Concat(
-		serviceAndBucketRoutes(), configurationRoutes(), identifiedRoutes(), policyRoutes(), certificateRoutes(),
+		serviceAndBucketRoutes(), configurationRoutes(), identifiedRoutes(), policyRoutes(), certificateRoutes(), aclRoutes(), corsRoutes(), websiteRoutes(),
 		objectRoutes(), multipartRoutes(), missingRoutes(),
 	)
 }
@@ -90,7 +91,7 @@ func serviceAndBucketRoutes() []route {
 		},
 		{
 			method: http.MethodPut, target: onBucketItself, operation: opCreateBucket, access: ownerOnly,
-			headers: []string{"x-cos-acl"}, handle: (*Server).createBucket,
+			headers: aclHeaders(), handle: (*Server).createBucket,
 		},
 		{method: http.MethodHead, target: onBucketItself, operation: opHeadBucket, access: readBucket, handle: (*Server).headBucket},
 		{method: http.MethodDelete, target: onBucketItself, operation: opDeleteBucket, access: ownerOnly, handle: (*Server).deleteBucket},
@@ -119,8 +120,8 @@ func objectRoutes() []route {
 		"response-content-language", "response-content-type", "response-expires", paramTrafficLimit,
 	}
 	conditional := []string{"if-match", "if-none-match", "if-modified-since", "if-unmodified-since"}
-	put := []string{"x-cos-acl", "x-cos-storage-class", "x-cos-content-sha1", "x-cos-forbid-overwrite", paramTrafficLimit}
-	cp := append([]string{"x-cos-acl", "x-cos-storage-class", "x-cos-forbid-overwrite", "x-cos-metadata-directive"}, sourceConditions()...)
+	put := append(aclHeaders(), "x-cos-storage-class", "x-cos-content-sha1", "x-cos-forbid-overwrite", paramTrafficLimit)
+	cp := slices.Concat(aclHeaders(), []string{"x-cos-storage-class", "x-cos-forbid-overwrite", "x-cos-metadata-directive"}, sourceConditions())
 	return []route{
 		{
 			method: http.MethodPut, target: onObject, operation: opPutObject, access: writeBucket,
@@ -133,7 +134,7 @@ func objectRoutes() []route {
 		{
 			method: http.MethodPost, target: onObject, sub: "append", operation: opAppendObject, access: writeBucket,
 			params: []string{"position", paramTrafficLimit}, metadata: true, handle: (*Server).appendObject,
-			headers: []string{"x-cos-acl", "x-cos-storage-class", "x-cos-content-sha1", paramTrafficLimit},
+			headers: append(aclHeaders(), "x-cos-storage-class", "x-cos-content-sha1", paramTrafficLimit),
 		},
 		{
 			method: http.MethodGet, target: onObject, operation: opGetObject, access: readObject,
@@ -154,11 +155,11 @@ func multipartRoutes() []route {
 			// A traffic limit is checked here and used by the parts, which repeat it:
 			// the SDK sends the headers of the parts with Initiate too.
 			method: http.MethodPost, target: onObject, sub: "uploads", operation: opInitiateMultipartUpload, access: writeBucket,
-			headers: []string{"x-cos-acl", "x-cos-storage-class", paramTrafficLimit}, metadata: true, handle: (*Server).initiateMultipartUpload,
+			headers: append(aclHeaders(), "x-cos-storage-class", paramTrafficLimit), metadata: true, handle: (*Server).initiateMultipartUpload,
 		},
 		{
 			method: http.MethodPost, target: onObject, sub: "uploadid", operation: opCompleteMultipartUpload, access: writeBucket,
-			headers: []string{"x-cos-forbid-overwrite", "x-cos-acl", "x-cos-storage-class", paramTrafficLimit}, metadata: true,
+			headers: append(aclHeaders(), "x-cos-forbid-overwrite", "x-cos-storage-class", paramTrafficLimit), metadata: true,
 			handle: (*Server).completeMultipartUpload,
 		},
 		{
@@ -207,9 +208,7 @@ func missingRoutes() []route {
 	for sub, noun := range bucketSettings() {
 		add(onBucketItself, sub, "GET PUT DELETE", noun)
 	}
-	add(onBucketItself, "", "POST OPTIONS", "Object") // a form upload; a CORS preflight
-	add(onObject, "", "OPTIONS", "Object")
-	add(onObject, "acl", "GET PUT", "ObjectACL")
+	add(onBucketItself, "", "POST", "Object") // a form upload
 	add(onObject, "tagging", "GET PUT DELETE", "ObjectTagging")
 	add(onObject, "symlink", "GET PUT", "Symlink")
 	add(onObject, "retention", "GET PUT", "ObjectRetention")
@@ -224,17 +223,17 @@ func missingRoutes() []route {
 // and that this server does not have.
 func bucketSettings() map[string]string {
 	return map[string]string{
-		"acl": "BucketACL", "notification": "BucketNotification", "object-lock": "BucketObjectLock",
+		"notification": "BucketNotification", "object-lock": "BucketObjectLock",
 		"strict-signature": "BucketStrictSignature", "versioning": "BucketVersioning",
 	}
 }
 
 // findRoute finds the row for a request. As in COS, the first query parameter
-// that is a sub-resource selects the operation.
+// that is a sub-resource selects the operation; a preflight is one for all of them.
 func findRoute(routes []route, method string, to target, ps params, copies bool) (*route, error) {
 	sub := ""
 	for _, p := range ps {
-		if slices.ContainsFunc(routes, func(r route) bool { return r.sub == p.lower && r.sub != "" }) {
+		if method != http.MethodOptions && slices.ContainsFunc(routes, func(r route) bool { return r.sub == p.lower && r.sub != "" }) {
 			sub = p.lower
 			break
 		}
@@ -251,6 +250,8 @@ func findRoute(routes []route, method string, to target, ps params, copies bool)
 		}
 	}
 	switch {
+	case to == onWebsite:
+		return nil, fail(methodNotAllowed, "A website takes GET, HEAD and OPTIONS, and no parameter of the API.")
 	case known && copies:
 		return nil, unsupported("x-cos-copy-source on " + method + " requests to " + to.String())
 	case known:

@@ -106,6 +106,7 @@ type Server struct {
 	routes  []route
 	store   *store.Store
 	buckets bucketCache
+	configs configCache
 	faults  Faults
 	journal Journal
 	buffers sync.Pool // of *[]byte, transferChunk long
@@ -114,7 +115,7 @@ type Server struct {
 	memory *memoryListener
 	fresh  freshConns
 	stop   chan struct{}  // closed by Close: ends delays and stalls
-	doors  sync.WaitGroup // serving goroutines
+	doors  sync.WaitGroup // serving goroutines, and the one of the lifecycle
 	works  works          // what goes on without its client
 
 	instance uint32        // tells request ids of different servers apart
@@ -156,6 +157,7 @@ func New(opts Options) (*Server, error) {
 	}
 	s.http = s.newHTTPServer()
 	s.serve(s.memory)
+	s.doors.Go(s.keepLifecycle)
 	return s, nil
 }
 

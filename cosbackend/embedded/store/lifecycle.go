@@ -1,0 +1,74 @@
+package store
+
+import "context"
+
+// DeleteUnchanged removes those of the objects that are still what a listing showed:
+// one that was written since stays. It returns how many there were, and fails with
+// ErrNoSuchBucket.
+func (s *Store) DeleteUnchanged(ctx context.Context, bucket string, listed []Object) (n int, err error) {
+	err = s.free(ctx, func(t *txn) error {
+		n = 0 // the closure may run again
+		id, err := t.bucketID(bucket)
+		if err != nil {
+			return err
+		}
+		for _, o := range listed {
+			same, err := t.unchanged(id, o)
+			if err != nil {
+				return err
+			}
+			if !same {
+				continue
+			}
+			if err := t.remove(id, []byte(o.Key)); err != nil {
+				return err
+			}
+			n++
+		}
+		return nil
+	})
+	return n, err
+}
+
+// SetStorageClass changes the class of those of the objects that are still what a
+// listing showed, and nothing else of them. It returns how many there were, and fails
+// with ErrNoSuchBucket.
+func (s *Store) SetStorageClass(ctx context.Context, bucket string, listed []Object, class string) (n int, err error) {
+	err = s.change(ctx, func(t *txn) error {
+		n = 0 // the closure may run again
+		id, err := t.bucketID(bucket)
+		if err != nil {
+			return err
+		}
+		for _, o := range listed {
+			same, err := t.unchanged(id, o)
+			if err != nil {
+				return err
+			}
+			if !same {
+				continue
+			}
+			if err := t.setClass(id, []byte(o.Key), class); err != nil {
+				return err
+			}
+			n++
+		}
+		return nil
+	})
+	return n, err
+}
+
+func (t *txn) unchanged(bucket int64, o Object) (bool, error) {
+	var one int
+	return t.row("SELECT 1 FROM current WHERE bucket_id = ? AND key = ? AND mtime = ? AND etag = ?",
+		[]any{bucket, []byte(o.Key), o.Modified.UnixNano(), o.ETag}, &one)
+}
+
+func (t *txn) setClass(bucket int64, key []byte, class string) error {
+	if _, err := t.exec(`UPDATE version SET class = ? WHERE bucket_id = ? AND key = ?
+		AND seq = (SELECT seq FROM current WHERE bucket_id = ? AND key = ?)`, class, bucket, key, bucket, key); err != nil {
+		return err
+	}
+	_, err := t.exec("UPDATE current SET class = ? WHERE bucket_id = ? AND key = ?", class, bucket, key)
+	return err
+}
