@@ -74,7 +74,10 @@ func TestGetBucketConfigReturnsWhatIsConfigured(t *testing.T) {
 	for _, c := range configTrips() {
 		doc := c.empty()
 		r.valid(t, doc, func(m proto.Message) { c.fix(r, m, false) })
-		if err := c.put(t.Context(), g.configs, testBucket, doc); err != nil {
+		switch err := c.put(t.Context(), g.configs, testBucket, doc); {
+		case status.Code(err) == codes.Unimplemented: // by the embedded server
+			continue
+		case err != nil:
 			t.Fatalf("%s: Put = %v", c.name, err)
 		}
 		switch doc := doc.(type) {

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"slices"
 	"testing"
 
 	"github.com/tencentyun/cos-go-sdk-v5"
@@ -60,5 +61,5 @@ func openConfigs(t *testing.T, change ...func(*setup)) *gateway {
 }
 
 func configTrips() []configTrip {
-	return append(append(storedTrips(), ruledTrips()...), namedTrips()...)
+	return slices.Concat(accessTrips(), storedTrips(), ruledTrips(), namedTrips())
 }
