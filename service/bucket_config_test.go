@@ -23,15 +23,16 @@ func TestEveryConfigurationComesBackAsItWasPut(t *testing.T) {
 	g, r := openConfigs(t), newRandomizer(t, 0)
 	for _, c := range configTrips() {
 		t.Run(c.name, func(t *testing.T) {
+			bucket, _ := c.buckets()
 			for range rounds {
 				want := c.empty()
 				r.valid(t, want, func(m proto.Message) { c.fix(r, m, false) })
-				err := c.put(t.Context(), g.configs, testBucket, want)
+				err := c.put(t.Context(), g.configs, bucket, want)
 				skipMissing(t, err)
 				if err != nil {
 					t.Fatalf("Put(%v) = %v", want, err)
 				}
-				got, err := c.get(t.Context(), g.configs, testBucket, want)
+				got, err := c.get(t.Context(), g.configs, bucket, want)
 				if diff := cmp.Diff(want, got, protocmp.Transform()); err != nil || diff != "" {
 					t.Fatalf("Get = %v (-put +got):\n%s", err, diff)
 				}
@@ -67,13 +68,14 @@ func sdkOf(t *testing.T, g *gateway, bucket string) *cos.BucketService {
 // gateway reads it: both understand the same of it.
 func TestTheOfficialSDKReadsWhatTheGatewayWroteAndTheOtherWayRound(t *testing.T) {
 	g, r := openConfigs(t), newRandomizer(t, 0)
-	from, to := sdkOf(t, g, testBucket), sdkOf(t, g, elsewhere)
 	for _, c := range configTrips() {
 		t.Run(c.name, func(t *testing.T) {
+			here, there := c.buckets()
+			from, to := sdkOf(t, g, here), sdkOf(t, g, there)
 			for range rounds {
 				want := c.empty()
 				r.valid(t, want, func(m proto.Message) { c.fix(r, m, true) })
-				err := c.put(t.Context(), g.configs, testBucket, want)
+				err := c.put(t.Context(), g.configs, here, want)
 				skipMissing(t, err)
 				if err != nil {
 					t.Fatalf("Put(%v) = %v", want, err)
@@ -81,7 +83,7 @@ func TestTheOfficialSDKReadsWhatTheGatewayWroteAndTheOtherWayRound(t *testing.T)
 				if err := c.copy(t.Context(), from, to, want); err != nil {
 					t.Fatalf("the SDK copies %v: %v", want, err)
 				}
-				got, err := c.get(t.Context(), g.configs, elsewhere, want)
+				got, err := c.get(t.Context(), g.configs, there, want)
 				if diff := cmp.Diff(want, got, protocmp.Transform(), policyAsJSON()); err != nil || diff != "" {
 					t.Fatalf("Get = %v (-put +got):\n%s", err, diff)
 				}

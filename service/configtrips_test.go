@@ -12,8 +12,13 @@ import (
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 )
 
-// elsewhere is a second bucket, into which the SDK copies configurations.
-const elsewhere = "copy-1250000000"
+// elsewhere is a second bucket, into which the SDK copies configurations. An object
+// lock cannot be undone, and has buckets of its own.
+const (
+	elsewhere       = "copy-1250000000"
+	locked          = "locked-1250000000"
+	lockedElsewhere = "locked-copy-1250000000"
+)
 
 type configs = cosgatev1.BucketConfigServiceClient
 
@@ -53,10 +58,18 @@ func trip[M proto.Message](
 // asIs leaves a document as the rules made it.
 func asIs[M proto.Message](*randomizer, M, bool) {}
 
+// buckets are where a configuration is put, and where the SDK copies it.
+func (c configTrip) buckets() (from, to string) {
+	if c.name == "ObjectLock" {
+		return locked, lockedElsewhere
+	}
+	return testBucket, elsewhere
+}
+
 func openConfigs(t *testing.T, change ...func(*setup)) *gateway {
 	t.Helper()
 	return open(t, append([]func(*setup){func(s *setup) {
-		s.cos = embedded.Options{Buckets: []string{testBucket, elsewhere}, Region: testRegion}
+		s.cos = embedded.Options{Buckets: []string{testBucket, elsewhere, locked, lockedElsewhere}, Region: testRegion}
 	}}, change...)...)
 }
 
