@@ -36,6 +36,7 @@ type call struct {
 	header []pair
 
 	payload []byte // a small body
+	sealed  bool   // payload holds a secret: no answer, which might quote it, is logged
 	body    *Body  // or a streamed one
 
 	number  int  // attempts begun so far
