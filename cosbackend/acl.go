@@ -88,7 +88,7 @@ func granteeRune(r rune) bool {
 }
 
 // wireACL is COS's AccessControlPolicy. The official SDK's struct cannot write the
-// xsi:type of a grantee, by which COS tells accounts from groups.
+// xsi:type of a grantee, by which COS tells accounts from groups (A039).
 type wireACL struct {
 	Owner struct {
 		ID          string
@@ -108,6 +108,18 @@ type wireGrantee struct {
 	ID          string `xml:",omitempty"`
 	URI         string `xml:",omitempty"`
 	DisplayName string `xml:",omitempty"`
+
+	// The older form of an account, which is read and not written.
+	UIN        string `xml:"uin,omitempty"`
+	Subaccount string `xml:",omitempty"`
+}
+
+// account is the id of the account that a grantee is; "" for a group.
+func (g wireGrantee) account() string {
+	if g.ID != "" || g.UIN == "" {
+		return g.ID
+	}
+	return "qcs::cam::uin/" + g.UIN + ":uin/" + nameOr(g.Subaccount, g.UIN)
 }
 
 func (p *AccessControlPolicy) wire() *wireACL {
@@ -133,7 +145,7 @@ func (w *wireACL) policy() *AccessControlPolicy {
 	p := &AccessControlPolicy{Owner: Owner{ID: w.Owner.ID, DisplayName: w.Owner.DisplayName}}
 	for _, g := range w.Grants {
 		p.Grants = append(p.Grants, Grant{
-			ID: g.Grantee.ID, URI: g.Grantee.URI, DisplayName: g.Grantee.DisplayName, Permission: g.Permission,
+			ID: g.Grantee.account(), URI: g.Grantee.URI, DisplayName: g.Grantee.DisplayName, Permission: g.Permission,
 		})
 	}
 	return p

@@ -64,7 +64,7 @@ func (a *answer) refusal() error {
 		data, _ = io.ReadAll(io.LimitReader(a.resp.Body, maxErrorBody))
 	}
 	body := parseErrorBody(data, a.attempt)
-	if body.empty() && len(data) > 0 {
+	if body.empty() && len(data) > 0 && !a.call.sealed {
 		a.client.logger.Debug("cosbackend: error answer of unknown form", "operation", a.call.op,
 			"http_status", a.resp.StatusCode, "content", a.attempt.clean(string(data), 300))
 	}

@@ -50,6 +50,34 @@ package cosbackend
 //	      object in x-cos-next-append-position; the checksum of an accepted one is
 //	      that of the whole object.
 //	A028  A completed or aborted upload is NoSuchUpload from then on.
+//	A030  A configuration of a bucket is one document, which is read and replaced
+//	      whole; what was put is what is read. A PUT, and a DELETE, may be repeated.
+//	A031  COS takes Content-MD5 with every configuration, and wants it with CORS,
+//	      lifecycle and tags.
+//	A032  Removing a configuration that is not there succeeds.
+//	A033  A referer configuration, and tiering in either form, that was never put is
+//	      200 with an empty answer or an empty document.
+//	A034  A policy is kept byte for byte; one that is not there is NoSuchBucketPolicy
+//	      or NoSuchPolicy.
+//	A035  Versioning, logging and acceleration that were never set are 200 with a
+//	      document that says nothing.
+//	A036  A PUT of a referer configuration without content removes it.
+//	A037  The id of an inventory job or a tiering rule has letters, digits and . _ -,
+//	      and is the same in the query and in the document.
+//	A038  Inventory jobs are listed 100 at a time, and go on by a continuation-token.
+//	A039  Every bucket has an ACL, with its owner. xsi:type tells a grantee that is an
+//	      account, with ID, from a group, with URI; a grant header has id="…".
+//	A040  Each other configuration that is not there is 404 with a code of its own.
+//	A041  Dates in lifecycle rules may have any zone; COS documents UTC with
+//	      milliseconds.
+//	A042  The answer to GET of the custom domains says in a header what a TXT record of
+//	      a domain must hold.
+//	A043  Of a domain's certificate COS tells the id and, in seconds of Unix, from when
+//	      to when it is valid; never the certificate or its key.
+//	A044  Versioning that was enabled can be suspended, and is never unset again.
+//	A045  A one-off inventory id is used once: DuplicateInventoryId.
+//	A046  An origin rule has several HostInfo, with StandbyHostName_1 to _10 in each,
+//	      and numbers, false and empty texts in it mean something.
 //	A050  A list of versions goes by key, and the newest of a key first; versions and
 //	      delete markers alternate as they happen to follow each other.
 //	A051  A delete marker that is the newest version, or is asked for by its version, is

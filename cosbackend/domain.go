@@ -100,6 +100,7 @@ func (c *Client) PutBucketDomainCertificate(ctx context.Context, loc Location, d
 	if err != nil {
 		return err
 	}
+	cl.sealed = true
 	err = c.do(ctx, cl)
 	if e, ok := errors.AsType[*Error](err); ok && doc.CertificateInfo != nil && doc.CertificateInfo.CustomCert != nil {
 		e.forget(doc.CertificateInfo.CustomCert.PrivateKey)

@@ -41,6 +41,7 @@ type call struct {
 	hidden []string // must not show in what is said of the call
 
 	payload []byte // a small body
+	sealed  bool   // payload holds a secret: no answer, which might quote it, is logged
 	body    *Body  // or a streamed one
 
 	number  int  // attempts begun so far

@@ -48,13 +48,22 @@ const (
 	// Appends is to append to objects, which COS does not do in a bucket that is
 	// kept in several zones.
 	Appends Ability = "appends"
+	// Versioning is to keep versions of objects.
+	Versioning Ability = "versioning"
+	// ObjectLocks is to lock objects, which COS allows by request only and cannot
+	// be undone.
+	ObjectLocks Ability = "object-locks"
+	// CustomDomains is to bind domains that nobody has shown to be theirs.
+	CustomDomains Ability = "custom-domains"
+	// Replication is to take rules for buckets that are not there.
+	Replication Ability = "replication"
 )
 
 // abilities is every Ability.
 func abilities() []Ability {
 	return []Ability{
 		CreateBuckets, ListBuckets, OtherRegions, StorageClasses, Archive, ForbidOverwrite, OpenRanges, Signatures,
-		Appends,
+		Appends, Versioning, ObjectLocks, CustomDomains, Replication,
 	}
 }
 
@@ -70,7 +79,7 @@ type Target struct {
 	// SecretID is the id of the credentials that Client signs with. The suite signs
 	// with it and a wrong key; without it the checks that do are skipped.
 	SecretID string
-	// CanCreateBuckets lets the suite create about a dozen buckets in two regions
+	// CanCreateBuckets lets the suite create about three dozen buckets in two regions
 	// and delete them.
 	CanCreateBuckets bool
 	// AllowNonEmpty lets the suite run on a bucket that holds objects and uploads of
@@ -116,6 +125,7 @@ type group struct {
 func groups() []group {
 	return []group{
 		{"buckets", bucketChecks()},
+		{"configurations", configurationChecks()},
 		{"objects", objectChecks()},
 		{"uploads", uploadChecks()},
 		{"parts", partChecks()},

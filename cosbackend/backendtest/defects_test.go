@@ -66,6 +66,13 @@ func defects() []defect {
 		{"an append to what is not appendable", "an object that was put is not appendable", embedded.Fault{Operation: "AppendObject", Status: http.StatusOK}, nil},
 		{"an append that is lost", "a range can span appends", embedded.Fault{Operation: "AppendObject", Nth: 2, Status: http.StatusOK}, nil},
 		{"an MD5 of an append that is not looked at", "a wrong Content-MD5 appends nothing", embedded.Fault{Operation: "AppendObject", Nth: 1, Status: http.StatusOK}, nil},
+		{"rules that are not stored", "CORS rules live", embedded.Fault{Operation: "PutBucketCORS", Status: http.StatusOK}, nil},
+		{"a removal that does nothing", "tags of a bucket live", embedded.Fault{Operation: "DeleteBucketTagging", Status: http.StatusNoContent}, nil},
+		{"a configuration that is missing without a word", "a website configuration lives", embedded.Fault{Operation: "GetBucketWebsite", Nth: 1, Status: http.StatusOK, ContentType: "application/xml", Body: []byte("<WebsiteConfiguration></WebsiteConfiguration>")}, nil},
+		{"a policy that is written anew", "a policy comes back byte for byte", embedded.Fault{Operation: "GetBucketPolicy", Nth: 2, ContentType: "application/json", Body: []byte(`{"version":"2.0"}`)}, nil},
+		{"jobs that are listed twice", "inventory jobs are listed 100 at a time", embedded.Fault{Operation: "GetBucketInventory", Nth: 2, ContentType: "application/xml", Body: []byte("<ListInventoryConfigurationResult></ListInventoryConfigurationResult>")}, nil},
+		{"an id that can be used twice", "a one-off inventory id is used once", embedded.Fault{Operation: "PostBucketInventory", Nth: 2, Status: http.StatusOK}, nil},
+		{"a TXT record that is not told", "custom domains are told with what a TXT record must hold", embedded.Fault{Operation: "GetBucketDomain", DropHeader: []string{"X-Cos-Domain-Txt-Verification"}}, nil},
 		{"signatures that are not looked at", "a wrong key is SignatureDoesNotMatch", embedded.Fault{Operation: "nothing"}, func(o *embedded.Options) { o.Signature = embedded.SignatureOff }},
 	}
 }

@@ -2,6 +2,7 @@ package backendtest
 
 import (
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/cosgate/cosgate/cosbackend"
@@ -39,7 +40,10 @@ func target(t *testing.T, server *embedded.Server) Target {
 		t.Fatalf("New = %v", err)
 	}
 	t.Cleanup(client.Close)
-	return Target{Client: client, Bucket: testBucket, SecretID: demo.SecretID, CanCreateBuckets: true}
+	return Target{
+		Client: client, Bucket: testBucket, SecretID: demo.SecretID, CanCreateBuckets: true,
+		Lacks: map[Ability]string{Versioning: "the embedded server does not have it yet", ObjectLocks: "the embedded server does not have them yet"},
+	}
 }
 
 func TestEmbeddedInMemory(t *testing.T) {
@@ -72,7 +76,7 @@ func TestEmbeddedOnDiskAsProxy(t *testing.T) {
 	tg, ok, err := FromEnvironment(env(map[string]string{
 		EnvEndpoint:  "http://{bucket}.cos.{region}.myqcloud.com",
 		EnvProxy:     "http://" + addr.String(),
-		EnvLacks:     string(Archive), // so that a skip is seen
+		EnvLacks:     strings.Join([]string{string(Archive), string(Versioning), string(ObjectLocks)}, ","), // so that skips are seen
 		EnvSecretKey: embedded.DemoCredential().SecretKey,
 
 		EnvCreateBuckets: "1",

@@ -11,7 +11,7 @@ import (
 type access int
 
 const (
-	ownerOnly      access = iota // no ACL opens it
+	ownerOnly      access = iota // nothing opens it
 	readBucket                   // READ on the bucket
 	writeBucket                  // WRITE on the bucket
 	readBucketACP                // READ_ACP on the bucket
@@ -20,15 +20,46 @@ const (
 	readObjectACP                // READ_ACP on the object
 	writeObjectACP               // WRITE_ACP on the object
 	everyone                     // nothing, not even a right signature
+	byHandler                    // what the handler finds out
 )
 
-// authorize refuses what an unsigned request may not do. Every signed caller is
-// the owner of everything.
+// authorize refuses what a request may not do. Every signed caller is the owner of
+// everything; only a policy that denies something to everyone binds the owner too,
+// and that never keeps the owner from the configurations of the bucket (E089).
 func (x *exchange) authorize(ctx context.Context) error {
-	if x.signed || x.route.access == everyone {
+	need := x.route.access
+	switch {
+	case need == everyone, need == byHandler:
+		return nil
+	case x.found.Name == "", need == ownerOnly && x.route.target != onObject:
+		return x.ownersOnly()
+	default:
+		return x.permit(ctx, need, x.route.operation, x.key)
+	}
+}
+
+func (x *exchange) ownersOnly() error {
+	if !x.signed {
+		return fail(accessDenied, "")
+	}
+	return nil
+}
+
+// permit refuses an operation on a key of the bucket that neither the policy nor an
+// ACL opens to the caller, or that the policy closes.
+func (x *exchange) permit(ctx context.Context, need access, operation, key string) error {
+	verdict, err := x.policyVerdict(ctx, operation, key)
+	switch {
+	case err != nil:
+		return err
+	case verdict >= policyDenies:
+		return denied(verdict)
+	case x.signed:
+		return nil
+	case verdict == policyAllows && need != ownerOnly:
 		return nil
 	}
-	allowed, err := x.publicly(ctx, x.route.access)
+	allowed, err := x.publicly(ctx, need, key)
 	if err != nil {
 		return err
 	}
@@ -39,7 +70,7 @@ func (x *exchange) authorize(ctx context.Context) error {
 }
 
 // publicly reports whether the ACLs open what the request needs to everyone.
-func (x *exchange) publicly(ctx context.Context, need access) (bool, error) {
+func (x *exchange) publicly(ctx context.Context, need access, key string) (bool, error) {
 	bucket := parseACL(x.found.ACL)
 	switch need {
 	case readBucket:
@@ -51,14 +82,18 @@ func (x *exchange) publicly(ctx context.Context, need access) (bool, error) {
 	case writeBucketACP:
 		return bucket.opens(permitWriteACP), nil
 	case readObject, readObjectACP, writeObjectACP:
-		return x.objectOpens(ctx, bucket, need)
+		return x.objectOpens(ctx, bucket, need, key)
 	default:
 		return false, nil
 	}
 }
 
-func (x *exchange) objectOpens(ctx context.Context, bucket acl, need access) (bool, error) {
-	o, err := x.s.store.HeadVersion(ctx, x.bucket, x.key, x.version())
+func (x *exchange) objectOpens(ctx context.Context, bucket acl, need access, key string) (bool, error) {
+	version := x.version()
+	if key != x.key { // a page of the website, which has no versions
+		version = ""
+	}
+	o, err := x.s.store.HeadVersion(ctx, x.bucket, key, version)
 	if errors.Is(err, store.ErrNoSuchKey) || errors.Is(err, store.ErrNoSuchVersion) {
 		return bucket.opens(permitRead), nil // who may list the bucket may know that the key is absent
 	}

@@ -44,6 +44,14 @@ func (s *Server) deleteObjects(x *exchange) error {
 			outcomes[i].refused = e
 			continue
 		}
+		verdict, err := x.policyVerdict(x.ctx(), opDeleteObject, t.Key)
+		if err != nil {
+			return err
+		}
+		if verdict >= policyDenies {
+			outcomes[i].refused = denied(verdict)
+			continue
+		}
 		valid, places = append(valid, t), append(places, i)
 	}
 	removals, err := s.store.Remove(x.ctx(), x.bucket, valid)

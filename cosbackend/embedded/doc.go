@@ -183,4 +183,20 @@
 //	E087  An answer to a request with an Origin, an error too, has the CORS headers of
 //	      the first rule that fits origin and method. Vary: Origin is on every answer of
 //	      a bucket whose ResponseVary is true, and on no other.
+//	E088  Of a bucket policy the statements for everyone ("*" or
+//	      qcs::cam::anyone:anyone) are enforced: actions and resources with "*", allow
+//	      and deny, deny first, policy before ACL. A statement with conditions, or with
+//	      resources in the older prefix/ form, never allows here and always denies.
+//	      Statements for named accounts have no effect.
+//	E089  A policy that denies something to everyone denies it to signed callers too.
+//	      It never denies the configurations of the bucket, or its removal, so that the
+//	      owner can always take the policy away. A copy is judged by its target.
+//	E090  A lifecycle action is due to the second: so many times 24 hours after the
+//	      object was written, or at the date, and from then on for every object that
+//	      fits. Objects move to colder classes only, and what expires is not moved
+//	      first. Access frequency is not counted, so such a transition is never due.
+//	E091  On the website host RedirectAllRequestsTo https is 301 and a rule is 302, as is
+//	      a folder without its slash. AutoAddressing finds page.html as page. An error
+//	      document comes with the status of the error unless OriginalHttpStatus is
+//	      Disabled; without one the error is the XML of the API.
 package embedded

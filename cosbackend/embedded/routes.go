@@ -54,10 +54,11 @@ const (
 	onService target = iota
 	onBucketItself
 	onObject
+	onWebsite
 )
 
 func (t target) String() string {
-	return [...]string{"the service", "a bucket", "an object"}[t]
+	return [...]string{"the service", "a bucket", "an object", "a website"}[t]
 }
 
 // A route is one operation of the COS API. Routes without a handler are answered
@@ -90,7 +91,7 @@ func (r *route) understands(header string) bool {
 // allRoutes is the table that the dispatcher and the 501s read.
 func allRoutes() []route {
 	return slices.Concat(
-		serviceAndBucketRoutes(), configurationRoutes(), identifiedRoutes(), policyRoutes(), certificateRoutes(), aclRoutes(), corsRoutes(),
+		serviceAndBucketRoutes(), configurationRoutes(), identifiedRoutes(), policyRoutes(), certificateRoutes(), aclRoutes(), corsRoutes(), websiteRoutes(),
 		objectRoutes(), multipartRoutes(), versioningRoutes(), taggingRoutes(), restoreRoutes(), retentionRoutes(), symlinkRoutes(),
 		missingRoutes(),
 	)
@@ -272,6 +273,8 @@ func findRoute(routes []route, method string, to target, ps params, copies bool)
 		}
 	}
 	switch {
+	case to == onWebsite:
+		return nil, fail(methodNotAllowed, "A website takes GET, HEAD and OPTIONS, and no parameter of the API.")
 	case known && copies:
 		return nil, unsupported("x-cos-copy-source on " + method + " requests to " + to.String())
 	case known:

@@ -118,7 +118,7 @@ type Server struct {
 	memory *memoryListener
 	fresh  freshConns
 	stop   chan struct{}  // closed by Close: ends delays and stalls
-	doors  sync.WaitGroup // serving goroutines
+	doors  sync.WaitGroup // serving goroutines, and the one of the lifecycle
 	works  works          // what goes on without its client
 
 	instance uint32        // tells request ids of different servers apart
@@ -160,6 +160,7 @@ func New(opts Options) (*Server, error) {
 	}
 	s.http = s.newHTTPServer()
 	s.serve(s.memory)
+	s.doors.Go(s.keepLifecycle)
 	return s, nil
 }
 

@@ -120,16 +120,9 @@ func (s *Server) openObjectOrTarget(x *exchange) (store.Object, io.ReadSeekClose
 // checkFollow judges whether the caller may read the target of a link: a link opens
 // nothing that is closed.
 func (x *exchange) checkFollow(ctx context.Context, target string) error {
-	if x.signed {
-		return nil
-	}
 	direct := *x
 	direct.key, direct.params = target, nil
-	allowed, err := direct.publicly(ctx, readObject)
-	if err == nil && !allowed {
-		err = fail(accessDenied, "")
-	}
-	return err
+	return direct.permit(ctx, readObject, x.route.operation, target)
 }
 
 // linked is a target as it is seen through a link.

@@ -352,8 +352,8 @@ type BucketConfigServiceClient interface {
 	ListBucketIntelligentTieringConfigurations(ctx context.Context, in *ListBucketIntelligentTieringConfigurationsRequest, opts ...grpc.CallOption) (*ListBucketIntelligentTieringConfigurationsResponse, error)
 	// GetBucketReferer returns the referer configuration of a bucket.
 	//
-	// When it has none COS answers with nothing, and the call fails with NOT_FOUND and
-	// the reason NOT_CONFIGURED (or NoSuchRefererConfiguration, should COS say so).
+	// When it has none COS answers with nothing, and the call fails with NOT_FOUND
+	// (reason NOT_CONFIGURED, or NoSuchRefererConfiguration should COS say so).
 	//
 	// Idempotent.
 	GetBucketReferer(ctx context.Context, in *GetBucketRefererRequest, opts ...grpc.CallOption) (*GetBucketRefererResponse, error)
@@ -1293,8 +1293,8 @@ type BucketConfigServiceServer interface {
 	ListBucketIntelligentTieringConfigurations(context.Context, *ListBucketIntelligentTieringConfigurationsRequest) (*ListBucketIntelligentTieringConfigurationsResponse, error)
 	// GetBucketReferer returns the referer configuration of a bucket.
 	//
-	// When it has none COS answers with nothing, and the call fails with NOT_FOUND and
-	// the reason NOT_CONFIGURED (or NoSuchRefererConfiguration, should COS say so).
+	// When it has none COS answers with nothing, and the call fails with NOT_FOUND
+	// (reason NOT_CONFIGURED, or NoSuchRefererConfiguration should COS say so).
 	//
 	// Idempotent.
 	GetBucketReferer(context.Context, *GetBucketRefererRequest) (*GetBucketRefererResponse, error)
