@@ -20,7 +20,7 @@ func certificateRoutes() []route {
 	add := func(method, operation string, handle func(*Server, *exchange) error, params ...string) route {
 		return route{
 			method: method, target: onBucketItself, sub: certificates, operation: operation + "BucketDomainCertificate",
-			access: ownerOnly, params: params, handle: handle,
+			access: ownerOnly, params: params, storedOnly: true, handle: handle,
 		}
 	}
 	return []route{
@@ -81,16 +81,16 @@ func (s *Server) putCertificate(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	names := doc.child("DomainList").all("DomainName")
-	for _, name := range names {
-		if !domainName(strings.ToLower(name.text)) {
+	var names []string
+	for _, n := range doc.child("DomainList").all("DomainName") {
+		name := strings.ToLower(n.text)
+		if !domainName(name) {
 			return fail(invalidArgument, "A domain name is not valid.")
 		}
+		names = append(names, name)
 	}
-	for _, name := range names {
-		if err := s.putConfig(x, x.config(certificates, strings.ToLower(name.text)), kept, store.PutConfigOptions{}); err != nil {
-			return err
-		}
+	if err := s.store.PutConfigs(x.ctx(), x.bucket, certificates, names, kept); err != nil {
+		return err
 	}
 	x.sendEmpty(http.StatusOK)
 	return nil

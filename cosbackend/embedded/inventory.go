@@ -97,7 +97,8 @@ func identifiedRoutes() []route {
 	for _, d := range []identified{inventories(), tierings()} {
 		add := func(method, operation string, handle func(*Server, *exchange) error, params ...string) {
 			rs = append(rs, route{
-				method: method, target: onBucketItself, sub: d.sub, operation: operation + d.noun, access: ownerOnly, params: params, handle: handle,
+				method: method, target: onBucketItself, sub: d.sub, operation: operation + d.noun, access: ownerOnly, params: params,
+				storedOnly: true, handle: handle,
 			})
 		}
 		add(http.MethodGet, "Get", d.get, "id", "continuation-token")
@@ -106,7 +107,7 @@ func identifiedRoutes() []route {
 	}
 	return append(rs, route{
 		method: http.MethodPost, target: onBucketItself, sub: "inventory", operation: "PostBucketInventory", access: ownerOnly,
-		params: []string{"id"}, handle: (*Server).postInventory,
+		params: []string{"id"}, storedOnly: true, handle: (*Server).postInventory,
 	})
 }
 
