@@ -25,11 +25,13 @@ type identified struct {
 	empty     func(x *exchange)
 	check     func(doc *node) error
 	most      int
+	full      failure // one more than most
 }
 
 func inventories() identified {
 	return identified{
-		sub: "inventory", noun: "BucketInventory", absent: inventoryNotFound, most: maxInventories, shape: inventoryShape(true), check: checkInventory,
+		sub: "inventory", noun: "BucketInventory", absent: inventoryNotFound, shape: inventoryShape(true), check: checkInventory,
+		most: maxInventories, full: inventoryFull,
 	}
 }
 
@@ -40,7 +42,7 @@ func tierings() identified {
 	)
 	return identified{
 		sub: "intelligent-tiering", noun: "BucketIntelligentTiering", empty: emptyDocument("IntelligentTieringConfiguration"), // (E075)
-		most: maxInventories, check: checkTiering,
+		most: maxInventories, full: invalidRequest, check: checkTiering,
 		shape: branch(
 			"IntelligentTieringConfiguration",
 			required("Id").once(), status("Enabled", "Suspended", "Disabled").once(), filter.perhaps(),
@@ -203,7 +205,11 @@ func (d identified) put(s *Server, x *exchange) error {
 	if err != nil {
 		return err
 	}
-	if err := s.putConfig(x, x.config(d.sub, id), doc.canonical(), store.PutConfigOptions{Most: d.most}); err != nil {
+	err = s.putConfig(x, x.config(d.sub, id), doc.canonical(), store.PutConfigOptions{Most: d.most})
+	if errors.Is(err, store.ErrTooManyConfigs) {
+		return fail(d.full, "The bucket has 1000 of these already.")
+	}
+	if err != nil {
 		return err
 	}
 	x.sendEmpty(http.StatusOK)
