@@ -17,7 +17,7 @@ func TestWhatIsMissingAnswers501AndSaysSo(t *testing.T) {
 		}
 	}
 	for query, methods := range map[string]string{
-		"select&select-type=2": "POST", "versionId=1": "PUT", "ci-process=x": "GET",
+		"select&select-type=2": "POST", "versionId=1": "PUT", "ci-process=x": "GET PUT POST",
 		"rename": "PUT", "unheard-of": "GET PUT DELETE", "x-cos-traffic-limit=819200": "HEAD DELETE",
 	} {
 		for method := range strings.FieldsSeq(methods) {
