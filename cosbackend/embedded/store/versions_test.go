@@ -191,7 +191,7 @@ func TestACrashKeepsEveryVersionThatWasAcknowledged(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 3 {
 		wg.Go(func() {
-			for n := 0; n < 300; n++ {
+			for n := range 300 {
 				select {
 				case <-stop:
 					return
