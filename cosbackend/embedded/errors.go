@@ -44,6 +44,7 @@ const (
 	entityTooSmall
 	fileAlreadyExists
 	incompleteBody
+	incorrectNumberOfFiles
 	internalError
 	invalidAccessKeyID
 	invalidArgument
@@ -55,12 +56,15 @@ const (
 	invalidObjectState
 	invalidPart
 	invalidPartOrder
+	invalidPolicyDocument
 	invalidRange
 	invalidRequest
 	invalidSHA1Digest
 	invalidURI
 	keyTooLong
+	malformedPOSTRequest
 	malformedXML
+	maxPostPreDataLength
 	metadataTooLarge
 	methodNotAllowed
 	missingContentLength
@@ -72,12 +76,14 @@ const (
 	notSupportedStorageClass
 	objectNotAppendable
 	preconditionFailed
+	requestIsNotMultipart
 	requestTimeout
 	requestTimeTooSkewed
 	serviceUnavailable
 	signatureDoesNotMatch
 	slowDown
 	sseHeaderNotAllowed
+	userKeyMustBeSpecified
 	xmlSizeLimit
 	failureCount // not a failure
 )
@@ -102,6 +108,7 @@ func errorTable() [failureCount]errorRow {
 		entityTooSmall:           {"EntityTooSmall", http.StatusBadRequest, "Your proposed upload is smaller than the minimum allowed object size"},
 		fileAlreadyExists:        {"FileAlreadyExists", http.StatusConflict, "The object already exists and x-cos-forbid-overwrite is true."},
 		incompleteBody:           {"IncompleteBody", http.StatusBadRequest, "You did not provide the number of bytes specified by the Content-Length HTTP header."},
+		incorrectNumberOfFiles:   {"IncorrectNumberOfFilesInPostRequest", http.StatusBadRequest, "POST requires exactly one file upload per request."},
 		internalError:            {"InternalError", http.StatusInternalServerError, "We encountered an internal error. Please try again."},
 		invalidAccessKeyID:       {"InvalidAccessKeyId", http.StatusForbidden, "The Access Key Id you provided does not exist in our records"},
 		invalidArgument:          {"InvalidArgument", http.StatusBadRequest, "Invalid Argument."},
@@ -113,12 +120,15 @@ func errorTable() [failureCount]errorRow {
 		invalidObjectState:       {"InvalidObjectState", http.StatusForbidden, "The operation is not valid for the object storage class."},
 		invalidPart:              {"InvalidPart", http.StatusBadRequest, "One or more of the specified parts could not be found."},
 		invalidPartOrder:         {"InvalidPartOrder", http.StatusBadRequest, "The list of parts was not in ascending order."},
+		invalidPolicyDocument:    {"InvalidPolicyDocument", http.StatusBadRequest, "The content of the form does not meet the conditions specified in the policy document."},
 		invalidRange:             {"InvalidRange", http.StatusRequestedRangeNotSatisfiable, "The requested range cannot be satisfied."},
 		invalidRequest:           {"InvalidRequest", http.StatusBadRequest, "Invalid Request."},
 		invalidSHA1Digest:        {"InvalidSHA1Digest", http.StatusBadRequest, "The x-cos-content-sha1 you specified did not match what we received."},
 		invalidURI:               {"InvalidURI", http.StatusBadRequest, "Could not parse the specified URI."},
 		keyTooLong:               {"KeyTooLong", http.StatusBadRequest, "The object key is longer than 850 bytes."},
+		malformedPOSTRequest:     {"MalformedPOSTRequest", http.StatusBadRequest, "The body of your POST request is not well-formed multipart/form-data."},
 		malformedXML:             {"MalformedXML", http.StatusBadRequest, "The XML you provided was not well formed or did not validate against our published schema."},
+		maxPostPreDataLength:     {"MaxPostPreDataLengthExceededError", http.StatusBadRequest, "Your POST request fields preceding the upload file were too large."},
 		metadataTooLarge:         {"MetadataTooLarge", http.StatusBadRequest, "The x-cos-meta-* headers exceed 2 KB."},
 		methodNotAllowed:         {"MethodNotAllowed", http.StatusMethodNotAllowed, "The specified method is not allowed against this resource."},
 		missingContentLength:     {"MissingContentLength", http.StatusLengthRequired, "You must provide the Content-Length HTTP header"},
@@ -130,12 +140,14 @@ func errorTable() [failureCount]errorRow {
 		notSupportedStorageClass: {"NotSupportedStorageClass", http.StatusBadRequest, "The storage class is not supported."},
 		objectNotAppendable:      {"ObjectNotAppendable", http.StatusConflict, "The operation is not valid for the current state of the object"},
 		preconditionFailed:       {"PreconditionFailed", http.StatusPreconditionFailed, "Precondition not match."},
+		requestIsNotMultipart:    {"RequestIsNotMultiPartContent", http.StatusBadRequest, "Bucket POST must be of the enclosure-type multipart/form-data."},
 		requestTimeout:           {"RequestTimeout", http.StatusBadRequest, "Your socket connection to the server was not read from or written to within the timeout period."},
 		requestTimeTooSkewed:     {"RequestTimeTooSkewed", http.StatusForbidden, "The difference between the request time and the server's time is too large."},
 		serviceUnavailable:       {"ServiceUnavailable", http.StatusServiceUnavailable, "Please try again later."},
 		signatureDoesNotMatch:    {"SignatureDoesNotMatch", http.StatusForbidden, "The Signature you specified is invalid."},
 		slowDown:                 {"SlowDown", http.StatusServiceUnavailable, "Reduce your request rate"},
 		sseHeaderNotAllowed:      {"SSEHeaderNotAllowed", http.StatusBadRequest, "The encryption header is not allowed on this request."},
+		userKeyMustBeSpecified:   {"UserKeyMustBeSpecified", http.StatusBadRequest, "The bucket POST must contain the specified field name: key."},
 		xmlSizeLimit:             {"XMLSizeLimit", http.StatusBadRequest, "The XML you provided is too long."},
 	}
 }

@@ -22,6 +22,8 @@ const (
 	opDeleteObject      = "DeleteObject"
 	opDeleteObjects     = "DeleteObjects"
 	opAppendObject      = "AppendObject"
+	opPostObject        = "PostObject"
+	opSelectObject      = "SelectObjectContent" // has no handler
 
 	opInitiateMultipartUpload = "InitiateMultipartUpload"
 	opUploadPart              = "UploadPart"
@@ -74,7 +76,7 @@ func (r *route) understands(header string) bool {
 
 // allRoutes is the table that the dispatcher and the 501s read.
 func allRoutes() []route {
-	return slices.Concat(serviceAndBucketRoutes(), objectRoutes(), multipartRoutes(), missingRoutes())
+	return slices.Concat(serviceAndBucketRoutes(), objectRoutes(), multipartRoutes(), formRoutes(), missingRoutes())
 }
 
 func serviceAndBucketRoutes() []route {
@@ -205,16 +207,16 @@ func missingRoutes() []route {
 		add(onBucketItself, sub, "GET PUT DELETE", noun)
 	}
 	add(onBucketItself, "inventory", "POST", "BucketInventory")
-	add(onBucketItself, "", "POST OPTIONS", "Object") // a form upload; a CORS preflight
+	add(onBucketItself, "", "OPTIONS", "Object") // a CORS preflight
 	add(onObject, "", "OPTIONS", "Object")
 	add(onObject, "acl", "GET PUT", "ObjectACL")
 	add(onObject, "tagging", "GET PUT DELETE", "ObjectTagging")
 	add(onObject, "symlink", "GET PUT", "Symlink")
 	add(onObject, "retention", "GET PUT", "ObjectRetention")
 	add(onObject, "restore", "POST", "ObjectRestore")
-	add(onObject, "select", "POST", "ObjectSelect")
 	add(onObject, "ci-process", "GET PUT POST", "ObjectDataProcessing")
 	add(onObject, "rename", "PUT", "ObjectRename")
+	rs = append(rs, route{method: http.MethodPost, target: onObject, sub: "select", operation: opSelectObject})
 	return append(rs, route{method: http.MethodGet, target: onBucketItself, sub: "versions", operation: "ListObjectVersions"})
 }
 

@@ -29,7 +29,7 @@ func TestWhatIsMissingAnswers501AndSaysSo(t *testing.T) {
 	for _, query := range []string{"versions", "versions&prefix=a", "list-type=2", "location&acl"} {
 		calls = append(calls, call{method: "GET", query: query})
 	}
-	calls = append(calls, call{method: "POST"}, call{method: "OPTIONS"}, call{method: "OPTIONS", key: "k"}, call{method: "POST", query: "inventory&id=1"})
+	calls = append(calls, call{method: "OPTIONS"}, call{method: "OPTIONS", key: "k"}, call{method: "POST", query: "inventory&id=1"})
 	for header, methods := range map[string]string{
 		"x-cos-tagging": "PUT", "x-cos-server-side-encryption": "PUT DELETE", "x-cos-server-side-encryption-customer-key": "PUT GET HEAD",
 		"x-cos-traffic-limit": "HEAD DELETE", "x-cos-callback": "PUT", "x-cos-callback-var": "PUT", "x-cos-return-body": "PUT", "pic-operations": "PUT",
