@@ -26,7 +26,7 @@ import (
 )
 
 func contractFiles() []protoreflect.FileDescriptor {
-	return []protoreflect.FileDescriptor{cosgatev1.File_cosgate_v1_bucket_service_proto, cosgatev1.File_cosgate_v1_multipart_service_proto, cosgatev1.File_cosgate_v1_object_service_proto}
+	return []protoreflect.FileDescriptor{cosgatev1.File_cosgate_v1_bucket_service_proto, cosgatev1.File_cosgate_v1_multipart_service_proto, cosgatev1.File_cosgate_v1_object_service_proto, cosgatev1.File_cosgate_v1_presign_service_proto}
 }
 
 // An empty message is refused by every RPC: the answer shows that the RPC is there,

@@ -1702,7 +1702,7 @@ var File_cosgate_v1_object_service_proto protoreflect.FileDescriptor
 const file_cosgate_v1_object_service_proto_rawDesc = "" +
 	"\n" +
 	"\x1fcosgate/v1/object_service.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1acosgate/v1/condition.proto\x1a\x16cosgate/v1/error.proto\x1a\x17cosgate/v1/object.proto\x1a\x16cosgate/v1/rules.proto\x1a\x17cosgate/v1/stream.proto\x1a\x1egoogle/rpc/error_details.proto\x1a\x17google/rpc/status.proto\"\x96\x02\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1acosgate/v1/condition.proto\x1a\x16cosgate/v1/error.proto\x1a\x17cosgate/v1/object.proto\x1a\x16cosgate/v1/rules.proto\x1a\x17cosgate/v1/select.proto\x1a\x17cosgate/v1/stream.proto\x1a\x1egoogle/rpc/error_details.proto\x1a\x17google/rpc/status.proto\"\x96\x02\n" +
 	"\x11HeadObjectRequest\x12&\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12 \n" +
 	"\x03key\x18\x02 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01R\x03key\x12*\n" +
@@ -1845,7 +1845,7 @@ const file_cosgate_v1_object_service_proto_rawDesc = "" +
 	"\x11MetadataDirective\x12\"\n" +
 	"\x1eMETADATA_DIRECTIVE_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17METADATA_DIRECTIVE_COPY\x10\x01\x12\x1f\n" +
-	"\x1bMETADATA_DIRECTIVE_REPLACED\x10\x022\xad\x05\n" +
+	"\x1bMETADATA_DIRECTIVE_REPLACED\x10\x022\x9c\x06\n" +
 	"\rObjectService\x12P\n" +
 	"\n" +
 	"HeadObject\x12\x1d.cosgate.v1.HeadObjectRequest\x1a\x1e.cosgate.v1.HeadObjectResponse\"\x03\x90\x02\x01\x12O\n" +
@@ -1856,7 +1856,8 @@ const file_cosgate_v1_object_service_proto_rawDesc = "" +
 	"\rDeleteObjects\x12 .cosgate.v1.DeleteObjectsRequest\x1a!.cosgate.v1.DeleteObjectsResponse\"\x03\x90\x02\x02\x12P\n" +
 	"\n" +
 	"CopyObject\x12\x1d.cosgate.v1.CopyObjectRequest\x1a\x1e.cosgate.v1.CopyObjectResponse\"\x03\x90\x02\x02\x12S\n" +
-	"\vListObjects\x12\x1e.cosgate.v1.ListObjectsRequest\x1a\x1f.cosgate.v1.ListObjectsResponse\"\x03\x90\x02\x01B5Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1b\x06proto3"
+	"\vListObjects\x12\x1e.cosgate.v1.ListObjectsRequest\x1a\x1f.cosgate.v1.ListObjectsResponse\"\x03\x90\x02\x01\x12m\n" +
+	"\x13SelectObjectContent\x12&.cosgate.v1.SelectObjectContentRequest\x1a'.cosgate.v1.SelectObjectContentResponse\"\x03\x90\x02\x010\x01B5Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1b\x06proto3"
 
 var (
 	file_cosgate_v1_object_service_proto_rawDescOnce sync.Once
@@ -1873,38 +1874,40 @@ func file_cosgate_v1_object_service_proto_rawDescGZIP() []byte {
 var file_cosgate_v1_object_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
 var file_cosgate_v1_object_service_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_cosgate_v1_object_service_proto_goTypes = []any{
-	(MetadataDirective)(0),        // 0: cosgate.v1.MetadataDirective
-	(*HeadObjectRequest)(nil),     // 1: cosgate.v1.HeadObjectRequest
-	(*HeadObjectResponse)(nil),    // 2: cosgate.v1.HeadObjectResponse
-	(*GetObjectRequest)(nil),      // 3: cosgate.v1.GetObjectRequest
-	(*GetObjectResponse)(nil),     // 4: cosgate.v1.GetObjectResponse
-	(*PutObjectSpec)(nil),         // 5: cosgate.v1.PutObjectSpec
-	(*PutObjectRequest)(nil),      // 6: cosgate.v1.PutObjectRequest
-	(*PutObjectResponse)(nil),     // 7: cosgate.v1.PutObjectResponse
-	(*AppendObjectSpec)(nil),      // 8: cosgate.v1.AppendObjectSpec
-	(*AppendObjectRequest)(nil),   // 9: cosgate.v1.AppendObjectRequest
-	(*AppendObjectResponse)(nil),  // 10: cosgate.v1.AppendObjectResponse
-	(*DeleteObjectRequest)(nil),   // 11: cosgate.v1.DeleteObjectRequest
-	(*DeleteObjectResponse)(nil),  // 12: cosgate.v1.DeleteObjectResponse
-	(*DeleteObjectsRequest)(nil),  // 13: cosgate.v1.DeleteObjectsRequest
-	(*DeleteObjectsResponse)(nil), // 14: cosgate.v1.DeleteObjectsResponse
-	(*DeletedObject)(nil),         // 15: cosgate.v1.DeletedObject
-	(*DeleteFailure)(nil),         // 16: cosgate.v1.DeleteFailure
-	(*CopySource)(nil),            // 17: cosgate.v1.CopySource
-	(*CopyObjectRequest)(nil),     // 18: cosgate.v1.CopyObjectRequest
-	(*CopyObjectResponse)(nil),    // 19: cosgate.v1.CopyObjectResponse
-	(*ListObjectsRequest)(nil),    // 20: cosgate.v1.ListObjectsRequest
-	(*ListObjectsResponse)(nil),   // 21: cosgate.v1.ListObjectsResponse
-	(*Preconditions)(nil),         // 22: cosgate.v1.Preconditions
-	(*Object)(nil),                // 23: cosgate.v1.Object
-	(*ByteRange)(nil),             // 24: cosgate.v1.ByteRange
-	(*ContentRange)(nil),          // 25: cosgate.v1.ContentRange
-	(*Chunk)(nil),                 // 26: cosgate.v1.Chunk
-	(*ReadSummary)(nil),           // 27: cosgate.v1.ReadSummary
-	(*ObjectAttributes)(nil),      // 28: cosgate.v1.ObjectAttributes
-	(*Checksums)(nil),             // 29: cosgate.v1.Checksums
-	(*ObjectIdentifier)(nil),      // 30: cosgate.v1.ObjectIdentifier
-	(*status.Status)(nil),         // 31: google.rpc.Status
+	(MetadataDirective)(0),              // 0: cosgate.v1.MetadataDirective
+	(*HeadObjectRequest)(nil),           // 1: cosgate.v1.HeadObjectRequest
+	(*HeadObjectResponse)(nil),          // 2: cosgate.v1.HeadObjectResponse
+	(*GetObjectRequest)(nil),            // 3: cosgate.v1.GetObjectRequest
+	(*GetObjectResponse)(nil),           // 4: cosgate.v1.GetObjectResponse
+	(*PutObjectSpec)(nil),               // 5: cosgate.v1.PutObjectSpec
+	(*PutObjectRequest)(nil),            // 6: cosgate.v1.PutObjectRequest
+	(*PutObjectResponse)(nil),           // 7: cosgate.v1.PutObjectResponse
+	(*AppendObjectSpec)(nil),            // 8: cosgate.v1.AppendObjectSpec
+	(*AppendObjectRequest)(nil),         // 9: cosgate.v1.AppendObjectRequest
+	(*AppendObjectResponse)(nil),        // 10: cosgate.v1.AppendObjectResponse
+	(*DeleteObjectRequest)(nil),         // 11: cosgate.v1.DeleteObjectRequest
+	(*DeleteObjectResponse)(nil),        // 12: cosgate.v1.DeleteObjectResponse
+	(*DeleteObjectsRequest)(nil),        // 13: cosgate.v1.DeleteObjectsRequest
+	(*DeleteObjectsResponse)(nil),       // 14: cosgate.v1.DeleteObjectsResponse
+	(*DeletedObject)(nil),               // 15: cosgate.v1.DeletedObject
+	(*DeleteFailure)(nil),               // 16: cosgate.v1.DeleteFailure
+	(*CopySource)(nil),                  // 17: cosgate.v1.CopySource
+	(*CopyObjectRequest)(nil),           // 18: cosgate.v1.CopyObjectRequest
+	(*CopyObjectResponse)(nil),          // 19: cosgate.v1.CopyObjectResponse
+	(*ListObjectsRequest)(nil),          // 20: cosgate.v1.ListObjectsRequest
+	(*ListObjectsResponse)(nil),         // 21: cosgate.v1.ListObjectsResponse
+	(*Preconditions)(nil),               // 22: cosgate.v1.Preconditions
+	(*Object)(nil),                      // 23: cosgate.v1.Object
+	(*ByteRange)(nil),                   // 24: cosgate.v1.ByteRange
+	(*ContentRange)(nil),                // 25: cosgate.v1.ContentRange
+	(*Chunk)(nil),                       // 26: cosgate.v1.Chunk
+	(*ReadSummary)(nil),                 // 27: cosgate.v1.ReadSummary
+	(*ObjectAttributes)(nil),            // 28: cosgate.v1.ObjectAttributes
+	(*Checksums)(nil),                   // 29: cosgate.v1.Checksums
+	(*ObjectIdentifier)(nil),            // 30: cosgate.v1.ObjectIdentifier
+	(*status.Status)(nil),               // 31: google.rpc.Status
+	(*SelectObjectContentRequest)(nil),  // 32: cosgate.v1.SelectObjectContentRequest
+	(*SelectObjectContentResponse)(nil), // 33: cosgate.v1.SelectObjectContentResponse
 }
 var file_cosgate_v1_object_service_proto_depIdxs = []int32{
 	22, // 0: cosgate.v1.HeadObjectRequest.preconditions:type_name -> cosgate.v1.Preconditions
@@ -1942,16 +1945,18 @@ var file_cosgate_v1_object_service_proto_depIdxs = []int32{
 	13, // 32: cosgate.v1.ObjectService.DeleteObjects:input_type -> cosgate.v1.DeleteObjectsRequest
 	18, // 33: cosgate.v1.ObjectService.CopyObject:input_type -> cosgate.v1.CopyObjectRequest
 	20, // 34: cosgate.v1.ObjectService.ListObjects:input_type -> cosgate.v1.ListObjectsRequest
-	2,  // 35: cosgate.v1.ObjectService.HeadObject:output_type -> cosgate.v1.HeadObjectResponse
-	4,  // 36: cosgate.v1.ObjectService.GetObject:output_type -> cosgate.v1.GetObjectResponse
-	7,  // 37: cosgate.v1.ObjectService.PutObject:output_type -> cosgate.v1.PutObjectResponse
-	10, // 38: cosgate.v1.ObjectService.AppendObject:output_type -> cosgate.v1.AppendObjectResponse
-	12, // 39: cosgate.v1.ObjectService.DeleteObject:output_type -> cosgate.v1.DeleteObjectResponse
-	14, // 40: cosgate.v1.ObjectService.DeleteObjects:output_type -> cosgate.v1.DeleteObjectsResponse
-	19, // 41: cosgate.v1.ObjectService.CopyObject:output_type -> cosgate.v1.CopyObjectResponse
-	21, // 42: cosgate.v1.ObjectService.ListObjects:output_type -> cosgate.v1.ListObjectsResponse
-	35, // [35:43] is the sub-list for method output_type
-	27, // [27:35] is the sub-list for method input_type
+	32, // 35: cosgate.v1.ObjectService.SelectObjectContent:input_type -> cosgate.v1.SelectObjectContentRequest
+	2,  // 36: cosgate.v1.ObjectService.HeadObject:output_type -> cosgate.v1.HeadObjectResponse
+	4,  // 37: cosgate.v1.ObjectService.GetObject:output_type -> cosgate.v1.GetObjectResponse
+	7,  // 38: cosgate.v1.ObjectService.PutObject:output_type -> cosgate.v1.PutObjectResponse
+	10, // 39: cosgate.v1.ObjectService.AppendObject:output_type -> cosgate.v1.AppendObjectResponse
+	12, // 40: cosgate.v1.ObjectService.DeleteObject:output_type -> cosgate.v1.DeleteObjectResponse
+	14, // 41: cosgate.v1.ObjectService.DeleteObjects:output_type -> cosgate.v1.DeleteObjectsResponse
+	19, // 42: cosgate.v1.ObjectService.CopyObject:output_type -> cosgate.v1.CopyObjectResponse
+	21, // 43: cosgate.v1.ObjectService.ListObjects:output_type -> cosgate.v1.ListObjectsResponse
+	33, // 44: cosgate.v1.ObjectService.SelectObjectContent:output_type -> cosgate.v1.SelectObjectContentResponse
+	36, // [36:45] is the sub-list for method output_type
+	27, // [27:36] is the sub-list for method input_type
 	27, // [27:27] is the sub-list for extension type_name
 	27, // [27:27] is the sub-list for extension extendee
 	0,  // [0:27] is the sub-list for field type_name
@@ -1966,6 +1971,7 @@ func file_cosgate_v1_object_service_proto_init() {
 	file_cosgate_v1_error_proto_init()
 	file_cosgate_v1_object_proto_init()
 	file_cosgate_v1_rules_proto_init()
+	file_cosgate_v1_select_proto_init()
 	file_cosgate_v1_stream_proto_init()
 	file_cosgate_v1_object_service_proto_msgTypes[4].OneofWrappers = []any{}
 	file_cosgate_v1_object_service_proto_msgTypes[7].OneofWrappers = []any{}

@@ -19,14 +19,15 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	ObjectService_HeadObject_FullMethodName    = "/cosgate.v1.ObjectService/HeadObject"
-	ObjectService_GetObject_FullMethodName     = "/cosgate.v1.ObjectService/GetObject"
-	ObjectService_PutObject_FullMethodName     = "/cosgate.v1.ObjectService/PutObject"
-	ObjectService_AppendObject_FullMethodName  = "/cosgate.v1.ObjectService/AppendObject"
-	ObjectService_DeleteObject_FullMethodName  = "/cosgate.v1.ObjectService/DeleteObject"
-	ObjectService_DeleteObjects_FullMethodName = "/cosgate.v1.ObjectService/DeleteObjects"
-	ObjectService_CopyObject_FullMethodName    = "/cosgate.v1.ObjectService/CopyObject"
-	ObjectService_ListObjects_FullMethodName   = "/cosgate.v1.ObjectService/ListObjects"
+	ObjectService_HeadObject_FullMethodName          = "/cosgate.v1.ObjectService/HeadObject"
+	ObjectService_GetObject_FullMethodName           = "/cosgate.v1.ObjectService/GetObject"
+	ObjectService_PutObject_FullMethodName           = "/cosgate.v1.ObjectService/PutObject"
+	ObjectService_AppendObject_FullMethodName        = "/cosgate.v1.ObjectService/AppendObject"
+	ObjectService_DeleteObject_FullMethodName        = "/cosgate.v1.ObjectService/DeleteObject"
+	ObjectService_DeleteObjects_FullMethodName       = "/cosgate.v1.ObjectService/DeleteObjects"
+	ObjectService_CopyObject_FullMethodName          = "/cosgate.v1.ObjectService/CopyObject"
+	ObjectService_ListObjects_FullMethodName         = "/cosgate.v1.ObjectService/ListObjects"
+	ObjectService_SelectObjectContent_FullMethodName = "/cosgate.v1.ObjectService/SelectObjectContent"
 )
 
 // ObjectServiceClient is the client API for ObjectService service.
@@ -138,6 +139,20 @@ type ObjectServiceClient interface {
 	//
 	// Idempotent.
 	ListObjects(ctx context.Context, in *ListObjectsRequest, opts ...grpc.CallOption) (*ListObjectsResponse, error)
+	// SelectObjectContent runs an SQL expression over one CSV, JSON or Parquet object
+	// inside COS and streams what it selects. A result that is empty has no message
+	// with records. The stream is whole only when it ends with OK: what came before a
+	// failure is not the result.
+	//
+	// Fails with INVALID_ARGUMENT (SQLParsingError and the like: the expression or a
+	// format is wrong), FAILED_PRECONDITION (CSVParsingError, GzipDecompressError and
+	// the like: the object is not of that format), UNAVAILABLE (Busy, Overload; or the
+	// answer of COS broke off), DATA_LOSS (a frame of the answer does not match its
+	// checksum; repeat the call) or UNIMPLEMENTED (the embedded server has no SQL). A
+	// failure may come behind records; CosError.error_in_success_body is then true.
+	//
+	// Idempotent.
+	SelectObjectContent(ctx context.Context, in *SelectObjectContentRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[SelectObjectContentResponse], error)
 }
 
 type objectServiceClient struct {
@@ -242,6 +257,25 @@ func (c *objectServiceClient) ListObjects(ctx context.Context, in *ListObjectsRe
 	}
 	return out, nil
 }
+
+func (c *objectServiceClient) SelectObjectContent(ctx context.Context, in *SelectObjectContentRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[SelectObjectContentResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &ObjectService_ServiceDesc.Streams[3], ObjectService_SelectObjectContent_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[SelectObjectContentRequest, SelectObjectContentResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ObjectService_SelectObjectContentClient = grpc.ServerStreamingClient[SelectObjectContentResponse]
 
 // ObjectServiceServer is the server API for ObjectService service.
 // All implementations must embed UnimplementedObjectServiceServer
@@ -352,6 +386,20 @@ type ObjectServiceServer interface {
 	//
 	// Idempotent.
 	ListObjects(context.Context, *ListObjectsRequest) (*ListObjectsResponse, error)
+	// SelectObjectContent runs an SQL expression over one CSV, JSON or Parquet object
+	// inside COS and streams what it selects. A result that is empty has no message
+	// with records. The stream is whole only when it ends with OK: what came before a
+	// failure is not the result.
+	//
+	// Fails with INVALID_ARGUMENT (SQLParsingError and the like: the expression or a
+	// format is wrong), FAILED_PRECONDITION (CSVParsingError, GzipDecompressError and
+	// the like: the object is not of that format), UNAVAILABLE (Busy, Overload; or the
+	// answer of COS broke off), DATA_LOSS (a frame of the answer does not match its
+	// checksum; repeat the call) or UNIMPLEMENTED (the embedded server has no SQL). A
+	// failure may come behind records; CosError.error_in_success_body is then true.
+	//
+	// Idempotent.
+	SelectObjectContent(*SelectObjectContentRequest, grpc.ServerStreamingServer[SelectObjectContentResponse]) error
 	mustEmbedUnimplementedObjectServiceServer()
 }
 
@@ -385,6 +433,9 @@ func (UnimplementedObjectServiceServer) CopyObject(context.Context, *CopyObjectR
 }
 func (UnimplementedObjectServiceServer) ListObjects(context.Context, *ListObjectsRequest) (*ListObjectsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListObjects not implemented")
+}
+func (UnimplementedObjectServiceServer) SelectObjectContent(*SelectObjectContentRequest, grpc.ServerStreamingServer[SelectObjectContentResponse]) error {
+	return status.Error(codes.Unimplemented, "method SelectObjectContent not implemented")
 }
 func (UnimplementedObjectServiceServer) mustEmbedUnimplementedObjectServiceServer() {}
 func (UnimplementedObjectServiceServer) testEmbeddedByValue()                       {}
@@ -522,6 +573,17 @@ func _ObjectService_ListObjects_Handler(srv interface{}, ctx context.Context, de
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ObjectService_SelectObjectContent_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(SelectObjectContentRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(ObjectServiceServer).SelectObjectContent(m, &grpc.GenericServerStream[SelectObjectContentRequest, SelectObjectContentResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ObjectService_SelectObjectContentServer = grpc.ServerStreamingServer[SelectObjectContentResponse]
+
 // ObjectService_ServiceDesc is the grpc.ServiceDesc for ObjectService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -565,6 +627,11 @@ var ObjectService_ServiceDesc = grpc.ServiceDesc{
 			StreamName:    "AppendObject",
 			Handler:       _ObjectService_AppendObject_Handler,
 			ClientStreams: true,
+		},
+		{
+			StreamName:    "SelectObjectContent",
+			Handler:       _ObjectService_SelectObjectContent_Handler,
+			ServerStreams: true,
 		},
 	},
 	Metadata: "cosgate/v1/object_service.proto",

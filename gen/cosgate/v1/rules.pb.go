@@ -110,6 +110,46 @@ var file_cosgate_v1_rules_proto_extTypes = []protoimpl.ExtensionInfo{
 		Tag:           "varint,91250011,opt,name=is_grantee_id",
 		Filename:      "cosgate/v1/rules.proto",
 	},
+	{
+		ExtendedType:  (*validate.StringRules)(nil),
+		ExtensionType: (*bool)(nil),
+		Field:         91250040,
+		Name:          "cosgate.v1.is_signed_header",
+		Tag:           "varint,91250040,opt,name=is_signed_header",
+		Filename:      "cosgate/v1/rules.proto",
+	},
+	{
+		ExtendedType:  (*validate.StringRules)(nil),
+		ExtensionType: (*bool)(nil),
+		Field:         91250041,
+		Name:          "cosgate.v1.is_redirect",
+		Tag:           "varint,91250041,opt,name=is_redirect",
+		Filename:      "cosgate/v1/rules.proto",
+	},
+	{
+		ExtendedType:  (*validate.StringRules)(nil),
+		ExtensionType: (*bool)(nil),
+		Field:         91250042,
+		Name:          "cosgate.v1.is_xml_text",
+		Tag:           "varint,91250042,opt,name=is_xml_text",
+		Filename:      "cosgate/v1/rules.proto",
+	},
+	{
+		ExtendedType:  (*validate.StringRules)(nil),
+		ExtensionType: (*bool)(nil),
+		Field:         91250043,
+		Name:          "cosgate.v1.is_csv_character",
+		Tag:           "varint,91250043,opt,name=is_csv_character",
+		Filename:      "cosgate/v1/rules.proto",
+	},
+	{
+		ExtendedType:  (*validate.StringRules)(nil),
+		ExtensionType: (*bool)(nil),
+		Field:         91250044,
+		Name:          "cosgate.v1.is_record_delimiter",
+		Tag:           "varint,91250044,opt,name=is_record_delimiter",
+		Filename:      "cosgate/v1/rules.proto",
+	},
 }
 
 // Extension fields to validate.StringRules.
@@ -158,6 +198,26 @@ var (
 	//
 	// optional bool is_grantee_id = 91250011;
 	E_IsGranteeId = &file_cosgate_v1_rules_proto_extTypes[10]
+	// The name of a header that a presigned URL may bind its user to.
+	//
+	// optional bool is_signed_header = 91250040;
+	E_IsSignedHeader = &file_cosgate_v1_rules_proto_extTypes[11]
+	// An absolute URL that a browser can be sent to, or nothing.
+	//
+	// optional bool is_redirect = 91250041;
+	E_IsRedirect = &file_cosgate_v1_rules_proto_extTypes[12]
+	// A text that can stand in an XML document.
+	//
+	// optional bool is_xml_text = 91250042;
+	E_IsXmlText = &file_cosgate_v1_rules_proto_extTypes[13]
+	// One character of a CSV format, or nothing.
+	//
+	// optional bool is_csv_character = 91250043;
+	E_IsCsvCharacter = &file_cosgate_v1_rules_proto_extTypes[14]
+	// What ends a record, or nothing.
+	//
+	// optional bool is_record_delimiter = 91250044;
+	E_IsRecordDelimiter = &file_cosgate_v1_rules_proto_extTypes[15]
 )
 
 var File_cosgate_v1_rules_proto protoreflect.FileDescriptor
@@ -202,7 +262,23 @@ const file_cosgate_v1_rules_proto_rawDesc = "" +
 	"isUploadId:\x9c\x02\n" +
 	"\ris_grantee_id\x12\x19.buf.validate.StringRules\x18ۺ\xc1+ \x01(\bB\xd9\x01\xc2H\xd5\x01\n" +
 	"\xd2\x01\n" +
-	"\x11string.grantee_id\x12\x87\x01must be the id of an account, such as 100000000011 or qcs::cam::uin/100000000001:uin/100000000011: letters, digits and :/@._-, 1 to 256\x1a3!rule || this.matches('^[A-Za-z0-9:/@._-]{1,256}$')R\visGranteeIdB5Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1"
+	"\x11string.grantee_id\x12\x87\x01must be the id of an account, such as 100000000011 or qcs::cam::uin/100000000001:uin/100000000011: letters, digits and :/@._-, 1 to 256\x1a3!rule || this.matches('^[A-Za-z0-9:/@._-]{1,256}$')R\visGranteeId:\xbb\a\n" +
+	"\x10is_signed_header\x12\x19.buf.validate.StringRules\x18\xf8\xba\xc1+ \x01(\bB\xf2\x06\xc2H\xee\x06\n" +
+	"\xeb\x06\n" +
+	"\x14string.signed_header\x12\xc2\x03must be a header that a presigned URL can bind: content-type, content-md5, content-length, content-disposition, content-encoding, content-language, cache-control, expires, range, if-match, if-none-match, if-modified-since, if-unmodified-since, x-cos-acl, x-cos-grant-*, x-cos-storage-class, x-cos-tagging, x-cos-traffic-limit, x-cos-forbid-overwrite, x-cos-content-sha1, x-cos-server-side-encryption and its -cos-kms-key-id and -context, x-cos-meta-*\x1a\x8d\x03!rule || this.matches('(?i)^(content-(type|md5|length|disposition|encoding|language)|cache-control|expires|range|if-(none-)?match|if-(un)?modified-since|x-cos-acl|x-cos-grant-(read|read-acp|write-acp|full-control)|x-cos-storage-class|x-cos-tagging|x-cos-traffic-limit|x-cos-forbid-overwrite|x-cos-content-sha1|x-cos-server-side-encryption(-cos-kms-key-id|-context)?|x-cos-meta-[a-z0-9-]{1,128})$')R\x0eisSignedHeader:\xcd\x02\n" +
+	"\vis_redirect\x12\x19.buf.validate.StringRules\x18\xf9\xba\xc1+ \x01(\bB\x8d\x02\xc2H\x89\x02\n" +
+	"\x86\x02\n" +
+	"\x0fstring.redirect\x12kmust be an absolute URL of http or https without a user, printable ASCII without spaces, at most 1024 bytes\x1a\x85\x01!rule || this == '' || (this.size() <= 1024 && this.matches('^https?://[^/?#@\\\\x00-\\\\x20\\\\x7f-\\\\x{10ffff}]+([/?#][\\\\x21-\\\\x7e]*)?$'))R\n" +
+	"isRedirect:\x95\x02\n" +
+	"\vis_xml_text\x12\x19.buf.validate.StringRules\x18\xfa\xba\xc1+ \x01(\bB\xd6\x01\xc2H\xd2\x01\n" +
+	"\xcf\x01\n" +
+	"\x0fstring.xml_text\x12lmust have no control characters but tab, line feed and carriage return: this operation cannot express others\x1aN!rule || !this.matches('[\\\\x00-\\\\x08\\\\x0b\\\\x0c\\\\x0e-\\\\x1f\\\\x{fffe}\\\\x{ffff}]')R\tisXmlText:\xf4\x01\n" +
+	"\x10is_csv_character\x12\x19.buf.validate.StringRules\x18\xfb\xba\xc1+ \x01(\bB\xab\x01\xc2H\xa7\x01\n" +
+	"\xa4\x01\n" +
+	"\x14string.csv_character\x12Rmust be one ASCII character: printable, or a tab, a line feed or a carriage return\x1a8!rule || this.matches('^[\\\\x09\\\\x0a\\\\x0d\\\\x20-\\\\x7e]?$')R\x0eisCsvCharacter:\x89\x02\n" +
+	"\x13is_record_delimiter\x12\x19.buf.validate.StringRules\x18\xfc\xba\xc1+ \x01(\bB\xba\x01\xc2H\xb6\x01\n" +
+	"\xb3\x01\n" +
+	"\x17string.record_delimiter\x12Zmust be one or two ASCII characters: printable, or a tab, a line feed or a carriage return\x1a<!rule || this.matches('^[\\\\x09\\\\x0a\\\\x0d\\\\x20-\\\\x7e]{0,2}$')R\x11isRecordDelimiterB5Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1"
 
 var file_cosgate_v1_rules_proto_goTypes = []any{
 	(*validate.StringRules)(nil), // 0: buf.validate.StringRules
@@ -219,10 +295,15 @@ var file_cosgate_v1_rules_proto_depIdxs = []int32{
 	0,  // 8: cosgate.v1.is_storage_class:extendee -> buf.validate.StringRules
 	0,  // 9: cosgate.v1.is_upload_id:extendee -> buf.validate.StringRules
 	0,  // 10: cosgate.v1.is_grantee_id:extendee -> buf.validate.StringRules
-	11, // [11:11] is the sub-list for method output_type
-	11, // [11:11] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	0,  // [0:11] is the sub-list for extension extendee
+	0,  // 11: cosgate.v1.is_signed_header:extendee -> buf.validate.StringRules
+	0,  // 12: cosgate.v1.is_redirect:extendee -> buf.validate.StringRules
+	0,  // 13: cosgate.v1.is_xml_text:extendee -> buf.validate.StringRules
+	0,  // 14: cosgate.v1.is_csv_character:extendee -> buf.validate.StringRules
+	0,  // 15: cosgate.v1.is_record_delimiter:extendee -> buf.validate.StringRules
+	16, // [16:16] is the sub-list for method output_type
+	16, // [16:16] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	0,  // [0:16] is the sub-list for extension extendee
 	0,  // [0:0] is the sub-list for field type_name
 }
 
@@ -238,7 +319,7 @@ func file_cosgate_v1_rules_proto_init() {
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cosgate_v1_rules_proto_rawDesc), len(file_cosgate_v1_rules_proto_rawDesc)),
 			NumEnums:      0,
 			NumMessages:   0,
-			NumExtensions: 11,
+			NumExtensions: 16,
 			NumServices:   0,
 		},
 		GoTypes:           file_cosgate_v1_rules_proto_goTypes,
