@@ -66,6 +66,12 @@ func defects() []defect {
 		{"an append to what is not appendable", "an object that was put is not appendable", embedded.Fault{Operation: "AppendObject", Status: http.StatusOK}, nil},
 		{"an append that is lost", "a range can span appends", embedded.Fault{Operation: "AppendObject", Nth: 2, Status: http.StatusOK}, nil},
 		{"an MD5 of an append that is not looked at", "a wrong Content-MD5 appends nothing", embedded.Fault{Operation: "AppendObject", Nth: 1, Status: http.StatusOK}, nil},
+		{"a presigned upload that is lost", "a presigned URL stores, reads, describes and deletes", embedded.Fault{Operation: "PutObject", Status: http.StatusOK}, nil},
+		{"a presigned key that is not looked at", "a presigned URL allows no other key, method or header", embedded.Fault{Operation: "GetObject", Nth: 1, Status: http.StatusOK}, nil},
+		{"response headers that are not replaced", "a presigned URL can replace headers of the answer", embedded.Fault{Operation: "GetObject", DropHeader: []string{"Content-Disposition"}}, nil},
+		{"a form that is lost", "a form uploads what its policy allows", embedded.Fault{Operation: "PostObject", Status: http.StatusNoContent}, nil},
+		{"a policy that is not looked at", "a form uploads nothing else", embedded.Fault{Operation: "PostObject", Nth: 1, Status: http.StatusNoContent}, nil},
+		{"a form without its document", "a form can be answered with a document", embedded.Fault{Operation: "PostObject", Status: http.StatusNoContent}, nil},
 		{"signatures that are not looked at", "a wrong key is SignatureDoesNotMatch", embedded.Fault{Operation: "nothing"}, func(o *embedded.Options) { o.Signature = embedded.SignatureOff }},
 	}
 }

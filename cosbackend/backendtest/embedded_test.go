@@ -1,6 +1,7 @@
 package backendtest
 
 import (
+	"net/http"
 	"os"
 	"testing"
 
@@ -39,7 +40,8 @@ func target(t *testing.T, server *embedded.Server) Target {
 		t.Fatalf("New = %v", err)
 	}
 	t.Cleanup(client.Close)
-	return Target{Client: client, Bucket: testBucket, SecretID: demo.SecretID, CanCreateBuckets: true}
+	plain := &http.Client{Transport: &http.Transport{DialContext: server.DialContext, DisableKeepAlives: true}}
+	return Target{Client: client, Bucket: testBucket, SecretID: demo.SecretID, HTTP: plain, CanCreateBuckets: true}
 }
 
 func TestEmbeddedInMemory(t *testing.T) {
