@@ -102,3 +102,19 @@ package cosbackend
 //	A061  Grants are headers such as x-cos-grant-read: id="...",id="...", or a document
 //	      AccessControlPolicy, as it is read.
 //	A062  response-* parameters of a signed GET replace the content headers of the answer.
+//	A070  A signature may stand in the query, as parameters named like its fields; the
+//	      other parameters and the listed headers are covered as in the header form. A
+//	      token may stand there too, and is signed. The end of the signed time is when
+//	      the URL ends: AccessDenied from then on.
+//	A071  A form upload is held against its policy: every field that a condition names
+//	      must be there, whatever the case of its name, and fit; the policy's text is
+//	      what is signed, and the condition on the signed time is called q-sign-time
+//	      where the field is called q-key-time.
+//	A072  The answer to Select is frames: lengths of the frame and of its headers, their
+//	      CRC32, headers whose values are texts, the payload, and the CRC32 of it all. A
+//	      frame of a result may end inside of a record.
+//	A073  Only a frame End says that a result is whole. An error frame ends it otherwise,
+//	      inside the HTTP 200; its code and message stand in headers of the frame.
+//	A074  The codes Busy and Overload of Select pass, though they come with 400.
+//	A075  Frames Cont keep the connection of a Select alive: at least one comes a minute.
+//	A076  Select takes its flags as TRUE and FALSE, and wants QuoteFields of CSV results.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -125,10 +126,10 @@ func transient(e *Error) bool {
 	case e.Origin == OriginTransport:
 		return !certificateRefused(e.Cause)
 	case e.InSuccessBody:
-		return e.Code == "InternalError" || e.Code == "ServiceUnavailable" || e.Code == "SlowDown"
+		return slices.Contains([]string{"InternalError", "ServiceUnavailable", "SlowDown", "Busy", "Overload"}, e.Code)
 	}
 	switch e.Code {
-	case "RequestTimeout", "RequestTimeOut", "UserNetworkTooSlow": // with status 400 (A017)
+	case "RequestTimeout", "RequestTimeOut", "UserNetworkTooSlow", "Busy", "Overload": // with status 400 (A017, A074)
 		return true
 	}
 	switch e.HTTPStatus {

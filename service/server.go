@@ -80,6 +80,8 @@ type Options struct {
 	// CopyPart is how much of an object too large for CopyObject one request copies, in
 	// bytes. 0 is 512 MiB.
 	CopyPart int64
+	// PresignMax is how long presigned URLs and forms may be good at most. 0 is 1 hour.
+	PresignMax time.Duration
 	// Pool has the buffers of reads; uploads get those of another of its kind. Nil makes
 	// one; tests look into it.
 	Pool *frames.Pool
@@ -94,6 +96,7 @@ func (o Options) withDefaults() Options {
 	o.UploadWindow = cmp.Or(o.UploadWindow, 256<<10)
 	o.ReadMemory = cmp.Or(o.ReadMemory, 256<<20)
 	o.ReadStall = cmp.Or(o.ReadStall, readStall)
+	o.PresignMax = cmp.Or(o.PresignMax, longestPresign)
 	if o.Pool == nil {
 		o.Pool = frames.NewPool()
 	}
@@ -175,6 +178,7 @@ func services(p profiles, m *mapper, log *slog.Logger, opts Options) []registrat
 			parts: newPartSettings(opts, log),
 			reads: readSettings{pool: opts.Pool, limit: opts.ReadMemory, stall: opts.ReadStall},
 		}},
+		{&cosgatev1.PresignService_ServiceDesc, &presignServer{profiles: p, longest: opts.PresignMax}},
 	}
 }
 

@@ -113,6 +113,9 @@ func integrityVerdict(e *cosbackend.IntegrityError) verdict {
 	if e.Stored {
 		text = "COS stored other bytes than it was sent; write the object again"
 	}
+	if e.Frame {
+		text = "the answer of COS was damaged on the way; nothing of it may be used, ask again"
+	}
 	return verdict{code: codes.DataLoss, reason: reasonChecksumMismatch, text: text, cos: &cosbackend.Error{
 		Op: e.Op, Bucket: e.Bucket, Key: e.Key, RequestID: e.RequestID, HTTPStatus: 200, Attempts: 1,
 	}}

@@ -18,6 +18,7 @@ type config struct {
 	Listen         string                   `yaml:"listen"`
 	Admin          string                   `yaml:"admin"`
 	Grace          string                   `yaml:"grace"`
+	PresignMax     string                   `yaml:"presign_max"`
 	Log            logConfig                `yaml:"log"`
 	DefaultProfile string                   `yaml:"default_profile"`
 	Profiles       map[string]profileConfig `yaml:"profiles"`
@@ -31,6 +32,7 @@ type logConfig struct {
 // profileConfig is one way to reach COS.
 type profileConfig struct {
 	Endpoint        string            `yaml:"endpoint"`
+	PublicEndpoint  string            `yaml:"public_endpoint"`
 	ServiceEndpoint string            `yaml:"service_endpoint"`
 	Region          string            `yaml:"region"`
 	Proxy           string            `yaml:"proxy"`
@@ -63,13 +65,23 @@ func (c config) grace() (time.Duration, error) {
 	return d, nil
 }
 
+// presignMax is how long presigned URLs and forms may be good.
+func (c config) presignMax() (time.Duration, error) {
+	d, err := time.ParseDuration(c.PresignMax)
+	if err != nil || d < time.Second {
+		return 0, fmt.Errorf("presign_max %q is not a duration of a second or more, such as 1h", c.PresignMax)
+	}
+	return d, nil
+}
+
 // defaultConfig holds what a file need not say.
 func defaultConfig() config {
 	return config{
-		Listen: "127.0.0.1:50051",
-		Admin:  "127.0.0.1:8081",
-		Grace:  "30s",
-		Log:    logConfig{Level: "info", Format: "text"},
+		Listen:     "127.0.0.1:50051",
+		Admin:      "127.0.0.1:8081",
+		Grace:      "30s",
+		PresignMax: "1h",
+		Log:        logConfig{Level: "info", Format: "text"},
 	}
 }
 
@@ -135,6 +147,9 @@ func (c config) check() error {
 		return err
 	}
 	if _, err := c.grace(); err != nil {
+		return err
+	}
+	if _, err := c.presignMax(); err != nil {
 		return err
 	}
 	if _, err := newLogger(io.Discard, c.Log); err != nil {

@@ -30,6 +30,7 @@ func TestTheExampleConfigurationSaysWhatItShows(t *testing.T) {
 	want.Profiles = map[string]profileConfig{
 		"main": {
 			Endpoint:        "https://{bucket}.cos.{region}.myqcloud.com",
+			PublicEndpoint:  "https://{bucket}.cos.{region}.myqcloud.com",
 			ServiceEndpoint: "https://service.cos.myqcloud.com",
 			Region:          "ap-guangzhou",
 			Credentials: credentialsConfig{Env: &envConfig{
@@ -79,6 +80,8 @@ func TestAWrongConfigurationIsOneLineAndExitCode2(t *testing.T) {
 		"negative grace":      {"grace: -1s\n" + smallestConfig, `: grace "-1s" is not a duration such as 30s`},
 		"listen for everyone": {"listen: 0.0.0.0:50051\n" + smallestConfig, ": " + notLoopback("listen", "0.0.0.0:50051")},
 		"admin for everyone":  {"admin: :8081\n" + smallestConfig, ": " + notLoopback("admin", ":8081")},
+		"presign_max":         {"presign_max: 1ms\n" + smallestConfig, `: presign_max "1ms" is not a duration of a second or more`},
+		"public_endpoint":     {"profiles: {main: {public_endpoint: 'https://cos.example.com', credentials: {env: {}}}}\n", `: profiles.main: cosbackend: `},
 		"endpoint":            {"profiles: {main: {endpoint: 'https://cos.example.com', credentials: {env: {}}}}\n", `: profiles.main: cosbackend: `},
 		"proxy with password": {"profiles: {main: {proxy: 'http://me:muchtoosecret@proxy:3128', credentials: {env: {}}}}\n", `: profiles.main: proxy is not of the form http://host:port`},
 		"missing variable":    {"profiles: {main: {credentials: {env: {secret_id: COSGATE_TEST_UNSET}}}}\n", `: profiles.main: cosbackend: credentials: environment variable COSGATE_TEST_UNSET is not set`},

@@ -17,6 +17,7 @@ import (
 type gatewayOptions struct {
 	listen, admin  address
 	grace          time.Duration
+	presignMax     time.Duration // 0 is the default of package service
 	profiles       map[string]*cosbackend.Client
 	defaultProfile string
 	log            *slog.Logger
@@ -36,7 +37,7 @@ type gateway struct {
 func openGateway(ctx context.Context, o gatewayOptions) (*gateway, error) {
 	server, err := service.NewServer(
 		service.Deps{Profiles: o.profiles, DefaultProfile: o.defaultProfile, Logger: o.log},
-		service.Options{Reflection: true},
+		service.Options{Reflection: true, PresignMax: o.presignMax},
 	)
 	if err != nil {
 		return nil, err

@@ -39,6 +39,10 @@ func (c serveCommand) Run(ctx context.Context, out streams) error {
 	if err != nil {
 		return err
 	}
+	presignMax, err := cfg.presignMax()
+	if err != nil {
+		return err
+	}
 	log, err := newLogger(out.stderr, cfg.Log)
 	if err != nil {
 		return err
@@ -52,6 +56,7 @@ func (c serveCommand) Run(ctx context.Context, out streams) error {
 		listen:         cfg.rpcAddress(),
 		admin:          cfg.adminAddress(),
 		grace:          grace,
+		presignMax:     presignMax,
 		profiles:       clients,
 		defaultProfile: cfg.DefaultProfile,
 		log:            log,
@@ -91,6 +96,7 @@ func newClient(name string, p profileConfig, log *slog.Logger) (*cosbackend.Clie
 	return cosbackend.New(cosbackend.Config{
 		Profile:         name,
 		Endpoint:        p.Endpoint,
+		PublicEndpoint:  p.PublicEndpoint,
 		ServiceEndpoint: p.ServiceEndpoint,
 		Region:          p.Region,
 		Credentials:     credentials,

@@ -14,6 +14,11 @@ func unprovable() map[string]string {
 		"A016": "no endpoint can be asked to send Retry-After",
 		"A017": "no endpoint can be made to time out",
 		"A025": "no endpoint can be made to take its time over a completion",
+		"A072": "the embedded server has no SQL; cosbackend is tested with frames of its own",
+		"A073": "no endpoint can be made to end a result early",
+		"A074": "no endpoint can be made busy",
+		"A075": "no endpoint can be made to select so slowly",
+		"A076": "the embedded server has no SQL",
 	}
 }
 

@@ -16,6 +16,7 @@ package backendtest
 
 import (
 	"fmt"
+	"net/http"
 	"testing"
 
 	"github.com/cosgate/cosgate/cosbackend"
@@ -57,13 +58,16 @@ const (
 	CustomDomains Ability = "custom-domains"
 	// Replication is to take rules for buckets that are not there.
 	Replication Ability = "replication"
+	// Presigned is to take requests that are signed in their query or as a form. It
+	// needs Target.HTTP.
+	Presigned Ability = "presigned"
 )
 
 // abilities is every Ability.
 func abilities() []Ability {
 	return []Ability{
 		CreateBuckets, ListBuckets, OtherRegions, StorageClasses, Archive, ForbidOverwrite, OpenRanges, Signatures,
-		Appends, Versioning, ObjectLocks, CustomDomains, Replication,
+		Appends, Versioning, ObjectLocks, CustomDomains, Replication, Presigned,
 	}
 }
 
@@ -79,6 +83,9 @@ type Target struct {
 	// SecretID is the id of the credentials that Client signs with. The suite signs
 	// with it and a wrong key; without it the checks that do are skipped.
 	SecretID string
+	// HTTP reaches the public endpoint of Client without it, as a browser does. Without
+	// it the checks of presigned URLs and forms are skipped.
+	HTTP *http.Client
 	// CanCreateBuckets lets the suite create about three dozen buckets in two regions
 	// and delete them.
 	CanCreateBuckets bool
@@ -101,6 +108,8 @@ func (tg Target) lack(a Ability) string {
 		return "the suite was not allowed to create buckets"
 	case a == Signatures && tg.SecretID == "":
 		return "the suite was not told the secret id"
+	case a == Presigned && tg.HTTP == nil:
+		return "the suite was given no HTTP client"
 	}
 	return ""
 }
@@ -140,6 +149,7 @@ func groups() []group {
 		{"lists", listChecks()},
 		{"keys", keyChecks()},
 		{"credentials", credentialChecks()},
+		{"presigned", presignedChecks()},
 	}
 }
 

@@ -73,6 +73,12 @@ func defects() []defect {
 		{"jobs that are listed twice", "inventory jobs are listed 100 at a time", embedded.Fault{Operation: "GetBucketInventory", Nth: 2, ContentType: "application/xml", Body: []byte("<ListInventoryConfigurationResult></ListInventoryConfigurationResult>")}, nil},
 		{"an id that can be used twice", "a one-off inventory id is used once", embedded.Fault{Operation: "PostBucketInventory", Nth: 2, Status: http.StatusOK}, nil},
 		{"a TXT record that is not told", "custom domains are told with what a TXT record must hold", embedded.Fault{Operation: "GetBucketDomain", DropHeader: []string{"X-Cos-Domain-Txt-Verification"}}, nil},
+		{"a presigned upload that is lost", "a presigned URL stores, reads, describes and deletes", embedded.Fault{Operation: "PutObject", Status: http.StatusOK}, nil},
+		{"a presigned key that is not looked at", "a presigned URL allows no other key, method or header", embedded.Fault{Operation: "GetObject", Nth: 1, Status: http.StatusOK}, nil},
+		{"response headers that are not replaced", "a presigned URL can replace headers of the answer", embedded.Fault{Operation: "GetObject", DropHeader: []string{"Content-Disposition"}}, nil},
+		{"a form that is lost", "a form uploads what its policy allows", embedded.Fault{Operation: "PostObject", Status: http.StatusNoContent}, nil},
+		{"a policy that is not looked at", "a form uploads nothing else", embedded.Fault{Operation: "PostObject", Nth: 1, Status: http.StatusNoContent}, nil},
+		{"a form without its document", "a form can be answered with a document", embedded.Fault{Operation: "PostObject", Status: http.StatusNoContent}, nil},
 		{"signatures that are not looked at", "a wrong key is SignatureDoesNotMatch", embedded.Fault{Operation: "nothing"}, func(o *embedded.Options) { o.Signature = embedded.SignatureOff }},
 	}
 }

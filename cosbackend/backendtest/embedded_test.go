@@ -1,6 +1,7 @@
 package backendtest
 
 import (
+	"net/http"
 	"os"
 	"strings"
 	"testing"
@@ -40,10 +41,8 @@ func target(t *testing.T, server *embedded.Server) Target {
 		t.Fatalf("New = %v", err)
 	}
 	t.Cleanup(client.Close)
-	return Target{
-		Client: client, Bucket: testBucket, SecretID: demo.SecretID, CanCreateBuckets: true,
-		Lacks: map[Ability]string{Versioning: "the embedded server does not have it yet", ObjectLocks: "the embedded server does not have them yet"},
-	}
+	plain := &http.Client{Transport: &http.Transport{DialContext: server.DialContext, DisableKeepAlives: true}}
+	return Target{Client: client, Bucket: testBucket, SecretID: demo.SecretID, HTTP: plain, CanCreateBuckets: true}
 }
 
 func TestEmbeddedInMemory(t *testing.T) {

@@ -21,6 +21,7 @@ const (
 	writeObjectACP               // WRITE_ACP on the object
 	everyone                     // nothing, not even a right signature
 	byHandler                    // what the handler finds out
+	byForm                       // what a form says, which its handler reads and judges
 )
 
 // authorize refuses what a request may not do. Every signed caller is the owner of
@@ -29,7 +30,7 @@ const (
 func (x *exchange) authorize(ctx context.Context) error {
 	need := x.route.access
 	switch {
-	case need == everyone, need == byHandler:
+	case need == everyone, need == byHandler, need == byForm:
 		return nil
 	case x.found.Name == "", need == ownerOnly && x.route.target != onObject:
 		return x.ownersOnly()

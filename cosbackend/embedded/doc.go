@@ -199,4 +199,27 @@
 //	      a folder without its slash. AutoAddressing finds page.html as page. An error
 //	      document comes with the status of the error unless OriginalHttpStatus is
 //	      Disabled; without one the error is the XML of the API.
+//	E100  What stands before the file of a form has at most 64 KiB, names and values
+//	      together, else it is MaxPostPreDataLengthExceededError.
+//	E101  Names of form fields and of conditions are matched without case. A name that
+//	      comes twice before the file is MalformedPOSTRequest.
+//	E102  A field behind the file is MalformedPOSTRequest; a second file, or none, is
+//	      IncorrectNumberOfFilesInPostRequest.
+//	E103  The signature of a form is judged before its policy is read, then the policy's
+//	      expiration, the signed time as in E011, and the conditions. A policy without
+//	      a condition on q-sign-algorithm, q-ak or q-sign-time, or with anything that
+//	      is not understood, is InvalidPolicyDocument.
+//	E104  Form fields that name no header of COS, and no content header, are not looked
+//	      at, as headers of that kind are; a condition can speak of them.
+//	E105  success_action_status of another value, and a success_action_redirect that is
+//	      no URL of http or https, are InvalidArgument.
+//	E106  ${filename} is the last component of the file's name, after slash or
+//	      backslash.
+//	E107  The answer to a form upload has x-cos-hash-crc64ecma, and Location is http and
+//	      the host that was asked. With status 201 it has an XML document.
+//	E108  A form without policy and signature needs what a PUT signed like its request
+//	      needs: nothing more with an Authorization header, else a public bucket. One that
+//	      lacks only some of the five signature fields is AccessDenied.
+//	E109  A POST to a bucket that is no multipart/form-data is
+//	      RequestIsNotMultiPartContent; one without a key is UserKeyMustBeSpecified.
 package embedded

@@ -50,6 +50,7 @@ const (
 	entityTooSmall
 	fileAlreadyExists
 	incompleteBody
+	incorrectNumberOfFiles
 	internalError
 	invalidAccessKeyID
 	invalidArgument
@@ -63,6 +64,7 @@ const (
 	invalidObjectState
 	invalidPart
 	invalidPartOrder
+	invalidPolicyDocument
 	invalidRange
 	invalidRequest
 	invalidSHA1Digest
@@ -74,7 +76,9 @@ const (
 	keyTooLong
 	loggingPrefixInvalid
 	malformedPolicy
+	malformedPOSTRequest
 	malformedXML
+	maxPostPreDataLength
 	metadataTooLarge
 	methodNotAllowed
 	missingContentLength
@@ -99,6 +103,7 @@ const (
 	originNotFound
 	preconditionFailed
 	replicationNotFound
+	requestIsNotMultipart
 	requestTimeout
 	requestTimeTooSkewed
 	restoreAlreadyInProgress
@@ -110,6 +115,7 @@ const (
 	ssecDecryptHeaderInvalid
 	sseContentNotSupported
 	sseHeaderNotAllowed
+	userKeyMustBeSpecified
 	xmlSizeLimit
 	failureCount // not a failure
 )
@@ -126,8 +132,8 @@ func errorTable() [failureCount]errorRow {
 	return [failureCount]errorRow{
 		accessDenied:                  {"AccessDenied", http.StatusForbidden, "Access Denied."},
 		accessForbidden:               {"AccessForbidden", http.StatusForbidden, "CORSResponse: This CORS request is not allowed."},
-		attachmentFull:                {"AttachmentFull", http.StatusBadRequest, "There are more than 100 grants."},
 		appendPositionErr:             {"AppendPositionErr", http.StatusConflict, "The operation is not valid for the current state of the object"},
+		attachmentFull:                {"AttachmentFull", http.StatusBadRequest, "There are more than 100 grants."},
 		badDigest:                     {"BadDigest", http.StatusBadRequest, "The Content-MD5 you specified did not match what we received."},
 		bucketAlreadyOwnedByYou:       {"BucketAlreadyOwnedByYou", http.StatusConflict, "The bucket you tried to create already exists, and you own it."},
 		bucketLocked:                  {"BucketLocked", http.StatusConflict, "The bucket has an object lock and is not empty."},
@@ -140,6 +146,7 @@ func errorTable() [failureCount]errorRow {
 		entityTooSmall:                {"EntityTooSmall", http.StatusBadRequest, "Your proposed upload is smaller than the minimum allowed object size"},
 		fileAlreadyExists:             {"FileAlreadyExists", http.StatusConflict, "The object already exists and x-cos-forbid-overwrite is true."},
 		incompleteBody:                {"IncompleteBody", http.StatusBadRequest, "You did not provide the number of bytes specified by the Content-Length HTTP header."},
+		incorrectNumberOfFiles:        {"IncorrectNumberOfFilesInPostRequest", http.StatusBadRequest, "POST requires exactly one file upload per request."},
 		internalError:                 {"InternalError", http.StatusInternalServerError, "We encountered an internal error. Please try again."},
 		invalidAccessKeyID:            {"InvalidAccessKeyId", http.StatusForbidden, "The Access Key Id you provided does not exist in our records"},
 		invalidArgument:               {"InvalidArgument", http.StatusBadRequest, "Invalid Argument."},
@@ -153,6 +160,7 @@ func errorTable() [failureCount]errorRow {
 		invalidObjectState:            {"InvalidObjectState", http.StatusForbidden, "The operation is not valid for the object storage class."},
 		invalidPart:                   {"InvalidPart", http.StatusBadRequest, "One or more of the specified parts could not be found."},
 		invalidPartOrder:              {"InvalidPartOrder", http.StatusBadRequest, "The list of parts was not in ascending order."},
+		invalidPolicyDocument:         {"InvalidPolicyDocument", http.StatusBadRequest, "The content of the form does not meet the conditions specified in the policy document."},
 		invalidRange:                  {"InvalidRange", http.StatusRequestedRangeNotSatisfiable, "The requested range cannot be satisfied."},
 		invalidRequest:                {"InvalidRequest", http.StatusBadRequest, "Invalid Request."},
 		invalidSHA1Digest:             {"InvalidSHA1Digest", http.StatusBadRequest, "The x-cos-content-sha1 you specified did not match what we received."},
@@ -164,7 +172,9 @@ func errorTable() [failureCount]errorRow {
 		keyTooLong:                    {"KeyTooLong", http.StatusBadRequest, "The object key is longer than 850 bytes."},
 		loggingPrefixInvalid:          {"LoggingPrefixInvalid", http.StatusBadRequest, "The prefix for logs is not valid."},
 		malformedPolicy:               {"MalformedPolicy", http.StatusBadRequest, "The policy is not valid."},
+		malformedPOSTRequest:          {"MalformedPOSTRequest", http.StatusBadRequest, "The body of your POST request is not well-formed multipart/form-data."},
 		malformedXML:                  {"MalformedXML", http.StatusBadRequest, "The XML you provided was not well formed or did not validate against our published schema."},
+		maxPostPreDataLength:          {"MaxPostPreDataLengthExceededError", http.StatusBadRequest, "Your POST request fields preceding the upload file were too large."},
 		metadataTooLarge:              {"MetadataTooLarge", http.StatusBadRequest, "The x-cos-meta-* headers exceed 2 KB."},
 		methodNotAllowed:              {"MethodNotAllowed", http.StatusMethodNotAllowed, "The specified method is not allowed against this resource."},
 		missingContentLength:          {"MissingContentLength", http.StatusLengthRequired, "You must provide the Content-Length HTTP header"},
@@ -189,6 +199,7 @@ func errorTable() [failureCount]errorRow {
 		originNotFound:                {"OriginConfigurationNotFoundError", http.StatusNotFound, "The origin configuration was not found."},
 		preconditionFailed:            {"PreconditionFailed", http.StatusPreconditionFailed, "Precondition not match."},
 		replicationNotFound:           {"ReplicationConfigurationNotFoundError", http.StatusNotFound, "The replication configuration was not found."},
+		requestIsNotMultipart:         {"RequestIsNotMultiPartContent", http.StatusBadRequest, "Bucket POST must be of the enclosure-type multipart/form-data."},
 		requestTimeout:                {"RequestTimeout", http.StatusBadRequest, "Your socket connection to the server was not read from or written to within the timeout period."},
 		requestTimeTooSkewed:          {"RequestTimeTooSkewed", http.StatusForbidden, "The difference between the request time and the server's time is too large."},
 		restoreAlreadyInProgress:      {"RestoreAlreadyInProgress", http.StatusConflict, "The object is being restored already."},
@@ -200,6 +211,7 @@ func errorTable() [failureCount]errorRow {
 		ssecDecryptHeaderInvalid:      {"SsecDecryptHeaderInvalid", http.StatusBadRequest, "The key that the object is encrypted with must be sent."},
 		sseContentNotSupported:        {"SSEContentNotSupported", http.StatusBadRequest, "The encryption is not supported."},
 		sseHeaderNotAllowed:           {"SSEHeaderNotAllowed", http.StatusBadRequest, "The encryption header is not allowed on this request."},
+		userKeyMustBeSpecified:        {"UserKeyMustBeSpecified", http.StatusBadRequest, "The bucket POST must contain the specified field name: key."},
 		xmlSizeLimit:                  {"XMLSizeLimit", http.StatusBadRequest, "The XML you provided is too long."},
 	}
 }

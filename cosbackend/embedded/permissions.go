@@ -135,6 +135,8 @@ func policyActions(operation string) []string {
 		return []string{"DeleteMultipleObjects"}
 	case opCopyObject:
 		return []string{opPutObject, "PutObjectCopy"}
+	case opPostObject:
+		return []string{opPostObject, opPutObject}
 	case "ListObjectVersions":
 		return []string{"GetBucketObjectVersions"}
 	default:

@@ -22,6 +22,8 @@ const (
 	opDeleteObject      = "DeleteObject"
 	opDeleteObjects     = "DeleteObjects"
 	opAppendObject      = "AppendObject"
+	opPostObject        = "PostObject"
+	opSelectObject      = "SelectObjectContent" // has no handler
 
 	opInitiateMultipartUpload = "InitiateMultipartUpload"
 	opUploadPart              = "UploadPart"
@@ -96,7 +98,7 @@ func (r *route) understands(header string) bool {
 func allRoutes() []route {
 	rs := slices.Concat(
 		serviceAndBucketRoutes(), configurationRoutes(), identifiedRoutes(), policyRoutes(), certificateRoutes(), aclRoutes(), corsRoutes(), websiteRoutes(),
-		objectRoutes(), multipartRoutes(), versioningRoutes(), taggingRoutes(), restoreRoutes(), retentionRoutes(), symlinkRoutes(),
+		objectRoutes(), multipartRoutes(), formRoutes(), versioningRoutes(), taggingRoutes(), restoreRoutes(), retentionRoutes(), symlinkRoutes(),
 		missingRoutes(),
 	)
 	tests := proofs()
@@ -245,11 +247,9 @@ func missingRoutes() []route {
 	for sub, noun := range bucketSettings() {
 		add(onBucketItself, sub, "GET PUT DELETE", noun)
 	}
-	add(onBucketItself, "", "POST", "Object") // a form upload
-	add(onObject, "select", "POST", "ObjectSelect")
 	add(onObject, "ci-process", "GET PUT POST", "ObjectDataProcessing")
 	add(onObject, "rename", "PUT", "ObjectRename")
-	return rs
+	return append(rs, route{method: http.MethodPost, target: onObject, sub: "select", operation: opSelectObject})
 }
 
 // bucketSettings are the sub-resources of a bucket that are read, set and removed,

@@ -21,6 +21,9 @@ import (
 type Credential struct {
 	SecretID  string
 	SecretKey string
+	// Token makes the pair a temporary one: every request signed with it must carry
+	// this x-cos-security-token. "" is a permanent pair, whose requests carry none.
+	Token string
 }
 
 // DemoCredential is the pair that a server without configured credentials
@@ -105,7 +108,7 @@ type Options struct {
 type Server struct {
 	opts    Options
 	hosts   hostParser
-	keys    map[string]string // secret keys by secret id
+	keys    map[string]Credential // by secret id
 	routes  []route
 	store   *store.Store
 	buckets bucketCache
@@ -142,7 +145,7 @@ func New(opts Options) (*Server, error) {
 	s := &Server{
 		opts:   opts,
 		hosts:  newHostParser(opts.Suffixes),
-		keys:   make(map[string]string, len(opts.Credentials)),
+		keys:   make(map[string]Credential, len(opts.Credentials)),
 		routes: allRoutes(),
 		store:  st,
 		memory: newMemoryListener(memoryDoorBuffer),
@@ -150,7 +153,7 @@ func New(opts Options) (*Server, error) {
 	}
 	s.buffers.New = func() any { b := make([]byte, transferChunk); return &b }
 	for _, c := range opts.Credentials {
-		s.keys[c.SecretID] = c.SecretKey
+		s.keys[c.SecretID] = c
 	}
 	var seed [4]byte
 	_, _ = rand.Read(seed[:]) // never fails

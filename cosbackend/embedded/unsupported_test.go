@@ -27,7 +27,6 @@ func TestWhatIsMissingAnswers501AndSaysSo(t *testing.T) {
 	for _, query := range []string{"list-type=2", "location&uploads"} {
 		calls = append(calls, call{method: "GET", query: query})
 	}
-	calls = append(calls, call{method: "POST"})
 	for header, methods := range map[string]string{
 		"x-cos-tagging": "GET", "x-cos-server-side-encryption": "DELETE", "x-cos-server-side-encryption-customer-key": "DELETE",
 		"x-cos-traffic-limit": "HEAD DELETE", "x-cos-callback": "PUT", "x-cos-callback-var": "PUT", "x-cos-return-body": "PUT", "pic-operations": "PUT",

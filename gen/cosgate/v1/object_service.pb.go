@@ -1870,7 +1870,7 @@ var File_cosgate_v1_object_service_proto protoreflect.FileDescriptor
 const file_cosgate_v1_object_service_proto_rawDesc = "" +
 	"\n" +
 	"\x1fcosgate/v1/object_service.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x19cosgate/v1/callback.proto\x1a\x1acosgate/v1/condition.proto\x1a\x1bcosgate/v1/encryption.proto\x1a\x16cosgate/v1/error.proto\x1a\x1dcosgate/v1/head_objects.proto\x1a\x17cosgate/v1/object.proto\x1a\x1bcosgate/v1/object_acl.proto\x1a\x1fcosgate/v1/object_options.proto\x1a\x1fcosgate/v1/object_restore.proto\x1a!cosgate/v1/object_retention.proto\x1a\x1fcosgate/v1/object_tagging.proto\x1a cosgate/v1/object_versions.proto\x1a\x16cosgate/v1/rules.proto\x1a\x17cosgate/v1/stream.proto\x1a\x18cosgate/v1/symlink.proto\x1a\x1egoogle/rpc/error_details.proto\x1a\x17google/rpc/status.proto\"\xd2\x02\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x19cosgate/v1/callback.proto\x1a\x1acosgate/v1/condition.proto\x1a\x1bcosgate/v1/encryption.proto\x1a\x16cosgate/v1/error.proto\x1a\x1dcosgate/v1/head_objects.proto\x1a\x17cosgate/v1/object.proto\x1a\x1bcosgate/v1/object_acl.proto\x1a\x1fcosgate/v1/object_options.proto\x1a\x1fcosgate/v1/object_restore.proto\x1a!cosgate/v1/object_retention.proto\x1a\x1fcosgate/v1/object_tagging.proto\x1a cosgate/v1/object_versions.proto\x1a\x16cosgate/v1/rules.proto\x1a\x17cosgate/v1/select.proto\x1a\x17cosgate/v1/stream.proto\x1a\x18cosgate/v1/symlink.proto\x1a\x1egoogle/rpc/error_details.proto\x1a\x17google/rpc/status.proto\"\xd2\x02\n" +
 	"\x11HeadObjectRequest\x12&\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12 \n" +
 	"\x03key\x18\x02 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01R\x03key\x12*\n" +
@@ -2035,7 +2035,7 @@ const file_cosgate_v1_object_service_proto_rawDesc = "" +
 	"\x10TaggingDirective\x12!\n" +
 	"\x1dTAGGING_DIRECTIVE_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16TAGGING_DIRECTIVE_COPY\x10\x01\x12\x1e\n" +
-	"\x1aTAGGING_DIRECTIVE_REPLACED\x10\x022\xff\x0e\n" +
+	"\x1aTAGGING_DIRECTIVE_REPLACED\x10\x022\xee\x0f\n" +
 	"\rObjectService\x12P\n" +
 	"\n" +
 	"HeadObject\x12\x1d.cosgate.v1.HeadObjectRequest\x1a\x1e.cosgate.v1.HeadObjectResponse\"\x03\x90\x02\x01\x12S\n" +
@@ -2061,7 +2061,8 @@ const file_cosgate_v1_object_service_proto_rawDesc = "" +
 	"PutSymlink\x12\x1d.cosgate.v1.PutSymlinkRequest\x1a\x1e.cosgate.v1.PutSymlinkResponse\"\x03\x90\x02\x02\x12h\n" +
 	"\x12GetObjectRetention\x12%.cosgate.v1.GetObjectRetentionRequest\x1a&.cosgate.v1.GetObjectRetentionResponse\"\x03\x90\x02\x01\x12h\n" +
 	"\x12PutObjectRetention\x12%.cosgate.v1.PutObjectRetentionRequest\x1a&.cosgate.v1.PutObjectRetentionResponse\"\x03\x90\x02\x02\x12Y\n" +
-	"\rOptionsObject\x12 .cosgate.v1.OptionsObjectRequest\x1a!.cosgate.v1.OptionsObjectResponse\"\x03\x90\x02\x01B5Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1b\x06proto3"
+	"\rOptionsObject\x12 .cosgate.v1.OptionsObjectRequest\x1a!.cosgate.v1.OptionsObjectResponse\"\x03\x90\x02\x01\x12m\n" +
+	"\x13SelectObjectContent\x12&.cosgate.v1.SelectObjectContentRequest\x1a'.cosgate.v1.SelectObjectContentResponse\"\x03\x90\x02\x010\x01B5Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1b\x06proto3"
 
 var (
 	file_cosgate_v1_object_service_proto_rawDescOnce sync.Once
@@ -2128,19 +2129,21 @@ var file_cosgate_v1_object_service_proto_goTypes = []any{
 	(*GetObjectRetentionRequest)(nil),   // 47: cosgate.v1.GetObjectRetentionRequest
 	(*PutObjectRetentionRequest)(nil),   // 48: cosgate.v1.PutObjectRetentionRequest
 	(*OptionsObjectRequest)(nil),        // 49: cosgate.v1.OptionsObjectRequest
-	(*HeadObjectsResponse)(nil),         // 50: cosgate.v1.HeadObjectsResponse
-	(*ListObjectVersionsResponse)(nil),  // 51: cosgate.v1.ListObjectVersionsResponse
-	(*GetObjectTaggingResponse)(nil),    // 52: cosgate.v1.GetObjectTaggingResponse
-	(*PutObjectTaggingResponse)(nil),    // 53: cosgate.v1.PutObjectTaggingResponse
-	(*DeleteObjectTaggingResponse)(nil), // 54: cosgate.v1.DeleteObjectTaggingResponse
-	(*GetObjectAclResponse)(nil),        // 55: cosgate.v1.GetObjectAclResponse
-	(*PutObjectAclResponse)(nil),        // 56: cosgate.v1.PutObjectAclResponse
-	(*RestoreObjectResponse)(nil),       // 57: cosgate.v1.RestoreObjectResponse
-	(*GetSymlinkResponse)(nil),          // 58: cosgate.v1.GetSymlinkResponse
-	(*PutSymlinkResponse)(nil),          // 59: cosgate.v1.PutSymlinkResponse
-	(*GetObjectRetentionResponse)(nil),  // 60: cosgate.v1.GetObjectRetentionResponse
-	(*PutObjectRetentionResponse)(nil),  // 61: cosgate.v1.PutObjectRetentionResponse
-	(*OptionsObjectResponse)(nil),       // 62: cosgate.v1.OptionsObjectResponse
+	(*SelectObjectContentRequest)(nil),  // 50: cosgate.v1.SelectObjectContentRequest
+	(*HeadObjectsResponse)(nil),         // 51: cosgate.v1.HeadObjectsResponse
+	(*ListObjectVersionsResponse)(nil),  // 52: cosgate.v1.ListObjectVersionsResponse
+	(*GetObjectTaggingResponse)(nil),    // 53: cosgate.v1.GetObjectTaggingResponse
+	(*PutObjectTaggingResponse)(nil),    // 54: cosgate.v1.PutObjectTaggingResponse
+	(*DeleteObjectTaggingResponse)(nil), // 55: cosgate.v1.DeleteObjectTaggingResponse
+	(*GetObjectAclResponse)(nil),        // 56: cosgate.v1.GetObjectAclResponse
+	(*PutObjectAclResponse)(nil),        // 57: cosgate.v1.PutObjectAclResponse
+	(*RestoreObjectResponse)(nil),       // 58: cosgate.v1.RestoreObjectResponse
+	(*GetSymlinkResponse)(nil),          // 59: cosgate.v1.GetSymlinkResponse
+	(*PutSymlinkResponse)(nil),          // 60: cosgate.v1.PutSymlinkResponse
+	(*GetObjectRetentionResponse)(nil),  // 61: cosgate.v1.GetObjectRetentionResponse
+	(*PutObjectRetentionResponse)(nil),  // 62: cosgate.v1.PutObjectRetentionResponse
+	(*OptionsObjectResponse)(nil),       // 63: cosgate.v1.OptionsObjectResponse
+	(*SelectObjectContentResponse)(nil), // 64: cosgate.v1.SelectObjectContentResponse
 }
 var file_cosgate_v1_object_service_proto_depIdxs = []int32{
 	23, // 0: cosgate.v1.HeadObjectRequest.preconditions:type_name -> cosgate.v1.Preconditions
@@ -2198,29 +2201,31 @@ var file_cosgate_v1_object_service_proto_depIdxs = []int32{
 	47, // 52: cosgate.v1.ObjectService.GetObjectRetention:input_type -> cosgate.v1.GetObjectRetentionRequest
 	48, // 53: cosgate.v1.ObjectService.PutObjectRetention:input_type -> cosgate.v1.PutObjectRetentionRequest
 	49, // 54: cosgate.v1.ObjectService.OptionsObject:input_type -> cosgate.v1.OptionsObjectRequest
-	3,  // 55: cosgate.v1.ObjectService.HeadObject:output_type -> cosgate.v1.HeadObjectResponse
-	50, // 56: cosgate.v1.ObjectService.HeadObjects:output_type -> cosgate.v1.HeadObjectsResponse
-	5,  // 57: cosgate.v1.ObjectService.GetObject:output_type -> cosgate.v1.GetObjectResponse
-	8,  // 58: cosgate.v1.ObjectService.PutObject:output_type -> cosgate.v1.PutObjectResponse
-	11, // 59: cosgate.v1.ObjectService.AppendObject:output_type -> cosgate.v1.AppendObjectResponse
-	13, // 60: cosgate.v1.ObjectService.DeleteObject:output_type -> cosgate.v1.DeleteObjectResponse
-	15, // 61: cosgate.v1.ObjectService.DeleteObjects:output_type -> cosgate.v1.DeleteObjectsResponse
-	20, // 62: cosgate.v1.ObjectService.CopyObject:output_type -> cosgate.v1.CopyObjectResponse
-	22, // 63: cosgate.v1.ObjectService.ListObjects:output_type -> cosgate.v1.ListObjectsResponse
-	51, // 64: cosgate.v1.ObjectService.ListObjectVersions:output_type -> cosgate.v1.ListObjectVersionsResponse
-	52, // 65: cosgate.v1.ObjectService.GetObjectTagging:output_type -> cosgate.v1.GetObjectTaggingResponse
-	53, // 66: cosgate.v1.ObjectService.PutObjectTagging:output_type -> cosgate.v1.PutObjectTaggingResponse
-	54, // 67: cosgate.v1.ObjectService.DeleteObjectTagging:output_type -> cosgate.v1.DeleteObjectTaggingResponse
-	55, // 68: cosgate.v1.ObjectService.GetObjectAcl:output_type -> cosgate.v1.GetObjectAclResponse
-	56, // 69: cosgate.v1.ObjectService.PutObjectAcl:output_type -> cosgate.v1.PutObjectAclResponse
-	57, // 70: cosgate.v1.ObjectService.RestoreObject:output_type -> cosgate.v1.RestoreObjectResponse
-	58, // 71: cosgate.v1.ObjectService.GetSymlink:output_type -> cosgate.v1.GetSymlinkResponse
-	59, // 72: cosgate.v1.ObjectService.PutSymlink:output_type -> cosgate.v1.PutSymlinkResponse
-	60, // 73: cosgate.v1.ObjectService.GetObjectRetention:output_type -> cosgate.v1.GetObjectRetentionResponse
-	61, // 74: cosgate.v1.ObjectService.PutObjectRetention:output_type -> cosgate.v1.PutObjectRetentionResponse
-	62, // 75: cosgate.v1.ObjectService.OptionsObject:output_type -> cosgate.v1.OptionsObjectResponse
-	55, // [55:76] is the sub-list for method output_type
-	34, // [34:55] is the sub-list for method input_type
+	50, // 55: cosgate.v1.ObjectService.SelectObjectContent:input_type -> cosgate.v1.SelectObjectContentRequest
+	3,  // 56: cosgate.v1.ObjectService.HeadObject:output_type -> cosgate.v1.HeadObjectResponse
+	51, // 57: cosgate.v1.ObjectService.HeadObjects:output_type -> cosgate.v1.HeadObjectsResponse
+	5,  // 58: cosgate.v1.ObjectService.GetObject:output_type -> cosgate.v1.GetObjectResponse
+	8,  // 59: cosgate.v1.ObjectService.PutObject:output_type -> cosgate.v1.PutObjectResponse
+	11, // 60: cosgate.v1.ObjectService.AppendObject:output_type -> cosgate.v1.AppendObjectResponse
+	13, // 61: cosgate.v1.ObjectService.DeleteObject:output_type -> cosgate.v1.DeleteObjectResponse
+	15, // 62: cosgate.v1.ObjectService.DeleteObjects:output_type -> cosgate.v1.DeleteObjectsResponse
+	20, // 63: cosgate.v1.ObjectService.CopyObject:output_type -> cosgate.v1.CopyObjectResponse
+	22, // 64: cosgate.v1.ObjectService.ListObjects:output_type -> cosgate.v1.ListObjectsResponse
+	52, // 65: cosgate.v1.ObjectService.ListObjectVersions:output_type -> cosgate.v1.ListObjectVersionsResponse
+	53, // 66: cosgate.v1.ObjectService.GetObjectTagging:output_type -> cosgate.v1.GetObjectTaggingResponse
+	54, // 67: cosgate.v1.ObjectService.PutObjectTagging:output_type -> cosgate.v1.PutObjectTaggingResponse
+	55, // 68: cosgate.v1.ObjectService.DeleteObjectTagging:output_type -> cosgate.v1.DeleteObjectTaggingResponse
+	56, // 69: cosgate.v1.ObjectService.GetObjectAcl:output_type -> cosgate.v1.GetObjectAclResponse
+	57, // 70: cosgate.v1.ObjectService.PutObjectAcl:output_type -> cosgate.v1.PutObjectAclResponse
+	58, // 71: cosgate.v1.ObjectService.RestoreObject:output_type -> cosgate.v1.RestoreObjectResponse
+	59, // 72: cosgate.v1.ObjectService.GetSymlink:output_type -> cosgate.v1.GetSymlinkResponse
+	60, // 73: cosgate.v1.ObjectService.PutSymlink:output_type -> cosgate.v1.PutSymlinkResponse
+	61, // 74: cosgate.v1.ObjectService.GetObjectRetention:output_type -> cosgate.v1.GetObjectRetentionResponse
+	62, // 75: cosgate.v1.ObjectService.PutObjectRetention:output_type -> cosgate.v1.PutObjectRetentionResponse
+	63, // 76: cosgate.v1.ObjectService.OptionsObject:output_type -> cosgate.v1.OptionsObjectResponse
+	64, // 77: cosgate.v1.ObjectService.SelectObjectContent:output_type -> cosgate.v1.SelectObjectContentResponse
+	56, // [56:78] is the sub-list for method output_type
+	34, // [34:56] is the sub-list for method input_type
 	34, // [34:34] is the sub-list for extension type_name
 	34, // [34:34] is the sub-list for extension extendee
 	0,  // [0:34] is the sub-list for field type_name
@@ -2244,6 +2249,7 @@ func file_cosgate_v1_object_service_proto_init() {
 	file_cosgate_v1_object_tagging_proto_init()
 	file_cosgate_v1_object_versions_proto_init()
 	file_cosgate_v1_rules_proto_init()
+	file_cosgate_v1_select_proto_init()
 	file_cosgate_v1_stream_proto_init()
 	file_cosgate_v1_symlink_proto_init()
 	file_cosgate_v1_object_service_proto_msgTypes[4].OneofWrappers = []any{}

@@ -40,6 +40,7 @@ const (
 	ObjectService_GetObjectRetention_FullMethodName  = "/cosgate.v1.ObjectService/GetObjectRetention"
 	ObjectService_PutObjectRetention_FullMethodName  = "/cosgate.v1.ObjectService/PutObjectRetention"
 	ObjectService_OptionsObject_FullMethodName       = "/cosgate.v1.ObjectService/OptionsObject"
+	ObjectService_SelectObjectContent_FullMethodName = "/cosgate.v1.ObjectService/SelectObjectContent"
 )
 
 // ObjectServiceClient is the client API for ObjectService service.
@@ -267,6 +268,20 @@ type ObjectServiceClient interface {
 	//
 	// Idempotent.
 	OptionsObject(ctx context.Context, in *OptionsObjectRequest, opts ...grpc.CallOption) (*OptionsObjectResponse, error)
+	// SelectObjectContent runs an SQL expression over one CSV, JSON or Parquet object
+	// inside COS and streams what it selects. A result that is empty has no message
+	// with records. The stream is whole only when it ends with OK: what came before a
+	// failure is not the result.
+	//
+	// Fails with INVALID_ARGUMENT (SQLParsingError and the like: the expression or a
+	// format is wrong), FAILED_PRECONDITION (CSVParsingError, GzipDecompressError and
+	// the like: the object is not of that format), UNAVAILABLE (Busy, Overload; or the
+	// answer of COS broke off), DATA_LOSS (a frame of the answer does not match its
+	// checksum; repeat the call) or UNIMPLEMENTED (the embedded server has no SQL). A
+	// failure may come behind records; CosError.error_in_success_body is then true.
+	//
+	// Idempotent.
+	SelectObjectContent(ctx context.Context, in *SelectObjectContentRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[SelectObjectContentResponse], error)
 }
 
 type objectServiceClient struct {
@@ -502,6 +517,25 @@ func (c *objectServiceClient) OptionsObject(ctx context.Context, in *OptionsObje
 	return out, nil
 }
 
+func (c *objectServiceClient) SelectObjectContent(ctx context.Context, in *SelectObjectContentRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[SelectObjectContentResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &ObjectService_ServiceDesc.Streams[3], ObjectService_SelectObjectContent_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[SelectObjectContentRequest, SelectObjectContentResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ObjectService_SelectObjectContentClient = grpc.ServerStreamingClient[SelectObjectContentResponse]
+
 // ObjectServiceServer is the server API for ObjectService service.
 // All implementations must embed UnimplementedObjectServiceServer
 // for forward compatibility.
@@ -727,6 +761,20 @@ type ObjectServiceServer interface {
 	//
 	// Idempotent.
 	OptionsObject(context.Context, *OptionsObjectRequest) (*OptionsObjectResponse, error)
+	// SelectObjectContent runs an SQL expression over one CSV, JSON or Parquet object
+	// inside COS and streams what it selects. A result that is empty has no message
+	// with records. The stream is whole only when it ends with OK: what came before a
+	// failure is not the result.
+	//
+	// Fails with INVALID_ARGUMENT (SQLParsingError and the like: the expression or a
+	// format is wrong), FAILED_PRECONDITION (CSVParsingError, GzipDecompressError and
+	// the like: the object is not of that format), UNAVAILABLE (Busy, Overload; or the
+	// answer of COS broke off), DATA_LOSS (a frame of the answer does not match its
+	// checksum; repeat the call) or UNIMPLEMENTED (the embedded server has no SQL). A
+	// failure may come behind records; CosError.error_in_success_body is then true.
+	//
+	// Idempotent.
+	SelectObjectContent(*SelectObjectContentRequest, grpc.ServerStreamingServer[SelectObjectContentResponse]) error
 	mustEmbedUnimplementedObjectServiceServer()
 }
 
@@ -799,6 +847,9 @@ func (UnimplementedObjectServiceServer) PutObjectRetention(context.Context, *Put
 }
 func (UnimplementedObjectServiceServer) OptionsObject(context.Context, *OptionsObjectRequest) (*OptionsObjectResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method OptionsObject not implemented")
+}
+func (UnimplementedObjectServiceServer) SelectObjectContent(*SelectObjectContentRequest, grpc.ServerStreamingServer[SelectObjectContentResponse]) error {
+	return status.Error(codes.Unimplemented, "method SelectObjectContent not implemented")
 }
 func (UnimplementedObjectServiceServer) mustEmbedUnimplementedObjectServiceServer() {}
 func (UnimplementedObjectServiceServer) testEmbeddedByValue()                       {}
@@ -1170,6 +1221,17 @@ func _ObjectService_OptionsObject_Handler(srv interface{}, ctx context.Context, 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ObjectService_SelectObjectContent_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(SelectObjectContentRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(ObjectServiceServer).SelectObjectContent(m, &grpc.GenericServerStream[SelectObjectContentRequest, SelectObjectContentResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ObjectService_SelectObjectContentServer = grpc.ServerStreamingServer[SelectObjectContentResponse]
+
 // ObjectService_ServiceDesc is the grpc.ServiceDesc for ObjectService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -1265,6 +1327,11 @@ var ObjectService_ServiceDesc = grpc.ServiceDesc{
 			StreamName:    "AppendObject",
 			Handler:       _ObjectService_AppendObject_Handler,
 			ClientStreams: true,
+		},
+		{
+			StreamName:    "SelectObjectContent",
+			Handler:       _ObjectService_SelectObjectContent_Handler,
+			ServerStreams: true,
 		},
 	},
 	Metadata: "cosgate/v1/object_service.proto",

@@ -175,6 +175,46 @@ var file_cosgate_v1_rules_proto_extTypes = []protoimpl.ExtensionInfo{
 		Filename:      "cosgate/v1/rules.proto",
 	},
 	{
+		ExtendedType:  (*validate.StringRules)(nil),
+		ExtensionType: (*bool)(nil),
+		Field:         91250040,
+		Name:          "cosgate.v1.is_signed_header",
+		Tag:           "varint,91250040,opt,name=is_signed_header",
+		Filename:      "cosgate/v1/rules.proto",
+	},
+	{
+		ExtendedType:  (*validate.StringRules)(nil),
+		ExtensionType: (*bool)(nil),
+		Field:         91250041,
+		Name:          "cosgate.v1.is_redirect",
+		Tag:           "varint,91250041,opt,name=is_redirect",
+		Filename:      "cosgate/v1/rules.proto",
+	},
+	{
+		ExtendedType:  (*validate.StringRules)(nil),
+		ExtensionType: (*bool)(nil),
+		Field:         91250042,
+		Name:          "cosgate.v1.is_xml_literal",
+		Tag:           "varint,91250042,opt,name=is_xml_literal",
+		Filename:      "cosgate/v1/rules.proto",
+	},
+	{
+		ExtendedType:  (*validate.StringRules)(nil),
+		ExtensionType: (*bool)(nil),
+		Field:         91250043,
+		Name:          "cosgate.v1.is_csv_character",
+		Tag:           "varint,91250043,opt,name=is_csv_character",
+		Filename:      "cosgate/v1/rules.proto",
+	},
+	{
+		ExtendedType:  (*validate.StringRules)(nil),
+		ExtensionType: (*bool)(nil),
+		Field:         91250044,
+		Name:          "cosgate.v1.is_record_delimiter",
+		Tag:           "varint,91250044,opt,name=is_record_delimiter",
+		Filename:      "cosgate/v1/rules.proto",
+	},
+	{
 		ExtendedType:  (*validate.Int64Rules)(nil),
 		ExtensionType: (*bool)(nil),
 		Field:         91250035,
@@ -262,6 +302,26 @@ var (
 	//
 	// optional bool is_long_header = 91250034;
 	E_IsLongHeader = &file_cosgate_v1_rules_proto_extTypes[18]
+	// The name of a header that a presigned URL may bind its user to.
+	//
+	// optional bool is_signed_header = 91250040;
+	E_IsSignedHeader = &file_cosgate_v1_rules_proto_extTypes[19]
+	// An absolute URL that a browser can be sent to, or nothing.
+	//
+	// optional bool is_redirect = 91250041;
+	E_IsRedirect = &file_cosgate_v1_rules_proto_extTypes[20]
+	// A text that can stand in an XML document.
+	//
+	// optional bool is_xml_literal = 91250042;
+	E_IsXmlLiteral = &file_cosgate_v1_rules_proto_extTypes[21]
+	// One character of a CSV format, or nothing.
+	//
+	// optional bool is_csv_character = 91250043;
+	E_IsCsvCharacter = &file_cosgate_v1_rules_proto_extTypes[22]
+	// What ends a record, or nothing.
+	//
+	// optional bool is_record_delimiter = 91250044;
+	E_IsRecordDelimiter = &file_cosgate_v1_rules_proto_extTypes[23]
 )
 
 // Extension fields to validate.Int64Rules.
@@ -269,7 +329,7 @@ var (
 	// A traffic limit in bits per second, or nothing.
 	//
 	// optional bool is_traffic_limit = 91250035;
-	E_IsTrafficLimit = &file_cosgate_v1_rules_proto_extTypes[19]
+	E_IsTrafficLimit = &file_cosgate_v1_rules_proto_extTypes[24]
 )
 
 var File_cosgate_v1_rules_proto protoreflect.FileDescriptor
@@ -339,7 +399,23 @@ const file_cosgate_v1_rules_proto_rawDesc = "" +
 	"\x12string.header_name\x12Cmust be the name of a header: letters, digits and hyphens, 1 to 128\x1a/!rule || this.matches('^[A-Za-z0-9_-]{1,128}$')R\fisHeaderName:\xd1\x01\n" +
 	"\x0eis_long_header\x12\x19.buf.validate.StringRules\x18\xf2\xba\xc1+ \x01(\bB\x8c\x01\xc2H\x88\x01\n" +
 	"\x85\x01\n" +
-	"\x12string.long_header\x12+must be printable ASCII, at most 8192 bytes\x1aB!rule || (this.size() <= 8192 && this.matches('^[\\\\x20-\\\\x7e]*$'))R\fisLongHeader:\xe1\x01\n" +
+	"\x12string.long_header\x12+must be printable ASCII, at most 8192 bytes\x1aB!rule || (this.size() <= 8192 && this.matches('^[\\\\x20-\\\\x7e]*$'))R\fisLongHeader:\xbb\a\n" +
+	"\x10is_signed_header\x12\x19.buf.validate.StringRules\x18\xf8\xba\xc1+ \x01(\bB\xf2\x06\xc2H\xee\x06\n" +
+	"\xeb\x06\n" +
+	"\x14string.signed_header\x12\xc2\x03must be a header that a presigned URL can bind: content-type, content-md5, content-length, content-disposition, content-encoding, content-language, cache-control, expires, range, if-match, if-none-match, if-modified-since, if-unmodified-since, x-cos-acl, x-cos-grant-*, x-cos-storage-class, x-cos-tagging, x-cos-traffic-limit, x-cos-forbid-overwrite, x-cos-content-sha1, x-cos-server-side-encryption and its -cos-kms-key-id and -context, x-cos-meta-*\x1a\x8d\x03!rule || this.matches('(?i)^(content-(type|md5|length|disposition|encoding|language)|cache-control|expires|range|if-(none-)?match|if-(un)?modified-since|x-cos-acl|x-cos-grant-(read|read-acp|write-acp|full-control)|x-cos-storage-class|x-cos-tagging|x-cos-traffic-limit|x-cos-forbid-overwrite|x-cos-content-sha1|x-cos-server-side-encryption(-cos-kms-key-id|-context)?|x-cos-meta-[a-z0-9-]{1,128})$')R\x0eisSignedHeader:\xcd\x02\n" +
+	"\vis_redirect\x12\x19.buf.validate.StringRules\x18\xf9\xba\xc1+ \x01(\bB\x8d\x02\xc2H\x89\x02\n" +
+	"\x86\x02\n" +
+	"\x0fstring.redirect\x12kmust be an absolute URL of http or https without a user, printable ASCII without spaces, at most 1024 bytes\x1a\x85\x01!rule || this == '' || (this.size() <= 1024 && this.matches('^https?://[^/?#@\\\\x00-\\\\x20\\\\x7f-\\\\x{10ffff}]+([/?#][\\\\x21-\\\\x7e]*)?$'))R\n" +
+	"isRedirect:\x9e\x02\n" +
+	"\x0eis_xml_literal\x12\x19.buf.validate.StringRules\x18\xfa\xba\xc1+ \x01(\bB\xd9\x01\xc2H\xd5\x01\n" +
+	"\xd2\x01\n" +
+	"\x12string.xml_literal\x12lmust have no control characters but tab, line feed and carriage return: this operation cannot express others\x1aN!rule || !this.matches('[\\\\x00-\\\\x08\\\\x0b\\\\x0c\\\\x0e-\\\\x1f\\\\x{fffe}\\\\x{ffff}]')R\fisXmlLiteral:\xf4\x01\n" +
+	"\x10is_csv_character\x12\x19.buf.validate.StringRules\x18\xfb\xba\xc1+ \x01(\bB\xab\x01\xc2H\xa7\x01\n" +
+	"\xa4\x01\n" +
+	"\x14string.csv_character\x12Rmust be one ASCII character: printable, or a tab, a line feed or a carriage return\x1a8!rule || this.matches('^[\\\\x09\\\\x0a\\\\x0d\\\\x20-\\\\x7e]?$')R\x0eisCsvCharacter:\x89\x02\n" +
+	"\x13is_record_delimiter\x12\x19.buf.validate.StringRules\x18\xfc\xba\xc1+ \x01(\bB\xba\x01\xc2H\xb6\x01\n" +
+	"\xb3\x01\n" +
+	"\x17string.record_delimiter\x12Zmust be one or two ASCII characters: printable, or a tab, a line feed or a carriage return\x1a<!rule || this.matches('^[\\\\x09\\\\x0a\\\\x0d\\\\x20-\\\\x7e]{0,2}$')R\x11isRecordDelimiter:\xe1\x01\n" +
 	"\x10is_traffic_limit\x12\x18.buf.validate.Int64Rules\x18\xf3\xba\xc1+ \x01(\bB\x99\x01\xc2H\x95\x01\n" +
 	"\x92\x01\n" +
 	"\x13int64.traffic_limit\x12>must be 0 for no limit, or 819200 to 838860800 bits per second\x1a;!rule || this == 0 || (this >= 819200 && this <= 838860800)R\x0eisTrafficLimitB5Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1"
@@ -368,11 +444,16 @@ var file_cosgate_v1_rules_proto_depIdxs = []int32{
 	0,  // 16: cosgate.v1.is_canned_acl:extendee -> buf.validate.StringRules
 	0,  // 17: cosgate.v1.is_header_name:extendee -> buf.validate.StringRules
 	0,  // 18: cosgate.v1.is_long_header:extendee -> buf.validate.StringRules
-	1,  // 19: cosgate.v1.is_traffic_limit:extendee -> buf.validate.Int64Rules
-	20, // [20:20] is the sub-list for method output_type
-	20, // [20:20] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	0,  // [0:20] is the sub-list for extension extendee
+	0,  // 19: cosgate.v1.is_signed_header:extendee -> buf.validate.StringRules
+	0,  // 20: cosgate.v1.is_redirect:extendee -> buf.validate.StringRules
+	0,  // 21: cosgate.v1.is_xml_literal:extendee -> buf.validate.StringRules
+	0,  // 22: cosgate.v1.is_csv_character:extendee -> buf.validate.StringRules
+	0,  // 23: cosgate.v1.is_record_delimiter:extendee -> buf.validate.StringRules
+	1,  // 24: cosgate.v1.is_traffic_limit:extendee -> buf.validate.Int64Rules
+	25, // [25:25] is the sub-list for method output_type
+	25, // [25:25] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	0,  // [0:25] is the sub-list for extension extendee
 	0,  // [0:0] is the sub-list for field type_name
 }
 
@@ -388,7 +469,7 @@ func file_cosgate_v1_rules_proto_init() {
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cosgate_v1_rules_proto_rawDesc), len(file_cosgate_v1_rules_proto_rawDesc)),
 			NumEnums:      0,
 			NumMessages:   0,
-			NumExtensions: 20,
+			NumExtensions: 25,
 			NumServices:   0,
 		},
 		GoTypes:           file_cosgate_v1_rules_proto_goTypes,
