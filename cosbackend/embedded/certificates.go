@@ -133,7 +133,7 @@ func describeCertificate(custom *node) ([]byte, error) {
 func readCertificate(cert, key string) (*x509.Certificate, error) {
 	refused := fail(invalidArgument, "Cert and PrivateKey must be PEM and belong together.")
 	if _, err := tls.X509KeyPair([]byte(cert), []byte(key)); err != nil {
-		return nil, refused //nolint:nilerr // the cause might quote the key
+		return nil, refused // the cause might quote the key
 	}
 	block, _ := pem.Decode([]byte(cert))
 	if block == nil {
@@ -141,7 +141,7 @@ func readCertificate(cert, key string) (*x509.Certificate, error) {
 	}
 	parsed, err := x509.ParseCertificate(block.Bytes)
 	if err != nil {
-		return nil, refused //nolint:nilerr // the cause might quote the certificate
+		return nil, refused // the cause might quote the certificate
 	}
 	return parsed, nil
 }

@@ -202,7 +202,7 @@ func (s *Server) answerProblem(x *exchange, w *website, problem error) error {
 	}
 	o, body, err := s.store.Open(x.ctx(), x.bucket, w.problem)
 	if err != nil {
-		return problem //nolint:nilerr // the error document went meanwhile
+		return problem // the error document went meanwhile
 	}
 	defer func() { _ = body.Close() }() // nothing is lost when reading ends
 	if archived(o.StorageClass) {
