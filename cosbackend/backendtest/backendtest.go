@@ -52,10 +52,10 @@ const (
 
 // abilities is every Ability.
 func abilities() []Ability {
-	return []Ability{
+	return append(objectAbilities(), []Ability{
 		CreateBuckets, ListBuckets, OtherRegions, StorageClasses, Archive, ForbidOverwrite, OpenRanges, Signatures,
 		Appends,
-	}
+	}...)
 }
 
 // A Target is a bucket to run the suite on. Client and Bucket are required.
@@ -129,6 +129,9 @@ func groups() []group {
 		{"copies", copyChecks()},
 		{"lists", listChecks()},
 		{"keys", keyChecks()},
+		{"versions", versionChecks()},
+		{"aspects", aspectChecks()},
+		{"encryption", encryptionChecks()},
 		{"credentials", credentialChecks()},
 	}
 }
