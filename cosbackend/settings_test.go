@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -184,9 +185,7 @@ func TestRequestsOfObjectSettings(t *testing.T) {
 func mapOf(all ...map[string]string) map[string]string {
 	out := make(map[string]string)
 	for _, m := range all {
-		for k, v := range m {
-			out[k] = v
-		}
+		maps.Copy(out, m)
 	}
 	return out
 }
@@ -297,9 +296,7 @@ func TestSecretsOfACallShowInNoError(t *testing.T) {
 			case "code":
 				answerXML(w, 400, errorXML(all, ""))
 			case "header":
-				for name, v := range r.Header {
-					w.Header()[name] = v
-				}
+				maps.Copy(w.Header(), r.Header)
 				w.Header().Set("x-cos-echo", all)
 				answerXML(w, 500, errorXML("InternalError", ""))
 			case "html":

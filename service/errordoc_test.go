@@ -144,6 +144,7 @@ Never in a status or a log: signatures, signed URLs, tokens, secret keys, cookie
 | ` + "`OUT_OF_RANGE` | `SIZE_EXCEEDED`" + ` | more data than spec.size | correct the size |
 | ` + "`FAILED_PRECONDITION` | `OBJECT_TOO_LARGE`" + ` | more than 50,000 GiB, or than the gateway has memory to upload in 10,000 parts | use MultipartService, or give the gateway more memory |
 | ` + "`RESOURCE_EXHAUSTED` | `UPLOAD_MEMORY`" + ` | too many uploads gather parts at the moment | declare spec.size, or try again later |
+| ` + "`RESOURCE_EXHAUSTED` | `ANSWER_FULL`" + ` | one more object would make the answer of HeadObjects too large; a status of that object | ask for it again, with fewer others |
 | ` + "`ABORTED` | `OBJECT_CHANGED`" + ` | the object was replaced or deleted while it was read | read it anew |
 | ` + "`NOT_FOUND` | `PROFILE_NOT_FOUND`" + ` | the gateway has no such profile | name another, or none |
 | ` + "`NOT_FOUND` | `NOT_CONFIGURED`" + ` | the bucket has no such configuration, and COS says so with an empty answer instead of a code | configure it, or take its absence for an answer |

@@ -40,9 +40,7 @@ func (g *gateway) versions(t *testing.T, req *cosgatev1.ListObjectVersionsReques
 			}
 			lines, all = append(lines, line), append(all, v)
 		}
-		for _, p := range page.GetCommonPrefixes() {
-			lines = append(lines, p)
-		}
+		lines = append(lines, page.GetCommonPrefixes()...)
 		if req.PageToken = page.GetNextPageToken(); req.GetPageToken() == "" {
 			return lines, all
 		}
@@ -163,7 +161,8 @@ func TestListsOfVersionsAreGroupedAndBoundToTheirFilter(t *testing.T) {
 		{Bucket: testBucket, Prefix: "a", PageToken: page.GetNextPageToken()},
 		{Bucket: testBucket, Delimiter: "/", PageToken: page.GetNextPageToken()},
 		{Bucket: testBucket, StartAfter: "a", PageToken: page.GetNextPageToken()},
-		{Bucket: testBucket, PageToken: objects.GetNextPageToken()}, {Bucket: testBucket, PageToken: "!"},
+		{Bucket: testBucket, PageToken: objects.GetNextPageToken()},
+		{Bucket: testBucket, PageToken: "!"},
 	} {
 		_, err = g.objects.ListObjectVersions(t.Context(), req)
 		if info, _ := detail[*errdetails.ErrorInfo](err); status.Code(err) != codes.InvalidArgument || info.GetReason() != reasonPageToken {

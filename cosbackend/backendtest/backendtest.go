@@ -49,11 +49,6 @@ const (
 	// Appends is to append to objects, which COS does not do in a bucket that is
 	// kept in several zones.
 	Appends Ability = "appends"
-	// Versioning is to keep versions of objects.
-	Versioning Ability = "versioning"
-	// ObjectLocks is to lock objects, which COS allows by request only and cannot
-	// be undone.
-	ObjectLocks Ability = "object-locks"
 	// CustomDomains is to bind domains that nobody has shown to be theirs.
 	CustomDomains Ability = "custom-domains"
 	// Replication is to take rules for buckets that are not there.
@@ -65,10 +60,10 @@ const (
 
 // abilities is every Ability.
 func abilities() []Ability {
-	return []Ability{
+	return append(objectAbilities(), []Ability{
 		CreateBuckets, ListBuckets, OtherRegions, StorageClasses, Archive, ForbidOverwrite, OpenRanges, Signatures,
-		Appends, Versioning, ObjectLocks, CustomDomains, Replication, Presigned,
-	}
+		Appends, CustomDomains, Replication, Presigned,
+	}...)
 }
 
 // A Target is a bucket to run the suite on. Client and Bucket are required.
@@ -148,6 +143,9 @@ func groups() []group {
 		{"copies", copyChecks()},
 		{"lists", listChecks()},
 		{"keys", keyChecks()},
+		{"versions", versionChecks()},
+		{"aspects", aspectChecks()},
+		{"encryption", encryptionChecks()},
 		{"credentials", credentialChecks()},
 		{"presigned", presignedChecks()},
 	}
