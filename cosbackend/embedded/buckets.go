@@ -108,8 +108,9 @@ func (s *Server) headBucket(x *exchange) error {
 }
 
 func (s *Server) deleteBucket(x *exchange) error {
-	defer s.configs.forget(func(c store.Config) bool { return c.Bucket == x.bucket })
-	if err := s.buckets.remove(x.ctx(), s.store, x.bucket); err != nil {
+	err := s.buckets.remove(x.ctx(), s.store, x.bucket)
+	s.configs.forget(func(c store.Config) bool { return c.Bucket == x.bucket })
+	if err != nil {
 		return err
 	}
 	x.sendEmpty(http.StatusNoContent)

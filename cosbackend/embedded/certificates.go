@@ -20,7 +20,7 @@ func certificateRoutes() []route {
 	add := func(method, operation string, handle func(*Server, *exchange) error, params ...string) route {
 		return route{
 			method: method, target: onBucketItself, sub: certificates, operation: operation + "BucketDomainCertificate",
-			access: ownerOnly, params: params, handle: handle,
+			access: ownerOnly, params: params, storedOnly: true, handle: handle,
 		}
 	}
 	return []route{
@@ -81,16 +81,16 @@ func (s *Server) putCertificate(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	names := doc.child("DomainList").all("DomainName")
-	for _, name := range names {
-		if !domainName(strings.ToLower(name.text)) {
+	var names []string
+	for _, n := range doc.child("DomainList").all("DomainName") {
+		name := strings.ToLower(n.text)
+		if !domainName(name) {
 			return fail(invalidArgument, "A domain name is not valid.")
 		}
+		names = append(names, name)
 	}
-	for _, name := range names {
-		if err := s.putConfig(x, x.config(certificates, strings.ToLower(name.text)), kept, store.PutConfigOptions{}); err != nil {
-			return err
-		}
+	if err := s.store.PutConfigs(x.ctx(), x.bucket, certificates, names, kept); err != nil {
+		return err
 	}
 	x.sendEmpty(http.StatusOK)
 	return nil
@@ -133,7 +133,7 @@ func describeCertificate(custom *node) ([]byte, error) {
 func readCertificate(cert, key string) (*x509.Certificate, error) {
 	refused := fail(invalidArgument, "Cert and PrivateKey must be PEM and belong together.")
 	if _, err := tls.X509KeyPair([]byte(cert), []byte(key)); err != nil {
-		return nil, refused //nolint:nilerr // the cause might quote the key
+		return nil, refused // the cause might quote the key
 	}
 	block, _ := pem.Decode([]byte(cert))
 	if block == nil {
@@ -141,7 +141,7 @@ func readCertificate(cert, key string) (*x509.Certificate, error) {
 	}
 	parsed, err := x509.ParseCertificate(block.Bytes)
 	if err != nil {
-		return nil, refused //nolint:nilerr // the cause might quote the certificate
+		return nil, refused // the cause might quote the certificate
 	}
 	return parsed, nil
 }

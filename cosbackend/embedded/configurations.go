@@ -34,9 +34,10 @@ type configuration struct {
 	erases bool
 	// before is called for each request that is let in; nil for nothing.
 	before func(x *exchange)
-	// enforced says that the document changes what the server does. Others are
-	// stored only.
-	enforced bool
+	// real says that the server does what COS does with the document. Others are
+	// stored only. proof is the test of that; "" is that of keeping it.
+	real  bool
+	proof string
 }
 
 // configurations are the documents a bucket has one of.
@@ -53,12 +54,13 @@ func configurationRoutes() []route {
 	for _, c := range configurations() {
 		rs = append(
 			rs,
-			route{method: http.MethodGet, target: onBucketItself, sub: c.sub, operation: "Get" + c.noun, access: ownerOnly, handle: c.get},
-			route{method: http.MethodPut, target: onBucketItself, sub: c.sub, operation: "Put" + c.noun, access: ownerOnly, handle: c.put},
+			route{method: http.MethodGet, target: onBucketItself, sub: c.sub, operation: "Get" + c.noun, access: ownerOnly, storedOnly: !c.real, handle: c.get},
+			route{method: http.MethodPut, target: onBucketItself, sub: c.sub, operation: "Put" + c.noun, access: ownerOnly, storedOnly: !c.real, handle: c.put},
 		)
 		if !c.noDelete {
 			rs = append(rs, route{
-				method: http.MethodDelete, target: onBucketItself, sub: c.sub, operation: "Delete" + c.noun, access: ownerOnly, handle: c.remove,
+				method: http.MethodDelete, target: onBucketItself, sub: c.sub, operation: "Delete" + c.noun, access: ownerOnly,
+				storedOnly: !c.real, handle: c.remove,
 			})
 		}
 	}

@@ -25,11 +25,13 @@ type identified struct {
 	empty     func(x *exchange)
 	check     func(doc *node) error
 	most      int
+	full      failure // one more than most
 }
 
 func inventories() identified {
 	return identified{
-		sub: "inventory", noun: "BucketInventory", absent: inventoryNotFound, most: maxInventories, shape: inventoryShape(true), check: checkInventory,
+		sub: "inventory", noun: "BucketInventory", absent: inventoryNotFound, shape: inventoryShape(true), check: checkInventory,
+		most: maxInventories, full: inventoryFull,
 	}
 }
 
@@ -40,7 +42,7 @@ func tierings() identified {
 	)
 	return identified{
 		sub: "intelligent-tiering", noun: "BucketIntelligentTiering", empty: emptyDocument("IntelligentTieringConfiguration"), // (E075)
-		most: maxInventories, check: checkTiering,
+		most: maxInventories, full: invalidRequest, check: checkTiering,
 		shape: branch(
 			"IntelligentTieringConfiguration",
 			required("Id").once(), status("Enabled", "Suspended", "Disabled").once(), filter.perhaps(),
@@ -97,7 +99,8 @@ func identifiedRoutes() []route {
 	for _, d := range []identified{inventories(), tierings()} {
 		add := func(method, operation string, handle func(*Server, *exchange) error, params ...string) {
 			rs = append(rs, route{
-				method: method, target: onBucketItself, sub: d.sub, operation: operation + d.noun, access: ownerOnly, params: params, handle: handle,
+				method: method, target: onBucketItself, sub: d.sub, operation: operation + d.noun, access: ownerOnly, params: params,
+				storedOnly: true, handle: handle,
 			})
 		}
 		add(http.MethodGet, "Get", d.get, "id", "continuation-token")
@@ -106,7 +109,7 @@ func identifiedRoutes() []route {
 	}
 	return append(rs, route{
 		method: http.MethodPost, target: onBucketItself, sub: "inventory", operation: "PostBucketInventory", access: ownerOnly,
-		params: []string{"id"}, handle: (*Server).postInventory,
+		params: []string{"id"}, storedOnly: true, handle: (*Server).postInventory,
 	})
 }
 
@@ -202,7 +205,11 @@ func (d identified) put(s *Server, x *exchange) error {
 	if err != nil {
 		return err
 	}
-	if err := s.putConfig(x, x.config(d.sub, id), doc.canonical(), store.PutConfigOptions{Most: d.most}); err != nil {
+	err = s.putConfig(x, x.config(d.sub, id), doc.canonical(), store.PutConfigOptions{Most: d.most})
+	if errors.Is(err, store.ErrTooManyConfigs) {
+		return fail(d.full, "The bucket has 1000 of these already.")
+	}
+	if err != nil {
 		return err
 	}
 	x.sendEmpty(http.StatusOK)

@@ -205,10 +205,29 @@ func (s *Server) eachPage(ctx context.Context, bucket string, r lifecycleRule, d
 	return nil
 }
 
-// hasTags reports whether an object has all of the tags. Objects here have none, so
-// that a rule with a tag in its filter is about no object.
-func (s *Server) hasTags(_ context.Context, _, _ string, wanted map[string]string) (bool, error) {
-	return len(wanted) == 0, nil
+// hasTags reports whether an object has all of the tags.
+func (s *Server) hasTags(ctx context.Context, bucket, key string, wanted map[string]string) (bool, error) {
+	if len(wanted) == 0 {
+		return true, nil
+	}
+	tags, err := s.tagsOf(ctx, bucket, key)
+	if err != nil {
+		return false, err
+	}
+	for name, value := range wanted {
+		if had, ok := tags[name]; !ok || had != value {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// A tagSource tells the tags of an object.
+type tagSource func(ctx context.Context, bucket, key string) (map[string]string, error)
+
+// untagged is the tagSource of a server whose objects have no tags.
+func untagged(context.Context, string, string) (map[string]string, error) {
+	return map[string]string{}, nil
 }
 
 func (s *Server) expire(ctx context.Context, bucket string, r lifecycleRule, now time.Time) (n int, err error) {

@@ -4,7 +4,7 @@ import "slices"
 
 func lifecycleConfiguration() configuration {
 	return configuration{
-		sub: "lifecycle", noun: "BucketLifecycle", md5: true, absent: noSuchLifecycle, enforced: true, check: checkLifecycle,
+		sub: "lifecycle", noun: "BucketLifecycle", md5: true, absent: noSuchLifecycle, real: true, proof: "TestTheLifecycleRunsByItself", check: checkLifecycle,
 		shape: branch("LifecycleConfiguration", branch(
 			"Rule",
 			text("ID").perhaps(), lifecycleFilter().perhaps(), status("Enabled", "Disabled").once(),

@@ -59,6 +59,10 @@ type route struct {
 	headers   []string // headers that change its meaning and that it understands
 	metadata  bool     // it takes x-cos-meta-*
 	handle    func(*Server, *exchange) error
+	// storedOnly says that the request is taken, judged and given back, and that
+	// nothing here acts on it. proof names the test that shows the operation.
+	storedOnly bool
+	proof      string
 }
 
 // name is how a 501 speaks of the route.
@@ -75,10 +79,15 @@ func (r *route) understands(header string) bool {
 
 // allRoutes is the table that the dispatcher and the 501s read.
 func allRoutes() []route {
-	return slices.Concat(
+	rs := slices.Concat(
 		serviceAndBucketRoutes(), configurationRoutes(), identifiedRoutes(), policyRoutes(), certificateRoutes(), aclRoutes(), corsRoutes(), websiteRoutes(),
 		objectRoutes(), multipartRoutes(), missingRoutes(),
 	)
+	tests := proofs()
+	for i := range rs {
+		rs[i].proof = tests[rs[i].operation]
+	}
+	return rs
 }
 
 func serviceAndBucketRoutes() []route {

@@ -107,6 +107,7 @@ type Server struct {
 	store   *store.Store
 	buckets bucketCache
 	configs configCache
+	tagsOf  tagSource // for the lifecycle
 	faults  Faults
 	journal Journal
 	buffers sync.Pool // of *[]byte, transferChunk long
@@ -142,6 +143,7 @@ func New(opts Options) (*Server, error) {
 		keys:   make(map[string]string, len(opts.Credentials)),
 		routes: allRoutes(),
 		store:  st,
+		tagsOf: untagged,
 		memory: newMemoryListener(memoryDoorBuffer),
 		stop:   make(chan struct{}),
 	}

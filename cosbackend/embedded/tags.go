@@ -14,7 +14,7 @@ const (
 
 func taggingConfiguration() configuration {
 	return configuration{
-		sub: "tagging", noun: "BucketTagging", md5: true, absent: noSuchTagSet, putStatus: http.StatusNoContent,
+		sub: "tagging", noun: "BucketTagging", md5: true, absent: noSuchTagSet, putStatus: http.StatusNoContent, real: true,
 		shape: branch("Tagging", branch("TagSet", tagShape().any()).once()),
 		check: func(_ *exchange, doc *node) error { return checkTagSet(doc.child("TagSet"), maxBucketTags) },
 	}

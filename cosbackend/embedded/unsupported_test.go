@@ -18,7 +18,7 @@ func TestWhatIsMissingAnswers501AndSaysSo(t *testing.T) {
 	}
 	for query, methods := range map[string]string{
 		"tagging": "GET PUT DELETE", "symlink": "GET PUT", "retention": "GET PUT", "restore": "POST",
-		"select&select-type=2": "POST", "versionId=1": "GET HEAD PUT DELETE", "VersionId=1": "DELETE", "ci-process=x": "GET",
+		"select&select-type=2": "POST", "versionId=1": "GET HEAD PUT DELETE", "VersionId=1": "DELETE", "ci-process=x": "GET PUT POST",
 		"rename": "PUT", "unheard-of": "GET PUT DELETE", "x-cos-traffic-limit=819200": "HEAD DELETE",
 	} {
 		for method := range strings.FieldsSeq(methods) {

@@ -16,7 +16,7 @@ func websiteConfiguration() configuration {
 	enabled := func(name string) shape { return leaf(name, oneOf("Enabled", "Disabled")) }
 	protocol := func() shape { return leaf("Protocol", oneOf("http", "https")) }
 	return configuration{
-		sub: "website", noun: "BucketWebsite", limit: maxSmallXML, absent: noSuchWebsite, check: checkWebsite, enforced: true,
+		sub: "website", noun: "BucketWebsite", limit: maxSmallXML, absent: noSuchWebsite, check: checkWebsite, real: true, proof: "TestAWebsiteRedirectsByItsRules",
 		shape: branch(
 			"WebsiteConfiguration",
 			branch("IndexDocument", required("Suffix").once()).once(),
@@ -202,7 +202,7 @@ func (s *Server) answerProblem(x *exchange, w *website, problem error) error {
 	}
 	o, body, err := s.store.Open(x.ctx(), x.bucket, w.problem)
 	if err != nil {
-		return problem //nolint:nilerr // the error document went meanwhile
+		return problem // the error document went meanwhile
 	}
 	defer func() { _ = body.Close() }() // nothing is lost when reading ends
 	if archived(o.StorageClass) {

@@ -40,10 +40,31 @@ func (s *Store) PutConfig(ctx context.Context, c Config, document []byte, o PutC
 		if err := t.checkConfig(bucket, c, o); err != nil {
 			return err
 		}
-		_, err = t.exec(`INSERT INTO bucket_config(bucket_id, kind, id, document) VALUES(?,?,?,?)
-			ON CONFLICT(bucket_id, kind, id) DO UPDATE SET document = excluded.document`, bucket, c.Kind, c.ID, document)
-		return err
+		return t.putConfig(bucket, c.Kind, c.ID, document)
 	})
+}
+
+// PutConfigs stores one document for each of the ids, or for none of them. It fails
+// with ErrNoSuchBucket.
+func (s *Store) PutConfigs(ctx context.Context, bucket, kind string, ids []string, document []byte) error {
+	return s.change(ctx, func(t *txn) error {
+		id, err := t.bucketID(bucket)
+		if err != nil {
+			return err
+		}
+		for _, config := range ids {
+			if err := t.putConfig(id, kind, config, document); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (t *txn) putConfig(bucket int64, kind, id string, document []byte) error {
+	_, err := t.exec(`INSERT INTO bucket_config(bucket_id, kind, id, document) VALUES(?,?,?,?)
+		ON CONFLICT(bucket_id, kind, id) DO UPDATE SET document = excluded.document`, bucket, kind, id, document)
+	return err
 }
 
 func (t *txn) checkConfig(bucket int64, c Config, o PutConfigOptions) error {
