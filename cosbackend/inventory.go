@@ -76,9 +76,11 @@ func bucketInventory(id string) subresource[InventoryConfiguration] {
 	}
 }
 
+const configIDLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
+
 // checkConfigID refuses what is no id of one of several configurations (A037).
 func checkConfigID(field, id string) error {
-	if id == "" || len(id) > 128 || strings.ContainsFunc(id, func(r rune) bool { return r > '~' || !unreserved(byte(r)) || r == '~' }) {
+	if id == "" || len(id) > 128 || strings.ContainsFunc(id, func(r rune) bool { return !strings.ContainsRune(configIDLetters, r) }) {
 		return invalid(field, "must be 1 to 128 letters, digits and ._-")
 	}
 	return nil

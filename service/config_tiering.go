@@ -107,4 +107,4 @@ func tieringFilter(m *cosgatev1.IntelligentTieringFilter) *cosbackend.TieringFil
 }
 
 // bounded is a number of COS in the 32 bits that the contract has for it.
-func bounded(n int) int32 { return int32(max(min(n, math.MaxInt32), math.MinInt32)) } //nolint:gosec // it is
+func bounded(n int) int32 { return int32(max(min(n, math.MaxInt32), math.MinInt32)) }

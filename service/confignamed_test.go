@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/tencentyun/cos-go-sdk-v5"
-	"google.golang.org/protobuf/proto"
 
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 )
@@ -55,9 +54,9 @@ func namedTrips() []configTrip {
 }
 
 func fixInventory(r *randomizer, m *cosgatev1.InventoryConfiguration, forSDK bool) {
-	m.Enabled = proto.Bool(r.Intn(2) == 0)
+	m.Enabled = new(r.Intn(2) == 0)
 	if m.Schedule == nil {
-		m.Schedule = &cosgatev1.InventorySchedule{Frequency: "Monthly", MonthlyDate: proto.Int32(1 + r.Int31n(31))}
+		m.Schedule = &cosgatev1.InventorySchedule{Frequency: "Monthly", MonthlyDate: new(1 + r.Int31n(31))}
 	}
 	if f := m.GetFilter(); f.GetAnd() != nil {
 		f.Prefix, f.Tags, f.StorageClass = nil, nil, ""
@@ -69,7 +68,7 @@ func fixInventory(r *randomizer, m *cosgatev1.InventoryConfiguration, forSDK boo
 	// without SSE-COS.
 	if f := m.GetFilter(); f != nil {
 		f.Prefix, f.Tags, f.StorageClass = nil, nil, ""
-		f.And = &cosgatev1.InventoryAnd{Prefix: proto.String(r.of("ab")), Tags: f.GetAnd().GetTags(), StorageClass: f.GetAnd().GetStorageClass()}
+		f.And = &cosgatev1.InventoryAnd{Prefix: new(r.of("ab")), Tags: f.GetAnd().GetTags(), StorageClass: f.GetAnd().GetStorageClass()}
 	}
 	if e := m.GetDestination().GetEncryption(); e != nil {
 		e.SseCos = true

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/tencentyun/cos-go-sdk-v5"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
@@ -118,7 +117,7 @@ func fixCors(_ *randomizer, m *cosgatev1.CorsConfiguration, forSDK bool) {
 			rule.Id = fmt.Sprintf("%d %s", i, rule.GetId())
 		}
 		if rule.MaxAgeSeconds != nil && forSDK { // which drops 0
-			rule.MaxAgeSeconds = proto.Int32(rule.GetMaxAgeSeconds() + 1)
+			rule.MaxAgeSeconds = new(rule.GetMaxAgeSeconds() + 1)
 		}
 	}
 }
@@ -132,7 +131,7 @@ func fixLifecycle(r *randomizer, m *cosgatev1.LifecycleConfiguration, forSDK boo
 		rule.Id = fmt.Sprintf("%d%s", i, rule.GetId())
 		rule.Filter = lifecycleObjects(r, fmt.Sprint(i), rule.GetFilter())
 		for _, x := range rule.GetTransitions() {
-			x.AccessFrequency, x.Date, x.Days = nil, nil, proto.Int32(least+r.Int31n(400))
+			x.AccessFrequency, x.Date, x.Days = nil, nil, new(least+r.Int31n(400))
 			switch r.Intn(3) {
 			case 0:
 				x.Date, x.Days = &timestamppb.Timestamp{Seconds: 86400 * r.Int63n(30000)}, nil
@@ -141,27 +140,27 @@ func fixLifecycle(r *randomizer, m *cosgatev1.LifecycleConfiguration, forSDK boo
 			}
 		}
 		for _, x := range rule.GetNoncurrentVersionTransitions() {
-			x.NoncurrentDays, x.AccessFrequency = proto.Int32(least+r.Int31n(400)), nil
+			x.NoncurrentDays, x.AccessFrequency = new(least+r.Int31n(400)), nil
 			if r.Intn(2) == 0 {
 				x.NoncurrentDays, x.AccessFrequency = nil, seldom(r)
 			}
 		}
 		if rule.GetExpiration() != nil {
 			rule.Expiration = one(
-				r, &cosgatev1.LifecycleExpiration{Days: proto.Int32(1 + r.Int31n(400))},
+				r, &cosgatev1.LifecycleExpiration{Days: new(1 + r.Int31n(400))},
 				&cosgatev1.LifecycleExpiration{Date: &timestamppb.Timestamp{Seconds: 86400 * r.Int63n(30000)}},
-				&cosgatev1.LifecycleExpiration{ExpiredObjectDeleteMarker: proto.Bool(forSDK || r.Intn(2) == 0)}, // the SDK drops false
+				&cosgatev1.LifecycleExpiration{ExpiredObjectDeleteMarker: new(forSDK || r.Intn(2) == 0)}, // the SDK drops false
 			)
 		}
 		if e := rule.GetNoncurrentVersionExpiration(); e != nil {
-			e.NoncurrentDays = proto.Int32(1 + r.Int31n(400))
+			e.NoncurrentDays = new(1 + r.Int31n(400))
 		}
-		rule.AbortIncompleteMultipartUpload = &cosgatev1.AbortIncompleteMultipartUpload{DaysAfterInitiation: proto.Int32(1 + r.Int31n(400))}
+		rule.AbortIncompleteMultipartUpload = &cosgatev1.AbortIncompleteMultipartUpload{DaysAfterInitiation: new(1 + r.Int31n(400))}
 	}
 }
 
 func seldom(r *randomizer) *cosgatev1.AccessFrequency {
-	return &cosgatev1.AccessFrequency{AccessCountLessThan: proto.Int32(1 + r.Int31n(9)), RecentDays: proto.Int32(30)}
+	return &cosgatev1.AccessFrequency{AccessCountLessThan: new(1 + r.Int31n(9)), RecentDays: new(int32(30))}
 }
 
 // lifecycleObjects is a filter that no other rule has.
@@ -170,8 +169,8 @@ func lifecycleObjects(r *randomizer, unique string, f *cosgatev1.LifecycleFilter
 	case *cosgatev1.LifecycleFilter_Tag:
 		c.Tag.Key = unique
 	case *cosgatev1.LifecycleFilter_And:
-		c.And.Prefix, c.And.PrefixNotEquals = proto.String(unique), proto.String(unique+r.of("<&"))
-		c.And.ObjectSizeGreaterThan, c.And.ObjectSizeLessThan = proto.Int64(1+r.Int63n(5)), proto.Int64(r.Int63n(1<<40)+9)
+		c.And.Prefix, c.And.PrefixNotEquals = new(unique), new(unique+r.of("<&"))
+		c.And.ObjectSizeGreaterThan, c.And.ObjectSizeLessThan = new(1+r.Int63n(5)), new(r.Int63n(1<<40)+9)
 	default:
 		return &cosgatev1.LifecycleFilter{Condition: &cosgatev1.LifecycleFilter_Prefix{Prefix: unique + r.of("a/&<")}}
 	}
@@ -192,14 +191,14 @@ func fixReplication(r *randomizer, m *cosgatev1.ReplicationConfiguration, forSDK
 		}
 		// It drops priority 0, an empty prefix and a filter by one tag, and adds a prefix.
 		if rule.Priority != nil {
-			rule.Priority = proto.Int32(rule.GetPriority() + 1)
+			rule.Priority = new(rule.GetPriority() + 1)
 		}
 		if rule.Prefix != nil {
-			rule.Prefix = proto.String(r.of("ab/"))
+			rule.Prefix = new(r.of("ab/"))
 		}
 		if f := rule.GetFilter(); f.GetTag() != nil || f.GetAnd() != nil {
 			rule.Filter = &cosgatev1.ReplicationFilter{Condition: &cosgatev1.ReplicationFilter_And{And: &cosgatev1.ReplicationAnd{
-				Prefix: proto.String(one(r, "", r.of("ab"))), Tags: f.GetAnd().GetTags(),
+				Prefix: new(one(r, "", r.of("ab"))), Tags: f.GetAnd().GetTags(),
 			}}}
 		}
 	}
@@ -228,18 +227,18 @@ func fixOrigin(r *randomizer, m *cosgatev1.OriginConfiguration, forSDK bool) {
 // originOfSDK leaves out what the SDK has no field for, or drops when it is 0, false
 // or empty.
 func originOfSDK(r *randomizer, rule *cosgatev1.OriginRule) {
-	rule.Priority, rule.StandbyStatusCodes = proto.Int32(1+r.Int31n(9)), nil
+	rule.Priority, rule.StandbyStatusCodes = new(1+r.Int31n(9)), nil
 	if c := rule.GetCondition(); c != nil {
-		c.Prefix, c.Suffix = proto.String(r.of("ab")), nil
+		c.Prefix, c.Suffix = new(r.of("ab")), nil
 	}
 	if p := rule.GetParameter(); p != nil {
 		p.TransparentErrorCode = nil
 	}
 	rule.Info.Hosts = rule.GetInfo().GetHosts()[:1]
-	rule.Info.Hosts[0].Weight = proto.Int32(1 + r.Int31n(9))
+	rule.Info.Hosts[0].Weight = new(1 + r.Int31n(9))
 	if f := rule.GetInfo().GetFile(); f != nil {
 		rule.Info.File = &cosgatev1.OriginFile{
-			PrefixDirective: proto.Bool(true), Prefix: proto.String("p/"), Suffix: proto.String(".s"), FixedFilePath: proto.String(r.of("ab")),
+			PrefixDirective: new(true), Prefix: new("p/"), Suffix: new(".s"), FixedFilePath: new(r.of("ab")),
 		}
 	}
 }

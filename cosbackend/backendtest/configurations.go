@@ -153,7 +153,8 @@ func bucketPolicy(t *testing.T, s scope) {
 			p, err := c.GetBucketPolicy(ctx, at)
 			return &p, err
 		},
-		(*cosbackend.Client).DeleteBucketPolicy, []string{"NoSuchBucketPolicy", "NoSuchPolicy"},
+		(*cosbackend.Client).DeleteBucketPolicy,
+		[]string{"NoSuchBucketPolicy", "NoSuchPolicy"},
 	}
 	d.wantAbsent(t, s)
 	policy := fmt.Sprintf(`{"version": "2.0",  "Statement":[{"Effect":"allow","Principal":{"qcs":["qcs::cam::anyone:anyone"]},`+
@@ -322,7 +323,8 @@ func bucketDomain(t *testing.T, s scope) {
 			}
 			return &got.DomainConfiguration, nil
 		},
-		(*cosbackend.Client).DeleteBucketDomain, []string{"DomainConfigNotFoundError"},
+		(*cosbackend.Client).DeleteBucketDomain,
+		[]string{"DomainConfigNotFoundError"},
 	}
 	d.wantAbsent(t, s)
 	d.wantPut(t, s, &cosbackend.DomainConfiguration{Rules: []cosbackend.DomainRule{{Status: "ENABLED", Name: "www.example.com", Type: "REST"}}})
