@@ -63,8 +63,12 @@ func TestFramesAreTakenApart(t *testing.T) {
 	for _, piece := range []int{1, 2, 3, 1000} {
 		heads, payload, err := readFrames(stream, piece)
 		want := []frameHead{
-			{message: "event", event: "Records"}, {message: "event", event: "Cont"}, {message: "event", event: "Records"},
-			{message: "error", errorCode: "Busy", errorText: "try later"}, {}, {message: "event", event: "End"},
+			{message: "event", event: "Records"},
+			{message: "event", event: "Cont"},
+			{message: "event", event: "Records"},
+			{message: "error", errorCode: "Busy", errorText: "try later"},
+			{},
+			{message: "event", event: "End"},
 		}
 		if err != io.EOF || !slices.Equal(heads, want) || string(payload) != "a,b\nc,d\nx" { //nolint:errorlint // io.EOF comes bare between frames
 			t.Errorf("in pieces of %d: %+v, %q, %v, want %+v and io.EOF", piece, heads, payload, err, want)

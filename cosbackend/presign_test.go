@@ -264,9 +264,13 @@ func TestAPostPolicySaysWhatItsFieldsDo(t *testing.T) {
 	wantPolicy := map[string]any{
 		"expiration": "2023-11-14T22:14:20.000Z",
 		"conditions": []any{
-			eq("bucket", testBucket), []any{"starts-with", "$key", "up/<中>/"}, []any{"content-length-range", 1.0, 10.0}, eq("acl", "private"),
+			eq("bucket", testBucket),
+			[]any{"starts-with", "$key", "up/<中>/"},
+			[]any{"content-length-range", 1.0, 10.0},
+			eq("acl", "private"),
 			eq("Cache-Control", "no-cache"), eq("x-cos-meta-a", "1 & <1>"), eq("x-cos-meta-b", "2"), eq("x-cos-storage-class", "STANDARD_IA"),
-			[]any{"starts-with", "$Content-Type", "image/"}, eq("success_action_status", "201"),
+			[]any{"starts-with", "$Content-Type", "image/"},
+			eq("success_action_status", "201"),
 			eq("q-sign-algorithm", "sha1"), eq("q-ak", "AKIDtestsecretid"), eq("q-sign-time", "1699999940;1700000060"),
 		},
 	}

@@ -38,7 +38,7 @@ func (g *gateway) form(t *testing.T, req *cosgatev1.CreatePostPolicyRequest) *co
 
 // sendForm does what a browser does with a form: the fields in their order, those of the
 // page, and the file at last. change replaces a field, or with "-" leaves it out.
-func sendForm(t *testing.T, c *http.Client, f *cosgatev1.CreatePostPolicyResponse, change map[string]string, filename, content string) (*http.Response, string) {
+func sendForm(t *testing.T, c *http.Client, f *cosgatev1.CreatePostPolicyResponse, change map[string]string, filename, content string) (plainAnswer, string) {
 	t.Helper()
 	var body bytes.Buffer
 	w := multipart.NewWriter(&body)

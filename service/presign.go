@@ -31,6 +31,9 @@ const (
 	longestPresign = time.Hour
 )
 
+// PresignUrl has the name that the generated interface gives it.
+//
+//nolint:revive,staticcheck // as above
 func (s *presignServer) PresignUrl(ctx context.Context, req *cosgatev1.PresignUrlRequest) (*cosgatev1.PresignUrlResponse, error) {
 	client, err := s.client(req.GetProfile())
 	if err != nil {

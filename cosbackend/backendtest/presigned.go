@@ -29,8 +29,14 @@ func presignedChecks() []check {
 	return checks
 }
 
+// A plainAnswer is an answer whose body was read and closed.
+type plainAnswer struct {
+	StatusCode int
+	Header     http.Header
+}
+
 // plain makes a request without signing it.
-func (s scope) plain(t *testing.T, method, url string, header map[string]string, content []byte) (*http.Response, string) {
+func (s scope) plain(t *testing.T, method, url string, header map[string]string, content []byte) (plainAnswer, string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, url, bytes.NewReader(content))
 	if err != nil {
@@ -48,7 +54,7 @@ func (s scope) plain(t *testing.T, method, url string, header map[string]string,
 	if err != nil {
 		t.Fatalf("%s a presigned URL: read the answer: %v", method, err)
 	}
-	return resp, string(text)
+	return plainAnswer{resp.StatusCode, resp.Header}, string(text)
 }
 
 func (s scope) presign(t *testing.T, key string, o cosbackend.PresignOptions) cosbackend.PresignedURL {
@@ -63,7 +69,7 @@ func (s scope) presign(t *testing.T, key string, o cosbackend.PresignOptions) co
 	return u
 }
 
-func wantAnswer(t *testing.T, what string, resp *http.Response, text string, status int, code string) {
+func wantAnswer(t *testing.T, what string, resp plainAnswer, text string, status int, code string) {
 	t.Helper()
 	if resp.StatusCode != status || code != "" && !strings.Contains(text, "<Code>"+code+"</Code>") {
 		t.Errorf("%s = %d %.300s, want %d %s", what, resp.StatusCode, text, status, code)
@@ -129,7 +135,7 @@ func presignedEnd(t *testing.T, s scope) {
 	defer again.Stop()
 	for {
 		resp, text := s.plain(t, http.MethodGet, get.URL, nil, nil)
-		if resp.StatusCode != 200 {
+		if resp.StatusCode != http.StatusOK {
 			wantAnswer(t, "GET after the end", resp, text, 403, "AccessDenied")
 			return
 		}
@@ -142,7 +148,7 @@ func presignedEnd(t *testing.T, s scope) {
 }
 
 // submit sends a form as a browser does.
-func (s scope) submit(t *testing.T, f cosbackend.PostForm, change map[string]string, filename string, content []byte) (*http.Response, string) {
+func (s scope) submit(t *testing.T, f cosbackend.PostForm, change map[string]string, filename string, content []byte) (plainAnswer, string) {
 	t.Helper()
 	var body bytes.Buffer
 	w := multipart.NewWriter(&body) // to memory: its writes cannot fail

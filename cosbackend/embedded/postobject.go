@@ -104,7 +104,7 @@ func (s *Server) takeFile(x *exchange, f *form, size sizeRange) (u *store.Upload
 	if u, err = s.store.NewUpload(x.ctx()); err != nil {
 		return nil, err
 	}
-	if err = s.receiveFile(x, f.file, u, size); err == nil {
+	if err = s.receiveFile(f.file, u, size); err == nil {
 		err = f.end()
 	}
 	if err == nil {
@@ -117,7 +117,7 @@ func (s *Server) takeFile(x *exchange, f *form, size sizeRange) (u *store.Upload
 	return u, nil
 }
 
-func (s *Server) receiveFile(x *exchange, file *multipart.Part, u *store.Upload, size sizeRange) error {
+func (s *Server) receiveFile(file *multipart.Part, u *store.Upload, size sizeRange) error {
 	buf, _ := s.buffers.Get().(*[]byte)
 	defer s.buffers.Put(buf)
 	var received int64

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/textproto"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -48,7 +49,8 @@ func (c *client) policyText(in formUpload) string {
 		end = formNow + 600
 	}
 	conditions := append([]any{
-		map[string]string{"q-sign-algorithm": "sha1"}, map[string]string{"q-ak": c.cred.SecretID},
+		map[string]string{"q-sign-algorithm": "sha1"},
+		map[string]string{"q-ak": c.cred.SecretID},
 		[]string{"eq", "$q-sign-time", keyTime()},
 	}, in.conditions...)
 	text, _ := json.Marshal(map[string]any{"expiration": time.Unix(end, 0).UTC().Format("2006-01-02T15:04:05.000Z"), "conditions": conditions})
@@ -70,7 +72,7 @@ func (c *client) formRequest(t testing.TB, in formUpload) *http.Request {
 	fields := in.fields
 	if !in.unsigned {
 		policy := c.policyText(in)
-		fields = append(fields[:len(fields):len(fields)],
+		fields = append(slices.Clip(fields),
 			"policy", base64.StdEncoding.EncodeToString([]byte(policy)), "q-sign-algorithm", "sha1", "q-ak", c.cred.SecretID,
 			"q-key-time", keyTime(), "q-signature", formSignature(c.cred, keyTime(), policy))
 	}
@@ -115,8 +117,12 @@ func TestAFormUploadsAFile(t *testing.T) {
 			"Content-Encoding", "identity", "Expires", "0", "x-cos-meta-a", "1", "x-cos-storage-class", "STANDARD_IA", "Content-MD5", contentMD5([]byte(content)),
 		},
 		conditions: []any{
-			map[string]string{"bucket": testBucket}, []string{"starts-with", "$key", "dir/"}, map[string]string{"ACL": "public-read"},
-			[]string{"starts-with", "$Content-Type", "text/"}, []any{"content-length-range", 1, len(content)}, []string{"starts-with", "$x-cos-meta-a", ""},
+			map[string]string{"bucket": testBucket},
+			[]string{"starts-with", "$key", "dir/"},
+			map[string]string{"ACL": "public-read"},
+			[]string{"starts-with", "$Content-Type", "text/"},
+			[]any{"content-length-range", 1, len(content)},
+			[]string{"starts-with", "$x-cos-meta-a", ""},
 		},
 		file: content,
 	}).want(t, 204, "")
