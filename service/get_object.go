@@ -52,19 +52,25 @@ type readSettings struct {
 	stall time.Duration
 }
 
+// options are what COS is asked for.
+func (s readSettings) options(req *cosgatev1.GetObjectRequest) cosbackend.ReadOptions {
+	return cosbackend.ReadOptions{
+		VersionID:       req.GetVersionId(),
+		Conditions:      conditions(req.GetPreconditions()),
+		CustomerKey:     customerKey(req.GetCustomerKey()),
+		Range:           byteRange(req.GetRange()),
+		TrafficLimit:    req.GetTrafficLimit(),
+		ResponseHeaders: responseHeaders(req.GetResponseHeaders()),
+		Resume:          cosbackend.ResumeOptions{Attempts: readAttempts, Stall: s.stall},
+	}
+}
+
 func (s *objectServer) GetObject(req *cosgatev1.GetObjectRequest, stream grpc.ServerStreamingServer[cosgatev1.GetObjectResponse]) error {
 	client, err := s.client(req.GetProfile())
 	if err != nil {
 		return err
 	}
-	object, err := client.GetObject(stream.Context(), location(req), req.GetKey(), cosbackend.ReadOptions{
-		VersionID:   req.GetVersionId(),
-		Conditions:  conditions(req.GetPreconditions()),
-		Range:       byteRange(req.GetRange()),
-		CustomerKey: customerKey(req.GetCustomerKey()), TrafficLimit: req.GetTrafficLimit(),
-		ResponseHeaders: responseHeaders(req.GetResponseHeaders()),
-		Resume:          cosbackend.ResumeOptions{Attempts: readAttempts, Stall: s.reads.stall},
-	})
+	object, err := client.GetObject(stream.Context(), location(req), req.GetKey(), s.reads.options(req))
 	if err != nil {
 		return err
 	}
