@@ -49,7 +49,7 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	f.BoolVar(&quick, "quick", false, "3 rounds of 64 MiB and 200 slow callers: under two minutes, and only good for a first look")
 	f.IntVar(&o.rounds, "rounds", 9, "`rounds` in which every variant has its turn")
 	f.Int64Var(&sizeMiB, "size", 256, "`MiB` of an object")
-	f.IntVar(&o.chunk, "chunk", 256<<10, "`bytes` of content in a message of an upload")
+	f.IntVar(&o.chunk, "chunk", 1<<20, "`bytes` of content in a message of an upload")
 	f.IntVar(&o.conns, "conns", 1, "gRPC `connections` of a client for transfers and calls")
 	f.IntVar(&o.callers, "callers", 64, "`callers` of HeadObject at a time")
 	f.IntVar(&o.calls, "calls", 20_000, "HeadObject `calls` in a round")

@@ -22,7 +22,8 @@ import (
 // contract.
 const putChunk protowire.Number = 2
 
-// How much content a message has: little at first, for there may be no more.
+// The size of a message, headers and all: little at first, for there may be no more. A
+// power of two is what buffers have, the gateway's too.
 const (
 	leastChunk = 256 << 10
 	mostChunk  = 1 << 20
@@ -66,7 +67,7 @@ type Writer struct {
 	stream  grpc.ClientStream // nil until the first message
 	content *frames.Content   // being filled; nil for none
 	filled  int
-	chunk   int   // size of the next content
+	chunk   int   // size of the next message
 	sent    int64 // bytes in the messages so far
 	crc64   uint64
 	object  *cosgatev1.Object // once it is stored
@@ -222,10 +223,11 @@ func (w *Writer) room() ([]byte, error) {
 
 // nextChunk is no larger than what is still to come, if that is known.
 func (w *Writer) nextChunk() int {
+	size := w.chunk - frames.Overhead
 	if left := w.spec.GetSize() - w.sent; left > 0 {
-		return int(min(left, int64(w.chunk)))
+		return int(min(left, int64(size)))
 	}
-	return w.chunk
+	return size
 }
 
 // send sends m with the content there is.

@@ -37,12 +37,13 @@ type answer struct {
 	traceID   string
 }
 
-func newAnswer(c *Client, cl *call, at *attempt, resp *http.Response) *answer {
-	return &answer{
+func (at *attempt) answeredBy(c *Client, cl *call, resp *http.Response) *answer {
+	at.answer = answer{
 		client: c, call: cl, attempt: at, resp: resp,
-		requestID: at.credentials.clean(nameOr(headerText(resp.Header, "X-Cos-Request-Id"), headerText(resp.Header, "X-Ci-Request-Id")), maxID),
-		traceID:   at.credentials.clean(headerText(resp.Header, "X-Cos-Trace-Id"), maxID),
+		requestID: at.clean(nameOr(headerText(resp.Header, "X-Cos-Request-Id"), headerText(resp.Header, "X-Ci-Request-Id")), maxID),
+		traceID:   at.clean(headerText(resp.Header, "X-Cos-Trace-Id"), maxID),
 	}
+	return &at.answer
 }
 
 // decode sorts answers: COS's refusal, an answer that is not COS's, or one that
@@ -62,10 +63,10 @@ func (a *answer) refusal() error {
 		a.resp.Body = newStallReader(a.resp.Body, keepAliveStall)
 		data, _ = io.ReadAll(io.LimitReader(a.resp.Body, maxErrorBody))
 	}
-	body := parseErrorBody(data, a.attempt.credentials)
-	if body.empty() && len(data) > 0 {
+	body := parseErrorBody(data, a.attempt)
+	if body.empty() && len(data) > 0 && !a.call.sealed {
 		a.client.logger.Debug("cosbackend: error answer of unknown form", "operation", a.call.op,
-			"http_status", a.resp.StatusCode, "content", a.attempt.credentials.clean(string(data), 300))
+			"http_status", a.resp.StatusCode, "content", a.attempt.clean(string(data), 300))
 	}
 	return a.refused(body)
 }
@@ -76,7 +77,7 @@ func (a *answer) refused(body errorBody) *Error {
 	a.traceID = nameOr(a.traceID, body.TraceID)
 	a.attempt.answered = true
 	e := a.newError()
-	e.Code = nameOr(body.Code, a.attempt.credentials.clean(headerText(a.resp.Header, "X-Cos-Error-Code"), maxCode))
+	e.Code = nameOr(body.Code, a.attempt.clean(headerText(a.resp.Header, "X-Cos-Error-Code"), maxCode))
 	e.Message = body.Message
 	e.Resource = withoutQuery(body.Resource)
 	e.InSuccessBody = a.resp.StatusCode >= 200 && a.resp.StatusCode <= 299
@@ -92,7 +93,7 @@ func (a *answer) newError() *Error {
 	e := a.client.newError(a.call, a.attempt)
 	e.HTTPStatus = a.resp.StatusCode
 	e.RequestID, e.TraceID = a.requestID, a.traceID
-	e.Headers = errorHeaders(a.resp.Header, a.attempt.credentials)
+	e.Headers = errorHeaders(a.resp.Header, a.attempt)
 	return e
 }
 
@@ -114,8 +115,14 @@ func (a *answer) garbled(cause error) error {
 	return e
 }
 
-// readBody reads all of a 2xx answer that is not an object.
+// readBody reads all of a 2xx answer that is not an object, without space around it.
 func (a *answer) readBody(ctx context.Context) ([]byte, error) {
+	data, err := a.readRaw(ctx)
+	return bytes.TrimSpace(data), err
+}
+
+// readRaw reads all of a 2xx answer that is not an object.
+func (a *answer) readRaw(ctx context.Context) ([]byte, error) {
 	if a.call.method == http.MethodHead {
 		return nil, nil
 	}
@@ -131,10 +138,9 @@ func (a *answer) readBody(ctx context.Context) ([]byte, error) {
 	if len(data) > maxXML {
 		return nil, a.garbled(errHugeAnswer)
 	}
-	data = bytes.TrimSpace(data)
-	if bytes.HasPrefix(data, []byte("<")) {
+	if bytes.HasPrefix(bytes.TrimSpace(data), []byte("<")) {
 		if root, err := rootElement(data); err == nil && root == "Error" {
-			return nil, a.refused(parseErrorXML(data, a.attempt.credentials))
+			return nil, a.refused(parseErrorXML(data, a.attempt))
 		}
 	}
 	a.attempt.answered = true
@@ -147,6 +153,11 @@ func (a *answer) readXML(ctx context.Context, root string, into any) error {
 	if err != nil {
 		return err
 	}
+	return a.parseXML(data, root, into)
+}
+
+// parseXML decodes what readBody returned.
+func (a *answer) parseXML(data []byte, root string, into any) error {
 	if len(data) == 0 {
 		return a.garbled(errEmptyAnswer)
 	}
@@ -155,7 +166,7 @@ func (a *answer) readXML(ctx context.Context, root string, into any) error {
 		return a.garbled(err)
 	}
 	if got != root {
-		return a.garbled(fmt.Errorf("element %q came where %q was due", a.attempt.credentials.clean(got, 64), root))
+		return a.garbled(fmt.Errorf("element %q came where %q was due", a.attempt.clean(got, 64), root))
 	}
 	if err := tolerantDecoder(data).Decode(into); err != nil {
 		return a.garbled(err)
@@ -165,7 +176,7 @@ func (a *answer) readXML(ctx context.Context, root string, into any) error {
 
 // errorHeaders picks what may be passed on of an answer's headers. Those of COS
 // come before the user's metadata, which may be long.
-func errorHeaders(h http.Header, c Credentials) map[string]string {
+func errorHeaders(h http.Header, c cleaner) map[string]string {
 	type entry struct{ order, name, value string }
 	var entries []entry
 	for name, values := range h {
@@ -199,7 +210,9 @@ func headerOrder(name string) string {
 	switch {
 	case strings.HasPrefix(name, "x-cos-meta-"):
 		return "c"
-	case strings.HasPrefix(name, "x-cos-") && !strings.HasSuffix(name, "-customer-key"):
+	case strings.HasSuffix(name, "-customer-key"), strings.HasPrefix(name, "x-cos-callback"):
+		return ""
+	case strings.HasPrefix(name, "x-cos-"):
 		return "b"
 	}
 	return ""

@@ -32,8 +32,10 @@ func (c *Client) AppendObject(ctx context.Context, loc Location, key string, pos
 	cl.once = true
 	cl.query = []pair{{"append", ""}, {"position", strconv.FormatInt(position, 10)}}
 	cl.header = o.headers(cl.header)
+	cl.set(o.Settings)
+	cl.traffic(o.TrafficLimit)
 	cl.carry(&body, o.ContentMD5)
-	job := appending{client: c, loc: loc, key: key, position: position, size: body.Size, sum: o.sum(position, body.Size)}
+	job := appending{client: c, loc: loc, key: key, position: position, size: body.Size, sum: o.sum(position, body.Size), encryptedWith: o.Encryption.CustomerKey}
 	cl.read = job.read
 	err = c.settle(ctx, cl, func(*Error) verdict { return job.judge(ctx, cl.whole) })
 	if e, ok := err.(*Error); ok && e.Code == "AppendPositionErr" { //nolint:errorlint // what settle returned, not what is inside
@@ -58,8 +60,14 @@ func (c *Client) checkAppend(loc Location, key string, position int64, body Body
 		return invalid("position", "must not be negative")
 	case position > maxObject-body.Size:
 		return invalid("position", "must be at most 5 GiB together with the size of the body")
-	case position > 0 && len(o.headers(nil)) > 0:
+	case position > 0 && (len(o.headers(nil)) > 0 || !o.empty()):
 		return invalid("attributes", "can only be given at position 0, where the object is made")
+	}
+	if err := o.Settings.check(); err != nil {
+		return err
+	}
+	if err := checkTraffic(o.TrafficLimit); err != nil {
+		return err
 	}
 	return checkAttributes(o.Attributes)
 }
@@ -83,6 +91,7 @@ type appending struct {
 	key            string
 	position, size int64
 	sum            func() uint64
+	encryptedWith  CustomerKey // at position 0
 	result         AppendResult
 }
 
@@ -107,7 +116,7 @@ const nextPositionHeader = "X-Cos-Next-Append-Position"
 // judge looks where the object ends. The checksum of a body that was not sent as a
 // whole must not be asked for.
 func (j *appending) judge(ctx context.Context, whole bool) verdict {
-	info, err := j.client.HeadObject(ctx, j.loc, j.key, ReadOptions{})
+	info, err := j.client.HeadObject(ctx, j.loc, j.key, ReadOptions{CustomerKey: j.encryptedWith})
 	if err != nil {
 		if missing(err) && j.position == 0 {
 			return pending
@@ -132,7 +141,7 @@ func (j *appending) judge(ctx context.Context, whole bool) verdict {
 func (j *appending) misplaced(ctx context.Context, e *Error) error {
 	end, err := strconv.ParseInt(e.Headers["x-cos-next-append-position"], 10, 64)
 	if err != nil || end < 0 {
-		info, err := j.client.HeadObject(ctx, j.loc, j.key, ReadOptions{})
+		info, err := j.client.HeadObject(ctx, j.loc, j.key, ReadOptions{CustomerKey: j.encryptedWith})
 		if err != nil && !missing(err) {
 			return e
 		}

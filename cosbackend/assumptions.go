@@ -50,6 +50,74 @@ package cosbackend
 //	      object in x-cos-next-append-position; the checksum of an accepted one is
 //	      that of the whole object.
 //	A028  A completed or aborted upload is NoSuchUpload from then on.
+//	A030  A configuration of a bucket is one document, which is read and replaced
+//	      whole; what was put is what is read. A PUT, and a DELETE, may be repeated.
+//	A031  COS takes Content-MD5 with every configuration, and wants it with CORS,
+//	      lifecycle and tags.
+//	A032  Removing a configuration that is not there succeeds.
+//	A033  A referer configuration, and tiering in either form, that was never put is
+//	      200 with an empty answer or an empty document.
+//	A034  A policy is kept byte for byte; one that is not there is NoSuchBucketPolicy
+//	      or NoSuchPolicy.
+//	A035  Versioning, logging and acceleration that were never set are 200 with a
+//	      document that says nothing.
+//	A036  A PUT of a referer configuration without content removes it.
+//	A037  The id of an inventory job or a tiering rule has letters, digits and . _ -,
+//	      and is the same in the query and in the document.
+//	A038  Inventory jobs are listed 100 at a time, and go on by a continuation-token.
+//	A039  Every bucket has an ACL, with its owner. xsi:type tells a grantee that is an
+//	      account, with ID, from a group, with URI; a grant header has id="…".
+//	A040  Each other configuration that is not there is 404 with a code of its own.
+//	A041  Dates in lifecycle rules may have any zone; COS documents UTC with
+//	      milliseconds.
+//	A042  The answer to GET of the custom domains says in a header what a TXT record of
+//	      a domain must hold.
+//	A043  Of a domain's certificate COS tells the id and, in seconds of Unix, from when
+//	      to when it is valid; never the certificate or its key.
+//	A044  Versioning that was enabled can be suspended, and is never unset again.
+//	A045  A one-off inventory id is used once: DuplicateInventoryId.
+//	A046  An origin rule has several HostInfo, with StandbyHostName_1 to _10 in each,
+//	      and numbers, false and empty texts in it mean something.
+//	A050  A list of versions goes by key, and the newest of a key first; versions and
+//	      delete markers alternate as they happen to follow each other.
+//	A051  A delete marker that is the newest version, or is asked for by its version, is
+//	      404 to GET and HEAD, with x-cos-delete-marker: true.
+//	A052  x-cos-tagging holds at most 10 tags written as a query; keys and values have 1
+//	      to 127 characters. x-cos-tagging-count is the number of an object's tags, and
+//	      absent without any.
+//	A053  An object with a key of the caller's is read, copied and uploaded in parts only
+//	      with that key; without it, or with another, that is 400.
+//	A054  Restoring answers 202 when it begins, 200 when the object is restored already.
+//	      x-cos-restore tells how far it is.
+//	A055  x-cos-symlink-target holds the key escaped, both ways.
+//	A056  A retention has the mode COMPLIANCE and a time of RFC 3339 with milliseconds;
+//	      it is written with x-cos-object-lock-mode and -retain-until-date, too.
+//	A057  With x-cos-callback an <Error> in a 2xx answer to a PUT is of the callback: the
+//	      object is stored. A completion says so in CallbackResult.
+//	A058  The answer to a write with Pic-Operations is a document about its images.
+//	A059  x-cos-traffic-limit is 819200 to 838860800 bits per second on GET, PUT and parts,
+//	      and 400 beyond.
+//	A060  OPTIONS of an object answers by the CORS rules of the bucket, or with 403
+//	      AccessForbidden.
+//	A061  Grants are headers such as x-cos-grant-read: id="...",id="...", or a document
+//	      AccessControlPolicy, as it is read.
+//	A062  response-* parameters of a signed GET replace the content headers of the answer.
+//	A070  A signature may stand in the query, as parameters named like its fields; the
+//	      other parameters and the listed headers are covered as in the header form. A
+//	      token may stand there too, and is signed. The end of the signed time is when
+//	      the URL ends: AccessDenied from then on.
+//	A071  A form upload is held against its policy: every field that a condition names
+//	      must be there, whatever the case of its name, and fit; the policy's text is
+//	      what is signed, and the condition on the signed time is called q-sign-time
+//	      where the field is called q-key-time.
+//	A072  The answer to Select is frames: lengths of the frame and of its headers, their
+//	      CRC32, headers whose values are texts, the payload, and the CRC32 of it all. A
+//	      frame of a result may end inside of a record.
+//	A073  Only a frame End says that a result is whole. An error frame ends it otherwise,
+//	      inside the HTTP 200; its code and message stand in headers of the frame.
+//	A074  The codes Busy and Overload of Select pass, though they come with 400.
+//	A075  Frames Cont keep the connection of a Select alive: at least one comes a minute.
+//	A076  Select takes its flags as TRUE and FALSE, and wants QuoteFields of CSV results.
 //	A080  The metadata service of a CVM lists the names of its roles, one a line, at
 //	      /latest/meta-data/cam/security-credentials/ and answers below that, to a
 //	      role's name, with JSON: TmpSecretId, TmpSecretKey, Token, ExpiredTime,

@@ -19,8 +19,8 @@ import (
 // Repeats happen inside the caller's deadline, with a growing, jittered delay.
 // There are two classes. An "idempotent" operation is repeated after transport
 // failures, after the HTTP status 408, 429, 500, 502, 503, 504 and 520, after the
-// codes RequestTimeout and UserNetworkTooSlow, and after InternalError,
-// ServiceUnavailable and SlowDown inside a 200 answer. A "once" operation is
+// codes RequestTimeout, UserNetworkTooSlow, Busy and Overload, and after
+// InternalError, ServiceUnavailable, SlowDown, Busy and Overload inside a 200 answer. A "once" operation is
 // repeated only when nothing can have happened: no connection was had, its body
 // was not sent completely, or COS answered 503 or 429. CompleteMultipartUpload and
 // AppendObject are of this class, and besides look at what COS has before they
@@ -29,9 +29,11 @@ type Client struct {
 	profile   string
 	region    string
 	endpoint  endpoint
+	public    endpoint // of presigned URLs and forms
 	service   serviceEndpoint
 	provider  CredentialProvider
 	signer    signer
+	presigner presigner
 	transport http.RoundTripper
 	retry     RetryOptions
 	regions   *regionCache
@@ -81,6 +83,12 @@ func (c *Client) configure(cfg Config) error {
 	var err error
 	if c.endpoint, err = parseEndpoint(nameOr(cfg.Endpoint, defaultEndpoint)); err != nil {
 		return configError("Endpoint", err)
+	}
+	if c.public, err = parseEndpoint(nameOr(cfg.PublicEndpoint, nameOr(cfg.Endpoint, defaultEndpoint))); err != nil {
+		return configError("PublicEndpoint", err)
+	}
+	if c.public.hasRegion && !c.endpoint.hasRegion && cfg.Region == "" {
+		return configError("PublicEndpoint", errors.New("has {region}, which neither Endpoint nor Region can fill"))
 	}
 	c.service = serviceEndpoint{scheme: c.endpoint.scheme, host: c.endpoint.serviceHost(), derived: true}
 	if cfg.ServiceEndpoint != "" {

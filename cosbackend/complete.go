@@ -36,9 +36,10 @@ const (
 //
 // The object's checksum is compared with CRC64; when the answer has none, with
 // that of a HEAD which finds the same ETag. A difference is an [*IntegrityError]
-// with Stored set.
+// with Stored set. A callback that fails is part of the result: the object is made
+// all the same.
 func (c *Client) CompleteMultipartUpload(ctx context.Context, u Upload, parts []CompletedPart, o CompleteOptions) (CompleteResult, error) {
-	if err := c.checkComplete(u, parts); err != nil {
+	if err := c.checkComplete(u, parts, o); err != nil {
 		return CompleteResult{}, err
 	}
 	cl, err := c.bucketCall(ctx, "CompleteMultipartUpload", http.MethodPost, u.Location, u.Key)
@@ -48,11 +49,14 @@ func (c *Client) CompleteMultipartUpload(ctx context.Context, u Upload, parts []
 	cl.once = true
 	cl.query = []pair{{"uploadId", u.UploadID}}
 	cl.header = []pair{{"content-type", "application/xml"}}
+	cl.hide(o.CustomerKey)
+	cl.callback(o.Callback)
+	cl.picOperations(o.PicOperations)
 	if o.ForbidOverwrite {
 		cl.forbidOverwrite()
 	}
 	cl.payload = completeXML(parts)
-	job := completion{client: c, upload: u, parts: len(parts), crc64: o.CRC64, began: c.clock()}
+	job := completion{client: c, upload: u, parts: len(parts), o: o, crc64: o.CRC64, began: c.clock()}
 	cl.read = job.read
 	if err := c.settle(ctx, cl, func(e *Error) verdict { return job.judge(ctx, e) }); err != nil {
 		return CompleteResult{}, err
@@ -60,10 +64,23 @@ func (c *Client) CompleteMultipartUpload(ctx context.Context, u Upload, parts []
 	return job.result, job.verify(ctx, cl)
 }
 
-func (c *Client) checkComplete(u Upload, parts []CompletedPart) error {
+func (c *Client) checkComplete(u Upload, parts []CompletedPart, o CompleteOptions) error {
 	if err := c.checkUpload(u); err != nil {
 		return err
 	}
+	if err := o.Callback.check(); err != nil {
+		return err
+	}
+	if err := checkPicOperations(o.PicOperations); err != nil {
+		return err
+	}
+	if err := o.CustomerKey.check(customerKeyField); err != nil {
+		return err
+	}
+	return checkParts(parts)
+}
+
+func checkParts(parts []CompletedPart) error {
 	if len(parts) == 0 || len(parts) > maxPartNumber {
 		return invalid("parts", "must be 1 to 10000 parts")
 	}
@@ -104,6 +121,7 @@ type completion struct {
 	client    *Client
 	upload    Upload
 	parts     int
+	o         CompleteOptions
 	crc64     *uint64
 	began     time.Time
 	result    CompleteResult
@@ -113,8 +131,15 @@ type completion struct {
 // read waits out the white space and reads the result.
 func (j *completion) read(ctx context.Context, a *answer) error {
 	a.resp.Body = &spaceReader{ReadCloser: newStallReader(a.resp.Body, keepAliveStall)}
-	var wire struct{ Location, ETag, CRC64 string }
-	if err := a.readXML(ctx, "CompleteMultipartUploadResult", &wire); err != nil {
+	data, err := a.readBody(ctx)
+	if err != nil {
+		return err
+	}
+	var wire struct {
+		Location, ETag, CRC64 string
+		CallbackResult        *wireCallback
+	}
+	if err := a.parseXML(data, "CompleteMultipartUploadResult", &wire); err != nil {
 		return err
 	}
 	if wire.ETag == "" {
@@ -124,6 +149,10 @@ func (j *completion) read(ctx context.Context, a *answer) error {
 	j.requestID = a.requestID
 	j.result = CompleteResult{
 		ETag: unquoteETag(wire.ETag), Location: wire.Location, VersionID: headerText(h, "X-Cos-Version-Id"),
+		Callback: wire.CallbackResult.result(a.attempt),
+	}
+	if j.o.PicOperations != "" {
+		j.result.Document = strings.ToValidUTF8(string(data), "\uFFFD")
 	}
 	j.result.CRC64, j.result.HasCRC64 = headerCRC64(h)
 	if !j.result.HasCRC64 {
@@ -140,7 +169,7 @@ func (j *completion) judge(ctx context.Context, e *Error) verdict {
 			return pending
 		}
 	}
-	info, err := j.client.HeadObject(ctx, j.upload.Location, j.upload.Key, ReadOptions{})
+	info, err := j.client.HeadObject(ctx, j.upload.Location, j.upload.Key, ReadOptions{CustomerKey: j.o.CustomerKey})
 	if err != nil || !j.made(info) {
 		return undetermined
 	}
@@ -165,7 +194,7 @@ func (j *completion) verify(ctx context.Context, cl *call) error {
 		return nil
 	}
 	if !j.result.HasCRC64 {
-		info, err := j.client.HeadObject(ctx, j.upload.Location, j.upload.Key, ReadOptions{VersionID: j.result.VersionID})
+		info, err := j.client.HeadObject(ctx, j.upload.Location, j.upload.Key, ReadOptions{VersionID: j.result.VersionID, CustomerKey: j.o.CustomerKey})
 		traceFrom(ctx).begin(cl.op, j.client.profile)
 		if err == nil && info.ETag == j.result.ETag {
 			j.result.CRC64, j.result.HasCRC64 = info.CRC64, info.HasCRC64

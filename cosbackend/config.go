@@ -18,6 +18,10 @@ type Config struct {
 	// may be left out, and then the endpoint serves one region. Path, query and
 	// user are refused.
 	Endpoint string
+	// PublicEndpoint is a template like Endpoint, for the presigned URLs and forms that
+	// others use: where they reach COS when that is not where the client does. Empty is
+	// Endpoint.
+	PublicEndpoint string
 	// ServiceEndpoint is where ListBuckets goes, without any placeholder. Empty is
 	// derived from Endpoint: "https://service.cos.myqcloud.com" from the default.
 	ServiceEndpoint string

@@ -38,13 +38,15 @@ func TestConfigurationErrorsNameTheField(t *testing.T) {
 		"region":                              {func(c *Config) { c.Region = "ap.guangzhou" }, "Region"},
 		"no credentials":                      {func(c *Config) { c.Credentials = nil }, "Credentials"},
 		"empty credentials":                   {func(c *Config) { c.Credentials = StaticCredentials(Credentials{}) }, "Credentials"},
-		"credentials with a line break":       {func(c *Config) { c.Credentials = StaticCredentials(Credentials{"a", "b", "t\n"}) }, "Credentials"},
-		"negative timeout":                    {func(c *Config) { c.Transport.DialTimeout = -1 }, "Transport.DialTimeout"},
-		"negative connections":                {func(c *Config) { c.Transport.MaxIdleConnsPerHost = -1 }, "Transport.MaxIdleConnsPerHost"},
-		"proxy":                               {func(c *Config) { c.Transport.Proxy = &url.URL{Scheme: "socks5", Host: "x"} }, "Transport.Proxy"},
-		"too many attempts":                   {func(c *Config) { c.Retry.MaxAttempts = 21 }, "Retry.MaxAttempts"},
-		"negative delay":                      {func(c *Config) { c.Retry.MaxDelay = -1 }, "Retry.MaxDelay"},
-		"delays in the wrong order":           {func(c *Config) { c.Retry.BaseDelay = time.Minute }, "Retry.BaseDelay"},
+		"credentials with a line break": {func(c *Config) {
+			c.Credentials = StaticCredentials(Credentials{SecretID: "a", SecretKey: "b", Token: "t\n"})
+		}, "Credentials"},
+		"negative timeout":          {func(c *Config) { c.Transport.DialTimeout = -1 }, "Transport.DialTimeout"},
+		"negative connections":      {func(c *Config) { c.Transport.MaxIdleConnsPerHost = -1 }, "Transport.MaxIdleConnsPerHost"},
+		"proxy":                     {func(c *Config) { c.Transport.Proxy = &url.URL{Scheme: "socks5", Host: "x"} }, "Transport.Proxy"},
+		"too many attempts":         {func(c *Config) { c.Retry.MaxAttempts = 21 }, "Retry.MaxAttempts"},
+		"negative delay":            {func(c *Config) { c.Retry.MaxDelay = -1 }, "Retry.MaxDelay"},
+		"delays in the wrong order": {func(c *Config) { c.Retry.BaseDelay = time.Minute }, "Retry.BaseDelay"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := Config{Credentials: StaticCredentials(testCredentials())}

@@ -22,6 +22,10 @@ func (c *Client) CopyObject(ctx context.Context, loc Location, key string, o Cop
 		return CopyResult{}, err
 	}
 	cl.header = o.headers(cl.header)
+	cl.set(o.Settings)
+	if o.ReplaceTags {
+		cl.header = append(cl.header, pair{"x-cos-tagging-directive", "Replaced"})
+	}
 	if o.Replace {
 		cl.header = append(cl.header, pair{"x-cos-metadata-directive", "Replaced"})
 	} else {
@@ -50,6 +54,12 @@ func (c *Client) checkCopy(loc Location, key string, o CopyOptions) error {
 			return invalid("attributes", "are those of the source unless they are replaced; ask for that, or leave them empty")
 		}
 	}
+	if !o.ReplaceTags && len(o.Tags) > 0 {
+		return invalid("attributes.tags", "are those of the source unless they are replaced; ask for that, or leave them empty")
+	}
+	if err := o.Settings.check(); err != nil {
+		return err
+	}
 	return checkAttributes(o.Attributes)
 }
 
@@ -61,6 +71,9 @@ func (c *Client) checkSource(s CopySource) error {
 		return err
 	}
 	if err := checkVersionID("source.version_id", s.VersionID); err != nil {
+		return err
+	}
+	if err := s.CustomerKey.check(sourceCustomerKeyField); err != nil {
 		return err
 	}
 	return checkConditions("source.preconditions.", s.Conditions)
@@ -78,6 +91,7 @@ func (c *Client) copyCall(ctx context.Context, op string, loc Location, key stri
 	}
 	cl.header = append(cl.header, pair{"x-cos-copy-source", c.copySource(s, sourceRegion)})
 	cl.header = s.headers("x-cos-copy-source-", cl.header)
+	cl.customerKey(sourceCustomerHeaders, s.CustomerKey)
 	return cl, nil
 }
 

@@ -20,7 +20,8 @@ const (
 // FileCredentials reads credentials from a file and again when it changes, which
 // is noticed within a second of the next request. The file holds a line
 // secret_id=..., one secret_key=..., and for temporary credentials one
-// security_token=...; empty lines and lines that begin with # are skipped.
+// security_token=... and, if it is known, one expires=... with their end in the form
+// 2026-01-02T15:04:05Z; empty lines and lines that begin with # are skipped.
 //
 // The file must be usable at the start. When it is broken later, the last good
 // credentials stay in use and logger gets a warning. logger may be nil.
@@ -119,7 +120,10 @@ func readCredentialFile(path string) (*fileState, error) {
 // parseCredentials names lines by number only: what they hold is secret.
 func parseCredentials(text string) (Credentials, error) {
 	var c Credentials
-	fields := map[string]*string{"secret_id": &c.SecretID, "secret_key": &c.SecretKey, "security_token": &c.Token}
+	var expires string
+	fields := map[string]*string{
+		"secret_id": &c.SecretID, "secret_key": &c.SecretKey, "security_token": &c.Token, "expires": &expires,
+	}
 	number := 0
 	for line := range strings.Lines(strings.TrimPrefix(text, "\ufeff")) {
 		number++
@@ -130,12 +134,18 @@ func parseCredentials(text string) (Credentials, error) {
 		name, value, ok := strings.Cut(line, "=")
 		to := fields[strings.TrimSpace(name)]
 		if !ok || to == nil {
-			return c, fmt.Errorf("line %d is none of secret_id=, secret_key= and security_token= with a value", number)
+			return c, fmt.Errorf("line %d is none of secret_id=, secret_key=, security_token= and expires= with a value", number)
 		}
 		if *to != "" {
 			return c, fmt.Errorf("line %d sets a value again", number)
 		}
 		*to = strings.TrimSpace(value)
+	}
+	if expires != "" {
+		var err error
+		if c.Expires, err = time.Parse(time.RFC3339, expires); err != nil {
+			return c, errors.New("expires is not a time such as 2026-01-02T15:04:05Z")
+		}
 	}
 	return c, c.check()
 }

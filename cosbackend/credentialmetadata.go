@@ -85,7 +85,7 @@ func (m *metadata) fetch(ctx context.Context) (temporary, error) {
 		return temporary{}, fmt.Errorf("the answer has the code %q in place of Success", cleanText(answer.Code, maxCode))
 	}
 	expires, err := expiry(answer.ExpiredTime, answer.Expiration)
-	return temporary{Credentials{answer.TmpSecretID, answer.TmpSecretKey, answer.Token}, expires}, err
+	return newTemporary(answer.TmpSecretID, answer.TmpSecretKey, answer.Token, expires), err
 }
 
 // discover returns the machine's role when there is exactly one.

@@ -75,6 +75,10 @@ type temporary struct {
 	expires     time.Time
 }
 
+func newTemporary(secretID, secretKey, token string, expires time.Time) temporary {
+	return temporary{Credentials{SecretID: secretID, SecretKey: secretKey, Token: token, Expires: expires}, expires}
+}
+
 // TemporaryCredentials come from a source that gives them for a limited time. They
 // are renewed in the background: when two thirds of their life are over, at the
 // latest five minutes before their end, and after a failure again and again with a

@@ -37,7 +37,7 @@ func (s *scriptedSource) times() []time.Time {
 
 // numbered is the n-th answer of a source, good for d.
 func numbered(n int, d time.Duration) temporary {
-	return temporary{Credentials{fmt.Sprintf("AKID%d", n), secretKey, token}, time.Now().Add(d)}
+	return newTemporary(fmt.Sprintf("AKID%d", n), secretKey, token, time.Now().Add(d))
 }
 
 func temporaries(t *testing.T, answer func(ctx context.Context, n int) (temporary, error)) (*TemporaryCredentials, *scriptedSource) {

@@ -183,7 +183,7 @@ func (s *sts) fetch(ctx context.Context) (temporary, error) {
 		return temporary{}, fmt.Errorf("the answer has the HTTP status %d", status)
 	}
 	expires, err := expiry(r.ExpiredTime, r.Expiration)
-	return temporary{Credentials{r.Credentials.TmpSecretID, r.Credentials.TmpSecretKey, r.Credentials.Token}, expires}, err
+	return newTemporary(r.Credentials.TmpSecretID, r.Credentials.TmpSecretKey, r.Credentials.Token, expires), err
 }
 
 // request builds and signs the request (A084, A085).

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"time"
 )
 
 // Credentials sign requests. Every way to print them shows only that they exist.
@@ -15,6 +16,9 @@ type Credentials struct {
 	SecretKey string
 	// Token belongs to temporary credentials; "" for permanent ones.
 	Token string
+	// Expires is when temporary credentials end; zero when it is not known. What is
+	// presigned with them does not claim to last longer.
+	Expires time.Time
 }
 
 const redactedCredentials = "Credentials{redacted}"

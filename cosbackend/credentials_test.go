@@ -20,7 +20,9 @@ const (
 	token     = "verysecrettoken"
 )
 
-func secretCredentials() Credentials { return Credentials{secretID, secretKey, token} }
+func secretCredentials() Credentials {
+	return Credentials{SecretID: secretID, SecretKey: secretKey, Token: token}
+}
 
 func hasSecret(s string) bool { return strings.Contains(strings.ToLower(s), "verysecret") }
 
@@ -153,13 +155,13 @@ func TestFileCredentialsFollowTheFile(t *testing.T) {
 			t.Errorf("Credentials = %q, %v, want %q", got.SecretID, err, c.SecretID)
 		}
 	}
-	want(Credentials{"a", "b", ""})
+	want(Credentials{SecretID: "a", SecretKey: "b", Token: ""})
 	write("secret_id=c\nsecret_key=d\nsecurity_token=t")
-	want(Credentials{"c", "d", "t"})
+	want(Credentials{SecretID: "c", SecretKey: "d", Token: "t"})
 	write("secret_id=" + secretID)
-	want(Credentials{"c", "d", "t"})
+	want(Credentials{SecretID: "c", SecretKey: "d", Token: "t"})
 	now = now.Add(time.Minute)
-	want(Credentials{"c", "d", "t"})
+	want(Credentials{SecretID: "c", SecretKey: "d", Token: "t"})
 	if got := strings.Count(log.String(), "not usable"); got != 1 || hasSecret(log.String()) {
 		t.Errorf("the broken file was logged %d times, want once and without what it holds:\n%s", got, log.String())
 	}
@@ -167,9 +169,9 @@ func TestFileCredentialsFollowTheFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	now = now.Add(time.Minute)
-	want(Credentials{"c", "d", "t"})
+	want(Credentials{SecretID: "c", SecretKey: "d", Token: "t"})
 	write("secret_id=e\nsecret_key=f\n")
-	want(Credentials{"e", "f", ""})
+	want(Credentials{SecretID: "e", SecretKey: "f", Token: ""})
 }
 
 func TestBrokenCredentialFilesAreRefusedAtTheStart(t *testing.T) {

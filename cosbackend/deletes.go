@@ -115,8 +115,8 @@ func (a *answer) deleteResult(ctx context.Context) (DeleteResult, error) {
 	}
 	for _, e := range wire.Error {
 		result.Failures = append(result.Failures, DeleteFailure{
-			Key: e.Key, VersionID: e.VersionID, Code: a.attempt.credentials.clean(e.Code, maxCode),
-			Message: a.attempt.credentials.clean(e.Message, maxMessage),
+			Key: e.Key, VersionID: e.VersionID, Code: a.attempt.clean(e.Code, maxCode),
+			Message: a.attempt.clean(e.Message, maxMessage),
 		})
 	}
 	return result, nil

@@ -140,7 +140,7 @@ func (d *download) broken(err error) error {
 func (d *download) reopen() {
 	rest := Range{Offset: d.next, Length: d.end - d.next}
 	cl := d.call
-	cl.header = []pair{{"range", rest.header()}, {"if-match", quoteETag(d.object.ETag)}}
+	cl.header = append(cl.header[:cl.lasting:cl.lasting], pair{"range", rest.header()}, pair{"if-match", quoteETag(d.object.ETag)})
 	cl.read = func(ctx context.Context, a *answer) error {
 		info, offset, err := a.extent(ctx, cl.key)
 		if err != nil {

@@ -79,6 +79,15 @@ func (e endpoint) host(bucket, region string) string {
 	return bucket + e.beforeRegion + region + e.afterRegion + e.port
 }
 
+// publicHost is host without a port that clients leave out of the Host header: the
+// header is signed.
+func (e endpoint) publicHost(bucket, region string) string {
+	if e.scheme == "https" && e.port == ":443" || e.scheme == "http" && e.port == ":80" {
+		e.port = ""
+	}
+	return e.host(bucket, region)
+}
+
 // hostname is host without the port, which is how a copy source is named.
 func (e endpoint) hostname(bucket, region string) string {
 	e.port = ""

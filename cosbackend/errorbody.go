@@ -19,9 +19,9 @@ type errorBody struct {
 func (b errorBody) empty() bool { return b == errorBody{} }
 
 // parseErrorBody reads XML or JSON, and as much of a damaged one as can be read.
-// Anything else, such as HTML, gives the zero value (A008). The secrets of c, with
-// which the request was signed, do not come through.
-func parseErrorBody(data []byte, c Credentials) errorBody {
+// Anything else, such as HTML, gives the zero value (A008). The secrets that
+// c knows do not come through.
+func parseErrorBody(data []byte, c cleaner) errorBody {
 	data = bytes.TrimLeft(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")), " \t\r\n")
 	switch {
 	case bytes.HasPrefix(data, []byte("<")):
@@ -34,7 +34,7 @@ func parseErrorBody(data []byte, c Credentials) errorBody {
 
 // parseErrorXML reads an <Error> document. Elements it does not know are skipped:
 // StringToSign and FormatString among them, which must not be passed on.
-func parseErrorXML(data []byte, c Credentials) errorBody {
+func parseErrorXML(data []byte, c cleaner) errorBody {
 	d := tolerantDecoder(data)
 	var body errorBody
 	var field *string
@@ -96,7 +96,7 @@ func (b *errorBody) field(element string) *string {
 
 // parseErrorJSON reads {"code":-46628,"message":"...","request_id":"..."}; the
 // code may be a number or a text.
-func parseErrorJSON(data []byte, c Credentials) errorBody {
+func parseErrorJSON(data []byte, c cleaner) errorBody {
 	var answer struct {
 		Code       any    `json:"code"`
 		Message    string `json:"message"`

@@ -122,7 +122,8 @@ type ValidationError struct {
 func (e *ValidationError) Error() string { return "cosbackend: " + e.Field + ": " + e.Problem }
 
 // An IntegrityError is a checksum that does not match: COS's of what it stored
-// differs from ours of what we sent.
+// differs from ours of what we sent, or with Frame COS's of what it sends from ours
+// of what came.
 type IntegrityError struct {
 	Op        string
 	Bucket    string
@@ -132,11 +133,17 @@ type IntegrityError struct {
 	Got       uint64 // what COS computed
 	// Stored says that COS keeps the damaged object all the same.
 	Stored bool
+	// Frame says that it is a frame of an event stream that was damaged on the way;
+	// Want and Got are then the CRC32 that came with it and ours.
+	Frame bool
 }
 
 // Error names both checksums.
 func (e *IntegrityError) Error() string {
 	s := fmt.Sprintf("cosbackend: %s: checksum mismatch: sent CRC64 %d, COS has %d", e.Op, e.Want, e.Got)
+	if e.Frame {
+		s = fmt.Sprintf("cosbackend: %s: checksum mismatch: a frame of the answer has CRC32 %d and says %d", e.Op, e.Got, e.Want)
+	}
 	if e.RequestID != "" {
 		s += " (request id " + e.RequestID + ")"
 	}

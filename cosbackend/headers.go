@@ -27,6 +27,54 @@ func (a Attributes) headers(pairs []pair) []pair {
 	return pairs
 }
 
+// replace adds the parameters of r.
+func (cl *call) replace(r ResponseHeaders) {
+	cl.parameter("response-content-type", r.ContentType)
+	cl.parameter("response-cache-control", r.CacheControl)
+	cl.parameter("response-content-disposition", r.ContentDisposition)
+	cl.parameter("response-content-encoding", r.ContentEncoding)
+	cl.parameter("response-content-language", r.ContentLanguage)
+	cl.parameter("response-expires", r.Expires)
+}
+
+func (r ResponseHeaders) check() error {
+	for _, h := range []struct{ field, value string }{
+		{"content_type", r.ContentType},
+		{"cache_control", r.CacheControl},
+		{"content_disposition", r.ContentDisposition},
+		{"content_encoding", r.ContentEncoding},
+		{"content_language", r.ContentLanguage},
+		{"expires", r.Expires},
+	} {
+		if err := checkHeader("response_headers."+h.field, h.value); err != nil {
+			return err
+		}
+		if len(h.value) > maxHeader {
+			return invalid("response_headers."+h.field, "must be at most 1024 bytes")
+		}
+	}
+	return nil
+}
+
+const (
+	minTraffic = 819_200
+	maxTraffic = 838_860_800
+)
+
+func checkTraffic(limit int64) error {
+	if limit != 0 && (limit < minTraffic || limit > maxTraffic) {
+		return invalid("traffic_limit", "must be 819200 to 838860800 bits per second, or 0 for no limit")
+	}
+	return nil
+}
+
+// traffic has COS shape the connection (A059).
+func (cl *call) traffic(limit int64) {
+	if limit != 0 {
+		cl.header = append(cl.header, pair{"x-cos-traffic-limit", strconv.FormatInt(limit, 10)})
+	}
+}
+
 // headers returns what restricts a read, or with a prefix the source of a copy.
 func (o Conditions) headers(prefix string, pairs []pair) []pair {
 	if o.IfMatch != "" {
@@ -98,8 +146,16 @@ func objectInfo(key string, h http.Header, size int64) ObjectInfo {
 		Attributes:   headerAttributes(h),
 		StorageTier:  headerText(h, "X-Cos-Storage-Tier"),
 		Type:         headerText(h, "X-Cos-Object-Type"),
+
+		Encryption:        headerEncryption(h),
+		Restore:           headerRestore(h),
+		ReplicationStatus: headerText(h, "X-Cos-Replication-Status"),
+		Retention:         headerRetention(h),
 	}
 	info.CRC64, info.HasCRC64 = headerCRC64(h)
+	if n, err := strconv.ParseUint(headerText(h, "X-Cos-Tagging-Count"), 10, 16); err == nil {
+		info.TagCount, info.HasTagCount = int(n), true
+	}
 	return info
 }
 

@@ -62,6 +62,9 @@ func (c *Client) InitiateMultipartUpload(ctx context.Context, loc Location, key 
 	if err := checkAttributes(o.Attributes); err != nil {
 		return "", err
 	}
+	if err := o.Settings.check(); err != nil {
+		return "", err
+	}
 	cl, err := c.bucketCall(ctx, "InitiateMultipartUpload", http.MethodPost, loc, key)
 	if err != nil {
 		return "", err
@@ -69,6 +72,7 @@ func (c *Client) InitiateMultipartUpload(ctx context.Context, loc Location, key 
 	cl.once = true
 	cl.query = []pair{{"uploads", ""}}
 	cl.header = o.headers(cl.header)
+	cl.set(o.Settings)
 	cl.read = func(ctx context.Context, a *answer) (err error) {
 		uploadID, err = a.uploadID(ctx)
 		return err
@@ -100,13 +104,7 @@ func (a *answer) uploadID(ctx context.Context) (string, error) {
 // too: with Reopen it is idempotent, without it nothing is repeated after the
 // first byte was taken.
 func (c *Client) UploadPart(ctx context.Context, u Upload, number int, body Body, o PartOptions) (Part, error) {
-	if err := c.checkUpload(u); err != nil {
-		return Part{}, err
-	}
-	if err := checkPartNumber("part_number", number); err != nil {
-		return Part{}, err
-	}
-	if err := checkBody(body, o.ContentMD5, "must be at most 5 GiB for one part"); err != nil {
+	if err := c.checkPart(u, number, body, o); err != nil {
 		return Part{}, err
 	}
 	cl, err := c.bucketCall(ctx, "UploadPart", http.MethodPut, u.Location, u.Key)
@@ -115,6 +113,8 @@ func (c *Client) UploadPart(ctx context.Context, u Upload, number int, body Body
 	}
 	cl.part(u, number)
 	cl.carry(&body, o.ContentMD5)
+	cl.customerKey(customerHeaders, o.CustomerKey)
+	cl.traffic(o.TrafficLimit)
 	part := Part{Number: number, Size: body.Size}
 	cl.read = func(ctx context.Context, a *answer) error {
 		result, err := a.putResult(ctx, o.CRC64)
@@ -133,6 +133,22 @@ func (c *Client) UploadPart(ctx context.Context, u Upload, number int, body Body
 	return part, nil
 }
 
+func (c *Client) checkPart(u Upload, number int, body Body, o PartOptions) error {
+	if err := c.checkUpload(u); err != nil {
+		return err
+	}
+	if err := checkPartNumber("part_number", number); err != nil {
+		return err
+	}
+	if err := o.CustomerKey.check(customerKeyField); err != nil {
+		return err
+	}
+	if err := checkTraffic(o.TrafficLimit); err != nil {
+		return err
+	}
+	return checkBody(body, o.ContentMD5, "must be at most 5 GiB for one part")
+}
+
 // UploadPartCopy makes a part from an object, or a range of it, inside COS. Its
 // failures are those of CopyObject, and InvalidRange. Idempotent.
 func (c *Client) UploadPartCopy(ctx context.Context, u Upload, number int, o PartCopyOptions) (Part, error) {
@@ -144,6 +160,7 @@ func (c *Client) UploadPartCopy(ctx context.Context, u Upload, number int, o Par
 		return Part{}, err
 	}
 	cl.part(u, number)
+	cl.customerKey(customerHeaders, o.CustomerKey)
 	if o.Range != nil {
 		cl.header = append(cl.header, pair{"x-cos-copy-source-range", o.Range.header()})
 	}
@@ -168,6 +185,9 @@ func (c *Client) checkPartCopy(u Upload, number int, o PartCopyOptions) error {
 		return err
 	}
 	if err := c.checkSource(o.Source); err != nil {
+		return err
+	}
+	if err := o.CustomerKey.check(customerKeyField); err != nil {
 		return err
 	}
 	if o.Range == nil {

@@ -66,7 +66,7 @@ func TestOperationsOnPartsAsTheyAreSent(t *testing.T) {
 		{
 			name: "initiate", target: "POST " + path + "?uploads=",
 			do: func(ctx context.Context, c *Client) error {
-				_, err := c.InitiateMultipartUpload(ctx, at(testBucket), key, InitiateOptions{Attributes{
+				_, err := c.InitiateMultipartUpload(ctx, at(testBucket), key, InitiateOptions{Attributes: Attributes{
 					ContentType: "text/plain", Metadata: map[string]string{"a": "b"}, StorageClass: "ARCHIVE",
 				}})
 				return err

@@ -15,6 +15,7 @@ type Upload struct {
 // besides its bytes is fixed there.
 type InitiateOptions struct {
 	Attributes
+	Settings
 }
 
 // PartOptions refine UploadPart.
@@ -24,6 +25,10 @@ type PartOptions struct {
 	// CRC64 returns the CRC-64/ECMA-182 of the part, as in PutOptions. Nil: not
 	// compared.
 	CRC64 func() uint64
+	// CustomerKey is what the upload was begun with, if it was the caller's (A053).
+	CustomerKey CustomerKey
+	// TrafficLimit is in bits per second, 819200 to 838860800; 0 is none (A059).
+	TrafficLimit int64
 }
 
 // A Part is one piece of an upload, as COS knows it. A list has no CRC64, a copy
@@ -43,6 +48,9 @@ type PartCopyOptions struct {
 	// Range selects the bytes by Offset and Length, both ends named: COS documents
 	// no other form here. Nil means the whole source.
 	Range *Range
+	// CustomerKey is what the upload was begun with, if it was the caller's. That of the
+	// source stands in Source.
+	CustomerKey CustomerKey
 }
 
 // A CompletedPart names a part for CompleteMultipartUpload.
@@ -59,6 +67,13 @@ type CompleteOptions struct {
 	// and it makes sure which object is found when an answer was lost. Nil: not
 	// compared.
 	CRC64 *uint64
+	// CustomerKey is what the upload was begun with, if it was the caller's. COS does not
+	// want it here; the HEAD that looks at the object does.
+	CustomerKey CustomerKey
+	// Callback is whom COS tells. One that fails is no error: the object is made.
+	Callback *Callback
+	// PicOperations is what COS does with an image: the JSON of its Pic-Operations.
+	PicOperations string
 }
 
 // CompleteResult is what COS says of a completed object.
@@ -70,6 +85,11 @@ type CompleteResult struct {
 	Location string
 	CRC64    uint64
 	HasCRC64 bool
+	// Callback is what became of it; nil when there was none, and when the answer was
+	// lost and the object was found by a HEAD.
+	Callback *CallbackResult
+	// Document is COS's answer to PicOperations, as it came; else empty.
+	Document string
 }
 
 // ListPartsOptions refine ListParts.
@@ -125,8 +145,9 @@ type UploadPage struct {
 // AppendOptions refine AppendObject.
 type AppendOptions struct {
 	// Attributes are stored by the append that makes the object, at position 0, and
-	// refused at any other.
+	// refused at any other. So are Settings.
 	Attributes
+	Settings
 	// ContentMD5 is the MD5 of the appended bytes, 16 bytes, which COS checks. Nil:
 	// none.
 	ContentMD5 []byte
@@ -137,6 +158,8 @@ type AppendOptions struct {
 	// append before it returned. COS answers with the checksum of the whole object,
 	// so that without BaseCRC64 it can be compared at position 0 only.
 	BaseCRC64 *uint64
+	// TrafficLimit is in bits per second, 819200 to 838860800; 0 is none (A059).
+	TrafficLimit int64
 }
 
 // AppendResult is what COS says of an object after an append.

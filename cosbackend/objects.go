@@ -33,23 +33,24 @@ func (cl *call) version(id string) {
 // are an [*Error] with the HTTP status 404, 412, 304 or 403 and no Code, because
 // the answer to a HEAD has no body (A007). Idempotent.
 func (c *Client) HeadObject(ctx context.Context, loc Location, key string, o ReadOptions) (ObjectInfo, error) {
-	if o.Range != nil {
-		return ObjectInfo{}, invalid("range", "cannot be given for the metadata of an object")
+	if o.Range != nil || o.TrafficLimit != 0 || o.ResponseHeaders != (ResponseHeaders{}) {
+		return ObjectInfo{}, invalid("range", "cannot be given for the metadata of an object, nor a traffic limit, nor response headers")
 	}
 	cl, err := c.readCall(ctx, "HeadObject", http.MethodHead, loc, key, o)
 	if err != nil {
 		return ObjectInfo{}, err
 	}
-	var info ObjectInfo
-	cl.read = func(_ context.Context, a *answer) error {
-		if a.resp.ContentLength < 0 {
-			return a.garbled(errNoLength)
-		}
-		info = objectInfo(key, a.resp.Header, a.resp.ContentLength)
-		return nil
-	}
+	cl.read = readInfo
 	err = c.do(ctx, cl)
-	return info, err
+	return cl.info, err
+}
+
+func readInfo(_ context.Context, a *answer) error {
+	if a.resp.ContentLength < 0 {
+		return a.garbled(errNoLength)
+	}
+	a.call.info = objectInfo(a.call.key, a.resp.Header, a.resp.ContentLength)
+	return nil
 }
 
 var (
@@ -64,21 +65,38 @@ func (c *Client) readCall(ctx context.Context, op, method string, loc Location, 
 	if err := checkConditions("preconditions.", o.Conditions); err != nil {
 		return nil, err
 	}
-	if o.Range != nil {
-		if err := checkRange("range", *o.Range); err != nil {
-			return nil, err
-		}
+	if err := o.check(); err != nil {
+		return nil, err
 	}
 	cl, err := c.bucketCall(ctx, op, method, loc, key)
 	if err != nil {
 		return nil, err
 	}
 	cl.version(o.VersionID)
+	cl.replace(o.ResponseHeaders)
+	cl.customerKey(customerHeaders, o.CustomerKey)
+	cl.traffic(o.TrafficLimit)
+	cl.lasting = len(cl.header)
 	cl.header = o.headers("", cl.header)
 	if o.Range != nil {
 		cl.header = append(cl.header, pair{"range", o.Range.header()})
 	}
 	return cl, nil
+}
+
+func (o ReadOptions) check() error {
+	if o.Range != nil {
+		if err := checkRange("range", *o.Range); err != nil {
+			return err
+		}
+	}
+	if err := o.CustomerKey.check(customerKeyField); err != nil {
+		return err
+	}
+	if err := checkTraffic(o.TrafficLimit); err != nil {
+		return err
+	}
+	return o.ResponseHeaders.check()
 }
 
 // GetObject opens an object, or a range of it. The caller closes Body, which
@@ -177,7 +195,8 @@ func parseContentRange(s string, length int64) (offset, size int64, ok bool) {
 // With Reopen, or nothing to send, and without ForbidOverwrite it is idempotent,
 // else once; without Reopen nothing is repeated after the first byte was taken
 // from the reader. A checksum that COS computes differently than CRC64 is an
-// [*IntegrityError] with Stored set, after the repeats that were possible.
+// [*IntegrityError] with Stored set, after the repeats that were possible. A callback
+// that fails is part of the result: the object is stored all the same.
 func (c *Client) PutObject(ctx context.Context, loc Location, key string, body Body, o PutOptions) (PutResult, error) {
 	if err := c.checkPut(loc, key, body, o); err != nil {
 		return PutResult{}, err
@@ -188,16 +207,42 @@ func (c *Client) PutObject(ctx context.Context, loc Location, key string, body B
 	}
 	cl.carry(&body, o.ContentMD5)
 	cl.header = o.headers(cl.header)
+	cl.set(o.Settings)
+	cl.traffic(o.TrafficLimit)
+	cl.callback(o.Callback)
+	cl.picOperations(o.PicOperations)
 	if o.ForbidOverwrite {
 		cl.forbidOverwrite()
 	}
 	var result PutResult
+	var refusal *Error // of the callback
 	cl.read = func(ctx context.Context, a *answer) (err error) {
-		result, err = a.putResult(ctx, o.CRC64)
+		result, refusal, err = a.putAnswer(ctx, o)
 		return err
 	}
-	err = c.do(ctx, cl)
+	if err := c.do(ctx, cl); err != nil {
+		return PutResult{}, err
+	}
+	if refusal != nil && result.ETag == "" {
+		err = c.confirm(ctx, loc, key, o, &result, refusal)
+	}
 	return result, err
+}
+
+// putAnswer reads the answer to a PUT, with what it says of a callback; refusal is why
+// that failed.
+func (a *answer) putAnswer(ctx context.Context, o PutOptions) (result PutResult, refusal *Error, err error) {
+	data, err := a.readRaw(ctx)
+	callback, refusal, err := a.putCallback(o.Callback, data, err)
+	if err != nil {
+		return PutResult{}, nil, err
+	}
+	result, err = a.stored(o.CRC64)
+	result.Callback = callback
+	if o.PicOperations != "" && refusal == nil {
+		result.Document = strings.ToValidUTF8(string(data), "\uFFFD")
+	}
+	return result, refusal, err
 }
 
 func (c *Client) checkPut(loc Location, key string, body Body, o PutOptions) error {
@@ -205,6 +250,18 @@ func (c *Client) checkPut(loc Location, key string, body Body, o PutOptions) err
 		return err
 	}
 	if err := checkBody(body, o.ContentMD5, "must be at most 5 GiB for one PUT; larger objects need a multipart upload"); err != nil {
+		return err
+	}
+	if err := o.Settings.check(); err != nil {
+		return err
+	}
+	if err := checkTraffic(o.TrafficLimit); err != nil {
+		return err
+	}
+	if err := o.Callback.check(); err != nil {
+		return err
+	}
+	if err := checkPicOperations(o.PicOperations); err != nil {
 		return err
 	}
 	return checkAttributes(o.Attributes)
@@ -244,8 +301,16 @@ func (a *answer) putResult(ctx context.Context, crc64 func() uint64) (PutResult,
 	if _, err := a.readBody(ctx); err != nil {
 		return PutResult{}, err
 	}
+	return a.stored(crc64)
+}
+
+// stored is putResult of an answer that was read already.
+func (a *answer) stored(crc64 func() uint64) (PutResult, error) {
 	h := a.resp.Header
-	result := PutResult{ETag: unquoteETag(headerText(h, "Etag")), VersionID: headerText(h, "X-Cos-Version-Id")}
+	result := PutResult{
+		ETag: unquoteETag(headerText(h, "Etag")), VersionID: headerText(h, "X-Cos-Version-Id"),
+		Encryption: headerEncryption(h),
+	}
 	result.CRC64, result.HasCRC64 = headerCRC64(h)
 	if crc64 == nil || !result.HasCRC64 || !a.attempt.upload.done() {
 		return result, nil

@@ -34,8 +34,14 @@ type call struct {
 	host   string
 	query  []pair
 	header []pair
+	// lasting is how many of header go with every request of a download, which asks for
+	// other ranges under other conditions when it goes on.
+	lasting int
+
+	hidden []string // must not show in what is said of the call
 
 	payload []byte // a small body
+	sealed  bool   // payload holds a secret: no answer, which might quote it, is logged
 	body    *Body  // or a streamed one
 
 	number  int  // attempts begun so far
@@ -48,11 +54,15 @@ type call struct {
 	// and it returned nil.
 	read    func(ctx context.Context, a *answer) error
 	streams bool
+	info    ObjectInfo // what HeadObject read
+
+	first attempt // most calls have one, which is allocated with them
 }
 
 // An attempt is one request of a call and what became of it.
 type attempt struct {
 	number      int
+	hidden      []string // of the call
 	credentials Credentials
 	own         bool // the caller's credentials, not the profile's
 	upload      *upload
@@ -61,6 +71,7 @@ type attempt struct {
 	answered    bool         // COS's whole answer was had
 	early       bool         // a 2xx answer came before the body was sent
 	observed    *observation // nil when nobody observes
+	answer      answer
 }
 
 // reader returns the reader of the next attempt, or false when there is none any
@@ -194,7 +205,7 @@ func (c *Client) send(ctx context.Context, cl *call, at *attempt) error {
 		}
 		return c.failure(ctx, cl, at, err)
 	}
-	a := newAnswer(c, cl, at, resp)
+	a := at.answeredBy(c, cl, resp)
 	at.observed.head(ctx, a)
 	err = a.decode(ctx)
 	at.state = at.upload.end()

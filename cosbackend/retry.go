@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -17,7 +18,11 @@ func (c *Client) do(ctx context.Context, cl *call) error {
 	traceFrom(ctx).begin(cl.op, c.profile)
 	for {
 		cl.number++
-		at := &attempt{number: cl.number}
+		at := &cl.first
+		if cl.number > 1 {
+			at = &attempt{}
+		}
+		at.number, at.hidden = cl.number, cl.hidden
 		err := ended(ctx)
 		if err == nil {
 			err = c.send(ctx, cl, at)
@@ -124,10 +129,10 @@ func transient(e *Error) bool {
 	case e.Origin == OriginTransport:
 		return !certificateRefused(e.Cause)
 	case e.InSuccessBody:
-		return e.Code == "InternalError" || e.Code == "ServiceUnavailable" || e.Code == "SlowDown"
+		return slices.Contains([]string{"InternalError", "ServiceUnavailable", "SlowDown", "Busy", "Overload"}, e.Code)
 	}
 	switch e.Code {
-	case "RequestTimeout", "RequestTimeOut", "UserNetworkTooSlow": // with status 400 (A017)
+	case "RequestTimeout", "RequestTimeOut", "UserNetworkTooSlow", "Busy", "Overload": // with status 400 (A017, A074)
 		return true
 	}
 	switch e.HTTPStatus {
@@ -220,7 +225,7 @@ func (c *Client) failure(ctx context.Context, cl *call, at *attempt, cause error
 // transportCause makes a cause speak of the caller's context exactly when that
 // has ended. net/http's own timeouts claim to be context.DeadlineExceeded, too.
 func transportCause(ctx context.Context, at *attempt, err error) error {
-	cause := &networkError{err: err, text: at.credentials.clean(err.Error(), maxMessage)}
+	cause := &networkError{err: err, text: at.clean(err.Error(), maxMessage)}
 	over := ended(ctx)
 	if over == nil {
 		return cause

@@ -110,6 +110,23 @@ func asciiLower(s string) string {
 	return string(b)
 }
 
+// A cleaner makes texts from outside fit to be passed on, and knows secrets that must
+// not be.
+type cleaner interface {
+	clean(s string, limit int) string
+}
+
+// clean is that of the credentials, and also takes out what the call must keep to
+// itself: keys of objects, callbacks.
+func (at *attempt) clean(s string, limit int) string {
+	for _, secret := range at.hidden {
+		if len(secret) >= 4 {
+			s = strings.ReplaceAll(s, secret, redacted)
+		}
+	}
+	return at.credentials.clean(s, limit)
+}
+
 // clean is cleanText that also takes the secrets of c out of s, wherever they
 // stand. They go before anything is cut: half a secret is not found any more.
 func (c Credentials) clean(s string, limit int) string {

@@ -79,6 +79,36 @@ func (s *signer) key(c Credentials, now time.Time) *signingKey {
 	return k
 }
 
+// A presigner keeps the key of the latest window that was signed for others: what is
+// presigned in the same second for the same time shares it.
+type presigner struct {
+	current atomic.Pointer[signingKey]
+}
+
+// key returns the key of a window. Callers' own credentials are not kept.
+func (s *presigner) key(c Credentials, window string, own bool) *signingKey {
+	if k := s.current.Load(); k != nil && k.credentials == c && k.window == window {
+		return k
+	}
+	k := newSigningKey(c, window)
+	if !own {
+		s.current.Store(k)
+	}
+	return k
+}
+
+// policySignature signs the policy of a form: the hash of its text, not of a request
+// (A071).
+func (k *signingKey) policySignature(policy []byte) string {
+	m, _ := k.macs.Get().(*mac)
+	defer k.macs.Put(m)
+	digest := sha1.Sum(policy) //nolint:gosec // COS defines its signature on SHA-1.
+	m.hash.Reset()
+	m.hash.Write(hex.AppendEncode(nil, digest[:]))
+	m.sum = m.hash.Sum(m.sum[:0])
+	return hex.EncodeToString(m.sum)
+}
+
 // authorization signs a request. path is decoded and begins with a slash. It
 // sorts params and headers in place; every one of them is covered.
 func (k *signingKey) authorization(method, path string, params, headers []pair) string {

@@ -32,6 +32,15 @@ type TraceInfo struct {
 
 type traceKey struct{}
 
+// Value answers a context's question for key: with t when it asks for the Trace. It is
+// for contexts that hold a Trace beside other things; all else begins with [WithTrace].
+func (t *Trace) Value(key any) (value any, ok bool) {
+	if key == (traceKey{}) {
+		return t, true
+	}
+	return nil, false
+}
+
 // WithTrace returns a context whose calls are recorded in the returned Trace.
 func WithTrace(ctx context.Context) (context.Context, *Trace) {
 	t := &Trace{}

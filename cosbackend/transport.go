@@ -17,8 +17,8 @@ const (
 	transferBuffer = 64 << 10
 	// readBuffer and writeBuffer are for headers: a body is read into larger buffers,
 	// and written from them, past these. Each connection has both.
-	readBuffer  = 8 << 10
-	writeBuffer = 4 << 10
+	readBuffer  = 4 << 10
+	writeBuffer = 2 << 10
 	// writeStall is how long COS may take to accept writeBatch bytes of a request, or one
 	// buffer when that is larger.
 	writeStall = time.Minute

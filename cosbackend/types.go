@@ -55,6 +55,14 @@ type ObjectInfo struct {
 	Attributes
 	StorageTier string // of an INTELLIGENT_TIERING object
 	Type        string // "normal" or "appendable"; "" when COS did not say
+	Encryption  EncryptionInfo
+	Restore     *RestoreInfo // nil when nobody restores it
+	// TagCount is how many tags it has; HasTagCount says that COS said so.
+	TagCount    int
+	HasTagCount bool
+	// ReplicationStatus is "" when it is not replicated.
+	ReplicationStatus string
+	Retention         Retention // zero when it has none, or COS did not say
 }
 
 // A Range selects part of an object: Length bytes from Offset, or everything
@@ -70,10 +78,27 @@ type Range struct {
 type ReadOptions struct {
 	VersionID string
 	Conditions
-	// Range is for GetObject; HeadObject refuses it.
+	// CustomerKey is what the object was encrypted with, if it was the caller's (A053).
+	CustomerKey CustomerKey
+	// Range is for GetObject; HeadObject refuses it, and the next two.
 	Range *Range
+	// TrafficLimit is in bits per second, 819200 to 838860800; 0 is none (A059).
+	TrafficLimit int64
+	// ResponseHeaders are what COS answers instead of what is stored.
+	ResponseHeaders ResponseHeaders
 	// Resume is for the Body of GetObject; to HeadObject it means nothing.
 	Resume ResumeOptions
+}
+
+// ResponseHeaders replace the content headers of one answer. Empty ones stay as they
+// are stored (A062).
+type ResponseHeaders struct {
+	ContentType        string
+	CacheControl       string
+	ContentDisposition string
+	ContentEncoding    string
+	ContentLanguage    string
+	Expires            string
 }
 
 // An Object is an open download.
@@ -116,6 +141,7 @@ type Body struct {
 // PutOptions refine PutObject.
 type PutOptions struct {
 	Attributes
+	Settings
 	// ForbidOverwrite makes COS refuse with FileAlreadyExists when the key exists.
 	// It has no effect in a bucket that ever had versioning (A014).
 	ForbidOverwrite bool
@@ -125,6 +151,12 @@ type PutOptions struct {
 	// body was read and compared with COS's answer; with Reopen it must speak of
 	// the latest reader. Nil: not compared.
 	CRC64 func() uint64
+	// TrafficLimit is in bits per second, 819200 to 838860800; 0 is none (A059).
+	TrafficLimit int64
+	// Callback is whom COS tells. One that fails is no error: the object is stored.
+	Callback *Callback
+	// PicOperations is what COS does with an image: the JSON of its Pic-Operations.
+	PicOperations string
 }
 
 // PutResult is what COS says of a stored object.
@@ -133,6 +165,12 @@ type PutResult struct {
 	VersionID string
 	CRC64     uint64
 	HasCRC64  bool
+	// Encryption is how COS says that it encrypted the object.
+	Encryption EncryptionInfo
+	// Callback is what became of it; nil when there was none, or COS says nothing.
+	Callback *CallbackResult
+	// Document is COS's answer to PicOperations, as it came; else empty.
+	Document string
 }
 
 // A CopySource names the object that CopyObject copies.
@@ -144,6 +182,8 @@ type CopySource struct {
 	// in Location.
 	Region string
 	Conditions
+	// CustomerKey is what the source was encrypted with, if it was the caller's.
+	CustomerKey CustomerKey
 }
 
 // CopyOptions refine CopyObject.
@@ -153,6 +193,11 @@ type CopyOptions struct {
 	// Attributes.StorageClass may be set. A copy onto itself needs it (A015).
 	Replace bool
 	Attributes
+	// ReplaceTags gives the copy the Tags of Settings, or none, instead of those of the
+	// source. Without it there must be none.
+	ReplaceTags bool
+	// Settings are always those of the copy; the source's do not come along.
+	Settings
 }
 
 // CopyResult is what COS says of a copy: ETag, CRC64, LastModified and VersionID.

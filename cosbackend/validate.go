@@ -179,6 +179,9 @@ func lowerToken(c byte) bool {
 
 func checkConditions(prefix string, o Conditions) error {
 	for _, h := range []struct{ field, value string }{{"if_match", o.IfMatch}, {"if_none_match", o.IfNoneMatch}} {
+		if h.value == "" {
+			continue
+		}
 		if err := checkHeader(prefix+h.field, h.value); err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package service
 
 import (
 	"slices"
+	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -28,7 +29,13 @@ type accessRule struct {
 	items protoreflect.Name // the field with the items of a batch
 	// more is what else the request needs; nil for nothing.
 	more func(t target) []need
+	// needsInstead is all that the request needs, where that is not the RPC's action on
+	// what the request names.
+	needsInstead func(t target) []need
 }
+
+// hasAction reports whether policies can name the RPC.
+func (r accessRule) hasAction() bool { return len(r.groups) > 0 }
 
 // The groups of actions, for policies such as `action in Action::"read"`.
 const (
@@ -62,23 +69,15 @@ func accessRules() map[string]map[string]accessRule {
 	return map[string]map[string]accessRule{
 		cosgatev1.BucketService_ServiceDesc.ServiceName: {
 			"ListBuckets":       {groups: []string{groupList}, on: []policy.Kind{policy.Profile}},
-			"CreateBucket":      onBucket(groupAdmin),
+			"CreateBucket":      onBucket(groupAdmin).with(bucketACLNeeds),
 			"HeadBucket":        onBucket(groupRead),
 			"DeleteBucket":      onBucket(groupAdmin, groupDelete),
 			"GetBucketLocation": onBucket(groupRead),
 		},
-		cosgatev1.ObjectService_ServiceDesc.ServiceName: {
-			"HeadObject":    onObject(groupRead),
-			"GetObject":     onObject(groupRead),
-			"PutObject":     onObject(groupWrite),
-			"AppendObject":  onObject(groupWrite),
-			"DeleteObject":  onObject(groupDelete),
-			"DeleteObjects": {batch: "DeleteObject", items: "objects", on: []policy.Kind{policy.Object}},
-			"CopyObject":    onObject(groupWrite).with(copySourceNeeds),
-			"ListObjects":   listing(),
-		},
+		cosgatev1.BucketConfigService_ServiceDesc.ServiceName: configRules(),
+		cosgatev1.ObjectService_ServiceDesc.ServiceName:       objectRules(),
 		cosgatev1.MultipartService_ServiceDesc.ServiceName: {
-			"InitiateMultipartUpload": onObject(groupWrite),
+			"InitiateMultipartUpload": onObject(groupWrite).with(attributeNeeds),
 			"UploadPart":              onObject(groupWrite),
 			"UploadPartCopy":          onObject(groupWrite).with(copySourceNeeds),
 			"CompleteMultipartUpload": onObject(groupWrite),
@@ -86,7 +85,53 @@ func accessRules() map[string]map[string]accessRule {
 			"ListParts":               onObject(groupList),
 			"ListMultipartUploads":    listing(),
 		},
+		cosgatev1.PresignService_ServiceDesc.ServiceName: {
+			"PresignUrl":       onObject(groupPresign).with(presignNeeds),
+			"CreatePostPolicy": {groups: []string{groupPresign}, on: []policy.Kind{policy.Object, policy.Bucket}, needsInstead: formNeeds},
+		},
 	}
+}
+
+func objectRules() map[string]accessRule {
+	return map[string]accessRule{
+		"HeadObject":          onObject(groupRead),
+		"HeadObjects":         {batch: "HeadObject", items: "objects", on: []policy.Kind{policy.Object}},
+		"GetObject":           onObject(groupRead),
+		"SelectObjectContent": onObject(groupRead),
+		"PutObject":           onObject(groupWrite).with(attributeNeeds),
+		"AppendObject":        onObject(groupWrite).with(attributeNeeds),
+		"DeleteObject":        onObject(groupDelete),
+		"DeleteObjects":       {batch: "DeleteObject", items: "objects", on: []policy.Kind{policy.Object}},
+		"CopyObject":          onObject(groupWrite).with(copySourceNeeds),
+		"ListObjects":         listing(),
+		"ListObjectVersions":  listing(),
+		"GetObjectTagging":    onObject(groupRead),
+		"PutObjectTagging":    onObject(groupWrite),
+		"DeleteObjectTagging": onObject(groupWrite),
+		"GetObjectAcl":        onObject(groupAdmin, groupRead),
+		"PutObjectAcl":        onObject(groupAdmin),
+		"RestoreObject":       onObject(groupWrite),
+		"GetSymlink":          onObject(groupRead),
+		"PutSymlink":          onObject(groupWrite).with(linkNeeds),
+		"GetObjectRetention":  onObject(groupRead),
+		"PutObjectRetention":  onObject(groupAdmin),
+		"OptionsObject":       onObject(groupRead),
+	}
+}
+
+// configRules are alike: who reads the configuration of a bucket reads it as an
+// administrator does, and who changes it is one.
+func configRules() map[string]accessRule {
+	rules := make(map[string]accessRule)
+	for _, m := range cosgatev1.BucketConfigService_ServiceDesc.Methods {
+		if strings.HasPrefix(m.MethodName, "Get") || strings.HasPrefix(m.MethodName, "List") {
+			rules[m.MethodName] = onBucket(groupAdmin, groupRead)
+		} else {
+			rules[m.MethodName] = onBucket(groupAdmin)
+		}
+	}
+	rules["GetBucketConfig"] = accessRule{needsInstead: configNeeds, on: []policy.Kind{policy.Bucket}}
+	return rules
 }
 
 // Actions are the actions that policies can name, in the order of their names.
@@ -94,17 +139,12 @@ func Actions() []policy.Action {
 	var actions []policy.Action
 	for _, rules := range accessRules() {
 		for name, r := range rules {
-			if r.batch == "" {
+			if r.hasAction() {
 				actions = append(actions, policy.Action{Name: name, Groups: r.groups, On: r.on, Lists: r.lists})
 			}
 		}
 	}
-	slices.SortFunc(actions, func(a, b policy.Action) int {
-		if a.Name < b.Name {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(actions, func(a, b policy.Action) int { return strings.Compare(a.Name, b.Name) })
 	return actions
 }
 
@@ -153,6 +193,9 @@ func (t target) resource(kind policy.Kind) policy.Resource {
 
 // needs lists what the request of RPC name needs, without repetitions of one thing.
 func (r accessRule) needs(name string, t target) []need {
+	if r.needsInstead != nil {
+		return r.needsInstead(t)
+	}
 	var all []need
 	if r.batch != "" {
 		all = t.each(r.items, r.batch)
@@ -170,25 +213,12 @@ func (r accessRule) needs(name string, t target) []need {
 	return all
 }
 
-// each makes a need of every item of a batch: messages with a key, or keys.
+// each makes a need of every item of a batch.
 func (t target) each(field protoreflect.Name, action string) []need {
 	items := t.m.Get(t.m.Descriptor().Fields().ByName(field)).List()
 	needs := make([]need, items.Len())
 	for i := range needs {
-		item, ok := items.Get(i).Interface().(protoreflect.Message)
-		key := ""
-		if ok {
-			key = textField(item, "key")
-		} else {
-			key = items.Get(i).String()
-		}
-		needs[i] = need{action: action, resource: t.object(t.bucket, key)}
+		needs[i] = need{action: action, resource: t.object(t.bucket, textField(items.Get(i).Message(), "key"))}
 	}
 	return needs
-}
-
-// copySourceNeeds is the right to read what is copied.
-func copySourceNeeds(t target) []need {
-	source := t.m.Get(t.m.Descriptor().Fields().ByName("source")).Message()
-	return []need{{action: "GetObject", resource: t.object(textField(source, "bucket"), textField(source, "key"))}}
 }

@@ -101,10 +101,10 @@ func TestEveryRPCHasAnAccessRule(t *testing.T) {
 	for service, rules := range accessRules() {
 		for name, rule := range rules {
 			ruled = append(ruled, "/"+service+"/"+name)
-			if rule.batch == "" && len(rule.groups) == 0 {
+			if !rule.hasAction() && rule.batch == "" && rule.needsInstead == nil {
 				t.Errorf("%s is in no group of actions", name)
 			}
-			if rule.batch == "" {
+			if rule.hasAction() {
 				actions = append(actions, name)
 			}
 		}
@@ -127,25 +127,16 @@ func fill(m protoreflect.Message, bucket, key string) {
 		switch {
 		case f.Name() == "bucket" && f.Kind() == protoreflect.StringKind:
 			m.Set(f, protoreflect.ValueOfString(bucket))
-		case (f.Name() == "key" || f.Name() == "target") && f.Kind() == protoreflect.StringKind && !f.IsList():
+		case (f.Name() == "key" || f.Name() == "target_key") && f.Kind() == protoreflect.StringKind && !f.IsList():
 			m.Set(f, protoreflect.ValueOfString(key))
-		case f.Name() == "keys" && f.IsList() && f.Kind() == protoreflect.StringKind:
-			m.Mutable(f).List().Append(protoreflect.ValueOfString(key))
+		case f.Name() == "operation" && f.Kind() == protoreflect.EnumKind:
+			m.Set(f, protoreflect.ValueOfEnum(1))
 		case f.Name() == "objects" && f.IsList() && f.Kind() == protoreflect.MessageKind:
 			fill(m.Mutable(f).List().AppendMutable().Message(), bucket, key)
 		case (f.Name() == "spec" || f.Name() == "source") && f.Kind() == protoreflect.MessageKind && !f.IsList():
 			fill(m.Mutable(f).Message(), bucket, key)
 		}
 	}
-}
-
-func newMessage(t *testing.T, d protoreflect.MessageDescriptor) proto.Message {
-	t.Helper()
-	mt, err := protoregistry.GlobalTypes.FindMessageByName(d.FullName())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return mt.New().Interface()
 }
 
 // callAny makes one call of any RPC, whatever its kind, and reads its end.
@@ -271,6 +262,96 @@ func TestBatchesAndCopiesNeedEveryObjectTheyName(t *testing.T) {
 		if seen := g.requests(); len(seen) > 0 {
 			t.Errorf("%s: COS saw %v", name, seen)
 		}
+	}
+}
+
+func TestWritesNeedWhatTheySetBesideTheContent(t *testing.T) {
+	g := openGuarded(t, `
+		permit (principal == Caller::"token:writer", action in [Action::"PutObject", Action::"CopyObject", Action::"AppendObject",
+			Action::"InitiateMultipartUpload", Action::"PutSymlink", Action::"PresignUrl", Action::"CreatePostPolicy", Action::"CreateBucket"], resource);`,
+		[]string{"writer"})
+	ctx := g.as(t.Context(), "writer")
+	public := &cosgatev1.ObjectAttributes{Acl: "public-read"}
+	tagged := &cosgatev1.ObjectAttributes{Tags: []*cosgatev1.Tag{{Key: "a", Value: "b"}}}
+	for action, call := range map[string]func() error{
+		"PutObjectAcl, put": func() error {
+			_, err := g.send(ctx, &cosgatev1.PutObjectRequest{Spec: &cosgatev1.PutObjectSpec{Bucket: testBucket, Key: "k", Attributes: public}, Finish: true})
+			return err
+		},
+		"PutObjectTagging, put": func() error {
+			_, err := g.send(ctx, &cosgatev1.PutObjectRequest{Spec: &cosgatev1.PutObjectSpec{Bucket: testBucket, Key: "k", Attributes: tagged}, Finish: true})
+			return err
+		},
+		"PutObjectAcl, initiate": func() error {
+			_, err := g.uploads.InitiateMultipartUpload(ctx, &cosgatev1.InitiateMultipartUploadRequest{Bucket: testBucket, Key: "k", Attributes: public})
+			return err
+		},
+		"GetObject, link": func() error {
+			_, err := g.objects.PutSymlink(ctx, &cosgatev1.PutSymlinkRequest{Bucket: testBucket, Key: "k", TargetKey: "secret"})
+			return err
+		},
+		"GetObject, URL": func() error {
+			_, err := g.presign.PresignUrl(ctx, &cosgatev1.PresignUrlRequest{
+				Bucket: testBucket, Key: "k", Operation: cosgatev1.PresignOperation_PRESIGN_OPERATION_GET_OBJECT,
+			})
+			return err
+		},
+		"DeleteObject, URL": func() error {
+			_, err := g.presign.PresignUrl(ctx, &cosgatev1.PresignUrlRequest{
+				Bucket: testBucket, Key: "k", Operation: cosgatev1.PresignOperation_PRESIGN_OPERATION_DELETE_OBJECT,
+			})
+			return err
+		},
+		"PutObjectAcl, form": func() error {
+			_, err := g.presign.CreatePostPolicy(ctx, &cosgatev1.CreatePostPolicyRequest{
+				Bucket: testBucket, Target: &cosgatev1.CreatePostPolicyRequest_Key{Key: "k"}, Acl: "public-read",
+			})
+			return err
+		},
+		"PutBucketAcl, bucket": func() error {
+			_, err := g.buckets.CreateBucket(ctx, &cosgatev1.CreateBucketRequest{Bucket: "new-1250000000", Region: testRegion, Acl: "public-read"})
+			return err
+		},
+	} {
+		g.cos.Journal().Reset()
+		err := call()
+		info, _ := detail[*errdetails.ErrorInfo](err)
+		want, _, _ := strings.Cut(action, ",")
+		if status.Code(err) != codes.PermissionDenied || info.GetMetadata()["action"] != want {
+			t.Errorf("%s: %v, want PERMISSION_DENIED for %s", action, err, want)
+		}
+		if seen := g.requests(); len(seen) > 0 {
+			t.Errorf("%s: COS saw %v", action, seen)
+		}
+	}
+	url, err := g.presign.PresignUrl(ctx, &cosgatev1.PresignUrlRequest{
+		Bucket: testBucket, Key: "k", Operation: cosgatev1.PresignOperation_PRESIGN_OPERATION_PUT_OBJECT,
+	})
+	if err != nil || url.GetUrl() == "" {
+		t.Errorf("a URL for what the caller may do = %v, want one", err)
+	}
+}
+
+func TestPartsOfAConfigurationNeedTheRPCThatReadsThem(t *testing.T) {
+	for p := range cosgatev1.BucketConfigPart_name {
+		part := cosgatev1.BucketConfigPart(p)
+		if part == cosgatev1.BucketConfigPart_BUCKET_CONFIG_PART_UNSPECIFIED {
+			continue
+		}
+		if !configRules()[partAction(part)].hasAction() {
+			t.Errorf("%s needs %s, which is no action", part, partAction(part))
+		}
+	}
+	g := openGuarded(t, `permit (principal, action == Action::"GetBucketCors", resource);`, []string{"alice"})
+	get := func(parts ...cosgatev1.BucketConfigPart) error {
+		_, err := g.configs.GetBucketConfig(g.as(t.Context(), "alice"), &cosgatev1.GetBucketConfigRequest{Bucket: testBucket, Parts: parts})
+		return err
+	}
+	if err := get(cosgatev1.BucketConfigPart_BUCKET_CONFIG_PART_CORS); err != nil {
+		t.Errorf("the part that is allowed = %v", err)
+	}
+	if err := get(); status.Code(err) != codes.PermissionDenied {
+		t.Errorf("all parts = %v, want PERMISSION_DENIED", err)
 	}
 }
 

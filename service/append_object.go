@@ -51,6 +51,7 @@ func (s *objectServer) appendObject(stream appendStream, spec *cosgatev1.AppendO
 		return cosbackend.AppendResult{}, err
 	}
 	return client.AppendObject(stream.Context(), location(spec), spec.GetKey(), spec.GetPosition(), body, cosbackend.AppendOptions{
-		Attributes: attrs, ContentMD5: up.sequence.contentMD5(), CRC64: func() uint64 { return up.sequence.crc64 }, BaseCRC64: spec.BaseCrc64Ecma,
+		Attributes: attrs, Settings: settings(spec.GetAttributes()), TrafficLimit: spec.GetTrafficLimit(),
+		ContentMD5: up.sequence.contentMD5(), CRC64: func() uint64 { return up.sequence.crc64 }, BaseCRC64: spec.BaseCrc64Ecma,
 	})
 }

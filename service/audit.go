@@ -80,7 +80,9 @@ func (s *firstMessage) RecvMsg(m any) error {
 // changes reports whether the RPC is one that changes something.
 func (r accessRule) changes() bool {
 	return r.batch != "" && strings.HasPrefix(r.batch, "Delete") ||
-		slices.ContainsFunc(r.groups, func(g string) bool { return g == groupWrite || g == groupDelete }) ||
+		slices.ContainsFunc(r.groups, func(g string) bool {
+			return g == groupWrite || g == groupDelete || g == groupPresign
+		}) ||
 		slices.Contains(r.groups, groupAdmin) && !slices.Contains(r.groups, groupRead)
 }
 

@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
@@ -30,7 +29,7 @@ const (
 // A call is what the interceptors know of one RPC.
 type call struct {
 	requestID string
-	trace     *cosbackend.Trace
+	trace     cosbackend.Trace
 	brought   *broughtCredentials // nil when the caller brought none
 	caller    *identity.Caller    // nil when nobody is asked, or before they were
 	received  atomic.Int64        // bytes of content
@@ -38,6 +37,24 @@ type call struct {
 }
 
 type callKey struct{}
+
+// A callContext is a context with its call: context.WithValue would be an allocation
+// more for each RPC.
+type callContext struct {
+	context.Context //nolint:containedctx // it is one
+	call            call
+}
+
+// Value finds the call, its trace, and what else is in the context.
+func (c *callContext) Value(key any) any {
+	if key == (callKey{}) {
+		return &c.call
+	}
+	if trace, ok := c.call.trace.Value(key); ok {
+		return trace
+	}
+	return c.Context.Value(key)
+}
 
 // callFrom returns the RPC that ctx belongs to.
 func callFrom(ctx context.Context) *call {
@@ -47,9 +64,9 @@ func callFrom(ctx context.Context) *call {
 
 func withCall(ctx context.Context) context.Context {
 	ctx, brought := takeCredentials(ctx)
-	c := &call{requestID: requestID(ctx), brought: brought}
-	ctx, c.trace = cosbackend.WithTrace(ctx)
-	return context.WithValue(ctx, callKey{}, c)
+	c := &callContext{Context: ctx}
+	c.call.requestID, c.call.brought = requestID(ctx), brought
+	return c
 }
 
 // requestID takes the caller's x-request-id when it is fit to stand in logs and
@@ -74,67 +91,78 @@ func sane(id string) bool {
 	return true
 }
 
-func unaryCall(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-	return handler(withCall(ctx), req)
+// accessLog begins the call of each RPC and writes one line when it ends. It counts
+// content and never looks into it.
+type accessLog struct{ log *slog.Logger }
+
+func (a accessLog) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	begin := time.Now()
+	ctx = withCall(ctx)
+	resp, err := handler(ctx, req)
+	a.write(ctx, info.FullMethod, err, time.Since(begin))
+	return resp, err
 }
 
-func streamCall(srv any, ss grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
-	return handler(srv, &callStream{ServerStream: ss, ctx: withCall(ss.Context())})
+func (a accessLog) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+	begin := time.Now()
+	ctx := withCall(ss.Context())
+	err := handler(srv, &callStream{ServerStream: ss, ctx: ctx, call: callFrom(ctx)})
+	a.write(ctx, info.FullMethod, err, time.Since(begin))
+	return err
 }
 
+// A callStream has the context of its call, and counts the content of its messages.
 type callStream struct {
 	grpc.ServerStream
-	ctx context.Context //nolint:containedctx // a ServerStream carries its context
+	ctx  context.Context //nolint:containedctx // a ServerStream carries its context
+	call *call
 }
 
 func (s *callStream) Context() context.Context { return s.ctx }
 
-// accessLog writes one line for each RPC when it ends. It counts content and never
-// looks into it.
-type accessLog struct{ log *slog.Logger }
-
-// ServerReporter implements [interceptors.ServerReportable].
-func (a accessLog) ServerReporter(ctx context.Context, meta interceptors.CallMeta) (interceptors.Reporter, context.Context) {
-	return &accessEntry{log: a.log, ctx: ctx, call: callFrom(ctx), meta: meta}, ctx
-}
-
-type accessEntry struct {
-	log  *slog.Logger
-	ctx  context.Context //nolint:containedctx // lives as long as the RPC
-	call *call
-	meta interceptors.CallMeta
-}
-
 // carriesContent are the messages of package frames.
 type carriesContent interface{ ContentBytes() int }
 
-func (e *accessEntry) PostMsgSend(msg any, err error, _ time.Duration) {
-	if m, ok := msg.(carriesContent); ok && err == nil {
-		e.call.sent.Add(int64(m.ContentBytes()))
+func (s *callStream) SendMsg(m any) error {
+	size := contentBytes(m) // SendMsg gives the content away
+	err := s.ServerStream.SendMsg(m)
+	if err == nil {
+		s.call.sent.Add(size)
 	}
+	return err
 }
 
-func (e *accessEntry) PostMsgReceive(msg any, err error, _ time.Duration) {
-	if m, ok := msg.(carriesContent); ok && err == nil {
-		e.call.received.Add(int64(m.ContentBytes()))
+func (s *callStream) RecvMsg(m any) error {
+	err := s.ServerStream.RecvMsg(m)
+	if err == nil {
+		s.call.received.Add(contentBytes(m))
 	}
+	return err
 }
 
-func (e *accessEntry) PostCall(err error, d time.Duration) {
-	code := status.Code(err)
-	info := e.call.trace.Snapshot()
-	attrs := []slog.Attr{
-		slog.String("method", e.meta.FullMethod()),
+func contentBytes(m any) int64 {
+	if c, ok := m.(carriesContent); ok {
+		return int64(c.ContentBytes())
+	}
+	return 0
+}
+
+func (a accessLog) write(ctx context.Context, method string, err error, d time.Duration) {
+	code, c := status.Code(err), callFrom(ctx)
+	info := c.trace.Snapshot()
+	var room [13]slog.Attr
+	attrs := append(room[:0],
+		slog.String("method", method),
 		slog.String("code", code.String()),
 		slog.Duration("duration", d),
-		slog.Int64("bytes_received", e.call.received.Load()),
-		slog.Int64("bytes_sent", e.call.sent.Load()),
-		slog.String("request_id", e.call.requestID),
+		slog.Int64("bytes_received", c.received.Load()),
+		slog.Int64("bytes_sent", c.sent.Load()),
+		slog.String("request_id", c.requestID),
+	)
+	if c.caller != nil {
+		attrs = append(attrs, slog.String("caller", c.caller.Name))
 	}
-	if c := e.call.caller; c != nil {
-		attrs = append(attrs, slog.String("caller", c.Name))
-	}
-	if e.call.brought != nil {
+	if c.brought != nil {
 		attrs = append(attrs, slog.Bool("caller_credentials", true))
 	}
 	if info.Attempts > 0 {
@@ -147,16 +175,19 @@ func (e *accessEntry) PostCall(err error, d time.Duration) {
 	if err != nil {
 		attrs = append(attrs, slog.String("error", status.Convert(err).Message()))
 	}
-	e.log.LogAttrs(context.WithoutCancel(e.ctx), e.level(code), "rpc", attrs...)
+	if ctx.Err() != nil {
+		ctx = context.WithoutCancel(ctx) // a call that was given up is logged all the same
+	}
+	a.log.LogAttrs(ctx, level(method, code), "rpc", attrs...)
 }
 
 // level tells apart what operators must look at, what they may want to, and the
 // rest: callers' own faults are not the service's, and nobody wants a line for each
 // health check.
-func (e *accessEntry) level(code codes.Code) slog.Level {
+func level(method string, code codes.Code) slog.Level {
 	switch code {
 	case codes.OK:
-		if !strings.HasPrefix(e.meta.Service, "cosgate.") {
+		if !strings.HasPrefix(method, "/cosgate.") {
 			return slog.LevelDebug
 		}
 		return slog.LevelInfo

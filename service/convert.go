@@ -24,7 +24,7 @@ func location(r located) cosbackend.Location {
 func copySource(s *cosgatev1.CopySource, p *cosgatev1.Preconditions) cosbackend.CopySource {
 	return cosbackend.CopySource{
 		Bucket: s.GetBucket(), Key: s.GetKey(), VersionID: s.GetVersionId(), Region: s.GetRegion(),
-		Conditions: conditions(p),
+		Conditions: conditions(p), CustomerKey: customerKey(s.GetCustomerKey()),
 	}
 }
 
@@ -89,32 +89,41 @@ func byteRange(r *cosgatev1.ByteRange) *cosbackend.Range {
 }
 
 func objectProto(bucket string, o cosbackend.ObjectInfo) *cosgatev1.Object {
-	out := &cosgatev1.Object{
-		Bucket:       bucket,
-		Key:          o.Key,
-		VersionId:    o.VersionID,
-		Size:         o.Size,
-		Etag:         o.ETag,
-		LastModified: timestamp(o.LastModified),
-		StorageClass: storageClass(o.StorageClass),
-		StorageTier:  o.StorageTier,
-		ObjectType:   o.Type,
-		Metadata:     o.Metadata,
+	whole := &struct { // the parts of the message in one allocation
+		object   cosgatev1.Object
+		content  cosgatev1.ContentHeaders
+		modified timestamppb.Timestamp
+		crc64    uint64
+	}{crc64: o.CRC64}
+	out := &whole.object
+	out.Bucket = bucket
+	out.Key = o.Key
+	out.VersionId = o.VersionID
+	out.Size = o.Size
+	out.Etag = o.ETag
+	out.StorageClass = storageClass(o.StorageClass)
+	out.StorageTier = o.StorageTier
+	out.ObjectType = o.Type
+	out.Metadata = o.Metadata
+	if !o.LastModified.IsZero() {
+		out.LastModified = &whole.modified
+		out.LastModified.Seconds = o.LastModified.Unix()
+		out.LastModified.Nanos = int32(o.LastModified.Nanosecond()) //nolint:gosec // below 10^9
 	}
 	if o.HasCRC64 {
-		out.Crc64Ecma = &o.CRC64
+		out.Crc64Ecma = &whole.crc64
 	}
-	h := &cosgatev1.ContentHeaders{
-		ContentType:        o.ContentType,
-		CacheControl:       o.CacheControl,
-		ContentDisposition: o.ContentDisposition,
-		ContentEncoding:    o.ContentEncoding,
-		ContentLanguage:    o.ContentLanguage,
-		Expires:            o.Expires,
-	}
+	h := &whole.content
+	h.ContentType = o.ContentType
+	h.CacheControl = o.CacheControl
+	h.ContentDisposition = o.ContentDisposition
+	h.ContentEncoding = o.ContentEncoding
+	h.ContentLanguage = o.ContentLanguage
+	h.Expires = o.Expires
 	if h.ContentType+h.CacheControl+h.ContentDisposition+h.ContentEncoding+h.ContentLanguage+h.Expires != "" {
 		out.Content = h
 	}
+	describe(out, o)
 	return out
 }
 

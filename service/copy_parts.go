@@ -17,6 +17,8 @@ type partsCopy struct {
 	source cosbackend.CopySource
 	info   cosbackend.ObjectInfo // of the source
 	parts  partSettings
+
+	settings cosbackend.Settings // of the copy
 }
 
 // copyInParts copies an object that CopyObject refused with refusal for its size. When
@@ -25,7 +27,7 @@ type partsCopy struct {
 func (s *objectServer) copyInParts(ctx context.Context, client *cosbackend.Client, to cosbackend.Upload, o cosbackend.CopyOptions, refusal error) (cosbackend.CopyResult, error) {
 	src := o.Source
 	info, err := client.HeadObject(ctx, cosbackend.Location{Bucket: src.Bucket, Region: src.Region}, src.Key,
-		cosbackend.ReadOptions{VersionID: src.VersionID, Conditions: src.Conditions})
+		cosbackend.ReadOptions{VersionID: src.VersionID, Conditions: src.Conditions, CustomerKey: src.CustomerKey})
 	if err != nil || info.Size <= s.parts.copied {
 		return cosbackend.CopyResult{}, refusal
 	}
@@ -36,6 +38,13 @@ func (s *objectServer) copyInParts(ctx context.Context, client *cosbackend.Clien
 		class := attrs.StorageClass
 		attrs = info.Attributes
 		attrs.StorageClass = class
+	}
+	c.settings = o.Settings
+	if !o.ReplaceTags && info.TagCount > 0 {
+		at := cosbackend.Location{Bucket: src.Bucket, Region: src.Region}
+		if c.settings.Tags, _, err = client.GetObjectTagging(ctx, at, src.Key, src.VersionID); err != nil {
+			return cosbackend.CopyResult{}, err
+		}
 	}
 	return c.run(ctx, attrs)
 }
@@ -48,7 +57,7 @@ func tooLarge(err error) bool {
 }
 
 func (c *partsCopy) run(ctx context.Context, attrs cosbackend.Attributes) (cosbackend.CopyResult, error) {
-	id, err := initiateUpload(ctx, c.client, c.to, attrs)
+	id, err := initiateUpload(ctx, c.client, c.to, cosbackend.InitiateOptions{Attributes: attrs, Settings: c.settings})
 	if err != nil {
 		return cosbackend.CopyResult{}, err
 	}
@@ -72,7 +81,7 @@ func (c *partsCopy) copyAll(ctx context.Context) (cosbackend.CompleteResult, err
 		from := int64(i) * size
 		group.Go(func() error {
 			part, err := c.client.UploadPartCopy(groupCtx, c.to, i+1, cosbackend.PartCopyOptions{
-				Source: c.source, Range: &cosbackend.Range{Offset: from, Length: min(size, c.info.Size-from)},
+				Source: c.source, CustomerKey: c.settings.Encryption.CustomerKey, Range: &cosbackend.Range{Offset: from, Length: min(size, c.info.Size-from)},
 			})
 			parts[i] = cosbackend.CompletedPart{Number: i + 1, ETag: part.ETag}
 			return err
@@ -81,7 +90,7 @@ func (c *partsCopy) copyAll(ctx context.Context) (cosbackend.CompleteResult, err
 	if err := group.Wait(); err != nil {
 		return cosbackend.CompleteResult{}, err
 	}
-	var o cosbackend.CompleteOptions
+	o := cosbackend.CompleteOptions{CustomerKey: c.settings.Encryption.CustomerKey}
 	if c.info.HasCRC64 {
 		o.CRC64 = &c.info.CRC64
 	}
@@ -91,10 +100,10 @@ func (c *partsCopy) copyAll(ctx context.Context) (cosbackend.CompleteResult, err
 // initiateUpload begins an upload. A caller who gives up in this moment must not leave
 // one behind whose id nobody knows, so it is not interrupted. When COS's answer is lost
 // one is, but nothing was stored: the call as a whole can be made again.
-func initiateUpload(ctx context.Context, client *cosbackend.Client, to cosbackend.Upload, attrs cosbackend.Attributes) (id string, err error) {
+func initiateUpload(ctx context.Context, client *cosbackend.Client, to cosbackend.Upload, o cosbackend.InitiateOptions) (id string, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTime)
 	defer cancel()
-	id, err = client.InitiateMultipartUpload(ctx, to.Location, to.Key, cosbackend.InitiateOptions{Attributes: attrs})
+	id, err = client.InitiateMultipartUpload(ctx, to.Location, to.Key, o)
 	if e, ok := errors.AsType[*cosbackend.Error](err); ok && e.OutcomeUnknown {
 		e.OutcomeUnknown, e.Retryable = false, true
 	}

@@ -151,8 +151,10 @@ Never in a status or a log: signatures, signed URLs, tokens, secret keys, cookie
 | ` + "`DEADLINE_EXCEEDED` | `DEADLINE_TOO_SHORT`" + ` | the call had less time left than the gateway begins with | give it a later deadline |
 | ` + "`UNAUTHENTICATED` | `CALLER_UNKNOWN`" + ` | the call does not prove who makes it; the message says what is wrong | get a valid token or certificate |
 | ` + "`PERMISSION_DENIED` | `CALLER_NOT_ALLOWED`" + ` | no policy allows it; ErrorInfo names ` + "`action` and `resource`" + `, COS was not asked | operators change the policies |
+| ` + "`RESOURCE_EXHAUSTED` | `ANSWER_FULL`" + ` | one more object would make the answer of HeadObjects too large; a status of that object | ask for it again, with fewer others |
 | ` + "`ABORTED` | `OBJECT_CHANGED`" + ` | the object was replaced or deleted while it was read | read it anew |
 | ` + "`NOT_FOUND` | `PROFILE_NOT_FOUND`" + ` | the gateway has no such profile | name another, or none |
+| ` + "`NOT_FOUND` | `NOT_CONFIGURED`" + ` | the bucket has no such configuration, and COS says so with an empty answer instead of a code | configure it, or take its absence for an answer |
 | ` + "`NOT_FOUND` | `BUCKET_REGION_UNKNOWN`" + ` | no region was given, and the bucket is not in the account's list | check the name, or set the region |
 | ` + "`DATA_LOSS` | `CHECKSUM_MISMATCH`" + ` | what COS sent or stored is not what it should be | read or write again; keep the request id |
 | ` + "`UNAVAILABLE` | `BACKEND_UNREACHABLE`" + ` | COS could not be reached, or its answer was cut | repeat after RetryInfo |

@@ -44,6 +44,8 @@ const (
 	reasonCallerUnknown     = "CALLER_UNKNOWN"               // the call does not prove who makes it
 	reasonCallerNotAllowed  = "CALLER_NOT_ALLOWED"           // no policy allows it
 	reasonStopping          = "SERVER_STOPPING"              // the gateway ends, and the call did not in time
+	reasonAnswerFull        = "ANSWER_FULL"                  // one more item would make the answer too large
+	reasonNotConfigured     = "NOT_CONFIGURED"               // COS has no code for this one missing
 )
 
 // fail makes the status of a failure that the gateway found itself: ErrorInfo first,

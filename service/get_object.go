@@ -19,16 +19,22 @@ import (
 // the contract.
 const getChunk protowire.Number = 3
 
+// The size of a message is that of its buffer, a power of two with the headers in it: Go
+// callers with the ordinary codec copy a message into a buffer of 16 KiB, 32 KiB or 1 MiB
+// that is cleared before, and one byte more than 32 KiB costs them a whole MiB of that.
 const (
-	// leastMessage is the size a read begins with, and the one of slow callers. Two
-	// messages of a caller are in memory at a time: one on its way, one that waits.
+	// leastMessage is the size a read begins with, and the one of slow callers. One of
+	// these is in memory at a time, and two of all others: one on its way, one that waits.
 	leastMessage = 16 << 10
 	// defaultMessageSize is the largest message when the caller does not say.
 	defaultMessageSize = 1 << 20
-	// earlyMessage is the size behind the first message until the caller's speed is
-	// known. What it takes during earlyTime may just fill its windows.
+	// earlyMessage is the size until the caller's speed is known, once it has taken
+	// leastWindow, which HTTP/2 lets everyone send at first. What it takes during earlyTime
+	// may just fill its windows, which have earlyBytes at most.
 	earlyMessage = 32 << 10
+	leastWindow  = 64 << 10
 	earlyTime    = 50 * time.Millisecond
+	earlyBytes   = 16 << 20
 	// messageTime is how much of what the caller takes goes into one message.
 	messageTime = 20 * time.Millisecond
 	// speedTime is how long the caller's speed is measured before it counts.
@@ -46,17 +52,25 @@ type readSettings struct {
 	stall time.Duration
 }
 
+// options are what COS is asked for.
+func (s readSettings) options(req *cosgatev1.GetObjectRequest) cosbackend.ReadOptions {
+	return cosbackend.ReadOptions{
+		VersionID:       req.GetVersionId(),
+		Conditions:      conditions(req.GetPreconditions()),
+		CustomerKey:     customerKey(req.GetCustomerKey()),
+		Range:           byteRange(req.GetRange()),
+		TrafficLimit:    req.GetTrafficLimit(),
+		ResponseHeaders: responseHeaders(req.GetResponseHeaders()),
+		Resume:          cosbackend.ResumeOptions{Attempts: readAttempts, Stall: s.stall},
+	}
+}
+
 func (s *objectServer) GetObject(req *cosgatev1.GetObjectRequest, stream grpc.ServerStreamingServer[cosgatev1.GetObjectResponse]) error {
 	client, err := s.client(req.GetProfile())
 	if err != nil {
 		return err
 	}
-	object, err := client.GetObject(stream.Context(), location(req), req.GetKey(), cosbackend.ReadOptions{
-		VersionID:  req.GetVersionId(),
-		Conditions: conditions(req.GetPreconditions()),
-		Range:      byteRange(req.GetRange()),
-		Resume:     cosbackend.ResumeOptions{Attempts: readAttempts, Stall: s.reads.stall},
-	})
+	object, err := client.GetObject(stream.Context(), location(req), req.GetKey(), s.reads.options(req))
 	if err != nil {
 		return err
 	}
@@ -64,7 +78,7 @@ func (s *objectServer) GetObject(req *cosgatev1.GetObjectRequest, stream grpc.Se
 	d := newDownload(req, object, s.reads)
 	defer d.account.Close()
 	for last := false; !last; {
-		if err := d.account.Wait(stream.Context(), int64(d.size+frames.Overhead)); err != nil {
+		if err := d.account.Wait(stream.Context(), d.ahead()); err != nil {
 			return err
 		}
 		d.adapt(time.Now())
@@ -87,7 +101,7 @@ type download struct {
 	object   *cosbackend.Object
 	settings readSettings
 	account  *frames.Account
-	size     int // of the next message
+	size     int // of the next message, with the room for its headers
 	most     int
 	begun    bool
 	started  time.Time
@@ -110,10 +124,19 @@ func newDownload(req *cosgatev1.GetObjectRequest, o *cosbackend.Object, settings
 
 func (d *download) done() bool { return d.sent == d.object.Length }
 
+// ahead is how much may still be on its way to the caller when the next message is read
+// from COS.
+func (d *download) ahead() int64 {
+	if d.size == leastMessage {
+		return 0
+	}
+	return int64(d.size)
+}
+
 // next reads the next message from COS, straight into the buffer it is sent from.
 func (d *download) next() (*frames.Sent, error) {
 	m := &frames.Sent{Field: getChunk, Offset: d.object.Offset + d.sent}
-	if n := min(int64(d.size), d.object.Length-d.sent); n > 0 {
+	if n := min(int64(d.size-frames.Overhead), d.object.Length-d.sent); n > 0 {
 		m.Content = frames.NewContent(d.account, int(n))
 		if _, err := io.ReadFull(d.object.Body, m.Content.Bytes()); err != nil {
 			m.Content.Free()
@@ -162,8 +185,8 @@ func (d *download) adapt(now time.Time) {
 	switch {
 	case d.settings.pool.InUse() > d.settings.limit:
 		d.size = leastMessage
-	case now.Sub(d.started) < earlyTime:
-		if d.measured, d.taken = now, taken; d.sent > 0 {
+	case now.Sub(d.started) < earlyTime && taken < earlyBytes:
+		if d.measured, d.taken = now, taken; taken >= leastWindow {
 			d.size = earlyMessage
 		}
 	case elapsed >= speedTime:

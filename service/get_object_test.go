@@ -13,6 +13,7 @@ import (
 
 	"github.com/cosgate/cosgate/cosbackend/embedded"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
+	"github.com/cosgate/cosgate/service/frames"
 )
 
 // store puts an object of n bytes of noise under "k".
@@ -27,7 +28,7 @@ func (g *gateway) store(t *testing.T, n int) []byte {
 
 func TestGetObjectSendsMetadataOnceAndEndsWithASummary(t *testing.T) {
 	g := open(t)
-	for _, c := range []struct{ size, messages int }{{0, 1}, {1, 1}, {leastMessage, 1}, {leastMessage + 1, 2}, {3 * defaultMessageSize, -1}} {
+	for _, c := range []struct{ size, messages int }{{0, 1}, {1, 1}, {leastMessage - frames.Overhead, 1}, {leastMessage - frames.Overhead + 1, 2}, {3 * defaultMessageSize, -1}} {
 		data := g.store(t, c.size)
 		got, ms, err := g.get(t.Context(), &cosgatev1.GetObjectRequest{Bucket: testBucket, Key: "k"})
 		if err != nil || !bytes.Equal(got, data) || c.messages > 0 && len(ms) != c.messages {
@@ -175,4 +176,24 @@ func TestCancelledGetObjectLetsGoOfTheConnection(t *testing.T) {
 		t.Errorf("Recv = %v, want CANCELLED", err)
 	}
 	// goleak in TestMain and the embedded server's Close see whether anything is left.
+}
+
+// Go callers with the ordinary codec pay for the next larger buffer when a message is
+// one byte longer than one.
+func TestMessagesFillTheBuffersOfTheirCallers(t *testing.T) {
+	g := open(t)
+	g.store(t, 3<<20)
+	for _, most := range []int32{0, 64 << 10} {
+		_, ms, err := g.get(t.Context(), &cosgatev1.GetObjectRequest{Bucket: testBucket, Key: "k", MessageSize: most})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, m := range ms[1 : len(ms)-1] {
+			size, length := proto.Size(m), len(m.GetChunk().GetData())
+			buffer := length + frames.Overhead
+			if buffer&(buffer-1) != 0 || size > buffer || most > 0 && length > int(most) {
+				t.Errorf("message %d has %d bytes with %d of content, want a power of two, almost", i+1, size, length)
+			}
+		}
+	}
 }

@@ -41,6 +41,8 @@ type gateway struct {
 	buckets cosgatev1.BucketServiceClient
 	objects cosgatev1.ObjectServiceClient
 	uploads cosgatev1.MultipartServiceClient
+	configs cosgatev1.BucketConfigServiceClient
+	presign cosgatev1.PresignServiceClient
 	logs    *lockedBuffer
 	pool    *frames.Pool
 	stop    context.CancelFunc // begins the graceful stop
@@ -129,6 +131,8 @@ func (g *gateway) serve(t *testing.T, s setup) {
 	g.buckets = cosgatev1.NewBucketServiceClient(conn)
 	g.objects = cosgatev1.NewObjectServiceClient(conn)
 	g.uploads = cosgatev1.NewMultipartServiceClient(conn)
+	g.configs = cosgatev1.NewBucketConfigServiceClient(conn)
+	g.presign = cosgatev1.NewPresignServiceClient(conn)
 }
 
 // put stores data under key through the gateway.

@@ -8,7 +8,6 @@ import (
 	"runtime/debug"
 
 	"buf.build/go/protovalidate"
-	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors"
 	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/recovery"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
@@ -25,8 +24,9 @@ import (
 // A chain is the interceptors, outermost first. The order is the contract of each:
 //
 //   - spans and metrics: see all of a call, the work of the others included
-//   - call: request id and COS trace, which all the others use
-//   - access log and audit: see the status the caller gets
+//   - access log: begins the call, whose request id and COS trace all the others use,
+//     and sees the status the caller gets
+//   - audit: sees that status, too
 //   - errors: turns whatever came up into that status, and sets the plain metadata
 //   - stopping: inside errors, so that a call which is cut gets a status like any other
 //   - recovery: inside errors, so that a panic is told like any other fault
@@ -50,6 +50,7 @@ func (c chain) options(deps Deps) []grpc.ServerOption {
 	recoverer := recovery.WithRecoveryHandlerContext(func(ctx context.Context, p any) error {
 		return recovered(ctx, c.log, p)
 	})
+	log := accessLog{c.log}
 	unaryAccess, streamAccess := c.access.interceptors()
 	var watch []grpc.ServerOption
 	if deps.Tracer != nil {
@@ -62,8 +63,7 @@ func (c chain) options(deps Deps) []grpc.ServerOption {
 	}
 	return append(watch,
 		grpc.ChainUnaryInterceptor(
-			unaryCall,
-			interceptors.UnaryServerInterceptor(accessLog{c.log}),
+			log.unary,
 			c.audit.unary,
 			c.errors.unary,
 			c.stopping.unary,
@@ -72,8 +72,7 @@ func (c chain) options(deps Deps) []grpc.ServerOption {
 		grpc.ChainUnaryInterceptor(unaryAccess...),
 		grpc.ChainUnaryInterceptor(c.limits.unary, c.brought.unary, c.validation.unary),
 		grpc.ChainStreamInterceptor(
-			streamCall,
-			interceptors.StreamServerInterceptor(accessLog{c.log}),
+			log.stream,
 			c.audit.stream,
 			c.errors.stream,
 			c.stopping.stream,
@@ -123,23 +122,24 @@ func (e *errorMapping) stream(srv any, ss grpc.ServerStream, _ *grpc.StreamServe
 func (e *errorMapping) conclude(ctx context.Context, err error) (metadata.MD, error) {
 	c := callFrom(ctx)
 	info := c.trace.Snapshot()
-	md := metadata.Pairs(mdRequestID, c.requestID)
+	md := plainMetadata{md: make(metadata.MD, 5), values: make([]string, 0, 5)}
+	md.set(mdRequestID, c.requestID)
 	requestID, traceID := info.RequestID, info.TraceID
 	if cosErr, ok := errors.AsType[*cosbackend.Error](err); ok {
 		requestID, traceID = cosErr.RequestID, cosErr.TraceID
-		set(md, mdCOSErrorCode, cosErr.Code)
+		md.set(mdCOSErrorCode, cosErr.Code)
 	}
-	set(md, mdCOSRequestID, requestID)
-	set(md, mdCOSTraceID, traceID)
+	md.set(mdCOSRequestID, requestID)
+	md.set(mdCOSTraceID, traceID)
 	if err == nil {
 		e.health.accepted(info)
-		return md, nil
+		return md.md, nil
 	}
 	st, v := e.mapper.status(ctx, err, c.requestID)
 	if v.reason == "" { // a status of the gateway's own
-		set(md, mdPushback, ownPushback(st))
+		md.set(mdPushback, ownPushback(st))
 	} else {
-		set(md, mdPushback, v.pushback())
+		md.set(mdPushback, v.pushback())
 	}
 	e.count(ctx, st, v)
 	if v.rejects {
@@ -148,7 +148,7 @@ func (e *errorMapping) conclude(ctx context.Context, err error) (metadata.MD, er
 	if v.reason == reasonInternal {
 		e.log.LogAttrs(ctx, slog.LevelError, "internal error", slog.String("request_id", c.requestID), slog.Any("error", err))
 	}
-	return md, st.Err()
+	return md.md, st.Err()
 }
 
 // count tells the metrics how a call failed and by whose fault.
@@ -160,8 +160,15 @@ func (e *errorMapping) count(ctx context.Context, st *status.Status, v verdict) 
 	}
 }
 
-// set adds a header value that is fit for HTTP/2: printable ASCII, not too long.
-func set(md metadata.MD, name, value string) {
+// plainMetadata is metadata of single values, which stand in one slice.
+type plainMetadata struct {
+	md     metadata.MD
+	values []string
+}
+
+// set adds a header value that is fit for HTTP/2: printable ASCII, not too long. The
+// name is in lower case.
+func (m *plainMetadata) set(name, value string) {
 	if value == "" || len(value) > maxIDBytes {
 		return
 	}
@@ -170,11 +177,16 @@ func set(md metadata.MD, name, value string) {
 			return
 		}
 	}
-	md.Set(name, value)
+	m.values = append(m.values, value)
+	n := len(m.values)
+	m.md[name] = m.values[n-1 : n : n]
 }
 
 // validation holds requests against the rules in the proto files.
-type validation struct{ protovalidate.Validator }
+type validation struct {
+	protovalidate.Validator
+	plain *plainRequests
+}
 
 func (v validation) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 	if err := v.check(req); err != nil {
@@ -224,9 +236,12 @@ func (v validation) check(req any) error {
 	if !ok {
 		return nil
 	}
+	if v.plain.plain(m) {
+		return nil
+	}
 	err := v.Validate(m)
-	var invalid *protovalidate.ValidationError
-	if !errors.As(err, &invalid) {
+	invalid, ok := errors.AsType[*protovalidate.ValidationError](err)
+	if !ok {
 		return err
 	}
 	bad := &errdetails.BadRequest{}

@@ -55,7 +55,9 @@ func (s *multipartServer) InitiateMultipartUpload(ctx context.Context, req *cosg
 	if err != nil {
 		return nil, err
 	}
-	id, err := client.InitiateMultipartUpload(ctx, location(req), req.GetKey(), cosbackend.InitiateOptions{Attributes: attrs})
+	id, err := client.InitiateMultipartUpload(ctx, location(req), req.GetKey(), cosbackend.InitiateOptions{
+		Attributes: attrs, Settings: settings(req.GetAttributes()),
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -85,6 +87,7 @@ func (s *multipartServer) UploadPart(stream grpc.ClientStreamingServer[cosgatev1
 	}
 	part, err := client.UploadPart(stream.Context(), uploadOf(spec), int(spec.GetPartNumber()), body, cosbackend.PartOptions{
 		ContentMD5: up.sequence.contentMD5(), CRC64: func() uint64 { return up.sequence.crc64 },
+		CustomerKey: customerKey(spec.GetCustomerKey()), TrafficLimit: spec.GetTrafficLimit(),
 	})
 	if err != nil {
 		return err
@@ -99,7 +102,7 @@ func (s *multipartServer) UploadPartCopy(ctx context.Context, req *cosgatev1.Upl
 	}
 	part, err := client.UploadPartCopy(ctx, uploadOf(req), int(req.GetPartNumber()), cosbackend.PartCopyOptions{
 		Source: copySource(req.GetSource(), req.GetSourcePreconditions()),
-		Range:  byteRange(req.GetSourceRange()),
+		Range:  byteRange(req.GetSourceRange()), CustomerKey: customerKey(req.GetCustomerKey()),
 	})
 	if err != nil {
 		return nil, err
@@ -117,7 +120,8 @@ func (s *multipartServer) CompleteMultipartUpload(ctx context.Context, req *cosg
 		return nil, err
 	}
 	done, err := client.CompleteMultipartUpload(ctx, uploadOf(req), parts, cosbackend.CompleteOptions{
-		ForbidOverwrite: req.GetForbidOverwrite(), CRC64: req.Crc64Ecma,
+		ForbidOverwrite: req.GetForbidOverwrite(), CRC64: req.Crc64Ecma, CustomerKey: customerKey(req.GetCustomerKey()),
+		Callback: callback(req.GetCallback()), PicOperations: req.GetPicOperations(),
 	})
 	if err != nil {
 		return nil, err
@@ -126,7 +130,7 @@ func (s *multipartServer) CompleteMultipartUpload(ctx context.Context, req *cosg
 	if done.HasCRC64 {
 		o.Crc64Ecma = &done.CRC64
 	}
-	return &cosgatev1.CompleteMultipartUploadResponse{Object: o}, nil
+	return &cosgatev1.CompleteMultipartUploadResponse{Object: o, Callback: callbackProto(done.Callback), PicResult: done.Document}, nil
 }
 
 func completedParts(parts []*cosgatev1.CompletedPart) ([]cosbackend.CompletedPart, error) {

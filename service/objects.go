@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/cosgate/cosgate/cosbackend"
@@ -36,7 +37,7 @@ func (s *objectServer) HeadObject(ctx context.Context, req *cosgatev1.HeadObject
 	}
 	info, err := client.HeadObject(ctx, location(req), req.GetKey(), cosbackend.ReadOptions{
 		VersionID:  req.GetVersionId(),
-		Conditions: conditions(req.GetPreconditions()),
+		Conditions: conditions(req.GetPreconditions()), CustomerKey: customerKey(req.GetCustomerKey()),
 	})
 	if err != nil {
 		return nil, err
@@ -53,7 +54,8 @@ func (s *objectServer) DeleteObject(ctx context.Context, req *cosgatev1.DeleteOb
 	if err != nil {
 		return nil, err
 	}
-	return &cosgatev1.DeleteObjectResponse{VersionId: deleted.VersionID, DeleteMarker: deleted.DeleteMarker}, nil
+	version := cmp.Or(deleted.DeleteMarkerVersionID, deleted.VersionID)
+	return &cosgatev1.DeleteObjectResponse{VersionId: version, DeleteMarker: deleted.DeleteMarker}, nil
 }
 
 func (s *objectServer) DeleteObjects(ctx context.Context, req *cosgatev1.DeleteObjectsRequest) (*cosgatev1.DeleteObjectsResponse, error) {
@@ -106,6 +108,9 @@ func (s *objectServer) CopyObject(ctx context.Context, req *cosgatev1.CopyObject
 		Source:     copySource(req.GetSource(), req.GetSourcePreconditions()),
 		Replace:    req.GetMetadataDirective() == cosgatev1.MetadataDirective_METADATA_DIRECTIVE_REPLACED,
 		Attributes: attrs,
+
+		ReplaceTags: req.GetTaggingDirective() == cosgatev1.TaggingDirective_TAGGING_DIRECTIVE_REPLACED,
+		Settings:    settings(req.GetAttributes()),
 	}
 	copied, err := client.CopyObject(ctx, location(req), req.GetKey(), o)
 	if tooLarge(err) {

@@ -69,11 +69,17 @@ func (p *put) run() (cosbackend.PutResult, error) {
 
 func (p *put) putWhole(body cosbackend.Body) (cosbackend.PutResult, error) {
 	return p.client.PutObject(p.stream.Context(), location(p.spec), p.spec.GetKey(), body, cosbackend.PutOptions{
-		Attributes:      p.attrs,
+		Attributes: p.attrs, Settings: settings(p.spec.GetAttributes()), TrafficLimit: p.spec.GetTrafficLimit(),
+		Callback: callback(p.spec.GetCallback()), PicOperations: p.spec.GetPicOperations(),
 		ForbidOverwrite: p.spec.GetForbidOverwrite(),
 		ContentMD5:      p.up.sequence.contentMD5(),
 		CRC64:           func() uint64 { return p.up.sequence.crc64 },
 	})
+}
+
+// customerKey is what parts and the completed object are reached with.
+func (p *put) customerKey() cosbackend.CustomerKey {
+	return customerKey(p.spec.GetAttributes().GetEncryption().GetCustomerKey())
 }
 
 func (p *put) response(stored cosbackend.PutResult) *cosgatev1.PutObjectResponse {
@@ -81,6 +87,6 @@ func (p *put) response(stored cosbackend.PutResult) *cosgatev1.PutObjectResponse
 	return &cosgatev1.PutObjectResponse{Object: &cosgatev1.Object{
 		Bucket: p.spec.GetBucket(), Key: p.spec.GetKey(), VersionId: stored.VersionID,
 		Size: p.up.sequence.received, Etag: stored.ETag, Crc64Ecma: &crc,
-		StorageClass: storageClass(p.attrs.StorageClass),
-	}}
+		StorageClass: storageClass(p.attrs.StorageClass), Encryption: encryptionInfoProto(stored.Encryption),
+	}, Callback: callbackProto(stored.Callback), PicResult: stored.Document}
 }

@@ -135,7 +135,9 @@ func (p *put) runInParts() (cosbackend.PutResult, error) {
 
 func (u *partsUpload) initiate() (err error) {
 	u.target = cosbackend.Upload{Location: location(u.put.spec), Key: u.put.spec.GetKey()}
-	u.target.UploadID, err = initiateUpload(u.ctx, u.put.client, u.target, u.put.attrs)
+	u.target.UploadID, err = initiateUpload(u.ctx, u.put.client, u.target, cosbackend.InitiateOptions{
+		Attributes: u.put.attrs, Settings: settings(u.put.spec.GetAttributes()),
+	})
 	return err
 }
 
@@ -222,7 +224,9 @@ func (u *partsUpload) send(part *kept, size int64) {
 		defer u.put.parts.release(size)
 		defer part.end()
 		body := cosbackend.Body{Size: int64(part.views.Len()), Reopen: part.reader}
-		sent, err := u.put.client.UploadPart(u.ctx, u.target, number, body, cosbackend.PartOptions{CRC64: func() uint64 { return crc }})
+		sent, err := u.put.client.UploadPart(u.ctx, u.target, number, body, cosbackend.PartOptions{
+			CRC64: func() uint64 { return crc }, CustomerKey: u.put.customerKey(), TrafficLimit: u.put.spec.GetTrafficLimit(),
+		})
 		if err != nil {
 			return err
 		}
@@ -237,7 +241,11 @@ func (u *partsUpload) complete() (cosbackend.PutResult, error) {
 	slices.SortFunc(u.sent, func(a, b cosbackend.CompletedPart) int { return a.Number - b.Number })
 	crc := u.put.up.sequence.crc64
 	done, err := u.put.client.CompleteMultipartUpload(u.put.stream.Context(), u.target, u.sent, cosbackend.CompleteOptions{
-		ForbidOverwrite: u.put.spec.GetForbidOverwrite(), CRC64: &crc,
+		ForbidOverwrite: u.put.spec.GetForbidOverwrite(), CRC64: &crc, CustomerKey: u.put.customerKey(),
+		Callback: callback(u.put.spec.GetCallback()), PicOperations: u.put.spec.GetPicOperations(),
 	})
-	return cosbackend.PutResult{ETag: done.ETag, VersionID: done.VersionID, CRC64: done.CRC64, HasCRC64: done.HasCRC64}, err
+	return cosbackend.PutResult{
+		ETag: done.ETag, VersionID: done.VersionID, CRC64: done.CRC64, HasCRC64: done.HasCRC64,
+		Callback: done.Callback, Document: done.Document,
+	}, err
 }

@@ -20,6 +20,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/experimental"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/reflection"
@@ -96,8 +97,9 @@ type Options struct {
 	// UploadMemory is how many bytes all uploads in parts gather together. 0 is 512 MiB.
 	UploadMemory int64
 	// UploadWindow is how many bytes a caller may send ahead on one stream. It times the
-	// number of stalled uploads is what they cost in memory; 1 MiB makes a single fast
-	// upload half as fast again. 0 is 256 KiB.
+	// number of stalled uploads is what they cost in memory. grpc opens the window further
+	// for a message that is being read, so that only callers who send small messages gain
+	// from more. 0 is 256 KiB.
 	UploadWindow int32
 	// ReadMemory is how many bytes of content all reads hold together before they send
 	// small messages only. 0 is 256 MiB.
@@ -108,7 +110,10 @@ type Options struct {
 	// CopyPart is how much of an object too large for CopyObject one request copies, in
 	// bytes. 0 is 512 MiB.
 	CopyPart int64
-	// Pool has the buffers of reads. Nil makes one; tests look into it.
+	// PresignMax is how long presigned URLs and forms may be good at most. 0 is 1 hour.
+	PresignMax time.Duration
+	// Pool has the buffers of reads; uploads get those of another of its kind. Nil makes
+	// one; tests look into it.
 	Pool *frames.Pool
 }
 
@@ -121,6 +126,7 @@ func (o Options) withDefaults() Options {
 	o.UploadWindow = cmp.Or(o.UploadWindow, 256<<10)
 	o.ReadMemory = cmp.Or(o.ReadMemory, 256<<20)
 	o.ReadStall = cmp.Or(o.ReadStall, readStall)
+	o.PresignMax = cmp.Or(o.PresignMax, longestPresign)
 	if o.Pool == nil {
 		o.Pool = frames.NewPool()
 	}
@@ -169,12 +175,13 @@ func NewServer(deps Deps, opts Options) (*Server, error) {
 		chain{
 			log: log, audit: newAudit(deps.Audit, clients.fallback), stopping: s.stopping, access: who, limits: newLimits(opts.Limits),
 			brought:    callerCredentials{profiles: clients, taken: deps.CallerCredentials, plaintext: opts.PlaintextCallerCredentials},
-			validation: validation{validator},
+			validation: validation{validator, &plainRequests{validator: validator}},
 			errors:     &errorMapping{mapper: m, log: log, health: s.profiles, metrics: deps.Metrics},
 		}.options(deps),
 		opts.Connections.serverOptions()...),
 		grpc.Creds(opts.Credentials),
 		grpc.ForceServerCodecV2(frames.NewCodec()),
+		experimental.BufferPool(opts.Pool.Another()), // that of grpc clears a buffer each time it hands it out
 		grpc.MaxRecvMsgSize(maxReceive),
 		grpc.InitialWindowSize(opts.UploadWindow),
 		grpc.InitialConnWindowSize(connWindow),
@@ -215,14 +222,31 @@ func newProfiles(deps Deps) (profiles, error) {
 	return p, nil
 }
 
+// A registration is one service of the API and what answers it.
+type registration struct {
+	desc *grpc.ServiceDesc
+	impl any
+}
+
+// services are those of cosgate.v1.
+func services(p profiles, m *mapper, log *slog.Logger, opts Options) []registration {
+	return []registration{
+		{&cosgatev1.BucketService_ServiceDesc, &bucketServer{profiles: p}},
+		{&cosgatev1.BucketConfigService_ServiceDesc, &bucketConfigServer{profiles: p, mapper: m}},
+		{&cosgatev1.MultipartService_ServiceDesc, &multipartServer{profiles: p}},
+		{&cosgatev1.ObjectService_ServiceDesc, &objectServer{
+			profiles: p, mapper: m,
+			parts: newPartSettings(opts, log),
+			reads: readSettings{pool: opts.Pool, limit: opts.ReadMemory, stall: opts.ReadStall},
+		}},
+		{&cosgatev1.PresignService_ServiceDesc, &presignServer{profiles: p, longest: opts.PresignMax}},
+	}
+}
+
 func (s *Server) register(p profiles, m *mapper, log *slog.Logger, opts Options) {
-	cosgatev1.RegisterBucketServiceServer(s.grpc, &bucketServer{profiles: p})
-	cosgatev1.RegisterMultipartServiceServer(s.grpc, &multipartServer{profiles: p})
-	cosgatev1.RegisterObjectServiceServer(s.grpc, &objectServer{
-		profiles: p, mapper: m,
-		parts: newPartSettings(opts, log),
-		reads: readSettings{pool: opts.Pool, limit: opts.ReadMemory, stall: opts.ReadStall},
-	})
+	for _, r := range services(p, m, log, opts) {
+		s.grpc.RegisterService(r.desc, r.impl)
+	}
 	for name := range s.grpc.GetServiceInfo() {
 		s.health.SetServingStatus(name, healthpb.HealthCheckResponse_SERVING)
 	}

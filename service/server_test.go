@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/cosgate/cosgate/cosbackend"
@@ -25,8 +26,16 @@ import (
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 )
 
+// contractFiles are the files of the contract that have services.
 func contractFiles() []protoreflect.FileDescriptor {
-	return []protoreflect.FileDescriptor{cosgatev1.File_cosgate_v1_bucket_service_proto, cosgatev1.File_cosgate_v1_multipart_service_proto, cosgatev1.File_cosgate_v1_object_service_proto}
+	var files []protoreflect.FileDescriptor
+	protoregistry.GlobalFiles.RangeFilesByPackage("cosgate.v1", func(f protoreflect.FileDescriptor) bool {
+		if f.Services().Len() > 0 {
+			files = append(files, f)
+		}
+		return true
+	})
+	return files
 }
 
 // An empty message is refused by every RPC: the answer shows that the RPC is there,

@@ -68,6 +68,7 @@ func (m *mapper) decide(ctx context.Context, err error) (v verdict, done *status
 		broken    *cosbackend.ReadBrokenError
 		position  *cosbackend.AppendPositionError
 		stopped   *stoppedError
+		unset     *cosbackend.NotConfiguredError
 		own       interface{ GRPCStatus() *status.Status }
 	)
 	errors.As(err, &cosErr)
@@ -94,6 +95,8 @@ func (m *mapper) decide(ctx context.Context, err error) (v verdict, done *status
 		v := m.cosVerdict(position.Err)
 		v.extra = &cosgatev1.AppendConflict{Position: position.Position}
 		return v, nil
+	case errors.As(err, &unset):
+		return verdict{code: codes.NotFound, reason: reasonNotConfigured, text: "the bucket has no such configuration", cos: unset.Err}, nil
 	case cosErr != nil:
 		return m.cosVerdict(cosErr), nil
 	}
@@ -112,6 +115,9 @@ func integrityVerdict(e *cosbackend.IntegrityError) verdict {
 	text := "what COS sent does not match the checksum it keeps; nothing of it may be used"
 	if e.Stored {
 		text = "COS stored other bytes than it was sent; write the object again"
+	}
+	if e.Frame {
+		text = "the answer of COS was damaged on the way; nothing of it may be used, ask again"
 	}
 	return verdict{code: codes.DataLoss, reason: reasonChecksumMismatch, text: text, cos: &cosbackend.Error{
 		Op: e.Op, Bucket: e.Bucket, Key: e.Key, RequestID: e.RequestID, HTTPStatus: 200, Attempts: 1,
@@ -222,9 +228,9 @@ func (m *mapper) status(ctx context.Context, err error, requestID string) (*stat
 }
 
 // itemStatus is the status of one item inside a successful answer. A thousand of
-// them share one message, so each has the two details that matter.
+// them share one message, so each has the details that matter to callers.
 func (m *mapper) itemStatus(e *cosbackend.Error) *spb.Status {
 	v := m.cosVerdict(e)
-	v.known, v.field, v.delay = false, "", 0
+	v.known, v.field = false, ""
 	return v.write("", maxItemStatusBytes)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"time"
 
 	"github.com/cosgate/cosgate/cosbackend"
@@ -23,7 +24,7 @@ const (
 type devCommand struct {
 	Listen    string `placeholder:"ADDR" default:"127.0.0.1:50051" help:"Where to serve gRPC, in plain text and with reflection; port 0 takes a free one. Default: ${default}."`
 	Admin     string `placeholder:"ADDR" default:"127.0.0.1:8081" help:"Where to serve /livez, /readyz, /buildinfo, /debug/pprof/ and a page to call the API from a browser, /grpcui/. Default: ${default}."`
-	CosListen string `placeholder:"ADDR" default:"127.0.0.1:9000" help:"Where the embedded COS speaks HTTP, for COS SDKs beside the gateway. Default: ${default}."`
+	CosListen string `placeholder:"ADDR" default:"127.0.0.1:9000" help:"Where the embedded COS speaks HTTP, for COS SDKs beside the gateway and for presigned URLs. Default: ${default}."`
 	storeFlags
 }
 
@@ -46,7 +47,11 @@ func (c devCommand) Run(ctx context.Context, out streams) (err error) {
 	if err != nil {
 		return err
 	}
-	client, err := newDevClient(cos, log)
+	cosAddr, err := cos.Listen(c.CosListen)
+	if err != nil {
+		return errors.Join(c.cosAddress().refused(err), cos.Close())
+	}
+	client, err := newDevClient(cos, cosAddr, log)
 	if err != nil {
 		return errors.Join(err, cos.Close())
 	}
@@ -54,10 +59,6 @@ func (c devCommand) Run(ctx context.Context, out streams) (err error) {
 		err = errors.Join(err, cos.Close())
 		client.Close()
 	}()
-	cosAddr, err := cos.Listen(c.CosListen)
-	if err != nil {
-		return c.cosAddress().refused(err)
-	}
 	g, err := openGateway(ctx, gatewayOptions{
 		listen:   c.rpcAddress(),
 		admin:    c.adminAddress(),
@@ -87,15 +88,22 @@ func (c devCommand) check() error {
 	return nil
 }
 
-// newDevClient reaches cos through its in-memory door, with real host names.
-func newDevClient(cos *embedded.Server, log *slog.Logger) (*cosbackend.Client, error) {
+// newDevClient reaches cos through its in-memory door, with real host names. Others
+// have the TCP door at addr: presigned URLs lead there, by names under localhost, which
+// curl and browsers take for loopback without asking anybody.
+func newDevClient(cos *embedded.Server, addr net.Addr, log *slog.Logger) (*cosbackend.Client, error) {
+	_, port, err := net.SplitHostPort(addr.String())
+	if err != nil {
+		return nil, err
+	}
 	demo := embedded.DemoCredential()
 	return cosbackend.New(cosbackend.Config{
-		Endpoint:    "http://{bucket}.cos.{region}.myqcloud.com",
-		Region:      demoRegion,
-		Credentials: cosbackend.StaticCredentials(cosbackend.Credentials{SecretID: demo.SecretID, SecretKey: demo.SecretKey}),
-		Transport:   cosbackend.TransportOptions{DialContext: cos.DialContext},
-		Logger:      log,
+		Endpoint:       "http://{bucket}.cos.{region}.myqcloud.com",
+		PublicEndpoint: "http://{bucket}.cos.{region}.localhost:" + port,
+		Region:         demoRegion,
+		Credentials:    cosbackend.StaticCredentials(cosbackend.Credentials{SecretID: demo.SecretID, SecretKey: demo.SecretKey}),
+		Transport:      cosbackend.TransportOptions{DialContext: cos.DialContext},
+		Logger:         log,
 	})
 }
 
@@ -118,12 +126,13 @@ To paste in another terminal. Without grpcurl on the path, first paste this in t
 
   grpcurl() { go tool -modfile=tools/go.mod grpcurl "$@"; }
 
-Look at the bucket; store, read and list an object; ask for one that is not there:
+Look at the bucket; store, read and list an object; make a URL that curl and browsers can read it with; ask for one that is not there:
 
   grpcurl -plaintext -d '{"bucket":"%[5]s"}' %[1]s cosgate.v1.BucketService/HeadBucket
   echo '{"spec":{"bucket":"%[5]s","key":"hello.txt"},"chunk":{"data":"aGVsbG8gd29ybGQK"},"finish":true}' | grpcurl -plaintext -d @ %[1]s cosgate.v1.ObjectService/PutObject
   grpcurl -plaintext -d '{"bucket":"%[5]s","key":"hello.txt"}' %[1]s cosgate.v1.ObjectService/GetObject
   grpcurl -plaintext -d '{"bucket":"%[5]s"}' %[1]s cosgate.v1.ObjectService/ListObjects
+  grpcurl -plaintext -d '{"bucket":"%[5]s","key":"hello.txt","operation":"PRESIGN_OPERATION_GET_OBJECT"}' %[1]s cosgate.v1.PresignService/PresignUrl
   grpcurl -plaintext -d '{"bucket":"%[5]s","key":"absent.txt"}' %[1]s cosgate.v1.ObjectService/GetObject
 
 %[9]s

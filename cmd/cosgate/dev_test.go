@@ -5,7 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -101,6 +103,48 @@ func TestDevAnswersACallWithNothingConfigured(t *testing.T) {
 	}
 	if _, err := getObject(t.Context(), objects, "absent"); status.Code(err) != codes.NotFound {
 		t.Errorf("GetObject(absent) = %v, want code NotFound", err)
+	}
+}
+
+// Names under localhost are loopback to curl and browsers (RFC 6761). The resolver of Go
+// asks the system, which need not know; here the dialer does.
+func TestDevPresignsURLsThatReachIt(t *testing.T) {
+	dev := start(t, everyPortFree...)
+	conn := dial(t, dev.value("gRPC"))
+	if err := putObject(t.Context(), cosgatev1.NewObjectServiceClient(conn), "dir/中.txt", []byte("hello")); err != nil {
+		t.Fatal(err)
+	}
+	u, err := cosgatev1.NewPresignServiceClient(conn).PresignUrl(t.Context(), &cosgatev1.PresignUrlRequest{
+		Bucket: demoBucket, Key: "dir/中.txt", Operation: cosgatev1.PresignOperation_PRESIGN_OPERATION_GET_OBJECT,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport := &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		host, port, err := net.SplitHostPort(addr)
+		if err != nil || !strings.HasSuffix(host, ".localhost") {
+			t.Errorf("the URL leads to %s, want a name under localhost", addr)
+		}
+		var d net.Dialer
+		return d.DialContext(ctx, network, net.JoinHostPort("127.0.0.1", port))
+	}}
+	defer transport.CloseIdleConnections()
+	req, err := http.NewRequestWithContext(t.Context(), u.GetMethod(), u.GetUrl(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := (&http.Client{Transport: transport}).Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if body, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != http.StatusOK || string(body) != "hello" {
+		t.Errorf("GET = %d %q, %v, want the object", resp.StatusCode, body, err)
+	}
+	if curl, err := exec.LookPath("curl"); err == nil {
+		if out, err := exec.CommandContext(t.Context(), curl, "--silent", "--noproxy", "*", u.GetUrl()).Output(); err != nil || string(out) != "hello" {
+			t.Errorf("curl = %q, %v, want the object", out, err)
+		}
 	}
 }
 

@@ -145,8 +145,8 @@ var pasted = regexp.MustCompile(`(?m)^  ((?:grpcurl |echo |grpcurl\(\)).*)$`)
 func TestE2EDevPrintsLinesThatWork(t *testing.T) {
 	dev := startBinary(t, everyPortFree...)
 	lines := pasted.FindAllStringSubmatch(dev.String(), -1)
-	if len(lines) != 6 {
-		t.Fatalf("dev printed %d lines to paste, want 6:\n%s", len(lines), dev)
+	if len(lines) != 7 {
+		t.Fatalf("dev printed %d lines to paste, want 7:\n%s", len(lines), dev)
 	}
 	function := lines[0][1]
 	for _, line := range lines[1:] {

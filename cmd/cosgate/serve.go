@@ -68,7 +68,7 @@ func (c serveCommand) Run(ctx context.Context, out streams) error {
 		profiles:       clients.ByProfile,
 		defaultProfile: cfg.DefaultProfile,
 		deps:           deps,
-		server:         service.Options{Reflection: cfg.Reflection},
+		server:         service.Options{Reflection: cfg.Reflection, PresignMax: time.Duration(cfg.PresignMax)},
 		metrics:        watch.metrics.Handler(),
 		certificates:   certificates,
 		grpcui:         cfg.GRPCUI,

@@ -6,9 +6,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/cosgate/cosgate/cosbackend/embedded"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
@@ -117,5 +119,27 @@ func TestATransferThatOutlastsTheGraceEndsWithUnavailable(t *testing.T) {
 	s.stop(t)
 	if err := put.RecvMsg(&cosgatev1.PutObjectResponse{}); status.Code(err) != codes.Unavailable {
 		t.Errorf("PutObject after the grace = %v, want code Unavailable", err)
+	}
+}
+
+func TestServeBoundsWhatIsPresigned(t *testing.T) {
+	demo := embedded.DemoCredential()
+	t.Setenv("COSGATE_TEST_ID", demo.SecretID)
+	t.Setenv("COSGATE_TEST_KEY", demo.SecretKey)
+	config := writeConfig(t, `
+listen: 127.0.0.1:0
+admin: 127.0.0.1:0
+presign_max: 2m
+profiles:
+  main: {region: ap-guangzhou, public_endpoint: 'https://{bucket}.example.org', credentials: {env: {secret_id: COSGATE_TEST_ID, secret_key: COSGATE_TEST_KEY}}}
+`)
+	presign := cosgatev1.NewPresignServiceClient(dial(t, start(t, "serve", "--config", config).value("gRPC")))
+	req := &cosgatev1.PresignUrlRequest{Bucket: demoBucket, Key: "k", Operation: cosgatev1.PresignOperation_PRESIGN_OPERATION_GET_OBJECT, ExpiresIn: durationpb.New(2 * time.Minute)}
+	if got, err := presign.PresignUrl(t.Context(), req); err != nil || !strings.HasPrefix(got.GetUrl(), "https://"+demoBucket+".example.org/k?") {
+		t.Errorf("PresignUrl = %q, %v, want a URL at the public endpoint", got.GetUrl(), err)
+	}
+	req.ExpiresIn = durationpb.New(2*time.Minute + time.Second)
+	if _, err := presign.PresignUrl(t.Context(), req); status.Code(err) != codes.InvalidArgument {
+		t.Errorf("PresignUrl beyond presign_max = %v, want code InvalidArgument", err)
 	}
 }

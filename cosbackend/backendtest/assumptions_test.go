@@ -13,7 +13,14 @@ func unprovable() map[string]string {
 	return map[string]string{
 		"A016": "no endpoint can be asked to send Retry-After",
 		"A017": "no endpoint can be made to time out",
+		"A057": "no endpoint can be asked to call a server that answers as a check wants",
+		"A058": "what an image operation answers depends on the image service",
 		"A025": "no endpoint can be made to take its time over a completion",
+		"A072": "the embedded server has no SQL; cosbackend is tested with frames of its own",
+		"A073": "no endpoint can be made to end a result early",
+		"A074": "no endpoint can be made busy",
+		"A075": "no endpoint can be made to select so slowly",
+		"A076": "the embedded server has no SQL",
 	}
 }
 

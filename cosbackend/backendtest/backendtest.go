@@ -16,6 +16,7 @@ package backendtest
 
 import (
 	"fmt"
+	"net/http"
 	"testing"
 
 	"github.com/cosgate/cosgate/cosbackend"
@@ -48,14 +49,21 @@ const (
 	// Appends is to append to objects, which COS does not do in a bucket that is
 	// kept in several zones.
 	Appends Ability = "appends"
+	// CustomDomains is to bind domains that nobody has shown to be theirs.
+	CustomDomains Ability = "custom-domains"
+	// Replication is to take rules for buckets that are not there.
+	Replication Ability = "replication"
+	// Presigned is to take requests that are signed in their query or as a form. It
+	// needs Target.HTTP.
+	Presigned Ability = "presigned"
 )
 
 // abilities is every Ability.
 func abilities() []Ability {
-	return []Ability{
+	return append(objectAbilities(), []Ability{
 		CreateBuckets, ListBuckets, OtherRegions, StorageClasses, Archive, ForbidOverwrite, OpenRanges, Signatures,
-		Appends,
-	}
+		Appends, CustomDomains, Replication, Presigned,
+	}...)
 }
 
 // A Target is a bucket to run the suite on. Client and Bucket are required.
@@ -70,7 +78,10 @@ type Target struct {
 	// SecretID is the id of the credentials that Client signs with. The suite signs
 	// with it and a wrong key; without it the checks that do are skipped.
 	SecretID string
-	// CanCreateBuckets lets the suite create about a dozen buckets in two regions
+	// HTTP reaches the public endpoint of Client without it, as a browser does. Without
+	// it the checks of presigned URLs and forms are skipped.
+	HTTP *http.Client
+	// CanCreateBuckets lets the suite create about three dozen buckets in two regions
 	// and delete them.
 	CanCreateBuckets bool
 	// AllowNonEmpty lets the suite run on a bucket that holds objects and uploads of
@@ -92,6 +103,8 @@ func (tg Target) lack(a Ability) string {
 		return "the suite was not allowed to create buckets"
 	case a == Signatures && tg.SecretID == "":
 		return "the suite was not told the secret id"
+	case a == Presigned && tg.HTTP == nil:
+		return "the suite was given no HTTP client"
 	}
 	return ""
 }
@@ -116,6 +129,7 @@ type group struct {
 func groups() []group {
 	return []group{
 		{"buckets", bucketChecks()},
+		{"configurations", configurationChecks()},
 		{"objects", objectChecks()},
 		{"uploads", uploadChecks()},
 		{"parts", partChecks()},
@@ -129,7 +143,11 @@ func groups() []group {
 		{"copies", copyChecks()},
 		{"lists", listChecks()},
 		{"keys", keyChecks()},
+		{"versions", versionChecks()},
+		{"aspects", aspectChecks()},
+		{"encryption", encryptionChecks()},
 		{"credentials", credentialChecks()},
+		{"presigned", presignedChecks()},
 	}
 }
 

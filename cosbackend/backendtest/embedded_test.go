@@ -1,7 +1,9 @@
 package backendtest
 
 import (
+	"net/http"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/cosgate/cosgate/cosbackend"
@@ -39,7 +41,8 @@ func target(t *testing.T, server *embedded.Server) Target {
 		t.Fatalf("New = %v", err)
 	}
 	t.Cleanup(client.Close)
-	return Target{Client: client, Bucket: testBucket, SecretID: demo.SecretID, CanCreateBuckets: true}
+	plain := &http.Client{Transport: &http.Transport{DialContext: server.DialContext, DisableKeepAlives: true}}
+	return Target{Client: client, Bucket: testBucket, SecretID: demo.SecretID, HTTP: plain, CanCreateBuckets: true}
 }
 
 func TestEmbeddedInMemory(t *testing.T) {
@@ -72,7 +75,7 @@ func TestEmbeddedOnDiskAsProxy(t *testing.T) {
 	tg, ok, err := FromEnvironment(env(map[string]string{
 		EnvEndpoint:  "http://{bucket}.cos.{region}.myqcloud.com",
 		EnvProxy:     "http://" + addr.String(),
-		EnvLacks:     string(Archive), // so that a skip is seen
+		EnvLacks:     strings.Join([]string{string(Archive), string(Versioning), string(ObjectLocks)}, ","), // so that skips are seen
 		EnvSecretKey: embedded.DemoCredential().SecretKey,
 
 		EnvCreateBuckets: "1",

@@ -3,6 +3,7 @@ package backendtest
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -43,6 +44,9 @@ func FromEnvironment(getenv func(string) string) (Target, bool, error) {
 	}
 	tg := Target{Bucket: getenv(EnvBucket), Region: getenv(EnvRegion), SecretID: getenv(EnvSecretID)}
 	var err error
+	if tg.HTTP, err = environmentHTTP(getenv); err != nil {
+		return Target{}, false, err
+	}
 	if tg.CanCreateBuckets, err = flag(getenv, EnvCreateBuckets); err != nil {
 		return Target{}, false, err
 	}
@@ -115,15 +119,38 @@ func environmentClient(getenv func(string) string) (*cosbackend.Client, error) {
 			SecretID: getenv(EnvSecretID), SecretKey: getenv(EnvSecretKey), Token: getenv(EnvSecurityToken),
 		}),
 	}
-	if text := getenv(EnvProxy); text != "" {
-		var err error
-		if cfg.Transport.Proxy, err = url.Parse(text); err != nil {
-			return nil, errors.New("backendtest: " + EnvProxy + " is not a URL") // err repeats it, with a password perhaps
-		}
+	var err error
+	if cfg.Transport.Proxy, err = environmentProxy(getenv); err != nil {
+		return nil, err
 	}
 	c, err := cosbackend.New(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("backendtest: the target in COS_TEST_…: %w", err)
 	}
 	return c, nil
+}
+
+// environmentProxy returns nil for no proxy.
+func environmentProxy(getenv func(string) string) (*url.URL, error) {
+	text := getenv(EnvProxy)
+	if text == "" {
+		return nil, nil
+	}
+	u, err := url.Parse(text)
+	if err != nil {
+		return nil, errors.New("backendtest: " + EnvProxy + " is not a URL") // err repeats it, with a password perhaps
+	}
+	return u, nil
+}
+
+// environmentHTTP is a client that signs nothing and follows no redirect.
+func environmentHTTP(getenv func(string) string) (*http.Client, error) {
+	proxy, err := environmentProxy(getenv)
+	if err != nil {
+		return nil, err
+	}
+	return &http.Client{
+		Transport:     &http.Transport{Proxy: http.ProxyURL(proxy), DisableCompression: true, DisableKeepAlives: true},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}, nil
 }

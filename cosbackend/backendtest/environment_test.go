@@ -26,7 +26,8 @@ func TestAnEnvironmentNamesATarget(t *testing.T) {
 		t.Fatalf("FromEnvironment = %v, %v, want a target", ok, err)
 	}
 	defer tg.Client.Close()
-	tg.Client, ok = nil, tg.Client.Region() == embedded.DefaultRegion
+	tg.Client, ok = nil, tg.Client.Region() == embedded.DefaultRegion && tg.HTTP != nil
+	tg.HTTP = nil
 	want := Target{
 		Bucket: testBucket, Region: embedded.DefaultRegion, SecretID: embedded.DemoCredential().SecretID, AllowNonEmpty: true,
 		Lacks: map[Ability]string{Archive: "COS_TEST_LACKS says so", ListBuckets: "COS_TEST_LACKS says so"},

@@ -11,36 +11,56 @@ import (
 type access int
 
 const (
-	ownerOnly   access = iota // no ACL preset opens it
-	readBucket                // public-read or public-read-write on the bucket
-	writeBucket               // public-read-write on the bucket
-	readObject                // public-read on the object, or inherited from the bucket
+	ownerOnly      access = iota // nothing opens it
+	readBucket                   // READ on the bucket
+	writeBucket                  // WRITE on the bucket
+	readBucketACP                // READ_ACP on the bucket
+	writeBucketACP               // WRITE_ACP on the bucket
+	readObject                   // READ on the object, or on the bucket when the object inherits
+	readObjectACP                // READ_ACP on the object
+	writeObjectACP               // WRITE_ACP on the object
+	everyone                     // nothing, not even a right signature
+	byHandler                    // what the handler finds out
+	byForm                       // what a form says, which its handler reads and judges
 )
 
-// The ACL presets. Grants to single users do not exist here.
-const (
-	aclDefault         = "default" // objects: as the bucket
-	aclPrivate         = "private"
-	aclPublicRead      = "public-read"
-	aclPublicReadWrite = "public-read-write"
-)
-
-// bucketACLs and objectACLs are the presets COS has for each.
-func bucketACLs() []string {
-	return []string{aclPrivate, aclPublicRead, aclPublicReadWrite, "authenticated-read"}
-}
-
-func objectACLs() []string {
-	return []string{aclDefault, aclPrivate, aclPublicRead, "authenticated-read", "bucket-owner-read", "bucket-owner-full-control"}
-}
-
-// authorize refuses what an unsigned request may not do. Every signed caller is
-// the owner of everything.
+// authorize refuses what a request may not do. Every signed caller is the owner of
+// everything; only a policy that denies something to everyone binds the owner too,
+// and that never keeps the owner from the configurations of the bucket (E089).
 func (x *exchange) authorize(ctx context.Context) error {
-	if x.signed {
+	need := x.route.access
+	switch {
+	case need == everyone, need == byHandler, need == byForm:
+		return nil
+	case x.found.Name == "", need == ownerOnly && x.route.target != onObject:
+		return x.ownersOnly()
+	default:
+		return x.permit(ctx, need, x.route.operation, x.key)
+	}
+}
+
+func (x *exchange) ownersOnly() error {
+	if !x.signed {
+		return fail(accessDenied, "")
+	}
+	return nil
+}
+
+// permit refuses an operation on a key of the bucket that neither the policy nor an
+// ACL opens to the caller, or that the policy closes.
+func (x *exchange) permit(ctx context.Context, need access, operation, key string) error {
+	verdict, err := x.policyVerdict(ctx, operation, key)
+	switch {
+	case err != nil:
+		return err
+	case verdict >= policyDenies:
+		return denied(verdict)
+	case x.signed:
+		return nil
+	case verdict == policyAllows && need != ownerOnly:
 		return nil
 	}
-	allowed, err := x.publicly(ctx, x.route.access)
+	allowed, err := x.publicly(ctx, need, key)
 	if err != nil {
 		return err
 	}
@@ -50,27 +70,44 @@ func (x *exchange) authorize(ctx context.Context) error {
 	return nil
 }
 
-// publicly reports whether the ACL presets open what the request needs.
-func (x *exchange) publicly(ctx context.Context, need access) (bool, error) {
-	bucketReads := x.found.ACL == aclPublicRead || x.found.ACL == aclPublicReadWrite
+// publicly reports whether the ACLs open what the request needs to everyone.
+func (x *exchange) publicly(ctx context.Context, need access, key string) (bool, error) {
+	bucket := parseACL(x.found.ACL)
 	switch need {
 	case readBucket:
-		return bucketReads, nil
+		return bucket.opens(permitRead), nil
 	case writeBucket:
-		return x.found.ACL == aclPublicReadWrite, nil
-	case readObject:
-		o, err := x.s.store.Head(ctx, x.bucket, x.key)
-		if errors.Is(err, store.ErrNoSuchKey) {
-			return bucketReads, nil // who may list the bucket may know that the key is absent
-		}
-		if err != nil {
-			return false, err
-		}
-		if o.ACL == "" || o.ACL == aclDefault {
-			return bucketReads, nil
-		}
-		return o.ACL == aclPublicRead, nil
+		return bucket.opens(permitWrite), nil
+	case readBucketACP:
+		return bucket.opens(permitReadACP), nil
+	case writeBucketACP:
+		return bucket.opens(permitWriteACP), nil
+	case readObject, readObjectACP, writeObjectACP:
+		return x.objectOpens(ctx, bucket, need, key)
 	default:
 		return false, nil
+	}
+}
+
+func (x *exchange) objectOpens(ctx context.Context, bucket acl, need access, key string) (bool, error) {
+	version := x.version()
+	if key != x.key { // a page of the website, which has no versions
+		version = ""
+	}
+	o, err := x.s.store.HeadVersion(ctx, x.bucket, key, version)
+	if errors.Is(err, store.ErrNoSuchKey) || errors.Is(err, store.ErrNoSuchVersion) {
+		return bucket.opens(permitRead), nil // who may list the bucket may know that the key is absent
+	}
+	if err != nil {
+		return false, err
+	}
+	object := parseACL(o.ACL)
+	switch need {
+	case readObjectACP:
+		return object.opens(permitReadACP), nil
+	case writeObjectACP:
+		return object.opens(permitWriteACP), nil
+	default:
+		return object.opens(permitRead) || object.inherits() && bucket.opens(permitRead), nil
 	}
 }

@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"cmp"
 	"encoding/hex"
 	"errors"
 	"net/http"
@@ -48,6 +49,7 @@ func (s *Server) appendObject(x *exchange) error {
 	h.Set("ETag", quoted(o.ETag))
 	h.Set(headerCRC64, formatCRC(o.CRC64))
 	h.Set(headerNextAppend, strconv.FormatInt(o.Size, 10))
+	showVersion(h, o.VersionID)
 	h.Set("X-Cos-Content-Sha1", hex.EncodeToString(sums.MD5[:])) // an MD5, as the SDK expects (E038)
 	x.sendEmpty(http.StatusOK)
 	return nil
@@ -69,6 +71,9 @@ func (x *exchange) position() (int64, error) {
 // checkAppend refuses an append before its body is read; the store judges again
 // when the body is there.
 func (x *exchange) checkAppend(position int64) error {
+	if v, err := x.s.store.Versioning(x.ctx(), x.bucket); err != nil || v == store.VersioningEnabled {
+		return cmp.Or(err, store.ErrVersioned)
+	}
 	o, err := x.s.store.Head(x.ctx(), x.bucket, x.key)
 	switch {
 	case errors.Is(err, store.ErrNoSuchKey): // (E037)

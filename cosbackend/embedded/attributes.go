@@ -32,8 +32,8 @@ func storageClasses() []string {
 	}
 }
 
-// archived reports whether bodies of the class cannot be read without a
-// restore, which this server does not have (E029).
+// archived reports whether bodies of the class cannot be read without a restore
+// (E029).
 func archived(class string) bool { return strings.HasSuffix(class, "ARCHIVE") }
 
 // tiered reports whether objects of the class carry a storage tier. Nothing
@@ -52,10 +52,18 @@ func (x *exchange) putOptions() (store.PutOptions, error) {
 	if !slices.Contains(storageClasses(), o.StorageClass) {
 		return o, fail(notSupportedStorageClass, "The storage class "+o.StorageClass+" is not one of "+strings.Join(storageClasses(), ", ")+".")
 	}
-	if o.ACL, err = x.preset(objectACLs(), aclDefault); err != nil {
+	access, _, err := x.headerACL(objectACLs(), aclDefault)
+	if err != nil {
 		return o, err
 	}
+	o.ACL = access.String()
 	if o.Headers, err = x.storedHeaders(); err != nil {
+		return o, err
+	}
+	if o.Tags, err = x.headerTags(); err != nil {
+		return o, err
+	}
+	if o.Encryption, err = x.encryption(); err != nil {
 		return o, err
 	}
 	o.ForbidOverwrite, err = x.forbidOverwrite()
@@ -99,12 +107,16 @@ func (x *exchange) storedHeaders() (map[string]string, error) {
 }
 
 // describe puts what is known of an object into the headers of an answer.
-func describe(h http.Header, o store.Object) {
+func (x *exchange) describe(h http.Header, o store.Object) {
 	h.Set("Content-Type", "application/octet-stream")
 	for name, v := range o.Headers {
 		h.Set(name, v)
 	}
 	identify(h, o)
+	showVersion(h, o.VersionID)
+	describeTags(h, o)
+	x.describeRestoration(h, o)
+	x.describeEncryption(h, o.Encryption)
 	h.Set("Accept-Ranges", "bytes")
 	h.Set("X-Cos-Object-Type", o.Type)
 	if o.StorageClass != classStandard { // COS leaves the usual class out (E017)

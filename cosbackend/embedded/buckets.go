@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -59,11 +58,19 @@ func (c *bucketCache) remove(ctx context.Context, st *store.Store, name string) 
 	return st.DeleteBucket(ctx, name)
 }
 
+// setACL changes the ACL of a bucket in the store and in the cache.
+func (c *bucketCache) setACL(ctx context.Context, st *store.Store, name, acl string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.known, name)
+	return st.SetBucketACL(ctx, name, acl)
+}
+
 func (s *Server) createBucket(x *exchange) error {
 	if err := x.checkBucketName(); err != nil {
 		return err
 	}
-	acl, err := x.preset(bucketACLs(), aclPrivate)
+	acl, _, err := x.headerACL(bucketACLs(), aclPrivate)
 	if err != nil {
 		return err
 	}
@@ -75,7 +82,7 @@ func (s *Server) createBucket(x *exchange) error {
 	if region == "" {
 		region = s.opts.Region
 	}
-	b := store.Bucket{Name: x.bucket, Region: region, ACL: acl, Created: s.opts.Clock()}
+	b := store.Bucket{Name: x.bucket, Region: region, ACL: acl.String(), Created: s.opts.Clock()}
 	if err := s.store.CreateBucket(x.ctx(), b); err != nil {
 		return err
 	}
@@ -94,18 +101,6 @@ func (x *exchange) checkBucketName() error {
 	return nil
 }
 
-// preset reads x-cos-acl.
-func (x *exchange) preset(allowed []string, absent string) (string, error) {
-	acl := x.header(headerACL)
-	if acl == "" {
-		return absent, nil
-	}
-	if !slices.Contains(allowed, acl) {
-		return "", fail(invalidArgument, "x-cos-acl must be one of "+strings.Join(allowed, ", ")+".")
-	}
-	return acl, nil
-}
-
 func (s *Server) headBucket(x *exchange) error {
 	x.answer.header().Set(headerBucketRegion, x.found.Region)
 	x.sendEmpty(http.StatusOK)
@@ -113,7 +108,9 @@ func (s *Server) headBucket(x *exchange) error {
 }
 
 func (s *Server) deleteBucket(x *exchange) error {
-	if err := s.buckets.remove(x.ctx(), s.store, x.bucket); err != nil {
+	err := s.buckets.remove(x.ctx(), s.store, x.bucket)
+	s.configs.forget(func(c store.Config) bool { return c.Bucket == x.bucket })
+	if err != nil {
 		return err
 	}
 	x.sendEmpty(http.StatusNoContent)
@@ -158,7 +155,7 @@ func serviceXML(page []store.Bucket, marker string, truncated bool) *xmlWriter {
 	doc := newXML()
 	doc.open("ListAllMyBucketsResult")
 	doc.open("Owner")
-	doc.text("ID", "qcs::cam::uin/100000000001:uin/100000000001")
+	doc.text("ID", ownerID)
 	doc.text("DisplayName", "100000000001")
 	doc.close("Owner")
 	doc.text("Marker", marker)

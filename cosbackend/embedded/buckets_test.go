@@ -70,7 +70,7 @@ func TestCreateBucketRefusesWhatItCannotDo(t *testing.T) {
 	host := hostIn("b-125", "ap-guangzhou")
 	c.do(t, call{method: "PUT", host: host, header: map[string]string{"x-cos-acl": "everyone"}}).want(t, 400, "InvalidArgument")
 	c.do(t, call{method: "PUT", host: host, header: map[string]string{"x-cos-acl": "default"}}).want(t, 400, "InvalidArgument")
-	c.do(t, call{method: "PUT", host: host, header: map[string]string{"x-cos-grant-read": `id="1"`}}).want(t, 501, "NotImplemented")
+	c.do(t, call{method: "PUT", host: host, header: map[string]string{"x-cos-grant-read": `id="a"`}}).want(t, 400, "InvalidArgument")
 	c.do(t, call{method: "PUT", host: host, header: map[string]string{"x-cos-tagging": "a=b"}}).want(t, 501, "NotImplemented")
 	body := []byte("<CreateBucketConfiguration><BucketAZConfig>MAZ</BucketAZConfig></CreateBucketConfiguration>")
 	c.do(t, call{method: "PUT", host: host, body: body}).want(t, 501, "NotImplemented")

@@ -53,6 +53,8 @@ func (s *Server) completeMultipartUpload(x *exchange) error {
 	}
 	if !x.answer.streaming() {
 		x.answer.header().Set(headerCRC64, formatCRC(out.object.CRC64))
+		showVersion(x.answer.header(), out.object.VersionID)
+		x.describeEncryption(x.answer.header(), out.object.Encryption)
 	}
 	x.sendXML(http.StatusOK, x.completeResult(out.object))
 	return nil
@@ -84,12 +86,13 @@ func (x *exchange) checkRepeated(id string) error {
 	repeated := make(map[string]string)
 	for name := range x.r.Header {
 		switch lower := strings.ToLower(name); {
-		case strings.HasPrefix(lower, metaPrefix), name == headerACL, name == headerStorageClass:
+		case strings.HasPrefix(lower, metaPrefix), name == headerStorageClass:
 			repeated[lower] = x.header(name)
 		}
 	}
-	if len(repeated) == 0 {
-		return nil
+	access, named, err := x.headerACL(objectACLs(), aclDefault)
+	if err != nil || len(repeated) == 0 && !named {
+		return err
 	}
 	info, _, _, err := x.s.store.Parts(x.ctx(), x.bucket, x.key, id, 0, 1)
 	if err != nil {
@@ -97,15 +100,15 @@ func (x *exchange) checkRepeated(id string) error {
 	}
 	for name, value := range repeated {
 		fixed := info.Headers[name]
-		switch http.CanonicalHeaderKey(name) {
-		case headerACL:
-			fixed = info.ACL
-		case headerStorageClass:
+		if http.CanonicalHeaderKey(name) == headerStorageClass {
 			fixed = info.StorageClass
 		}
 		if value != fixed {
 			return fail(invalidArgument, "The header "+name+" is not what it was when the upload was initiated.")
 		}
+	}
+	if named && access.String() != info.ACL {
+		return fail(invalidArgument, "The ACL is not what it was when the upload was initiated.")
 	}
 	return nil
 }

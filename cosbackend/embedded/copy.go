@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/cosgate/cosgate/cosbackend/embedded/store"
 )
@@ -14,8 +13,9 @@ const headerCopySource = "X-Cos-Copy-Source"
 
 // A copySource is where a copy comes from.
 type copySource struct {
-	host hostName
-	key  string
+	host    hostName
+	key     string
+	version string // "" is the newest
 }
 
 // parseCopySource reads <host>/<url-encoded key>[?versionId=]. "+" in the key
@@ -37,15 +37,14 @@ func (p hostParser) parseCopySource(text string) (copySource, error) {
 	if perr != nil {
 		return copySource{}, fail(invalidCopySource, "")
 	}
+	src := copySource{host: p.parse(host), key: key}
 	for _, q := range ps {
-		if q.lower != "versionid" {
-			return copySource{}, fail(invalidCopySource, "x-cos-copy-source may have no query parameter but versionId.")
+		if q.lower != paramVersion || src.version != "" {
+			return copySource{}, fail(invalidCopySource, "x-cos-copy-source may have no query parameter but one versionId.")
 		}
-		if q.value != "" {
-			return copySource{}, unsupported("versionId in x-cos-copy-source")
-		}
+		src.version = q.value
 	}
-	return copySource{host: p.parse(host), key: key}, nil
+	return src, nil
 }
 
 // copySourceBucket finds the bucket of a copy source, which must exist where the
@@ -84,15 +83,28 @@ func (s *Server) copyObject(x *exchange) error {
 	if err != nil {
 		return missingSource(err)
 	}
-	if from == x.bucket && src.key == x.key && !opts.Replace {
+	opts.SourceVersion = src.version
+	if from == x.bucket && src.key == x.key && src.version == "" && !opts.Replace { // (E053)
 		return fail(invalidRequest, "Copying an object onto itself needs x-cos-metadata-directive: Replaced.")
 	}
-	_, o, err := s.store.Copy(x.ctx(), from, src.key, x.bucket, x.key, opts)
+	copied, o, err := s.store.Copy(x.ctx(), from, src.key, x.bucket, x.key, opts)
 	if err != nil {
 		return err
 	}
-	x.sendXML(http.StatusOK, copyResult("CopyObjectResult", o.ETag, x.answer.fault.crc64(o.CRC64), o.Modified))
+	h := x.answer.header()
+	showVersion(h, o.VersionID)
+	showSourceVersion(h, copied.VersionID)
+	x.describeEncryption(h, o.Encryption)
+	o.CRC64 = x.answer.fault.crc64(o.CRC64)
+	x.sendXML(http.StatusOK, copyResult("CopyObjectResult", o))
 	return nil
+}
+
+// showSourceVersion says which version was copied.
+func showSourceVersion(h http.Header, id string) {
+	if id != "" {
+		h.Set(headerSourceVersion, id)
+	}
 }
 
 // missingSource names a bucket that is missing as the source it would hold (E023).
@@ -115,6 +127,9 @@ func (x *exchange) copyOptions() (store.CopyOptions, error) {
 		return o, fail(invalidArgument, "x-cos-metadata-directive must be Copy or Replaced.")
 	}
 	var err error
+	if o.ReplaceTags, err = x.replacesTags(); err != nil {
+		return o, err
+	}
 	if o.Put, err = x.putOptions(); err != nil {
 		return o, err
 	}
@@ -127,10 +142,13 @@ func (x *exchange) copyOptions() (store.CopyOptions, error) {
 func (x *exchange) sourceCheck(taken func(src store.Object) int64) func(src store.Object) error {
 	c := x.readConditions("X-Cos-Copy-Source-")
 	return func(src store.Object) error {
+		if err := x.checkCustomerKey(prefixSource, src.Encryption); err != nil {
+			return err
+		}
 		switch {
 		case c.judge(src) != holds:
 			return fail(preconditionFailed, "")
-		case archived(src.StorageClass):
+		case x.checkReadable(src) != nil:
 			return notRestored(src)
 		case taken(src) > x.s.opts.MaxCopySize:
 			return fail(entityTooLarge, "The copy source exceeds the maximum size for one copy. Copy it in parts.")
@@ -141,12 +159,15 @@ func (x *exchange) sourceCheck(taken func(src store.Object) int64) func(src stor
 }
 
 // copyResult is the answer to a copy of an object or of a part.
-func copyResult(name, etag string, crc uint64, modified time.Time) *xmlWriter {
+func copyResult(name string, o store.Object) *xmlWriter {
 	doc := newXML()
 	doc.open(name)
-	doc.text("ETag", quoted(etag))
-	doc.text("CRC64", formatCRC(crc))
-	doc.text("LastModified", modified.UTC().Format(xmlTime))
+	doc.text("ETag", quoted(o.ETag))
+	doc.text("CRC64", formatCRC(o.CRC64))
+	doc.text("LastModified", o.Modified.UTC().Format(xmlTime))
+	if o.VersionID != "" {
+		doc.text("VersionId", o.VersionID)
+	}
 	doc.close(name)
 	return doc
 }

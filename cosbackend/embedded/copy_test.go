@@ -95,8 +95,8 @@ func TestACopyJudgesItsSource(t *testing.T) {
 		"another parameter": {"to", testHost + "/k?acl", nil, 400, "InvalidCopySource"},
 		"bad parameter":     {"to", testHost + "/k?%zz", nil, 400, "InvalidCopySource"},
 		"service host":      {"to", "service.cos.myqcloud.com/k", nil, 400, "InvalidCopySource"},
-		"a version":         {"to", testHost + "/k?versionId=1", nil, 501, "NotImplemented"},
-		"tagging directive": {"to", testHost + "/k", []string{"x-cos-tagging-directive", "Copy"}, 501, "NotImplemented"},
+		"a version":         {"to", testHost + "/k?versionId=1", nil, 404, "NoSuchVersion"},
+		"tagging directive": {"to", testHost + "/k", []string{"x-cos-tagging-directive", "copy"}, 400, "InvalidArgument"},
 		"storage class":     {"to", testHost + "/k", []string{"x-cos-storage-class", "X"}, 400, "NotSupportedStorageClass"},
 	}
 	for name, tt := range tests {
@@ -182,7 +182,7 @@ func TestMultiDeleteRefusesWhatItCannotRead(t *testing.T) {
 		"two roots":       {"<Delete>" + object + "</Delete><Delete/>", 400, "MalformedXML"},
 		"a DTD":           {"<!DOCTYPE a []><Delete>" + object + "</Delete>", 400, "MalformedXML"},
 		"1001 keys":       {"<Delete>" + strings.Repeat(object, 1001) + "</Delete>", 400, "MalformedXML"},
-		"a version":       {"<Delete><Object><Key>a</Key><VersionId>1</VersionId></Object></Delete>", 501, "NotImplemented"},
+		"two versions":    {"<Delete><Object><Key>a</Key><VersionId>1</VersionId><VersionId>2</VersionId></Object></Delete>", 400, "MalformedXML"},
 		"over 2 MiB":      {"<Delete>" + strings.Repeat(" ", 2<<20) + object + "</Delete>", 400, "XMLSizeLimit"},
 	} {
 		t.Run(name, func(t *testing.T) { c.deleteMany(t, tt.body).want(t, tt.status, tt.code) })

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+
+	"github.com/cosgate/cosgate/cosbackend/embedded/store"
 )
 
 const (
@@ -13,12 +15,18 @@ const (
 
 // A deleteRequest is the body of DELETE Multiple Objects.
 type deleteRequest struct {
-	quiet bool
-	keys  []string
+	quiet   bool
+	targets []store.Target
 }
 
-// deleteObjects deletes up to 1,000 keys in one transaction. A key that is
-// absent counts as deleted; a key that no object can have is reported.
+// A deleteOutcome is what became of one target.
+type deleteOutcome struct {
+	removal store.Removal
+	refused *apiError // nil when it was deleted
+}
+
+// deleteObjects deletes up to 1,000 keys and versions in one transaction. One that
+// is absent counts as deleted; a key that no object can have is reported.
 func (s *Server) deleteObjects(x *exchange) error {
 	text, err := x.readXMLBody(maxDeleteXML, true)
 	if err != nil {
@@ -28,42 +36,73 @@ func (s *Server) deleteObjects(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	var valid []string
-	refused := make(map[string]*apiError)
-	for _, key := range req.keys {
-		if e, ok := errors.AsType[*apiError](checkKey(key)); ok {
-			refused[key] = e
+	outcomes := make([]deleteOutcome, len(req.targets))
+	var valid []store.Target
+	var places []int
+	for i, t := range req.targets {
+		if e, ok := errors.AsType[*apiError](checkKey(t.Key)); ok {
+			outcomes[i].refused = e
 			continue
 		}
-		valid = append(valid, key)
+		verdict, err := x.policyVerdict(x.ctx(), opDeleteObject, t.Key)
+		if err != nil {
+			return err
+		}
+		if verdict >= policyDenies {
+			outcomes[i].refused = denied(verdict)
+			continue
+		}
+		valid, places = append(valid, t), append(places, i)
 	}
-	if err := s.store.DeleteMany(x.ctx(), x.bucket, valid); err != nil {
+	removals, err := s.store.Remove(x.ctx(), x.bucket, valid)
+	if err != nil {
 		return err
 	}
-	x.sendXML(http.StatusOK, req.result(refused))
+	for i, r := range removals {
+		outcomes[places[i]].removal = r
+		if r.Refused != nil {
+			outcomes[places[i]].refused = x.toAPIError(r.Refused)
+		}
+	}
+	x.sendXML(http.StatusOK, req.result(outcomes))
 	return nil
 }
 
-func (d deleteRequest) result(refused map[string]*apiError) *xmlWriter {
+func (d deleteRequest) result(outcomes []deleteOutcome) *xmlWriter {
 	doc := newXML()
 	doc.open("DeleteResult")
-	for _, key := range d.keys {
-		e := refused[key]
-		switch {
+	for i, t := range d.targets {
+		switch e := outcomes[i].refused; {
 		case e != nil:
 			doc.open("Error")
-			doc.text("Key", key)
+			doc.text("Key", t.Key)
+			if t.VersionID != "" {
+				doc.text("VersionId", t.VersionID)
+			}
 			doc.text("Code", e.row().code)
 			doc.text("Message", e.text())
 			doc.close("Error")
 		case !d.quiet:
-			doc.open("Deleted")
-			doc.text("Key", key)
-			doc.close("Deleted")
+			deleted(doc, t, outcomes[i].removal)
 		}
 	}
 	doc.close("DeleteResult")
 	return doc
+}
+
+// deleted says what was deleted: a version, or an object in front of which there
+// is now a marker.
+func deleted(doc *xmlWriter, t store.Target, r store.Removal) {
+	doc.open("Deleted")
+	doc.text("Key", t.Key)
+	if t.VersionID != "" {
+		doc.text("VersionId", t.VersionID)
+	}
+	if r.Marker {
+		doc.text("DeleteMarker", "true")
+		doc.text("DeleteMarkerVersionId", r.VersionID)
+	}
+	doc.close("Deleted")
 }
 
 // parseDelete reads <Delete>. An element it does not know is refused: ignoring
@@ -83,7 +122,7 @@ func parseDelete(text []byte) (deleteRequest, error) {
 	if err != nil {
 		return deleteRequest{}, err
 	}
-	if len(req.keys) == 0 {
+	if len(req.targets) == 0 {
 		return deleteRequest{}, fail(malformedXML, "The list of objects is empty.")
 	}
 	return req, nil
@@ -106,17 +145,16 @@ func (d *deleteRequest) readQuiet(r *xmlReader) error {
 }
 
 func (d *deleteRequest) readObject(r *xmlReader) error {
-	key := ""
+	var t store.Target
 	err := r.children(func(name string) error {
 		text, err := r.content()
 		switch {
 		case err != nil:
 			return err
-		case name == "Key" && key == "" && text != "":
-			key = text
-		case name == "VersionId" && strings.TrimSpace(text) == "":
-		case name == "VersionId":
-			return unsupported("VersionId in " + opDeleteObjects)
+		case name == "Key" && t.Key == "" && text != "":
+			t.Key = text
+		case name == "VersionId" && t.VersionID == "":
+			t.VersionID = strings.TrimSpace(text)
 		default:
 			return errElement
 		}
@@ -125,10 +163,10 @@ func (d *deleteRequest) readObject(r *xmlReader) error {
 	if err != nil {
 		return err
 	}
-	if key == "" {
+	if t.Key == "" {
 		return errElement
 	}
-	if d.keys = append(d.keys, key); len(d.keys) > maxDeleteKeys {
+	if d.targets = append(d.targets, t); len(d.targets) > maxDeleteKeys {
 		return fail(malformedXML, "delete key size is greater than 1000")
 	}
 	return nil

@@ -40,7 +40,7 @@ func (x *exchange) resolve() error {
 func (x *exchange) resolveHost() (bool, error) {
 	x.host = x.s.hosts.parse(x.r.Host) // net/http puts the host of an absolute-form target there
 	switch x.host.kind {
-	case hostBucket:
+	case hostBucket, hostWebsite:
 		x.bucket = x.host.bucket
 	case hostService:
 		return false, nil
@@ -93,6 +93,8 @@ func checkKey(key string) error {
 func (x *exchange) resolveRoute(onBucket bool) error {
 	to := onService
 	switch {
+	case x.host.kind == hostWebsite:
+		to = onWebsite
 	case x.key != "":
 		to = onObject
 	case onBucket:
@@ -110,8 +112,11 @@ func (x *exchange) resolveRoute(onBucket bool) error {
 // admit lets a request through to its handler: signature first, as in COS, then
 // what is not implemented, the bucket, and whether the caller may.
 func (x *exchange) admit(ctx context.Context) error {
-	if err := x.authenticate(); err != nil {
-		return err
+	x.answerOrigin(ctx)
+	if x.route.access != everyone {
+		if err := x.authenticate(); err != nil {
+			return err
+		}
 	}
 	if !x.signed && x.route.access == ownerOnly {
 		return fail(accessDenied, "")
@@ -163,6 +168,8 @@ func (x *exchange) checkImplemented() error {
 	}
 	for _, p := range x.params {
 		switch {
+		case rt.method == http.MethodOptions: // the query is that of the request it asks for
+		case rt.target == onWebsite: // pages may have any query that is none of COS's
 		case p.lower == rt.sub || commonParam(p.lower) || slices.Contains(rt.params, p.lower):
 		case p.lower == "versionid" && p.value == "" && rt.target == onObject:
 		default:
@@ -174,7 +181,7 @@ func (x *exchange) checkImplemented() error {
 		if !changesMeaning(lower) || rt.understands(lower) {
 			continue
 		}
-		if lower == "x-cos-server-side-encryption" && slices.Contains([]string{opGetObject, opHeadObject}, rt.operation) {
+		if lower == "x-cos-server-side-encryption" && slices.Contains([]string{opGetObject, opHeadObject, opUploadPart, opUploadPartCopy}, rt.operation) {
 			return fail(sseHeaderNotAllowed, "")
 		}
 		return unsupported("the header " + lower + " on " + rt.operation)

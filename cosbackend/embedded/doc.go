@@ -7,6 +7,12 @@
 // then ignored. Where buckets and objects are kept is the business of package
 // store.
 //
+// Server-side encryption is checked and told, not done: bytes are plain on disk
+// whatever encryption an object has. A key of the client's own is needed for each
+// read as in COS; of the key itself only a salted hash is kept. A callback or an
+// image operation in a request is refused: the server never makes requests to
+// addresses that come with a request.
+//
 // # Assumptions
 //
 // Where the public documentation of COS is silent or says two things, the
@@ -56,8 +62,8 @@
 //	E027  encoding-type=url encodes all but letters, digits and "-_.~", "/" included.
 //	E028  A copy without x-cos-storage-class is STANDARD, whatever the source is, and
 //	      an ACL is never copied: so the page of PUT Object - Copy says.
-//	E029  Reading or copying an object of an archive class is InvalidObjectState:
-//	      there is no restore.
+//	E029  Reading or copying an object of an archive class is InvalidObjectState
+//	      unless it is restored.
 //	E030  x-cos-forbid-overwrite works on a copy as on a PUT.
 //	E031  A full disk or memory cap is ServiceUnavailable; a full queue of writes
 //	      is SlowDown.
@@ -88,4 +94,132 @@
 //	      first three is InvalidArgument.
 //	E046  An appendable object can be copied, and the copy is a normal one. COS's page
 //	      says that it cannot, but not which code refuses.
+//	E050  x-cos-version-id is on answers of buckets where versioning was ever set, and
+//	      null while it is suspended and for objects from before. An unset bucket
+//	      has none, but lists its objects as version null.
+//	E051  A delete marker is NoSuchKey with x-cos-delete-marker and the id of the
+//	      marker, whether its version was asked for or not. As the source of a copy
+//	      it is NoSuchCopySource; of a part copy that names its version,
+//	      InvalidCopySource.
+//	E052  Appending while versioning is enabled is InvalidBucketState: COS says that
+//	      appendable objects have no versions, but not which code refuses. While it
+//	      is suspended an append makes or extends the version null.
+//	E053  A copy onto itself that names a version needs no metadata directive: it
+//	      makes an old version the newest.
+//	E054  Deleting a version that is not there is 204; reading it, or an id that no
+//	      version can have, is NoSuchVersion. A version-id-marker that no version can
+//	      have is InvalidArgument; one that is gone keeps its place, except null:
+//	      then the list begins with the newest version of that key.
+//	E055  A Complete whose 200 was sent ahead of its outcome has no x-cos-version-id.
+//	E056  PUT of object tags needs a Content-MD5; a set without tags removes them. Any
+//	      characters but control characters may stand in a tag. A copy that copies
+//	      the tags of its source does not look at x-cos-tagging.
+//	E057  A restore takes the time that the server is configured with, whatever its
+//	      tier, and its days count from the end of that. Restoring what is restored
+//	      is 200 and lets the days begin anew.
+//	E058  Days of a restore and of an object lock are at most 36,500. The tier
+//	      Expedited for an object of a DEEP_ARCHIVE class is InvalidArgument.
+//	E059  x-cos-tagging-count is absent for an object without tags.
+//	E060  The rule of an object lock is for objects written later; it can be changed
+//	      and left out, as COS's newer pages say. An object lock and suspended
+//	      versioning exclude each other: InvalidBucketState. While versioning is
+//	      enabled a write or a delete that adds a version above a locked one is
+//	      allowed. A bucket with an object lock that is not empty is BucketLocked.
+//	E061  GET of the retention of an object that was never locked, and PUT in a bucket
+//	      without object lock, is NoSuchObjectLockConfiguration. A time that cannot
+//	      be read, is over, or shortens the lock is InvalidLockedTime.
+//	E062  The tags of a locked object cannot be changed, and nothing appended to it.
+//	E063  A client's own key that is missing, wrong, malformed or not needed on a read,
+//	      a part or a copy source is SsecDecryptHeaderInvalid; a malformed one on a
+//	      write is InvalidArgument. Plain HTTP will do for it.
+//	E064  The ETag does not depend on the encryption. A copy is encrypted as its request
+//	      says, not as its source. The KMS context is returned as it was sent.
+//	E065  A symbolic link is an object of the class STANDARD that holds the key of its
+//	      target; its own ETag is the MD5 of that key. The target need not be there.
+//	E066  GET and HEAD of a link give the content and the headers of the newest version
+//	      of its target, with x-cos-object-type symlink and the version of the link;
+//	      a copy copies the target. A target that is not there is NoSuchKey, one that
+//	      is a link InvalidArgument, and so is ?symlink of what is no link. An
+//	      unsigned request needs to be allowed to read both.
+//	E070  The configuration of a bucket comes back with the elements and texts that
+//	      were put, in their order. Attributes, comments and white space between
+//	      elements are not kept; a policy comes back byte for byte.
+//	E071  PUT of cors, lifecycle and tagging needs a Content-MD5, without which it is
+//	      InvalidRequest; for other configurations it is checked when it is there.
+//	E072  A configuration has at most 1 MB, for which COS names no limit; of cors and
+//	      website 64 KB. Beyond it is XMLSizeLimit, and no body is
+//	      MissingRequestBodyError.
+//	E073  DELETE of a configuration that is not there is 204.
+//	E074  GET of a referer configuration that is not there is 200 without a body, and
+//	      PUT without a body removes one.
+//	E075  GET of an intelligent-tiering configuration by an id that is not there is an
+//	      empty document, as that of the first generation is.
+//	E076  An id of a configuration has at most 64 letters, digits, "-", "_", "."; the Id
+//	      in the document must be the same, else it is InvalidArgument.
+//	E077  The id of a one-off inventory job that was posted cannot be posted again
+//	      (DuplicateInventoryId); jobs that repeat have ids of their own.
+//	E078  GET of a domain certificate that is not there is DomainConfigNotFoundError.
+//	E079  A domain certificate that is named by its CertId alone has the validity 0;
+//	      its domain need not be one of the bucket's.
+//	E080  Two enabled lifecycle rules with the same filter and the same kind of action
+//	      are InvalidRequest "Conflict lifecycle rule".
+//	E081  GET of a policy that is not there is NoSuchBucketPolicy, though some SDKs look
+//	      for NoSuchPolicy. PUT of a policy is 200.
+//	E082  A policy over 20 KB is MalformedPolicy.
+//	E083  Log and replication targets: the bucket that takes logs must exist in the same
+//	      region; the one that takes replicas need not exist, and versioning is not asked
+//	      for.
+//	E084  x-cos-acl and x-cos-grant-* on one request add up. A grant names an account by
+//	      id=, uin= or uid=, as a number, <root>/<user> or in full; or everyone by uri=.
+//	      A resource has at most 100 grants, more are AttachmentFull. WRITE to an object
+//	      is InvalidArgument, and so is a group or account of another form.
+//	E085  GET of an ACL has the header x-cos-acl when a preset says all of it. The owner
+//	      in an AccessControlPolicy that is put must be that of the server (E013), else it
+//	      is AccessDenied; who the owner is cannot be changed. A document grants what it
+//	      says and nothing besides.
+//	E086  A CORS preflight needs no signature, and one that it has is not looked at: it
+//	      may be that of the request to come. Without an Origin or a method, or without
+//	      a rule that fits, it is AccessForbidden. It may be for any query parameters.
+//	E087  An answer to a request with an Origin, an error too, has the CORS headers of
+//	      the first rule that fits origin and method. Vary: Origin is on every answer of
+//	      a bucket whose ResponseVary is true, and on no other.
+//	E088  Of a bucket policy the statements for everyone ("*" or
+//	      qcs::cam::anyone:anyone) are enforced: actions and resources with "*", allow
+//	      and deny, deny first, policy before ACL. A statement with conditions, or with
+//	      resources in the older prefix/ form, never allows here and always denies.
+//	      Statements for named accounts have no effect.
+//	E089  A policy that denies something to everyone denies it to signed callers too.
+//	      It never denies the configurations of the bucket, or its removal, so that the
+//	      owner can always take the policy away. A copy is judged by its target.
+//	E090  A lifecycle action is due to the second: so many times 24 hours after the
+//	      object was written, or at the date, and from then on for every object that
+//	      fits. Objects move to colder classes only, and what expires is not moved
+//	      first. Access frequency is not counted, so such a transition is never due.
+//	E091  On the website host RedirectAllRequestsTo https is 301 and a rule is 302, as is
+//	      a folder without its slash. AutoAddressing finds page.html as page. An error
+//	      document comes with the status of the error unless OriginalHttpStatus is
+//	      Disabled; without one the error is the XML of the API.
+//	E100  What stands before the file of a form has at most 64 KiB, names and values
+//	      together, else it is MaxPostPreDataLengthExceededError.
+//	E101  Names of form fields and of conditions are matched without case. A name that
+//	      comes twice before the file is MalformedPOSTRequest.
+//	E102  A field behind the file is MalformedPOSTRequest; a second file, or none, is
+//	      IncorrectNumberOfFilesInPostRequest.
+//	E103  The signature of a form is judged before its policy is read, then the policy's
+//	      expiration, the signed time as in E011, and the conditions. A policy without
+//	      a condition on q-sign-algorithm, q-ak or q-sign-time, or with anything that
+//	      is not understood, is InvalidPolicyDocument.
+//	E104  Form fields that name no header of COS, and no content header, are not looked
+//	      at, as headers of that kind are; a condition can speak of them.
+//	E105  success_action_status of another value, and a success_action_redirect that is
+//	      no URL of http or https, are InvalidArgument.
+//	E106  ${filename} is the last component of the file's name, after slash or
+//	      backslash.
+//	E107  The answer to a form upload has x-cos-hash-crc64ecma, and Location is http and
+//	      the host that was asked. With status 201 it has an XML document.
+//	E108  A form without policy and signature needs what a PUT signed like its request
+//	      needs: nothing more with an Authorization header, else a public bucket. One that
+//	      lacks only some of the five signature fields is AccessDenied.
+//	E109  A POST to a bucket that is no multipart/form-data is
+//	      RequestIsNotMultiPartContent; one without a key is UserKeyMustBeSpecified.
 package embedded

@@ -120,7 +120,7 @@ func TestTheHostSaysWhatIsMeant(t *testing.T) {
 	c := open(t, func(o *embedded.Options) {
 		o.Signature, o.DefaultBucket = embedded.SignatureOff, "default-1"
 		o.Buckets = []string{testBucket, "default-1"}
-		o.Suffixes = []string{"localhost", "cos.example.org", ".myqcloud.com"}
+		o.Suffixes = []string{"localhost", "cos.example.org", ".myqcloud.com", "tencentcos.cn"}
 	})
 	tests := []struct {
 		host, key, bucket string
@@ -138,7 +138,8 @@ func TestTheHostSaysWhatIsMeant(t *testing.T) {
 		{"cos.ap-guangzhou.localhost", "", "", 200},
 		{"cos.ap-guangzhou.myqcloud.com", testBucket + "/k", "", 501}, // path style
 		{testBucket + ".cos.accelerate.myqcloud.com", "k", "", 501},
-		{testBucket + ".cos-website.ap-guangzhou.myqcloud.com", "k", "", 501},
+		{testBucket + ".cos-website.ap-guangzhou.myqcloud.com", "k", testBucket, 404},
+		{testBucket + ".cos-internal.ap-guangzhou.tencentcos.cn", "k", "", 501},
 		{testBucket + ".ci.ap-guangzhou.myqcloud.com", "k", "", 501},
 		{"a." + testHost, "k", "", 501},
 	}

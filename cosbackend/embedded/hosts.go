@@ -12,6 +12,7 @@ const (
 	hostForeign     hostKind = iota // under none of the suffixes
 	hostBucket                      // <bucket>.cos.<region>.<suffix>
 	hostService                     // service.cos.<suffix> and cos.<region>.<suffix>
+	hostWebsite                     // <bucket>.cos-website.<region>.<suffix>
 	hostUnsupported                 // under a suffix, but of a form COS uses for something else
 )
 
@@ -57,6 +58,8 @@ func parseLabels(labels []string) hostName {
 		return hostName{kind: hostService, region: labels[1]}
 	case len(labels) == 3 && labels[1] == "cos" && validRegion(labels[2]) && labels[2] != "accelerate":
 		return hostName{kind: hostBucket, bucket: labels[0], region: labels[2]}
+	case len(labels) == 3 && labels[1] == "cos-website" && validRegion(labels[2]):
+		return hostName{kind: hostWebsite, bucket: labels[0], region: labels[2]}
 	default:
 		return hostName{kind: hostUnsupported}
 	}

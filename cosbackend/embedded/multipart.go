@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -26,6 +27,7 @@ func (s *Server) initiateMultipartUpload(x *exchange) error {
 	if err != nil {
 		return err
 	}
+	x.describeEncryption(x.answer.header(), opts.Encryption)
 	doc := newXML()
 	doc.open("InitiateMultipartUploadResult")
 	doc.text("Bucket", x.bucket)
@@ -46,25 +48,36 @@ func (x *exchange) uploadID() (string, error) {
 	return id, nil
 }
 
-// partAddress is the place in an upload that a request puts a part at.
-func (x *exchange) partAddress() (id string, number int, err error) {
+// A partAddress is the place in an upload that a request puts a part at.
+type partAddress struct {
+	id         string
+	number     int
+	encryption store.Encryption // of the upload
+}
+
+// partAddress finds the place, and wants the key that its upload was begun with.
+func (x *exchange) partAddress() (at partAddress, err error) {
 	text, _ := x.params.get("partnumber")
-	if number, err = strconv.Atoi(text); err != nil || number < 1 || number > maxParts {
-		return "", 0, fail(invalidArgument, "partNumber must be a number from 1 to 10000.")
+	if at.number, err = strconv.Atoi(text); err != nil || at.number < 1 || at.number > maxParts {
+		return at, fail(invalidArgument, "partNumber must be a number from 1 to 10000.")
 	}
-	if id, err = x.uploadID(); err != nil {
-		return "", 0, err
+	if at.id, err = x.uploadID(); err != nil {
+		return at, err
 	}
 	// Asked before the body is read; the store asks again when it keeps the part.
-	_, _, _, err = x.s.store.Parts(x.ctx(), x.bucket, x.key, id, 0, 1)
-	return id, number, err
+	info, _, _, err := x.s.store.Parts(x.ctx(), x.bucket, x.key, at.id, 0, 1)
+	if err != nil {
+		return at, err
+	}
+	at.encryption = info.Encryption
+	return at, x.checkCustomerKey(prefixCustomer, at.encryption)
 }
 
 func (s *Server) uploadPart(x *exchange) error {
 	if err := x.checkKnownLength(); err != nil {
 		return err
 	}
-	id, number, err := x.partAddress()
+	at, err := x.partAddress()
 	if err != nil {
 		return err
 	}
@@ -73,13 +86,14 @@ func (s *Server) uploadPart(x *exchange) error {
 		return err
 	}
 	defer u.Abort()
-	part, err := u.CommitPart(x.ctx(), x.bucket, x.key, id, number)
+	part, err := u.CommitPart(x.ctx(), x.bucket, x.key, at.id, at.number)
 	if err != nil {
 		return err
 	}
 	h := x.answer.header()
 	h.Set("ETag", quoted(part.ETag))
 	h.Set(headerCRC64, formatCRC(part.CRC64))
+	x.describeEncryption(h, at.encryption)
 	x.sendEmpty(http.StatusOK)
 	return nil
 }
@@ -94,7 +108,7 @@ func (s *Server) uploadPartCopy(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	id, number, err := x.partAddress()
+	at, err := x.partAddress()
 	if err != nil {
 		return err
 	}
@@ -108,11 +122,23 @@ func (s *Server) uploadPartCopy(x *exchange) error {
 		}
 		return length
 	})
-	part, err := s.store.CopyPart(x.ctx(), from, src.key, first, length, check, x.bucket, x.key, id, number)
+	source := store.Source{Bucket: from, Key: src.key, VersionID: src.version}
+	copied := ""
+	part, err := s.store.CopyPart(x.ctx(), source, first, length, func(src store.Object) error {
+		copied = src.VersionID
+		return check(src)
+	}, x.bucket, x.key, at.id, at.number)
+	if _, marker := errors.AsType[*store.MarkerError](err); marker && src.version != "" {
+		return fail(invalidCopySource, "The version in x-cos-copy-source is a delete marker.") // (E051)
+	}
 	if err != nil {
 		return err
 	}
-	x.sendXML(http.StatusOK, copyResult("CopyPartResult", part.ETag, x.answer.fault.crc64(part.CRC64), part.Modified))
+	showSourceVersion(x.answer.header(), copied)
+	x.describeEncryption(x.answer.header(), at.encryption)
+	x.sendXML(http.StatusOK, copyResult("CopyPartResult", store.Object{
+		ETag: part.ETag, CRC64: x.answer.fault.crc64(part.CRC64), Modified: part.Modified,
+	}))
 	return nil
 }
 

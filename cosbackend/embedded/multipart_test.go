@@ -134,7 +134,7 @@ func TestAPartIsJudgedBeforeItIsKept(t *testing.T) {
 		"no MD5 at all":      {query: partQuery(1, id), header: map[string]string{"Content-MD5": "x"}, status: 400, code: "InvalidDigest"},
 		"another SHA-1":      {query: partQuery(1, id), header: map[string]string{"x-cos-content-sha1": strings.Repeat("0", 40)}, status: 400, code: "InvalidSHA1Digest"},
 		"headers of the key": {query: partQuery(1, id), header: map[string]string{"x-cos-meta-a": "1"}, status: 501, code: "NotImplemented"},
-		"a key of SSE-C":     {query: partQuery(1, id), header: map[string]string{"x-cos-server-side-encryption-customer-key": "1"}, status: 501, code: "NotImplemented"},
+		"a key of SSE-C":     {query: partQuery(1, id), header: map[string]string{"x-cos-server-side-encryption-customer-key": "1"}, status: 400, code: "SsecDecryptHeaderInvalid"},
 		"unsigned":           {query: partQuery(1, id), change: func(in *call) { in.unsigned = true }, status: 403, code: "AccessDenied"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -167,8 +167,8 @@ func TestInitiateTakesTheHeadersOfAPut(t *testing.T) {
 		"x-cos-meta-a":                 {strings.Repeat("x", 2<<10), 400, "MetadataTooLarge"},
 		"x-cos-traffic-limit":          {"1", 400, "InvalidArgument"},
 		"x-cos-forbid-overwrite":       {"true", 501, "NotImplemented"},
-		"x-cos-server-side-encryption": {"AES256", 501, "NotImplemented"},
-		"x-cos-tagging":                {"a=b", 501, "NotImplemented"},
+		"x-cos-server-side-encryption": {"AES128", 400, "SSEContentNotSupported"},
+		"x-cos-tagging":                {"a=", 400, "InvalidTag"},
 	} {
 		c.do(t, call{method: "POST", key: "k", query: "uploads", header: map[string]string{header: want.value}}).want(t, want.status, want.code)
 	}

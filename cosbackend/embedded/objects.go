@@ -29,19 +29,24 @@ func (s *Server) putObject(x *exchange) error {
 	h := x.answer.header()
 	h.Set("ETag", quoted(o.ETag))
 	h.Set(headerCRC64, formatCRC(o.CRC64))
+	showVersion(h, o.VersionID)
+	x.describeEncryption(h, o.Encryption)
 	x.sendEmpty(http.StatusOK)
 	return nil
 }
 
 func (s *Server) headObject(x *exchange) error {
-	o, err := s.store.Head(x.ctx(), x.bucket, x.key)
+	o, err := s.headObjectOrTarget(x)
+	if err == nil {
+		err = x.checkDecryption(o)
+	}
 	if err != nil {
 		return err
 	}
 	if done, err := x.answerCondition(o); done || err != nil {
 		return err
 	}
-	describe(x.answer.header(), o)
+	x.describe(x.answer.header(), o)
 	x.answer.begin(http.StatusOK, o.Size)
 	return nil
 }
@@ -51,16 +56,19 @@ func (s *Server) getObject(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	o, body, err := s.store.Open(x.ctx(), x.bucket, x.key)
+	o, body, err := s.openObjectOrTarget(x)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = body.Close() }() // nothing is lost when reading ends
+	if err := x.checkDecryption(o); err != nil {
+		return err
+	}
 	if done, err := x.answerCondition(o); done || err != nil {
 		return err
 	}
-	if archived(o.StorageClass) {
-		return notRestored(o)
+	if err := x.checkReadable(o); err != nil {
+		return err
 	}
 	part, err := x.requestedRange(o)
 	if err != nil {
@@ -72,7 +80,7 @@ func (s *Server) getObject(x *exchange) error {
 		}
 	}
 	h := x.answer.header()
-	describe(h, o)
+	x.describe(h, o)
 	for name, value := range overrides {
 		h.Set(name, value)
 	}
@@ -82,13 +90,6 @@ func (s *Server) getObject(x *exchange) error {
 		h.Set("Content-Range", part.contentRange(o.Size))
 	}
 	return s.send(x, body, status, part.length)
-}
-
-// notRestored refuses to read an archived body; the answer names its class.
-func notRestored(o store.Object) *apiError {
-	e := fail(invalidObjectState, "")
-	e.header = http.Header{headerStorageClass: {o.StorageClass}}
-	return e
 }
 
 // responseOverrides reads response-content-type and the like, which only signed
@@ -115,8 +116,19 @@ func (x *exchange) responseOverrides() (map[string]string, error) {
 }
 
 func (s *Server) deleteObject(x *exchange) error {
-	if err := s.store.Delete(x.ctx(), x.bucket, x.key); err != nil {
+	removals, err := s.store.Remove(x.ctx(), x.bucket, []store.Target{{Key: x.key, VersionID: x.version()}})
+	if err != nil {
 		return err
+	}
+	if err := removals[0].Refused; err != nil {
+		return err
+	}
+	h := x.answer.header()
+	if store.PossibleVersion(removals[0].VersionID) { // nothing else gets from a request into a header
+		showVersion(h, removals[0].VersionID)
+	}
+	if removals[0].Marker {
+		h.Set(headerDeleteMarker, "true")
 	}
 	x.sendEmpty(http.StatusNoContent)
 	return nil

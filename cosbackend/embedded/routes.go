@@ -22,6 +22,8 @@ const (
 	opDeleteObject      = "DeleteObject"
 	opDeleteObjects     = "DeleteObjects"
 	opAppendObject      = "AppendObject"
+	opPostObject        = "PostObject"
+	opSelectObject      = "SelectObjectContent" // has no handler
 
 	opInitiateMultipartUpload = "InitiateMultipartUpload"
 	opUploadPart              = "UploadPart"
@@ -30,6 +32,21 @@ const (
 	opAbortMultipartUpload    = "AbortMultipartUpload"
 	opListParts               = "ListParts"
 	opListMultipartUploads    = "ListMultipartUploads"
+
+	opPutBucketVersioning = "PutBucketVersioning"
+	opGetBucketVersioning = "GetBucketVersioning"
+	opListObjectVersions  = "ListObjectVersions"
+
+	opPutObjectTagging    = "PutObjectTagging"
+	opGetObjectTagging    = "GetObjectTagging"
+	opDeleteObjectTagging = "DeleteObjectTagging"
+	opRestoreObject       = "RestoreObject"
+	opPutBucketObjectLock = "PutBucketObjectLock"
+	opGetBucketObjectLock = "GetBucketObjectLock"
+	opPutObjectRetention  = "PutObjectRetention"
+	opGetObjectRetention  = "GetObjectRetention"
+	opPutSymlink          = "PutSymlink"
+	opGetSymlink          = "GetSymlink"
 )
 
 // A target is what a request addresses.
@@ -39,10 +56,11 @@ const (
 	onService target = iota
 	onBucketItself
 	onObject
+	onWebsite
 )
 
 func (t target) String() string {
-	return [...]string{"the service", "a bucket", "an object"}[t]
+	return [...]string{"the service", "a bucket", "an object", "a website"}[t]
 }
 
 // A route is one operation of the COS API. Routes without a handler are answered
@@ -58,6 +76,10 @@ type route struct {
 	headers   []string // headers that change its meaning and that it understands
 	metadata  bool     // it takes x-cos-meta-*
 	handle    func(*Server, *exchange) error
+	// storedOnly says that the request is taken, judged and given back, and that
+	// nothing here acts on it. proof names the test that shows the operation.
+	storedOnly bool
+	proof      string
 }
 
 // name is how a 501 speaks of the route.
@@ -74,7 +96,16 @@ func (r *route) understands(header string) bool {
 
 // allRoutes is the table that the dispatcher and the 501s read.
 func allRoutes() []route {
-	return slices.Concat(serviceAndBucketRoutes(), objectRoutes(), multipartRoutes(), missingRoutes())
+	rs := slices.Concat(
+		serviceAndBucketRoutes(), configurationRoutes(), identifiedRoutes(), policyRoutes(), certificateRoutes(), aclRoutes(), corsRoutes(), websiteRoutes(),
+		objectRoutes(), multipartRoutes(), formRoutes(), versioningRoutes(), taggingRoutes(), restoreRoutes(), retentionRoutes(), symlinkRoutes(),
+		missingRoutes(),
+	)
+	tests := proofs()
+	for i := range rs {
+		rs[i].proof = tests[rs[i].operation]
+	}
+	return rs
 }
 
 func serviceAndBucketRoutes() []route {
@@ -87,7 +118,7 @@ func serviceAndBucketRoutes() []route {
 		},
 		{
 			method: http.MethodPut, target: onBucketItself, operation: opCreateBucket, access: ownerOnly,
-			headers: []string{"x-cos-acl"}, handle: (*Server).createBucket,
+			headers: aclHeaders(), handle: (*Server).createBucket,
 		},
 		{method: http.MethodHead, target: onBucketItself, operation: opHeadBucket, access: readBucket, handle: (*Server).headBucket},
 		{method: http.MethodDelete, target: onBucketItself, operation: opDeleteBucket, access: ownerOnly, handle: (*Server).deleteBucket},
@@ -113,11 +144,16 @@ func serviceAndBucketRoutes() []route {
 func objectRoutes() []route {
 	download := []string{
 		"response-cache-control", "response-content-disposition", "response-content-encoding",
-		"response-content-language", "response-content-type", "response-expires", paramTrafficLimit,
+		"response-content-language", "response-content-type", "response-expires", paramTrafficLimit, paramVersion,
 	}
 	conditional := []string{"if-match", "if-none-match", "if-modified-since", "if-unmodified-since"}
-	put := []string{"x-cos-acl", "x-cos-storage-class", "x-cos-content-sha1", "x-cos-forbid-overwrite", paramTrafficLimit}
-	cp := append([]string{"x-cos-acl", "x-cos-storage-class", "x-cos-forbid-overwrite", "x-cos-metadata-directive"}, sourceConditions()...)
+	put := slices.Concat(aclHeaders(), []string{
+		"x-cos-storage-class", "x-cos-tagging", "x-cos-content-sha1", "x-cos-forbid-overwrite", paramTrafficLimit,
+	}, encryptionHeaders())
+	cp := slices.Concat(aclHeaders(), []string{
+		"x-cos-storage-class", "x-cos-tagging", "x-cos-tagging-directive", "x-cos-forbid-overwrite", "x-cos-metadata-directive",
+	}, sourceHeaders(), encryptionHeaders())
+	conditional = append(conditional, customerHeaders(prefixCustomer)...)
 	return []route{
 		{
 			method: http.MethodPut, target: onObject, operation: opPutObject, access: writeBucket,
@@ -130,17 +166,20 @@ func objectRoutes() []route {
 		{
 			method: http.MethodPost, target: onObject, sub: "append", operation: opAppendObject, access: writeBucket,
 			params: []string{"position", paramTrafficLimit}, metadata: true, handle: (*Server).appendObject,
-			headers: []string{"x-cos-acl", "x-cos-storage-class", "x-cos-content-sha1", paramTrafficLimit},
+			headers: append(aclHeaders(), "x-cos-storage-class", "x-cos-content-sha1", paramTrafficLimit),
 		},
 		{
 			method: http.MethodGet, target: onObject, operation: opGetObject, access: readObject,
 			params: download, headers: append(slices.Clone(conditional), "if-range", paramTrafficLimit), handle: (*Server).getObject,
 		},
 		{
-			method: http.MethodHead, target: onObject, operation: opHeadObject, access: readObject,
+			method: http.MethodHead, target: onObject, operation: opHeadObject, access: readObject, params: []string{paramVersion},
 			headers: conditional, handle: (*Server).headObject,
 		},
-		{method: http.MethodDelete, target: onObject, operation: opDeleteObject, access: writeBucket, handle: (*Server).deleteObject},
+		{
+			method: http.MethodDelete, target: onObject, operation: opDeleteObject, access: writeBucket, params: []string{paramVersion},
+			handle: (*Server).deleteObject,
+		},
 	}
 }
 
@@ -151,11 +190,12 @@ func multipartRoutes() []route {
 			// A traffic limit is checked here and used by the parts, which repeat it:
 			// the SDK sends the headers of the parts with Initiate too.
 			method: http.MethodPost, target: onObject, sub: "uploads", operation: opInitiateMultipartUpload, access: writeBucket,
-			headers: []string{"x-cos-acl", "x-cos-storage-class", paramTrafficLimit}, metadata: true, handle: (*Server).initiateMultipartUpload,
+			headers:  slices.Concat(aclHeaders(), []string{"x-cos-storage-class", "x-cos-tagging", paramTrafficLimit}, encryptionHeaders()),
+			metadata: true, handle: (*Server).initiateMultipartUpload,
 		},
 		{
 			method: http.MethodPost, target: onObject, sub: "uploadid", operation: opCompleteMultipartUpload, access: writeBucket,
-			headers: []string{"x-cos-forbid-overwrite", "x-cos-acl", "x-cos-storage-class", paramTrafficLimit}, metadata: true,
+			headers: append(aclHeaders(), "x-cos-forbid-overwrite", "x-cos-storage-class", paramTrafficLimit), metadata: true,
 			handle: (*Server).completeMultipartUpload,
 		},
 		{
@@ -173,23 +213,26 @@ func multipartRoutes() []route {
 			route{
 				method: http.MethodPut, target: onObject, sub: sub, operation: opUploadPart, access: writeBucket,
 				params:  []string{"partnumber", "uploadid", paramTrafficLimit},
-				headers: []string{"x-cos-content-sha1", paramTrafficLimit}, handle: (*Server).uploadPart,
+				headers: append([]string{"x-cos-content-sha1", paramTrafficLimit}, customerHeaders(prefixCustomer)...), handle: (*Server).uploadPart,
 			},
 			route{
 				method: http.MethodPut, target: onObject, sub: sub, copies: true, operation: opUploadPartCopy, access: ownerOnly,
 				params:  []string{"partnumber", "uploadid"},
-				headers: append([]string{"x-cos-copy-source-range"}, sourceConditions()...), handle: (*Server).uploadPartCopy,
+				headers: slices.Concat([]string{"x-cos-copy-source-range"}, sourceHeaders(), customerHeaders(prefixCustomer)),
+				handle:  (*Server).uploadPartCopy,
 			},
 		)
 	}
 	return routes
 }
 
-func sourceConditions() []string {
-	return []string{
+// sourceHeaders are the conditions on a copy source and its key.
+func sourceHeaders() []string {
+	return append(
+		customerHeaders(prefixSource),
 		"x-cos-copy-source-if-match", "x-cos-copy-source-if-none-match",
 		"x-cos-copy-source-if-modified-since", "x-cos-copy-source-if-unmodified-since",
-	}
+	)
 }
 
 // missingRoutes are the operations of COS that this server does not have.
@@ -204,40 +247,25 @@ func missingRoutes() []route {
 	for sub, noun := range bucketSettings() {
 		add(onBucketItself, sub, "GET PUT DELETE", noun)
 	}
-	add(onBucketItself, "inventory", "POST", "BucketInventory")
-	add(onBucketItself, "", "POST OPTIONS", "Object") // a form upload; a CORS preflight
-	add(onObject, "", "OPTIONS", "Object")
-	add(onObject, "acl", "GET PUT", "ObjectACL")
-	add(onObject, "tagging", "GET PUT DELETE", "ObjectTagging")
-	add(onObject, "symlink", "GET PUT", "Symlink")
-	add(onObject, "retention", "GET PUT", "ObjectRetention")
-	add(onObject, "restore", "POST", "ObjectRestore")
-	add(onObject, "select", "POST", "ObjectSelect")
 	add(onObject, "ci-process", "GET PUT POST", "ObjectDataProcessing")
 	add(onObject, "rename", "PUT", "ObjectRename")
-	return append(rs, route{method: http.MethodGet, target: onBucketItself, sub: "versions", operation: "ListObjectVersions"})
+	return append(rs, route{method: http.MethodPost, target: onObject, sub: "select", operation: opSelectObject})
 }
 
-// bucketSettings are the sub-resources of a bucket that are read, set and removed.
+// bucketSettings are the sub-resources of a bucket that are read, set and removed,
+// and that this server does not have.
 func bucketSettings() map[string]string {
 	return map[string]string{
-		"accelerate": "BucketAccelerate", "acl": "BucketACL", "cors": "BucketCORS", "domain": "BucketDomain",
-		"domaincertificate": "BucketDomainCertificate", "encryption": "BucketEncryption",
-		"intelligent-tiering": "BucketIntelligentTiering", "intelligenttiering": "BucketIntelligentTiering",
-		"inventory": "BucketInventory", "lifecycle": "BucketLifecycle", "logging": "BucketLogging",
-		"notification": "BucketNotification", "object-lock": "BucketObjectLock", "origin": "BucketOrigin",
-		"policy": "BucketPolicy", "referer": "BucketReferer", "replication": "BucketReplication",
-		"strict-signature": "BucketStrictSignature", "tagging": "BucketTagging",
-		"versioning": "BucketVersioning", "website": "BucketWebsite",
+		"notification": "BucketNotification", "strict-signature": "BucketStrictSignature",
 	}
 }
 
 // findRoute finds the row for a request. As in COS, the first query parameter
-// that is a sub-resource selects the operation.
+// that is a sub-resource selects the operation; a preflight is one for all of them.
 func findRoute(routes []route, method string, to target, ps params, copies bool) (*route, error) {
 	sub := ""
 	for _, p := range ps {
-		if slices.ContainsFunc(routes, func(r route) bool { return r.sub == p.lower && r.sub != "" }) {
+		if method != http.MethodOptions && slices.ContainsFunc(routes, func(r route) bool { return r.sub == p.lower && r.sub != "" }) {
 			sub = p.lower
 			break
 		}
@@ -254,6 +282,8 @@ func findRoute(routes []route, method string, to target, ps params, copies bool)
 		}
 	}
 	switch {
+	case to == onWebsite:
+		return nil, fail(methodNotAllowed, "A website takes GET, HEAD and OPTIONS, and no parameter of the API.")
 	case known && copies:
 		return nil, unsupported("x-cos-copy-source on " + method + " requests to " + to.String())
 	case known:

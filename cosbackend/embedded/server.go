@@ -21,6 +21,9 @@ import (
 type Credential struct {
 	SecretID  string
 	SecretKey string
+	// Token makes the pair a temporary one: every request signed with it must carry
+	// this x-cos-security-token. "" is a permanent pair, whose requests carry none.
+	Token string
 }
 
 // DemoCredential is the pair that a server without configured credentials
@@ -85,6 +88,9 @@ type Options struct {
 	// MinPartSize is what every part of a multipart upload but the last must have in
 	// bytes; 0 is 1 MiB, as in COS. Tests that want small parts lower it.
 	MinPartSize int64
+	// RestoreDelay is how long it takes until a restored object can be read, by Clock.
+	// 0 is no time: COS takes minutes or hours.
+	RestoreDelay time.Duration
 	// MaxCopySize is how many bytes one request may copy. 0 is 5 GiB, COS's limit;
 	// tests set less, so that they need no objects of that size.
 	MaxCopySize int64
@@ -102,10 +108,11 @@ type Options struct {
 type Server struct {
 	opts    Options
 	hosts   hostParser
-	keys    map[string]string // secret keys by secret id
+	keys    map[string]Credential // by secret id
 	routes  []route
 	store   *store.Store
 	buckets bucketCache
+	configs configCache
 	faults  Faults
 	journal Journal
 	buffers sync.Pool // of *[]byte, transferChunk long
@@ -114,7 +121,7 @@ type Server struct {
 	memory *memoryListener
 	fresh  freshConns
 	stop   chan struct{}  // closed by Close: ends delays and stalls
-	doors  sync.WaitGroup // serving goroutines
+	doors  sync.WaitGroup // serving goroutines, and the one of the lifecycle
 	works  works          // what goes on without its client
 
 	instance uint32        // tells request ids of different servers apart
@@ -138,7 +145,7 @@ func New(opts Options) (*Server, error) {
 	s := &Server{
 		opts:   opts,
 		hosts:  newHostParser(opts.Suffixes),
-		keys:   make(map[string]string, len(opts.Credentials)),
+		keys:   make(map[string]Credential, len(opts.Credentials)),
 		routes: allRoutes(),
 		store:  st,
 		memory: newMemoryListener(memoryDoorBuffer),
@@ -146,7 +153,7 @@ func New(opts Options) (*Server, error) {
 	}
 	s.buffers.New = func() any { b := make([]byte, transferChunk); return &b }
 	for _, c := range opts.Credentials {
-		s.keys[c.SecretID] = c.SecretKey
+		s.keys[c.SecretID] = c
 	}
 	var seed [4]byte
 	_, _ = rand.Read(seed[:]) // never fails
@@ -156,6 +163,7 @@ func New(opts Options) (*Server, error) {
 	}
 	s.http = s.newHTTPServer()
 	s.serve(s.memory)
+	s.doors.Go(s.keepLifecycle)
 	return s, nil
 }
 
@@ -182,6 +190,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.MinPartSize < 0 {
 		return o, fmt.Errorf("embedded: least part size %d is negative", o.MinPartSize)
+	}
+	if o.RestoreDelay < 0 {
+		return o, fmt.Errorf("embedded: restore delay %v is negative", o.RestoreDelay)
 	}
 	if o.MaxCopySize <= 0 {
 		o.MaxCopySize = maxObject

@@ -34,19 +34,33 @@ func (x *exchange) authenticate() error {
 	if err := x.checkClock(auth); err != nil {
 		return err
 	}
-	secret, ok := x.s.keys[auth.ak]
-	if !ok {
-		return fail(invalidAccessKeyID, "")
+	token, _ := x.params.get(paramToken)
+	if header := x.r.Header.Get(paramToken); header != "" {
+		token = header
 	}
-	if token, _ := x.params.get(paramToken); token != "" || x.r.Header.Get(paramToken) != "" {
-		// There are no temporary keys here, so no token can be right (E010).
-		return fail(invalidAccessKeyID, "The security token is not valid: this server knows no temporary credentials.")
+	credential, err := x.s.credential(auth.ak, token)
+	if err != nil {
+		return err
 	}
-	if err := x.checkSignature(auth, secret); err != nil {
+	if err := x.checkSignature(auth, credential.SecretKey); err != nil {
 		return err
 	}
 	x.signed = true
 	return nil
+}
+
+// credential finds the pair of a secret id, to which the token must belong (E010).
+func (s *Server) credential(secretID, token string) (Credential, error) {
+	c, ok := s.keys[secretID]
+	switch {
+	case !ok:
+		return c, fail(invalidAccessKeyID, "")
+	case c.Token == "" && token != "":
+		return c, fail(invalidAccessKeyID, "The security token is not valid: the secret id belongs to permanent credentials.")
+	case !hmac.Equal([]byte(c.Token), []byte(token)):
+		return c, fail(invalidAccessKeyID, "The security token does not belong to the secret id.")
+	}
+	return c, nil
 }
 
 // checkClock judges the window of a signature and the client's clock (E011).
@@ -92,7 +106,7 @@ func (x *exchange) checkSignature(auth *authorization, secret string) error {
 		return nil
 	}
 	e := fail(signatureDoesNotMatch, "")
-	e.extra = []element{{"StringToSign", toSign}, {"FormatString", format}}
+	e.extra = []element{{"StringToSign", toSign}, {"FormatString", withoutCustomerKeys(format)}}
 	return e
 }
 

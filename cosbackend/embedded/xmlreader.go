@@ -5,6 +5,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -100,4 +101,22 @@ func (r *xmlReader) content() (string, error) {
 			return "", errElement
 		}
 	}
+}
+
+// fields are the texts of the children of an element, each of which may be there
+// once.
+func (r *xmlReader) fields(names ...string) (map[string]string, error) {
+	fields := make(map[string]string, len(names))
+	err := r.children(func(name string) error {
+		text, err := r.content()
+		if err != nil {
+			return err
+		}
+		if _, twice := fields[name]; twice || !slices.Contains(names, name) {
+			return errElement
+		}
+		fields[name] = text
+		return nil
+	})
+	return fields, err
 }

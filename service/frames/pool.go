@@ -2,6 +2,7 @@ package frames
 
 import (
 	"context"
+	"math/bits"
 	"sync"
 	"sync/atomic"
 
@@ -10,53 +11,51 @@ import (
 
 var _ mem.BufferPool = (*Pool)(nil)
 
+// Tiers have a power of two of bytes each, up to the largest message of the contract
+// with its headers; what is larger is not kept. The least is small enough that frames of
+// a caller who sends little at a time do not take much more memory than they have.
+const (
+	leastTier = 11 // 2 KiB
+	mostTier  = 22 // 4 MiB
+)
+
 // A Pool keeps buffers for content and knows how much of it is in use. Buffers are
 // not cleared: who takes one fills it. It is safe for concurrent use.
 type Pool struct {
-	tiers  []tier
+	tiers  [mostTier - leastTier + 1]sync.Pool // of *[]byte
 	inUse  atomic.Int64
 	poison bool
 }
 
-type tier struct {
-	size int
-	free *sync.Pool // of *[]byte
-}
-
-// NewPool makes a pool with one tier for each power of two from 16 KiB to 2 MiB, each
-// with the room for headers on top: a buffer of a power of two and a header would
-// otherwise need the next, twice as large tier.
-func NewPool() *Pool {
-	p := &Pool{}
-	for size := 16 << 10; size <= 2<<20; size *= 2 {
-		p.tiers = append(p.tiers, tier{size: size + headRoom, free: &sync.Pool{}})
-	}
-	return p
-}
+// NewPool makes a pool. It has one tier for each power of two: content and the room for
+// its headers should have such a size together, or almost.
+func NewPool() *Pool { return &Pool{} }
 
 // NewPoisonPool makes a pool for tests: it overwrites what is given back, so that use
 // after that shows.
-func NewPoisonPool() *Pool {
-	p := NewPool()
-	p.poison = true
-	return p
+func NewPoisonPool() *Pool { return &Pool{poison: true} }
+
+// Another makes a pool of the same kind that counts for itself.
+func (p *Pool) Another() *Pool { return &Pool{poison: p.poison} }
+
+// tier is the one for buffers of a length; it may not exist.
+func tier(length int) int {
+	return max(bits.Len(uint(max(length, 1)-1)), leastTier) - leastTier //nolint:gosec // positive
 }
 
 // Get returns a buffer of the given length with any content.
 func (p *Pool) Get(length int) *[]byte {
 	p.inUse.Add(int64(length))
-	for _, t := range p.tiers {
-		if length > t.size {
-			continue
-		}
-		if b, ok := t.free.Get().(*[]byte); ok {
-			*b = (*b)[:length]
-			return b
-		}
-		b := make([]byte, length, t.size)
+	t := tier(length)
+	if t >= len(p.tiers) {
+		b := make([]byte, length)
 		return &b
 	}
-	b := make([]byte, length)
+	if b, ok := p.tiers[t].Get().(*[]byte); ok {
+		*b = (*b)[:length]
+		return b
+	}
+	b := make([]byte, length, 1<<(t+leastTier))
 	return &b
 }
 
@@ -68,11 +67,8 @@ func (p *Pool) Put(b *[]byte) {
 			(*b)[i] = 0xDB
 		}
 	}
-	for _, t := range p.tiers {
-		if cap(*b) == t.size {
-			t.free.Put(b)
-			return
-		}
+	if t := tier(cap(*b)); t < len(p.tiers) && cap(*b) == 1<<(t+leastTier) {
+		p.tiers[t].Put(b)
 	}
 }
 

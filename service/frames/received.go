@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -28,6 +29,9 @@ type Received struct {
 
 	// HasOthers says that Message has any field at all.
 	HasOthers bool
+
+	offset int64  // what Offset points to
+	crc32c uint32 // what CRC32C points to
 }
 
 // ContentBytes is the size of the content, for those who count it.
@@ -102,16 +106,16 @@ func (r *Received) chunkField(c *cursor) error {
 	switch {
 	case number == fieldOffset && kind == protowire.VarintType:
 		v, err := c.varint()
-		offset := int64(v) //nolint:gosec // two's complement, as protobuf has it
-		r.Offset = &offset
+		r.offset = int64(v) //nolint:gosec // two's complement, as protobuf has it
+		r.Offset = &r.offset
 		return err
 	case number == fieldCRC32C && kind == protowire.Fixed32Type:
 		var b [4]byte
 		if err := c.copy(b[:]); err != nil {
 			return err
 		}
-		v, _ := protowire.ConsumeFixed32(b[:])
-		r.CRC32C = &v
+		r.crc32c, _ = protowire.ConsumeFixed32(b[:])
+		r.CRC32C = &r.crc32c
 		return nil
 	case number == fieldData && kind == protowire.BytesType:
 		size, err := c.varint()
@@ -131,6 +135,7 @@ func (r *Received) chunkField(c *cursor) error {
 type Views struct {
 	buffers []mem.Buffer
 	pieces  [][]byte
+	first   int // in both; those before were let go of
 	size    int
 }
 
@@ -139,26 +144,31 @@ func (v *Views) Len() int { return v.size }
 
 // Pieces are the bytes left, in order. They are valid until Free and must not be
 // changed.
-func (v *Views) Pieces() [][]byte { return v.pieces }
+func (v *Views) Pieces() [][]byte { return v.pieces[v.first:] }
 
 // Skip drops the first n bytes, at most all.
 func (v *Views) Skip(n int) {
 	n = min(n, v.size)
 	v.size -= n
 	for n > 0 {
-		if n < len(v.pieces[0]) {
-			v.pieces[0] = v.pieces[0][n:]
+		piece := v.pieces[v.first]
+		if n < len(piece) {
+			v.pieces[v.first] = piece[n:]
 			return
 		}
-		n -= len(v.pieces[0])
+		n -= len(piece)
 		v.drop()
+	}
+	if v.size == 0 {
+		v.Free()
 	}
 }
 
 // drop lets go of the first piece.
 func (v *Views) drop() {
-	v.buffers[0].Free()
-	v.buffers, v.pieces = v.buffers[1:], v.pieces[1:]
+	v.buffers[v.first].Free()
+	v.buffers[v.first], v.pieces[v.first] = nil, nil
+	v.first++
 }
 
 // Read copies out and drops what was copied, for those who cannot use the pieces.
@@ -168,7 +178,7 @@ func (v *Views) Read(p []byte) (int, error) {
 	}
 	n := 0
 	for n < len(p) && v.size > 0 {
-		k := copy(p[n:], v.pieces[0])
+		k := copy(p[n:], v.pieces[v.first])
 		n += k
 		v.Skip(k)
 	}
@@ -182,13 +192,13 @@ type buffersWriter interface {
 
 // WriteTo writes all pieces, at once where the writer can, and drops what was written.
 func (v *Views) WriteTo(w io.Writer) (n int64, err error) {
-	if b, ok := w.(buffersWriter); ok && len(v.pieces) > 1 {
-		n, err := b.WriteBuffers(v.pieces...)
+	if b, ok := w.(buffersWriter); ok && len(v.Pieces()) > 1 {
+		n, err := b.WriteBuffers(v.Pieces()...)
 		v.Skip(int(n))
 		return n, err
 	}
 	for v.size > 0 {
-		piece := v.pieces[0]
+		piece := v.pieces[v.first]
 		k, err := w.Write(piece)
 		n += int64(k)
 		if err == nil && k < len(piece) {
@@ -204,18 +214,38 @@ func (v *Views) WriteTo(w io.Writer) (n int64, err error) {
 
 // Append takes over the content of another Views, which is empty then.
 func (v *Views) Append(other *Views) {
-	v.buffers = append(v.buffers, other.buffers...)
-	v.pieces = append(v.pieces, other.pieces...)
+	if v.size == 0 { // the usual case: nothing needs to be moved
+		v.Free()
+		*v, *other = *other, *v
+		return
+	}
+	v.buffers = append(v.buffers, other.buffers[other.first:]...)
+	v.pieces = append(v.pieces, other.Pieces()...)
 	v.size += other.size
-	*other = Views{}
+	other.empty()
 }
 
 // Free gives the buffers back. It may be called again.
 func (v *Views) Free() {
-	for _, b := range v.buffers {
+	for _, b := range v.buffers[v.first:] {
 		b.Free()
 	}
-	*v = Views{}
+	v.empty()
+}
+
+// keptPieces is how long the lists are that are kept for the next message; one of
+// 2 MiB has 129 pieces unless its sender cuts it into small frames.
+const keptPieces = 256
+
+// empty forgets the content, and keeps the lists for more.
+func (v *Views) empty() {
+	if cap(v.buffers) > keptPieces {
+		*v = Views{}
+		return
+	}
+	clear(v.buffers)
+	clear(v.pieces)
+	*v = Views{buffers: v.buffers[:0], pieces: v.pieces[:0]}
 }
 
 // A cursor walks over a message that stands in several buffers.
@@ -364,6 +394,11 @@ func (c *cursor) views(size uint64, v *Views) error {
 	if size > uint64(c.left()) { //nolint:gosec // left is not negative
 		return errMalformed
 	}
+	if size == 0 {
+		return nil
+	}
+	v.buffers = slices.Grow(v.buffers, len(c.slices)-c.index)
+	v.pieces = slices.Grow(v.pieces, len(c.slices)-c.index)
 	for n := int(size); n > 0; { //nolint:gosec // bounded by left
 		piece := c.piece()
 		piece = piece[:min(n, len(piece))]

@@ -10,6 +10,7 @@ package config
 import (
 	"fmt"
 	"os"
+	"time"
 )
 
 // maxFile bounds the file. It is read whole.
@@ -28,6 +29,7 @@ type Config struct {
 	Audit          Audit              `yaml:"audit"`
 	Lifecycle      Lifecycle          `yaml:"lifecycle"`
 	Limits         Limits             `yaml:"limits"`
+	PresignMax     Duration           `yaml:"presign_max"`
 	Reflection     bool               `yaml:"reflection"`
 	GRPCUI         bool               `yaml:"grpcui"`
 	DefaultProfile string             `yaml:"default_profile"`
@@ -45,6 +47,7 @@ func Default() Config {
 		Log:        Log{Level: "info", Format: "text"},
 		Lifecycle:  defaultLifecycle(),
 		Limits:     defaultLimits(),
+		PresignMax: Duration(time.Hour),
 		Reflection: true,
 	}
 }
@@ -99,6 +102,9 @@ func (c *Config) check(r *report) {
 	c.Log.check(r.in("log"))
 	c.Lifecycle.check(r.in("lifecycle"))
 	c.Limits.check(r.in("limits"))
+	if c.PresignMax < Duration(time.Second) {
+		r.add("presign_max", "is below a second", "1h is the default")
+	}
 	c.checkProfiles(r)
 }
 

@@ -66,7 +66,7 @@ func TestTheExampleSaysWhatItShows(t *testing.T) {
 			Env: &Env{SecretID: "STS_SECRET_ID", SecretKey: "STS_SECRET_KEY", SecurityToken: "STS_SECURITY_TOKEN"},
 		}}},
 		"main": {
-			Endpoint: defaultEndpoint, ServiceEndpoint: "https://service.cos.myqcloud.com", Region: "ap-guangzhou",
+			Endpoint: defaultEndpoint, PublicEndpoint: defaultEndpoint, ServiceEndpoint: "https://service.cos.myqcloud.com", Region: "ap-guangzhou",
 			Credentials: Credentials{Env: namedEnv()},
 		},
 		"archive": {

@@ -18,6 +18,7 @@ import (
 // A Profile is one way to reach COS.
 type Profile struct {
 	Endpoint        string      `yaml:"endpoint"`
+	PublicEndpoint  string      `yaml:"public_endpoint,omitempty"`
 	ServiceEndpoint string      `yaml:"service_endpoint,omitempty"`
 	Region          string      `yaml:"region,omitempty"`
 	Proxy           string      `yaml:"proxy,omitempty"`
@@ -86,6 +87,7 @@ func (p Profile) client(name string, credentials cosbackend.CredentialProvider, 
 	return cosbackend.New(cosbackend.Config{
 		Profile:         name,
 		Endpoint:        p.Endpoint,
+		PublicEndpoint:  p.PublicEndpoint,
 		ServiceEndpoint: p.ServiceEndpoint,
 		Region:          p.Region,
 		Credentials:     credentials,

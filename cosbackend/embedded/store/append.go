@@ -15,21 +15,31 @@ import (
 // position, or creates an appendable object when there is none and position is
 // 0. Headers, ACL and class count when the object is created; ForbidOverwrite
 // never does, because nothing is overwritten. It ends the upload as Commit does
-// and fails with ErrNoSuchBucket, ErrNotAppendable or a [*PositionError].
+// and fails with ErrNoSuchBucket, ErrVersioned, ErrNotAppendable,
+// ErrLocked or a [*PositionError].
 func (u *Upload) CommitAppend(ctx context.Context, bucket, key string, position int64, o PutOptions) (Object, error) {
 	var obj Object
 	err := u.end(ctx, func(t *txn, b newBlob) error {
-		id, _, err := t.target(bucket, key, false)
+		p, err := t.target(bucket, key, false)
 		if err != nil {
 			return err
 		}
+		if p.bucket.versioning == VersioningEnabled {
+			return ErrVersioned
+		}
 		var r objectRow
 		found, err := t.row(objectQuery, []any{bucket, []byte(key)}, r.dest()...)
+		if err == nil && found {
+			err = r.finish(key)
+		}
 		if err != nil {
 			return err
 		}
 		if found && r.Type != typeAppendable {
 			return ErrNotAppendable
+		}
+		if r.RetainUntil.After(u.s.now()) {
+			return ErrLocked
 		}
 		if position != r.Size {
 			return &PositionError{Size: r.Size}
@@ -38,17 +48,14 @@ func (u *Upload) CommitAppend(ctx context.Context, bucket, key string, position 
 		added.Type = typeAppendable
 		if !found {
 			obj = added
-			return t.putNew(bucket, obj, b, false)
-		}
-		if err := r.finish(key); err != nil {
-			return err
+			return t.putNew(bucket, &obj, b, false)
 		}
 		c, err := t.extend(r, b)
 		if err != nil {
 			return err
 		}
 		obj = extended(r.Object, added)
-		return t.replace(id, obj, c, content{})
+		return t.writeVersion(p.bucket.id, r.seq, r.id, obj, c)
 	})
 	if err != nil {
 		return Object{}, err

@@ -70,17 +70,21 @@ func (s *Store) Buckets(ctx context.Context) ([]Bucket, error) {
 }
 
 // DeleteBucket removes an empty bucket. It fails with ErrNoSuchBucket, or with
-// ErrBucketNotEmpty while there is an object or a multipart upload in it.
+// ErrBucketNotEmpty while there is a version, a delete marker or a multipart upload
+// in it; ErrBucketLocked is that where there is an object lock.
 func (s *Store) DeleteBucket(ctx context.Context, name string) error {
 	return s.free(ctx, func(t *txn) error {
-		id, err := t.bucketID(name)
+		b, err := t.bucket(name)
 		if err != nil {
 			return err
 		}
 		var one int
-		used, err := t.row("SELECT 1 FROM version WHERE bucket_id = ? LIMIT 1", []any{id}, &one)
+		used, err := t.row("SELECT 1 FROM version WHERE bucket_id = ? LIMIT 1", []any{b.id}, &one)
+		if err == nil && used && b.objectLock {
+			return ErrBucketLocked
+		}
 		if err == nil && !used {
-			used, err = t.row("SELECT 1 FROM upload WHERE bucket_id = ? LIMIT 1", []any{id}, &one)
+			used, err = t.row("SELECT 1 FROM upload WHERE bucket_id = ? LIMIT 1", []any{b.id}, &one)
 		}
 		if err != nil {
 			return err
@@ -88,7 +92,7 @@ func (s *Store) DeleteBucket(ctx context.Context, name string) error {
 		if used {
 			return ErrBucketNotEmpty
 		}
-		_, err = t.exec("DELETE FROM bucket WHERE id = ?", id)
+		_, err = t.exec("DELETE FROM bucket WHERE id = ?", b.id)
 		return err
 	})
 }

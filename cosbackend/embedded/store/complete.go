@@ -12,7 +12,7 @@ import (
 // Complete strings the parts together to one object, in one transaction and
 // without copying a byte; parts that are not named are dropped. Every part but
 // the last must have minPart bytes. It fails with ErrNoSuchBucket,
-// ErrNoSuchUpload, ErrPartOrder, ErrInvalidPart, ErrPartTooSmall or ErrExists,
+// ErrNoSuchUpload, ErrPartOrder, ErrInvalidPart, ErrPartTooSmall, ErrExists or ErrLocked,
 // and leaves the upload as it was.
 func (s *Store) Complete(ctx context.Context, bucket, key, uploadID string, parts []CompletePart, forbidOverwrite bool, minPart int64) (Object, error) {
 	var obj Object
@@ -37,7 +37,7 @@ func (s *Store) Complete(ctx context.Context, bucket, key, uploadID string, part
 		if err != nil {
 			return err
 		}
-		id, old, err := t.target(bucket, key, forbidOverwrite)
+		p, err := t.target(bucket, key, forbidOverwrite)
 		if err != nil {
 			return err
 		}
@@ -47,7 +47,7 @@ func (s *Store) Complete(ctx context.Context, bucket, key, uploadID string, part
 		}
 		obj = joined(u.UploadInfo, chosen)
 		obj.Modified = now
-		return t.replace(id, obj, c, old)
+		return t.put(p, &obj, c)
 	})
 	if err != nil {
 		return Object{}, err
@@ -150,7 +150,7 @@ func (t *txn) join(upload int64, have, chosen []*partRow) (content, error) {
 // joined is what the object of an upload looks like. Its ETag is the MD5 of the
 // MD5s of its parts, with their number.
 func joined(u UploadInfo, parts []*partRow) Object {
-	obj := Object{Key: u.Key, StorageClass: u.StorageClass, Type: typeNormal, ACL: u.ACL, Headers: u.Headers}
+	obj := Object{Key: u.Key, StorageClass: u.StorageClass, Type: typeNormal, ACL: u.ACL, Headers: u.Headers, Tags: u.Tags, Encryption: u.Encryption}
 	sum := md5.New() //nolint:gosec // COS speaks MD5
 	for _, p := range parts {
 		raw, _ := hex.DecodeString(p.etag) // written by this package

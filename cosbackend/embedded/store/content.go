@@ -21,8 +21,8 @@ type newBlob struct {
 }
 
 // putNew makes a new body the object at its key.
-func (t *txn) putNew(bucket string, obj Object, b newBlob, forbidOverwrite bool) error {
-	id, old, err := t.target(bucket, obj.Key, forbidOverwrite)
+func (t *txn) putNew(bucket string, obj *Object, b newBlob, forbidOverwrite bool) error {
+	p, err := t.target(bucket, obj.Key, forbidOverwrite)
 	if err != nil {
 		return err
 	}
@@ -30,7 +30,7 @@ func (t *txn) putNew(bucket string, obj Object, b newBlob, forbidOverwrite bool)
 	if err != nil {
 		return err
 	}
-	return t.replace(id, obj, c, old)
+	return t.put(p, obj, c)
 }
 
 // insertBlob adds the rows of a body. An empty body has none.
@@ -51,46 +51,6 @@ func (t *txn) insertBlob(b newBlob) (c content, err error) {
 		_, err = t.exec("INSERT INTO inline(blob_id, data) VALUES(?,?)", c.blob.Int64, b.inline)
 	}
 	return c, err
-}
-
-// replace makes obj the current version of its key and lets the old bytes go.
-// The caller has counted the reference to c.
-func (t *txn) replace(bucket int64, obj Object, c, old content) error {
-	key := []byte(obj.Key)
-	_, err := t.exec(`INSERT INTO version(bucket_id, key, seq, blob_id, manifest_id, size, etag, crc64, mtime, class, type, acl, headers)
-		VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET
-		blob_id = excluded.blob_id, manifest_id = excluded.manifest_id, size = excluded.size,
-		etag = excluded.etag, crc64 = excluded.crc64, mtime = excluded.mtime, class = excluded.class,
-		type = excluded.type, acl = excluded.acl, headers = excluded.headers`,
-		bucket, key, firstSeq, c.blob, c.manifest, obj.Size, obj.ETag,
-		int64(obj.CRC64), //nolint:gosec // the index has signed integers only; the bits are kept
-		obj.Modified.UnixNano(), obj.StorageClass, obj.Type, obj.ACL, encodeHeaders(obj.Headers))
-	if err != nil {
-		return err
-	}
-	_, err = t.exec(`INSERT INTO current(bucket_id, key, seq, size, etag, mtime, class, type)
-		VALUES(?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET seq = excluded.seq, size = excluded.size,
-		etag = excluded.etag, mtime = excluded.mtime, class = excluded.class, type = excluded.type`,
-		bucket, key, firstSeq, obj.Size, obj.ETag, obj.Modified.UnixNano(), obj.StorageClass, obj.Type)
-	if err != nil {
-		return err
-	}
-	return t.release(old)
-}
-
-// remove deletes a key, if it is there.
-func (t *txn) remove(bucket int64, key []byte) error {
-	c, found, err := t.currentContent(bucket, key)
-	if err != nil || !found {
-		return err
-	}
-	if _, err := t.exec("DELETE FROM current WHERE bucket_id = ? AND key = ?", bucket, key); err != nil {
-		return err
-	}
-	if _, err := t.exec("DELETE FROM version WHERE bucket_id = ? AND key = ?", bucket, key); err != nil {
-		return err
-	}
-	return t.release(c)
 }
 
 // share counts one more reference to the bytes.

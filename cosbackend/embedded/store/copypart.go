@@ -10,14 +10,20 @@ import (
 	"github.com/cosgate/cosgate/cosbackend/crc64ecma"
 )
 
+// A Source is an object that something is copied from.
+type Source struct {
+	Bucket, Key string
+	VersionID   string // "" is the newest
+}
+
 // CopyPart makes a part from length bytes at off of an object; length -1 means
 // all that follow. The part refers to the bodies of the source. Its checksums
 // are computed by reading the range, unless it is the whole of a source whose
 // ETag is its MD5. check judges the source, inside a transaction; nil means no
 // condition, and its error comes back unchanged. CopyPart fails with
-// ErrNoSuchBucket for either bucket, ErrNoSuchSource, ErrRange or
-// ErrNoSuchUpload.
-func (s *Store) CopyPart(ctx context.Context, srcBucket, srcKey string, off, length int64, check func(Object) error,
+// ErrNoSuchBucket for either bucket, ErrNoSuchSource, which a [*MarkerError] may
+// be, ErrNoSuchVersion, ErrRange or ErrNoSuchUpload.
+func (s *Store) CopyPart(ctx context.Context, from Source, off, length int64, check func(Object) error,
 	bucket, key, uploadID string, number int,
 ) (PartInfo, error) {
 	h := &heldRange{s: s}
@@ -29,7 +35,7 @@ func (s *Store) CopyPart(ctx context.Context, srcBucket, srcKey string, off, len
 		if err != nil {
 			return err
 		}
-		src, err := t.source(srcBucket, srcKey)
+		src, err := t.source(from.Bucket, from.Key, from.VersionID)
 		if err != nil {
 			return err
 		}

@@ -37,7 +37,7 @@ func withSource(t *testing.T, test func(t *testing.T, s *Store, want []byte)) {
 
 func copyPart(t testing.TB, s *Store, src, key, id string, number int, off, length int64) PartInfo {
 	t.Helper()
-	p, err := s.CopyPart(t.Context(), testBucket, src, off, length, nil, testBucket, key, id, number)
+	p, err := s.CopyPart(t.Context(), Source{testBucket, src, ""}, off, length, nil, testBucket, key, id, number)
 	if err != nil {
 		t.Fatalf("CopyPart(%d+%d) = %v", off, length, err)
 	}
@@ -94,7 +94,7 @@ func TestARangeBeyondItsSourceIsRefused(t *testing.T) {
 		id := initiate(t, s, "k")
 		size := int64(len(src))
 		for _, r := range [][2]int64{{0, size + 1}, {size, 1}, {size + 1, -1}, {-1, 1}, {-1, -1}, {0, 0}, {0, -2}, {1, size}, {1, 1<<63 - 1}} {
-			_, err := s.CopyPart(t.Context(), testBucket, "src", r[0], r[1], nil, testBucket, "k", id, 1)
+			_, err := s.CopyPart(t.Context(), Source{testBucket, "src", ""}, r[0], r[1], nil, testBucket, "k", id, 1)
 			if !errors.Is(err, ErrRange) {
 				t.Errorf("CopyPart(%d+%d) of %d bytes = %v, want %v", r[0], r[1], size, err, ErrRange)
 			}
@@ -111,7 +111,7 @@ func TestACopiedPartIsJudgedByTheCallersCheck(t *testing.T) {
 		refusal := errors.New("precondition")
 		var seen Object
 		check := func(src Object) error { seen = src; return refusal }
-		_, err := s.CopyPart(t.Context(), testBucket, "src", 0, 1, check, testBucket, "k", id, 1)
+		_, err := s.CopyPart(t.Context(), Source{testBucket, "src", ""}, 0, 1, check, testBucket, "k", id, 1)
 		if err != refusal { //nolint:errorlint // unchanged is what is promised
 			t.Errorf("CopyPart() = %v, want the error of check itself", err)
 		}
@@ -152,7 +152,7 @@ func TestARangeIsHeldWhileItIsRead(t *testing.T) {
 		take := func() (*heldRange, PartInfo) {
 			h := &heldRange{s: s}
 			err := s.change(ctx, func(x *txn) error {
-				r, err := x.source(testBucket, "src")
+				r, err := x.source(testBucket, "src", "")
 				if err != nil {
 					return err
 				}
@@ -205,7 +205,7 @@ func TestACopyOfADamagedRangeIsRefused(t *testing.T) {
 	put(t, s, "src", body(3*blockSize, 1))
 	flip(t, blobFiles(t, dir)[0], blockSize)
 	id := initiate(t, s, "k")
-	_, err := s.CopyPart(t.Context(), testBucket, "src", blockSize-1, 2, nil, testBucket, "k", id, 1)
+	_, err := s.CopyPart(t.Context(), Source{testBucket, "src", ""}, blockSize-1, 2, nil, testBucket, "k", id, 1)
 	if !errors.Is(err, ErrCorrupt) {
 		t.Errorf("CopyPart() of a damaged block = %v, want %v", err, ErrCorrupt)
 	}
@@ -225,7 +225,7 @@ func TestAPanicInTheCheckOfAPartReachesItsCallerOnly(t *testing.T) {
 				t.Errorf("recovered %v, want boom", p)
 			}
 		}()
-		_, _ = s.CopyPart(t.Context(), testBucket, "src", 0, 1, func(Object) error { panic("boom") }, testBucket, "k", id, 1)
+		_, _ = s.CopyPart(t.Context(), Source{testBucket, "src", ""}, 0, 1, func(Object) error { panic("boom") }, testBucket, "k", id, 1)
 	}()
 	copyPart(t, s, "src", "k", id, 1, 0, 1)
 }

@@ -13,6 +13,7 @@ var (
 	ErrBucketNotEmpty = errors.New("store: the bucket is not empty")
 	ErrNoSuchKey      = errors.New("store: no such key")
 	ErrNoSuchSource   = errors.New("store: no such source key")
+	ErrNoSuchVersion  = errors.New("store: no such version")
 	// ErrExists refuses a write that forbids overwriting an object that is there.
 	ErrExists       = errors.New("store: the object exists already")
 	ErrNoSuchUpload = errors.New("store: no such multipart upload")
@@ -27,6 +28,25 @@ var (
 	ErrPartTooSmall = errors.New("store: a part is too small")
 	// ErrNotAppendable refuses to append to an object that was not made by append.
 	ErrNotAppendable = errors.New("store: the object is not appendable")
+	// ErrVersioned refuses to append where every write makes a version.
+	ErrVersioned = errors.New("store: an object in a bucket with versioning cannot be appended to")
+	// ErrNoSuchConfig means that the bucket has no such configuration document.
+	ErrNoSuchConfig = errors.New("store: no such configuration")
+	// ErrTooManyConfigs refuses one document more than a bucket may have.
+	ErrTooManyConfigs = errors.New("store: too many configurations")
+	// ErrLocked refuses to overwrite, delete or change a version before its time.
+	ErrLocked = errors.New("store: the object is locked")
+	// ErrBucketLocked refuses to delete a bucket with an object lock that is not empty.
+	ErrBucketLocked = errors.New("store: the bucket has an object lock")
+	ErrNoObjectLock = errors.New("store: the bucket has no object lock")
+	// ErrLockTime refuses a lock that would end before the one there is.
+	ErrLockTime = errors.New("store: a lock can only become longer")
+	// ErrSuspended keeps object locks and suspended versioning apart.
+	ErrSuspended = errors.New("store: a bucket with an object lock cannot have suspended versioning")
+	// ErrRestoring refuses to restore what is being restored.
+	ErrRestoring = errors.New("store: the object is being restored")
+	// ErrLinkToLink refuses to copy through more than one symbolic link.
+	ErrLinkToLink = errors.New("store: the target of the link is a link")
 	// ErrNoSpace means that the disk or the memory cap is full. Reads and
 	// deletes go on working.
 	ErrNoSpace = errors.New("store: no space left")
@@ -51,6 +71,20 @@ func (e *LockedError) Error() string {
 	}
 	return fmt.Sprintf("store: data folder %s is in use by process %d", e.Dir, e.PID)
 }
+
+// A MarkerError says that there is a delete marker in place of an object. It is an
+// ErrNoSuchKey, or an ErrNoSuchSource when the object was to be copied.
+type MarkerError struct {
+	VersionID string // of the marker
+	cause     error
+}
+
+func (e *MarkerError) Error() string {
+	return fmt.Sprintf("%v: version %s is a delete marker", e.cause, e.VersionID)
+}
+
+// Unwrap returns what the marker stands for.
+func (e *MarkerError) Unwrap() error { return e.cause }
 
 // A PositionError refuses to append at a position that is not the end.
 type PositionError struct {

@@ -69,7 +69,7 @@ func putKeys(t testing.TB, s *Store, keys []string) {
 	err := s.change(t.Context(), func(x *txn) error {
 		for _, key := range keys {
 			obj := Object{Key: key, Modified: s.now(), StorageClass: defaultClass, Type: typeNormal}
-			if err := x.putNew(testBucket, obj, newBlob{}, false); err != nil {
+			if err := x.putNew(testBucket, &obj, newBlob{}, false); err != nil {
 				return err
 			}
 		}

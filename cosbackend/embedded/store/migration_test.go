@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -16,8 +17,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-//go:embed testdata/schema1.sql
-var schema1SQL string
+var (
+	//go:embed testdata/schema1.sql
+	schema1SQL string
+	//go:embed testdata/schema2.sql
+	schema2SQL string
+)
 
 // folderOfSchema1 makes a data folder as programs with schema 1 left it: object
 // "small" in the index, "big" and its copy in one file, and an empty one.
@@ -106,6 +111,51 @@ func TestAFolderOfSchema1GoesOnWorking(t *testing.T) {
 		t.Fatal(err)
 	}
 	nothingIsLeft(t, s, dir)
+}
+
+// folderOfSchema2 is folderOfSchema1 after a program with schema 2 used it.
+func folderOfSchema2(t *testing.T) (dir string) {
+	t.Helper()
+	dir = folderOfSchema1(t)
+	db, err := sql.Open("sqlite", filepath.Join(dir, indexFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(context.Background(), schema2SQL+"PRAGMA user_version = 2"); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func TestObjectsFromBeforeVersioningAreTheNullVersion(t *testing.T) {
+	for name, folder := range map[string]func(*testing.T) string{"schema 1": folderOfSchema1, "schema 2": folderOfSchema2} {
+		t.Run(name, func(t *testing.T) {
+			s := open(t, Options{Dir: folder(t)})
+			if v, err := s.Versioning(t.Context(), testBucket); err != nil || v != VersioningNever {
+				t.Errorf("Versioning() = %q, %v, want never", v, err)
+			}
+			if obj, err := s.Head(t.Context(), testBucket, "big"); err != nil || obj.VersionID != "" {
+				t.Errorf("Head() = %v, %v, want no version", obj, err)
+			}
+			if err := s.SetVersioning(t.Context(), testBucket, VersioningEnabled); err != nil {
+				t.Fatal(err)
+			}
+			put(t, s, "big", []byte("new"))
+			_, r, err := s.OpenVersion(t.Context(), testBucket, "big", NullVersion)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer r.Close()
+			if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, body(blockSize+1, 2)) {
+				t.Errorf("the null version has %d bytes, %v", len(got), err)
+			}
+			page, err := s.ListVersions(t.Context(), testBucket, ListVersionsOptions{})
+			if err != nil || len(page.Versions) != 5 || page.Versions[1].VersionID != NullVersion || page.Versions[1].IsLatest {
+				t.Errorf("ListVersions() = %v, %v, want big twice and three others", page, err)
+			}
+		})
+	}
 }
 
 func TestAMigratedIndexIsLikeANewOne(t *testing.T) {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -11,17 +12,55 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // A model is what the store should hold: plain slices.
 type model struct {
-	t       *testing.T
-	s       *Store
-	random  *rand.Rand
-	step    int
-	objects map[string][]byte
-	appends map[string]bool
-	uploads map[mark]map[int][]byte // by key and ID
+	t        *testing.T
+	s        *Store
+	random   *rand.Rand
+	step     int
+	state    Versioning
+	versions map[string][]modelVersion // newest first
+	uploads  map[mark]map[int][]byte   // by key and ID
+}
+
+type modelVersion struct {
+	id                 string
+	body               []byte
+	marker, appendable bool
+}
+
+// newest is the object at a key.
+func (m *model) newest(key string) (v modelVersion, ok bool) {
+	all := m.versions[key]
+	if len(all) == 0 || all[0].marker {
+		return v, false
+	}
+	return all[0], true
+}
+
+// push puts a version on top, as the state of the bucket wants it. id is what the
+// store says.
+func (m *model) push(key, id string, v modelVersion) {
+	m.t.Helper()
+	v.id = id
+	all := m.versions[key]
+	switch m.state {
+	case VersioningEnabled:
+		if id == "" || id == NullVersion || slices.ContainsFunc(all, func(o modelVersion) bool { return o.id == id }) {
+			m.t.Fatalf("step %d: a new version has the ID %q", m.step, id)
+		}
+	default:
+		if want := shownVersion(m.state, sql.NullString{}); id != want {
+			m.t.Fatalf("step %d: a new version has the ID %q, want %q", m.step, id, want)
+		}
+		v.id = NullVersion
+		all = slices.DeleteFunc(all, func(o modelVersion) bool { return o.id == NullVersion })
+	}
+	m.versions[key] = slices.Insert(all, 0, v)
 }
 
 func (m *model) key() string { return fmt.Sprint("k", m.random.IntN(6)) }
@@ -53,15 +92,12 @@ func (m *model) must(err error) {
 }
 
 func (m *model) change() {
-	switch m.random.IntN(14) {
+	switch m.random.IntN(19) {
 	case 0:
 		key, b := m.key(), m.body()
-		put(m.t, m.s, key, b)
-		m.objects[key], m.appends[key] = b, false
+		m.push(key, put(m.t, m.s, key, b).VersionID, modelVersion{body: b})
 	case 1:
-		key := m.key()
-		m.must(m.s.Delete(m.t.Context(), testBucket, key))
-		delete(m.objects, key)
+		m.remove()
 	case 2, 3:
 		m.copy()
 	case 4, 5:
@@ -84,13 +120,56 @@ func (m *model) change() {
 			m.must(m.s.AbortUpload(m.t.Context(), testBucket, at.key, at.id))
 			delete(m.uploads, at)
 		}
+	case 14:
+		if m.step > 60 && m.random.IntN(3) == 0 {
+			m.state = []Versioning{VersioningEnabled, VersioningSuspended}[m.random.IntN(2)]
+			m.must(m.s.SetVersioning(m.t.Context(), testBucket, m.state))
+		}
+	case 15, 16, 17:
+		m.removeVersion()
+	case 18:
+		m.checkVersions()
 	}
+}
+
+func (m *model) remove() {
+	key := m.key()
+	got, err := m.s.Remove(m.t.Context(), testBucket, []Target{{Key: key}})
+	m.must(err)
+	if m.state == VersioningNever {
+		delete(m.versions, key)
+		return
+	}
+	if !got[0].Marker {
+		m.t.Errorf("step %d: Remove() = %v, want a marker", m.step, got)
+	}
+	m.push(key, got[0].VersionID, modelVersion{marker: true})
+}
+
+func (m *model) removeVersion() {
+	key := m.key()
+	all := m.versions[key]
+	if len(all) == 0 {
+		return
+	}
+	i := m.random.IntN(len(all))
+	got, err := m.s.Remove(m.t.Context(), testBucket, []Target{{key, all[i].id}})
+	m.must(err)
+	if want := (Removal{VersionID: all[i].id, Marker: all[i].marker}); got[0] != want {
+		m.t.Errorf("step %d: Remove() of a version = %v, want %v", m.step, got[0], want)
+	}
+	m.versions[key] = slices.Delete(all, i, i+1)
 }
 
 func (m *model) copy() {
 	from, to := m.key(), m.key()
-	_, dst, err := m.s.Copy(m.t.Context(), testBucket, from, testBucket, to, CopyOptions{})
-	b, ok := m.objects[from]
+	src, ok := m.newest(from)
+	var o CopyOptions
+	if all := m.versions[from]; len(all) > 0 && m.random.IntN(2) == 0 {
+		src = all[m.random.IntN(len(all))]
+		ok, o.SourceVersion = !src.marker, src.id
+	}
+	_, dst, err := m.s.Copy(m.t.Context(), testBucket, from, testBucket, to, o)
 	if !ok {
 		if !errors.Is(err, ErrNoSuchSource) {
 			m.t.Fatalf("Copy() = %v, want %v", err, ErrNoSuchSource)
@@ -98,28 +177,34 @@ func (m *model) copy() {
 		return
 	}
 	m.must(err)
-	if dst.CRC64 != sum64(b) {
+	if dst.CRC64 != sum64(src.body) {
 		m.t.Errorf("step %d: the CRC64 of the copy is wrong", m.step)
 	}
-	m.objects[to], m.appends[to] = b, false
+	m.push(to, dst.VersionID, modelVersion{body: src.body})
 }
 
 func (m *model) append() {
 	key, b := m.key(), m.body()
-	old, ok := m.objects[key]
-	obj, err := tryAppend(m.t.Context(), m.s, testBucket, key, int64(len(old)), b)
-	if ok && !m.appends[key] {
+	old, ok := m.newest(key)
+	obj, err := tryAppend(m.t.Context(), m.s, testBucket, key, int64(len(old.body)), b)
+	switch {
+	case m.state == VersioningEnabled:
+		if !errors.Is(err, ErrVersioned) {
+			m.t.Fatalf("append = %v, want %v", err, ErrVersioned)
+		}
+		return
+	case ok && !old.appendable:
 		if !errors.Is(err, ErrNotAppendable) {
 			m.t.Fatalf("append = %v, want %v", err, ErrNotAppendable)
 		}
 		return
 	}
 	m.must(err)
-	whole := append(bytes.Clone(old), b...)
+	whole := append(bytes.Clone(old.body), b...)
 	if obj.CRC64 != sum64(whole) || obj.Size != int64(len(whole)) {
 		m.t.Errorf("step %d: an append gives %v, want %d bytes", m.step, obj, len(whole))
 	}
-	m.objects[key], m.appends[key] = whole, true
+	m.push(key, obj.VersionID, modelVersion{body: whole, appendable: true})
 }
 
 // span picks a range, often with an edge at a border of blocks.
@@ -138,7 +223,8 @@ func (m *model) span(size int) (off, n int) {
 func (m *model) copyPart() {
 	from := m.key()
 	at, parts := m.upload()
-	b := m.objects[from]
+	v, _ := m.newest(from)
+	b := v.body
 	if parts == nil || len(b) == 0 || len(b) > 4<<20 {
 		return
 	}
@@ -170,7 +256,7 @@ func (m *model) complete() {
 		m.t.Errorf("step %d: Complete() = %v, want CRC64 and ETag of %d parts", m.step, obj, len(named))
 	}
 	delete(m.uploads, at)
-	m.objects[at.key], m.appends[at.key] = whole, false
+	m.push(at.key, obj.VersionID, modelVersion{body: whole})
 }
 
 // check compares everything, and random ranges of each object.
@@ -179,7 +265,8 @@ func (m *model) check() {
 	countBlobs(m.t, m.s)
 	for i := range 6 {
 		key := fmt.Sprint("k", i)
-		want, ok := m.objects[key]
+		v, ok := m.newest(key)
+		want := v.body
 		_, r, err := m.s.Open(m.t.Context(), testBucket, key)
 		if ok != (err == nil) || !ok && !errors.Is(err, ErrNoSuchKey) {
 			m.t.Fatalf("step %d: Open(%q) = %v, there: %v", m.step, key, err, ok)
@@ -201,6 +288,7 @@ func (m *model) check() {
 		}
 		m.must(r.Close())
 	}
+	m.checkVersions()
 	for at, want := range m.uploads {
 		_, parts, _, err := m.s.Parts(m.t.Context(), testBucket, at.key, at.id, 0, 0)
 		m.must(err)
@@ -219,8 +307,47 @@ func (m *model) check() {
 	}
 }
 
+// checkVersions compares the list of versions, page by page, and each body.
+func (m *model) checkVersions() {
+	m.t.Helper()
+	var want []Version
+	for _, key := range slices.Sorted(maps.Keys(m.versions)) {
+		for i, v := range m.versions[key] {
+			want = append(want, Version{Object: Object{Key: key, VersionID: v.id, Size: int64(len(v.body))}, Marker: v.marker, IsLatest: i == 0})
+			obj, r, err := m.s.OpenVersion(m.t.Context(), testBucket, key, v.id)
+			if v.marker {
+				if at, ok := errors.AsType[*MarkerError](err); !ok || at.VersionID != v.id || !errors.Is(err, ErrNoSuchKey) {
+					m.t.Fatalf("step %d: OpenVersion() of a marker = %v", m.step, err)
+				}
+				continue
+			}
+			m.must(err)
+			got, err := io.ReadAll(r)
+			if err != nil || !bytes.Equal(got, v.body) || obj.CRC64 != sum64(v.body) {
+				m.t.Fatalf("step %d: version %s of %s has %d bytes, %v, want %d", m.step, v.id, key, len(got), err, len(v.body))
+			}
+			m.must(r.Close())
+		}
+	}
+	var got []Version
+	o := ListVersionsOptions{Max: 1 + m.random.IntN(5)}
+	for {
+		page, err := m.s.ListVersions(m.t.Context(), testBucket, o)
+		m.must(err)
+		for _, v := range page.Versions {
+			got = append(got, Version{Object: Object{Key: v.Key, VersionID: v.VersionID, Size: v.Size}, Marker: v.Marker, IsLatest: v.IsLatest})
+		}
+		if o.KeyMarker, o.VersionIDMarker = page.NextKeyMarker, page.NextVersionIDMarker; !page.Truncated {
+			break
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		m.t.Fatalf("step %d: ListVersions() (-want +got):\n%s", m.step, diff)
+	}
+}
+
 func TestRandomPartsCopiesAndAppendsAgreeWithSlices(t *testing.T) {
-	const rounds, steps = 6, 80
+	const rounds, steps = 6, 120
 	for _, mode := range []string{"memory", "folder"} {
 		t.Run(mode, func(t *testing.T) {
 			dir := ""
@@ -229,7 +356,7 @@ func TestRandomPartsCopiesAndAppendsAgreeWithSlices(t *testing.T) {
 			}
 			m := &model{
 				t: t, s: open(t, Options{Dir: dir}), random: rand.New(rand.NewPCG(11, 12)),
-				objects: map[string][]byte{}, appends: map[string]bool{}, uploads: map[mark]map[int][]byte{},
+				versions: map[string][]modelVersion{}, uploads: map[mark]map[int][]byte{},
 			}
 			for round := range rounds {
 				for range steps {
@@ -250,9 +377,11 @@ func TestRandomPartsCopiesAndAppendsAgreeWithSlices(t *testing.T) {
 			for at := range m.uploads {
 				m.must(m.s.AbortUpload(t.Context(), testBucket, at.key, at.id))
 			}
-			for key := range m.objects {
-				m.must(m.s.Delete(t.Context(), testBucket, key))
+			for len(m.versions) > 0 {
+				m.removeVersion()
+				maps.DeleteFunc(m.versions, func(_ string, all []modelVersion) bool { return len(all) == 0 })
 			}
+			m.must(m.s.DeleteBucket(t.Context(), testBucket))
 			nothingIsLeft(t, m.s, dir)
 		})
 	}

@@ -11,7 +11,7 @@ import (
 const (
 	uploadSeqQuery = `SELECT u.seq FROM upload u JOIN bucket b ON b.id = u.bucket_id
 		WHERE b.name = ? AND u.key = ? AND u.id = ?`
-	uploadQuery = `SELECT u.seq, u.initiated, u.class, u.acl, u.headers FROM upload u JOIN bucket b ON b.id = u.bucket_id
+	uploadQuery = `SELECT u.seq, u.initiated, u.class, u.acl, u.headers, u.tags, u.encryption FROM upload u JOIN bucket b ON b.id = u.bucket_id
 		WHERE b.name = ? AND u.key = ? AND u.id = ?`
 	partsQuery = "SELECT number, size, etag, crc64, mtime FROM part WHERE upload_seq = ? AND number > ? ORDER BY number LIMIT ?"
 )
@@ -22,18 +22,25 @@ type uploadRow struct {
 	seq       int64
 	initiated int64
 	headers   []byte
+	tags, enc []byte
 }
 
 // dest takes the columns of uploadQuery.
 func (r *uploadRow) dest() []any {
-	return []any{&r.seq, &r.initiated, &r.StorageClass, &r.ACL, &r.headers}
+	return []any{&r.seq, &r.initiated, &r.StorageClass, &r.ACL, &r.headers, &r.tags, &r.enc}
 }
 
 // finish turns what was scanned into an UploadInfo.
 func (r *uploadRow) finish(key, id string) error {
 	r.Key, r.ID, r.Initiated = key, id, timeOf(r.initiated)
 	var err error
-	r.Headers, err = decodeHeaders(r.headers)
+	if r.Headers, err = decodeHeaders(r.headers); err != nil {
+		return err
+	}
+	if r.Tags, err = decodeTags(r.tags); err != nil {
+		return err
+	}
+	r.Encryption, err = decodeEncryption(r.enc)
 	return err
 }
 
@@ -50,8 +57,9 @@ func (s *Store) Initiate(ctx context.Context, bucket, key string, o PutOptions) 
 		if err != nil {
 			return err
 		}
-		_, err = t.exec("INSERT INTO upload(bucket_id, key, id, initiated, class, acl, headers) VALUES(?,?,?,?,?,?,?)",
-			b, []byte(key), id, now.UnixNano(), defaultTo(o.StorageClass, defaultClass), o.ACL, encodeHeaders(o.Headers))
+		_, err = t.exec("INSERT INTO upload(bucket_id, key, id, initiated, class, acl, headers, tags, encryption) VALUES(?,?,?,?,?,?,?,?,?)",
+			b, []byte(key), id, now.UnixNano(), defaultTo(o.StorageClass, defaultClass), o.ACL, encodeHeaders(o.Headers),
+			encodeTags(o.Tags), o.Encryption.encode())
 		return err
 	})
 	if err != nil {

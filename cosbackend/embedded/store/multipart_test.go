@@ -153,7 +153,7 @@ func TestWhatIsAbsentOfAnUploadIsNamed(t *testing.T) {
 			return err
 		}
 		clone := func(srcBucket, src, bucket, key, id string) error {
-			return second(s.CopyPart(ctx, srcBucket, src, 0, -1, nil, bucket, key, id, 1))
+			return second(s.CopyPart(ctx, Source{srcBucket, src, ""}, 0, -1, nil, bucket, key, id, 1))
 		}
 		for name, c := range map[string]struct{ got, want error }{
 			"initiate, bucket":    {second(s.Initiate(ctx, "none-1", "k", PutOptions{})), ErrNoSuchBucket},
@@ -300,7 +300,7 @@ func TestAnAbortedUploadLeavesNothing(t *testing.T) {
 			for i, n := range sizes {
 				putPart(t, s, "k", id, i+1, body(n, 2))
 			}
-			if _, err := s.CopyPart(t.Context(), testBucket, "src", 5, 100, nil, testBucket, "k", id, 100); err != nil {
+			if _, err := s.CopyPart(t.Context(), Source{testBucket, "src", ""}, 5, 100, nil, testBucket, "k", id, 100); err != nil {
 				t.Fatal(err)
 			}
 			if err := s.AbortUpload(t.Context(), testBucket, "k", id); err != nil {
@@ -425,7 +425,7 @@ func TestAClosedStoreRefusesParts(t *testing.T) {
 			"initiate": second(s.Initiate(ctx, testBucket, "k", PutOptions{})),
 			"part":     second(uploads[0].CommitPart(ctx, testBucket, "k", id, 1)),
 			"append":   second(uploads[1].CommitAppend(ctx, testBucket, "k", 0, PutOptions{})),
-			"copy":     second(s.CopyPart(ctx, testBucket, "k", 0, -1, nil, testBucket, "k", id, 1)),
+			"copy":     second(s.CopyPart(ctx, Source{testBucket, "k", ""}, 0, -1, nil, testBucket, "k", id, 1)),
 			"parts":    partsErr,
 			"complete": second(s.Complete(ctx, testBucket, "k", id, []CompletePart{{1, ""}}, false, 0)),
 			"abort":    s.AbortUpload(ctx, testBucket, "k", id),

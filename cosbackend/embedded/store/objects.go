@@ -3,81 +3,141 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"slices"
 	"sync"
 )
 
-// firstSeq is the only version an unversioned key has.
+// firstSeq is the only version an unversioned key has, and the oldest of any.
 const firstSeq = 1
 
-const objectColumns = "c.seq, v.blob_id, v.manifest_id, v.size, v.etag, v.crc64, v.mtime, v.class, v.type, v.acl, v.headers"
+const objectColumns = `SELECT v.seq, v.version_id, v.marker, b.versioning, v.blob_id, v.manifest_id,
+	v.size, v.etag, v.crc64, v.mtime, v.class, v.type, v.acl, v.headers, ` + attributeColumns
 
+// The versions of a key: the newest one, unless it is a marker; the one with an
+// ID; the one called null.
 const (
-	objectQuery = "SELECT " + objectColumns + ` FROM bucket b
-		JOIN current c ON c.bucket_id = b.id
-		JOIN version v ON v.bucket_id = c.bucket_id AND v.key = c.key AND v.seq = c.seq
-		WHERE b.name = ? AND c.key = ?`
-	bodyQuery = "SELECT " + objectColumns + `, o.name, o.sums, i.data FROM bucket b
-		JOIN current c ON c.bucket_id = b.id
-		JOIN version v ON v.bucket_id = c.bucket_id AND v.key = c.key AND v.seq = c.seq
-		LEFT JOIN blob o ON o.id = v.blob_id
-		LEFT JOIN inline i ON i.blob_id = v.blob_id
-		WHERE b.name = ? AND c.key = ?`
+	fromNewest = ` FROM bucket b
+		JOIN current c ON c.bucket_id = b.id AND c.key = ?2
+		JOIN version v ON v.bucket_id = c.bucket_id AND v.key = c.key AND v.seq = c.seq`
+	fromID   = " FROM bucket b JOIN version v ON v.bucket_id = b.id AND v.key = ?2 AND v.seq = ?3 AND v.version_id = ?4"
+	fromNull = ` FROM bucket b JOIN version v ON v.bucket_id = b.id AND v.key = ?2 AND v.version_id IS NULL
+		AND v.seq = coalesce((SELECT n.seq FROM version n
+			WHERE n.bucket_id = b.id AND n.key = ?2 AND n.version_id IS NULL AND n.seq <> 1), 1)`
+	inBucket = " WHERE b.name = ?1"
+
+	bodyColumns = objectColumns + ", o.name, o.sums, i.data"
+	bodyJoins   = " LEFT JOIN blob o ON o.id = v.blob_id LEFT JOIN inline i ON i.blob_id = v.blob_id"
+
+	objectQuery = objectColumns + fromNewest + inBucket
 )
+
+// A statement is a query for one version of a key.
+type statement struct {
+	object, body string // without and with the body
+	args         []any
+}
+
+// versionStatement is how a version is read; "" means the newest. There is none
+// when no version can have the ID.
+func versionStatement(bucket, key, version string) (q statement, ok bool) {
+	q.args = []any{bucket, []byte(key)}
+	switch version {
+	case "":
+		q.object, q.body = objectQuery, bodyColumns+fromNewest+bodyJoins+inBucket
+	case NullVersion:
+		q.object, q.body = objectColumns+fromNull+inBucket, bodyColumns+fromNull+bodyJoins+inBucket
+	default:
+		var seq int64
+		if seq, ok = versionSeq(version); !ok {
+			return q, false
+		}
+		q.object, q.body = objectColumns+fromID+inBucket, bodyColumns+fromID+bodyJoins+inBucket
+		q.args = append(q.args, seq, version)
+	}
+	return q, true
+}
 
 // An objectRow is a version as the index has it.
 type objectRow struct {
 	Object
 	content
-	seq     int64
-	crc     int64
-	mtime   int64
-	headers []byte
+	attributeRow
+	seq        int64
+	id         sql.NullString
+	marker     bool
+	versioning Versioning
+	crc        int64
+	mtime      int64
+	headers    []byte
 }
 
 // dest takes objectColumns.
 func (r *objectRow) dest(more ...any) []any {
-	return append([]any{
-		&r.seq, &r.blob, &r.manifest, &r.Size, &r.ETag, &r.crc, &r.mtime, &r.StorageClass, &r.Type, &r.ACL, &r.headers,
-	}, more...)
+	return slices.Concat([]any{
+		&r.seq, &r.id, &r.marker, &r.versioning, &r.blob, &r.manifest, &r.Size, &r.ETag, &r.crc, &r.mtime, &r.StorageClass, &r.Type, &r.ACL, &r.headers,
+	}, r.attributeRow.dest(), more)
 }
 
-// finish turns what was scanned into an Object.
+// finish turns what was scanned into an Object. A marker is a MarkerError.
 func (r *objectRow) finish(key string) error {
 	r.Key = key
+	r.VersionID = shownVersion(r.versioning, r.id)
+	if r.marker {
+		return &MarkerError{VersionID: r.VersionID, cause: ErrNoSuchKey}
+	}
 	r.CRC64 = uint64(r.crc) //nolint:gosec // the index has signed integers only; the bits are kept
 	r.Modified = timeOf(r.mtime)
 	var err error
-	r.Headers, err = decodeHeaders(r.headers)
-	return err
+	if r.Headers, err = decodeHeaders(r.headers); err != nil {
+		return err
+	}
+	return r.attributeRow.finish(&r.Object)
 }
 
-// Head returns an object without its body. It fails with ErrNoSuchBucket or
-// ErrNoSuchKey.
+// Head returns an object without its body. It fails with ErrNoSuchBucket,
+// ErrNoSuchKey, or a [*MarkerError], which is an ErrNoSuchKey too.
 func (s *Store) Head(ctx context.Context, bucket, key string) (Object, error) {
+	return s.HeadVersion(ctx, bucket, key, "")
+}
+
+// HeadVersion is Head for one version, or for the newest when version is "". It
+// also fails with ErrNoSuchVersion.
+func (s *Store) HeadVersion(ctx context.Context, bucket, key, version string) (Object, error) {
 	if err := s.enter(ctx); err != nil {
 		return Object{}, err
 	}
 	defer s.leave()
 	defer s.lockReads()()
 	var r objectRow
-	found, err := s.row(ctx, objectQuery, []any{bucket, []byte(key)}, r.dest()...)
-	if err != nil {
-		return Object{}, err
+	q, found := versionStatement(bucket, key, version)
+	if found {
+		var err error
+		if found, err = s.row(ctx, q.object, q.args, r.dest()...); err != nil {
+			return Object{}, err
+		}
 	}
 	if !found {
-		return Object{}, s.absent(ctx, bucket)
+		return Object{}, s.absentVersion(ctx, bucket, key, version)
 	}
-	err = r.finish(key)
-	return r.Object, err
+	if err := r.finish(key); err != nil {
+		return Object{}, err
+	}
+	return r.Object, nil
 }
 
 // Open returns an object and a reader of its whole body. An overwrite or delete
 // meanwhile does not disturb the reader. The reader hands out no byte of a block
 // that fails its checksum: it fails with ErrCorrupt. The caller closes it.
 func (s *Store) Open(ctx context.Context, bucket, key string) (Object, io.ReadSeekCloser, error) {
+	return s.OpenVersion(ctx, bucket, key, "")
+}
+
+// OpenVersion is Open for one version, as HeadVersion is Head for one.
+func (s *Store) OpenVersion(ctx context.Context, bucket, key, version string) (Object, io.ReadSeekCloser, error) {
 	if err := s.enter(ctx); err != nil {
 		return Object{}, nil, err
 	}
@@ -87,12 +147,15 @@ func (s *Store) Open(ctx context.Context, bucket, key string) (Object, io.ReadSe
 	var r objectRow
 	var name sql.NullString
 	var sums, data []byte
-	found, err := s.row(ctx, bodyQuery, []any{bucket, []byte(key)}, r.dest(&name, &sums, &data)...)
-	if err != nil {
-		return Object{}, nil, err
+	q, found := versionStatement(bucket, key, version)
+	if found {
+		var err error
+		if found, err = s.row(ctx, q.body, q.args, r.dest(&name, &sums, &data)...); err != nil {
+			return Object{}, nil, err
+		}
 	}
 	if !found {
-		return Object{}, nil, s.absent(ctx, bucket)
+		return Object{}, nil, s.absentVersion(ctx, bucket, key, version)
 	}
 	if err := r.finish(key); err != nil {
 		return Object{}, nil, err
@@ -123,38 +186,38 @@ func (s *Store) absent(ctx context.Context, bucket string) error {
 	return ErrNoSuchKey
 }
 
-// Delete removes an object; an absent one is fine. It fails with
-// ErrNoSuchBucket.
-func (s *Store) Delete(ctx context.Context, bucket, key string) error {
-	return s.DeleteMany(ctx, bucket, []string{key})
-}
-
-// DeleteMany removes objects in one transaction; absent ones are fine. It fails
-// with ErrNoSuchBucket.
-func (s *Store) DeleteMany(ctx context.Context, bucket string, keys []string) error {
-	return s.free(ctx, func(t *txn) error {
-		id, err := t.bucketID(bucket)
-		if err != nil {
-			return err
-		}
-		for _, key := range keys {
-			if err := t.remove(id, []byte(key)); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+// absentVersion says why a version was not found.
+func (s *Store) absentVersion(ctx context.Context, bucket, key, version string) error {
+	why := s.absent(ctx, bucket)
+	if !errors.Is(why, ErrNoSuchKey) {
+		return why
+	}
+	if version != "" {
+		return ErrNoSuchVersion
+	}
+	var marker bool
+	var id sql.NullString
+	found, err := s.row(ctx, `SELECT marker, version_id FROM version WHERE bucket_id = (SELECT id FROM bucket WHERE name = ?) AND key = ?
+		ORDER BY seq LIMIT 1`, []any{bucket, []byte(key)}, &marker, &id)
+	if err != nil {
+		return err
+	}
+	if found && marker {
+		return &MarkerError{VersionID: shownVersion(VersioningSuspended, id), cause: ErrNoSuchKey}
+	}
+	return why
 }
 
 // Copy makes the object at dstKey from the one at srcKey, as a normal object even
-// when that one is appendable. Both refer to the same immutable bodies: no byte is copied, and the copy is as atomic as a change of
-// metadata. It fails with ErrNoSuchBucket for either bucket, ErrNoSuchSource,
-// ErrExists, or what o.Check returns; src is then set when it was found.
+// when that one is appendable. Both refer to the same immutable bodies: no byte is
+// copied, and the copy is as atomic as a change of metadata. It fails with ErrNoSuchBucket for either bucket, ErrNoSuchSource,
+// which a [*MarkerError] may be, ErrNoSuchVersion, ErrExists, or what o.Check
+// returns; src is then set when it was found.
 func (s *Store) Copy(ctx context.Context, srcBucket, srcKey, dstBucket, dstKey string, o CopyOptions) (src, dst Object, err error) {
 	now := s.now()
 	err = s.change(ctx, func(t *txn) error {
 		src, dst = Object{}, Object{} // the closure may run again
-		from, err := t.source(srcBucket, srcKey)
+		from, err := t.source(srcBucket, srcKey, o.SourceVersion)
 		if err != nil {
 			return err
 		}
@@ -164,7 +227,7 @@ func (s *Store) Copy(ctx context.Context, srcBucket, srcKey, dstBucket, dstKey s
 				return err
 			}
 		}
-		to, old, err := t.target(dstBucket, dstKey, o.Put.ForbidOverwrite)
+		to, err := t.target(dstBucket, dstKey, o.Put.ForbidOverwrite)
 		if err != nil {
 			return err
 		}
@@ -173,7 +236,7 @@ func (s *Store) Copy(ctx context.Context, srcBucket, srcKey, dstBucket, dstKey s
 		if err := t.share(from.content); err != nil {
 			return err
 		}
-		if err := t.replace(to, obj, from.content, old); err != nil {
+		if err := t.put(to, &obj, from.content); err != nil {
 			return err
 		}
 		dst = obj
@@ -185,6 +248,10 @@ func (s *Store) Copy(ctx context.Context, srcBucket, srcKey, dstBucket, dstKey s
 // copied is what the target of a copy looks like.
 func copied(src Object, key string, o CopyOptions) Object {
 	dst := src
+	dst.VersionID, dst.LinkTarget, dst.Restoration, dst.Encryption = "", "", Restoration{}, o.Put.Encryption
+	if o.ReplaceTags {
+		dst.Tags = o.Put.Tags
+	}
 	dst.Key, dst.ACL, dst.Type = key, o.Put.ACL, typeNormal
 	dst.Headers = cloneHeaders(src.Headers)
 	if o.Replace {
@@ -196,42 +263,51 @@ func copied(src Object, key string, o CopyOptions) Object {
 	return dst
 }
 
-// source reads the object that is copied.
-func (t *txn) source(bucket, key string) (objectRow, error) {
+// source reads the object that is copied. A link stands for its target.
+func (t *txn) source(bucket, key, version string) (objectRow, error) {
+	r, err := t.object(bucket, key, version)
+	if err == nil && r.Type == typeSymlink {
+		if r, err = t.object(bucket, r.LinkTarget, ""); err == nil && r.Type == typeSymlink {
+			err = ErrLinkToLink
+		}
+	}
+	if m, ok := errors.AsType[*MarkerError](err); ok {
+		m.cause = ErrNoSuchSource
+	} else if errors.Is(err, ErrNoSuchKey) {
+		err = ErrNoSuchSource
+	}
+	return r, err
+}
+
+// object reads one version.
+func (t *txn) object(bucket, key, version string) (objectRow, error) {
 	var r objectRow
-	found, err := t.row(objectQuery, []any{bucket, []byte(key)}, r.dest()...)
+	q, found := versionStatement(bucket, key, version)
+	if found {
+		var err error
+		if found, err = t.row(q.object, q.args, r.dest()...); err != nil {
+			return objectRow{}, err
+		}
+	}
+	if found {
+		err := r.finish(key)
+		return r, err
+	}
+	b, err := t.bucket(bucket)
 	if err != nil {
 		return objectRow{}, err
 	}
-	if !found {
-		if _, err := t.bucketID(bucket); err != nil {
-			return objectRow{}, err
+	if version != "" {
+		return objectRow{}, ErrNoSuchVersion
+	}
+	p, err := t.place(b, key)
+	if err == nil {
+		err = ErrNoSuchKey
+		if p.taken {
+			err = &MarkerError{VersionID: shownVersion(b.versioning, p.newest.id), cause: ErrNoSuchKey}
 		}
-		return objectRow{}, ErrNoSuchSource
 	}
-	return r, r.finish(key)
-}
-
-// target judges whether the key may be written and returns the bytes it has.
-func (t *txn) target(bucket, key string, forbidOverwrite bool) (id int64, old content, err error) {
-	if key == "" {
-		return 0, old, errNoKey
-	}
-	if id, err = t.bucketID(bucket); err != nil {
-		return 0, old, err
-	}
-	old, found, err := t.currentContent(id, []byte(key))
-	if err == nil && found && forbidOverwrite {
-		err = ErrExists
-	}
-	return id, old, err
-}
-
-func (t *txn) currentContent(bucket int64, key []byte) (c content, found bool, err error) {
-	found, err = t.row(`SELECT v.blob_id, v.manifest_id FROM current c
-		JOIN version v ON v.bucket_id = c.bucket_id AND v.key = c.key AND v.seq = c.seq
-		WHERE c.bucket_id = ? AND c.key = ?`, []any{bucket, key}, &c.blob, &c.manifest)
-	return c, found, err
+	return objectRow{}, err
 }
 
 func cloneHeaders(h map[string]string) map[string]string {

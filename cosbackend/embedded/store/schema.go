@@ -114,7 +114,9 @@ CREATE INDEX part_by_manifest ON part(manifest_id) WHERE manifest_id IS NOT NULL
 
 // schemas are the steps from an empty index to the newest one. The number of
 // steps taken is kept as user_version in the index.
-func schemas() []string { return []string{schema1, schema2} }
+func schemas() []string {
+	return []string{schema1, schema2, schemaVersions, schemaAttributes, schemaConfig}
+}
 
 // migrate brings the index to the newest schema, in one transaction, and
 // refuses one that a newer program wrote.

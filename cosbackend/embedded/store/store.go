@@ -20,6 +20,7 @@ const (
 	defaultClass    = "STANDARD"
 	typeNormal      = "normal"
 	typeAppendable  = "appendable"
+	typeSymlink     = "symlink"
 	// smallIndex bounds the index that is checked at every start; a larger one is
 	// checked only after a crash, to keep the start short.
 	smallIndex = 64 << 20

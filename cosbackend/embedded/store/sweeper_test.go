@@ -217,7 +217,7 @@ func TestWhatWasBeingReadInACrashIsSwept(t *testing.T) {
 	h := &heldRange{s: s}
 	defer h.drop()
 	err = s.change(t.Context(), func(x *txn) error {
-		src, err := x.source(testBucket, "copied")
+		src, err := x.source(testBucket, "copied", "")
 		if err != nil {
 			return err
 		}

@@ -13,17 +13,24 @@ type Bucket struct {
 // An Object is what is known of one stored body. List fills Key, Size, ETag,
 // Modified, StorageClass and Type only.
 type Object struct {
-	Key          string
+	Key string
+	// VersionID is "" while versioning was never set in the bucket.
+	VersionID    string
 	Size         int64
 	ETag         string // without quotes
 	CRC64        uint64
 	Modified     time.Time
 	StorageClass string
-	Type         string // "normal" or "appendable"
+	Type         string // "normal", "appendable" or "symlink"
 	ACL          string
 	// Headers holds everything the client asked to have returned: content
 	// headers and x-cos-meta-*, names in lower case.
-	Headers map[string]string
+	Headers     map[string]string
+	Tags        []Tag
+	Encryption  Encryption
+	LinkTarget  string    // the key that a symlink stands for
+	RetainUntil time.Time // when its lock ends; zero when it was never locked
+	Restoration Restoration
 }
 
 // Sums are the checksums of a body.
@@ -39,18 +46,25 @@ type PutOptions struct {
 	StorageClass    string // "" = STANDARD
 	ACL             string
 	Headers         map[string]string
-	ForbidOverwrite bool // refuse with ErrExists when the key is taken
+	Tags            []Tag
+	Encryption      Encryption
+	LinkTarget      string // makes a symlink; the body is to be this key
+	ForbidOverwrite bool   // refuse with ErrExists when the key is taken
 }
 
 // CopyOptions says how an object becomes another one.
 type CopyOptions struct {
+	// SourceVersion is the version to be copied; "" is the newest.
+	SourceVersion string
 	// Check judges the source inside the transaction; nil means no condition.
 	// Its error comes back unchanged. It must not call the store.
 	Check func(src Object) error
 	// Replace takes the headers of Put instead of those of the source.
 	Replace bool
+	// ReplaceTags takes the tags of Put instead of those of the source.
+	ReplaceTags bool
 	// Put is as for an upload, except that StorageClass "" keeps the source's.
-	// The ACL is never copied.
+	// The ACL, the encryption and a lock are never copied.
 	Put PutOptions
 }
 
@@ -83,7 +97,9 @@ type UploadInfo struct {
 	Initiated    time.Time
 	StorageClass string
 	ACL          string
-	Headers      map[string]string // as in Object; Uploads leaves it empty
+	Headers      map[string]string // as in Object; Uploads leaves it and what follows empty
+	Tags         []Tag
+	Encryption   Encryption
 }
 
 // A PartInfo is one part of a multipart upload.

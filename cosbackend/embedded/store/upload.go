@@ -132,14 +132,14 @@ func (u *Upload) Sums() Sums {
 }
 
 // Commit makes the body the object at key, in one transaction that judges the
-// conditions: ErrNoSuchBucket, ErrExists. It ends the upload in any case. When
+// conditions: ErrNoSuchBucket, ErrExists, ErrLocked. It ends the upload in any case. When
 // it returns nil the object is on stable storage; when it returns an error the
 // old object is in place.
 func (u *Upload) Commit(ctx context.Context, bucket, key string, o PutOptions) (Object, error) {
 	var obj Object
 	err := u.end(ctx, func(t *txn, b newBlob) error {
 		obj = u.object(key, o)
-		return t.putNew(bucket, obj, b, o.ForbidOverwrite)
+		return t.putNew(bucket, &obj, b, o.ForbidOverwrite)
 	})
 	if err != nil {
 		return Object{}, err
@@ -177,6 +177,10 @@ func (u *Upload) object(key string, o PutOptions) Object {
 	obj := Object{
 		Key: key, Size: u.size, ETag: hex.EncodeToString(sums.MD5[:]), CRC64: sums.CRC64,
 		Modified: u.s.now(), StorageClass: o.StorageClass, Type: typeNormal, ACL: o.ACL, Headers: cloneHeaders(o.Headers),
+		Tags: o.Tags, Encryption: o.Encryption, LinkTarget: o.LinkTarget,
+	}
+	if o.LinkTarget != "" {
+		obj.Type = typeSymlink
 	}
 	if obj.StorageClass == "" {
 		obj.StorageClass = defaultClass

@@ -168,7 +168,11 @@ type UploadPartSpec struct {
 	PartNumber int32 `protobuf:"varint,7,opt,name=part_number,json=partNumber,proto3" json:"part_number,omitempty"`
 	// The size of the part in bytes, at most 5 GiB. All parts but the last need 1 MiB
 	// or more.
-	Size          *int64 `protobuf:"varint,8,opt,name=size,proto3,oneof" json:"size,omitempty"`
+	Size *int64 `protobuf:"varint,8,opt,name=size,proto3,oneof" json:"size,omitempty"`
+	// The key that the upload was begun with, if it was the caller's.
+	CustomerKey *CustomerKey `protobuf:"bytes,9,opt,name=customer_key,json=customerKey,proto3" json:"customer_key,omitempty"`
+	// At most so many bits per second to COS, 819200 to 838860800. 0: no limit.
+	TrafficLimit  int64 `protobuf:"varint,10,opt,name=traffic_limit,json=trafficLimit,proto3" json:"traffic_limit,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -248,6 +252,20 @@ func (x *UploadPartSpec) GetPartNumber() int32 {
 func (x *UploadPartSpec) GetSize() int64 {
 	if x != nil && x.Size != nil {
 		return *x.Size
+	}
+	return 0
+}
+
+func (x *UploadPartSpec) GetCustomerKey() *CustomerKey {
+	if x != nil {
+		return x.CustomerKey
+	}
+	return nil
+}
+
+func (x *UploadPartSpec) GetTrafficLimit() int64 {
+	if x != nil {
+		return x.TrafficLimit
 	}
 	return 0
 }
@@ -392,7 +410,10 @@ type UploadPartCopyRequest struct {
 	SourcePreconditions *Preconditions `protobuf:"bytes,9,opt,name=source_preconditions,json=sourcePreconditions,proto3" json:"source_preconditions,omitempty"`
 	// Which bytes of the source. Absent: all, at most 5 GiB. A suffix cannot be
 	// copied, and length must be set.
-	SourceRange   *ByteRange `protobuf:"bytes,10,opt,name=source_range,json=sourceRange,proto3" json:"source_range,omitempty"`
+	SourceRange *ByteRange `protobuf:"bytes,10,opt,name=source_range,json=sourceRange,proto3" json:"source_range,omitempty"`
+	// The key that the upload was begun with, if it was the caller's. That of the source
+	// stands in source.
+	CustomerKey   *CustomerKey `protobuf:"bytes,11,opt,name=customer_key,json=customerKey,proto3" json:"customer_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -490,6 +511,13 @@ func (x *UploadPartCopyRequest) GetSourceRange() *ByteRange {
 	return nil
 }
 
+func (x *UploadPartCopyRequest) GetCustomerKey() *CustomerKey {
+	if x != nil {
+		return x.CustomerKey
+	}
+	return nil
+}
+
 // The part was made.
 type UploadPartCopyResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -555,7 +583,17 @@ type CompleteMultipartUploadRequest struct {
 	ForbidOverwrite bool `protobuf:"varint,8,opt,name=forbid_overwrite,json=forbidOverwrite,proto3" json:"forbid_overwrite,omitempty"`
 	// CRC64 (polynomial ECMA-182) of the whole object. Compared with COS's after the
 	// object was made; a mismatch fails with DATA_LOSS. Absent: not compared.
-	Crc64Ecma     *uint64 `protobuf:"fixed64,9,opt,name=crc64ecma,proto3,oneof" json:"crc64ecma,omitempty"`
+	Crc64Ecma *uint64 `protobuf:"fixed64,9,opt,name=crc64ecma,proto3,oneof" json:"crc64ecma,omitempty"`
+	// Whom COS tells when the object is made. Absent: nobody.
+	Callback *UploadCallback `protobuf:"bytes,10,opt,name=callback,proto3" json:"callback,omitempty"`
+	// What COS shall do with an image when it is made: the JSON of its header
+	// Pic-Operations, passed on as it is. Empty: nothing.
+	PicOperations string `protobuf:"bytes,11,opt,name=pic_operations,json=picOperations,proto3" json:"pic_operations,omitempty"`
+	// The key that the upload was begun with, if it was the caller's. COS does not need
+	// it here. The gateway does, to look at the object when an answer was lost or had no
+	// checksum; without it such a call fails with UNAVAILABLE and
+	// CosError.outcome_unknown.
+	CustomerKey   *CustomerKey `protobuf:"bytes,12,opt,name=customer_key,json=customerKey,proto3" json:"customer_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -646,6 +684,27 @@ func (x *CompleteMultipartUploadRequest) GetCrc64Ecma() uint64 {
 	return 0
 }
 
+func (x *CompleteMultipartUploadRequest) GetCallback() *UploadCallback {
+	if x != nil {
+		return x.Callback
+	}
+	return nil
+}
+
+func (x *CompleteMultipartUploadRequest) GetPicOperations() string {
+	if x != nil {
+		return x.PicOperations
+	}
+	return ""
+}
+
+func (x *CompleteMultipartUploadRequest) GetCustomerKey() *CustomerKey {
+	if x != nil {
+		return x.CustomerKey
+	}
+	return nil
+}
+
 // A part as it was answered when it was sent.
 type CompletedPart struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -705,7 +764,14 @@ func (x *CompletedPart) GetEtag() string {
 type CompleteMultipartUploadResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The object: bucket, key, version_id, etag and crc64ecma.
-	Object        *Object `protobuf:"bytes,1,opt,name=object,proto3" json:"object,omitempty"`
+	Object *Object `protobuf:"bytes,1,opt,name=object,proto3" json:"object,omitempty"`
+	// What became of the callback. The object is made either way. Absent when none was
+	// asked for; also when COS's answer was lost and the object was found all the same:
+	// whether the callback was made is not known then.
+	Callback *CallbackResult `protobuf:"bytes,2,opt,name=callback,proto3" json:"callback,omitempty"`
+	// The document that COS answers, as it came, when there were pic_operations. Empty
+	// without them, and when the answer was lost.
+	PicResult     string `protobuf:"bytes,3,opt,name=pic_result,json=picResult,proto3" json:"pic_result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -745,6 +811,20 @@ func (x *CompleteMultipartUploadResponse) GetObject() *Object {
 		return x.Object
 	}
 	return nil
+}
+
+func (x *CompleteMultipartUploadResponse) GetCallback() *CallbackResult {
+	if x != nil {
+		return x.Callback
+	}
+	return nil
+}
+
+func (x *CompleteMultipartUploadResponse) GetPicResult() string {
+	if x != nil {
+		return x.PicResult
+	}
+	return ""
 }
 
 // Names the upload to end.
@@ -1202,7 +1282,7 @@ var File_cosgate_v1_multipart_service_proto protoreflect.FileDescriptor
 const file_cosgate_v1_multipart_service_proto_rawDesc = "" +
 	"\n" +
 	"\"cosgate/v1/multipart_service.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1acosgate/v1/condition.proto\x1a\x16cosgate/v1/error.proto\x1a\x1acosgate/v1/multipart.proto\x1a\x17cosgate/v1/object.proto\x1a\x1fcosgate/v1/object_service.proto\x1a\x16cosgate/v1/rules.proto\x1a\x17cosgate/v1/stream.proto\x1a\x1egoogle/rpc/error_details.proto\"\xf4\x01\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x19cosgate/v1/callback.proto\x1a\x1acosgate/v1/condition.proto\x1a\x1bcosgate/v1/encryption.proto\x1a\x16cosgate/v1/error.proto\x1a\x1acosgate/v1/multipart.proto\x1a\x17cosgate/v1/object.proto\x1a\x1fcosgate/v1/object_service.proto\x1a\x16cosgate/v1/rules.proto\x1a\x17cosgate/v1/stream.proto\x1a\x1egoogle/rpc/error_details.proto\"\xf4\x01\n" +
 	"\x1eInitiateMultipartUploadRequest\x12&\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12 \n" +
 	"\x03key\x18\x02 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01R\x03key\x12#\n" +
@@ -1212,7 +1292,7 @@ const file_cosgate_v1_multipart_service_proto_rawDesc = "" +
 	"attributes\x18\x06 \x01(\v2\x1c.cosgate.v1.ObjectAttributesR\n" +
 	"attributes\">\n" +
 	"\x1fInitiateMultipartUploadResponse\x12\x1b\n" +
-	"\tupload_id\x18\x01 \x01(\tR\buploadId\"\xb4\x02\n" +
+	"\tupload_id\x18\x01 \x01(\tR\buploadId\"\xa2\x03\n" +
 	"\x0eUploadPartSpec\x12&\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12 \n" +
 	"\x03key\x18\x02 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01R\x03key\x12#\n" +
@@ -1222,7 +1302,10 @@ const file_cosgate_v1_multipart_service_proto_rawDesc = "" +
 	"\vpart_number\x18\a \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\x90N(\x01R\n" +
 	"partNumber\x12)\n" +
-	"\x04size\x18\b \x01(\x03B\x10\xbaH\r\xc8\x01\x01\"\b\x18\x80\x80\x80\x80\x14(\x00H\x00R\x04size\x88\x01\x01B\a\n" +
+	"\x04size\x18\b \x01(\x03B\x10\xbaH\r\xc8\x01\x01\"\b\x18\x80\x80\x80\x80\x14(\x00H\x00R\x04size\x88\x01\x01\x12:\n" +
+	"\fcustomer_key\x18\t \x01(\v2\x17.cosgate.v1.CustomerKeyR\vcustomerKey\x120\n" +
+	"\rtraffic_limit\x18\n" +
+	" \x01(\x03B\v\xbaH\b\"\x06\x98\u05cb\xdc\x02\x01R\ftrafficLimitB\a\n" +
 	"\x05_size\"\xb9\x01\n" +
 	"\x11UploadPartRequest\x12.\n" +
 	"\x04spec\x18\x01 \x01(\v2\x1a.cosgate.v1.UploadPartSpecR\x04spec\x12'\n" +
@@ -1230,7 +1313,7 @@ const file_cosgate_v1_multipart_service_proto_rawDesc = "" +
 	"\tchecksums\x18\x03 \x01(\v2\x15.cosgate.v1.ChecksumsR\tchecksums\x12\x16\n" +
 	"\x06finish\x18\x04 \x01(\bR\x06finish\":\n" +
 	"\x12UploadPartResponse\x12$\n" +
-	"\x04part\x18\x01 \x01(\v2\x10.cosgate.v1.PartR\x04part\"\xd3\x04\n" +
+	"\x04part\x18\x01 \x01(\v2\x10.cosgate.v1.PartR\x04part\"\x8f\x05\n" +
 	"\x15UploadPartCopyRequest\x12&\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12 \n" +
 	"\x03key\x18\x02 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01R\x03key\x12#\n" +
@@ -1244,9 +1327,10 @@ const file_cosgate_v1_multipart_service_proto_rawDesc = "" +
 	"\x14source_preconditions\x18\t \x01(\v2\x19.cosgate.v1.PreconditionsR\x13sourcePreconditions\x12\xc3\x01\n" +
 	"\fsource_range\x18\n" +
 	" \x01(\v2\x15.cosgate.v1.ByteRangeB\x88\x01\xbaH\x84\x01\xba\x01\x80\x01\n" +
-	"\x1dupload_part_copy.source_range\x121must have offset and length, and no suffix_length\x1a,has(this.length) && !has(this.suffix_length)R\vsourceRange\">\n" +
+	"\x1dupload_part_copy.source_range\x121must have offset and length, and no suffix_length\x1a,has(this.length) && !has(this.suffix_length)R\vsourceRange\x12:\n" +
+	"\fcustomer_key\x18\v \x01(\v2\x17.cosgate.v1.CustomerKeyR\vcustomerKey\">\n" +
 	"\x16UploadPartCopyResponse\x12$\n" +
-	"\x04part\x18\x01 \x01(\v2\x10.cosgate.v1.PartR\x04part\"\xfd\x02\n" +
+	"\x04part\x18\x01 \x01(\v2\x10.cosgate.v1.PartR\x04part\"\xa5\x04\n" +
 	"\x1eCompleteMultipartUploadRequest\x12&\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12 \n" +
 	"\x03key\x18\x02 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01R\x03key\x12#\n" +
@@ -1255,16 +1339,23 @@ const file_cosgate_v1_multipart_service_proto_rawDesc = "" +
 	"\tupload_id\x18\x06 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\xd0Ջ\xdc\x02\x01R\buploadId\x12<\n" +
 	"\x05parts\x18\a \x03(\v2\x19.cosgate.v1.CompletedPartB\v\xbaH\b\x92\x01\x05\b\x01\x10\x90NR\x05parts\x12)\n" +
 	"\x10forbid_overwrite\x18\b \x01(\bR\x0fforbidOverwrite\x12!\n" +
-	"\tcrc64ecma\x18\t \x01(\x06H\x00R\tcrc64ecma\x88\x01\x01B\f\n" +
+	"\tcrc64ecma\x18\t \x01(\x06H\x00R\tcrc64ecma\x88\x01\x01\x126\n" +
+	"\bcallback\x18\n" +
+	" \x01(\v2\x1a.cosgate.v1.UploadCallbackR\bcallback\x122\n" +
+	"\x0epic_operations\x18\v \x01(\tB\v\xbaH\br\x06\x90\u05cb\xdc\x02\x01R\rpicOperations\x12:\n" +
+	"\fcustomer_key\x18\f \x01(\v2\x17.cosgate.v1.CustomerKeyR\vcustomerKeyB\f\n" +
 	"\n" +
 	"_crc64ecma\"`\n" +
 	"\rCompletedPart\x12+\n" +
 	"\vpart_number\x18\x01 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\x90N(\x01R\n" +
 	"partNumber\x12\"\n" +
-	"\x04etag\x18\x02 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\xb8Ջ\xdc\x02\x01R\x04etag\"M\n" +
+	"\x04etag\x18\x02 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\xb8Ջ\xdc\x02\x01R\x04etag\"\xa4\x01\n" +
 	"\x1fCompleteMultipartUploadResponse\x12*\n" +
-	"\x06object\x18\x01 \x01(\v2\x12.cosgate.v1.ObjectR\x06object\"\xe0\x01\n" +
+	"\x06object\x18\x01 \x01(\v2\x12.cosgate.v1.ObjectR\x06object\x126\n" +
+	"\bcallback\x18\x02 \x01(\v2\x1a.cosgate.v1.CallbackResultR\bcallback\x12\x1d\n" +
+	"\n" +
+	"pic_result\x18\x03 \x01(\tR\tpicResult\"\xe0\x01\n" +
 	"\x1bAbortMultipartUploadRequest\x12&\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12 \n" +
 	"\x03key\x18\x02 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01R\x03key\x12#\n" +
@@ -1341,48 +1432,56 @@ var file_cosgate_v1_multipart_service_proto_goTypes = []any{
 	(*ListMultipartUploadsRequest)(nil),     // 14: cosgate.v1.ListMultipartUploadsRequest
 	(*ListMultipartUploadsResponse)(nil),    // 15: cosgate.v1.ListMultipartUploadsResponse
 	(*ObjectAttributes)(nil),                // 16: cosgate.v1.ObjectAttributes
-	(*Chunk)(nil),                           // 17: cosgate.v1.Chunk
-	(*Checksums)(nil),                       // 18: cosgate.v1.Checksums
-	(*Part)(nil),                            // 19: cosgate.v1.Part
-	(*CopySource)(nil),                      // 20: cosgate.v1.CopySource
-	(*Preconditions)(nil),                   // 21: cosgate.v1.Preconditions
-	(*ByteRange)(nil),                       // 22: cosgate.v1.ByteRange
-	(*Object)(nil),                          // 23: cosgate.v1.Object
-	(*MultipartUpload)(nil),                 // 24: cosgate.v1.MultipartUpload
+	(*CustomerKey)(nil),                     // 17: cosgate.v1.CustomerKey
+	(*Chunk)(nil),                           // 18: cosgate.v1.Chunk
+	(*Checksums)(nil),                       // 19: cosgate.v1.Checksums
+	(*Part)(nil),                            // 20: cosgate.v1.Part
+	(*CopySource)(nil),                      // 21: cosgate.v1.CopySource
+	(*Preconditions)(nil),                   // 22: cosgate.v1.Preconditions
+	(*ByteRange)(nil),                       // 23: cosgate.v1.ByteRange
+	(*UploadCallback)(nil),                  // 24: cosgate.v1.UploadCallback
+	(*Object)(nil),                          // 25: cosgate.v1.Object
+	(*CallbackResult)(nil),                  // 26: cosgate.v1.CallbackResult
+	(*MultipartUpload)(nil),                 // 27: cosgate.v1.MultipartUpload
 }
 var file_cosgate_v1_multipart_service_proto_depIdxs = []int32{
 	16, // 0: cosgate.v1.InitiateMultipartUploadRequest.attributes:type_name -> cosgate.v1.ObjectAttributes
-	2,  // 1: cosgate.v1.UploadPartRequest.spec:type_name -> cosgate.v1.UploadPartSpec
-	17, // 2: cosgate.v1.UploadPartRequest.chunk:type_name -> cosgate.v1.Chunk
-	18, // 3: cosgate.v1.UploadPartRequest.checksums:type_name -> cosgate.v1.Checksums
-	19, // 4: cosgate.v1.UploadPartResponse.part:type_name -> cosgate.v1.Part
-	20, // 5: cosgate.v1.UploadPartCopyRequest.source:type_name -> cosgate.v1.CopySource
-	21, // 6: cosgate.v1.UploadPartCopyRequest.source_preconditions:type_name -> cosgate.v1.Preconditions
-	22, // 7: cosgate.v1.UploadPartCopyRequest.source_range:type_name -> cosgate.v1.ByteRange
-	19, // 8: cosgate.v1.UploadPartCopyResponse.part:type_name -> cosgate.v1.Part
-	8,  // 9: cosgate.v1.CompleteMultipartUploadRequest.parts:type_name -> cosgate.v1.CompletedPart
-	23, // 10: cosgate.v1.CompleteMultipartUploadResponse.object:type_name -> cosgate.v1.Object
-	19, // 11: cosgate.v1.ListPartsResponse.parts:type_name -> cosgate.v1.Part
-	24, // 12: cosgate.v1.ListMultipartUploadsResponse.uploads:type_name -> cosgate.v1.MultipartUpload
-	0,  // 13: cosgate.v1.MultipartService.InitiateMultipartUpload:input_type -> cosgate.v1.InitiateMultipartUploadRequest
-	3,  // 14: cosgate.v1.MultipartService.UploadPart:input_type -> cosgate.v1.UploadPartRequest
-	5,  // 15: cosgate.v1.MultipartService.UploadPartCopy:input_type -> cosgate.v1.UploadPartCopyRequest
-	7,  // 16: cosgate.v1.MultipartService.CompleteMultipartUpload:input_type -> cosgate.v1.CompleteMultipartUploadRequest
-	10, // 17: cosgate.v1.MultipartService.AbortMultipartUpload:input_type -> cosgate.v1.AbortMultipartUploadRequest
-	12, // 18: cosgate.v1.MultipartService.ListParts:input_type -> cosgate.v1.ListPartsRequest
-	14, // 19: cosgate.v1.MultipartService.ListMultipartUploads:input_type -> cosgate.v1.ListMultipartUploadsRequest
-	1,  // 20: cosgate.v1.MultipartService.InitiateMultipartUpload:output_type -> cosgate.v1.InitiateMultipartUploadResponse
-	4,  // 21: cosgate.v1.MultipartService.UploadPart:output_type -> cosgate.v1.UploadPartResponse
-	6,  // 22: cosgate.v1.MultipartService.UploadPartCopy:output_type -> cosgate.v1.UploadPartCopyResponse
-	9,  // 23: cosgate.v1.MultipartService.CompleteMultipartUpload:output_type -> cosgate.v1.CompleteMultipartUploadResponse
-	11, // 24: cosgate.v1.MultipartService.AbortMultipartUpload:output_type -> cosgate.v1.AbortMultipartUploadResponse
-	13, // 25: cosgate.v1.MultipartService.ListParts:output_type -> cosgate.v1.ListPartsResponse
-	15, // 26: cosgate.v1.MultipartService.ListMultipartUploads:output_type -> cosgate.v1.ListMultipartUploadsResponse
-	20, // [20:27] is the sub-list for method output_type
-	13, // [13:20] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	17, // 1: cosgate.v1.UploadPartSpec.customer_key:type_name -> cosgate.v1.CustomerKey
+	2,  // 2: cosgate.v1.UploadPartRequest.spec:type_name -> cosgate.v1.UploadPartSpec
+	18, // 3: cosgate.v1.UploadPartRequest.chunk:type_name -> cosgate.v1.Chunk
+	19, // 4: cosgate.v1.UploadPartRequest.checksums:type_name -> cosgate.v1.Checksums
+	20, // 5: cosgate.v1.UploadPartResponse.part:type_name -> cosgate.v1.Part
+	21, // 6: cosgate.v1.UploadPartCopyRequest.source:type_name -> cosgate.v1.CopySource
+	22, // 7: cosgate.v1.UploadPartCopyRequest.source_preconditions:type_name -> cosgate.v1.Preconditions
+	23, // 8: cosgate.v1.UploadPartCopyRequest.source_range:type_name -> cosgate.v1.ByteRange
+	17, // 9: cosgate.v1.UploadPartCopyRequest.customer_key:type_name -> cosgate.v1.CustomerKey
+	20, // 10: cosgate.v1.UploadPartCopyResponse.part:type_name -> cosgate.v1.Part
+	8,  // 11: cosgate.v1.CompleteMultipartUploadRequest.parts:type_name -> cosgate.v1.CompletedPart
+	24, // 12: cosgate.v1.CompleteMultipartUploadRequest.callback:type_name -> cosgate.v1.UploadCallback
+	17, // 13: cosgate.v1.CompleteMultipartUploadRequest.customer_key:type_name -> cosgate.v1.CustomerKey
+	25, // 14: cosgate.v1.CompleteMultipartUploadResponse.object:type_name -> cosgate.v1.Object
+	26, // 15: cosgate.v1.CompleteMultipartUploadResponse.callback:type_name -> cosgate.v1.CallbackResult
+	20, // 16: cosgate.v1.ListPartsResponse.parts:type_name -> cosgate.v1.Part
+	27, // 17: cosgate.v1.ListMultipartUploadsResponse.uploads:type_name -> cosgate.v1.MultipartUpload
+	0,  // 18: cosgate.v1.MultipartService.InitiateMultipartUpload:input_type -> cosgate.v1.InitiateMultipartUploadRequest
+	3,  // 19: cosgate.v1.MultipartService.UploadPart:input_type -> cosgate.v1.UploadPartRequest
+	5,  // 20: cosgate.v1.MultipartService.UploadPartCopy:input_type -> cosgate.v1.UploadPartCopyRequest
+	7,  // 21: cosgate.v1.MultipartService.CompleteMultipartUpload:input_type -> cosgate.v1.CompleteMultipartUploadRequest
+	10, // 22: cosgate.v1.MultipartService.AbortMultipartUpload:input_type -> cosgate.v1.AbortMultipartUploadRequest
+	12, // 23: cosgate.v1.MultipartService.ListParts:input_type -> cosgate.v1.ListPartsRequest
+	14, // 24: cosgate.v1.MultipartService.ListMultipartUploads:input_type -> cosgate.v1.ListMultipartUploadsRequest
+	1,  // 25: cosgate.v1.MultipartService.InitiateMultipartUpload:output_type -> cosgate.v1.InitiateMultipartUploadResponse
+	4,  // 26: cosgate.v1.MultipartService.UploadPart:output_type -> cosgate.v1.UploadPartResponse
+	6,  // 27: cosgate.v1.MultipartService.UploadPartCopy:output_type -> cosgate.v1.UploadPartCopyResponse
+	9,  // 28: cosgate.v1.MultipartService.CompleteMultipartUpload:output_type -> cosgate.v1.CompleteMultipartUploadResponse
+	11, // 29: cosgate.v1.MultipartService.AbortMultipartUpload:output_type -> cosgate.v1.AbortMultipartUploadResponse
+	13, // 30: cosgate.v1.MultipartService.ListParts:output_type -> cosgate.v1.ListPartsResponse
+	15, // 31: cosgate.v1.MultipartService.ListMultipartUploads:output_type -> cosgate.v1.ListMultipartUploadsResponse
+	25, // [25:32] is the sub-list for method output_type
+	18, // [18:25] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_cosgate_v1_multipart_service_proto_init() }
@@ -1390,7 +1489,9 @@ func file_cosgate_v1_multipart_service_proto_init() {
 	if File_cosgate_v1_multipart_service_proto != nil {
 		return
 	}
+	file_cosgate_v1_callback_proto_init()
 	file_cosgate_v1_condition_proto_init()
+	file_cosgate_v1_encryption_proto_init()
 	file_cosgate_v1_error_proto_init()
 	file_cosgate_v1_multipart_proto_init()
 	file_cosgate_v1_object_proto_init()

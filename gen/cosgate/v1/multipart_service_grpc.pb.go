@@ -84,6 +84,8 @@ type MultipartServiceClient interface {
 	//
 	// When the answer of COS is lost the gateway looks at the object before it
 	// reports anything: if the object is the one these parts make, the call succeeds.
+	// A callback that fails is no failure of the call either: the answer's callback says
+	// what went wrong.
 	CompleteMultipartUpload(ctx context.Context, in *CompleteMultipartUploadRequest, opts ...grpc.CallOption) (*CompleteMultipartUploadResponse, error)
 	// AbortMultipartUpload ends an upload and drops its parts.
 	//
@@ -241,6 +243,8 @@ type MultipartServiceServer interface {
 	//
 	// When the answer of COS is lost the gateway looks at the object before it
 	// reports anything: if the object is the one these parts make, the call succeeds.
+	// A callback that fails is no failure of the call either: the answer's callback says
+	// what went wrong.
 	CompleteMultipartUpload(context.Context, *CompleteMultipartUploadRequest) (*CompleteMultipartUploadResponse, error)
 	// AbortMultipartUpload ends an upload and drops its parts.
 	//

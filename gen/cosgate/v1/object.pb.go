@@ -54,7 +54,18 @@ type Object struct {
 	// The content headers stored with the object.
 	Content *ContentHeaders `protobuf:"bytes,11,opt,name=content,proto3" json:"content,omitempty"`
 	// The user metadata, names in lower case without "x-cos-meta-".
-	Metadata      map[string]string `protobuf:"bytes,12,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Metadata map[string]string `protobuf:"bytes,12,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// How COS encrypts it. Absent: it does not, or did not say.
+	Encryption *EncryptionInfo `protobuf:"bytes,13,opt,name=encryption,proto3" json:"encryption,omitempty"`
+	// How far its restoring is. Absent when it is not archived, or nobody restores it.
+	Restore *RestoreState `protobuf:"bytes,14,opt,name=restore,proto3" json:"restore,omitempty"`
+	// How many tags it has. Absent when COS did not say.
+	TagCount *int32 `protobuf:"varint,15,opt,name=tag_count,json=tagCount,proto3,oneof" json:"tag_count,omitempty"`
+	// Such as "PENDING", "COMPLETED", "FAILED" or "REPLICA". Empty when the object is not
+	// replicated.
+	ReplicationStatus string `protobuf:"bytes,16,opt,name=replication_status,json=replicationStatus,proto3" json:"replication_status,omitempty"`
+	// Until when it is kept from changes. Absent when it is not, or COS did not say.
+	Retention     *ObjectRetention `protobuf:"bytes,17,opt,name=retention,proto3" json:"retention,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -173,6 +184,41 @@ func (x *Object) GetMetadata() map[string]string {
 	return nil
 }
 
+func (x *Object) GetEncryption() *EncryptionInfo {
+	if x != nil {
+		return x.Encryption
+	}
+	return nil
+}
+
+func (x *Object) GetRestore() *RestoreState {
+	if x != nil {
+		return x.Restore
+	}
+	return nil
+}
+
+func (x *Object) GetTagCount() int32 {
+	if x != nil && x.TagCount != nil {
+		return *x.TagCount
+	}
+	return 0
+}
+
+func (x *Object) GetReplicationStatus() string {
+	if x != nil {
+		return x.ReplicationStatus
+	}
+	return ""
+}
+
+func (x *Object) GetRetention() *ObjectRetention {
+	if x != nil {
+		return x.Retention
+	}
+	return nil
+}
+
 // ContentHeaders are the HTTP headers that COS stores with an object and sends
 // with its content. Empty means not set.
 type ContentHeaders struct {
@@ -277,7 +323,21 @@ type ObjectAttributes struct {
 	Metadata map[string]string `protobuf:"bytes,2,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// The storage class, such as "STANDARD_IA". Empty: STANDARD, also for the copy of an
 	// object of another class. COS refuses a class it does not know.
-	StorageClass  string `protobuf:"bytes,3,opt,name=storage_class,json=storageClass,proto3" json:"storage_class,omitempty"`
+	StorageClass string `protobuf:"bytes,3,opt,name=storage_class,json=storageClass,proto3" json:"storage_class,omitempty"`
+	// A preset: "default" (as the bucket), "private", "public-read",
+	// "authenticated-read", "bucket-owner-read" or "bucket-owner-full-control". Empty:
+	// "default". COS refuses what it does not know.
+	Acl string `protobuf:"bytes,4,opt,name=acl,proto3" json:"acl,omitempty"`
+	// Accounts that may read the object, or read or write its ACL. write is for buckets
+	// only. Absent: nobody besides acl.
+	Grants *GrantHeaders `protobuf:"bytes,5,opt,name=grants,proto3" json:"grants,omitempty"`
+	// Its tags, at most 10, each key once.
+	Tags []*Tag `protobuf:"bytes,6,rep,name=tags,proto3" json:"tags,omitempty"`
+	// How COS encrypts it. Absent: as the bucket is configured, else not.
+	Encryption *ServerSideEncryption `protobuf:"bytes,7,opt,name=encryption,proto3" json:"encryption,omitempty"`
+	// Until when it is kept from changes. Needs a bucket with object lock. Absent: as the
+	// bucket is configured.
+	Retention     *ObjectRetention `protobuf:"bytes,8,opt,name=retention,proto3" json:"retention,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -331,6 +391,41 @@ func (x *ObjectAttributes) GetStorageClass() string {
 		return x.StorageClass
 	}
 	return ""
+}
+
+func (x *ObjectAttributes) GetAcl() string {
+	if x != nil {
+		return x.Acl
+	}
+	return ""
+}
+
+func (x *ObjectAttributes) GetGrants() *GrantHeaders {
+	if x != nil {
+		return x.Grants
+	}
+	return nil
+}
+
+func (x *ObjectAttributes) GetTags() []*Tag {
+	if x != nil {
+		return x.Tags
+	}
+	return nil
+}
+
+func (x *ObjectAttributes) GetEncryption() *ServerSideEncryption {
+	if x != nil {
+		return x.Encryption
+	}
+	return nil
+}
+
+func (x *ObjectAttributes) GetRetention() *ObjectRetention {
+	if x != nil {
+		return x.Retention
+	}
+	return nil
 }
 
 // An ObjectIdentifier names one object, or one version of it, inside the bucket
@@ -395,7 +490,7 @@ var File_cosgate_v1_object_proto protoreflect.FileDescriptor
 const file_cosgate_v1_object_proto_rawDesc = "" +
 	"\n" +
 	"\x17cosgate/v1/object.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x16cosgate/v1/rules.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x85\x04\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x14cosgate/v1/acl.proto\x1a\x1bcosgate/v1/encryption.proto\x1a\x1fcosgate/v1/object_restore.proto\x1a!cosgate/v1/object_retention.proto\x1a\x16cosgate/v1/rules.proto\x1a\x14cosgate/v1/tag.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8f\x06\n" +
 	"\x06Object\x12\x16\n" +
 	"\x06bucket\x18\x01 \x01(\tR\x06bucket\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x1d\n" +
@@ -411,23 +506,42 @@ const file_cosgate_v1_object_proto_rawDesc = "" +
 	" \x01(\tR\n" +
 	"objectType\x124\n" +
 	"\acontent\x18\v \x01(\v2\x1a.cosgate.v1.ContentHeadersR\acontent\x12<\n" +
-	"\bmetadata\x18\f \x03(\v2 .cosgate.v1.Object.MetadataEntryR\bmetadata\x1a;\n" +
+	"\bmetadata\x18\f \x03(\v2 .cosgate.v1.Object.MetadataEntryR\bmetadata\x12:\n" +
+	"\n" +
+	"encryption\x18\r \x01(\v2\x1a.cosgate.v1.EncryptionInfoR\n" +
+	"encryption\x122\n" +
+	"\arestore\x18\x0e \x01(\v2\x18.cosgate.v1.RestoreStateR\arestore\x12 \n" +
+	"\ttag_count\x18\x0f \x01(\x05H\x01R\btagCount\x88\x01\x01\x12-\n" +
+	"\x12replication_status\x18\x10 \x01(\tR\x11replicationStatus\x129\n" +
+	"\tretention\x18\x11 \x01(\v2\x1b.cosgate.v1.ObjectRetentionR\tretention\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\f\n" +
 	"\n" +
-	"_crc64ecma\"\xc7\x02\n" +
+	"_crc64ecmaB\f\n" +
+	"\n" +
+	"_tag_count\"\xc7\x02\n" +
 	"\x0eContentHeaders\x12.\n" +
 	"\fcontent_type\x18\x01 \x01(\tB\v\xbaH\br\x06\xb8Ջ\xdc\x02\x01R\vcontentType\x120\n" +
 	"\rcache_control\x18\x02 \x01(\tB\v\xbaH\br\x06\xb8Ջ\xdc\x02\x01R\fcacheControl\x12<\n" +
 	"\x13content_disposition\x18\x03 \x01(\tB\v\xbaH\br\x06\xb8Ջ\xdc\x02\x01R\x12contentDisposition\x126\n" +
 	"\x10content_encoding\x18\x04 \x01(\tB\v\xbaH\br\x06\xb8Ջ\xdc\x02\x01R\x0fcontentEncoding\x126\n" +
 	"\x10content_language\x18\x05 \x01(\tB\v\xbaH\br\x06\xb8Ջ\xdc\x02\x01R\x0fcontentLanguage\x12%\n" +
-	"\aexpires\x18\x06 \x01(\tB\v\xbaH\br\x06\xb8Ջ\xdc\x02\x01R\aexpires\"\x9d\x02\n" +
+	"\aexpires\x18\x06 \x01(\tB\v\xbaH\br\x06\xb8Ջ\xdc\x02\x01R\aexpires\"\xe3\x05\n" +
 	"\x10ObjectAttributes\x124\n" +
 	"\acontent\x18\x01 \x01(\v2\x1a.cosgate.v1.ContentHeadersR\acontent\x12d\n" +
 	"\bmetadata\x18\x02 \x03(\v2*.cosgate.v1.ObjectAttributes.MetadataEntryB\x1c\xbaH\x19\x9a\x01\x16\x10@\"\br\x06\xc0Ջ\xdc\x02\x01*\br\x06\xb8Ջ\xdc\x02\x01R\bmetadata\x120\n" +
-	"\rstorage_class\x18\x03 \x01(\tB\v\xbaH\br\x06\xc8Ջ\xdc\x02\x01R\fstorageClass\x1a;\n" +
+	"\rstorage_class\x18\x03 \x01(\tB\v\xbaH\br\x06\xc8Ջ\xdc\x02\x01R\fstorageClass\x12\x1d\n" +
+	"\x03acl\x18\x04 \x01(\tB\v\xbaH\br\x06\x80\u05cb\xdc\x02\x01R\x03acl\x12\xa7\x01\n" +
+	"\x06grants\x18\x05 \x01(\v2\x18.cosgate.v1.GrantHeadersBu\xbaHr\xba\x01o\n" +
+	"\x18object_attributes.grants\x12;must name no account under write, which is for buckets only\x1a\x16this.write.size() == 0R\x06grants\x12~\n" +
+	"\x04tags\x18\x06 \x03(\v2\x0f.cosgate.v1.TagBY\xbaHV\xba\x01N\n" +
+	"\x16object_attributes.tags\x12\x17must have each key once\x1a\x1bthis.map(t, t.key).unique()\x92\x01\x02\x10\n" +
+	"R\x04tags\x12@\n" +
+	"\n" +
+	"encryption\x18\a \x01(\v2 .cosgate.v1.ServerSideEncryptionR\n" +
+	"encryption\x129\n" +
+	"\tretention\x18\b \x01(\v2\x1b.cosgate.v1.ObjectRetentionR\tretention\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"`\n" +
@@ -457,18 +571,31 @@ var file_cosgate_v1_object_proto_goTypes = []any{
 	nil,                           // 4: cosgate.v1.Object.MetadataEntry
 	nil,                           // 5: cosgate.v1.ObjectAttributes.MetadataEntry
 	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
+	(*EncryptionInfo)(nil),        // 7: cosgate.v1.EncryptionInfo
+	(*RestoreState)(nil),          // 8: cosgate.v1.RestoreState
+	(*ObjectRetention)(nil),       // 9: cosgate.v1.ObjectRetention
+	(*GrantHeaders)(nil),          // 10: cosgate.v1.GrantHeaders
+	(*Tag)(nil),                   // 11: cosgate.v1.Tag
+	(*ServerSideEncryption)(nil),  // 12: cosgate.v1.ServerSideEncryption
 }
 var file_cosgate_v1_object_proto_depIdxs = []int32{
-	6, // 0: cosgate.v1.Object.last_modified:type_name -> google.protobuf.Timestamp
-	1, // 1: cosgate.v1.Object.content:type_name -> cosgate.v1.ContentHeaders
-	4, // 2: cosgate.v1.Object.metadata:type_name -> cosgate.v1.Object.MetadataEntry
-	1, // 3: cosgate.v1.ObjectAttributes.content:type_name -> cosgate.v1.ContentHeaders
-	5, // 4: cosgate.v1.ObjectAttributes.metadata:type_name -> cosgate.v1.ObjectAttributes.MetadataEntry
-	5, // [5:5] is the sub-list for method output_type
-	5, // [5:5] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	6,  // 0: cosgate.v1.Object.last_modified:type_name -> google.protobuf.Timestamp
+	1,  // 1: cosgate.v1.Object.content:type_name -> cosgate.v1.ContentHeaders
+	4,  // 2: cosgate.v1.Object.metadata:type_name -> cosgate.v1.Object.MetadataEntry
+	7,  // 3: cosgate.v1.Object.encryption:type_name -> cosgate.v1.EncryptionInfo
+	8,  // 4: cosgate.v1.Object.restore:type_name -> cosgate.v1.RestoreState
+	9,  // 5: cosgate.v1.Object.retention:type_name -> cosgate.v1.ObjectRetention
+	1,  // 6: cosgate.v1.ObjectAttributes.content:type_name -> cosgate.v1.ContentHeaders
+	5,  // 7: cosgate.v1.ObjectAttributes.metadata:type_name -> cosgate.v1.ObjectAttributes.MetadataEntry
+	10, // 8: cosgate.v1.ObjectAttributes.grants:type_name -> cosgate.v1.GrantHeaders
+	11, // 9: cosgate.v1.ObjectAttributes.tags:type_name -> cosgate.v1.Tag
+	12, // 10: cosgate.v1.ObjectAttributes.encryption:type_name -> cosgate.v1.ServerSideEncryption
+	9,  // 11: cosgate.v1.ObjectAttributes.retention:type_name -> cosgate.v1.ObjectRetention
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_cosgate_v1_object_proto_init() }
@@ -476,7 +603,12 @@ func file_cosgate_v1_object_proto_init() {
 	if File_cosgate_v1_object_proto != nil {
 		return
 	}
+	file_cosgate_v1_acl_proto_init()
+	file_cosgate_v1_encryption_proto_init()
+	file_cosgate_v1_object_restore_proto_init()
+	file_cosgate_v1_object_retention_proto_init()
 	file_cosgate_v1_rules_proto_init()
+	file_cosgate_v1_tag_proto_init()
 	file_cosgate_v1_object_proto_msgTypes[0].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

@@ -78,6 +78,59 @@ func (MetadataDirective) EnumDescriptor() ([]byte, []int) {
 	return file_cosgate_v1_object_service_proto_rawDescGZIP(), []int{0}
 }
 
+// A TaggingDirective says what a copy does about tags.
+type TaggingDirective int32
+
+const (
+	// The same as TAGGING_DIRECTIVE_COPY.
+	TaggingDirective_TAGGING_DIRECTIVE_UNSPECIFIED TaggingDirective = 0
+	// Take the tags of the source.
+	TaggingDirective_TAGGING_DIRECTIVE_COPY TaggingDirective = 1
+	// Take those of the request, which may be none.
+	TaggingDirective_TAGGING_DIRECTIVE_REPLACED TaggingDirective = 2
+)
+
+// Enum value maps for TaggingDirective.
+var (
+	TaggingDirective_name = map[int32]string{
+		0: "TAGGING_DIRECTIVE_UNSPECIFIED",
+		1: "TAGGING_DIRECTIVE_COPY",
+		2: "TAGGING_DIRECTIVE_REPLACED",
+	}
+	TaggingDirective_value = map[string]int32{
+		"TAGGING_DIRECTIVE_UNSPECIFIED": 0,
+		"TAGGING_DIRECTIVE_COPY":        1,
+		"TAGGING_DIRECTIVE_REPLACED":    2,
+	}
+)
+
+func (x TaggingDirective) Enum() *TaggingDirective {
+	p := new(TaggingDirective)
+	*p = x
+	return p
+}
+
+func (x TaggingDirective) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (TaggingDirective) Descriptor() protoreflect.EnumDescriptor {
+	return file_cosgate_v1_object_service_proto_enumTypes[1].Descriptor()
+}
+
+func (TaggingDirective) Type() protoreflect.EnumType {
+	return &file_cosgate_v1_object_service_proto_enumTypes[1]
+}
+
+func (x TaggingDirective) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use TaggingDirective.Descriptor instead.
+func (TaggingDirective) EnumDescriptor() ([]byte, []int) {
+	return file_cosgate_v1_object_service_proto_rawDescGZIP(), []int{1}
+}
+
 // Names the object to look at.
 type HeadObjectRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -93,6 +146,8 @@ type HeadObjectRequest struct {
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
 	// What must hold. Absent: nothing.
 	Preconditions *Preconditions `protobuf:"bytes,6,opt,name=preconditions,proto3" json:"preconditions,omitempty"`
+	// The key that the object was encrypted with, if it was the caller's.
+	CustomerKey   *CustomerKey `protobuf:"bytes,7,opt,name=customer_key,json=customerKey,proto3" json:"customer_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -169,6 +224,13 @@ func (x *HeadObjectRequest) GetPreconditions() *Preconditions {
 	return nil
 }
 
+func (x *HeadObjectRequest) GetCustomerKey() *CustomerKey {
+	if x != nil {
+		return x.CustomerKey
+	}
+	return nil
+}
+
 // What COS knows of the object.
 type HeadObjectResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -234,9 +296,16 @@ type GetObjectRequest struct {
 	Range *ByteRange `protobuf:"bytes,7,opt,name=range,proto3" json:"range,omitempty"`
 	// At most so many bytes of data in a message, 32 KiB to 2 MiB. 0: 1 MiB. Callers that
 	// take them slowly get smaller ones.
-	MessageSize   int32 `protobuf:"varint,8,opt,name=message_size,json=messageSize,proto3" json:"message_size,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	MessageSize int32 `protobuf:"varint,8,opt,name=message_size,json=messageSize,proto3" json:"message_size,omitempty"`
+	// The key that the object was encrypted with, if it was the caller's.
+	CustomerKey *CustomerKey `protobuf:"bytes,9,opt,name=customer_key,json=customerKey,proto3" json:"customer_key,omitempty"`
+	// At most so many bits per second from COS, 819200 to 838860800. 0: no limit.
+	TrafficLimit int64 `protobuf:"varint,10,opt,name=traffic_limit,json=trafficLimit,proto3" json:"traffic_limit,omitempty"`
+	// What COS shall answer instead of the content headers that are stored; Object.content
+	// then has these. Empty ones stay as they are stored.
+	ResponseHeaders *ContentHeaders `protobuf:"bytes,11,opt,name=response_headers,json=responseHeaders,proto3" json:"response_headers,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *GetObjectRequest) Reset() {
@@ -323,6 +392,27 @@ func (x *GetObjectRequest) GetMessageSize() int32 {
 		return x.MessageSize
 	}
 	return 0
+}
+
+func (x *GetObjectRequest) GetCustomerKey() *CustomerKey {
+	if x != nil {
+		return x.CustomerKey
+	}
+	return nil
+}
+
+func (x *GetObjectRequest) GetTrafficLimit() int64 {
+	if x != nil {
+		return x.TrafficLimit
+	}
+	return 0
+}
+
+func (x *GetObjectRequest) GetResponseHeaders() *ContentHeaders {
+	if x != nil {
+		return x.ResponseHeaders
+	}
+	return nil
 }
 
 // One message of a read.
@@ -417,8 +507,16 @@ type PutObjectSpec struct {
 	// Do not replace: fail with ALREADY_EXISTS when the key exists. COS ignores this
 	// in a bucket that ever had versioning.
 	ForbidOverwrite bool `protobuf:"varint,8,opt,name=forbid_overwrite,json=forbidOverwrite,proto3" json:"forbid_overwrite,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// At most so many bits per second to COS, 819200 to 838860800, for each request:
+	// content that goes in parts has it for each part. 0: no limit.
+	TrafficLimit int64 `protobuf:"varint,9,opt,name=traffic_limit,json=trafficLimit,proto3" json:"traffic_limit,omitempty"`
+	// Whom COS tells when the object is stored. Absent: nobody.
+	Callback *UploadCallback `protobuf:"bytes,10,opt,name=callback,proto3" json:"callback,omitempty"`
+	// What COS shall do with an image when it is stored: the JSON of its header
+	// Pic-Operations, passed on as it is. Empty: nothing.
+	PicOperations string `protobuf:"bytes,11,opt,name=pic_operations,json=picOperations,proto3" json:"pic_operations,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PutObjectSpec) Reset() {
@@ -500,6 +598,27 @@ func (x *PutObjectSpec) GetForbidOverwrite() bool {
 	return false
 }
 
+func (x *PutObjectSpec) GetTrafficLimit() int64 {
+	if x != nil {
+		return x.TrafficLimit
+	}
+	return 0
+}
+
+func (x *PutObjectSpec) GetCallback() *UploadCallback {
+	if x != nil {
+		return x.Callback
+	}
+	return nil
+}
+
+func (x *PutObjectSpec) GetPicOperations() string {
+	if x != nil {
+		return x.PicOperations
+	}
+	return ""
+}
+
 // One message of an upload. At least one field is set.
 type PutObjectRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -576,8 +695,15 @@ func (x *PutObjectRequest) GetFinish() bool {
 // The object was stored.
 type PutObjectResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The object: bucket, key, version_id, size, etag, crc64ecma and storage_class.
-	Object        *Object `protobuf:"bytes,1,opt,name=object,proto3" json:"object,omitempty"`
+	// The object: bucket, key, version_id, size, etag, crc64ecma, storage_class and
+	// encryption.
+	Object *Object `protobuf:"bytes,1,opt,name=object,proto3" json:"object,omitempty"`
+	// What became of the callback. Absent when none was asked for; also when COS's answer
+	// was lost and the object was found all the same: whether the callback was made is
+	// not known then.
+	Callback *CallbackResult `protobuf:"bytes,2,opt,name=callback,proto3" json:"callback,omitempty"`
+	// The document that COS answers to pic_operations, as it came. Empty without them.
+	PicResult     string `protobuf:"bytes,3,opt,name=pic_result,json=picResult,proto3" json:"pic_result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -619,6 +745,20 @@ func (x *PutObjectResponse) GetObject() *Object {
 	return nil
 }
 
+func (x *PutObjectResponse) GetCallback() *CallbackResult {
+	if x != nil {
+		return x.Callback
+	}
+	return nil
+}
+
+func (x *PutObjectResponse) GetPicResult() string {
+	if x != nil {
+		return x.PicResult
+	}
+	return ""
+}
+
 // Says where to add; the first message of AppendObject.
 type AppendObjectSpec struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -642,6 +782,8 @@ type AppendObjectSpec struct {
 	// new content can be held against it at position 0 only. A mismatch fails with
 	// DATA_LOSS.
 	BaseCrc64Ecma *uint64 `protobuf:"fixed64,9,opt,name=base_crc64ecma,json=baseCrc64ecma,proto3,oneof" json:"base_crc64ecma,omitempty"`
+	// At most so many bits per second to COS, 819200 to 838860800. 0: no limit.
+	TrafficLimit  int64 `protobuf:"varint,10,opt,name=traffic_limit,json=trafficLimit,proto3" json:"traffic_limit,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -728,6 +870,13 @@ func (x *AppendObjectSpec) GetAttributes() *ObjectAttributes {
 func (x *AppendObjectSpec) GetBaseCrc64Ecma() uint64 {
 	if x != nil && x.BaseCrc64Ecma != nil {
 		return *x.BaseCrc64Ecma
+	}
+	return 0
+}
+
+func (x *AppendObjectSpec) GetTrafficLimit() int64 {
+	if x != nil {
+		return x.TrafficLimit
 	}
 	return 0
 }
@@ -1291,7 +1440,9 @@ type CopySource struct {
 	// The version. Empty: the newest.
 	VersionId string `protobuf:"bytes,3,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"`
 	// The source bucket's region. Empty: the profile's region, else it is looked up.
-	Region        string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
+	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
+	// The key that the source was encrypted with, if it was the caller's.
+	CustomerKey   *CustomerKey `protobuf:"bytes,6,opt,name=customer_key,json=customerKey,proto3" json:"customer_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1354,6 +1505,13 @@ func (x *CopySource) GetRegion() string {
 	return ""
 }
 
+func (x *CopySource) GetCustomerKey() *CustomerKey {
+	if x != nil {
+		return x.CustomerKey
+	}
+	return nil
+}
+
 // Says what to copy where.
 type CopyObjectRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1373,11 +1531,14 @@ type CopyObjectRequest struct {
 	SourcePreconditions *Preconditions `protobuf:"bytes,7,opt,name=source_preconditions,json=sourcePreconditions,proto3" json:"source_preconditions,omitempty"`
 	// Where content headers and metadata of the copy come from.
 	MetadataDirective MetadataDirective `protobuf:"varint,8,opt,name=metadata_directive,json=metadataDirective,proto3,enum=cosgate.v1.MetadataDirective" json:"metadata_directive,omitempty"`
-	// The attributes of the copy. storage_class is always used; content and metadata
-	// only with METADATA_DIRECTIVE_REPLACED, otherwise they must be absent.
-	Attributes    *ObjectAttributes `protobuf:"bytes,9,opt,name=attributes,proto3" json:"attributes,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// The attributes of the copy. content and metadata need METADATA_DIRECTIVE_REPLACED
+	// and tags TAGGING_DIRECTIVE_REPLACED, otherwise they must be absent. The others are
+	// always used: a copy has none of the source's ACL, encryption and retention.
+	Attributes *ObjectAttributes `protobuf:"bytes,9,opt,name=attributes,proto3" json:"attributes,omitempty"`
+	// Where the tags of the copy come from.
+	TaggingDirective TaggingDirective `protobuf:"varint,10,opt,name=tagging_directive,json=taggingDirective,proto3,enum=cosgate.v1.TaggingDirective" json:"tagging_directive,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *CopyObjectRequest) Reset() {
@@ -1464,6 +1625,13 @@ func (x *CopyObjectRequest) GetAttributes() *ObjectAttributes {
 		return x.Attributes
 	}
 	return nil
+}
+
+func (x *CopyObjectRequest) GetTaggingDirective() TaggingDirective {
+	if x != nil {
+		return x.TaggingDirective
+	}
+	return TaggingDirective_TAGGING_DIRECTIVE_UNSPECIFIED
 }
 
 // The copy was made.
@@ -1702,7 +1870,7 @@ var File_cosgate_v1_object_service_proto protoreflect.FileDescriptor
 const file_cosgate_v1_object_service_proto_rawDesc = "" +
 	"\n" +
 	"\x1fcosgate/v1/object_service.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1acosgate/v1/condition.proto\x1a\x16cosgate/v1/error.proto\x1a\x17cosgate/v1/object.proto\x1a\x16cosgate/v1/rules.proto\x1a\x17cosgate/v1/stream.proto\x1a\x1egoogle/rpc/error_details.proto\x1a\x17google/rpc/status.proto\"\x96\x02\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x19cosgate/v1/callback.proto\x1a\x1acosgate/v1/condition.proto\x1a\x1bcosgate/v1/encryption.proto\x1a\x16cosgate/v1/error.proto\x1a\x1dcosgate/v1/head_objects.proto\x1a\x17cosgate/v1/object.proto\x1a\x1bcosgate/v1/object_acl.proto\x1a\x1fcosgate/v1/object_options.proto\x1a\x1fcosgate/v1/object_restore.proto\x1a!cosgate/v1/object_retention.proto\x1a\x1fcosgate/v1/object_tagging.proto\x1a cosgate/v1/object_versions.proto\x1a\x16cosgate/v1/rules.proto\x1a\x17cosgate/v1/select.proto\x1a\x17cosgate/v1/stream.proto\x1a\x18cosgate/v1/symlink.proto\x1a\x1egoogle/rpc/error_details.proto\x1a\x17google/rpc/status.proto\"\xd2\x02\n" +
 	"\x11HeadObjectRequest\x12&\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12 \n" +
 	"\x03key\x18\x02 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01R\x03key\x12*\n" +
@@ -1710,9 +1878,10 @@ const file_cosgate_v1_object_service_proto_rawDesc = "" +
 	"version_id\x18\x03 \x01(\tB\v\xbaH\br\x06\xa0Ջ\xdc\x02\x01R\tversionId\x12#\n" +
 	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
 	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\x12?\n" +
-	"\rpreconditions\x18\x06 \x01(\v2\x19.cosgate.v1.PreconditionsR\rpreconditions\"@\n" +
+	"\rpreconditions\x18\x06 \x01(\v2\x19.cosgate.v1.PreconditionsR\rpreconditions\x12:\n" +
+	"\fcustomer_key\x18\a \x01(\v2\x17.cosgate.v1.CustomerKeyR\vcustomerKey\"@\n" +
 	"\x12HeadObjectResponse\x12*\n" +
-	"\x06object\x18\x01 \x01(\v2\x12.cosgate.v1.ObjectR\x06object\"\xe0\x03\n" +
+	"\x06object\x18\x01 \x01(\v2\x12.cosgate.v1.ObjectR\x06object\"\x95\x05\n" +
 	"\x10GetObjectRequest\x12&\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12 \n" +
 	"\x03key\x18\x02 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01R\x03key\x12*\n" +
@@ -1723,12 +1892,16 @@ const file_cosgate_v1_object_service_proto_rawDesc = "" +
 	"\rpreconditions\x18\x06 \x01(\v2\x19.cosgate.v1.PreconditionsR\rpreconditions\x12+\n" +
 	"\x05range\x18\a \x01(\v2\x15.cosgate.v1.ByteRangeR\x05range\x12\x9b\x01\n" +
 	"\fmessage_size\x18\b \x01(\x05Bx\xbaHu\xba\x01r\n" +
-	"\x17get_object.message_size\x12&must be 0 or between 32768 and 2097152\x1a/this == 0 || (this >= 32768 && this <= 2097152)R\vmessageSize\"\xcb\x01\n" +
+	"\x17get_object.message_size\x12&must be 0 or between 32768 and 2097152\x1a/this == 0 || (this >= 32768 && this <= 2097152)R\vmessageSize\x12:\n" +
+	"\fcustomer_key\x18\t \x01(\v2\x17.cosgate.v1.CustomerKeyR\vcustomerKey\x120\n" +
+	"\rtraffic_limit\x18\n" +
+	" \x01(\x03B\v\xbaH\b\"\x06\x98\u05cb\xdc\x02\x01R\ftrafficLimit\x12E\n" +
+	"\x10response_headers\x18\v \x01(\v2\x1a.cosgate.v1.ContentHeadersR\x0fresponseHeaders\"\xcb\x01\n" +
 	"\x11GetObjectResponse\x12*\n" +
 	"\x06object\x18\x01 \x01(\v2\x12.cosgate.v1.ObjectR\x06object\x12.\n" +
 	"\x05range\x18\x02 \x01(\v2\x18.cosgate.v1.ContentRangeR\x05range\x12'\n" +
 	"\x05chunk\x18\x03 \x01(\v2\x11.cosgate.v1.ChunkR\x05chunk\x121\n" +
-	"\asummary\x18\x04 \x01(\v2\x17.cosgate.v1.ReadSummaryR\asummary\"\xb9\x02\n" +
+	"\asummary\x18\x04 \x01(\v2\x17.cosgate.v1.ReadSummaryR\asummary\"\xd7\x03\n" +
 	"\rPutObjectSpec\x12&\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12 \n" +
 	"\x03key\x18\x02 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01R\x03key\x12#\n" +
@@ -1738,15 +1911,22 @@ const file_cosgate_v1_object_service_proto_rawDesc = "" +
 	"\n" +
 	"attributes\x18\a \x01(\v2\x1c.cosgate.v1.ObjectAttributesR\n" +
 	"attributes\x12)\n" +
-	"\x10forbid_overwrite\x18\b \x01(\bR\x0fforbidOverwriteB\a\n" +
+	"\x10forbid_overwrite\x18\b \x01(\bR\x0fforbidOverwrite\x120\n" +
+	"\rtraffic_limit\x18\t \x01(\x03B\v\xbaH\b\"\x06\x98\u05cb\xdc\x02\x01R\ftrafficLimit\x126\n" +
+	"\bcallback\x18\n" +
+	" \x01(\v2\x1a.cosgate.v1.UploadCallbackR\bcallback\x122\n" +
+	"\x0epic_operations\x18\v \x01(\tB\v\xbaH\br\x06\x90\u05cb\xdc\x02\x01R\rpicOperationsB\a\n" +
 	"\x05_size\"\xb7\x01\n" +
 	"\x10PutObjectRequest\x12-\n" +
 	"\x04spec\x18\x01 \x01(\v2\x19.cosgate.v1.PutObjectSpecR\x04spec\x12'\n" +
 	"\x05chunk\x18\x02 \x01(\v2\x11.cosgate.v1.ChunkR\x05chunk\x123\n" +
 	"\tchecksums\x18\x03 \x01(\v2\x15.cosgate.v1.ChecksumsR\tchecksums\x12\x16\n" +
-	"\x06finish\x18\x04 \x01(\bR\x06finish\"?\n" +
+	"\x06finish\x18\x04 \x01(\bR\x06finish\"\x96\x01\n" +
 	"\x11PutObjectResponse\x12*\n" +
-	"\x06object\x18\x01 \x01(\v2\x12.cosgate.v1.ObjectR\x06object\"\x84\x03\n" +
+	"\x06object\x18\x01 \x01(\v2\x12.cosgate.v1.ObjectR\x06object\x126\n" +
+	"\bcallback\x18\x02 \x01(\v2\x1a.cosgate.v1.CallbackResultR\bcallback\x12\x1d\n" +
+	"\n" +
+	"pic_result\x18\x03 \x01(\tR\tpicResult\"\xb6\x03\n" +
 	"\x10AppendObjectSpec\x12&\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12 \n" +
 	"\x03key\x18\x02 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01R\x03key\x12#\n" +
@@ -1758,7 +1938,9 @@ const file_cosgate_v1_object_service_proto_rawDesc = "" +
 	"\n" +
 	"attributes\x18\b \x01(\v2\x1c.cosgate.v1.ObjectAttributesR\n" +
 	"attributes\x12*\n" +
-	"\x0ebase_crc64ecma\x18\t \x01(\x06H\x01R\rbaseCrc64ecma\x88\x01\x01B\a\n" +
+	"\x0ebase_crc64ecma\x18\t \x01(\x06H\x01R\rbaseCrc64ecma\x88\x01\x01\x120\n" +
+	"\rtraffic_limit\x18\n" +
+	" \x01(\x03B\v\xbaH\b\"\x06\x98\u05cb\xdc\x02\x01R\ftrafficLimitB\a\n" +
 	"\x05_sizeB\x11\n" +
 	"\x0f_base_crc64ecma\"\xbd\x01\n" +
 	"\x13AppendObjectRequest\x120\n" +
@@ -1802,14 +1984,15 @@ const file_cosgate_v1_object_service_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x1d\n" +
 	"\n" +
 	"version_id\x18\x02 \x01(\tR\tversionId\x12*\n" +
-	"\x06status\x18\x03 \x01(\v2\x12.google.rpc.StatusR\x06status\"\xa7\x01\n" +
+	"\x06status\x18\x03 \x01(\v2\x12.google.rpc.StatusR\x06status\"\xe3\x01\n" +
 	"\n" +
 	"CopySource\x12&\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12 \n" +
 	"\x03key\x18\x02 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01R\x03key\x12*\n" +
 	"\n" +
 	"version_id\x18\x03 \x01(\tB\v\xbaH\br\x06\xa0Ջ\xdc\x02\x01R\tversionId\x12#\n" +
-	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\"\xca\x05\n" +
+	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12:\n" +
+	"\fcustomer_key\x18\x06 \x01(\v2\x17.cosgate.v1.CustomerKeyR\vcustomerKey\"\xb8\a\n" +
 	"\x11CopyObjectRequest\x12&\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12 \n" +
 	"\x03key\x18\x02 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01R\x03key\x12#\n" +
@@ -1820,7 +2003,10 @@ const file_cosgate_v1_object_service_proto_rawDesc = "" +
 	"\x12metadata_directive\x18\b \x01(\x0e2\x1d.cosgate.v1.MetadataDirectiveB\b\xbaH\x05\x82\x01\x02\x10\x01R\x11metadataDirective\x12<\n" +
 	"\n" +
 	"attributes\x18\t \x01(\v2\x1c.cosgate.v1.ObjectAttributesR\n" +
-	"attributes:\x82\x02\xbaH\xfe\x01\x1a\xfb\x01\n" +
+	"attributes\x12S\n" +
+	"\x11tagging_directive\x18\n" +
+	" \x01(\x0e2\x1c.cosgate.v1.TaggingDirectiveB\b\xbaH\x05\x82\x01\x02\x10\x01R\x10taggingDirective:\x9b\x03\xbaH\x97\x03\x1a\x96\x01\n" +
+	"\x10copy_object.tags\x12Aattributes.tags need tagging_directive TAGGING_DIRECTIVE_REPLACED\x1a?this.tagging_directive == 2 || this.attributes.tags.size() == 0\x1a\xfb\x01\n" +
 	"\x16copy_object.attributes\x12^attributes.content and attributes.metadata need metadata_directive METADATA_DIRECTIVE_REPLACED\x1a\x80\x01this.metadata_directive == 2 || !has(this.attributes) || (!has(this.attributes.content) && this.attributes.metadata.size() == 0)\"l\n" +
 	"\x12CopyObjectResponse\x12*\n" +
 	"\x06object\x18\x01 \x01(\v2\x12.cosgate.v1.ObjectR\x06object\x12*\n" +
@@ -1845,10 +2031,15 @@ const file_cosgate_v1_object_service_proto_rawDesc = "" +
 	"\x11MetadataDirective\x12\"\n" +
 	"\x1eMETADATA_DIRECTIVE_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17METADATA_DIRECTIVE_COPY\x10\x01\x12\x1f\n" +
-	"\x1bMETADATA_DIRECTIVE_REPLACED\x10\x022\xad\x05\n" +
+	"\x1bMETADATA_DIRECTIVE_REPLACED\x10\x02*q\n" +
+	"\x10TaggingDirective\x12!\n" +
+	"\x1dTAGGING_DIRECTIVE_UNSPECIFIED\x10\x00\x12\x1a\n" +
+	"\x16TAGGING_DIRECTIVE_COPY\x10\x01\x12\x1e\n" +
+	"\x1aTAGGING_DIRECTIVE_REPLACED\x10\x022\xee\x0f\n" +
 	"\rObjectService\x12P\n" +
 	"\n" +
-	"HeadObject\x12\x1d.cosgate.v1.HeadObjectRequest\x1a\x1e.cosgate.v1.HeadObjectResponse\"\x03\x90\x02\x01\x12O\n" +
+	"HeadObject\x12\x1d.cosgate.v1.HeadObjectRequest\x1a\x1e.cosgate.v1.HeadObjectResponse\"\x03\x90\x02\x01\x12S\n" +
+	"\vHeadObjects\x12\x1e.cosgate.v1.HeadObjectsRequest\x1a\x1f.cosgate.v1.HeadObjectsResponse\"\x03\x90\x02\x01\x12O\n" +
 	"\tGetObject\x12\x1c.cosgate.v1.GetObjectRequest\x1a\x1d.cosgate.v1.GetObjectResponse\"\x03\x90\x02\x010\x01\x12J\n" +
 	"\tPutObject\x12\x1c.cosgate.v1.PutObjectRequest\x1a\x1d.cosgate.v1.PutObjectResponse(\x01\x12S\n" +
 	"\fAppendObject\x12\x1f.cosgate.v1.AppendObjectRequest\x1a .cosgate.v1.AppendObjectResponse(\x01\x12V\n" +
@@ -1856,7 +2047,22 @@ const file_cosgate_v1_object_service_proto_rawDesc = "" +
 	"\rDeleteObjects\x12 .cosgate.v1.DeleteObjectsRequest\x1a!.cosgate.v1.DeleteObjectsResponse\"\x03\x90\x02\x02\x12P\n" +
 	"\n" +
 	"CopyObject\x12\x1d.cosgate.v1.CopyObjectRequest\x1a\x1e.cosgate.v1.CopyObjectResponse\"\x03\x90\x02\x02\x12S\n" +
-	"\vListObjects\x12\x1e.cosgate.v1.ListObjectsRequest\x1a\x1f.cosgate.v1.ListObjectsResponse\"\x03\x90\x02\x01B5Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1b\x06proto3"
+	"\vListObjects\x12\x1e.cosgate.v1.ListObjectsRequest\x1a\x1f.cosgate.v1.ListObjectsResponse\"\x03\x90\x02\x01\x12h\n" +
+	"\x12ListObjectVersions\x12%.cosgate.v1.ListObjectVersionsRequest\x1a&.cosgate.v1.ListObjectVersionsResponse\"\x03\x90\x02\x01\x12b\n" +
+	"\x10GetObjectTagging\x12#.cosgate.v1.GetObjectTaggingRequest\x1a$.cosgate.v1.GetObjectTaggingResponse\"\x03\x90\x02\x01\x12b\n" +
+	"\x10PutObjectTagging\x12#.cosgate.v1.PutObjectTaggingRequest\x1a$.cosgate.v1.PutObjectTaggingResponse\"\x03\x90\x02\x02\x12k\n" +
+	"\x13DeleteObjectTagging\x12&.cosgate.v1.DeleteObjectTaggingRequest\x1a'.cosgate.v1.DeleteObjectTaggingResponse\"\x03\x90\x02\x02\x12V\n" +
+	"\fGetObjectAcl\x12\x1f.cosgate.v1.GetObjectAclRequest\x1a .cosgate.v1.GetObjectAclResponse\"\x03\x90\x02\x01\x12V\n" +
+	"\fPutObjectAcl\x12\x1f.cosgate.v1.PutObjectAclRequest\x1a .cosgate.v1.PutObjectAclResponse\"\x03\x90\x02\x02\x12Y\n" +
+	"\rRestoreObject\x12 .cosgate.v1.RestoreObjectRequest\x1a!.cosgate.v1.RestoreObjectResponse\"\x03\x90\x02\x02\x12P\n" +
+	"\n" +
+	"GetSymlink\x12\x1d.cosgate.v1.GetSymlinkRequest\x1a\x1e.cosgate.v1.GetSymlinkResponse\"\x03\x90\x02\x01\x12P\n" +
+	"\n" +
+	"PutSymlink\x12\x1d.cosgate.v1.PutSymlinkRequest\x1a\x1e.cosgate.v1.PutSymlinkResponse\"\x03\x90\x02\x02\x12h\n" +
+	"\x12GetObjectRetention\x12%.cosgate.v1.GetObjectRetentionRequest\x1a&.cosgate.v1.GetObjectRetentionResponse\"\x03\x90\x02\x01\x12h\n" +
+	"\x12PutObjectRetention\x12%.cosgate.v1.PutObjectRetentionRequest\x1a&.cosgate.v1.PutObjectRetentionResponse\"\x03\x90\x02\x02\x12Y\n" +
+	"\rOptionsObject\x12 .cosgate.v1.OptionsObjectRequest\x1a!.cosgate.v1.OptionsObjectResponse\"\x03\x90\x02\x01\x12m\n" +
+	"\x13SelectObjectContent\x12&.cosgate.v1.SelectObjectContentRequest\x1a'.cosgate.v1.SelectObjectContentResponse\"\x03\x90\x02\x010\x01B5Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1b\x06proto3"
 
 var (
 	file_cosgate_v1_object_service_proto_rawDescOnce sync.Once
@@ -1870,91 +2076,159 @@ func file_cosgate_v1_object_service_proto_rawDescGZIP() []byte {
 	return file_cosgate_v1_object_service_proto_rawDescData
 }
 
-var file_cosgate_v1_object_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_cosgate_v1_object_service_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
 var file_cosgate_v1_object_service_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_cosgate_v1_object_service_proto_goTypes = []any{
-	(MetadataDirective)(0),        // 0: cosgate.v1.MetadataDirective
-	(*HeadObjectRequest)(nil),     // 1: cosgate.v1.HeadObjectRequest
-	(*HeadObjectResponse)(nil),    // 2: cosgate.v1.HeadObjectResponse
-	(*GetObjectRequest)(nil),      // 3: cosgate.v1.GetObjectRequest
-	(*GetObjectResponse)(nil),     // 4: cosgate.v1.GetObjectResponse
-	(*PutObjectSpec)(nil),         // 5: cosgate.v1.PutObjectSpec
-	(*PutObjectRequest)(nil),      // 6: cosgate.v1.PutObjectRequest
-	(*PutObjectResponse)(nil),     // 7: cosgate.v1.PutObjectResponse
-	(*AppendObjectSpec)(nil),      // 8: cosgate.v1.AppendObjectSpec
-	(*AppendObjectRequest)(nil),   // 9: cosgate.v1.AppendObjectRequest
-	(*AppendObjectResponse)(nil),  // 10: cosgate.v1.AppendObjectResponse
-	(*DeleteObjectRequest)(nil),   // 11: cosgate.v1.DeleteObjectRequest
-	(*DeleteObjectResponse)(nil),  // 12: cosgate.v1.DeleteObjectResponse
-	(*DeleteObjectsRequest)(nil),  // 13: cosgate.v1.DeleteObjectsRequest
-	(*DeleteObjectsResponse)(nil), // 14: cosgate.v1.DeleteObjectsResponse
-	(*DeletedObject)(nil),         // 15: cosgate.v1.DeletedObject
-	(*DeleteFailure)(nil),         // 16: cosgate.v1.DeleteFailure
-	(*CopySource)(nil),            // 17: cosgate.v1.CopySource
-	(*CopyObjectRequest)(nil),     // 18: cosgate.v1.CopyObjectRequest
-	(*CopyObjectResponse)(nil),    // 19: cosgate.v1.CopyObjectResponse
-	(*ListObjectsRequest)(nil),    // 20: cosgate.v1.ListObjectsRequest
-	(*ListObjectsResponse)(nil),   // 21: cosgate.v1.ListObjectsResponse
-	(*Preconditions)(nil),         // 22: cosgate.v1.Preconditions
-	(*Object)(nil),                // 23: cosgate.v1.Object
-	(*ByteRange)(nil),             // 24: cosgate.v1.ByteRange
-	(*ContentRange)(nil),          // 25: cosgate.v1.ContentRange
-	(*Chunk)(nil),                 // 26: cosgate.v1.Chunk
-	(*ReadSummary)(nil),           // 27: cosgate.v1.ReadSummary
-	(*ObjectAttributes)(nil),      // 28: cosgate.v1.ObjectAttributes
-	(*Checksums)(nil),             // 29: cosgate.v1.Checksums
-	(*ObjectIdentifier)(nil),      // 30: cosgate.v1.ObjectIdentifier
-	(*status.Status)(nil),         // 31: google.rpc.Status
+	(MetadataDirective)(0),              // 0: cosgate.v1.MetadataDirective
+	(TaggingDirective)(0),               // 1: cosgate.v1.TaggingDirective
+	(*HeadObjectRequest)(nil),           // 2: cosgate.v1.HeadObjectRequest
+	(*HeadObjectResponse)(nil),          // 3: cosgate.v1.HeadObjectResponse
+	(*GetObjectRequest)(nil),            // 4: cosgate.v1.GetObjectRequest
+	(*GetObjectResponse)(nil),           // 5: cosgate.v1.GetObjectResponse
+	(*PutObjectSpec)(nil),               // 6: cosgate.v1.PutObjectSpec
+	(*PutObjectRequest)(nil),            // 7: cosgate.v1.PutObjectRequest
+	(*PutObjectResponse)(nil),           // 8: cosgate.v1.PutObjectResponse
+	(*AppendObjectSpec)(nil),            // 9: cosgate.v1.AppendObjectSpec
+	(*AppendObjectRequest)(nil),         // 10: cosgate.v1.AppendObjectRequest
+	(*AppendObjectResponse)(nil),        // 11: cosgate.v1.AppendObjectResponse
+	(*DeleteObjectRequest)(nil),         // 12: cosgate.v1.DeleteObjectRequest
+	(*DeleteObjectResponse)(nil),        // 13: cosgate.v1.DeleteObjectResponse
+	(*DeleteObjectsRequest)(nil),        // 14: cosgate.v1.DeleteObjectsRequest
+	(*DeleteObjectsResponse)(nil),       // 15: cosgate.v1.DeleteObjectsResponse
+	(*DeletedObject)(nil),               // 16: cosgate.v1.DeletedObject
+	(*DeleteFailure)(nil),               // 17: cosgate.v1.DeleteFailure
+	(*CopySource)(nil),                  // 18: cosgate.v1.CopySource
+	(*CopyObjectRequest)(nil),           // 19: cosgate.v1.CopyObjectRequest
+	(*CopyObjectResponse)(nil),          // 20: cosgate.v1.CopyObjectResponse
+	(*ListObjectsRequest)(nil),          // 21: cosgate.v1.ListObjectsRequest
+	(*ListObjectsResponse)(nil),         // 22: cosgate.v1.ListObjectsResponse
+	(*Preconditions)(nil),               // 23: cosgate.v1.Preconditions
+	(*CustomerKey)(nil),                 // 24: cosgate.v1.CustomerKey
+	(*Object)(nil),                      // 25: cosgate.v1.Object
+	(*ByteRange)(nil),                   // 26: cosgate.v1.ByteRange
+	(*ContentHeaders)(nil),              // 27: cosgate.v1.ContentHeaders
+	(*ContentRange)(nil),                // 28: cosgate.v1.ContentRange
+	(*Chunk)(nil),                       // 29: cosgate.v1.Chunk
+	(*ReadSummary)(nil),                 // 30: cosgate.v1.ReadSummary
+	(*ObjectAttributes)(nil),            // 31: cosgate.v1.ObjectAttributes
+	(*UploadCallback)(nil),              // 32: cosgate.v1.UploadCallback
+	(*Checksums)(nil),                   // 33: cosgate.v1.Checksums
+	(*CallbackResult)(nil),              // 34: cosgate.v1.CallbackResult
+	(*ObjectIdentifier)(nil),            // 35: cosgate.v1.ObjectIdentifier
+	(*status.Status)(nil),               // 36: google.rpc.Status
+	(*HeadObjectsRequest)(nil),          // 37: cosgate.v1.HeadObjectsRequest
+	(*ListObjectVersionsRequest)(nil),   // 38: cosgate.v1.ListObjectVersionsRequest
+	(*GetObjectTaggingRequest)(nil),     // 39: cosgate.v1.GetObjectTaggingRequest
+	(*PutObjectTaggingRequest)(nil),     // 40: cosgate.v1.PutObjectTaggingRequest
+	(*DeleteObjectTaggingRequest)(nil),  // 41: cosgate.v1.DeleteObjectTaggingRequest
+	(*GetObjectAclRequest)(nil),         // 42: cosgate.v1.GetObjectAclRequest
+	(*PutObjectAclRequest)(nil),         // 43: cosgate.v1.PutObjectAclRequest
+	(*RestoreObjectRequest)(nil),        // 44: cosgate.v1.RestoreObjectRequest
+	(*GetSymlinkRequest)(nil),           // 45: cosgate.v1.GetSymlinkRequest
+	(*PutSymlinkRequest)(nil),           // 46: cosgate.v1.PutSymlinkRequest
+	(*GetObjectRetentionRequest)(nil),   // 47: cosgate.v1.GetObjectRetentionRequest
+	(*PutObjectRetentionRequest)(nil),   // 48: cosgate.v1.PutObjectRetentionRequest
+	(*OptionsObjectRequest)(nil),        // 49: cosgate.v1.OptionsObjectRequest
+	(*SelectObjectContentRequest)(nil),  // 50: cosgate.v1.SelectObjectContentRequest
+	(*HeadObjectsResponse)(nil),         // 51: cosgate.v1.HeadObjectsResponse
+	(*ListObjectVersionsResponse)(nil),  // 52: cosgate.v1.ListObjectVersionsResponse
+	(*GetObjectTaggingResponse)(nil),    // 53: cosgate.v1.GetObjectTaggingResponse
+	(*PutObjectTaggingResponse)(nil),    // 54: cosgate.v1.PutObjectTaggingResponse
+	(*DeleteObjectTaggingResponse)(nil), // 55: cosgate.v1.DeleteObjectTaggingResponse
+	(*GetObjectAclResponse)(nil),        // 56: cosgate.v1.GetObjectAclResponse
+	(*PutObjectAclResponse)(nil),        // 57: cosgate.v1.PutObjectAclResponse
+	(*RestoreObjectResponse)(nil),       // 58: cosgate.v1.RestoreObjectResponse
+	(*GetSymlinkResponse)(nil),          // 59: cosgate.v1.GetSymlinkResponse
+	(*PutSymlinkResponse)(nil),          // 60: cosgate.v1.PutSymlinkResponse
+	(*GetObjectRetentionResponse)(nil),  // 61: cosgate.v1.GetObjectRetentionResponse
+	(*PutObjectRetentionResponse)(nil),  // 62: cosgate.v1.PutObjectRetentionResponse
+	(*OptionsObjectResponse)(nil),       // 63: cosgate.v1.OptionsObjectResponse
+	(*SelectObjectContentResponse)(nil), // 64: cosgate.v1.SelectObjectContentResponse
 }
 var file_cosgate_v1_object_service_proto_depIdxs = []int32{
-	22, // 0: cosgate.v1.HeadObjectRequest.preconditions:type_name -> cosgate.v1.Preconditions
-	23, // 1: cosgate.v1.HeadObjectResponse.object:type_name -> cosgate.v1.Object
-	22, // 2: cosgate.v1.GetObjectRequest.preconditions:type_name -> cosgate.v1.Preconditions
-	24, // 3: cosgate.v1.GetObjectRequest.range:type_name -> cosgate.v1.ByteRange
-	23, // 4: cosgate.v1.GetObjectResponse.object:type_name -> cosgate.v1.Object
-	25, // 5: cosgate.v1.GetObjectResponse.range:type_name -> cosgate.v1.ContentRange
-	26, // 6: cosgate.v1.GetObjectResponse.chunk:type_name -> cosgate.v1.Chunk
-	27, // 7: cosgate.v1.GetObjectResponse.summary:type_name -> cosgate.v1.ReadSummary
-	28, // 8: cosgate.v1.PutObjectSpec.attributes:type_name -> cosgate.v1.ObjectAttributes
-	5,  // 9: cosgate.v1.PutObjectRequest.spec:type_name -> cosgate.v1.PutObjectSpec
-	26, // 10: cosgate.v1.PutObjectRequest.chunk:type_name -> cosgate.v1.Chunk
-	29, // 11: cosgate.v1.PutObjectRequest.checksums:type_name -> cosgate.v1.Checksums
-	23, // 12: cosgate.v1.PutObjectResponse.object:type_name -> cosgate.v1.Object
-	28, // 13: cosgate.v1.AppendObjectSpec.attributes:type_name -> cosgate.v1.ObjectAttributes
-	8,  // 14: cosgate.v1.AppendObjectRequest.spec:type_name -> cosgate.v1.AppendObjectSpec
-	26, // 15: cosgate.v1.AppendObjectRequest.chunk:type_name -> cosgate.v1.Chunk
-	29, // 16: cosgate.v1.AppendObjectRequest.checksums:type_name -> cosgate.v1.Checksums
-	30, // 17: cosgate.v1.DeleteObjectsRequest.objects:type_name -> cosgate.v1.ObjectIdentifier
-	15, // 18: cosgate.v1.DeleteObjectsResponse.deleted:type_name -> cosgate.v1.DeletedObject
-	16, // 19: cosgate.v1.DeleteObjectsResponse.failures:type_name -> cosgate.v1.DeleteFailure
-	31, // 20: cosgate.v1.DeleteFailure.status:type_name -> google.rpc.Status
-	17, // 21: cosgate.v1.CopyObjectRequest.source:type_name -> cosgate.v1.CopySource
-	22, // 22: cosgate.v1.CopyObjectRequest.source_preconditions:type_name -> cosgate.v1.Preconditions
-	0,  // 23: cosgate.v1.CopyObjectRequest.metadata_directive:type_name -> cosgate.v1.MetadataDirective
-	28, // 24: cosgate.v1.CopyObjectRequest.attributes:type_name -> cosgate.v1.ObjectAttributes
-	23, // 25: cosgate.v1.CopyObjectResponse.object:type_name -> cosgate.v1.Object
-	23, // 26: cosgate.v1.ListObjectsResponse.objects:type_name -> cosgate.v1.Object
-	1,  // 27: cosgate.v1.ObjectService.HeadObject:input_type -> cosgate.v1.HeadObjectRequest
-	3,  // 28: cosgate.v1.ObjectService.GetObject:input_type -> cosgate.v1.GetObjectRequest
-	6,  // 29: cosgate.v1.ObjectService.PutObject:input_type -> cosgate.v1.PutObjectRequest
-	9,  // 30: cosgate.v1.ObjectService.AppendObject:input_type -> cosgate.v1.AppendObjectRequest
-	11, // 31: cosgate.v1.ObjectService.DeleteObject:input_type -> cosgate.v1.DeleteObjectRequest
-	13, // 32: cosgate.v1.ObjectService.DeleteObjects:input_type -> cosgate.v1.DeleteObjectsRequest
-	18, // 33: cosgate.v1.ObjectService.CopyObject:input_type -> cosgate.v1.CopyObjectRequest
-	20, // 34: cosgate.v1.ObjectService.ListObjects:input_type -> cosgate.v1.ListObjectsRequest
-	2,  // 35: cosgate.v1.ObjectService.HeadObject:output_type -> cosgate.v1.HeadObjectResponse
-	4,  // 36: cosgate.v1.ObjectService.GetObject:output_type -> cosgate.v1.GetObjectResponse
-	7,  // 37: cosgate.v1.ObjectService.PutObject:output_type -> cosgate.v1.PutObjectResponse
-	10, // 38: cosgate.v1.ObjectService.AppendObject:output_type -> cosgate.v1.AppendObjectResponse
-	12, // 39: cosgate.v1.ObjectService.DeleteObject:output_type -> cosgate.v1.DeleteObjectResponse
-	14, // 40: cosgate.v1.ObjectService.DeleteObjects:output_type -> cosgate.v1.DeleteObjectsResponse
-	19, // 41: cosgate.v1.ObjectService.CopyObject:output_type -> cosgate.v1.CopyObjectResponse
-	21, // 42: cosgate.v1.ObjectService.ListObjects:output_type -> cosgate.v1.ListObjectsResponse
-	35, // [35:43] is the sub-list for method output_type
-	27, // [27:35] is the sub-list for method input_type
-	27, // [27:27] is the sub-list for extension type_name
-	27, // [27:27] is the sub-list for extension extendee
-	0,  // [0:27] is the sub-list for field type_name
+	23, // 0: cosgate.v1.HeadObjectRequest.preconditions:type_name -> cosgate.v1.Preconditions
+	24, // 1: cosgate.v1.HeadObjectRequest.customer_key:type_name -> cosgate.v1.CustomerKey
+	25, // 2: cosgate.v1.HeadObjectResponse.object:type_name -> cosgate.v1.Object
+	23, // 3: cosgate.v1.GetObjectRequest.preconditions:type_name -> cosgate.v1.Preconditions
+	26, // 4: cosgate.v1.GetObjectRequest.range:type_name -> cosgate.v1.ByteRange
+	24, // 5: cosgate.v1.GetObjectRequest.customer_key:type_name -> cosgate.v1.CustomerKey
+	27, // 6: cosgate.v1.GetObjectRequest.response_headers:type_name -> cosgate.v1.ContentHeaders
+	25, // 7: cosgate.v1.GetObjectResponse.object:type_name -> cosgate.v1.Object
+	28, // 8: cosgate.v1.GetObjectResponse.range:type_name -> cosgate.v1.ContentRange
+	29, // 9: cosgate.v1.GetObjectResponse.chunk:type_name -> cosgate.v1.Chunk
+	30, // 10: cosgate.v1.GetObjectResponse.summary:type_name -> cosgate.v1.ReadSummary
+	31, // 11: cosgate.v1.PutObjectSpec.attributes:type_name -> cosgate.v1.ObjectAttributes
+	32, // 12: cosgate.v1.PutObjectSpec.callback:type_name -> cosgate.v1.UploadCallback
+	6,  // 13: cosgate.v1.PutObjectRequest.spec:type_name -> cosgate.v1.PutObjectSpec
+	29, // 14: cosgate.v1.PutObjectRequest.chunk:type_name -> cosgate.v1.Chunk
+	33, // 15: cosgate.v1.PutObjectRequest.checksums:type_name -> cosgate.v1.Checksums
+	25, // 16: cosgate.v1.PutObjectResponse.object:type_name -> cosgate.v1.Object
+	34, // 17: cosgate.v1.PutObjectResponse.callback:type_name -> cosgate.v1.CallbackResult
+	31, // 18: cosgate.v1.AppendObjectSpec.attributes:type_name -> cosgate.v1.ObjectAttributes
+	9,  // 19: cosgate.v1.AppendObjectRequest.spec:type_name -> cosgate.v1.AppendObjectSpec
+	29, // 20: cosgate.v1.AppendObjectRequest.chunk:type_name -> cosgate.v1.Chunk
+	33, // 21: cosgate.v1.AppendObjectRequest.checksums:type_name -> cosgate.v1.Checksums
+	35, // 22: cosgate.v1.DeleteObjectsRequest.objects:type_name -> cosgate.v1.ObjectIdentifier
+	16, // 23: cosgate.v1.DeleteObjectsResponse.deleted:type_name -> cosgate.v1.DeletedObject
+	17, // 24: cosgate.v1.DeleteObjectsResponse.failures:type_name -> cosgate.v1.DeleteFailure
+	36, // 25: cosgate.v1.DeleteFailure.status:type_name -> google.rpc.Status
+	24, // 26: cosgate.v1.CopySource.customer_key:type_name -> cosgate.v1.CustomerKey
+	18, // 27: cosgate.v1.CopyObjectRequest.source:type_name -> cosgate.v1.CopySource
+	23, // 28: cosgate.v1.CopyObjectRequest.source_preconditions:type_name -> cosgate.v1.Preconditions
+	0,  // 29: cosgate.v1.CopyObjectRequest.metadata_directive:type_name -> cosgate.v1.MetadataDirective
+	31, // 30: cosgate.v1.CopyObjectRequest.attributes:type_name -> cosgate.v1.ObjectAttributes
+	1,  // 31: cosgate.v1.CopyObjectRequest.tagging_directive:type_name -> cosgate.v1.TaggingDirective
+	25, // 32: cosgate.v1.CopyObjectResponse.object:type_name -> cosgate.v1.Object
+	25, // 33: cosgate.v1.ListObjectsResponse.objects:type_name -> cosgate.v1.Object
+	2,  // 34: cosgate.v1.ObjectService.HeadObject:input_type -> cosgate.v1.HeadObjectRequest
+	37, // 35: cosgate.v1.ObjectService.HeadObjects:input_type -> cosgate.v1.HeadObjectsRequest
+	4,  // 36: cosgate.v1.ObjectService.GetObject:input_type -> cosgate.v1.GetObjectRequest
+	7,  // 37: cosgate.v1.ObjectService.PutObject:input_type -> cosgate.v1.PutObjectRequest
+	10, // 38: cosgate.v1.ObjectService.AppendObject:input_type -> cosgate.v1.AppendObjectRequest
+	12, // 39: cosgate.v1.ObjectService.DeleteObject:input_type -> cosgate.v1.DeleteObjectRequest
+	14, // 40: cosgate.v1.ObjectService.DeleteObjects:input_type -> cosgate.v1.DeleteObjectsRequest
+	19, // 41: cosgate.v1.ObjectService.CopyObject:input_type -> cosgate.v1.CopyObjectRequest
+	21, // 42: cosgate.v1.ObjectService.ListObjects:input_type -> cosgate.v1.ListObjectsRequest
+	38, // 43: cosgate.v1.ObjectService.ListObjectVersions:input_type -> cosgate.v1.ListObjectVersionsRequest
+	39, // 44: cosgate.v1.ObjectService.GetObjectTagging:input_type -> cosgate.v1.GetObjectTaggingRequest
+	40, // 45: cosgate.v1.ObjectService.PutObjectTagging:input_type -> cosgate.v1.PutObjectTaggingRequest
+	41, // 46: cosgate.v1.ObjectService.DeleteObjectTagging:input_type -> cosgate.v1.DeleteObjectTaggingRequest
+	42, // 47: cosgate.v1.ObjectService.GetObjectAcl:input_type -> cosgate.v1.GetObjectAclRequest
+	43, // 48: cosgate.v1.ObjectService.PutObjectAcl:input_type -> cosgate.v1.PutObjectAclRequest
+	44, // 49: cosgate.v1.ObjectService.RestoreObject:input_type -> cosgate.v1.RestoreObjectRequest
+	45, // 50: cosgate.v1.ObjectService.GetSymlink:input_type -> cosgate.v1.GetSymlinkRequest
+	46, // 51: cosgate.v1.ObjectService.PutSymlink:input_type -> cosgate.v1.PutSymlinkRequest
+	47, // 52: cosgate.v1.ObjectService.GetObjectRetention:input_type -> cosgate.v1.GetObjectRetentionRequest
+	48, // 53: cosgate.v1.ObjectService.PutObjectRetention:input_type -> cosgate.v1.PutObjectRetentionRequest
+	49, // 54: cosgate.v1.ObjectService.OptionsObject:input_type -> cosgate.v1.OptionsObjectRequest
+	50, // 55: cosgate.v1.ObjectService.SelectObjectContent:input_type -> cosgate.v1.SelectObjectContentRequest
+	3,  // 56: cosgate.v1.ObjectService.HeadObject:output_type -> cosgate.v1.HeadObjectResponse
+	51, // 57: cosgate.v1.ObjectService.HeadObjects:output_type -> cosgate.v1.HeadObjectsResponse
+	5,  // 58: cosgate.v1.ObjectService.GetObject:output_type -> cosgate.v1.GetObjectResponse
+	8,  // 59: cosgate.v1.ObjectService.PutObject:output_type -> cosgate.v1.PutObjectResponse
+	11, // 60: cosgate.v1.ObjectService.AppendObject:output_type -> cosgate.v1.AppendObjectResponse
+	13, // 61: cosgate.v1.ObjectService.DeleteObject:output_type -> cosgate.v1.DeleteObjectResponse
+	15, // 62: cosgate.v1.ObjectService.DeleteObjects:output_type -> cosgate.v1.DeleteObjectsResponse
+	20, // 63: cosgate.v1.ObjectService.CopyObject:output_type -> cosgate.v1.CopyObjectResponse
+	22, // 64: cosgate.v1.ObjectService.ListObjects:output_type -> cosgate.v1.ListObjectsResponse
+	52, // 65: cosgate.v1.ObjectService.ListObjectVersions:output_type -> cosgate.v1.ListObjectVersionsResponse
+	53, // 66: cosgate.v1.ObjectService.GetObjectTagging:output_type -> cosgate.v1.GetObjectTaggingResponse
+	54, // 67: cosgate.v1.ObjectService.PutObjectTagging:output_type -> cosgate.v1.PutObjectTaggingResponse
+	55, // 68: cosgate.v1.ObjectService.DeleteObjectTagging:output_type -> cosgate.v1.DeleteObjectTaggingResponse
+	56, // 69: cosgate.v1.ObjectService.GetObjectAcl:output_type -> cosgate.v1.GetObjectAclResponse
+	57, // 70: cosgate.v1.ObjectService.PutObjectAcl:output_type -> cosgate.v1.PutObjectAclResponse
+	58, // 71: cosgate.v1.ObjectService.RestoreObject:output_type -> cosgate.v1.RestoreObjectResponse
+	59, // 72: cosgate.v1.ObjectService.GetSymlink:output_type -> cosgate.v1.GetSymlinkResponse
+	60, // 73: cosgate.v1.ObjectService.PutSymlink:output_type -> cosgate.v1.PutSymlinkResponse
+	61, // 74: cosgate.v1.ObjectService.GetObjectRetention:output_type -> cosgate.v1.GetObjectRetentionResponse
+	62, // 75: cosgate.v1.ObjectService.PutObjectRetention:output_type -> cosgate.v1.PutObjectRetentionResponse
+	63, // 76: cosgate.v1.ObjectService.OptionsObject:output_type -> cosgate.v1.OptionsObjectResponse
+	64, // 77: cosgate.v1.ObjectService.SelectObjectContent:output_type -> cosgate.v1.SelectObjectContentResponse
+	56, // [56:78] is the sub-list for method output_type
+	34, // [34:56] is the sub-list for method input_type
+	34, // [34:34] is the sub-list for extension type_name
+	34, // [34:34] is the sub-list for extension extendee
+	0,  // [0:34] is the sub-list for field type_name
 }
 
 func init() { file_cosgate_v1_object_service_proto_init() }
@@ -1962,11 +2236,22 @@ func file_cosgate_v1_object_service_proto_init() {
 	if File_cosgate_v1_object_service_proto != nil {
 		return
 	}
+	file_cosgate_v1_callback_proto_init()
 	file_cosgate_v1_condition_proto_init()
+	file_cosgate_v1_encryption_proto_init()
 	file_cosgate_v1_error_proto_init()
+	file_cosgate_v1_head_objects_proto_init()
 	file_cosgate_v1_object_proto_init()
+	file_cosgate_v1_object_acl_proto_init()
+	file_cosgate_v1_object_options_proto_init()
+	file_cosgate_v1_object_restore_proto_init()
+	file_cosgate_v1_object_retention_proto_init()
+	file_cosgate_v1_object_tagging_proto_init()
+	file_cosgate_v1_object_versions_proto_init()
 	file_cosgate_v1_rules_proto_init()
+	file_cosgate_v1_select_proto_init()
 	file_cosgate_v1_stream_proto_init()
+	file_cosgate_v1_symlink_proto_init()
 	file_cosgate_v1_object_service_proto_msgTypes[4].OneofWrappers = []any{}
 	file_cosgate_v1_object_service_proto_msgTypes[7].OneofWrappers = []any{}
 	file_cosgate_v1_object_service_proto_msgTypes[9].OneofWrappers = []any{}
@@ -1975,7 +2260,7 @@ func file_cosgate_v1_object_service_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cosgate_v1_object_service_proto_rawDesc), len(file_cosgate_v1_object_service_proto_rawDesc)),
-			NumEnums:      1,
+			NumEnums:      2,
 			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   1,

@@ -19,14 +19,28 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	ObjectService_HeadObject_FullMethodName    = "/cosgate.v1.ObjectService/HeadObject"
-	ObjectService_GetObject_FullMethodName     = "/cosgate.v1.ObjectService/GetObject"
-	ObjectService_PutObject_FullMethodName     = "/cosgate.v1.ObjectService/PutObject"
-	ObjectService_AppendObject_FullMethodName  = "/cosgate.v1.ObjectService/AppendObject"
-	ObjectService_DeleteObject_FullMethodName  = "/cosgate.v1.ObjectService/DeleteObject"
-	ObjectService_DeleteObjects_FullMethodName = "/cosgate.v1.ObjectService/DeleteObjects"
-	ObjectService_CopyObject_FullMethodName    = "/cosgate.v1.ObjectService/CopyObject"
-	ObjectService_ListObjects_FullMethodName   = "/cosgate.v1.ObjectService/ListObjects"
+	ObjectService_HeadObject_FullMethodName          = "/cosgate.v1.ObjectService/HeadObject"
+	ObjectService_HeadObjects_FullMethodName         = "/cosgate.v1.ObjectService/HeadObjects"
+	ObjectService_GetObject_FullMethodName           = "/cosgate.v1.ObjectService/GetObject"
+	ObjectService_PutObject_FullMethodName           = "/cosgate.v1.ObjectService/PutObject"
+	ObjectService_AppendObject_FullMethodName        = "/cosgate.v1.ObjectService/AppendObject"
+	ObjectService_DeleteObject_FullMethodName        = "/cosgate.v1.ObjectService/DeleteObject"
+	ObjectService_DeleteObjects_FullMethodName       = "/cosgate.v1.ObjectService/DeleteObjects"
+	ObjectService_CopyObject_FullMethodName          = "/cosgate.v1.ObjectService/CopyObject"
+	ObjectService_ListObjects_FullMethodName         = "/cosgate.v1.ObjectService/ListObjects"
+	ObjectService_ListObjectVersions_FullMethodName  = "/cosgate.v1.ObjectService/ListObjectVersions"
+	ObjectService_GetObjectTagging_FullMethodName    = "/cosgate.v1.ObjectService/GetObjectTagging"
+	ObjectService_PutObjectTagging_FullMethodName    = "/cosgate.v1.ObjectService/PutObjectTagging"
+	ObjectService_DeleteObjectTagging_FullMethodName = "/cosgate.v1.ObjectService/DeleteObjectTagging"
+	ObjectService_GetObjectAcl_FullMethodName        = "/cosgate.v1.ObjectService/GetObjectAcl"
+	ObjectService_PutObjectAcl_FullMethodName        = "/cosgate.v1.ObjectService/PutObjectAcl"
+	ObjectService_RestoreObject_FullMethodName       = "/cosgate.v1.ObjectService/RestoreObject"
+	ObjectService_GetSymlink_FullMethodName          = "/cosgate.v1.ObjectService/GetSymlink"
+	ObjectService_PutSymlink_FullMethodName          = "/cosgate.v1.ObjectService/PutSymlink"
+	ObjectService_GetObjectRetention_FullMethodName  = "/cosgate.v1.ObjectService/GetObjectRetention"
+	ObjectService_PutObjectRetention_FullMethodName  = "/cosgate.v1.ObjectService/PutObjectRetention"
+	ObjectService_OptionsObject_FullMethodName       = "/cosgate.v1.ObjectService/OptionsObject"
+	ObjectService_SelectObjectContent_FullMethodName = "/cosgate.v1.ObjectService/SelectObjectContent"
 )
 
 // ObjectServiceClient is the client API for ObjectService service.
@@ -52,17 +66,33 @@ type ObjectServiceClient interface {
 	// Fails with NOT_FOUND when the bucket or the key does not exist, and with
 	// FAILED_PRECONDITION when a precondition does not hold (reasons
 	// PRECONDITION_FAILED and NOT_MODIFIED). COS sends no body to a HEAD, so
-	// CosError.code is then empty.
+	// CosError.code is then empty. The newest version can be a delete marker: that is
+	// NOT_FOUND too, with x-cos-delete-marker in CosError.headers. INVALID_ARGUMENT
+	// without a code can mean that the object needs the customer_key it was encrypted
+	// with, or another one.
 	//
 	// Idempotent.
 	HeadObject(ctx context.Context, in *HeadObjectRequest, opts ...grpc.CallOption) (*HeadObjectResponse, error)
+	// HeadObjects looks at up to 1000 objects of one bucket, a few at a time. The call
+	// succeeds when all were asked for: each result is an object or the status that
+	// HeadObject would have failed with, in the order of the request. An answer holds at
+	// most about 4 MB; objects that do not fit any more have RESOURCE_EXHAUSTED, reason
+	// ANSWER_FULL: ask for them again.
+	//
+	// Fails as a whole only where no object could be asked for: INVALID_ARGUMENT,
+	// NOT_FOUND (PROFILE_NOT_FOUND, BUCKET_REGION_UNKNOWN), CANCELLED or
+	// DEADLINE_EXCEEDED.
+	//
+	// Idempotent.
+	HeadObjects(ctx context.Context, in *HeadObjectsRequest, opts ...grpc.CallOption) (*HeadObjectsResponse, error)
 	// GetObject streams an object's content, or a range of it. The first message has
 	// object and range; an empty object has no chunk. The last message has summary.
 	// In a small object they are one message.
 	//
-	// Fails with NOT_FOUND (NoSuchKey), OUT_OF_RANGE (InvalidRange),
-	// FAILED_PRECONDITION (a precondition; InvalidObjectState: archived, restore it
-	// first), or DATA_LOSS when the content does not match the CRC64 that COS keeps
+	// Fails with NOT_FOUND (NoSuchKey, NoSuchVersion; a delete marker is NoSuchKey),
+	// OUT_OF_RANGE (InvalidRange), FAILED_PRECONDITION (a precondition;
+	// InvalidObjectState: archived, restore it first), INVALID_ARGUMENT
+	// (SsecDecryptHeaderInvalid: without the customer_key, or with another), or DATA_LOSS when the content does not match the CRC64 that COS keeps
 	// for it. A connection to COS that breaks or stalls on the way is taken up again
 	// behind the last byte; ABORTED says that the object changed meanwhile, and
 	// UNAVAILABLE, with ReadResume in the details, that it broke too often. Data that
@@ -84,11 +114,17 @@ type ObjectServiceClient interface {
 	// large such an object may be depends on the gateway's memory for parts: by default
 	// about 860 GiB without a size and 1.2 TiB with one. MultipartService goes further.
 	//
-	// Fails with INVALID_ARGUMENT (the messages do not follow these rules, or a
-	// checksum differs), OUT_OF_RANGE (an offset ahead of the data, or more data than
+	// With spec.callback COS tells a server of the caller's about the object. A callback
+	// that fails is no failure of the call: the object is stored, and the answer's
+	// callback says what went wrong.
+	//
+	// Fails with INVALID_ARGUMENT (the messages do not follow these rules, a checksum
+	// differs, or InvalidTag, NotSupportedStorageClass and the like of attributes),
+	// OUT_OF_RANGE (an offset ahead of the data, or more data than
 	// spec.size), FAILED_PRECONDITION (reason OBJECT_TOO_LARGE: more than that),
 	// ALREADY_EXISTS (FileAlreadyExists, with forbid_overwrite), ABORTED (PathConflict:
-	// others write the same key), RESOURCE_EXHAUSTED (reason UPLOAD_MEMORY: too many
+	// others write the same key), FAILED_PRECONDITION (ObjectLocked; KmsKeyNotExist and
+	// others of the key service), RESOURCE_EXHAUSTED (reason UPLOAD_MEMORY: too many
 	// uploads gather parts at the moment) or DATA_LOSS (COS stored other bytes than it
 	// was sent; write it again).
 	//
@@ -108,7 +144,9 @@ type ObjectServiceClient interface {
 	// Not idempotent. When the answer of COS is lost the gateway reads the object's
 	// end before it reports anything: if the content was added the call succeeds.
 	AppendObject(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[AppendObjectRequest, AppendObjectResponse], error)
-	// DeleteObject deletes an object. An absent key is not an error.
+	// DeleteObject deletes an object. An absent key is not an error. In a bucket with
+	// versioning a call without version_id deletes nothing: it puts a delete marker on
+	// top. A call with version_id deletes that version, or that marker, for good.
 	//
 	// Fails with FAILED_PRECONDITION (ObjectLocked).
 	//
@@ -126,7 +164,8 @@ type ObjectServiceClient interface {
 	// Fails with NOT_FOUND (NoSuchKey, NoSuchCopySource: the source is absent),
 	// FAILED_PRECONDITION (a source precondition, reason PRECONDITION_FAILED;
 	// InvalidObjectState: the source is archived), PERMISSION_DENIED (the source may
-	// not be read) or INVALID_ARGUMENT (copy onto itself without replacing). COS may
+	// not be read) or INVALID_ARGUMENT (copy onto itself without replacing;
+	// SsecDecryptHeaderInvalid: source.customer_key is missing or another). COS may
 	// report a failure inside a 200 answer; CosError.error_in_success_body says so.
 	//
 	// Idempotent.
@@ -138,6 +177,111 @@ type ObjectServiceClient interface {
 	//
 	// Idempotent.
 	ListObjects(ctx context.Context, in *ListObjectsRequest, opts ...grpc.CallOption) (*ListObjectsResponse, error)
+	// ListObjectVersions lists all versions of the objects of a bucket, delete markers
+	// too, one page at a time. A prefix that matches nothing has an empty list; in a
+	// bucket that never had versioning each object has one version.
+	//
+	// Fails with INVALID_ARGUMENT when page_token belongs to another list.
+	//
+	// Idempotent.
+	ListObjectVersions(ctx context.Context, in *ListObjectVersionsRequest, opts ...grpc.CallOption) (*ListObjectVersionsResponse, error)
+	// GetObjectTagging returns the tags of an object. One without tags has an empty
+	// list, or fails with NOT_FOUND (NoSuchTagSet), as COS pleases.
+	//
+	// Fails with NOT_FOUND (NoSuchKey, NoSuchVersion, NoSuchTagSet).
+	//
+	// Idempotent.
+	GetObjectTagging(ctx context.Context, in *GetObjectTaggingRequest, opts ...grpc.CallOption) (*GetObjectTaggingResponse, error)
+	// PutObjectTagging replaces all tags of an object.
+	//
+	// Fails with NOT_FOUND (NoSuchKey, NoSuchVersion), INVALID_ARGUMENT (InvalidTag) or
+	// FAILED_PRECONDITION (ObjectLocked).
+	//
+	// Idempotent.
+	PutObjectTagging(ctx context.Context, in *PutObjectTaggingRequest, opts ...grpc.CallOption) (*PutObjectTaggingResponse, error)
+	// DeleteObjectTagging removes all tags of an object. One without tags is no error.
+	//
+	// Fails with NOT_FOUND (NoSuchKey, NoSuchVersion) or FAILED_PRECONDITION
+	// (ObjectLocked).
+	//
+	// Idempotent.
+	DeleteObjectTagging(ctx context.Context, in *DeleteObjectTaggingRequest, opts ...grpc.CallOption) (*DeleteObjectTaggingResponse, error)
+	// GetObjectAcl returns who may do what with an object. One without an ACL of its
+	// own has that of its bucket.
+	//
+	// Fails with NOT_FOUND (NoSuchKey, NoSuchVersion).
+	//
+	// Idempotent.
+	GetObjectAcl(ctx context.Context, in *GetObjectAclRequest, opts ...grpc.CallOption) (*GetObjectAclResponse, error)
+	// PutObjectAcl replaces the ACL of an object: by a preset, by accounts, or whole.
+	//
+	// Fails with NOT_FOUND (NoSuchKey, NoSuchVersion), INVALID_ARGUMENT (InvalidArgument:
+	// an unknown preset or account; MalformedACLError) or RESOURCE_EXHAUSTED
+	// (AttachmentFull).
+	//
+	// Idempotent.
+	PutObjectAcl(ctx context.Context, in *PutObjectAclRequest, opts ...grpc.CallOption) (*PutObjectAclResponse, error)
+	// RestoreObject begins to make an archived object readable, which takes minutes to
+	// days; HeadObject's restore says how far it is. An object that is restored already
+	// has its days counted anew.
+	//
+	// Fails with NOT_FOUND (NoSuchKey, NoSuchVersion), ALREADY_EXISTS
+	// (RestoreAlreadyInProgress) or FAILED_PRECONDITION (RestoreNonArchiveObject: it is
+	// not archived; RestoreFileSizeExceed: too large for this tier).
+	//
+	// Idempotent, but for ALREADY_EXISTS while the restoring is under way. A repeat of
+	// the gateway's own, after an answer of COS was lost, takes that for success.
+	RestoreObject(ctx context.Context, in *RestoreObjectRequest, opts ...grpc.CallOption) (*RestoreObjectResponse, error)
+	// GetSymlink returns the key that a symlink leads to.
+	//
+	// Fails with NOT_FOUND (NoSuchKey, NoSuchVersion) or with what COS says of an object
+	// that is no symlink.
+	//
+	// Idempotent.
+	GetSymlink(ctx context.Context, in *GetSymlinkRequest, opts ...grpc.CallOption) (*GetSymlinkResponse, error)
+	// PutSymlink makes an object that leads to another key of its bucket, replacing what
+	// was there. GetObject of it reads the other object.
+	//
+	// Fails with FAILED_PRECONDITION (ObjectLocked).
+	//
+	// Idempotent.
+	PutSymlink(ctx context.Context, in *PutSymlinkRequest, opts ...grpc.CallOption) (*PutSymlinkResponse, error)
+	// GetObjectRetention returns until when an object is kept from changes.
+	//
+	// Fails with NOT_FOUND (NoSuchKey; NoSuchObjectLockConfiguration: it is not kept).
+	//
+	// Idempotent.
+	GetObjectRetention(ctx context.Context, in *GetObjectRetentionRequest, opts ...grpc.CallOption) (*GetObjectRetentionResponse, error)
+	// PutObjectRetention keeps an object from changes until a time, which can be
+	// lengthened later but never shortened. It needs a bucket with object lock.
+	//
+	// Fails with NOT_FOUND (NoSuchKey; NoSuchObjectLockConfiguration: the bucket has no
+	// object lock) or FAILED_PRECONDITION (InvalidLockedTime: the time is past, or before
+	// the one that is set).
+	//
+	// Idempotent.
+	PutObjectRetention(ctx context.Context, in *PutObjectRetentionRequest, opts ...grpc.CallOption) (*PutObjectRetentionResponse, error)
+	// OptionsObject asks what the CORS rules of the bucket would tell a browser before
+	// it makes a request from another site (a preflight). The object need not exist.
+	//
+	// Fails with PERMISSION_DENIED (AccessForbidden: no rule allows it).
+	//
+	// Idempotent.
+	OptionsObject(ctx context.Context, in *OptionsObjectRequest, opts ...grpc.CallOption) (*OptionsObjectResponse, error)
+	// SelectObjectContent runs an SQL expression over one CSV, JSON or Parquet object
+	// inside COS and streams what it selects. A result that is empty has no message
+	// with records. The stream is whole only when it ends with OK: what came before a
+	// failure is not the result.
+	//
+	// Fails with INVALID_ARGUMENT (SQLParsingError and the like: the expression or a
+	// format is wrong), FAILED_PRECONDITION (CSVParsingError, GzipDecompressError and
+	// the like: the object is not of that format), UNAVAILABLE (Busy, Overload; or the
+	// answer of COS broke off), DATA_LOSS (a frame of the answer does not match its
+	// checksum; repeat the call) or UNIMPLEMENTED (the embedded server has no SQL). A
+	// failure may come behind records; CosError.error_in_success_body is then true.
+	//
+	// Idempotent.
+	SelectObjectContent(ctx context.Context, in *SelectObjectContentRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[SelectObjectContentResponse], error)
 }
 
 type objectServiceClient struct {
@@ -152,6 +296,16 @@ func (c *objectServiceClient) HeadObject(ctx context.Context, in *HeadObjectRequ
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(HeadObjectResponse)
 	err := c.cc.Invoke(ctx, ObjectService_HeadObject_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *objectServiceClient) HeadObjects(ctx context.Context, in *HeadObjectsRequest, opts ...grpc.CallOption) (*HeadObjectsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(HeadObjectsResponse)
+	err := c.cc.Invoke(ctx, ObjectService_HeadObjects_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -243,6 +397,145 @@ func (c *objectServiceClient) ListObjects(ctx context.Context, in *ListObjectsRe
 	return out, nil
 }
 
+func (c *objectServiceClient) ListObjectVersions(ctx context.Context, in *ListObjectVersionsRequest, opts ...grpc.CallOption) (*ListObjectVersionsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListObjectVersionsResponse)
+	err := c.cc.Invoke(ctx, ObjectService_ListObjectVersions_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *objectServiceClient) GetObjectTagging(ctx context.Context, in *GetObjectTaggingRequest, opts ...grpc.CallOption) (*GetObjectTaggingResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetObjectTaggingResponse)
+	err := c.cc.Invoke(ctx, ObjectService_GetObjectTagging_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *objectServiceClient) PutObjectTagging(ctx context.Context, in *PutObjectTaggingRequest, opts ...grpc.CallOption) (*PutObjectTaggingResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PutObjectTaggingResponse)
+	err := c.cc.Invoke(ctx, ObjectService_PutObjectTagging_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *objectServiceClient) DeleteObjectTagging(ctx context.Context, in *DeleteObjectTaggingRequest, opts ...grpc.CallOption) (*DeleteObjectTaggingResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DeleteObjectTaggingResponse)
+	err := c.cc.Invoke(ctx, ObjectService_DeleteObjectTagging_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *objectServiceClient) GetObjectAcl(ctx context.Context, in *GetObjectAclRequest, opts ...grpc.CallOption) (*GetObjectAclResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetObjectAclResponse)
+	err := c.cc.Invoke(ctx, ObjectService_GetObjectAcl_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *objectServiceClient) PutObjectAcl(ctx context.Context, in *PutObjectAclRequest, opts ...grpc.CallOption) (*PutObjectAclResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PutObjectAclResponse)
+	err := c.cc.Invoke(ctx, ObjectService_PutObjectAcl_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *objectServiceClient) RestoreObject(ctx context.Context, in *RestoreObjectRequest, opts ...grpc.CallOption) (*RestoreObjectResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RestoreObjectResponse)
+	err := c.cc.Invoke(ctx, ObjectService_RestoreObject_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *objectServiceClient) GetSymlink(ctx context.Context, in *GetSymlinkRequest, opts ...grpc.CallOption) (*GetSymlinkResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetSymlinkResponse)
+	err := c.cc.Invoke(ctx, ObjectService_GetSymlink_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *objectServiceClient) PutSymlink(ctx context.Context, in *PutSymlinkRequest, opts ...grpc.CallOption) (*PutSymlinkResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PutSymlinkResponse)
+	err := c.cc.Invoke(ctx, ObjectService_PutSymlink_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *objectServiceClient) GetObjectRetention(ctx context.Context, in *GetObjectRetentionRequest, opts ...grpc.CallOption) (*GetObjectRetentionResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetObjectRetentionResponse)
+	err := c.cc.Invoke(ctx, ObjectService_GetObjectRetention_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *objectServiceClient) PutObjectRetention(ctx context.Context, in *PutObjectRetentionRequest, opts ...grpc.CallOption) (*PutObjectRetentionResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PutObjectRetentionResponse)
+	err := c.cc.Invoke(ctx, ObjectService_PutObjectRetention_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *objectServiceClient) OptionsObject(ctx context.Context, in *OptionsObjectRequest, opts ...grpc.CallOption) (*OptionsObjectResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(OptionsObjectResponse)
+	err := c.cc.Invoke(ctx, ObjectService_OptionsObject_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *objectServiceClient) SelectObjectContent(ctx context.Context, in *SelectObjectContentRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[SelectObjectContentResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &ObjectService_ServiceDesc.Streams[3], ObjectService_SelectObjectContent_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[SelectObjectContentRequest, SelectObjectContentResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ObjectService_SelectObjectContentClient = grpc.ServerStreamingClient[SelectObjectContentResponse]
+
 // ObjectServiceServer is the server API for ObjectService service.
 // All implementations must embed UnimplementedObjectServiceServer
 // for forward compatibility.
@@ -266,17 +559,33 @@ type ObjectServiceServer interface {
 	// Fails with NOT_FOUND when the bucket or the key does not exist, and with
 	// FAILED_PRECONDITION when a precondition does not hold (reasons
 	// PRECONDITION_FAILED and NOT_MODIFIED). COS sends no body to a HEAD, so
-	// CosError.code is then empty.
+	// CosError.code is then empty. The newest version can be a delete marker: that is
+	// NOT_FOUND too, with x-cos-delete-marker in CosError.headers. INVALID_ARGUMENT
+	// without a code can mean that the object needs the customer_key it was encrypted
+	// with, or another one.
 	//
 	// Idempotent.
 	HeadObject(context.Context, *HeadObjectRequest) (*HeadObjectResponse, error)
+	// HeadObjects looks at up to 1000 objects of one bucket, a few at a time. The call
+	// succeeds when all were asked for: each result is an object or the status that
+	// HeadObject would have failed with, in the order of the request. An answer holds at
+	// most about 4 MB; objects that do not fit any more have RESOURCE_EXHAUSTED, reason
+	// ANSWER_FULL: ask for them again.
+	//
+	// Fails as a whole only where no object could be asked for: INVALID_ARGUMENT,
+	// NOT_FOUND (PROFILE_NOT_FOUND, BUCKET_REGION_UNKNOWN), CANCELLED or
+	// DEADLINE_EXCEEDED.
+	//
+	// Idempotent.
+	HeadObjects(context.Context, *HeadObjectsRequest) (*HeadObjectsResponse, error)
 	// GetObject streams an object's content, or a range of it. The first message has
 	// object and range; an empty object has no chunk. The last message has summary.
 	// In a small object they are one message.
 	//
-	// Fails with NOT_FOUND (NoSuchKey), OUT_OF_RANGE (InvalidRange),
-	// FAILED_PRECONDITION (a precondition; InvalidObjectState: archived, restore it
-	// first), or DATA_LOSS when the content does not match the CRC64 that COS keeps
+	// Fails with NOT_FOUND (NoSuchKey, NoSuchVersion; a delete marker is NoSuchKey),
+	// OUT_OF_RANGE (InvalidRange), FAILED_PRECONDITION (a precondition;
+	// InvalidObjectState: archived, restore it first), INVALID_ARGUMENT
+	// (SsecDecryptHeaderInvalid: without the customer_key, or with another), or DATA_LOSS when the content does not match the CRC64 that COS keeps
 	// for it. A connection to COS that breaks or stalls on the way is taken up again
 	// behind the last byte; ABORTED says that the object changed meanwhile, and
 	// UNAVAILABLE, with ReadResume in the details, that it broke too often. Data that
@@ -298,11 +607,17 @@ type ObjectServiceServer interface {
 	// large such an object may be depends on the gateway's memory for parts: by default
 	// about 860 GiB without a size and 1.2 TiB with one. MultipartService goes further.
 	//
-	// Fails with INVALID_ARGUMENT (the messages do not follow these rules, or a
-	// checksum differs), OUT_OF_RANGE (an offset ahead of the data, or more data than
+	// With spec.callback COS tells a server of the caller's about the object. A callback
+	// that fails is no failure of the call: the object is stored, and the answer's
+	// callback says what went wrong.
+	//
+	// Fails with INVALID_ARGUMENT (the messages do not follow these rules, a checksum
+	// differs, or InvalidTag, NotSupportedStorageClass and the like of attributes),
+	// OUT_OF_RANGE (an offset ahead of the data, or more data than
 	// spec.size), FAILED_PRECONDITION (reason OBJECT_TOO_LARGE: more than that),
 	// ALREADY_EXISTS (FileAlreadyExists, with forbid_overwrite), ABORTED (PathConflict:
-	// others write the same key), RESOURCE_EXHAUSTED (reason UPLOAD_MEMORY: too many
+	// others write the same key), FAILED_PRECONDITION (ObjectLocked; KmsKeyNotExist and
+	// others of the key service), RESOURCE_EXHAUSTED (reason UPLOAD_MEMORY: too many
 	// uploads gather parts at the moment) or DATA_LOSS (COS stored other bytes than it
 	// was sent; write it again).
 	//
@@ -322,7 +637,9 @@ type ObjectServiceServer interface {
 	// Not idempotent. When the answer of COS is lost the gateway reads the object's
 	// end before it reports anything: if the content was added the call succeeds.
 	AppendObject(grpc.ClientStreamingServer[AppendObjectRequest, AppendObjectResponse]) error
-	// DeleteObject deletes an object. An absent key is not an error.
+	// DeleteObject deletes an object. An absent key is not an error. In a bucket with
+	// versioning a call without version_id deletes nothing: it puts a delete marker on
+	// top. A call with version_id deletes that version, or that marker, for good.
 	//
 	// Fails with FAILED_PRECONDITION (ObjectLocked).
 	//
@@ -340,7 +657,8 @@ type ObjectServiceServer interface {
 	// Fails with NOT_FOUND (NoSuchKey, NoSuchCopySource: the source is absent),
 	// FAILED_PRECONDITION (a source precondition, reason PRECONDITION_FAILED;
 	// InvalidObjectState: the source is archived), PERMISSION_DENIED (the source may
-	// not be read) or INVALID_ARGUMENT (copy onto itself without replacing). COS may
+	// not be read) or INVALID_ARGUMENT (copy onto itself without replacing;
+	// SsecDecryptHeaderInvalid: source.customer_key is missing or another). COS may
 	// report a failure inside a 200 answer; CosError.error_in_success_body says so.
 	//
 	// Idempotent.
@@ -352,6 +670,111 @@ type ObjectServiceServer interface {
 	//
 	// Idempotent.
 	ListObjects(context.Context, *ListObjectsRequest) (*ListObjectsResponse, error)
+	// ListObjectVersions lists all versions of the objects of a bucket, delete markers
+	// too, one page at a time. A prefix that matches nothing has an empty list; in a
+	// bucket that never had versioning each object has one version.
+	//
+	// Fails with INVALID_ARGUMENT when page_token belongs to another list.
+	//
+	// Idempotent.
+	ListObjectVersions(context.Context, *ListObjectVersionsRequest) (*ListObjectVersionsResponse, error)
+	// GetObjectTagging returns the tags of an object. One without tags has an empty
+	// list, or fails with NOT_FOUND (NoSuchTagSet), as COS pleases.
+	//
+	// Fails with NOT_FOUND (NoSuchKey, NoSuchVersion, NoSuchTagSet).
+	//
+	// Idempotent.
+	GetObjectTagging(context.Context, *GetObjectTaggingRequest) (*GetObjectTaggingResponse, error)
+	// PutObjectTagging replaces all tags of an object.
+	//
+	// Fails with NOT_FOUND (NoSuchKey, NoSuchVersion), INVALID_ARGUMENT (InvalidTag) or
+	// FAILED_PRECONDITION (ObjectLocked).
+	//
+	// Idempotent.
+	PutObjectTagging(context.Context, *PutObjectTaggingRequest) (*PutObjectTaggingResponse, error)
+	// DeleteObjectTagging removes all tags of an object. One without tags is no error.
+	//
+	// Fails with NOT_FOUND (NoSuchKey, NoSuchVersion) or FAILED_PRECONDITION
+	// (ObjectLocked).
+	//
+	// Idempotent.
+	DeleteObjectTagging(context.Context, *DeleteObjectTaggingRequest) (*DeleteObjectTaggingResponse, error)
+	// GetObjectAcl returns who may do what with an object. One without an ACL of its
+	// own has that of its bucket.
+	//
+	// Fails with NOT_FOUND (NoSuchKey, NoSuchVersion).
+	//
+	// Idempotent.
+	GetObjectAcl(context.Context, *GetObjectAclRequest) (*GetObjectAclResponse, error)
+	// PutObjectAcl replaces the ACL of an object: by a preset, by accounts, or whole.
+	//
+	// Fails with NOT_FOUND (NoSuchKey, NoSuchVersion), INVALID_ARGUMENT (InvalidArgument:
+	// an unknown preset or account; MalformedACLError) or RESOURCE_EXHAUSTED
+	// (AttachmentFull).
+	//
+	// Idempotent.
+	PutObjectAcl(context.Context, *PutObjectAclRequest) (*PutObjectAclResponse, error)
+	// RestoreObject begins to make an archived object readable, which takes minutes to
+	// days; HeadObject's restore says how far it is. An object that is restored already
+	// has its days counted anew.
+	//
+	// Fails with NOT_FOUND (NoSuchKey, NoSuchVersion), ALREADY_EXISTS
+	// (RestoreAlreadyInProgress) or FAILED_PRECONDITION (RestoreNonArchiveObject: it is
+	// not archived; RestoreFileSizeExceed: too large for this tier).
+	//
+	// Idempotent, but for ALREADY_EXISTS while the restoring is under way. A repeat of
+	// the gateway's own, after an answer of COS was lost, takes that for success.
+	RestoreObject(context.Context, *RestoreObjectRequest) (*RestoreObjectResponse, error)
+	// GetSymlink returns the key that a symlink leads to.
+	//
+	// Fails with NOT_FOUND (NoSuchKey, NoSuchVersion) or with what COS says of an object
+	// that is no symlink.
+	//
+	// Idempotent.
+	GetSymlink(context.Context, *GetSymlinkRequest) (*GetSymlinkResponse, error)
+	// PutSymlink makes an object that leads to another key of its bucket, replacing what
+	// was there. GetObject of it reads the other object.
+	//
+	// Fails with FAILED_PRECONDITION (ObjectLocked).
+	//
+	// Idempotent.
+	PutSymlink(context.Context, *PutSymlinkRequest) (*PutSymlinkResponse, error)
+	// GetObjectRetention returns until when an object is kept from changes.
+	//
+	// Fails with NOT_FOUND (NoSuchKey; NoSuchObjectLockConfiguration: it is not kept).
+	//
+	// Idempotent.
+	GetObjectRetention(context.Context, *GetObjectRetentionRequest) (*GetObjectRetentionResponse, error)
+	// PutObjectRetention keeps an object from changes until a time, which can be
+	// lengthened later but never shortened. It needs a bucket with object lock.
+	//
+	// Fails with NOT_FOUND (NoSuchKey; NoSuchObjectLockConfiguration: the bucket has no
+	// object lock) or FAILED_PRECONDITION (InvalidLockedTime: the time is past, or before
+	// the one that is set).
+	//
+	// Idempotent.
+	PutObjectRetention(context.Context, *PutObjectRetentionRequest) (*PutObjectRetentionResponse, error)
+	// OptionsObject asks what the CORS rules of the bucket would tell a browser before
+	// it makes a request from another site (a preflight). The object need not exist.
+	//
+	// Fails with PERMISSION_DENIED (AccessForbidden: no rule allows it).
+	//
+	// Idempotent.
+	OptionsObject(context.Context, *OptionsObjectRequest) (*OptionsObjectResponse, error)
+	// SelectObjectContent runs an SQL expression over one CSV, JSON or Parquet object
+	// inside COS and streams what it selects. A result that is empty has no message
+	// with records. The stream is whole only when it ends with OK: what came before a
+	// failure is not the result.
+	//
+	// Fails with INVALID_ARGUMENT (SQLParsingError and the like: the expression or a
+	// format is wrong), FAILED_PRECONDITION (CSVParsingError, GzipDecompressError and
+	// the like: the object is not of that format), UNAVAILABLE (Busy, Overload; or the
+	// answer of COS broke off), DATA_LOSS (a frame of the answer does not match its
+	// checksum; repeat the call) or UNIMPLEMENTED (the embedded server has no SQL). A
+	// failure may come behind records; CosError.error_in_success_body is then true.
+	//
+	// Idempotent.
+	SelectObjectContent(*SelectObjectContentRequest, grpc.ServerStreamingServer[SelectObjectContentResponse]) error
 	mustEmbedUnimplementedObjectServiceServer()
 }
 
@@ -364,6 +787,9 @@ type UnimplementedObjectServiceServer struct{}
 
 func (UnimplementedObjectServiceServer) HeadObject(context.Context, *HeadObjectRequest) (*HeadObjectResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method HeadObject not implemented")
+}
+func (UnimplementedObjectServiceServer) HeadObjects(context.Context, *HeadObjectsRequest) (*HeadObjectsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method HeadObjects not implemented")
 }
 func (UnimplementedObjectServiceServer) GetObject(*GetObjectRequest, grpc.ServerStreamingServer[GetObjectResponse]) error {
 	return status.Error(codes.Unimplemented, "method GetObject not implemented")
@@ -385,6 +811,45 @@ func (UnimplementedObjectServiceServer) CopyObject(context.Context, *CopyObjectR
 }
 func (UnimplementedObjectServiceServer) ListObjects(context.Context, *ListObjectsRequest) (*ListObjectsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListObjects not implemented")
+}
+func (UnimplementedObjectServiceServer) ListObjectVersions(context.Context, *ListObjectVersionsRequest) (*ListObjectVersionsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListObjectVersions not implemented")
+}
+func (UnimplementedObjectServiceServer) GetObjectTagging(context.Context, *GetObjectTaggingRequest) (*GetObjectTaggingResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetObjectTagging not implemented")
+}
+func (UnimplementedObjectServiceServer) PutObjectTagging(context.Context, *PutObjectTaggingRequest) (*PutObjectTaggingResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method PutObjectTagging not implemented")
+}
+func (UnimplementedObjectServiceServer) DeleteObjectTagging(context.Context, *DeleteObjectTaggingRequest) (*DeleteObjectTaggingResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeleteObjectTagging not implemented")
+}
+func (UnimplementedObjectServiceServer) GetObjectAcl(context.Context, *GetObjectAclRequest) (*GetObjectAclResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetObjectAcl not implemented")
+}
+func (UnimplementedObjectServiceServer) PutObjectAcl(context.Context, *PutObjectAclRequest) (*PutObjectAclResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method PutObjectAcl not implemented")
+}
+func (UnimplementedObjectServiceServer) RestoreObject(context.Context, *RestoreObjectRequest) (*RestoreObjectResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RestoreObject not implemented")
+}
+func (UnimplementedObjectServiceServer) GetSymlink(context.Context, *GetSymlinkRequest) (*GetSymlinkResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetSymlink not implemented")
+}
+func (UnimplementedObjectServiceServer) PutSymlink(context.Context, *PutSymlinkRequest) (*PutSymlinkResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method PutSymlink not implemented")
+}
+func (UnimplementedObjectServiceServer) GetObjectRetention(context.Context, *GetObjectRetentionRequest) (*GetObjectRetentionResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetObjectRetention not implemented")
+}
+func (UnimplementedObjectServiceServer) PutObjectRetention(context.Context, *PutObjectRetentionRequest) (*PutObjectRetentionResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method PutObjectRetention not implemented")
+}
+func (UnimplementedObjectServiceServer) OptionsObject(context.Context, *OptionsObjectRequest) (*OptionsObjectResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method OptionsObject not implemented")
+}
+func (UnimplementedObjectServiceServer) SelectObjectContent(*SelectObjectContentRequest, grpc.ServerStreamingServer[SelectObjectContentResponse]) error {
+	return status.Error(codes.Unimplemented, "method SelectObjectContent not implemented")
 }
 func (UnimplementedObjectServiceServer) mustEmbedUnimplementedObjectServiceServer() {}
 func (UnimplementedObjectServiceServer) testEmbeddedByValue()                       {}
@@ -421,6 +886,24 @@ func _ObjectService_HeadObject_Handler(srv interface{}, ctx context.Context, dec
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(ObjectServiceServer).HeadObject(ctx, req.(*HeadObjectRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ObjectService_HeadObjects_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(HeadObjectsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ObjectServiceServer).HeadObjects(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ObjectService_HeadObjects_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ObjectServiceServer).HeadObjects(ctx, req.(*HeadObjectsRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -522,6 +1005,233 @@ func _ObjectService_ListObjects_Handler(srv interface{}, ctx context.Context, de
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ObjectService_ListObjectVersions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListObjectVersionsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ObjectServiceServer).ListObjectVersions(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ObjectService_ListObjectVersions_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ObjectServiceServer).ListObjectVersions(ctx, req.(*ListObjectVersionsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ObjectService_GetObjectTagging_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetObjectTaggingRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ObjectServiceServer).GetObjectTagging(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ObjectService_GetObjectTagging_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ObjectServiceServer).GetObjectTagging(ctx, req.(*GetObjectTaggingRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ObjectService_PutObjectTagging_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PutObjectTaggingRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ObjectServiceServer).PutObjectTagging(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ObjectService_PutObjectTagging_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ObjectServiceServer).PutObjectTagging(ctx, req.(*PutObjectTaggingRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ObjectService_DeleteObjectTagging_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DeleteObjectTaggingRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ObjectServiceServer).DeleteObjectTagging(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ObjectService_DeleteObjectTagging_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ObjectServiceServer).DeleteObjectTagging(ctx, req.(*DeleteObjectTaggingRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ObjectService_GetObjectAcl_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetObjectAclRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ObjectServiceServer).GetObjectAcl(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ObjectService_GetObjectAcl_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ObjectServiceServer).GetObjectAcl(ctx, req.(*GetObjectAclRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ObjectService_PutObjectAcl_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PutObjectAclRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ObjectServiceServer).PutObjectAcl(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ObjectService_PutObjectAcl_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ObjectServiceServer).PutObjectAcl(ctx, req.(*PutObjectAclRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ObjectService_RestoreObject_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RestoreObjectRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ObjectServiceServer).RestoreObject(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ObjectService_RestoreObject_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ObjectServiceServer).RestoreObject(ctx, req.(*RestoreObjectRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ObjectService_GetSymlink_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetSymlinkRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ObjectServiceServer).GetSymlink(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ObjectService_GetSymlink_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ObjectServiceServer).GetSymlink(ctx, req.(*GetSymlinkRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ObjectService_PutSymlink_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PutSymlinkRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ObjectServiceServer).PutSymlink(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ObjectService_PutSymlink_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ObjectServiceServer).PutSymlink(ctx, req.(*PutSymlinkRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ObjectService_GetObjectRetention_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetObjectRetentionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ObjectServiceServer).GetObjectRetention(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ObjectService_GetObjectRetention_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ObjectServiceServer).GetObjectRetention(ctx, req.(*GetObjectRetentionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ObjectService_PutObjectRetention_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PutObjectRetentionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ObjectServiceServer).PutObjectRetention(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ObjectService_PutObjectRetention_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ObjectServiceServer).PutObjectRetention(ctx, req.(*PutObjectRetentionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ObjectService_OptionsObject_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(OptionsObjectRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ObjectServiceServer).OptionsObject(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ObjectService_OptionsObject_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ObjectServiceServer).OptionsObject(ctx, req.(*OptionsObjectRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ObjectService_SelectObjectContent_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(SelectObjectContentRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(ObjectServiceServer).SelectObjectContent(m, &grpc.GenericServerStream[SelectObjectContentRequest, SelectObjectContentResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ObjectService_SelectObjectContentServer = grpc.ServerStreamingServer[SelectObjectContentResponse]
+
 // ObjectService_ServiceDesc is the grpc.ServiceDesc for ObjectService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -532,6 +1242,10 @@ var ObjectService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "HeadObject",
 			Handler:    _ObjectService_HeadObject_Handler,
+		},
+		{
+			MethodName: "HeadObjects",
+			Handler:    _ObjectService_HeadObjects_Handler,
 		},
 		{
 			MethodName: "DeleteObject",
@@ -549,6 +1263,54 @@ var ObjectService_ServiceDesc = grpc.ServiceDesc{
 			MethodName: "ListObjects",
 			Handler:    _ObjectService_ListObjects_Handler,
 		},
+		{
+			MethodName: "ListObjectVersions",
+			Handler:    _ObjectService_ListObjectVersions_Handler,
+		},
+		{
+			MethodName: "GetObjectTagging",
+			Handler:    _ObjectService_GetObjectTagging_Handler,
+		},
+		{
+			MethodName: "PutObjectTagging",
+			Handler:    _ObjectService_PutObjectTagging_Handler,
+		},
+		{
+			MethodName: "DeleteObjectTagging",
+			Handler:    _ObjectService_DeleteObjectTagging_Handler,
+		},
+		{
+			MethodName: "GetObjectAcl",
+			Handler:    _ObjectService_GetObjectAcl_Handler,
+		},
+		{
+			MethodName: "PutObjectAcl",
+			Handler:    _ObjectService_PutObjectAcl_Handler,
+		},
+		{
+			MethodName: "RestoreObject",
+			Handler:    _ObjectService_RestoreObject_Handler,
+		},
+		{
+			MethodName: "GetSymlink",
+			Handler:    _ObjectService_GetSymlink_Handler,
+		},
+		{
+			MethodName: "PutSymlink",
+			Handler:    _ObjectService_PutSymlink_Handler,
+		},
+		{
+			MethodName: "GetObjectRetention",
+			Handler:    _ObjectService_GetObjectRetention_Handler,
+		},
+		{
+			MethodName: "PutObjectRetention",
+			Handler:    _ObjectService_PutObjectRetention_Handler,
+		},
+		{
+			MethodName: "OptionsObject",
+			Handler:    _ObjectService_OptionsObject_Handler,
+		},
 	},
 	Streams: []grpc.StreamDesc{
 		{
@@ -565,6 +1327,11 @@ var ObjectService_ServiceDesc = grpc.ServiceDesc{
 			StreamName:    "AppendObject",
 			Handler:       _ObjectService_AppendObject_Handler,
 			ClientStreams: true,
+		},
+		{
+			StreamName:    "SelectObjectContent",
+			Handler:       _ObjectService_SelectObjectContent_Handler,
+			ServerStreams: true,
 		},
 	},
 	Metadata: "cosgate/v1/object_service.proto",

@@ -110,6 +110,118 @@ var file_cosgate_v1_rules_proto_extTypes = []protoimpl.ExtensionInfo{
 		Tag:           "varint,91250011,opt,name=is_grantee_id",
 		Filename:      "cosgate/v1/rules.proto",
 	},
+	{
+		ExtendedType:  (*validate.StringRules)(nil),
+		ExtensionType: (*bool)(nil),
+		Field:         91250020,
+		Name:          "cosgate.v1.is_config_id",
+		Tag:           "varint,91250020,opt,name=is_config_id",
+		Filename:      "cosgate/v1/rules.proto",
+	},
+	{
+		ExtendedType:  (*validate.StringRules)(nil),
+		ExtensionType: (*bool)(nil),
+		Field:         91250021,
+		Name:          "cosgate.v1.is_xml_text",
+		Tag:           "varint,91250021,opt,name=is_xml_text",
+		Filename:      "cosgate/v1/rules.proto",
+	},
+	{
+		ExtendedType:  (*validate.StringRules)(nil),
+		ExtensionType: (*bool)(nil),
+		Field:         91250022,
+		Name:          "cosgate.v1.is_domain",
+		Tag:           "varint,91250022,opt,name=is_domain",
+		Filename:      "cosgate/v1/rules.proto",
+	},
+	{
+		ExtendedType:  (*validate.StringRules)(nil),
+		ExtensionType: (*bool)(nil),
+		Field:         91250030,
+		Name:          "cosgate.v1.is_callback_url",
+		Tag:           "varint,91250030,opt,name=is_callback_url",
+		Filename:      "cosgate/v1/rules.proto",
+	},
+	{
+		ExtendedType:  (*validate.StringRules)(nil),
+		ExtensionType: (*bool)(nil),
+		Field:         91250031,
+		Name:          "cosgate.v1.is_host",
+		Tag:           "varint,91250031,opt,name=is_host",
+		Filename:      "cosgate/v1/rules.proto",
+	},
+	{
+		ExtendedType:  (*validate.StringRules)(nil),
+		ExtensionType: (*bool)(nil),
+		Field:         91250032,
+		Name:          "cosgate.v1.is_canned_acl",
+		Tag:           "varint,91250032,opt,name=is_canned_acl",
+		Filename:      "cosgate/v1/rules.proto",
+	},
+	{
+		ExtendedType:  (*validate.StringRules)(nil),
+		ExtensionType: (*bool)(nil),
+		Field:         91250033,
+		Name:          "cosgate.v1.is_header_name",
+		Tag:           "varint,91250033,opt,name=is_header_name",
+		Filename:      "cosgate/v1/rules.proto",
+	},
+	{
+		ExtendedType:  (*validate.StringRules)(nil),
+		ExtensionType: (*bool)(nil),
+		Field:         91250034,
+		Name:          "cosgate.v1.is_long_header",
+		Tag:           "varint,91250034,opt,name=is_long_header",
+		Filename:      "cosgate/v1/rules.proto",
+	},
+	{
+		ExtendedType:  (*validate.StringRules)(nil),
+		ExtensionType: (*bool)(nil),
+		Field:         91250040,
+		Name:          "cosgate.v1.is_signed_header",
+		Tag:           "varint,91250040,opt,name=is_signed_header",
+		Filename:      "cosgate/v1/rules.proto",
+	},
+	{
+		ExtendedType:  (*validate.StringRules)(nil),
+		ExtensionType: (*bool)(nil),
+		Field:         91250041,
+		Name:          "cosgate.v1.is_redirect",
+		Tag:           "varint,91250041,opt,name=is_redirect",
+		Filename:      "cosgate/v1/rules.proto",
+	},
+	{
+		ExtendedType:  (*validate.StringRules)(nil),
+		ExtensionType: (*bool)(nil),
+		Field:         91250042,
+		Name:          "cosgate.v1.is_xml_literal",
+		Tag:           "varint,91250042,opt,name=is_xml_literal",
+		Filename:      "cosgate/v1/rules.proto",
+	},
+	{
+		ExtendedType:  (*validate.StringRules)(nil),
+		ExtensionType: (*bool)(nil),
+		Field:         91250043,
+		Name:          "cosgate.v1.is_csv_character",
+		Tag:           "varint,91250043,opt,name=is_csv_character",
+		Filename:      "cosgate/v1/rules.proto",
+	},
+	{
+		ExtendedType:  (*validate.StringRules)(nil),
+		ExtensionType: (*bool)(nil),
+		Field:         91250044,
+		Name:          "cosgate.v1.is_record_delimiter",
+		Tag:           "varint,91250044,opt,name=is_record_delimiter",
+		Filename:      "cosgate/v1/rules.proto",
+	},
+	{
+		ExtendedType:  (*validate.Int64Rules)(nil),
+		ExtensionType: (*bool)(nil),
+		Field:         91250035,
+		Name:          "cosgate.v1.is_traffic_limit",
+		Tag:           "varint,91250035,opt,name=is_traffic_limit",
+		Filename:      "cosgate/v1/rules.proto",
+	},
 }
 
 // Extension fields to validate.StringRules.
@@ -158,6 +270,66 @@ var (
 	//
 	// optional bool is_grantee_id = 91250011;
 	E_IsGranteeId = &file_cosgate_v1_rules_proto_extTypes[10]
+	// The id of an inventory job or of a tiering rule, or nothing.
+	//
+	// optional bool is_config_id = 91250020;
+	E_IsConfigId = &file_cosgate_v1_rules_proto_extTypes[11]
+	// Text that can stand in an XML document: at most 1024 bytes, no control characters.
+	//
+	// optional bool is_xml_text = 91250021;
+	E_IsXmlText = &file_cosgate_v1_rules_proto_extTypes[12]
+	// The name of a host, or nothing.
+	//
+	// optional bool is_domain = 91250022;
+	E_IsDomain = &file_cosgate_v1_rules_proto_extTypes[13]
+	// The URL of an upload callback.
+	//
+	// optional bool is_callback_url = 91250030;
+	E_IsCallbackUrl = &file_cosgate_v1_rules_proto_extTypes[14]
+	// A host name, or nothing.
+	//
+	// optional bool is_host = 91250031;
+	E_IsHost = &file_cosgate_v1_rules_proto_extTypes[15]
+	// The name of a preset of ACLs, or nothing.
+	//
+	// optional bool is_canned_acl = 91250032;
+	E_IsCannedAcl = &file_cosgate_v1_rules_proto_extTypes[16]
+	// The name of an HTTP header.
+	//
+	// optional bool is_header_name = 91250033;
+	E_IsHeaderName = &file_cosgate_v1_rules_proto_extTypes[17]
+	// The value of an HTTP header that holds a document, or nothing.
+	//
+	// optional bool is_long_header = 91250034;
+	E_IsLongHeader = &file_cosgate_v1_rules_proto_extTypes[18]
+	// The name of a header that a presigned URL may bind its user to.
+	//
+	// optional bool is_signed_header = 91250040;
+	E_IsSignedHeader = &file_cosgate_v1_rules_proto_extTypes[19]
+	// An absolute URL that a browser can be sent to, or nothing.
+	//
+	// optional bool is_redirect = 91250041;
+	E_IsRedirect = &file_cosgate_v1_rules_proto_extTypes[20]
+	// A text that can stand in an XML document.
+	//
+	// optional bool is_xml_literal = 91250042;
+	E_IsXmlLiteral = &file_cosgate_v1_rules_proto_extTypes[21]
+	// One character of a CSV format, or nothing.
+	//
+	// optional bool is_csv_character = 91250043;
+	E_IsCsvCharacter = &file_cosgate_v1_rules_proto_extTypes[22]
+	// What ends a record, or nothing.
+	//
+	// optional bool is_record_delimiter = 91250044;
+	E_IsRecordDelimiter = &file_cosgate_v1_rules_proto_extTypes[23]
+)
+
+// Extension fields to validate.Int64Rules.
+var (
+	// A traffic limit in bits per second, or nothing.
+	//
+	// optional bool is_traffic_limit = 91250035;
+	E_IsTrafficLimit = &file_cosgate_v1_rules_proto_extTypes[24]
 )
 
 var File_cosgate_v1_rules_proto protoreflect.FileDescriptor
@@ -202,10 +374,55 @@ const file_cosgate_v1_rules_proto_rawDesc = "" +
 	"isUploadId:\x9c\x02\n" +
 	"\ris_grantee_id\x12\x19.buf.validate.StringRules\x18ۺ\xc1+ \x01(\bB\xd9\x01\xc2H\xd5\x01\n" +
 	"\xd2\x01\n" +
-	"\x11string.grantee_id\x12\x87\x01must be the id of an account, such as 100000000011 or qcs::cam::uin/100000000001:uin/100000000011: letters, digits and :/@._-, 1 to 256\x1a3!rule || this.matches('^[A-Za-z0-9:/@._-]{1,256}$')R\visGranteeIdB5Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1"
+	"\x11string.grantee_id\x12\x87\x01must be the id of an account, such as 100000000011 or qcs::cam::uin/100000000001:uin/100000000011: letters, digits and :/@._-, 1 to 256\x1a3!rule || this.matches('^[A-Za-z0-9:/@._-]{1,256}$')R\visGranteeId:\xb7\x01\n" +
+	"\fis_config_id\x12\x19.buf.validate.StringRules\x18\xe4\xba\xc1+ \x01(\bBw\xc2Ht\n" +
+	"r\n" +
+	"\x10string.config_id\x12,must be letters, digits and ._-, at most 128\x1a0!rule || this.matches('^[A-Za-z0-9._-]{0,128}$')R\n" +
+	"isConfigId:\x8e\x02\n" +
+	"\vis_xml_text\x12\x19.buf.validate.StringRules\x18\xe5\xba\xc1+ \x01(\bB\xcf\x01\xc2H\xcb\x01\n" +
+	"\xc8\x01\n" +
+	"\x0fstring.xml_text\x12Ymust have at most 1024 bytes of UTF-8 and no control characters, which XML cannot express\x1aZ!rule || (bytes(this).size() <= 1024 && !this.matches('[\\\\x00-\\\\x1f\\\\x{fffd}-\\\\x{ffff}]'))R\tisXmlText:\x96\x02\n" +
+	"\tis_domain\x12\x19.buf.validate.StringRules\x18\xe6\xba\xc1+ \x01(\bB\xda\x01\xc2H\xd6\x01\n" +
+	"\xd3\x01\n" +
+	"\rstring.domain\x12bmust be the name of a host such as www.example.com: letters, digits, dots and hyphens, at most 253\x1a^!rule || (this.size() <= 253 && this.matches('^([A-Za-z0-9*]([A-Za-z0-9.-]*[A-Za-z0-9])?)?$'))R\bisDomain:\xb8\x02\n" +
+	"\x0fis_callback_url\x12\x19.buf.validate.StringRules\x18\xee\xba\xc1+ \x01(\bB\xf1\x01\xc2H\xed\x01\n" +
+	"\xea\x01\n" +
+	"\x13string.callback_url\x12Xmust be an http or https URL of printable ASCII, without user and fragment, at most 1024\x1ay!rule || (this.size() <= 1024 && this.matches('^https?://[A-Za-z0-9._-]+(:[0-9]{1,5})?([/?][\\\\x21\\\\x22\\\\x24-\\\\x7e]*)?$'))R\risCallbackUrl:\xfb\x01\n" +
+	"\ais_host\x12\x19.buf.validate.StringRules\x18\xef\xba\xc1+ \x01(\bB\xc3\x01\xc2H\xbf\x01\n" +
+	"\xbc\x01\n" +
+	"\vstring.host\x12Mmust be a host name, with a port or not: letters, digits and ._-, at most 255\x1a^!rule || this == '' || (this.size() <= 255 && this.matches('^[A-Za-z0-9._-]+(:[0-9]{1,5})?$'))R\x06isHost:\xd3\x01\n" +
+	"\ris_canned_acl\x12\x19.buf.validate.StringRules\x18\xf0\xba\xc1+ \x01(\bB\x90\x01\xc2H\x8c\x01\n" +
+	"\x89\x01\n" +
+	"\x11string.canned_acl\x12Kmust be a preset such as public-read: small letters and hyphens, at most 64\x1a'!rule || this.matches('^[a-z-]{0,64}$')R\visCannedAcl:\xd6\x01\n" +
+	"\x0eis_header_name\x12\x19.buf.validate.StringRules\x18\xf1\xba\xc1+ \x01(\bB\x91\x01\xc2H\x8d\x01\n" +
+	"\x8a\x01\n" +
+	"\x12string.header_name\x12Cmust be the name of a header: letters, digits and hyphens, 1 to 128\x1a/!rule || this.matches('^[A-Za-z0-9_-]{1,128}$')R\fisHeaderName:\xd1\x01\n" +
+	"\x0eis_long_header\x12\x19.buf.validate.StringRules\x18\xf2\xba\xc1+ \x01(\bB\x8c\x01\xc2H\x88\x01\n" +
+	"\x85\x01\n" +
+	"\x12string.long_header\x12+must be printable ASCII, at most 8192 bytes\x1aB!rule || (this.size() <= 8192 && this.matches('^[\\\\x20-\\\\x7e]*$'))R\fisLongHeader:\xbb\a\n" +
+	"\x10is_signed_header\x12\x19.buf.validate.StringRules\x18\xf8\xba\xc1+ \x01(\bB\xf2\x06\xc2H\xee\x06\n" +
+	"\xeb\x06\n" +
+	"\x14string.signed_header\x12\xc2\x03must be a header that a presigned URL can bind: content-type, content-md5, content-length, content-disposition, content-encoding, content-language, cache-control, expires, range, if-match, if-none-match, if-modified-since, if-unmodified-since, x-cos-acl, x-cos-grant-*, x-cos-storage-class, x-cos-tagging, x-cos-traffic-limit, x-cos-forbid-overwrite, x-cos-content-sha1, x-cos-server-side-encryption and its -cos-kms-key-id and -context, x-cos-meta-*\x1a\x8d\x03!rule || this.matches('(?i)^(content-(type|md5|length|disposition|encoding|language)|cache-control|expires|range|if-(none-)?match|if-(un)?modified-since|x-cos-acl|x-cos-grant-(read|read-acp|write-acp|full-control)|x-cos-storage-class|x-cos-tagging|x-cos-traffic-limit|x-cos-forbid-overwrite|x-cos-content-sha1|x-cos-server-side-encryption(-cos-kms-key-id|-context)?|x-cos-meta-[a-z0-9-]{1,128})$')R\x0eisSignedHeader:\xcd\x02\n" +
+	"\vis_redirect\x12\x19.buf.validate.StringRules\x18\xf9\xba\xc1+ \x01(\bB\x8d\x02\xc2H\x89\x02\n" +
+	"\x86\x02\n" +
+	"\x0fstring.redirect\x12kmust be an absolute URL of http or https without a user, printable ASCII without spaces, at most 1024 bytes\x1a\x85\x01!rule || this == '' || (this.size() <= 1024 && this.matches('^https?://[^/?#@\\\\x00-\\\\x20\\\\x7f-\\\\x{10ffff}]+([/?#][\\\\x21-\\\\x7e]*)?$'))R\n" +
+	"isRedirect:\x9e\x02\n" +
+	"\x0eis_xml_literal\x12\x19.buf.validate.StringRules\x18\xfa\xba\xc1+ \x01(\bB\xd9\x01\xc2H\xd5\x01\n" +
+	"\xd2\x01\n" +
+	"\x12string.xml_literal\x12lmust have no control characters but tab, line feed and carriage return: this operation cannot express others\x1aN!rule || !this.matches('[\\\\x00-\\\\x08\\\\x0b\\\\x0c\\\\x0e-\\\\x1f\\\\x{fffe}\\\\x{ffff}]')R\fisXmlLiteral:\xf4\x01\n" +
+	"\x10is_csv_character\x12\x19.buf.validate.StringRules\x18\xfb\xba\xc1+ \x01(\bB\xab\x01\xc2H\xa7\x01\n" +
+	"\xa4\x01\n" +
+	"\x14string.csv_character\x12Rmust be one ASCII character: printable, or a tab, a line feed or a carriage return\x1a8!rule || this.matches('^[\\\\x09\\\\x0a\\\\x0d\\\\x20-\\\\x7e]?$')R\x0eisCsvCharacter:\x89\x02\n" +
+	"\x13is_record_delimiter\x12\x19.buf.validate.StringRules\x18\xfc\xba\xc1+ \x01(\bB\xba\x01\xc2H\xb6\x01\n" +
+	"\xb3\x01\n" +
+	"\x17string.record_delimiter\x12Zmust be one or two ASCII characters: printable, or a tab, a line feed or a carriage return\x1a<!rule || this.matches('^[\\\\x09\\\\x0a\\\\x0d\\\\x20-\\\\x7e]{0,2}$')R\x11isRecordDelimiter:\xe1\x01\n" +
+	"\x10is_traffic_limit\x12\x18.buf.validate.Int64Rules\x18\xf3\xba\xc1+ \x01(\bB\x99\x01\xc2H\x95\x01\n" +
+	"\x92\x01\n" +
+	"\x13int64.traffic_limit\x12>must be 0 for no limit, or 819200 to 838860800 bits per second\x1a;!rule || this == 0 || (this >= 819200 && this <= 838860800)R\x0eisTrafficLimitB5Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1"
 
 var file_cosgate_v1_rules_proto_goTypes = []any{
 	(*validate.StringRules)(nil), // 0: buf.validate.StringRules
+	(*validate.Int64Rules)(nil),  // 1: buf.validate.Int64Rules
 }
 var file_cosgate_v1_rules_proto_depIdxs = []int32{
 	0,  // 0: cosgate.v1.is_bucket:extendee -> buf.validate.StringRules
@@ -219,10 +436,24 @@ var file_cosgate_v1_rules_proto_depIdxs = []int32{
 	0,  // 8: cosgate.v1.is_storage_class:extendee -> buf.validate.StringRules
 	0,  // 9: cosgate.v1.is_upload_id:extendee -> buf.validate.StringRules
 	0,  // 10: cosgate.v1.is_grantee_id:extendee -> buf.validate.StringRules
-	11, // [11:11] is the sub-list for method output_type
-	11, // [11:11] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	0,  // [0:11] is the sub-list for extension extendee
+	0,  // 11: cosgate.v1.is_config_id:extendee -> buf.validate.StringRules
+	0,  // 12: cosgate.v1.is_xml_text:extendee -> buf.validate.StringRules
+	0,  // 13: cosgate.v1.is_domain:extendee -> buf.validate.StringRules
+	0,  // 14: cosgate.v1.is_callback_url:extendee -> buf.validate.StringRules
+	0,  // 15: cosgate.v1.is_host:extendee -> buf.validate.StringRules
+	0,  // 16: cosgate.v1.is_canned_acl:extendee -> buf.validate.StringRules
+	0,  // 17: cosgate.v1.is_header_name:extendee -> buf.validate.StringRules
+	0,  // 18: cosgate.v1.is_long_header:extendee -> buf.validate.StringRules
+	0,  // 19: cosgate.v1.is_signed_header:extendee -> buf.validate.StringRules
+	0,  // 20: cosgate.v1.is_redirect:extendee -> buf.validate.StringRules
+	0,  // 21: cosgate.v1.is_xml_literal:extendee -> buf.validate.StringRules
+	0,  // 22: cosgate.v1.is_csv_character:extendee -> buf.validate.StringRules
+	0,  // 23: cosgate.v1.is_record_delimiter:extendee -> buf.validate.StringRules
+	1,  // 24: cosgate.v1.is_traffic_limit:extendee -> buf.validate.Int64Rules
+	25, // [25:25] is the sub-list for method output_type
+	25, // [25:25] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	0,  // [0:25] is the sub-list for extension extendee
 	0,  // [0:0] is the sub-list for field type_name
 }
 
@@ -238,7 +469,7 @@ func file_cosgate_v1_rules_proto_init() {
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cosgate_v1_rules_proto_rawDesc), len(file_cosgate_v1_rules_proto_rawDesc)),
 			NumEnums:      0,
 			NumMessages:   0,
-			NumExtensions: 11,
+			NumExtensions: 25,
 			NumServices:   0,
 		},
 		GoTypes:           file_cosgate_v1_rules_proto_goTypes,

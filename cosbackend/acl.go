@@ -1,0 +1,190 @@
+package cosbackend
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// An Owner is the account that a bucket or an object belongs to.
+type Owner struct {
+	ID          string
+	DisplayName string
+}
+
+// A Grant allows one account, or one group, one thing.
+type Grant struct {
+	// ID is an account; URI is a group. One of them is set.
+	ID          string
+	URI         string
+	DisplayName string
+	Permission  string // READ, WRITE, READ_ACP, WRITE_ACP or FULL_CONTROL
+}
+
+// An AccessControlPolicy is the whole ACL of a bucket or an object.
+type AccessControlPolicy struct {
+	Owner  Owner
+	Grants []Grant
+}
+
+// GrantHeaders are accounts by what they may, as the headers x-cos-grant-* have them.
+type GrantHeaders struct {
+	Read        []string
+	Write       []string // of buckets only
+	ReadACP     []string
+	WriteACP    []string
+	FullControl []string
+}
+
+// An ACL is one of the three forms in which COS takes an ACL. Exactly one field is
+// set.
+type ACL struct {
+	Canned string
+	Grants *GrantHeaders
+	Policy *AccessControlPolicy
+}
+
+// headers returns the grants as COS reads them. The ids were checked to need no
+// escape.
+func (g *GrantHeaders) headers(pairs []pair) []pair {
+	for _, h := range g.lists() {
+		if len(h.ids) > 0 {
+			pairs = append(pairs, pair{h.name, `id="` + strings.Join(h.ids, `",id="`) + `"`})
+		}
+	}
+	return pairs
+}
+
+type grantHeader struct {
+	field, name string
+	ids         []string
+}
+
+func (g *GrantHeaders) lists() []grantHeader {
+	return []grantHeader{
+		{"read", "x-cos-grant-read", g.Read},
+		{"write", "x-cos-grant-write", g.Write},
+		{"read_acp", "x-cos-grant-read-acp", g.ReadACP},
+		{"write_acp", "x-cos-grant-write-acp", g.WriteACP},
+		{"full_control", "x-cos-grant-full-control", g.FullControl},
+	}
+}
+
+func (g *GrantHeaders) check(prefix string) error {
+	for _, h := range g.lists() {
+		for i, id := range h.ids {
+			if id == "" || len(id) > 256 || strings.ContainsFunc(id, func(r rune) bool { return !granteeRune(r) }) {
+				return invalid(fmt.Sprintf("%s[%d]", prefix+h.field, i), "must be the id of an account: letters, digits and :/@._-")
+			}
+		}
+	}
+	return nil
+}
+
+func granteeRune(r rune) bool {
+	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune(":/@._-", r)
+}
+
+// wireACL is COS's AccessControlPolicy. The official SDK's struct cannot write the
+// xsi:type of a grantee, by which COS tells accounts from groups (A039).
+type wireACL struct {
+	Owner struct {
+		ID          string
+		DisplayName string `xml:",omitempty"`
+	}
+	Grants []wireGrant `xml:"AccessControlList>Grant"`
+}
+
+type wireGrant struct {
+	Grantee    wireGrantee
+	Permission string
+}
+
+type wireGrantee struct {
+	XSI         string `xml:"xmlns:xsi,attr,omitempty"`
+	Type        string `xml:"xsi:type,attr,omitempty"`
+	ID          string `xml:",omitempty"`
+	URI         string `xml:",omitempty"`
+	DisplayName string `xml:",omitempty"`
+
+	// The older form of an account, which is read and not written.
+	UIN        string `xml:"uin,omitempty"`
+	Subaccount string `xml:",omitempty"`
+}
+
+// account is the id of the account that a grantee is; "" for a group.
+func (g wireGrantee) account() string {
+	if g.ID != "" || g.UIN == "" {
+		return g.ID
+	}
+	return "qcs::cam::uin/" + g.UIN + ":uin/" + nameOr(g.Subaccount, g.UIN)
+}
+
+func (p *AccessControlPolicy) wire() *wireACL {
+	w := &wireACL{}
+	w.Owner.ID, w.Owner.DisplayName = p.Owner.ID, p.Owner.DisplayName
+	for _, g := range p.Grants {
+		kind := "CanonicalUser"
+		if g.URI != "" {
+			kind = "Group"
+		}
+		w.Grants = append(w.Grants, wireGrant{
+			Grantee: wireGrantee{
+				XSI: "http://www.w3.org/2001/XMLSchema-instance", Type: kind,
+				ID: g.ID, URI: g.URI, DisplayName: g.DisplayName,
+			},
+			Permission: g.Permission,
+		})
+	}
+	return w
+}
+
+func (w *wireACL) policy() *AccessControlPolicy {
+	p := &AccessControlPolicy{Owner: Owner{ID: w.Owner.ID, DisplayName: w.Owner.DisplayName}}
+	for _, g := range w.Grants {
+		p.Grants = append(p.Grants, Grant{
+			ID: g.Grantee.account(), URI: g.Grantee.URI, DisplayName: g.Grantee.DisplayName, Permission: g.Permission,
+		})
+	}
+	return p
+}
+
+func bucketACL() subresource[wireACL] {
+	return subresource[wireACL]{noun: "BucketAcl", name: "acl", root: "AccessControlPolicy", field: "policy"}
+}
+
+// GetBucketACL returns the ACL of a bucket; every bucket has one. Idempotent.
+func (c *Client) GetBucketACL(ctx context.Context, loc Location) (*AccessControlPolicy, error) {
+	w, err := bucketACL().get(ctx, c, loc, nil)
+	if err != nil {
+		return nil, err
+	}
+	return w.policy(), nil
+}
+
+// PutBucketACL replaces the ACL of a bucket. Idempotent.
+func (c *Client) PutBucketACL(ctx context.Context, loc Location, acl ACL) error {
+	if acl.Policy != nil {
+		return bucketACL().put(ctx, c, loc, acl.Policy.wire())
+	}
+	var headers []pair
+	switch {
+	case acl.Grants != nil:
+		if err := acl.Grants.check("grants."); err != nil {
+			return err
+		}
+		headers = acl.Grants.headers(nil)
+	case !slices.Contains([]string{"private", "public-read", "public-read-write", "authenticated-read"}, acl.Canned):
+		return invalid("canned_acl", "must be private, public-read, public-read-write or authenticated-read")
+	default:
+		headers = []pair{{"x-cos-acl", acl.Canned}}
+	}
+	cl, err := bucketACL().call(ctx, c, "Put", http.MethodPut, loc)
+	if err != nil {
+		return err
+	}
+	cl.header, cl.read = headers, done
+	return c.do(ctx, cl)
+}

@@ -1,0 +1,385 @@
+package backendtest
+
+import (
+	"context"
+	"encoding/xml"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/cosgate/cosgate/cosbackend"
+)
+
+func configurationChecks() []check {
+	create := []Ability{CreateBuckets}
+	return slices.Concat(documentChecks(), []check{
+		{"a bucket has an ACL, and takes it in each form", "A039", bucketACL, create},
+		{"a policy comes back byte for byte", "A030, A034", bucketPolicy, create},
+		{"versioning is unset, then enabled or suspended", "A030, A035, A044", bucketVersioning, []Ability{CreateBuckets, Versioning}},
+		{"logging is off, on, and off again", "A030, A035", bucketLogging, create},
+		{"acceleration that was never on says nothing", "A035", bucketAccelerate, create},
+		{"tiering of the first form that was never set is empty", "A033", bucketTiering, create},
+		{"tiering rules of the second form have ids", "A030, A032, A033, A037", tieringRules, create},
+		{"a referer configuration is removed by a PUT of nothing", "A030, A033, A036", bucketReferer, create},
+		{"inventory jobs have ids", "A030, A032, A037, A040", bucketInventory, create},
+		{"inventory jobs are listed 100 at a time", "A038", listInventories, create},
+		{"a one-off inventory id is used once", "A045", postInventory, create},
+		{"custom domains are told with what a TXT record must hold", "A030, A032, A040, A042", bucketDomain, []Ability{CreateBuckets, CustomDomains}},
+		{"a certificate by its id is told with its id", "A032, A043", domainCertificate, []Ability{CreateBuckets, CustomDomains}},
+		{"an object lock gets longer", "A030, A040", objectLock, []Ability{CreateBuckets, Versioning, ObjectLocks}},
+		{"configurations of an unknown bucket are NoSuchBucket", "", configurationsOfUnknownBucket, nil},
+	})
+}
+
+// same compares documents; the name of the root element is not part of what they say.
+func same(want, got any) string {
+	return cmp.Diff(want, got, cmpopts.IgnoreTypes(xml.Name{}), cmpopts.EquateEmpty())
+}
+
+// A document is one kind of configuration: how it is put, read and removed.
+type document[T any] struct {
+	put    func(*cosbackend.Client, context.Context, cosbackend.Location, *T) error
+	get    func(*cosbackend.Client, context.Context, cosbackend.Location) (*T, error)
+	remove func(*cosbackend.Client, context.Context, cosbackend.Location) error
+	// absent are the codes of one that is not there; none where COS has no code.
+	absent []string
+}
+
+// wantAbsent checks that the document is not there.
+func (d document[T]) wantAbsent(t *testing.T, s scope) {
+	t.Helper()
+	_, err := d.get(s.Client, t.Context(), s.location())
+	if !cosbackend.NotConfigured(err) {
+		t.Fatalf("GET of what is not there = %v, want an error for which NotConfigured holds", err)
+	}
+	if len(d.absent) > 0 {
+		wantRefused(t, "GET of what is not there", err, 404, d.absent...)
+	}
+}
+
+// wantPut puts a document twice, as a repeat would, and reads it.
+func (d document[T]) wantPut(t *testing.T, s scope, doc *T) {
+	t.Helper()
+	for range 2 {
+		if err := d.put(s.Client, t.Context(), s.location(), doc); err != nil {
+			t.Fatalf("PUT of %+v = %v", doc, err)
+		}
+	}
+	got, err := d.get(s.Client, t.Context(), s.location())
+	if err != nil {
+		t.Fatalf("GET = %v", err)
+	}
+	if diff := same(doc, got); diff != "" {
+		t.Errorf("GET is another document (-put +got):\n%s", diff)
+	}
+}
+
+func (d document[T]) wantRemoved(t *testing.T, s scope) {
+	t.Helper()
+	for range 2 { // the second time it is not there
+		if err := d.remove(s.Client, t.Context(), s.location()); err != nil {
+			t.Fatalf("DELETE = %v", err)
+		}
+	}
+	d.wantAbsent(t, s)
+}
+
+// A lifeCheck follows a document of one kind.
+type lifeCheck = func(*testing.T, scope)
+
+// life is a document from its absence over one that replaces another to its removal.
+func (d document[T]) life(docs ...*T) lifeCheck {
+	return func(t *testing.T, s scope) {
+		s = s.newBucket(t, s.Region)
+		d.wantAbsent(t, s)
+		for _, doc := range docs {
+			d.wantPut(t, s, doc)
+		}
+		d.wantRemoved(t, s)
+	}
+}
+
+func bucketACL(t *testing.T, s scope) {
+	s = s.newBucket(t, s.Region)
+	get := func() *cosbackend.AccessControlPolicy {
+		t.Helper()
+		got, err := s.Client.GetBucketACL(t.Context(), s.location())
+		if err != nil || got.Owner.ID == "" {
+			t.Fatalf("GetBucketACL = %+v, %v, want an ACL with an owner", got, err)
+		}
+		return got
+	}
+	put := func(acl cosbackend.ACL) {
+		t.Helper()
+		if err := s.Client.PutBucketACL(t.Context(), s.location(), acl); err != nil {
+			t.Fatalf("PutBucketACL(%+v) = %v", acl, err)
+		}
+	}
+	private := get()
+	everyone := func(p *cosbackend.AccessControlPolicy) bool {
+		return slices.ContainsFunc(p.Grants, func(g cosbackend.Grant) bool { return g.URI == allUsers && g.Permission == "READ" })
+	}
+	if everyone(private) {
+		t.Errorf("a new bucket is public: %+v", private)
+	}
+	put(cosbackend.ACL{Canned: "public-read"})
+	public := get()
+	if !everyone(public) {
+		t.Errorf("the ACL of a public bucket is %+v", public)
+	}
+	put(cosbackend.ACL{Grants: &cosbackend.GrantHeaders{ReadACP: []string{private.Owner.ID}}})
+	if granted := get(); everyone(granted) {
+		t.Errorf("the ACL with one grant is %+v", granted)
+	}
+	put(cosbackend.ACL{Policy: public})
+	if diff := same(public, get()); diff != "" {
+		t.Errorf("an ACL that is put back is another (-put +got):\n%s", diff)
+	}
+	put(cosbackend.ACL{Canned: "private"})
+}
+
+const allUsers = "http://cam.qcloud.com/groups/global/AllUsers"
+
+func bucketPolicy(t *testing.T, s scope) {
+	s = s.newBucket(t, s.Region)
+	d := document[string]{
+		func(c *cosbackend.Client, ctx context.Context, at cosbackend.Location, p *string) error {
+			return c.PutBucketPolicy(ctx, at, *p)
+		},
+		func(c *cosbackend.Client, ctx context.Context, at cosbackend.Location) (*string, error) {
+			p, err := c.GetBucketPolicy(ctx, at)
+			return &p, err
+		},
+		(*cosbackend.Client).DeleteBucketPolicy,
+		[]string{"NoSuchBucketPolicy", "NoSuchPolicy"},
+	}
+	d.wantAbsent(t, s)
+	policy := fmt.Sprintf(`{"version": "2.0",  "Statement":[{"Effect":"allow","Principal":{"qcs":["qcs::cam::anyone:anyone"]},`+
+		`"Action":["name/cos:GetObject"],"Resource":["qcs::cos:%s:uid%s:%s/public/*"]}]}`, s.region(), "/"+s.appid()[1:], s.Bucket)
+	d.wantPut(t, s, &policy)
+	wantRefused(t, "PutBucketPolicy of what is none", s.Client.PutBucketPolicy(t.Context(), s.location(), `{"version":"2.0"}`), 400, "MalformedPolicy")
+	d.wantRemoved(t, s)
+}
+
+func bucketVersioning(t *testing.T, s scope) {
+	s = s.newBucket(t, s.Region)
+	d := document[cosbackend.VersioningConfiguration]{put: (*cosbackend.Client).PutBucketVersioning, get: (*cosbackend.Client).GetBucketVersioning}
+	got, err := d.get(s.Client, t.Context(), s.location())
+	if err != nil || got.Status != "" {
+		t.Errorf("GetBucketVersioning of a new bucket = %+v, %v, want no status", got, err)
+	}
+	for _, status := range []string{"Enabled", "Suspended", "Enabled"} {
+		d.wantPut(t, s, &cosbackend.VersioningConfiguration{Status: status})
+	}
+}
+
+func bucketLogging(t *testing.T, s scope) {
+	s = s.newBucket(t, s.Region)
+	d := document[cosbackend.BucketLogging]{put: (*cosbackend.Client).PutBucketLogging, get: (*cosbackend.Client).GetBucketLogging}
+	got, err := d.get(s.Client, t.Context(), s.location())
+	if err != nil || got.LoggingEnabled != nil {
+		t.Errorf("GetBucketLogging of a new bucket = %+v, %v, want no target", got, err)
+	}
+	d.wantPut(t, s, &cosbackend.BucketLogging{LoggingEnabled: &cosbackend.LoggingTarget{TargetBucket: s.Bucket, TargetPrefix: ours}})
+	d.wantPut(t, s, &cosbackend.BucketLogging{})
+	elsewhere := &cosbackend.BucketLogging{LoggingEnabled: &cosbackend.LoggingTarget{TargetBucket: s.bucketName()}}
+	wantRefused(t, "PutBucketLogging to an unknown bucket", d.put(s.Client, t.Context(), s.location(), elsewhere), 400, "InvalidTargetBucketForLogging")
+}
+
+func bucketAccelerate(t *testing.T, s scope) {
+	s = s.newBucket(t, s.Region)
+	got, err := s.Client.GetBucketAccelerate(t.Context(), s.location())
+	if err != nil || got.Status != "" {
+		t.Errorf("GetBucketAccelerate of a new bucket = %+v, %v, want no status", got, err)
+	}
+}
+
+func bucketTiering(t *testing.T, s scope) {
+	s = s.newBucket(t, s.Region)
+	d := document[cosbackend.IntelligentTiering]{put: (*cosbackend.Client).PutBucketIntelligentTiering, get: (*cosbackend.Client).GetBucketIntelligentTiering}
+	d.wantAbsent(t, s)
+	d.wantPut(t, s, &cosbackend.IntelligentTiering{Status: "Enabled", Transition: &cosbackend.TieringTransition{Days: 30, RequestFrequent: 1}})
+}
+
+// of makes the functions of a configuration with an id those of one.
+func of[T any](
+	id string, put func(*cosbackend.Client, context.Context, cosbackend.Location, *T) error,
+	get func(*cosbackend.Client, context.Context, cosbackend.Location, string) (*T, error),
+	remove func(*cosbackend.Client, context.Context, cosbackend.Location, string) error, absent ...string,
+) document[T] {
+	return document[T]{
+		put,
+		func(c *cosbackend.Client, ctx context.Context, at cosbackend.Location) (*T, error) {
+			return get(c, ctx, at, id)
+		},
+		func(c *cosbackend.Client, ctx context.Context, at cosbackend.Location) error {
+			return remove(c, ctx, at, id)
+		},
+		absent,
+	}
+}
+
+func tieringRules(t *testing.T, s scope) {
+	s = s.newBucket(t, s.Region)
+	d := of("a-1", (*cosbackend.Client).PutBucketIntelligentTieringConfiguration,
+		(*cosbackend.Client).GetBucketIntelligentTieringConfiguration, (*cosbackend.Client).DeleteBucketIntelligentTieringConfiguration)
+	d.wantAbsent(t, s)
+	doc := &cosbackend.IntelligentTieringConfiguration{
+		Id: "a-1", Status: "Enabled", Filter: &cosbackend.TieringFilter{Prefix: "a/"},
+		Tiering: []*cosbackend.TieringTransition{{AccessTier: "ARCHIVE_ACCESS", Days: 90}},
+	}
+	d.wantPut(t, s, doc)
+	list, err := s.Client.ListBucketIntelligentTieringConfigurations(t.Context(), s.location())
+	if diff := same([]*cosbackend.IntelligentTieringConfiguration{doc}, list); err != nil || diff != "" {
+		t.Errorf("ListBucketIntelligentTieringConfigurations = %v (-want +got):\n%s", err, diff)
+	}
+	d.wantRemoved(t, s)
+}
+
+func bucketReferer(t *testing.T, s scope) {
+	d := document[cosbackend.RefererConfiguration]{
+		(*cosbackend.Client).PutBucketReferer, (*cosbackend.Client).GetBucketReferer, (*cosbackend.Client).DeleteBucketReferer, nil,
+	}
+	d.life(
+		&cosbackend.RefererConfiguration{Status: "Enabled", RefererType: "White-List", DomainList: []string{"*.example.com", "10.0.0.1:8080/a"}, EmptyReferConfiguration: "Allow"},
+		&cosbackend.RefererConfiguration{Status: "Disabled", RefererType: "Black-List", DomainList: []string{"a.example.com"}},
+	)(t, s)
+}
+
+func inventory(id, bucket, region string) *cosbackend.InventoryConfiguration {
+	no, prefix := false, "a/"
+	return &cosbackend.InventoryConfiguration{
+		ID: id, Enabled: &no, IncludedObjectVersions: "Current",
+		Filter: &cosbackend.InventoryFilter{Prefix: &prefix}, OptionalFields: []string{"Size", "ETag"},
+		Schedule:    &cosbackend.InventorySchedule{Frequency: "Weekly"},
+		Destination: cosbackend.InventoryDestination{Bucket: "qcs::cos:" + region + "::" + bucket, Prefix: ours, Format: "CSV"},
+	}
+}
+
+func bucketInventory(t *testing.T, s scope) {
+	s = s.newBucket(t, s.Region)
+	d := of("a-1", (*cosbackend.Client).PutBucketInventory, (*cosbackend.Client).GetBucketInventory,
+		(*cosbackend.Client).DeleteBucketInventory, "InventoryConfigurationNotFoundError")
+	d.wantAbsent(t, s)
+	doc := inventory("a-1", s.Bucket, s.region())
+	d.wantPut(t, s, doc)
+	doc.Filter, doc.Destination.Encryption = nil, &cosbackend.InventoryEncryption{SSECOS: new(string)}
+	d.wantPut(t, s, doc)
+	d.wantRemoved(t, s)
+}
+
+func listInventories(t *testing.T, s scope) {
+	s = s.newBucket(t, s.Region)
+	const jobs = 103
+	for i := range jobs {
+		if err := s.Client.PutBucketInventory(t.Context(), s.location(), inventory(fmt.Sprintf("job-%03d", i), s.Bucket, s.region())); err != nil {
+			t.Fatalf("PutBucketInventory = %v", err)
+		}
+	}
+	seen := make(map[string]bool)
+	token, pages := "", 0
+	for {
+		page, err := s.Client.ListBucketInventories(t.Context(), s.location(), token)
+		if err != nil || len(page.Inventories) > 100 {
+			t.Fatalf("ListBucketInventories = %d jobs, %v, want at most 100", len(page.Inventories), err)
+		}
+		for _, job := range page.Inventories {
+			seen[job.ID] = true
+		}
+		if pages++; !page.Truncated {
+			break
+		}
+		token = page.NextToken
+	}
+	if len(seen) != jobs || pages != 2 {
+		t.Errorf("%d pages have %d jobs, want 2 with %d", pages, len(seen), jobs)
+	}
+}
+
+func postInventory(t *testing.T, s scope) {
+	s = s.newBucket(t, s.Region)
+	doc := inventory("once-"+random(), s.Bucket, s.region())
+	doc.Enabled, doc.Schedule = nil, nil
+	if err := s.Client.PostBucketInventory(t.Context(), s.location(), doc); err != nil {
+		t.Fatalf("PostBucketInventory = %v", err)
+	}
+	wantRefused(t, "a second PostBucketInventory", s.Client.PostBucketInventory(t.Context(), s.location(), doc), 409, "DuplicateInventoryId")
+}
+
+func bucketDomain(t *testing.T, s scope) {
+	s = s.newBucket(t, s.Region)
+	d := document[cosbackend.DomainConfiguration]{
+		(*cosbackend.Client).PutBucketDomain,
+		func(c *cosbackend.Client, ctx context.Context, at cosbackend.Location) (*cosbackend.DomainConfiguration, error) {
+			got, err := c.GetBucketDomain(ctx, at)
+			if err != nil {
+				return nil, err
+			}
+			if got.TXTVerification == "" {
+				t.Error("GetBucketDomain does not say what a TXT record must hold")
+			}
+			return &got.DomainConfiguration, nil
+		},
+		(*cosbackend.Client).DeleteBucketDomain,
+		[]string{"DomainConfigNotFoundError"},
+	}
+	d.wantAbsent(t, s)
+	d.wantPut(t, s, &cosbackend.DomainConfiguration{Rules: []cosbackend.DomainRule{{Status: "ENABLED", Name: "www.example.com", Type: "REST"}}})
+	d.wantRemoved(t, s)
+}
+
+func domainCertificate(t *testing.T, s scope) {
+	s = s.newBucket(t, s.Region)
+	const domain = "www.example.com"
+	err := s.Client.PutBucketDomainCertificate(t.Context(), s.location(), &cosbackend.DomainCertificate{
+		CertificateInfo: &cosbackend.CertificateInfo{CertType: "CustomCert", CustomCert: &cosbackend.CustomCertificate{CertId: "abcdefgh"}},
+		DomainList:      []string{domain},
+	})
+	if err != nil {
+		t.Fatalf("PutBucketDomainCertificate = %v", err)
+	}
+	got, err := s.Client.GetBucketDomainCertificate(t.Context(), s.location(), domain)
+	if err != nil || got.CertificateInfo == nil || got.CertificateInfo.CertId != "abcdefgh" {
+		t.Errorf("GetBucketDomainCertificate = %+v, %v, want the id abcdefgh", got, err)
+	}
+	for range 2 {
+		if err := s.Client.DeleteBucketDomainCertificate(t.Context(), s.location(), domain); err != nil {
+			t.Fatalf("DeleteBucketDomainCertificate = %v", err)
+		}
+	}
+	if _, err := s.Client.GetBucketDomainCertificate(t.Context(), s.location(), domain); !cosbackend.NotConfigured(err) {
+		t.Errorf("GetBucketDomainCertificate after its removal = %v, want an error for which NotConfigured holds", err)
+	}
+}
+
+func objectLock(t *testing.T, s scope) {
+	s = s.newBucket(t, s.Region)
+	d := document[cosbackend.ObjectLockConfiguration]{
+		put: (*cosbackend.Client).PutBucketObjectLock, get: (*cosbackend.Client).GetBucketObjectLock, absent: []string{"NoSuchObjectLockConfiguration"},
+	}
+	d.wantAbsent(t, s)
+	for _, days := range []int{1, 2} {
+		d.wantPut(t, s, &cosbackend.ObjectLockConfiguration{ObjectLockEnabled: "Enabled", Rule: &cosbackend.ObjectLockRule{Days: days}})
+	}
+}
+
+func configurationsOfUnknownBucket(t *testing.T, s scope) {
+	ctx, c, at := t.Context(), s.Client, s.in(s.bucketName(), s.Region).location()
+	for op, call := range map[string]func() error{
+		"GetBucketACL":          func() error { _, err := c.GetBucketACL(ctx, at); return err },
+		"GetBucketCORS":         func() error { _, err := c.GetBucketCORS(ctx, at); return err },
+		"GetBucketPolicy":       func() error { _, err := c.GetBucketPolicy(ctx, at); return err },
+		"GetBucketReferer":      func() error { _, err := c.GetBucketReferer(ctx, at); return err },
+		"DeleteBucketTagging":   func() error { return c.DeleteBucketTagging(ctx, at) },
+		"ListBucketInventories": func() error { _, err := c.ListBucketInventories(ctx, at, ""); return err },
+	} {
+		err := call()
+		wantRefused(t, op, err, 404, "NoSuchBucket")
+		if cosbackend.NotConfigured(err) {
+			t.Errorf("%s: NotConfigured takes NoSuchBucket for a missing configuration", op)
+		}
+	}
+}

@@ -1,0 +1,67 @@
+package cosbackend
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"unicode/utf8"
+)
+
+const maxPolicy = 20 << 10
+
+var errNotJSON = errors.New("the answer is not JSON")
+
+// GetBucketPolicy returns the policy of a bucket, the JSON that COS keeps; without
+// one the [*Error] is NoSuchBucketPolicy or NoSuchPolicy (A034). Idempotent.
+func (c *Client) GetBucketPolicy(ctx context.Context, loc Location) (string, error) {
+	cl, err := c.configCall(ctx, "GetBucketPolicy", http.MethodGet, loc, "policy")
+	if err != nil {
+		return "", err
+	}
+	var policy string
+	cl.read = func(ctx context.Context, a *answer) error {
+		data, err := a.readBody(ctx)
+		switch {
+		case err != nil:
+			return err
+		case len(data) == 0:
+			return a.notConfigured()
+		case !json.Valid(data) || !utf8.Valid(data):
+			return a.garbled(errNotJSON)
+		}
+		policy = string(data)
+		return nil
+	}
+	err = c.do(ctx, cl)
+	return policy, err
+}
+
+// PutBucketPolicy replaces the policy of a bucket: a JSON object of at most 20 KiB,
+// which is sent byte for byte. Idempotent.
+func (c *Client) PutBucketPolicy(ctx context.Context, loc Location, policy string) error {
+	var object map[string]json.RawMessage
+	switch {
+	case len(policy) > maxPolicy:
+		return invalid("policy.json", "must have at most 20 KiB")
+	case json.Unmarshal([]byte(policy), &object) != nil || object == nil || !utf8.ValidString(policy):
+		return invalid("policy.json", "must be a JSON object")
+	}
+	cl, err := c.configCall(ctx, "PutBucketPolicy", http.MethodPut, loc, "policy")
+	if err != nil {
+		return err
+	}
+	cl.document("application/json", []byte(policy))
+	cl.read = done
+	return c.do(ctx, cl)
+}
+
+// DeleteBucketPolicy removes the policy of a bucket. Idempotent.
+func (c *Client) DeleteBucketPolicy(ctx context.Context, loc Location) error {
+	cl, err := c.configCall(ctx, "DeleteBucketPolicy", http.MethodDelete, loc, "policy")
+	if err != nil {
+		return err
+	}
+	cl.read = done
+	return c.do(ctx, cl)
+}

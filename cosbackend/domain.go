@@ -1,0 +1,137 @@
+package cosbackend
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/tencentyun/cos-go-sdk-v5"
+)
+
+// The documents of custom domains. The official SDK's structs lose nothing of them.
+type (
+	// DomainConfiguration is the custom domains of a bucket.
+	DomainConfiguration = cos.BucketPutDomainOptions
+	// DomainRule is one of them.
+	DomainRule = cos.BucketDomainRule
+	// DomainCertificate binds a certificate to custom domains.
+	DomainCertificate = cos.BucketPutDomainCertificateOptions
+	// CertificateInfo is a part of DomainCertificate.
+	CertificateInfo = cos.BucketDomainCertificateInfo
+	// CustomCertificate is a part of CertificateInfo. Its private key is a secret.
+	CustomCertificate = cos.BucketDomainCustomCert
+	// BoundCertificate is what COS tells of a certificate.
+	BoundCertificate = cos.BucketGetDomainCertificateResult
+)
+
+// BucketDomains is what COS tells of the custom domains of a bucket.
+type BucketDomains struct {
+	DomainConfiguration
+	// TXTVerification is what a TXT record of a domain must hold.
+	TXTVerification string
+}
+
+func bucketDomain() subresource[DomainConfiguration] {
+	return subresource[DomainConfiguration]{noun: "BucketDomain", name: "domain", root: "DomainConfiguration"}
+}
+
+// GetBucketDomain returns the custom domains of a bucket; without any the [*Error]
+// is DomainConfigNotFoundError. Idempotent.
+func (c *Client) GetBucketDomain(ctx context.Context, loc Location) (*BucketDomains, error) {
+	var txt string
+	doc, err := bucketDomain().get(ctx, c, loc, func(a *answer, _ *DomainConfiguration) error {
+		txt = headerText(a.resp.Header, "X-Cos-Domain-Txt-Verification")
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &BucketDomains{DomainConfiguration: *doc, TXTVerification: txt}, nil
+}
+
+// PutBucketDomain replaces the custom domains of a bucket. Idempotent.
+func (c *Client) PutBucketDomain(ctx context.Context, loc Location, doc *DomainConfiguration) error {
+	return bucketDomain().put(ctx, c, loc, doc)
+}
+
+// DeleteBucketDomain removes the custom domains of a bucket. Idempotent.
+func (c *Client) DeleteBucketDomain(ctx context.Context, loc Location) error {
+	return bucketDomain().remove(ctx, c, loc)
+}
+
+func domainCertificate(domain string) subresource[BoundCertificate] {
+	return subresource[BoundCertificate]{
+		noun: "BucketDomainCertificate", name: "domaincertificate", root: "DomainCertificate", id: pair{"domainname", domain},
+	}
+}
+
+func checkDomain(domain string) error {
+	letters := func(r rune) bool { return !granteeRune(r) || strings.ContainsRune(":/@_", r) }
+	if domain == "" || len(domain) > 253 || strings.ContainsFunc(strings.TrimPrefix(domain, "*."), letters) {
+		return invalid("domain", "must be the name of a host, such as www.example.com")
+	}
+	return nil
+}
+
+// GetBucketDomainCertificate returns what is known of the certificate of a custom
+// domain. Idempotent.
+func (c *Client) GetBucketDomainCertificate(ctx context.Context, loc Location, domain string) (*BoundCertificate, error) {
+	if err := checkDomain(domain); err != nil {
+		return nil, err
+	}
+	return domainCertificate(domain).get(ctx, c, loc, nil)
+}
+
+// DeleteBucketDomainCertificate unbinds the certificate of a custom domain.
+// Idempotent.
+func (c *Client) DeleteBucketDomainCertificate(ctx context.Context, loc Location, domain string) error {
+	if err := checkDomain(domain); err != nil {
+		return err
+	}
+	return domainCertificate(domain).remove(ctx, c, loc)
+}
+
+// PutBucketDomainCertificate binds a certificate to custom domains. No error holds
+// any of its private key. Idempotent.
+func (c *Client) PutBucketDomainCertificate(ctx context.Context, loc Location, doc *DomainCertificate) error {
+	s := subresource[DomainCertificate]{noun: "BucketDomainCertificate", name: "domaincertificate", root: "DomainCertificate", field: "certificate"}
+	cl, err := s.write(ctx, c, "Put", http.MethodPut, loc, doc)
+	if err != nil {
+		return err
+	}
+	cl.sealed = true
+	err = c.do(ctx, cl)
+	if e, ok := errors.AsType[*Error](err); ok && doc.CertificateInfo != nil && doc.CertificateInfo.CustomCert != nil {
+		e.forget(doc.CertificateInfo.CustomCert.PrivateKey)
+	}
+	return err
+}
+
+// forget takes what COS said out of an error that quotes a line of a secret.
+func (e *Error) forget(secret string) {
+	const telling = 8 // shorter lines tell nothing
+	quotes := func(text string) bool {
+		for line := range strings.Lines(secret) {
+			line = strings.TrimSpace(line)
+			if len(line) >= telling && !strings.HasPrefix(line, "-----") && strings.Contains(text, line[:telling]) {
+				return true
+			}
+		}
+		return strings.Contains(text, "PRIVATE KEY")
+	}
+	if secret == "" {
+		return
+	}
+	if quotes(e.Message) {
+		e.Message = ""
+	}
+	if quotes(e.Resource) {
+		e.Resource = ""
+	}
+	for name, value := range e.Headers {
+		if quotes(value) {
+			delete(e.Headers, name)
+		}
+	}
+}

@@ -1,0 +1,359 @@
+package embedded
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/cosgate/cosgate/cosbackend/embedded/store"
+)
+
+// The ACL presets.
+const (
+	aclDefault         = "default" // objects: as the bucket
+	aclPrivate         = "private"
+	aclPublicRead      = "public-read"
+	aclPublicReadWrite = "public-read-write"
+	aclAuthenticated   = "authenticated-read"
+
+	// aclGranted stands in place of a preset in an ACL that came as a document.
+	aclGranted = "granted"
+)
+
+// The permissions of a grant.
+const (
+	permitRead        = "READ"
+	permitWrite       = "WRITE" // buckets only
+	permitReadACP     = "READ_ACP"
+	permitWriteACP    = "WRITE_ACP"
+	permitFullControl = "FULL_CONTROL"
+)
+
+const (
+	allUsers           = "http://cam.qcloud.com/groups/global/AllUsers"
+	authenticatedUsers = "http://cam.qcloud.com/groups/global/AuthenticatedUsers"
+	anyone             = "qcs::cam::anyone:anyone"
+
+	// ownerID is the account that owns everything here (E013).
+	ownerID = "qcs::cam::uin/100000000001:uin/100000000001"
+
+	maxGrants = 100
+	maxACLXML = 64 << 10
+)
+
+// bucketACLs and objectACLs are the presets COS has for each.
+func bucketACLs() []string {
+	return []string{aclPrivate, aclPublicRead, aclPublicReadWrite, aclAuthenticated}
+}
+
+func objectACLs() []string {
+	return []string{aclDefault, aclPrivate, aclPublicRead, aclAuthenticated, "bucket-owner-read", "bucket-owner-full-control"}
+}
+
+// A grant permits something to an account, or to everyone in a group.
+type grant struct{ permission, grantee string }
+
+func (g grant) group() bool { return strings.HasPrefix(g.grantee, "http://") }
+
+// public reports whether the grant is for everyone, signed or not.
+func (g grant) public() bool { return g.grantee == allUsers || g.grantee == anyone }
+
+// An acl is a preset and further grants.
+type acl struct {
+	preset string
+	grants []grant
+}
+
+// String is the form in which the store keeps it: the preset, which alone is the
+// usual case, and a line for each grant.
+func (a acl) String() string {
+	var b strings.Builder
+	b.WriteString(a.preset)
+	for _, g := range a.grants {
+		b.WriteString("\n" + g.permission + " " + g.grantee)
+	}
+	return b.String()
+}
+
+func parseACL(text string) acl {
+	preset, rest, _ := strings.Cut(text, "\n")
+	a := acl{preset: preset}
+	for line := range strings.Lines(rest) {
+		permission, grantee, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+		a.grants = append(a.grants, grant{permission, grantee})
+	}
+	return a
+}
+
+// inherits reports whether an object is as readable as its bucket.
+func (a acl) inherits() bool { return a.preset == "" || a.preset == aclDefault }
+
+// all are the grants the ACL consists of. The owner of a bucket owns its objects, so
+// the presets for bucket owners add nothing.
+func (a acl) all() []grant {
+	if a.preset == aclGranted {
+		return a.grants
+	}
+	grants := []grant{{permitFullControl, ownerID}}
+	switch a.preset {
+	case aclPublicRead:
+		grants = append(grants, grant{permitRead, allUsers})
+	case aclPublicReadWrite:
+		grants = append(grants, grant{permitRead, allUsers}, grant{permitWrite, allUsers})
+	case aclAuthenticated:
+		grants = append(grants, grant{permitRead, authenticatedUsers})
+	}
+	return append(grants, a.grants...)
+}
+
+// opens reports whether everyone has a permission.
+func (a acl) opens(permission string) bool {
+	return slices.ContainsFunc(a.all(), func(g grant) bool {
+		return g.public() && (g.permission == permission || g.permission == permitFullControl)
+	})
+}
+
+// grantHeaders are the headers that grant, with what each of them does.
+func grantHeaders() map[string]string {
+	return map[string]string{
+		"x-cos-grant-read": permitRead, "x-cos-grant-write": permitWrite, "x-cos-grant-read-acp": permitReadACP,
+		"x-cos-grant-write-acp": permitWriteACP, "x-cos-grant-full-control": permitFullControl,
+	}
+}
+
+// aclHeaders are all headers that an ACL can come in.
+func aclHeaders() []string {
+	return []string{
+		"x-cos-acl", "x-cos-grant-read", "x-cos-grant-write", "x-cos-grant-read-acp", "x-cos-grant-write-acp", "x-cos-grant-full-control",
+	}
+}
+
+// headerACL reads the ACL from the headers of a request, and whether there is any.
+// A preset and grants add up (E084).
+func (x *exchange) headerACL(presets []string, absent string) (a acl, given bool, err error) {
+	a.preset = absent
+	if text := x.header(headerACL); text != "" {
+		if !slices.Contains(presets, text) {
+			return a, false, fail(invalidArgument, "x-cos-acl must be one of "+strings.Join(presets, ", ")+".")
+		}
+		a.preset, given = text, true
+	}
+	permissions := grantHeaders()
+	for _, name := range aclHeaders()[1:] {
+		text := x.header(name)
+		if text == "" {
+			continue
+		}
+		if permissions[name] == permitWrite && x.route.target == onObject {
+			return a, false, fail(invalidArgument, "An object has no WRITE to grant.")
+		}
+		for part := range strings.SplitSeq(text, ",") {
+			grantee, ok := parseGrantee(strings.TrimSpace(part))
+			if !ok {
+				return a, false, fail(invalidArgument, name+` must be id="<account>", more of them after commas.`)
+			}
+			a.grants, given = append(a.grants, grant{permissions[name], grantee}), true
+		}
+	}
+	return a, given, a.check()
+}
+
+func (a acl) check() error {
+	if len(a.grants) > maxGrants {
+		return fail(attachmentFull, "")
+	}
+	return nil
+}
+
+// parseGrantee reads id="…" of a header; uin= and uid= are older names of id=, and
+// uri= names a group.
+func parseGrantee(text string) (string, bool) {
+	kind, quoted, ok := strings.Cut(text, "=")
+	value, closed := strings.CutSuffix(strings.TrimPrefix(quoted, `"`), `"`)
+	if !ok || !closed || !strings.HasPrefix(quoted, `"`) {
+		return "", false
+	}
+	switch kind {
+	case "id", "uin", "uid":
+		return account(value)
+	case "uri":
+		return value, value == allUsers || value == authenticatedUsers
+	default:
+		return "", false
+	}
+}
+
+// account is the id of an account as COS writes it. A number is a root account,
+// <number>/<number> one of its users.
+func account(text string) (string, bool) {
+	if text == anyone {
+		return text, true
+	}
+	owner, user, two := strings.Cut(text, "/")
+	if rest, full := strings.CutPrefix(text, "qcs::cam::uin/"); full {
+		if owner, user, two = strings.Cut(rest, ":uin/"); !two {
+			return "", false
+		}
+	}
+	if !two {
+		user = owner
+	}
+	digits := func(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
+	return "qcs::cam::uin/" + owner + ":uin/" + user, digits(owner) && digits(user)
+}
+
+func aclShape() shape {
+	permission := leaf("Permission", oneOf(permitRead, permitWrite, permitReadACP, permitWriteACP, permitFullControl))
+	grantee := branch(
+		"Grantee", text("ID").perhaps(), text("DisplayName").perhaps(), text("URI").perhaps(), text("uin").perhaps(), text("Subaccount").perhaps(),
+	)
+	return branch(
+		"AccessControlPolicy",
+		branch("Owner", required("ID").once(), text("DisplayName").perhaps()).perhaps(),
+		branch("AccessControlList", branch("Grant", grantee.once(), permission.once()).any()).once(),
+	)
+}
+
+// bodyACL reads the ACL from an AccessControlPolicy.
+func (x *exchange) bodyACL() (acl, error) {
+	a := acl{preset: aclGranted}
+	text, err := x.readXMLBody(maxACLXML, false)
+	if err != nil {
+		return a, err
+	}
+	doc, err := parseBody(text, aclShape())
+	if err != nil {
+		return a, err
+	}
+	if owner := doc.value("Owner", "ID"); owner != "" && owner != ownerID {
+		return a, fail(accessDenied, "The owner in the AccessControlPolicy is not the owner of the resource.")
+	}
+	for _, n := range doc.child("AccessControlList").all("Grant") {
+		grantee, ok := n.child("Grantee").grantee()
+		if !ok {
+			return a, fail(invalidArgument, "A Grantee must name one account or one group.")
+		}
+		g := grant{n.value("Permission"), grantee}
+		if g.permission == permitWrite && x.route.target == onObject {
+			return a, fail(invalidArgument, "An object has no WRITE to grant.")
+		}
+		a.grants = append(a.grants, g)
+	}
+	return a, a.check()
+}
+
+// grantee reads whom a <Grantee> names: ID, URI, or the older uin and Subaccount.
+func (n *node) grantee() (string, bool) {
+	id, uri, uin := n.value("ID"), n.value("URI"), n.value("uin")
+	switch {
+	case id != "" && uri == "" && uin == "":
+		return account(id)
+	case uri != "" && id == "" && uin == "":
+		return uri, uri == allUsers || uri == authenticatedUsers
+	case uin != "" && id == "" && uri == "":
+		if sub := n.value("Subaccount"); sub != "" {
+			uin += "/" + sub
+		}
+		return account(uin)
+	default:
+		return "", false
+	}
+}
+
+// requestedACL is the ACL a PUT ?acl sets: that of the headers, else of the body.
+func (x *exchange) requestedACL(presets []string, absent string) (acl, error) {
+	a, given, err := x.headerACL(presets, absent)
+	if err != nil || given {
+		return a, err
+	}
+	return x.bodyACL()
+}
+
+func (s *Server) putBucketACL(x *exchange) error {
+	a, err := x.requestedACL(bucketACLs(), aclPrivate)
+	if err != nil {
+		return err
+	}
+	if err := s.buckets.setACL(x.ctx(), s.store, x.bucket, a.String()); err != nil {
+		return err
+	}
+	x.sendEmpty(http.StatusOK)
+	return nil
+}
+
+func (s *Server) getBucketACL(x *exchange) error {
+	x.sendACL(parseACL(x.found.ACL))
+	return nil
+}
+
+func (s *Server) putObjectACL(x *exchange) error {
+	a, err := x.requestedACL(objectACLs(), aclDefault)
+	if err != nil {
+		return err
+	}
+	if err := s.store.SetObjectACL(x.ctx(), store.ObjectName{Bucket: x.bucket, Key: x.key}, a.String()); err != nil {
+		return err
+	}
+	x.sendEmpty(http.StatusOK)
+	return nil
+}
+
+func (s *Server) getObjectACL(x *exchange) error {
+	o, err := s.store.Head(x.ctx(), x.bucket, x.key)
+	if err != nil {
+		return err
+	}
+	a := parseACL(o.ACL)
+	if a.preset == "" {
+		a.preset = aclDefault
+	}
+	x.sendACL(a)
+	return nil
+}
+
+// sendACL answers with an AccessControlPolicy, and with the preset when it says all
+// (E085).
+func (x *exchange) sendACL(a acl) {
+	if len(a.grants) == 0 && a.preset != aclGranted {
+		x.answer.header().Set(headerACL, a.preset)
+	}
+	doc := newXML()
+	doc.open("AccessControlPolicy")
+	doc.account("Owner", ownerID)
+	doc.open("AccessControlList")
+	for _, g := range a.all() {
+		doc.open("Grant")
+		doc.grantee(g)
+		doc.text("Permission", g.permission)
+		doc.close("Grant")
+	}
+	doc.close("AccessControlList")
+	doc.close("AccessControlPolicy")
+	x.sendXML(http.StatusOK, doc)
+}
+
+// grantee writes whom a grant is for.
+func (x *xmlWriter) grantee(g grant) {
+	kind, name := "CanonicalUser", "ID"
+	if g.group() {
+		kind, name = "Group", "URI"
+	}
+	x.buf = append(x.buf, `<Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="`+kind+`">`...)
+	x.text(name, g.grantee)
+	if !g.group() {
+		x.text("DisplayName", g.grantee)
+	}
+	x.close("Grantee")
+}
+
+func aclRoutes() []route {
+	add := func(method, operation string, to target, need access, headers []string, handle func(*Server, *exchange) error) route {
+		return route{method: method, target: to, sub: "acl", operation: operation, access: need, headers: headers, handle: handle}
+	}
+	return []route{
+		add(http.MethodGet, "GetBucketACL", onBucketItself, readBucketACP, nil, (*Server).getBucketACL),
+		add(http.MethodPut, "PutBucketACL", onBucketItself, writeBucketACP, aclHeaders(), (*Server).putBucketACL),
+		add(http.MethodGet, "GetObjectACL", onObject, readObjectACP, nil, (*Server).getObjectACL),
+		add(http.MethodPut, "PutObjectACL", onObject, writeObjectACP, aclHeaders(), (*Server).putObjectACL),
+	}
+}

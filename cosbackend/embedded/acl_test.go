@@ -1,0 +1,292 @@
+package embedded_test
+
+import (
+	"encoding/xml"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	cos "github.com/tencentyun/cos-go-sdk-v5"
+
+	"github.com/cosgate/cosgate/cosbackend/embedded"
+)
+
+const (
+	owner      = "qcs::cam::uin/100000000001:uin/100000000001"
+	everyone   = "http://cam.qcloud.com/groups/global/AllUsers"
+	ownersOwn  = "FULL_CONTROL " + owner
+	aclRead    = "READ " + everyone
+	aclWrite   = "WRITE " + everyone
+	someone    = "qcs::cam::uin/1:uin/1"
+	someonesID = `id="1"`
+)
+
+// grants reads an AccessControlPolicy as "PERMISSION grantee" lines.
+func (a answer) grants(t *testing.T) (lines []string) {
+	t.Helper()
+	var policy struct {
+		XMLName xml.Name `xml:"AccessControlPolicy"`
+		Owner   string   `xml:"Owner>ID"`
+		Grants  []struct {
+			Grantee struct {
+				Type        string `xml:"http://www.w3.org/2001/XMLSchema-instance type,attr"`
+				ID          string
+				DisplayName string
+				URI         string
+			}
+			Permission string
+		} `xml:"AccessControlList>Grant"`
+	}
+	if err := xml.Unmarshal(a.body, &policy); err != nil || policy.Owner != owner {
+		t.Fatalf("ACL = %q, %v", a.body, err)
+	}
+	for _, g := range policy.Grants {
+		if (g.Grantee.Type == "Group") != (g.Grantee.URI != "") || (g.Grantee.Type == "CanonicalUser") != (g.Grantee.ID != "") {
+			t.Errorf("Grantee = %+v", g.Grantee)
+		}
+		lines = append(lines, g.Permission+" "+g.Grantee.ID+g.Grantee.URI)
+	}
+	return lines
+}
+
+// acl reads the ACL of the bucket or of an object.
+func (c *client) acl(t *testing.T, key string) (grants []string, preset string) {
+	t.Helper()
+	a := c.do(t, call{method: "GET", key: key, query: "acl"}).want(t, 200, "")
+	return a.grants(t), a.Header.Get("x-cos-acl")
+}
+
+func TestACLsComeBackAsGrants(t *testing.T) {
+	c := open(t)
+	c.put(t, "k", "x")
+	for _, tt := range []struct {
+		key    string
+		header map[string]string
+		want   []string
+		preset string
+	}{
+		{"", map[string]string{"x-cos-acl": "private"}, []string{ownersOwn}, "private"},
+		{"", map[string]string{"x-cos-acl": "public-read"}, []string{ownersOwn, aclRead}, "public-read"},
+		{"", map[string]string{"x-cos-acl": "public-read-write"}, []string{ownersOwn, aclRead, aclWrite}, "public-read-write"},
+		{"", map[string]string{"x-cos-acl": "authenticated-read"}, []string{ownersOwn, "READ http://cam.qcloud.com/groups/global/AuthenticatedUsers"}, "authenticated-read"},
+		{"", map[string]string{"x-cos-grant-write": someonesID}, []string{ownersOwn, "WRITE " + someone}, ""},
+		{"", map[string]string{"x-cos-acl": "public-read", "x-cos-grant-full-control": `id="1", id="2"`}, []string{ownersOwn, aclRead, "FULL_CONTROL " + someone, "FULL_CONTROL qcs::cam::uin/2:uin/2"}, ""},
+		{"k", map[string]string{"x-cos-acl": "default"}, []string{ownersOwn}, "default"},
+		{"k", map[string]string{"x-cos-acl": "bucket-owner-full-control"}, []string{ownersOwn}, "bucket-owner-full-control"},
+		{"k", map[string]string{"x-cos-grant-read": `uin="1",id="qcs::cam::uin/1:uin/2"`}, []string{ownersOwn, "READ " + someone, "READ qcs::cam::uin/1:uin/2"}, ""},
+		{"k", map[string]string{"x-cos-grant-read-acp": `uri="` + everyone + `"`, "x-cos-grant-write-acp": `id="qcs::cam::anyone:anyone"`}, []string{ownersOwn, "READ_ACP " + everyone, "WRITE_ACP qcs::cam::anyone:anyone"}, ""},
+	} {
+		c.do(t, call{method: "PUT", key: tt.key, query: "acl", header: tt.header}).want(t, 200, "")
+		if got, preset := c.acl(t, tt.key); !slices.Equal(got, tt.want) || preset != tt.preset {
+			t.Errorf("ACL of %q after %v = %v %q, want %v %q", tt.key, tt.header, got, preset, tt.want, tt.preset)
+		}
+	}
+	head := c.do(t, call{method: "HEAD", key: "k"}).want(t, 200, "")
+	if head.Header.Get("ETag") != etagOf("x") {
+		t.Error("an ACL changed the object")
+	}
+}
+
+func aclBody(grants string) []byte {
+	return []byte(`<AccessControlPolicy><Owner><ID>` + owner + `</ID></Owner><AccessControlList>` + grants + `</AccessControlList></AccessControlPolicy>`)
+}
+
+func aclGrant(grantee, permission string) string {
+	return `<Grant><Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="any">` + grantee + `</Grantee><Permission>` + permission + `</Permission></Grant>`
+}
+
+func TestAnACLMayComeAsADocument(t *testing.T) {
+	c := open(t)
+	c.put(t, "k", "x")
+	body := aclBody(aclGrant("<ID>"+someone+"</ID><DisplayName>n</DisplayName>", "READ") + aclGrant("<URI>"+everyone+"</URI>", "READ_ACP") +
+		aclGrant("<uin>3</uin><Subaccount>4</Subaccount>", "FULL_CONTROL"))
+	want := []string{"READ " + someone, "READ_ACP " + everyone, "FULL_CONTROL qcs::cam::uin/3:uin/4"}
+	for _, key := range []string{"", "k"} {
+		c.do(t, call{method: "PUT", key: key, query: "acl", body: body}).want(t, 200, "")
+		if got, preset := c.acl(t, key); !slices.Equal(got, want) || preset != "" {
+			t.Errorf("ACL of %q = %v %q, want %v", key, got, preset, want)
+		}
+		again := c.do(t, call{method: "GET", key: key, query: "acl"})
+		c.do(t, call{method: "PUT", key: key, query: "acl", body: again.body}).want(t, 200, "")
+		if got, _ := c.acl(t, key); !slices.Equal(got, want) {
+			t.Errorf("ACL of %q put back = %v, want %v", key, got, want)
+		}
+		c.do(t, call{method: "PUT", key: key, query: "acl", body: []byte("not looked at"), header: map[string]string{"x-cos-acl": "private"}}).want(t, 200, "")
+		if got, _ := c.acl(t, key); !slices.Equal(got, []string{ownersOwn}) {
+			t.Errorf("ACL of %q from a header = %v", key, got)
+		}
+	}
+}
+
+func TestACLsThatAreNoneAreRefused(t *testing.T) {
+	c := open(t)
+	c.put(t, "k", "x")
+	id := func(n int) string { return fmt.Sprintf(`id="%d"`, n+1) }
+	var hundred []string
+	for i := range 100 {
+		hundred = append(hundred, id(i))
+	}
+	for _, tt := range []struct {
+		key, header, value string
+		body               []byte
+		status             int
+		code               string
+	}{
+		{"", "", "", nil, 400, "MissingRequestBodyError"},
+		{"", "x-cos-acl", "default", nil, 400, "InvalidArgument"},
+		{"k", "x-cos-acl", "public-read-write", nil, 400, "InvalidArgument"},
+		{"k", "x-cos-grant-write", `id="1"`, nil, 400, "InvalidArgument"},
+		{"", "x-cos-grant-read", `id=1`, nil, 400, "InvalidArgument"},
+		{"", "x-cos-grant-read", `id="someone"`, nil, 400, "InvalidArgument"},
+		{"", "x-cos-grant-read", `mail="a@b"`, nil, 400, "InvalidArgument"},
+		{"", "x-cos-grant-read", `id="1",`, nil, 400, "InvalidArgument"},
+		{"", "x-cos-grant-read", `uri="http://acs.amazonaws.com/groups/global/AllUsers"`, nil, 400, "InvalidArgument"},
+		{"", "x-cos-grant-read", strings.Join(hundred, ","), nil, 200, ""},
+		{"", "x-cos-grant-read", strings.Join(append(hundred, id(100)), ","), nil, 400, "AttachmentFull"},
+		{"", "", "", aclBody(strings.Repeat(aclGrant("<ID>"+someone+"</ID>", "READ"), 101)), 400, "AttachmentFull"},
+		{"", "", "", []byte("x"), 400, "MalformedXML"},
+		{"", "", "", aclBody(aclGrant("<ID>"+someone+"</ID>", "EVERYTHING")), 400, "MalformedXML"},
+		{"", "", "", aclBody(aclGrant("<ID>"+someone+"</ID><URI>"+everyone+"</URI>", "READ")), 400, "InvalidArgument"},
+		{"", "", "", aclBody(aclGrant("", "READ")), 400, "InvalidArgument"},
+		{"k", "", "", aclBody(aclGrant("<ID>"+someone+"</ID>", "WRITE")), 400, "InvalidArgument"},
+		{"", "", "", []byte(strings.Replace(string(aclBody("")), owner, someone, 1)), 403, "AccessDenied"},
+		{"absent", "x-cos-acl", "private", nil, 404, "NoSuchKey"},
+	} {
+		in := call{method: "PUT", key: tt.key, query: "acl", body: tt.body}
+		if tt.header != "" {
+			in.header = map[string]string{tt.header: tt.value}
+		}
+		if got := c.do(t, in); got.StatusCode != tt.status || got.err.Code != tt.code {
+			t.Errorf("PUT ?acl %q %s: %.40s %.300s = %d %s, want %d %s", tt.key, tt.header, tt.value, tt.body, got.StatusCode, got.err.Code, tt.status, tt.code)
+		}
+	}
+	c.do(t, call{method: "GET", key: "absent", query: "acl"}).want(t, 404, "NoSuchKey")
+	c.do(t, call{method: "GET", host: hostIn("absent-1", "ap-guangzhou"), query: "acl"}).want(t, 404, "NoSuchBucket")
+	c.do(t, call{method: "DELETE", query: "acl"}).want(t, 405, "MethodNotAllowed")
+}
+
+// Whatever makes an object takes grants.
+func TestNewObjectsAndBucketsTakeGrants(t *testing.T) {
+	c := open(t)
+	grant := []string{"x-cos-grant-read", someonesID, "x-cos-acl", "public-read"}
+	want := []string{ownersOwn, aclRead, "READ " + someone}
+	check := func(key string) {
+		t.Helper()
+		if got, _ := c.acl(t, key); !slices.Equal(got, want) {
+			t.Errorf("ACL of %s = %v, want %v", key, got, want)
+		}
+	}
+	c.put(t, "put", "x", grant...)
+	check("put")
+	c.do(t, call{method: "PUT", key: "copy", header: headers(append(grant, "x-cos-copy-source", testHost+"/put"))}).want(t, 200, "")
+	check("copy")
+	c.append(t, "append", 0, "x", grant...).want(t, 200, "")
+	check("append")
+	id := c.initiate(t, "multi", grant...)
+	part := c.part(t, "multi", id, 1, "x")
+	body := "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>" + part + "</ETag></Part></CompleteMultipartUpload>"
+	done := func(header ...string) answer {
+		return c.do(t, call{method: "POST", key: "multi", query: "uploadId=" + id, body: []byte(body), header: headers(header)})
+	}
+	done("x-cos-acl", "public-read").want(t, 400, "InvalidArgument")
+	done(grant...).want(t, 200, "")
+	check("multi")
+	host := hostIn("new-1", "ap-guangzhou")
+	c.do(t, call{method: "PUT", host: host, header: headers(grant)}).want(t, 200, "")
+	if got := c.do(t, call{method: "GET", host: host, query: "acl"}).grants(t); !slices.Equal(got, want) {
+		t.Errorf("ACL of a new bucket = %v, want %v", got, want)
+	}
+	c.do(t, call{method: "PUT", key: "bad", body: []byte("x"), header: map[string]string{"x-cos-grant-write": someonesID}}).want(t, 400, "InvalidArgument")
+	c.do(t, call{method: "GET", key: "bad"}).want(t, 404, "NoSuchKey")
+}
+
+func TestGrantsToEveryoneHoldForUnsignedRequests(t *testing.T) {
+	c := open(t)
+	c.put(t, "k", "x")
+	all := `uri="` + everyone + `"`
+	requests := map[string]call{
+		"list": {method: "GET"}, "head bucket": {method: "HEAD"}, "read": {method: "GET", key: "k"}, "write": {method: "PUT", key: "new", body: []byte("x")},
+		"bucket acl": {method: "GET", query: "acl"}, "set bucket acl": {method: "PUT", query: "acl", header: map[string]string{"x-cos-grant-write-acp": all}},
+		"object acl": {method: "GET", key: "k", query: "acl"}, "set object acl": {method: "PUT", key: "k", query: "acl", header: map[string]string{"x-cos-grant-write-acp": all}},
+		"config": {method: "GET", query: "cors"},
+	}
+	for _, tt := range []struct {
+		key, header string
+		want        []string
+	}{
+		{"", "x-cos-acl", nil},
+		{"", "x-cos-grant-read", []string{"head bucket", "list", "read"}},
+		{"", "x-cos-grant-write", []string{"write"}},
+		{"", "x-cos-grant-read-acp", []string{"bucket acl"}},
+		{"", "x-cos-grant-write-acp", []string{"set bucket acl"}},
+		{"", "x-cos-grant-full-control", []string{"bucket acl", "head bucket", "list", "read", "set bucket acl", "write"}},
+		{"k", "x-cos-grant-read", []string{"read"}},
+		{"k", "x-cos-grant-read-acp", []string{"object acl"}},
+		{"k", "x-cos-grant-write-acp", []string{"set object acl"}},
+		{"k", "x-cos-grant-full-control", []string{"object acl", "read", "set object acl"}},
+	} {
+		var got []string
+		for name, in := range requests {
+			c.do(t, call{method: "PUT", query: "acl", header: map[string]string{"x-cos-acl": "private"}}).want(t, 200, "")
+			c.do(t, call{method: "PUT", key: "k", query: "acl", header: map[string]string{"x-cos-acl": "default"}}).want(t, 200, "")
+			value := all
+			if tt.header == "x-cos-acl" {
+				value = "private"
+			}
+			c.do(t, call{method: "PUT", key: tt.key, query: "acl", header: map[string]string{tt.header: value}}).want(t, 200, "")
+			in.unsigned = true
+			switch a := c.do(t, in); a.StatusCode {
+			case 200:
+				got = append(got, name)
+			case 403:
+			default:
+				t.Errorf("%s with %s on %q = %d", name, tt.header, tt.key, a.StatusCode)
+			}
+		}
+		slices.Sort(got)
+		if d := cmp.Diff(tt.want, got); d != "" {
+			t.Errorf("%s to everyone on %q opens (-want +got):\n%s", tt.header, tt.key, d)
+		}
+	}
+}
+
+func TestTheOfficialSDKCanHandleACLs(t *testing.T) {
+	c := open(t)
+	c.put(t, "k", "x")
+	sdk, ctx := c.sdk(t), t.Context()
+	if _, err := sdk.Bucket.PutACL(ctx, &cos.BucketPutACLOptions{Header: &cos.ACLHeaderOptions{XCosACL: "public-read", XCosGrantWrite: `id="` + someone + `"`}}); err != nil {
+		t.Errorf("Bucket.PutACL = %v", err)
+	}
+	got, resp, err := sdk.Bucket.GetACL(ctx)
+	if err != nil || got.Owner.ID != owner || len(got.AccessControlList) != 3 || resp.Header.Get("x-cos-acl") != "public-read" {
+		t.Errorf("Bucket.GetACL = %+v, %v", got, err)
+	}
+	policy := &cos.ACLXml{Owner: &cos.Owner{ID: owner}, AccessControlList: []cos.ACLGrant{
+		{Grantee: &cos.ACLGrantee{Type: "RootAccount", ID: someone, DisplayName: someone}, Permission: "FULL_CONTROL"},
+	}}
+	if _, err := sdk.Object.PutACL(ctx, "k", &cos.ObjectPutACLOptions{Body: policy}); err != nil {
+		t.Errorf("Object.PutACL = %v", err)
+	}
+	object, _, err := sdk.Object.GetACL(ctx, "k")
+	if err != nil || len(object.AccessControlList) != 1 || object.AccessControlList[0].Grantee.ID != someone {
+		t.Errorf("Object.GetACL = %+v, %v", object, err)
+	}
+}
+
+func TestACLsSurviveARestart(t *testing.T) {
+	dir := t.TempDir()
+	in := func(o *embedded.Options) { o.Dir = dir }
+	t.Run("written", func(t *testing.T) {
+		c := open(t, in)
+		c.put(t, "k", "x", "x-cos-grant-read", someonesID)
+		c.do(t, call{method: "PUT", query: "acl", header: map[string]string{"x-cos-grant-read": someonesID}}).want(t, 200, "")
+	})
+	c := open(t, in)
+	for _, key := range []string{"", "k"} {
+		if got, _ := c.acl(t, key); !slices.Equal(got, []string{ownersOwn, "READ " + someone}) {
+			t.Errorf("ACL of %q = %v", key, got)
+		}
+	}
+}

@@ -1,0 +1,159 @@
+package embedded
+
+import (
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/pem"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/cosgate/cosgate/cosbackend/embedded/store"
+)
+
+// certificates is the kind of what is kept of domain certificates, by domain.
+const certificates = "domaincertificate"
+
+func certificateRoutes() []route {
+	add := func(method, operation string, handle func(*Server, *exchange) error, params ...string) route {
+		return route{
+			method: method, target: onBucketItself, sub: certificates, operation: operation + "BucketDomainCertificate",
+			access: ownerOnly, params: params, storedOnly: true, handle: handle,
+		}
+	}
+	return []route{
+		add(http.MethodGet, "Get", (*Server).getCertificate, "domainname"),
+		add(http.MethodPut, "Put", (*Server).putCertificate),
+		add(http.MethodDelete, "Delete", (*Server).deleteCertificate, "domainname"),
+	}
+}
+
+func certificateShape() shape {
+	return branch(
+		"DomainCertificate",
+		branch(
+			"CertificateInfo", leaf("CertType", oneOf("CustomCert")).once(),
+			branch("CustomCert", text("CertId").perhaps(), text("Cert").perhaps(), text("PrivateKey").perhaps()).once(),
+		).once(),
+		branch("DomainList", required("DomainName").several()).once(),
+	)
+}
+
+// requestedDomain is the domain whose certificate a request speaks of.
+func (x *exchange) requestedDomain() (string, error) {
+	name, _ := x.params.get("domainname")
+	if name = strings.ToLower(name); !domainName(name) {
+		return "", fail(invalidArgument, "domainname must be a domain name.")
+	}
+	return name, nil
+}
+
+func (s *Server) getCertificate(x *exchange) error {
+	name, err := x.requestedDomain()
+	if err != nil {
+		return err
+	}
+	document, err := s.store.Config(x.ctx(), x.config(certificates, name))
+	if errors.Is(err, store.ErrNoSuchConfig) {
+		return fail(domainConfigNotFound, "") // (E078)
+	}
+	if err != nil {
+		return err
+	}
+	x.sendDocument(document)
+	return nil
+}
+
+// putCertificate keeps what a GET shows: the id of the certificate and from when to
+// when it is valid. Neither the certificate nor its key is stored.
+func (s *Server) putCertificate(x *exchange) error {
+	text, err := x.readXMLBody(maxConfigXML, false)
+	if err != nil {
+		return err
+	}
+	doc, err := parseBody(text, certificateShape())
+	if err != nil {
+		return err
+	}
+	kept, err := describeCertificate(doc.child("CertificateInfo").child("CustomCert"))
+	if err != nil {
+		return err
+	}
+	var names []string
+	for _, n := range doc.child("DomainList").all("DomainName") {
+		name := strings.ToLower(n.text)
+		if !domainName(name) {
+			return fail(invalidArgument, "A domain name is not valid.")
+		}
+		names = append(names, name)
+	}
+	if err := s.store.PutConfigs(x.ctx(), x.bucket, certificates, names, kept); err != nil {
+		return err
+	}
+	x.sendEmpty(http.StatusOK)
+	return nil
+}
+
+// describeCertificate is what is kept of a certificate. One that is named by its id
+// alone is kept elsewhere in the cloud, so that nothing is known of its validity and
+// both times are 0 (E079).
+func describeCertificate(custom *node) ([]byte, error) {
+	id := custom.value("CertId")
+	var from, to int64
+	if custom.value("Cert") != "" || custom.value("PrivateKey") != "" {
+		cert, err := readCertificate(custom.value("Cert"), custom.value("PrivateKey"))
+		if err != nil {
+			return nil, err
+		}
+		from, to = cert.NotBefore.Unix(), cert.NotAfter.Unix()
+		if id == "" {
+			sum := sha256.Sum256(cert.Raw)
+			id = hex.EncodeToString(sum[:4])
+		}
+	}
+	if id == "" {
+		return nil, fail(invalidArgument, "CustomCert needs a CertId, or a Cert and its PrivateKey.")
+	}
+	var doc xmlWriter
+	doc.open("DomainCertificate")
+	doc.text("Status", "Enabled")
+	doc.open("CertificateInfo")
+	doc.text("CertId", id)
+	doc.number("ValidityBegin", from)
+	doc.number("ValidityExpire", to)
+	doc.close("CertificateInfo")
+	doc.close("DomainCertificate")
+	return doc.buf, nil
+}
+
+// readCertificate checks that a certificate and a key belong together. Its error
+// says nothing of either.
+func readCertificate(cert, key string) (*x509.Certificate, error) {
+	refused := fail(invalidArgument, "Cert and PrivateKey must be PEM and belong together.")
+	if _, err := tls.X509KeyPair([]byte(cert), []byte(key)); err != nil {
+		return nil, refused // the cause might quote the key
+	}
+	block, _ := pem.Decode([]byte(cert))
+	if block == nil {
+		return nil, refused
+	}
+	parsed, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return nil, refused // the cause might quote the certificate
+	}
+	return parsed, nil
+}
+
+func (s *Server) deleteCertificate(x *exchange) error {
+	name, err := x.requestedDomain()
+	if err != nil {
+		return err
+	}
+	if err := s.deleteConfig(x, x.config(certificates, name)); err != nil {
+		return err
+	}
+	x.sendEmpty(http.StatusNoContent)
+	return nil
+}

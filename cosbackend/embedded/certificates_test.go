@@ -1,0 +1,100 @@
+package embedded_test
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"log/slog"
+	"math/big"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cosgate/cosgate/cosbackend/embedded"
+)
+
+// newCertificate makes a certificate and its key, both PEM.
+func newCertificate(t *testing.T) (cert, key string) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Unix(1000, 0), NotAfter: time.Unix(2000, 0)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := x509.MarshalECPrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})), string(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: raw}))
+}
+
+func certificate(id, cert, key string) string {
+	return "<DomainCertificate><CertificateInfo><CertType>CustomCert</CertType><CustomCert><CertId>" + id + "</CertId><Cert>" + cert +
+		"</Cert><PrivateKey>" + key + "</PrivateKey></CustomCert></CertificateInfo>" +
+		"<DomainList><DomainName>A.example.com</DomainName><DomainName>b.example.com</DomainName></DomainList></DomainCertificate>"
+}
+
+func TestACertificateIsKeptWithoutItsKey(t *testing.T) {
+	cert, key := newCertificate(t)
+	_, otherKey := newCertificate(t)
+	dir := t.TempDir()
+	var log bytes.Buffer
+	t.Run("used", func(t *testing.T) {
+		c := open(t, func(o *embedded.Options) { o.Dir, o.Logger = dir, slog.New(slog.NewTextHandler(&log, nil)) })
+		get := func(name string) answer {
+			return c.do(t, call{method: "GET", query: "domaincertificate&domainname=" + name})
+		}
+		put := func(text string) answer {
+			a := c.do(t, call{method: "PUT", query: "domaincertificate", body: []byte(text)})
+			if bytes.Contains(a.body, []byte("PRIVATE")) || strings.Contains(a.err.Message, key[40:60]) {
+				t.Errorf("the answer shows the key: %s", a.body)
+			}
+			return a
+		}
+		get("a.example.com").want(t, 404, "DomainConfigNotFoundError")
+		get("").want(t, 400, "InvalidArgument")
+		put(certificate("", cert, otherKey)).want(t, 400, "InvalidArgument")
+		put(certificate("", cert, "")).want(t, 400, "InvalidArgument")
+		put(certificate("", "", "")).want(t, 400, "InvalidArgument")
+		put(certificate("", cert, key)+"x").want(t, 400, "MalformedXML")
+		put(certificate("", cert, key)).want(t, 200, "")
+		for _, name := range []string{"a.example.com", "B.example.com"} {
+			got := get(name).want(t, 200, "")
+			want := `^<DomainCertificate><Status>Enabled</Status><CertificateInfo><CertId>[0-9a-f]{8}</CertId>` +
+				`<ValidityBegin>1000</ValidityBegin><ValidityExpire>2000</ValidityExpire></CertificateInfo></DomainCertificate>$`
+			if text := strings.TrimPrefix(string(got.body), xmlDeclaration); !regexp.MustCompile(want).MatchString(text) {
+				t.Errorf("GET of %s = %s", name, text)
+			}
+		}
+		put(certificate("id-1", "", "")).want(t, 200, "")
+		if got := get("a.example.com").want(t, 200, ""); !bytes.Contains(got.body, []byte("<CertId>id-1</CertId><ValidityBegin>0<")) {
+			t.Errorf("GET = %s", got.body)
+		}
+		c.do(t, call{method: "DELETE", query: "domaincertificate&domainname=a.example.com"}).want(t, 204, "")
+		get("a.example.com").want(t, 404, "DomainConfigNotFoundError")
+		get("b.example.com").want(t, 200, "")
+	})
+	secret := strings.Split(key, "\n")[1]
+	if strings.Contains(log.String(), secret) {
+		t.Error("the log shows the key")
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if content, err := os.ReadFile(f); err == nil && bytes.Contains(content, []byte(secret)) {
+			t.Errorf("%s holds the key", f)
+		}
+	}
+}

@@ -1,0 +1,182 @@
+package embedded
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/cosgate/cosgate/cosbackend/embedded/store"
+)
+
+// maxConfigXML bounds the documents for which COS names no limit (E072).
+const maxConfigXML = 1 << 20
+
+// A configuration is one XML document that a bucket has at most one of. The server
+// reads it strictly, keeps its canonical form, and gives that back.
+type configuration struct {
+	sub   string // the sub-resource
+	noun  string // names the operations: Get<noun>, Put<noun>, Delete<noun>
+	shape shape
+	// limit is the length limit of the document; 0 is maxConfigXML.
+	limit int64
+	// md5 says that a PUT needs Content-MD5 (E071).
+	md5 bool
+	// check judges what a shape cannot say; nil for nothing.
+	check func(x *exchange, doc *node) error
+	// absent answers a GET when nothing was put, unless empty has what is answered
+	// instead of an error.
+	absent failure
+	empty  func(x *exchange)
+	// putStatus is the status of a PUT that did it; 0 is 200.
+	putStatus int
+	noDelete  bool // COS has no DELETE for it
+	// erases says that a PUT without a body removes the document.
+	erases bool
+	// before is called for each request that is let in; nil for nothing.
+	before func(x *exchange)
+	// real says that the server does what COS does with the document. Others are
+	// stored only. proof is the test of that; "" is that of keeping it.
+	real  bool
+	proof string
+}
+
+// configurations are the documents a bucket has one of.
+func configurations() []configuration {
+	return []configuration{
+		corsConfiguration(), lifecycleConfiguration(), taggingConfiguration(), websiteConfiguration(),
+		loggingConfiguration(), encryptionConfiguration(), replicationConfiguration(), tieringConfiguration(),
+		refererConfiguration(), domainConfiguration(), originConfiguration(), accelerateConfiguration(),
+	}
+}
+
+func configurationRoutes() []route {
+	var rs []route
+	for _, c := range configurations() {
+		rs = append(
+			rs,
+			route{method: http.MethodGet, target: onBucketItself, sub: c.sub, operation: "Get" + c.noun, access: ownerOnly, storedOnly: !c.real, handle: c.get},
+			route{method: http.MethodPut, target: onBucketItself, sub: c.sub, operation: "Put" + c.noun, access: ownerOnly, storedOnly: !c.real, handle: c.put},
+		)
+		if !c.noDelete {
+			rs = append(rs, route{
+				method: http.MethodDelete, target: onBucketItself, sub: c.sub, operation: "Delete" + c.noun, access: ownerOnly,
+				storedOnly: !c.real, handle: c.remove,
+			})
+		}
+	}
+	return rs
+}
+
+// config names the document of the bucket that is asked.
+func (x *exchange) config(kind, id string) store.Config {
+	return store.Config{Bucket: x.bucket, Kind: kind, ID: id}
+}
+
+func (c configuration) get(s *Server, x *exchange) error {
+	if c.before != nil {
+		c.before(x)
+	}
+	document, err := s.store.Config(x.ctx(), x.config(c.sub, ""))
+	switch {
+	case errors.Is(err, store.ErrNoSuchConfig) && c.empty != nil:
+		c.empty(x)
+		return nil
+	case errors.Is(err, store.ErrNoSuchConfig):
+		return fail(c.absent, "")
+	case err != nil:
+		return err
+	}
+	x.sendDocument(document)
+	return nil
+}
+
+// sendDocument answers with a stored document.
+func (x *exchange) sendDocument(document []byte) {
+	doc := newXML()
+	doc.buf = append(doc.buf, document...)
+	x.sendXML(http.StatusOK, doc)
+}
+
+// emptyDocument answers with a root that has nothing in it.
+func emptyDocument(root string) func(*exchange) {
+	return func(x *exchange) { x.sendDocument([]byte("<" + root + "/>")) }
+}
+
+func (c configuration) put(s *Server, x *exchange) error {
+	if c.before != nil {
+		c.before(x)
+	}
+	limit := c.limit
+	if limit == 0 {
+		limit = maxConfigXML
+	}
+	text, err := x.readXMLBody(limit, c.md5)
+	if err != nil {
+		return err
+	}
+	if len(text) == 0 && c.erases {
+		return c.erase(s, x)
+	}
+	doc, err := parseBody(text, c.shape)
+	if err == nil && c.check != nil {
+		err = c.check(x, doc)
+	}
+	if err != nil {
+		return err
+	}
+	if err := s.putConfig(x, x.config(c.sub, ""), doc.canonical(), store.PutConfigOptions{}); err != nil {
+		return err
+	}
+	x.sendEmpty(max(c.putStatus, http.StatusOK))
+	return nil
+}
+
+// parseBody is parseDocument for a body, which must be there.
+func parseBody(text []byte, s shape) (*node, error) {
+	if len(text) == 0 {
+		return nil, fail(missingRequestBody, "")
+	}
+	return parseDocument(text, s)
+}
+
+func (c configuration) erase(s *Server, x *exchange) error {
+	if err := s.deleteConfig(x, x.config(c.sub, "")); err != nil {
+		return err
+	}
+	x.sendEmpty(http.StatusOK)
+	return nil
+}
+
+// remove deletes the document; one that is absent is fine (E073).
+func (c configuration) remove(s *Server, x *exchange) error {
+	if err := s.deleteConfig(x, x.config(c.sub, "")); err != nil {
+		return err
+	}
+	x.sendEmpty(http.StatusNoContent)
+	return nil
+}
+
+// uniqueIDs refuses two children of the same name with the same ID.
+func uniqueIDs(doc *node, name string) error {
+	seen := make(map[string]bool)
+	for _, rule := range doc.all(name) {
+		id := rule.value("ID")
+		if id != "" && seen[id] {
+			return fail(invalidArgument, "Two rules have the ID "+id+".")
+		}
+		seen[id] = true
+	}
+	return nil
+}
+
+// atMostOne refuses an element with more than one of the children named.
+func atMostOne(n *node, names ...string) error {
+	count := 0
+	for _, name := range names {
+		count += len(n.all(name))
+	}
+	if count > 1 {
+		return fail(malformedXML, n.name+" may have only one of "+strings.Join(names, ", ")+".")
+	}
+	return nil
+}

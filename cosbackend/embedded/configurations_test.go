@@ -1,0 +1,324 @@
+package embedded_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/cosgate/cosgate/cosbackend/embedded"
+)
+
+// A document is one configuration of a bucket as a client sends it. What comes back
+// is the same without the white space between elements.
+type document struct {
+	sub    string
+	text   string
+	absent string // the code of a GET before; "" for an answer without an error
+	empty  string // the body of that answer, after the XML declaration
+	put    int    // status of a PUT; 0 is 200
+	lasts  bool   // there is no DELETE
+}
+
+func documents() []document {
+	return []document{
+		{sub: "cors", absent: "NoSuchCORSConfiguration", text: `<CORSConfiguration>
+			<CORSRule><ID>a</ID><AllowedOrigin>https://*.example.com</AllowedOrigin><AllowedMethod>GET</AllowedMethod><AllowedMethod>PUT</AllowedMethod>
+			<AllowedHeader>*</AllowedHeader><ExposeHeader>ETag</ExposeHeader><MaxAgeSeconds>600</MaxAgeSeconds></CORSRule>
+			<CORSRule><AllowedOrigin>*</AllowedOrigin><AllowedMethod>HEAD</AllowedMethod></CORSRule>
+			<ResponseVary>true</ResponseVary></CORSConfiguration>`},
+		{sub: "lifecycle", absent: "NoSuchLifecycleConfiguration", text: `<LifecycleConfiguration>
+			<Rule><ID>r 1</ID><Filter><And><Prefix> logs/</Prefix><Tag><Key>k</Key><Value>v</Value></Tag><ObjectSizeGreaterThan>10</ObjectSizeGreaterThan></And></Filter>
+			<Status>Enabled</Status><Transition><Days>30</Days><StorageClass>ARCHIVE</StorageClass></Transition><Expiration><Days>60</Days></Expiration></Rule>
+			<Rule><ID>r 2</ID><Filter></Filter><Status>Disabled</Status><AbortIncompleteMultipartUpload><DaysAfterInitiation>7</DaysAfterInitiation></AbortIncompleteMultipartUpload>
+			<NoncurrentVersionExpiration><NoncurrentDays>3</NoncurrentDays></NoncurrentVersionExpiration></Rule>
+			<Rule><Filter><Tag><Key>k</Key><Value>v</Value></Tag></Filter><Status>Enabled</Status><Expiration><Date>2026-01-01T00:00:00+08:00</Date></Expiration></Rule>
+			</LifecycleConfiguration>`},
+		{sub: "tagging", absent: "NoSuchTagSet", put: 204, text: `<Tagging><TagSet><Tag><Key>age</Key><Value>18</Value></Tag>
+			<Tag><Key>名</Key><Value>a &amp; b</Value></Tag></TagSet></Tagging>`},
+		{sub: "website", absent: "NoSuchWebsiteConfiguration", text: `<WebsiteConfiguration><IndexDocument><Suffix>index.html</Suffix></IndexDocument>
+			<RedirectAllRequestsTo><Protocol>https</Protocol></RedirectAllRequestsTo><AutoAddressing><Status>Enabled</Status></AutoAddressing>
+			<ErrorDocument><Key>e.html</Key><OriginalHttpStatus>Disabled</OriginalHttpStatus></ErrorDocument>
+			<RoutingRules><RoutingRule><Condition><HttpErrorCodeReturnedEquals>404</HttpErrorCodeReturnedEquals></Condition><Redirect><Protocol>https</Protocol><ReplaceKeyWith>404.html</ReplaceKeyWith></Redirect></RoutingRule>
+			<RoutingRule><Condition><KeyPrefixEquals>docs/</KeyPrefixEquals></Condition><Redirect><ReplaceKeyPrefixWith>documents/</ReplaceKeyPrefixWith></Redirect></RoutingRule></RoutingRules></WebsiteConfiguration>`},
+		{sub: "logging", empty: "<BucketLoggingStatus/>", lasts: true, text: `<BucketLoggingStatus><LoggingEnabled><TargetBucket>` + testBucket +
+			`</TargetBucket><TargetPrefix>p/</TargetPrefix></LoggingEnabled></BucketLoggingStatus>`},
+		{sub: "encryption", absent: "NoSuchEncryptionConfiguration", text: `<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault>
+			<SSEAlgorithm>KMS</SSEAlgorithm><KMSMasterKeyID>id</KMSMasterKeyID></ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>`},
+		{sub: "replication", absent: "ReplicationConfigurationNotFoundError", text: `<ReplicationConfiguration><Role>qcs::cam::uin/1:uin/1</Role>
+			<Rule><ID>1</ID><Status>Enabled</Status><Priority>1</Priority><Filter><And><Prefix>a</Prefix><Tag><Key>k</Key><Value>v</Value></Tag></And></Filter>
+			<Destination><Bucket>qcs::cos:ap-beijing::b-125</Bucket><StorageClass>Standard</StorageClass></Destination>
+			<DeleteMarkerReplication><Status>Disabled</Status></DeleteMarkerReplication></Rule></ReplicationConfiguration>`},
+		{sub: "intelligenttiering", empty: "<IntelligentTieringConfiguration/>", lasts: true, text: `<IntelligentTieringConfiguration><Status>Enabled</Status>
+			<Transition><Days>30</Days><RequestFrequent>1</RequestFrequent></Transition></IntelligentTieringConfiguration>`},
+		{sub: "referer", lasts: true, text: `<RefererConfiguration><Status>Enabled</Status><RefererType>White-List</RefererType>
+			<DomainList><Domain>*.qq.com</Domain><Domain>*.qcloud.com</Domain></DomainList><EmptyReferConfiguration>Allow</EmptyReferConfiguration></RefererConfiguration>`},
+		{sub: "domain", absent: "DomainConfigNotFoundError", text: `<DomainConfiguration><DomainRule><Status>ENABLED</Status><Name>www.example.com</Name><Type>REST</Type>
+			<ForcedReplacement>CNAME</ForcedReplacement></DomainRule></DomainConfiguration>`},
+		{sub: "origin", absent: "OriginConfigurationNotFoundError", text: `<OriginConfiguration><OriginRule><RulePriority>1</RulePriority><OriginType>Mirror</OriginType>
+			<OriginCondition><HTTPStatusCode>404</HTTPStatusCode><Prefix>p</Prefix></OriginCondition>
+			<OriginParameter><Protocol>FOLLOW</Protocol><FollowQueryString>false</FollowQueryString><HttpHeader><NewHttpHeaders><Header><Key>x</Key><Value></Value></Header></NewHttpHeaders></HttpHeader></OriginParameter>
+			<OriginInfo><HostInfo><HostName>o.example.com</HostName><Weight>1</Weight><StandbyHostName_1>s.example.com</StandbyHostName_1></HostInfo></OriginInfo></OriginRule></OriginConfiguration>`},
+		{sub: "accelerate", empty: "<AccelerateConfiguration/>", lasts: true, text: `<AccelerateConfiguration><Status>Enabled</Status><Type>COS</Type></AccelerateConfiguration>`},
+		{sub: "intelligent-tiering&id=t.1", empty: "<IntelligentTieringConfiguration/>", text: `<IntelligentTieringConfiguration><Id>t.1</Id><Status>Enabled</Status>
+			<Filter><And><Prefix>p</Prefix><Tag><Key>k</Key><Value>v</Value></Tag></And></Filter>
+			<Tiering><AccessTier>ARCHIVE_ACCESS</AccessTier><Days>90</Days></Tiering></IntelligentTieringConfiguration>`},
+		{sub: "inventory&id=i_1", absent: "InventoryConfigurationNotFoundError", text: inventory("i_1")},
+	}
+}
+
+// inventory is a configuration of a job that repeats.
+func inventory(id string) string {
+	return `<InventoryConfiguration><Id>` + id + `</Id><IsEnabled>true</IsEnabled><IncludedObjectVersions>All</IncludedObjectVersions>
+		<Filter><And><Prefix>p</Prefix></And><Period><StartTime>1</StartTime></Period></Filter><OptionalFields><Field>Size</Field><Field>Tag</Field></OptionalFields>
+		<Schedule><Frequency>Weekly</Frequency></Schedule><Destination><COSBucketDestination><Bucket>qcs::cos:ap-guangzhou::b-125</Bucket><AccountId>1</AccountId>
+		<Format>CSV</Format><Encryption><SSE-COS></SSE-COS></Encryption></COSBucketDestination></Destination></InventoryConfiguration>`
+}
+
+// compact is a document as it comes back.
+func compact(text string) string {
+	var b strings.Builder
+	b.WriteString(xmlDeclaration)
+	for line := range strings.Lines(text) {
+		b.WriteString(strings.TrimSpace(line))
+	}
+	return b.String()
+}
+
+// configure puts a document with its Content-MD5.
+func (c *client) configure(t testing.TB, sub, text string) answer {
+	t.Helper()
+	return c.do(t, call{method: "PUT", query: sub, body: []byte(text), header: map[string]string{"Content-MD5": contentMD5([]byte(text))}})
+}
+
+// absent checks what is answered when there is no document.
+func (d document) absentIn(t *testing.T, c *client) {
+	t.Helper()
+	got := c.do(t, call{method: "GET", query: d.sub})
+	if d.absent != "" {
+		got.want(t, 404, d.absent)
+		return
+	}
+	want := d.empty
+	if want != "" {
+		want = xmlDeclaration + want
+	}
+	if got.want(t, 200, ""); string(got.body) != want {
+		t.Errorf("GET ?%s = %q, want %q", d.sub, got.body, want)
+	}
+}
+
+func TestABucketKeepsItsConfigurations(t *testing.T) {
+	c := open(t)
+	for _, d := range documents() {
+		t.Run(d.sub, func(t *testing.T) {
+			d.absentIn(t, c)
+			c.configure(t, d.sub, `<!-- c --> `+d.text+"\n").want(t, max(d.put, 200), "")
+			for range 2 { // the second time what came back is put
+				got := c.do(t, call{method: "GET", query: d.sub}).want(t, 200, "")
+				if want := compact(d.text); string(got.body) != want {
+					t.Fatalf("GET ?%s = %s\nwant %s", d.sub, got.body, want)
+				}
+				if got.Header.Get("Content-Type") != "application/xml" {
+					t.Errorf("Content-Type = %q", got.Header.Get("Content-Type"))
+				}
+				c.configure(t, d.sub, string(got.body)).want(t, max(d.put, 200), "")
+			}
+			if d.lasts {
+				c.do(t, call{method: "DELETE", query: d.sub}).want(t, 405, "MethodNotAllowed")
+				return
+			}
+			for range 2 {
+				c.do(t, call{method: "DELETE", query: d.sub}).want(t, 204, "")
+			}
+			d.absentIn(t, c)
+		})
+	}
+}
+
+// No element may be misspelt, misplaced, missing or repeated.
+func TestConfigurationsAreReadStrictly(t *testing.T) {
+	c := open(t)
+	for _, d := range documents() {
+		root, _, _ := strings.Cut(strings.TrimPrefix(d.text, "<"), ">")
+		bad := map[string]string{
+			"not XML":             "x",
+			"cut":                 d.text[:len(d.text)-3],
+			"another root":        strings.ReplaceAll(d.text, root+">", "Other>"),
+			"an unknown element":  strings.Replace(d.text, "</"+root+">", "<Extra>1</Extra></"+root+">", 1),
+			"text between":        strings.Replace(d.text, "<"+root+">", "<"+root+">text", 1),
+			"a DTD":               `<!DOCTYPE a [<!ENTITY b "c">]>` + d.text,
+			"a second root":       d.text + d.text,
+			"a child in a leaf":   strings.Replace(d.text, "</Status>", "<b/></Status>", 1),
+			"an undefined status": strings.NewReplacer("<Status>Enabled<", "<Status>On<", "<Status>ENABLED<", "<Status>On<").Replace(d.text),
+		}
+		for what, text := range bad {
+			if text == d.text {
+				continue
+			}
+			if got := c.configure(t, d.sub, text); got.StatusCode != 400 || got.err.Code != "MalformedXML" {
+				t.Errorf("PUT ?%s with %s = %d %s, want 400 MalformedXML", d.sub, what, got.StatusCode, got.err.Code)
+			}
+		}
+		if d.sub != "referer" { // without a body it is removed
+			c.configure(t, d.sub, "").want(t, 400, "MissingRequestBodyError")
+		}
+		d.absentIn(t, c)
+		body := []byte(d.text)
+		c.do(t, call{method: "PUT", query: d.sub, body: body, header: map[string]string{"Content-MD5": contentMD5([]byte("x"))}}).want(t, 400, "BadDigest")
+		c.do(t, call{method: "PUT", query: d.sub, body: body, header: map[string]string{"x-cos-unheard-of": "v"}}).want(t, 501, "NotImplemented")
+		c.do(t, call{method: "PUT", query: d.sub, body: body, unsigned: true}).want(t, 403, "AccessDenied")
+		c.do(t, call{method: "GET", query: d.sub, unsigned: true}).want(t, 403, "AccessDenied")
+		c.do(t, call{method: "GET", query: d.sub, host: hostIn("absent-1", "ap-guangzhou")}).want(t, 404, "NoSuchBucket")
+	}
+}
+
+func TestSomeConfigurationsNeedAContentMD5(t *testing.T) {
+	c := open(t)
+	needed := map[string]bool{"cors": true, "lifecycle": true, "tagging": true}
+	for _, d := range documents() {
+		got := c.do(t, call{method: "PUT", query: d.sub, body: []byte(d.text)})
+		if (got.err.Code == "InvalidRequest") != needed[d.sub] {
+			t.Errorf("PUT ?%s without Content-MD5 = %d %s", d.sub, got.StatusCode, got.err.Code)
+		}
+	}
+}
+
+// repeat writes a document with n rules.
+func repeat(root, rule string, n int) string {
+	var b strings.Builder
+	for i := range n {
+		b.WriteString(strings.ReplaceAll(rule, "%", fmt.Sprint(i)))
+	}
+	return "<" + root + ">" + b.String() + "</" + root + ">"
+}
+
+func TestConfigurationsAreRefusedWithTheCodesOfCOS(t *testing.T) {
+	c := open(t)
+	const (
+		corsRule    = `<CORSRule><ID>%</ID><AllowedOrigin>*</AllowedOrigin><AllowedMethod>GET</AllowedMethod></CORSRule>`
+		expiration  = `<Rule><ID>%</ID><Filter><Prefix>%</Prefix></Filter><Status>Enabled</Status><Expiration><Days>1</Days></Expiration></Rule>`
+		tag         = `<Tag><Key>%</Key><Value>v</Value></Tag>`
+		destination = `<Rule><Status>Enabled</Status><Destination><Bucket>qcs::cos:ap-beijing::b%-1</Bucket></Destination></Rule>`
+		index       = `<IndexDocument><Suffix>i</Suffix></IndexDocument>`
+		domain      = `<DomainRule><Status>ENABLED</Status><Name>a.example.com</Name><Type>REST</Type></DomainRule>`
+	)
+	lifecycle := func(rules string) string { return "<LifecycleConfiguration>" + rules + "</LifecycleConfiguration>" }
+	rule := func(filter, actions string) string {
+		return "<Rule><Filter>" + filter + "</Filter><Status>Enabled</Status>" + actions + "</Rule>"
+	}
+	tags := func(tags string) string { return "<Tagging><TagSet>" + tags + "</TagSet></Tagging>" }
+	website := func(rest string) string { return "<WebsiteConfiguration>" + rest + "</WebsiteConfiguration>" }
+	routing := func(condition, redirect string) string {
+		return website(index + "<RoutingRules><RoutingRule><Condition>" + condition + "</Condition><Redirect>" + redirect + "</Redirect></RoutingRule></RoutingRules>")
+	}
+	logging := func(bucket, prefix string) string {
+		return "<BucketLoggingStatus><LoggingEnabled><TargetBucket>" + bucket + "</TargetBucket><TargetPrefix>" + prefix + "</TargetPrefix></LoggingEnabled></BucketLoggingStatus>"
+	}
+	c.do(t, call{method: "PUT", host: hostIn("away-1", "ap-beijing")}).want(t, 200, "")
+	for _, tt := range []struct{ sub, text, code string }{
+		{"cors", repeat("CORSConfiguration", corsRule, 1000), "XMLSizeLimit"},
+		{"cors", repeat("CORSConfiguration", strings.ReplaceAll(corsRule, "%", "a"), 2), "InvalidArgument"},
+		{"cors", repeat("CORSConfiguration", strings.ReplaceAll(corsRule, "*", "*.*"), 1), "InvalidArgument"},
+		{"cors", repeat("CORSConfiguration", strings.ReplaceAll(corsRule, "GET", "OPTIONS"), 1), "MalformedXML"},
+		{"cors", "<CORSConfiguration></CORSConfiguration>", "MalformedXML"},
+		{"lifecycle", repeat("LifecycleConfiguration", expiration, 1000), ""},
+		{"lifecycle", repeat("LifecycleConfiguration", expiration, 1001), "MalformedXML"},
+		{"lifecycle", repeat("LifecycleConfiguration", strings.Replace(expiration, "%", "a", 1), 2), "InvalidArgument"},
+		{"lifecycle", repeat("LifecycleConfiguration", strings.Replace(expiration, "<Prefix>%", "<Prefix>a", 1), 2), "InvalidRequest"},
+		{"lifecycle", lifecycle(rule("", "")), "MalformedXML"},
+		{"lifecycle", lifecycle(rule("<Prefix>a</Prefix><Tag><Key>k</Key><Value>v</Value></Tag>", "<Expiration><Days>1</Days></Expiration>")), "MalformedXML"},
+		{"lifecycle", lifecycle(rule("", "<Expiration><Days>1</Days><Date>2026-01-01T00:00:00Z</Date></Expiration>")), "MalformedXML"},
+		{"lifecycle", lifecycle(rule("", "<Expiration><Days>0</Days></Expiration>")), "InvalidArgument"},
+		{"lifecycle", lifecycle(rule("", "<Expiration><Date>tomorrow</Date></Expiration>")), "MalformedXML"},
+		{"lifecycle", lifecycle(rule("", "<Transition><Days>1</Days><StorageClass>STANDARD</StorageClass></Transition>")), "MalformedXML"},
+		{"tagging", tags(repeat("", tag, 50)[2 : len(repeat("", tag, 50))-3]), ""},
+		{"tagging", tags(repeat("", tag, 51)[2 : len(repeat("", tag, 51))-3]), "InvalidTag"},
+		{"tagging", tags(tag + tag), "InvalidTag"},
+		{"tagging", tags("<Tag><Key></Key><Value>v</Value></Tag>"), "InvalidTag"},
+		{"tagging", tags("<Tag><Key>k</Key><Value>" + strings.Repeat("v", 128) + "</Value></Tag>"), "InvalidTag"},
+		{"tagging", tags("<Tag><Key>k</Key></Tag>"), "MalformedXML"},
+		{"website", website(""), "MalformedXML"},
+		{"website", website("<IndexDocument><Suffix>a/b</Suffix></IndexDocument>"), "InvalidArgument"},
+		{"website", website(index + strings.Repeat(" ", 65<<10)), "XMLSizeLimit"},
+		{"website", routing("<KeyPrefixEquals>a</KeyPrefixEquals>", ""), "MalformedXML"},
+		{"website", routing("<HttpErrorCodeReturnedEquals>500</HttpErrorCodeReturnedEquals>", "<ReplaceKeyWith>a</ReplaceKeyWith>"), "MalformedXML"},
+		{"website", routing("<HttpErrorCodeReturnedEquals>404</HttpErrorCodeReturnedEquals>", "<ReplaceKeyPrefixWith>a</ReplaceKeyPrefixWith>"), "InvalidArgument"},
+		{"logging", logging("absent-1", ""), "InvalidTargetBucketForLogging"},
+		{"logging", logging("away-1", ""), "InvalidTargetBucketForLogging"},
+		{"logging", logging(testBucket, "/p"), "LoggingPrefixInvalid"},
+		{"logging", "<BucketLoggingStatus></BucketLoggingStatus>", ""},
+		{"replication", "<ReplicationConfiguration><Role>r</Role>" + strings.ReplaceAll(destination, "%", "0") + strings.ReplaceAll(destination, "%", "1") + "</ReplicationConfiguration>", "MultiBucketNotSupport"},
+		{"replication", "<ReplicationConfiguration><Role>r</Role>" + strings.ReplaceAll(destination, "qcs", "x") + "</ReplicationConfiguration>", "InvalidArgument"},
+		{"encryption", "<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256</SSEAlgorithm><KMSMasterKeyID>i</KMSMasterKeyID></ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>", "InvalidArgument"},
+		{"domain", "<DomainConfiguration>" + domain + domain + "</DomainConfiguration>", "DomainConfigConflict"},
+		{"domain", "<DomainConfiguration>" + strings.ReplaceAll(domain, "a.example.com", "example") + "</DomainConfiguration>", "InvalidArgument"},
+		{"inventory", inventory("a"), "InvalidArgument"},
+		{"inventory&id=b", inventory("a"), "InvalidArgument"},
+		{"inventory&id=a%2Fb", inventory("a/b"), "InvalidArgument"},
+		{"encryption", strings.Repeat(" ", 1<<20+1), "XMLSizeLimit"},
+	} {
+		got := c.configure(t, tt.sub, tt.text)
+		if got.err.Code != tt.code || tt.code != "" && got.StatusCode != map[bool]int{true: 409, false: 400}[tt.code == "DomainConfigConflict"] {
+			t.Errorf("PUT ?%s %.300s = %d %s (%s), want %q", tt.sub, tt.text, got.StatusCode, got.err.Code, got.err.Message, tt.code)
+		}
+	}
+}
+
+func TestAConflictOfLifecycleRulesIsNamed(t *testing.T) {
+	c := open(t)
+	const rule = "<Rule><Status>Enabled</Status><Expiration><Days>1</Days></Expiration></Rule>"
+	got := c.configure(t, "lifecycle", "<LifecycleConfiguration>"+rule+rule+"</LifecycleConfiguration>").want(t, 400, "InvalidRequest")
+	if got.err.Message != "Conflict lifecycle rule" {
+		t.Errorf("message = %q", got.err.Message)
+	}
+	disabled := strings.ReplaceAll(rule, "Enabled", "Disabled")
+	c.configure(t, "lifecycle", "<LifecycleConfiguration>"+rule+disabled+"</LifecycleConfiguration>").want(t, 200, "")
+}
+
+func TestConfigurationsGoWithTheirBucket(t *testing.T) {
+	c := open(t)
+	for _, d := range documents() {
+		c.configure(t, d.sub, d.text).want(t, max(d.put, 200), "")
+	}
+	c.do(t, call{method: "PUT", query: "policy", body: []byte(readPolicy)}).want(t, 200, "")
+	c.do(t, call{method: "DELETE"}).want(t, 204, "")
+	c.do(t, call{method: "GET", query: "cors"}).want(t, 404, "NoSuchBucket")
+	c.do(t, call{method: "PUT"}).want(t, 200, "")
+	for _, d := range documents() {
+		d.absentIn(t, c)
+	}
+	c.do(t, call{method: "GET", query: "policy"}).want(t, 404, "NoSuchBucketPolicy")
+}
+
+func TestAFolderKeepsConfigurations(t *testing.T) {
+	opts := func(dir string) func(*embedded.Options) { return func(o *embedded.Options) { o.Dir = dir } }
+	dir := t.TempDir()
+	t.Run("written", func(t *testing.T) {
+		open(t, opts(dir)).configure(t, "accelerate", documents()[11].text).want(t, 200, "")
+	})
+	got := open(t, opts(dir)).do(t, call{method: "GET", query: "accelerate"}).want(t, 200, "")
+	if want := compact(documents()[11].text); string(got.body) != want {
+		t.Errorf("GET ?accelerate after a restart = %s, want %s", got.body, want)
+	}
+}
+
+func TestADomainConfigurationTellsWhatToProve(t *testing.T) {
+	c := open(t)
+	const header = "x-cos-domain-txt-verification"
+	before := c.do(t, call{method: "GET", query: "domain"}).want(t, 404, "DomainConfigNotFoundError").Header.Get(header)
+	if !strings.HasPrefix(before, "tencent-cloud-cos-verification=") {
+		t.Errorf("%s = %q", header, before)
+	}
+	c.configure(t, "domain", documents()[9].text).want(t, 200, "")
+	if after := c.do(t, call{method: "GET", query: "domain"}).want(t, 200, "").Header.Get(header); after != before {
+		t.Errorf("%s = %q, then %q", header, before, after)
+	}
+}
+
+func TestARefererConfigurationIsRemovedByAnEmptyPut(t *testing.T) {
+	c := open(t)
+	d := documents()[8]
+	c.configure(t, d.sub, d.text).want(t, 200, "")
+	c.configure(t, d.sub, "").want(t, 200, "")
+	d.absentIn(t, c)
+}

@@ -1,0 +1,193 @@
+package embedded
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// maxSmallXML is the limit COS names for CORS and website documents.
+const maxSmallXML = 64 << 10
+
+func corsConfiguration() configuration {
+	return configuration{
+		sub: "cors", noun: "BucketCORS", limit: maxSmallXML, md5: true, absent: noSuchCORS, check: checkCORS, real: true, proof: "TestAnswersSayWhatCORSAllows",
+		shape: branch(
+			"CORSConfiguration",
+			branch(
+				"CORSRule",
+				text("ID").perhaps(), required("AllowedOrigin").several(),
+				leaf("AllowedMethod", oneOf("GET", "PUT", "POST", "DELETE", "HEAD")).several(),
+				required("AllowedHeader").any(), required("ExposeHeader").any(), leaf("MaxAgeSeconds", between(0, many)).perhaps(),
+			).several(),
+			leaf("ResponseVary", boolean).perhaps(),
+		),
+	}
+}
+
+// checkCORS refuses patterns with more than one wildcard.
+func checkCORS(_ *exchange, doc *node) error {
+	for _, rule := range doc.all("CORSRule") {
+		for _, pattern := range append(rule.all("AllowedOrigin"), rule.all("AllowedHeader")...) {
+			if strings.Count(pattern.text, "*") > 1 {
+				return fail(invalidArgument, pattern.name+" can not have more than one wildcard.")
+			}
+		}
+		for _, exposed := range rule.all("ExposeHeader") {
+			if strings.Contains(exposed.text, "*") {
+				return fail(invalidArgument, "ExposeHeader can not have a wildcard.")
+			}
+		}
+	}
+	return uniqueIDs(doc, "CORSRule")
+}
+
+const headerOrigin = "Origin"
+
+// A crossOrigin is a CORS configuration as requests are judged by it.
+type crossOrigin struct {
+	rules []corsRule
+	vary  bool
+}
+
+type corsRule struct {
+	origins, methods, headers []string
+	exposed, maxAge           string
+}
+
+func parseCORS(document []byte) (*crossOrigin, error) {
+	doc, err := parseDocument(document, corsConfiguration().shape)
+	if err != nil {
+		return nil, err
+	}
+	texts := func(n *node, name string) (values []string) {
+		for _, c := range n.all(name) {
+			values = append(values, c.text)
+		}
+		return values
+	}
+	c := &crossOrigin{vary: doc.value("ResponseVary") == "true"}
+	for _, n := range doc.all("CORSRule") {
+		c.rules = append(c.rules, corsRule{
+			origins: texts(n, "AllowedOrigin"), methods: texts(n, "AllowedMethod"), headers: texts(n, "AllowedHeader"),
+			exposed: strings.Join(texts(n, "ExposeHeader"), ","), maxAge: n.value("MaxAgeSeconds"),
+		})
+	}
+	return c, nil
+}
+
+// find is the first rule that allows an origin to use a method and headers; c may
+// be nil.
+func (c *crossOrigin) find(origin, method string, headers []string) (corsRule, bool) {
+	if c == nil || origin == "" {
+		return corsRule{}, false
+	}
+	for _, r := range c.rules {
+		if matchesAny(r.origins, origin) && slices.Contains(r.methods, method) && r.allows(headers) {
+			return r, true
+		}
+	}
+	return corsRule{}, false
+}
+
+func (r corsRule) allows(headers []string) bool {
+	for _, h := range headers {
+		if !slices.ContainsFunc(r.headers, func(p string) bool { return matches(strings.ToLower(p), strings.ToLower(h)) }) {
+			return false
+		}
+	}
+	return true
+}
+
+func matchesAny(patterns []string, text string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool { return matches(p, text) })
+}
+
+// matches compares a text with a pattern that has at most one "*".
+func matches(pattern, text string) bool {
+	before, after, wild := strings.Cut(pattern, "*")
+	if !wild {
+		return pattern == text
+	}
+	return len(text) >= len(before)+len(after) && strings.HasPrefix(text, before) && strings.HasSuffix(text, after)
+}
+
+// describe puts what the rule says into the headers of an answer.
+func (r corsRule) describe(h http.Header, origin string) {
+	if slices.Contains(r.origins, "*") {
+		origin = "*"
+	}
+	h.Set("Access-Control-Allow-Origin", origin)
+	h.Set("Access-Control-Allow-Methods", strings.Join(r.methods, ","))
+	if r.exposed != "" {
+		h.Set("Access-Control-Expose-Headers", r.exposed)
+	}
+}
+
+// crossOrigin is the CORS configuration of the bucket that is asked.
+func (x *exchange) crossOrigin(ctx context.Context) (*crossOrigin, error) {
+	return configured(ctx, x.s, x.config("cors", ""), parseCORS)
+}
+
+// answerOrigin adds the CORS headers to whatever the answer will be, an error too,
+// for else a browser would not show it (E087). That the bucket cannot be looked at
+// is for the handler to say.
+func (x *exchange) answerOrigin(ctx context.Context) {
+	if x.bucket == "" || x.r.Method == http.MethodOptions {
+		return
+	}
+	b, err := x.s.lookupBucket(ctx, x.bucket)
+	if err != nil || x.host.region != "" && x.host.region != b.Region {
+		return
+	}
+	c, err := x.crossOrigin(ctx)
+	if err != nil || c == nil {
+		return
+	}
+	if c.vary {
+		x.answer.header().Set("Vary", headerOrigin)
+	}
+	if r, ok := c.find(x.header(headerOrigin), x.r.Method, nil); ok {
+		r.describe(x.answer.header(), x.header(headerOrigin))
+	}
+}
+
+// preflight answers a browser that asks whether a page may make a request. It is
+// answered for everyone, whatever the request would need, and whether or not the
+// object exists (E086).
+func (s *Server) preflight(x *exchange) error {
+	c, err := x.crossOrigin(x.ctx())
+	if err != nil {
+		return err
+	}
+	if c == nil {
+		return fail(accessForbidden, "CORSResponse: CORS is not enabled for this bucket.")
+	}
+	asked := x.header("Access-Control-Request-Headers")
+	headers := strings.FieldsFunc(asked, func(c rune) bool { return c == ',' || c == ' ' })
+	rule, ok := c.find(x.header(headerOrigin), x.header("Access-Control-Request-Method"), headers)
+	if !ok {
+		return fail(accessForbidden, "")
+	}
+	h := x.answer.header()
+	rule.describe(h, x.header(headerOrigin))
+	if len(headers) > 0 {
+		h.Set("Access-Control-Allow-Headers", strings.Join(headers, ","))
+	}
+	if rule.maxAge != "" {
+		h.Set("Access-Control-Max-Age", rule.maxAge)
+	}
+	if c.vary {
+		h.Set("Vary", headerOrigin)
+	}
+	x.sendEmpty(http.StatusOK)
+	return nil
+}
+
+func corsRoutes() []route {
+	return []route{
+		{method: http.MethodOptions, target: onBucketItself, operation: "OptionsBucket", access: everyone, handle: (*Server).preflight},
+		{method: http.MethodOptions, target: onObject, operation: "OptionsObject", access: everyone, handle: (*Server).preflight},
+	}
+}

@@ -1,0 +1,165 @@
+package embedded
+
+import (
+	"bytes"
+	"crypto/md5" //nolint:gosec // the check of a customer's key is MD5
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"net/http"
+	"strings"
+
+	"github.com/cosgate/cosgate/cosbackend/embedded/store"
+)
+
+const (
+	headerEncryption = "X-Cos-Server-Side-Encryption"
+	headerKMSKeyID   = "X-Cos-Server-Side-Encryption-Cos-Kms-Key-Id"
+	headerKMSContext = "X-Cos-Server-Side-Encryption-Context"
+	// prefixCustomer begins the headers of a key of the client's own, prefixSource
+	// those of the key of a copy source.
+	prefixCustomer = "X-Cos-Server-Side-Encryption-Customer-"
+	prefixSource   = "X-Cos-Copy-Source-Server-Side-Encryption-Customer-"
+
+	algorithmAES = "AES256"
+	algorithmKMS = "cos/kms"
+
+	customerKeySize = 32
+	saltSize        = 16
+)
+
+// encryptionHeaders are the headers of a write that makes an object.
+func encryptionHeaders() []string {
+	return append(customerHeaders(prefixCustomer), strings.ToLower(headerEncryption), strings.ToLower(headerKMSKeyID), strings.ToLower(headerKMSContext))
+}
+
+// customerHeaders are those of a client's own key, in lower case.
+func customerHeaders(prefix string) []string {
+	lower := strings.ToLower(prefix)
+	return []string{lower + "algorithm", lower + "key", lower + "key-md5"}
+}
+
+// encryption reads how an object is to be encrypted. Of a client's own key it keeps
+// what a later one can be compared with, and no more.
+func (x *exchange) encryption() (store.Encryption, error) {
+	e := store.Encryption{Algorithm: x.header(headerEncryption), KMSKeyID: x.header(headerKMSKeyID), KMSContext: x.header(headerKMSContext)}
+	key, given, err := x.customerKey(prefixCustomer, invalidArgument)
+	if err != nil {
+		return e, err
+	}
+	switch {
+	case given && e != (store.Encryption{}):
+		return e, fail(invalidArgument, "A key of the client's own and another encryption exclude each other.")
+	case given:
+		return store.Encryption{Algorithm: algorithmAES, CustomerKey: newFingerprint(key)}, nil
+	case e.Algorithm != "" && e.Algorithm != algorithmAES && e.Algorithm != algorithmKMS:
+		return e, fail(sseContentNotSupported, "x-cos-server-side-encryption must be AES256 or cos/kms.")
+	case e.Algorithm != algorithmKMS && e.KMSKeyID+e.KMSContext != "":
+		return e, fail(invalidArgument, "The KMS headers need x-cos-server-side-encryption: cos/kms.")
+	case e.KMSContext != "":
+		if _, err := base64.StdEncoding.DecodeString(e.KMSContext); err != nil {
+			return e, fail(invalidArgument, "x-cos-server-side-encryption-context is not base64.")
+		}
+	}
+	return e, nil
+}
+
+// customerKey reads a client's own key; what is wrong with it is an error of the
+// row given. No part of the key gets into the error.
+func (x *exchange) customerKey(prefix string, wrong failure) (key []byte, given bool, err error) {
+	algorithm, text, sum := x.header(prefix+"Algorithm"), x.header(prefix+"Key"), x.header(prefix+"Key-Md5")
+	if algorithm == "" && text == "" && sum == "" {
+		return nil, false, nil
+	}
+	if algorithm != algorithmAES {
+		return nil, true, fail(wrong, "The algorithm of a client's own key must be AES256.")
+	}
+	key, err = base64.StdEncoding.DecodeString(text)
+	if err != nil || len(key) != customerKeySize {
+		return nil, true, fail(wrong, "A client's own key must be 32 bytes in base64.")
+	}
+	want, err := base64.StdEncoding.DecodeString(sum)
+	if have := md5.Sum(key); err != nil || !bytes.Equal(have[:], want) { //nolint:gosec // as COS checks it
+		return nil, true, fail(wrong, "The MD5 of a client's own key does not match the key.")
+	}
+	return key, true, nil
+}
+
+// checkCustomerKey wants the key that an object or upload was made with, and none
+// for one that was made without (E063).
+func (x *exchange) checkCustomerKey(prefix string, e store.Encryption) error {
+	key, given, err := x.customerKey(prefix, ssecDecryptHeaderInvalid)
+	switch {
+	case err != nil:
+		return err
+	case given && e.CustomerKey == "":
+		return fail(ssecDecryptHeaderInvalid, "The object is not encrypted with a client's own key.")
+	case !given && e.CustomerKey != "":
+		return fail(ssecDecryptHeaderInvalid, "The object is encrypted with a client's own key, which must be sent.")
+	case given && !matchesFingerprint(e.CustomerKey, key):
+		return fail(ssecDecryptHeaderInvalid, "The object is encrypted with another key.")
+	default:
+		return nil
+	}
+}
+
+// checkDecryption judges whether a read may have the plain bytes of an object: as
+// COS does, nobody unsigned may when the key is not COS's own.
+func (x *exchange) checkDecryption(o store.Object) error {
+	if !x.signed && (o.Encryption.CustomerKey != "" || o.Encryption.Algorithm == algorithmKMS) {
+		return fail(accessDenied, "")
+	}
+	return x.checkCustomerKey(prefixCustomer, o.Encryption)
+}
+
+// newFingerprint is a salted hash of a key: it tells whether a key is the same one,
+// and nothing else about it.
+func newFingerprint(key []byte) string {
+	salt := make([]byte, saltSize)
+	_, _ = rand.Read(salt) // never fails
+	return string(fingerprint(salt, key))
+}
+
+func fingerprint(salt, key []byte) []byte {
+	sum := sha256.Sum256(append(bytes.Clone(salt), key...))
+	return append(bytes.Clone(salt), sum[:]...)
+}
+
+func matchesFingerprint(known string, key []byte) bool {
+	if len(known) < saltSize {
+		return false
+	}
+	return subtle.ConstantTimeCompare([]byte(known), fingerprint([]byte(known[:saltSize]), key)) == 1
+}
+
+// describeEncryption tells how an object is encrypted. The MD5 of a client's own
+// key is the one of the request, which was checked; a Complete has none.
+func (x *exchange) describeEncryption(h http.Header, e store.Encryption) {
+	told := map[string]string{headerEncryption: e.Algorithm, headerKMSKeyID: e.KMSKeyID, headerKMSContext: e.KMSContext}
+	if e.CustomerKey != "" {
+		told = map[string]string{prefixCustomer + "Algorithm": e.Algorithm, prefixCustomer + "Key-Md5": x.header(prefixCustomer + "Key-Md5")}
+	}
+	for name, value := range told {
+		if value != "" {
+			h.Set(name, value)
+		}
+	}
+}
+
+// withoutCustomerKeys takes the keys of clients out of the text of a signature: the
+// answer that shows the text must not repeat them.
+func withoutCustomerKeys(format string) string {
+	lines := strings.Split(format, "\n")
+	for i, line := range lines {
+		pairs := strings.Split(line, "&")
+		for j, pair := range pairs {
+			name, _, _ := strings.Cut(pair, "=")
+			if strings.HasSuffix(name, "-customer-key") {
+				pairs[j] = name + "=(hidden)"
+			}
+		}
+		lines[i] = strings.Join(pairs, "&")
+	}
+	return strings.Join(lines, "\n")
+}

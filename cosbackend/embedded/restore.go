@@ -1,0 +1,137 @@
+package embedded
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cosgate/cosgate/cosbackend/embedded/store"
+)
+
+const (
+	headerRestore = "X-Cos-Restore"
+
+	tierExpedited = "Expedited"
+	// maxExpedited is the size limit of the fastest restore, 256 MB.
+	maxExpedited = 256 << 20
+	// maxRestoreDays keeps the end of a restored copy in the range of times (E058).
+	maxRestoreDays = 36500
+
+	day = 24 * time.Hour
+)
+
+// restoreRoutes is the operation that makes archived objects readable.
+func restoreRoutes() []route {
+	return []route{{
+		method: http.MethodPost, target: onObject, sub: "restore", operation: opRestoreObject, access: ownerOnly,
+		params: []string{paramVersion}, handle: (*Server).restoreObject,
+	}}
+}
+
+// A restoreRequest is the body of POST Object restore.
+type restoreRequest struct {
+	days int
+	tier string
+}
+
+// restoreObject makes a copy of an archived object readable, after the delay of the
+// server's options and for as many days as asked for (E057).
+func (s *Server) restoreObject(x *exchange) error {
+	text, err := x.readXMLBody(maxSettingXML, false)
+	if err != nil {
+		return err
+	}
+	req, err := parseRestore(text)
+	if err != nil {
+		return err
+	}
+	again, err := s.store.Restore(x.ctx(), x.bucket, x.key, x.version(), s.opts.RestoreDelay, time.Duration(req.days)*day, req.check)
+	if err != nil {
+		return err
+	}
+	if again {
+		x.sendEmpty(http.StatusOK)
+		return nil
+	}
+	x.sendEmpty(http.StatusAccepted)
+	return nil
+}
+
+// check judges the object that is to be restored.
+func (r restoreRequest) check(o store.Object) error {
+	switch {
+	case !archived(o.StorageClass):
+		return fail(restoreNonArchiveObject, "")
+	case r.tier != tierExpedited:
+		return nil
+	case strings.HasSuffix(o.StorageClass, "DEEP_ARCHIVE"):
+		return fail(invalidArgument, "An object of the class "+o.StorageClass+" cannot be restored with the tier Expedited.")
+	case o.Size > maxExpedited:
+		return fail(restoreFileSizeExceed, "")
+	default:
+		return nil
+	}
+}
+
+// parseRestore reads <RestoreRequest>.
+func parseRestore(text []byte) (restoreRequest, error) {
+	req := restoreRequest{tier: "Standard"}
+	err := readXML(text, "RestoreRequest", func(r *xmlReader, name string) error {
+		switch {
+		case name == "Days" && req.days == 0:
+			text, err := r.content()
+			if err != nil {
+				return err
+			}
+			if req.days, err = strconv.Atoi(strings.TrimSpace(text)); err != nil || req.days < 1 || req.days > maxRestoreDays {
+				return fail(invalidArgument, "Days must be a number from 1 to 36500.")
+			}
+			return nil
+		case name == "CASJobParameters":
+			fields, err := r.fields("Tier")
+			if tier := strings.TrimSpace(fields["Tier"]); tier != "" {
+				req.tier = tier
+			}
+			return err
+		default:
+			return errElement
+		}
+	})
+	if err != nil {
+		return req, err
+	}
+	if req.days == 0 {
+		return req, fail(malformedXML, "Days is missing.")
+	}
+	if !slices.Contains([]string{tierExpedited, "Standard", "Bulk"}, req.tier) {
+		return req, fail(invalidArgument, "Tier must be Expedited, Standard or Bulk.")
+	}
+	return req, nil
+}
+
+// checkReadable refuses to read an archived object that is not restored.
+func (x *exchange) checkReadable(o store.Object) error {
+	if archived(o.StorageClass) && !o.Restoration.Readable(x.s.opts.Clock()) {
+		return notRestored(o)
+	}
+	return nil
+}
+
+// notRestored refuses to read an archived body; the answer names its class.
+func notRestored(o store.Object) *apiError {
+	e := fail(invalidObjectState, "")
+	e.header = http.Header{headerStorageClass: {o.StorageClass}}
+	return e
+}
+
+// describeRestoration tells how a restore stands.
+func (x *exchange) describeRestoration(h http.Header, o store.Object) {
+	switch now := x.s.opts.Clock(); {
+	case o.Restoration.Ongoing(now):
+		h.Set(headerRestore, `ongoing-request="true"`)
+	case o.Restoration.Readable(now):
+		h.Set(headerRestore, `ongoing-request="false", expiry-date="`+o.Restoration.Until.UTC().Format(http.TimeFormat)+`"`)
+	}
+}

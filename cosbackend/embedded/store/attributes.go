@@ -1,0 +1,182 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/binary"
+	"time"
+)
+
+// An Encryption says how the client wants an object encrypted. The store keeps it
+// and encrypts nothing.
+type Encryption struct {
+	Algorithm   string // as the client named it; "" for none
+	KMSKeyID    string
+	KMSContext  string
+	CustomerKey string // what a key of the client's own is checked against, never the key
+}
+
+const (
+	fieldAlgorithm   = "algorithm"
+	fieldKMSKeyID    = "kms-key-id"
+	fieldKMSContext  = "kms-context"
+	fieldCustomerKey = "customer-key"
+)
+
+func (e Encryption) encode() []byte {
+	if e == (Encryption{}) {
+		return nil
+	}
+	return encodeHeaders(map[string]string{
+		fieldAlgorithm: e.Algorithm, fieldKMSKeyID: e.KMSKeyID, fieldKMSContext: e.KMSContext, fieldCustomerKey: e.CustomerKey,
+	})
+}
+
+func decodeEncryption(b []byte) (Encryption, error) {
+	h, err := decodeHeaders(b)
+	return Encryption{
+		Algorithm: h[fieldAlgorithm], KMSKeyID: h[fieldKMSKeyID], KMSContext: h[fieldKMSContext], CustomerKey: h[fieldCustomerKey],
+	}, err
+}
+
+// A Tag is a label of an object.
+type Tag struct{ Key, Value string }
+
+// encodeTags keeps the tags in their order.
+func encodeTags(tags []Tag) []byte {
+	var b []byte
+	for _, t := range tags {
+		for _, text := range []string{t.Key, t.Value} {
+			b = binary.AppendUvarint(b, uint64(len(text)))
+			b = append(b, text...)
+		}
+	}
+	return b
+}
+
+func decodeTags(b []byte) (tags []Tag, err error) {
+	for len(b) > 0 {
+		var t Tag
+		if t.Key, b, err = cutText(b); err != nil {
+			return nil, err
+		}
+		if t.Value, b, err = cutText(b); err != nil {
+			return nil, err
+		}
+		tags = append(tags, t)
+	}
+	return tags, nil
+}
+
+// A Restoration is a readable copy of an archived object, for a time.
+type Restoration struct {
+	At    time.Time // when it is there; zero when none was asked for
+	Until time.Time // when it is gone again
+}
+
+// Ongoing tells whether the copy is being made.
+func (r Restoration) Ongoing(now time.Time) bool { return r.At.After(now) }
+
+// Readable tells whether the copy is there.
+func (r Restoration) Readable(now time.Time) bool { return !r.At.After(now) && r.Until.After(now) }
+
+// attributeRow takes the columns of an objectRow that are not of the content.
+type attributeRow struct {
+	tags, encryption, link []byte
+	retain                 sql.NullInt64
+	restoredAt             sql.NullInt64
+	restoredUntil          sql.NullInt64
+}
+
+const attributeColumns = "v.tags, v.encryption, v.link, v.retain_until, v.restored_at, v.restored_until"
+
+func (r *attributeRow) dest() []any {
+	return []any{&r.tags, &r.encryption, &r.link, &r.retain, &r.restoredAt, &r.restoredUntil}
+}
+
+// finish sets what was scanned in an Object.
+func (r *attributeRow) finish(o *Object) (err error) {
+	if o.Tags, err = decodeTags(r.tags); err != nil {
+		return err
+	}
+	if o.Encryption, err = decodeEncryption(r.encryption); err != nil {
+		return err
+	}
+	o.LinkTarget = string(r.link)
+	o.RetainUntil = timeOrZero(r.retain)
+	o.Restoration = Restoration{At: timeOrZero(r.restoredAt), Until: timeOrZero(r.restoredUntil)}
+	return nil
+}
+
+func timeOrZero(nano sql.NullInt64) time.Time {
+	if !nano.Valid {
+		return time.Time{}
+	}
+	return timeOf(nano.Int64)
+}
+
+func nanoOrNull(t time.Time) sql.NullInt64 {
+	return sql.NullInt64{Int64: t.UnixNano(), Valid: !t.IsZero()}
+}
+
+// amend changes one version in place, in one transaction with what do reads of it.
+func (s *Store) amend(ctx context.Context, bucket, key, version string, do func(t *txn, b bucketRow, r objectRow) error) (Object, error) {
+	var obj Object
+	err := s.change(ctx, func(t *txn) error {
+		b, err := t.bucket(bucket)
+		if err != nil {
+			return err
+		}
+		r, err := t.object(bucket, key, version)
+		if err != nil {
+			return err
+		}
+		obj = r.Object
+		return do(t, b, r)
+	})
+	if err != nil {
+		return Object{}, err
+	}
+	return obj, nil
+}
+
+// SetTags gives a version these tags in place of those it has; "" is the newest
+// version. It fails with ErrNoSuchBucket, ErrNoSuchKey, ErrNoSuchVersion or
+// ErrLocked.
+func (s *Store) SetTags(ctx context.Context, bucket, key, version string, tags []Tag) (Object, error) {
+	now := s.now()
+	return s.amend(ctx, bucket, key, version, func(t *txn, b bucketRow, r objectRow) error {
+		if r.RetainUntil.After(now) {
+			return ErrLocked
+		}
+		_, err := t.exec("UPDATE version SET tags = ? WHERE bucket_id = ? AND key = ? AND seq = ?", encodeTags(tags), b.id, []byte(key), r.seq)
+		return err
+	})
+}
+
+// Restore makes a copy of an archived version readable, delay from now and for a
+// time. check judges the version; its error comes back unchanged. A copy that is
+// there gets its time anew: again is then true. It fails with ErrNoSuchBucket,
+// ErrNoSuchKey, ErrNoSuchVersion, or with ErrRestoring while the copy is made.
+func (s *Store) Restore(ctx context.Context, bucket, key, version string, delay, stay time.Duration, check func(Object) error) (again bool, err error) {
+	now := s.now()
+	_, err = s.amend(ctx, bucket, key, version, func(t *txn, b bucketRow, r objectRow) error {
+		if err := check(r.Object); err != nil {
+			return err
+		}
+		made := r.Restoration
+		if made.Ongoing(now) {
+			return ErrRestoring
+		}
+		if again = made.Readable(now); again {
+			made.Until = now.Add(stay)
+		} else {
+			made.At = now.Add(delay)
+			made.Until = made.At.Add(stay)
+		}
+		_, err := t.exec("UPDATE version SET restored_at = ?, restored_until = ? WHERE bucket_id = ? AND key = ? AND seq = ?",
+			made.At.UnixNano(), made.Until.UnixNano(), b.id, []byte(key), r.seq)
+		return err
+	})
+	return again, err
+}

@@ -1,0 +1,79 @@
+package store
+
+import (
+	"errors"
+	"testing"
+)
+
+// What was written since it was listed is not what the listing was judged by.
+func TestOnlyUnchangedObjectsAreDeletedOrMoved(t *testing.T) {
+	s := open(t, Options{})
+	ctx := t.Context()
+	for _, key := range []string{"a", "b", "c"} {
+		put(t, s, key, body(10, 1))
+	}
+	page, err := s.List(ctx, testBucket, ListOptions{})
+	if err != nil || len(page.Objects) != 3 {
+		t.Fatalf("List = %+v, %v", page, err)
+	}
+	put(t, s, "b", body(10, 2))
+	if err := s.Delete(ctx, testBucket, "c"); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := s.SetStorageClass(ctx, testBucket, page.Objects, "ARCHIVE"); n != 1 || err != nil {
+		t.Errorf("SetStorageClass = %d, %v, want 1", n, err)
+	}
+	now, err := s.List(ctx, testBucket, ListOptions{})
+	if err != nil || len(now.Objects) != 2 || now.Objects[0].StorageClass != "ARCHIVE" || now.Objects[1].StorageClass != "STANDARD" {
+		t.Errorf("List = %+v, %v, want a moved and b as it was", now, err)
+	}
+	if o, err := s.Head(ctx, testBucket, "a"); o.StorageClass != "ARCHIVE" || !o.Modified.Equal(page.Objects[0].Modified) || err != nil {
+		t.Errorf("Head = %+v, %v", o, err)
+	}
+	if n, err := s.DeleteUnchanged(ctx, testBucket, page.Objects); n != 1 || err != nil {
+		t.Errorf("DeleteUnchanged = %d, %v, want 1", n, err)
+	}
+	if _, err := s.Head(ctx, testBucket, "b"); err != nil {
+		t.Errorf("b is gone: %v", err)
+	}
+	if _, err := s.DeleteUnchanged(ctx, "absent-1", page.Objects); !errors.Is(err, ErrNoSuchBucket) {
+		t.Errorf("DeleteUnchanged in an absent bucket = %v", err)
+	}
+	if _, err := s.SetStorageClass(ctx, "absent-1", page.Objects, "ARCHIVE"); !errors.Is(err, ErrNoSuchBucket) {
+		t.Errorf("SetStorageClass in an absent bucket = %v", err)
+	}
+}
+
+func TestACLsChangeByThemselves(t *testing.T) {
+	s := open(t, Options{})
+	ctx := t.Context()
+	put(t, s, "k", body(10, 1))
+	before, err := s.Head(ctx, testBucket, "k")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.SetObjectACL(ctx, ObjectName{testBucket, "k"}, "private"); err != nil {
+		t.Fatal(err)
+	}
+	after, err := s.Head(ctx, testBucket, "k")
+	if err != nil || after.ACL != "private" || after.ETag != before.ETag || !after.Modified.Equal(before.Modified) {
+		t.Errorf("Head = %+v, %v, before %+v", after, err, before)
+	}
+	if err := s.SetBucketACL(ctx, testBucket, "public-read"); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := s.Bucket(ctx, testBucket); b.ACL != "public-read" || err != nil {
+		t.Errorf("Bucket = %+v, %v", b, err)
+	}
+	for _, tt := range []struct {
+		err, want error
+	}{
+		{s.SetObjectACL(ctx, ObjectName{testBucket, "absent"}, ""), ErrNoSuchKey},
+		{s.SetObjectACL(ctx, ObjectName{"absent-1", "k"}, ""), ErrNoSuchBucket},
+		{s.SetBucketACL(ctx, "absent-1", ""), ErrNoSuchBucket},
+	} {
+		if !errors.Is(tt.err, tt.want) {
+			t.Errorf("error = %v, want %v", tt.err, tt.want)
+		}
+	}
+}

@@ -1,0 +1,126 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"time"
+)
+
+// A Target names what is to be deleted.
+type Target struct {
+	Key string
+	// VersionID removes that version for good. "" deletes the object: where
+	// versioning was ever set that puts a delete marker on top of its versions.
+	VersionID string
+}
+
+// A Removal is what became of a Target.
+type Removal struct {
+	// VersionID is that of the marker that was made, or of the version that was
+	// asked for. It is "" when the bucket has no versions and none was asked for.
+	VersionID string
+	Marker    bool // a delete marker was made or removed
+	// Refused is ErrLocked when nothing was deleted.
+	Refused error
+}
+
+// Delete deletes an object; an absent one is fine. It fails with
+// ErrNoSuchBucket or ErrLocked.
+func (s *Store) Delete(ctx context.Context, bucket, key string) error {
+	return s.DeleteMany(ctx, bucket, []string{key})
+}
+
+// DeleteMany deletes objects in one transaction; absent ones are fine. It fails
+// with ErrNoSuchBucket, or with ErrLocked when one of them is: the others are
+// deleted.
+func (s *Store) DeleteMany(ctx context.Context, bucket string, keys []string) error {
+	targets := make([]Target, len(keys))
+	for i, key := range keys {
+		targets[i].Key = key
+	}
+	removals, err := s.Remove(ctx, bucket, targets)
+	for _, r := range removals {
+		err = cmp.Or(err, r.Refused)
+	}
+	return err
+}
+
+// Remove deletes objects and versions in one transaction; absent ones are fine. It
+// fails with ErrNoSuchBucket.
+func (s *Store) Remove(ctx context.Context, bucket string, targets []Target) ([]Removal, error) {
+	removals := make([]Removal, len(targets))
+	now := s.now()
+	err := s.free(ctx, func(t *txn) error {
+		b, err := t.bucket(bucket)
+		if err != nil {
+			return err
+		}
+		for i, target := range targets {
+			p, err := t.place(b, target.Key)
+			if err == nil {
+				removals[i], err = t.remove(p, target.VersionID, now)
+			}
+			if errors.Is(err, ErrLocked) { // before anything was changed
+				removals[i], err = Removal{VersionID: target.VersionID, Refused: err}, nil
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return removals, nil
+}
+
+func (t *txn) remove(p place, version string, now time.Time) (Removal, error) {
+	switch {
+	case version != "":
+		r, found, err := t.version(p, version)
+		if err != nil || !found {
+			return Removal{VersionID: version}, err
+		}
+		return Removal{VersionID: version, Marker: r.marker}, t.removeVersion(p, r, now)
+	case p.bucket.versioning != VersioningNever:
+		return t.mark(p, now)
+	case p.taken:
+		return Removal{}, t.removeVersion(p, p.newest, now)
+	default:
+		return Removal{}, nil
+	}
+}
+
+// removeVersion removes a version or marker for good.
+func (t *txn) removeVersion(p place, r versionRow, now time.Time) error {
+	if err := r.checkLock(now); err != nil {
+		return err
+	}
+	if r.seq == p.newest.seq {
+		if err := t.promote(p.bucket.id, p.key, r.seq); err != nil {
+			return err
+		}
+	}
+	if _, err := t.exec("DELETE FROM version WHERE bucket_id = ? AND key = ? AND seq = ?", p.bucket.id, p.key, r.seq); err != nil {
+		return err
+	}
+	return t.release(r.content)
+}
+
+// mark puts a delete marker on top of the versions of a key. The key need not have
+// any.
+func (t *txn) mark(p place, now time.Time) (Removal, error) {
+	seq, id, old, err := t.vacate(p, now)
+	if err != nil {
+		return Removal{}, err
+	}
+	if _, err := t.exec("DELETE FROM current WHERE bucket_id = ? AND key = ?", p.bucket.id, p.key); err != nil {
+		return Removal{}, err
+	}
+	if err := t.writeRow(p.bucket.id, seq, id, true, Object{Key: string(p.key), Modified: now}, content{}); err != nil {
+		return Removal{}, err
+	}
+	return Removal{VersionID: shownVersion(p.bucket.versioning, id), Marker: true}, t.release(old)
+}

@@ -1,0 +1,235 @@
+package embedded
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// The configurations here are kept and given back; nothing in this server acts on
+// them.
+
+const headerDomainTXT = "X-Cos-Domain-Txt-Verification"
+
+func status(values ...string) shape { return leaf("Status", oneOf(values...)) }
+
+func text(name string) shape { return leaf(name, nil) }
+
+func required(name string) shape { return leaf(name, notEmpty) }
+
+func tagShape() shape { return branch("Tag", text("Key").once(), text("Value").once()) }
+
+func loggingConfiguration() configuration {
+	return configuration{
+		sub: "logging", noun: "BucketLogging", noDelete: true, empty: emptyDocument("BucketLoggingStatus"), check: checkLogging,
+		shape: branch(
+			"BucketLoggingStatus",
+			branch("LoggingEnabled", required("TargetBucket").once(), text("TargetPrefix").perhaps()).perhaps(),
+		),
+	}
+}
+
+// checkLogging wants the target bucket to be there, in the region of this one.
+func checkLogging(x *exchange, doc *node) error {
+	enabled := doc.child("LoggingEnabled")
+	if enabled == nil {
+		return nil
+	}
+	target, err := x.s.lookupBucket(x.ctx(), enabled.value("TargetBucket"))
+	if e, ok := refusal(err); err != nil && (!ok || e.failure != noSuchBucket) {
+		return err
+	}
+	if err != nil || target.Region != x.found.Region {
+		return fail(invalidTargetBucketForLogging, "")
+	}
+	if prefix := enabled.value("TargetPrefix"); strings.HasPrefix(prefix, "/") || len(prefix) > maxKey {
+		return fail(loggingPrefixInvalid, "")
+	}
+	return nil
+}
+
+func encryptionConfiguration() configuration {
+	return configuration{
+		sub: "encryption", noun: "BucketEncryption", absent: noSuchEncryption,
+		shape: branch("ServerSideEncryptionConfiguration", branch("Rule", branch(
+			"ApplyServerSideEncryptionByDefault",
+			leaf("SSEAlgorithm", oneOf("AES256", "SM4", "KMS")).once(),
+			text("KMSMasterKeyID").perhaps(), text("KMSAlgorithm").perhaps(),
+		).once()).once()),
+		check: func(_ *exchange, doc *node) error {
+			by := doc.child("Rule").child("ApplyServerSideEncryptionByDefault")
+			if by.value("SSEAlgorithm") != "KMS" && by.value("KMSMasterKeyID")+by.value("KMSAlgorithm") != "" {
+				return fail(invalidArgument, "KMSMasterKeyID and KMSAlgorithm go with the algorithm KMS only.")
+			}
+			return nil
+		},
+	}
+}
+
+func replicationConfiguration() configuration {
+	filter := branch(
+		"Filter",
+		branch("And", text("Prefix").perhaps(), tagShape().any()).perhaps(), text("Prefix").perhaps(), tagShape().perhaps(),
+	)
+	return configuration{
+		sub: "replication", noun: "BucketReplication", absent: replicationNotFound, check: checkReplication,
+		shape: branch(
+			"ReplicationConfiguration",
+			required("Role").once(),
+			branch(
+				"Rule",
+				text("ID").perhaps(), status("Enabled", "Disabled").once(), leaf("Priority", between(0, many)).perhaps(),
+				text("Prefix").perhaps(), filter.perhaps(),
+				branch("Destination", required("Bucket").once(), leaf("StorageClass", oneOf(replicaClasses()...)).perhaps()).once(),
+				branch("DeleteMarkerReplication", status("Enabled", "Disabled").once()).perhaps(),
+			).upTo(1000),
+		),
+	}
+}
+
+func replicaClasses() []string {
+	return append([]string{"Standard", "Standard_IA"}, storageClasses()...)
+}
+
+// checkReplication refuses what could not be replicated: COS has one destination.
+func checkReplication(_ *exchange, doc *node) error {
+	rules := doc.all("Rule")
+	to := rules[0].value("Destination", "Bucket")
+	for _, r := range rules {
+		if r.value("Destination", "Bucket") != to {
+			return fail(multiBucketNotSupport, "")
+		}
+		if err := atMostOne(r, "Prefix", "Filter"); err != nil {
+			return err
+		}
+		if f := r.child("Filter"); f != nil {
+			if err := atMostOne(f, "And", "Prefix", "Tag"); err != nil {
+				return err
+			}
+		}
+	}
+	if !strings.HasPrefix(to, "qcs::cos:") {
+		return fail(invalidArgument, "Destination/Bucket must be qcs::cos:<region>::<bucket>-<appid>.")
+	}
+	return uniqueIDs(doc, "Rule")
+}
+
+func tieringConfiguration() configuration {
+	return configuration{
+		sub: "intelligenttiering", noun: "BucketIntelligentTiering", noDelete: true, empty: emptyDocument("IntelligentTieringConfiguration"),
+		shape: branch(
+			"IntelligentTieringConfiguration",
+			status("Enabled", "Suspended").once(),
+			branch("Transition", leaf("Days", oneOf("30", "60", "90")).once(), leaf("RequestFrequent", oneOf("1")).perhaps()).once(),
+		),
+	}
+}
+
+func refererConfiguration() configuration {
+	return configuration{
+		sub: "referer", noun: "BucketReferer", noDelete: true, erases: true,
+		empty: func(x *exchange) { x.sendEmpty(http.StatusOK) }, // (E074)
+		shape: branch(
+			"RefererConfiguration",
+			status("Enabled", "Disabled").once(), leaf("RefererType", oneOf("Black-List", "White-List")).once(),
+			branch("DomainList", required("Domain").any()).once(),
+			leaf("EmptyReferConfiguration", oneOf("Allow", "Deny")).perhaps(),
+			leaf("VerifySignatureURL", oneOf("Allow", "Deny", "Enabled", "Disabled", "true", "false")).perhaps(),
+		),
+	}
+}
+
+func domainConfiguration() configuration {
+	return configuration{
+		sub: "domain", noun: "BucketDomain", absent: domainConfigNotFound, check: checkDomains,
+		before: func(x *exchange) { x.answer.header().Set(headerDomainTXT, domainProof(x.bucket)) },
+		shape: branch("DomainConfiguration", branch(
+			"DomainRule",
+			status("ENABLED", "DISABLED").once(), required("Name").once(), leaf("Type", oneOf("REST", "WEBSITE", "ACCELERATE")).once(),
+			leaf("ForcedReplacement", oneOf("CNAME", "TXT")).perhaps(),
+		).several()),
+	}
+}
+
+// domainProof is what a TXT record has to hold to prove that a domain may be bound
+// to a bucket. Nobody here looks at records.
+func domainProof(bucket string) string {
+	sum := sha256.Sum256([]byte(bucket))
+	return "tencent-cloud-cos-verification=" + hex.EncodeToString(sum[:16])
+}
+
+func checkDomains(_ *exchange, doc *node) error {
+	seen := make(map[string]bool)
+	for _, rule := range doc.all("DomainRule") {
+		name := strings.ToLower(rule.value("Name"))
+		if !domainName(name) {
+			return fail(invalidArgument, "A domain name is not valid.")
+		}
+		if seen[name] {
+			return fail(domainConfigConflict, "")
+		}
+		seen[name] = true
+	}
+	return nil
+}
+
+func domainName(name string) bool {
+	labels := strings.Split(name, ".")
+	return len(labels) > 1 && len(name) <= 253 && !slices.ContainsFunc(labels, func(l string) bool { return !validLabel(l) })
+}
+
+func originConfiguration() configuration {
+	headers := func(name string) shape {
+		return branch(name, branch("Header", text("Key").perhaps(), text("Value").perhaps()).any())
+	}
+	return configuration{
+		sub: "origin", noun: "BucketOrigin", absent: originNotFound,
+		shape: branch("OriginConfiguration", branch(
+			"OriginRule",
+			leaf("RulePriority", between(0, many)).perhaps(), leaf("OriginType", oneOf("Redirect", "Proxy", "Mirror")).once(),
+			branch(
+				"OriginCondition", leaf("HTTPStatusCode", statusCode).perhaps(), text("Prefix").perhaps(), text("Suffix").perhaps(),
+				branch("FilterHost", branch("ForbidHost", branch("DomainList", required("Domain").any()).perhaps()).perhaps()).perhaps(),
+			).perhaps(),
+			branch(
+				"OriginParameter",
+				leaf("Protocol", oneOf("HTTP", "HTTPS", "FOLLOW")).perhaps(), leaf("TransparentErrorCode", boolean).perhaps(),
+				leaf("FollowQueryString", boolean).perhaps(), leaf("FollowRedirection", boolean).perhaps(), leaf("CopyOriginData", boolean).perhaps(),
+				leaf("HttpRedirectCode", oneOf("301", "302", "303", "307", "308")).perhaps(),
+				branch(
+					"HttpHeader", leaf("FollowAllHeaders", boolean).perhaps(), headers("NewHttpHeaders").perhaps(),
+					headers("FollowHttpHeaders").perhaps(), headers("ForbidFollowHeaders").perhaps(),
+				).perhaps(),
+			).perhaps(),
+			branch("HTTPStandbyCode", leaf("StatusCode", between(400, 599)).any()).perhaps(),
+			branch("OriginInfo", originHost().any(), originFile().perhaps()).once(),
+		).upTo(1000)),
+	}
+}
+
+func originHost() shape {
+	return branch("HostInfo", required("HostName").once(), leaf("Weight", between(0, many)).perhaps(), required("StandbyHostName_#").any())
+}
+
+func originFile() shape {
+	return branch(
+		"FileInfo",
+		leaf("PrefixDirective", boolean).perhaps(), text("Prefix").perhaps(), text("Suffix").perhaps(),
+		branch("PrefixConfiguration", text("Prefix").perhaps()).perhaps(), branch("SuffixConfiguration", text("Suffix").perhaps()).perhaps(),
+		branch("FixedFileConfiguration", text("FixedFilePath").perhaps()).perhaps(),
+	)
+}
+
+// statusCode accepts 404 as well as classes such as 4XX.
+func statusCode(text string) bool {
+	return between(300, 599)(text) || slices.Contains([]string{"4XX", "5XX"}, strings.ToUpper(text))
+}
+
+func accelerateConfiguration() configuration {
+	return configuration{
+		sub: "accelerate", noun: "BucketAccelerate", noDelete: true, empty: emptyDocument("AccelerateConfiguration"),
+		shape: branch("AccelerateConfiguration", status("Enabled", "Suspended").once(), text("Type").perhaps()),
+	}
+}

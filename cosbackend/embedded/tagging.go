@@ -1,0 +1,169 @@
+package embedded
+
+import (
+	"net/http"
+	"strconv"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/cosgate/cosgate/cosbackend/embedded/store"
+)
+
+const (
+	headerTagging      = "X-Cos-Tagging"
+	headerTaggingCount = "X-Cos-Tagging-Count"
+
+	maxObjectTags = 10
+	maxTagRunes   = 127
+)
+
+// taggingRoutes are the operations of the tags of an object.
+func taggingRoutes() []route {
+	base := route{target: onObject, sub: "tagging", access: ownerOnly, params: []string{paramVersion}}
+	put, get, del := base, base, base
+	put.method, put.operation, put.handle = http.MethodPut, opPutObjectTagging, (*Server).putObjectTagging
+	get.method, get.operation, get.handle = http.MethodGet, opGetObjectTagging, (*Server).getObjectTagging
+	del.method, del.operation, del.handle = http.MethodDelete, opDeleteObjectTagging, (*Server).deleteObjectTagging
+	return []route{put, get, del}
+}
+
+// headerTags reads x-cos-tagging: pairs as in a query.
+func (x *exchange) headerTags() ([]store.Tag, error) {
+	pairs, err := parseParams(x.header(headerTagging))
+	if err != nil {
+		return nil, fail(invalidTag, "x-cos-tagging is not percent-encoded correctly.")
+	}
+	var tags []store.Tag
+	for _, p := range pairs {
+		tags = append(tags, store.Tag{Key: p.name, Value: p.value})
+	}
+	return tags, checkObjectTags(tags)
+}
+
+// checkObjectTags refuses tags that no object can have.
+func checkObjectTags(tags []store.Tag) error {
+	if len(tags) > maxObjectTags {
+		return fail(invalidTag, "An object has at most 10 tags.")
+	}
+	seen := make(map[string]bool, len(tags))
+	for _, t := range tags {
+		for _, text := range []string{t.Key, t.Value} {
+			n := utf8.RuneCountInString(text)
+			if n < 1 || n > maxTagRunes || !utf8.ValidString(text) || hasControl(text) {
+				return fail(invalidTag, "The key and the value of a tag have 1 to 127 characters.")
+			}
+		}
+		if seen[t.Key] {
+			return fail(invalidTag, "A key occurs in two tags.")
+		}
+		seen[t.Key] = true
+	}
+	return nil
+}
+
+func hasControl(text string) bool {
+	for _, c := range text {
+		if unicode.IsControl(c) {
+			return true
+		}
+	}
+	return false
+}
+
+// replacesTags reads x-cos-tagging-directive of a copy.
+func (x *exchange) replacesTags() (bool, error) {
+	switch x.header("X-Cos-Tagging-Directive") {
+	case "", "Copy":
+		return false, nil
+	case "Replaced":
+		return true, nil
+	default:
+		return false, fail(invalidArgument, "x-cos-tagging-directive must be Copy or Replaced.")
+	}
+}
+
+func (s *Server) putObjectTagging(x *exchange) error {
+	text, err := x.readXMLBody(maxSettingXML, true)
+	if err != nil {
+		return err
+	}
+	tags, err := parseTagging(text)
+	if err != nil {
+		return err
+	}
+	return s.setTags(x, tags)
+}
+
+func (s *Server) deleteObjectTagging(x *exchange) error { return s.setTags(x, nil) }
+
+func (s *Server) setTags(x *exchange, tags []store.Tag) error {
+	o, err := s.store.SetTags(x.ctx(), x.bucket, x.key, x.version(), tags)
+	if err != nil {
+		return err
+	}
+	showVersion(x.answer.header(), o.VersionID)
+	x.sendEmpty(http.StatusNoContent)
+	return nil
+}
+
+func (s *Server) getObjectTagging(x *exchange) error {
+	o, err := s.store.HeadVersion(x.ctx(), x.bucket, x.key, x.version())
+	if err != nil {
+		return err
+	}
+	if len(o.Tags) == 0 {
+		return fail(noSuchTagSet, "")
+	}
+	doc := newXML()
+	doc.open("Tagging")
+	doc.open("TagSet")
+	for _, t := range o.Tags {
+		doc.open("Tag")
+		doc.text("Key", t.Key)
+		doc.text("Value", t.Value)
+		doc.close("Tag")
+	}
+	doc.close("TagSet")
+	doc.close("Tagging")
+	showVersion(x.answer.header(), o.VersionID)
+	x.sendXML(http.StatusOK, doc)
+	return nil
+}
+
+// parseTagging reads <Tagging>. A set without tags is one (E056).
+func parseTagging(text []byte) ([]store.Tag, error) {
+	var tags []store.Tag
+	sets := 0
+	err := readXML(text, "Tagging", func(r *xmlReader, name string) error {
+		if sets++; name != "TagSet" || sets > 1 {
+			return errElement
+		}
+		return r.children(func(name string) error {
+			if name != "Tag" {
+				return errElement
+			}
+			t, err := readTag(r)
+			tags = append(tags, t)
+			return err
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	if sets == 0 {
+		return nil, fail(malformedXML, "")
+	}
+	return tags, checkObjectTags(tags)
+}
+
+func readTag(r *xmlReader) (t store.Tag, err error) {
+	fields, err := r.fields("Key", "Value")
+	return store.Tag{Key: fields["Key"], Value: fields["Value"]}, err
+}
+
+// describeTags tells how many tags an object has.
+func describeTags(h http.Header, o store.Object) {
+	if n := len(o.Tags); n > 0 {
+		h.Set(headerTaggingCount, strconv.Itoa(n))
+	}
+}

@@ -1,0 +1,111 @@
+package embedded
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+
+	"github.com/cosgate/cosgate/cosbackend/embedded/store"
+)
+
+// versionsRequest is what a client asks of GET Bucket Object versions.
+type versionsRequest struct {
+	store.ListVersionsOptions
+	names nameEncoding
+}
+
+func (x *exchange) versionsRequest() (versionsRequest, error) {
+	var q versionsRequest
+	q.Prefix, _ = x.params.get("prefix")
+	q.Delimiter, _ = x.params.get("delimiter")
+	q.KeyMarker, _ = x.params.get("key-marker")
+	q.VersionIDMarker, _ = x.params.get("version-id-marker")
+	if err := checkListTexts(q.Delimiter, q.Prefix, q.KeyMarker, q.VersionIDMarker); err != nil {
+		return q, err
+	}
+	if q.VersionIDMarker != "" && q.KeyMarker == "" {
+		return q, fail(invalidArgument, "version-id-marker needs a key-marker.")
+	}
+	var err error
+	if q.names, err = x.nameEncoding(); err != nil {
+		return q, err
+	}
+	q.Max, err = x.limit("max-keys", 0, maxKeysListed)
+	return q, err
+}
+
+// listObjectVersions lists versions and delete markers, the newest of a key first.
+func (s *Server) listObjectVersions(x *exchange) error {
+	q, err := x.versionsRequest()
+	if err != nil {
+		return err
+	}
+	var page store.VersionsPage
+	if q.Max > 0 { // (E025)
+		page, err = s.store.ListVersions(x.ctx(), x.bucket, q.ListVersionsOptions)
+		if errors.Is(err, store.ErrNoSuchVersion) {
+			return fail(invalidArgument, "version-id-marker is not the id of a version.")
+		}
+		if err != nil {
+			return err
+		}
+	}
+	x.answer.header().Set(headerBucketRegion, x.found.Region)
+	x.sendXML(http.StatusOK, q.result(x.bucket, page))
+	return nil
+}
+
+// result is the page as XML. Elements that do not apply are left out (E026).
+func (q versionsRequest) result(bucket string, page store.VersionsPage) *xmlWriter {
+	doc := newXML()
+	doc.open("ListVersionsResult")
+	doc.text("Name", bucket)
+	if q.names != "" {
+		doc.text("EncodingType", string(q.names))
+	}
+	doc.text("Prefix", q.names.encode(q.Prefix))
+	doc.text("KeyMarker", q.names.encode(q.KeyMarker))
+	doc.text("VersionIdMarker", q.VersionIDMarker)
+	doc.number("MaxKeys", int64(q.Max))
+	if q.Delimiter != "" {
+		doc.text("Delimiter", q.names.encode(q.Delimiter))
+	}
+	doc.truncated(page.Truncated)
+	if page.Truncated {
+		doc.text("NextKeyMarker", q.names.encode(page.NextKeyMarker))
+		doc.text("NextVersionIdMarker", page.NextVersionIDMarker)
+	}
+	_, owner := splitBucket(bucket)
+	for _, v := range page.Versions {
+		q.version(doc, v, owner)
+	}
+	for _, prefix := range page.CommonPrefixes {
+		doc.open("CommonPrefixes")
+		doc.text("Prefix", q.names.encode(prefix))
+		doc.close("CommonPrefixes")
+	}
+	doc.close("ListVersionsResult")
+	return doc
+}
+
+func (q versionsRequest) version(doc *xmlWriter, v store.Version, owner string) {
+	name := "Version"
+	if v.Marker {
+		name = "DeleteMarker"
+	}
+	doc.open(name)
+	doc.text("Key", q.names.encode(v.Key))
+	doc.text("VersionId", v.VersionID)
+	doc.text("IsLatest", strconv.FormatBool(v.IsLatest))
+	doc.text("LastModified", iso(v.Modified))
+	if !v.Marker {
+		doc.text("ETag", quoted(v.ETag))
+		doc.number("Size", v.Size)
+		doc.text("StorageClass", v.StorageClass)
+		if tiered(v.StorageClass) {
+			doc.text("StorageTier", firstTier)
+		}
+	}
+	doc.account("Owner", owner)
+	doc.close(name)
+}

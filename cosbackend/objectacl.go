@@ -1,0 +1,133 @@
+package cosbackend
+
+import (
+	"context"
+	"net/http"
+)
+
+const maxGrants = 100
+
+// count is how many accounts are named.
+func (g *GrantHeaders) count() int {
+	if g == nil {
+		return 0
+	}
+	return len(g.Read) + len(g.Write) + len(g.ReadACP) + len(g.WriteACP) + len(g.FullControl)
+}
+
+// checkGrants checks what is granted on an object: there is no right to write it.
+func checkGrants(prefix string, g *GrantHeaders) error {
+	switch {
+	case g == nil:
+		return nil
+	case len(g.Write) > 0:
+		return invalid(prefix+"write", "is a right on buckets only")
+	case g.count() > maxGrants:
+		return invalid(prefix+"full_control", "must have at most 100 accounts, together with the other rights")
+	}
+	return g.check(prefix)
+}
+
+// grant adds the headers of g (A061).
+func (cl *call) grant(g *GrantHeaders) {
+	if g != nil {
+		cl.header = g.headers(cl.header)
+	}
+}
+
+func checkCannedACL(field, acl string) error {
+	if len(acl) > 64 {
+		return invalid(field, "must be a preset of COS, such as public-read")
+	}
+	for i := range len(acl) {
+		if acl[i] != '-' && (acl[i] < 'a' || acl[i] > 'z') {
+			return invalid(field, "must be a preset of COS, such as public-read: small letters and hyphens")
+		}
+	}
+	return nil
+}
+
+// GetObjectACL returns who may do what with an object, or one version of it.
+// Idempotent.
+func (c *Client) GetObjectACL(ctx context.Context, loc Location, key, versionID string) (*AccessControlPolicy, error) {
+	cl, err := c.objectCall(ctx, "GetObjectAcl", http.MethodGet, loc, key, "acl", versionID)
+	if err != nil {
+		return nil, err
+	}
+	var wire wireACL
+	cl.read = func(ctx context.Context, a *answer) error {
+		wire = wireACL{}
+		return a.readXML(ctx, "AccessControlPolicy", &wire)
+	}
+	if err := c.do(ctx, cl); err != nil {
+		return nil, err
+	}
+	return wire.policy(), nil
+}
+
+// PutObjectACL replaces the ACL of an object, or of one version of it. Idempotent.
+func (c *Client) PutObjectACL(ctx context.Context, loc Location, key, versionID string, acl ACL) error {
+	if err := checkObjectACL(acl); err != nil {
+		return err
+	}
+	cl, err := c.objectCall(ctx, "PutObjectAcl", http.MethodPut, loc, key, "acl", versionID)
+	if err != nil {
+		return err
+	}
+	switch {
+	case acl.Policy != nil:
+		document, err := documentXML("AccessControlPolicy", acl.Policy.wire())
+		if err != nil {
+			return invalid("policy", err.Error())
+		}
+		cl.document("application/xml", document)
+	case acl.Canned != "":
+		cl.header = append(cl.header, pair{"x-cos-acl", acl.Canned})
+	default:
+		cl.grant(acl.Grants)
+	}
+	cl.read = done
+	return c.do(ctx, cl)
+}
+
+func checkObjectACL(acl ACL) error {
+	given := 0
+	for _, is := range []bool{acl.Canned != "", acl.Grants.count() > 0, acl.Policy != nil} {
+		if is {
+			given++
+		}
+	}
+	if given != 1 {
+		return invalid("acl", "must be exactly one of a preset, grants and a whole policy")
+	}
+	if err := checkCannedACL("canned", acl.Canned); err != nil {
+		return err
+	}
+	if err := checkGrants("grants.", acl.Grants); err != nil {
+		return err
+	}
+	return checkObjectPolicy(acl.Policy)
+}
+
+func checkObjectPolicy(p *AccessControlPolicy) error {
+	if p == nil {
+		return nil
+	}
+	if p.Owner.ID == "" {
+		return invalid("policy.owner", "must have an id")
+	}
+	if len(p.Grants) > maxGrants {
+		return invalid("policy.grants", "must be at most 100")
+	}
+	for i, g := range p.Grants {
+		if (g.ID == "") == (g.URI == "") {
+			return invalid(field("policy.grants", i, "grantee"), "must be either the id of an account or the URI of a group")
+		}
+		switch g.Permission {
+		case "READ", "READ_ACP", "WRITE_ACP", "FULL_CONTROL":
+		default:
+			return invalid(field("policy.grants", i, "permission"), "must be READ, READ_ACP, WRITE_ACP or FULL_CONTROL")
+		}
+	}
+	return nil
+}

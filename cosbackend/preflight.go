@@ -1,0 +1,104 @@
+package cosbackend
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A Preflight is what a browser asks before a request from another site.
+type Preflight struct {
+	Origin  string
+	Method  string
+	Headers []string
+}
+
+// A PreflightAnswer is what the CORS rules of the bucket allow.
+type PreflightAnswer struct {
+	Origin        string
+	Methods       []string
+	Headers       []string
+	ExposeHeaders []string
+	// MaxAge is how long the answer may be kept; HasMaxAge says that COS says so.
+	MaxAge    time.Duration
+	HasMaxAge bool
+}
+
+// OptionsObject asks what the bucket's CORS rules would tell a browser. When no rule
+// allows the request it is the [*Error] AccessForbidden (A060). The object need not
+// exist. Idempotent.
+func (c *Client) OptionsObject(ctx context.Context, loc Location, key string, p Preflight) (PreflightAnswer, error) {
+	if err := c.checkObject(loc, key, ""); err != nil {
+		return PreflightAnswer{}, err
+	}
+	if err := p.check(); err != nil {
+		return PreflightAnswer{}, err
+	}
+	cl, err := c.bucketCall(ctx, "OptionsObject", http.MethodOptions, loc, key)
+	if err != nil {
+		return PreflightAnswer{}, err
+	}
+	cl.changes = false
+	cl.header = []pair{{"origin", p.Origin}, {"access-control-request-method", p.Method}}
+	if len(p.Headers) > 0 {
+		cl.header = append(cl.header, pair{"access-control-request-headers", strings.Join(p.Headers, ",")})
+	}
+	var allowed PreflightAnswer
+	cl.read = func(ctx context.Context, a *answer) error {
+		allowed = a.preflight()
+		return done(ctx, a)
+	}
+	err = c.do(ctx, cl)
+	return allowed, err
+}
+
+func (p Preflight) check() error {
+	for _, h := range []struct{ field, value string }{{"origin", p.Origin}, {"method", p.Method}} {
+		if h.value == "" || len(h.value) > maxHeader {
+			return invalid(h.field, "must have 1 to 1024 bytes")
+		}
+		if err := checkHeader(h.field, h.value); err != nil {
+			return err
+		}
+	}
+	for _, name := range p.Headers {
+		for i := range len(name) {
+			if !lowerToken(lower(name[i])) {
+				return invalid("headers", "must be names of headers")
+			}
+		}
+		if name == "" || len(name) > 128 {
+			return invalid("headers", "must be names of headers, 1 to 128 characters")
+		}
+	}
+	return nil
+}
+
+func (a *answer) preflight() PreflightAnswer {
+	h := a.resp.Header
+	allowed := PreflightAnswer{
+		Origin:        headerText(h, "Access-Control-Allow-Origin"),
+		Methods:       headerList(h, "Access-Control-Allow-Methods"),
+		Headers:       headerList(h, "Access-Control-Allow-Headers"),
+		ExposeHeaders: headerList(h, "Access-Control-Expose-Headers"),
+	}
+	if seconds, err := strconv.ParseUint(headerText(h, "Access-Control-Max-Age"), 10, 31); err == nil {
+		allowed.MaxAge, allowed.HasMaxAge = time.Duration(seconds)*time.Second, true
+	}
+	return allowed
+}
+
+// headerList reads a header that is a list, in one line or in several.
+func headerList(h http.Header, name string) []string {
+	var list []string
+	for _, line := range h[name] {
+		for item := range strings.SplitSeq(strings.ToValidUTF8(line, "\uFFFD"), ",") {
+			if item = strings.TrimSpace(item); item != "" {
+				list = append(list, item)
+			}
+		}
+	}
+	return list
+}

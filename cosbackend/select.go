@@ -1,0 +1,221 @@
+package cosbackend
+
+import (
+	"context"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+)
+
+// selectPiece is the most records that one event has. A frame of COS that is not
+// larger is checked before any of it is handed out.
+const selectPiece = 256 << 10
+
+// errNoEnd is an answer that ends without saying that it is whole (A073).
+var errNoEnd = errors.New("the answer ended before its last frame")
+
+// SelectObjectContent runs an SQL expression over an object and returns the result
+// as it comes. The caller closes it.
+//
+// Until it returns it is idempotent, and it returns once COS has sent the first
+// frame. What is refused later is returned by [Selection.Next].
+func (c *Client) SelectObjectContent(ctx context.Context, loc Location, key string, o SelectOptions) (*Selection, error) {
+	if err := c.checkObject(loc, key, ""); err != nil {
+		return nil, err
+	}
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	cl, err := c.bucketCall(ctx, "SelectObjectContent", http.MethodPost, loc, key)
+	if err != nil {
+		return nil, err
+	}
+	cl.changes = false // a POST that only reads
+	cl.query = []pair{{"select", ""}, {"select-type", "2"}}
+	cl.header = []pair{{"content-type", "application/xml"}}
+	cl.payload = o.document()
+	cl.streams = true
+	ctx, cancel := context.WithCancel(ctx)
+	var selection *Selection
+	cl.read = func(ctx context.Context, a *answer) (err error) {
+		selection, err = newSelection(ctx, cancel, a)
+		return err
+	}
+	if err := c.do(ctx, cl); err != nil {
+		cancel()
+		return nil, err
+	}
+	return selection, nil
+}
+
+// A Selection is the result of an SQL expression on its way.
+type Selection struct {
+	ctx    context.Context //nolint:containedctx // the context of the call is that of its result
+	cancel context.CancelFunc
+	answer *answer
+	frames *frameReader
+	head   frameHead // of the frame that is being read
+	buffer []byte
+	err    error // what every later Next returns
+}
+
+// newSelection reads the first frame, so that a refusal in it is one of the call.
+func newSelection(ctx context.Context, cancel context.CancelFunc, a *answer) (*Selection, error) {
+	body := newStallReader(a.resp.Body, keepAliveStall) // (A075)
+	a.resp.Body = body
+	s := &Selection{ctx: ctx, cancel: cancel, answer: a, frames: newFrameReader(body)}
+	if first, err := s.frames.r.Peek(1); err == nil && first[0] == '<' { // no frame is so long
+		return nil, s.document()
+	}
+	if err := s.advance(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// document reads an answer that is XML instead of frames: an error, or nonsense.
+func (s *Selection) document() error {
+	a := s.answer
+	a.resp.Body = struct {
+		io.Reader
+		io.Closer
+	}{s.frames.r, a.resp.Body}
+	if _, err := a.readBody(s.ctx); err != nil {
+		return err
+	}
+	return a.garbled(errFrame)
+}
+
+// advance reads the head of the next frame.
+func (s *Selection) advance() error {
+	var err error
+	if s.head, err = s.frames.next(); err != nil {
+		return s.failed(err)
+	}
+	if s.head.message == "event" {
+		return nil
+	}
+	if err := s.frames.skip(); err != nil { // nothing is believed of a frame that is damaged
+		return s.failed(err)
+	}
+	if s.head.message == "error" {
+		clean := s.answer.attempt.credentials.clean
+		e := s.answer.refused(errorBody{Code: clean(s.head.errorCode, maxCode), Message: clean(s.head.errorText, maxMessage)})
+		e.Retryable = transient(e)
+		return e
+	}
+	return s.answer.garbled(errFrame)
+}
+
+// failed is the error of a frame that was not had.
+func (s *Selection) failed(err error) error {
+	a := s.answer
+	switch damaged, ok := errors.AsType[*frameCRCError](err); {
+	case ok:
+		return &IntegrityError{
+			Op: a.call.op, Bucket: a.call.bucket, Key: a.call.key, RequestID: a.requestID,
+			Want: uint64(damaged.want), Got: uint64(damaged.got), Frame: true,
+		}
+	case errors.Is(err, errFrame):
+		return a.garbled(err)
+	case errors.Is(err, io.EOF):
+		err = errNoEnd
+	}
+	return a.cut(s.ctx, err)
+}
+
+// Next returns the next event, and io.EOF when the result is whole: only then may it
+// be used. An [*Error] with InSuccessBody is what COS refused on the way; one with
+// OriginTransport is an answer that broke off. An [*IntegrityError] is a frame that
+// was damaged.
+func (s *Selection) Next() (SelectEvent, error) {
+	for s.err == nil {
+		if s.head.event == "Records" && s.frames.left > 0 {
+			return s.records()
+		}
+		event, found, err := s.event()
+		if err == nil && !found {
+			err = s.advance()
+		}
+		if err != nil {
+			s.err = err
+			break
+		}
+		if found {
+			return event, nil
+		}
+	}
+	return SelectEvent{}, s.err
+}
+
+// records returns the next piece of a frame with records.
+func (s *Selection) records() (SelectEvent, error) {
+	if s.buffer == nil {
+		s.buffer = make([]byte, selectPiece)
+	}
+	n, err := s.frames.read(s.buffer)
+	if err != nil {
+		s.err = s.failed(err)
+		return SelectEvent{}, s.err
+	}
+	return SelectEvent{Records: s.buffer[:n]}, nil
+}
+
+// event finishes the frame at hand. It reports whether that is an event for the
+// caller, and io.EOF at the end of the result.
+func (s *Selection) event() (event SelectEvent, found bool, err error) {
+	kind := s.head.event
+	s.head = frameHead{}
+	switch kind {
+	case "Progress":
+		event.Progress, err = s.stats(kind)
+		return event, err == nil, err
+	case "Stats":
+		event.Stats, err = s.stats(kind)
+		return event, err == nil, err
+	case "End":
+		if err := s.frames.skip(); err != nil {
+			return event, false, s.failed(err)
+		}
+		// Let net/http see the end, so that it keeps the connection.
+		_, _ = s.frames.r.Peek(1)
+		return event, false, io.EOF
+	}
+	// Cont only keeps the connection alive; kinds that COS may add say nothing to us.
+	if err := s.frames.skip(); err != nil {
+		return event, false, s.failed(err)
+	}
+	return event, false, nil
+}
+
+// stats reads a payload that is a document with the root element root. An event that
+// was handed out has an empty head, so that the next one is read then.
+func (s *Selection) stats(root string) (*SelectStats, error) {
+	data, err := s.frames.document()
+	if err != nil {
+		return nil, s.failed(err)
+	}
+	var wire struct {
+		XMLName        xml.Name
+		BytesScanned   int64
+		BytesProcessed int64
+		BytesReturned  int64
+	}
+	if err := tolerantDecoder(data).Decode(&wire); err != nil {
+		return nil, s.answer.garbled(inside(err)) // its io.EOF must not pass for that of the result
+	}
+	if wire.XMLName.Local != root {
+		return nil, s.answer.garbled(fmt.Errorf("element %q came where %q was due", s.answer.attempt.credentials.clean(wire.XMLName.Local, 64), root))
+	}
+	return &SelectStats{BytesScanned: wire.BytesScanned, BytesProcessed: wire.BytesProcessed, BytesReturned: wire.BytesReturned}, nil
+}
+
+// Close lets go of the connection: it is kept when the whole result was read, and
+// dropped otherwise. Next must not be called after it.
+func (s *Selection) Close() error {
+	err := s.answer.resp.Body.Close()
+	s.cancel()
+	return err
+}

@@ -1,0 +1,103 @@
+package cosbackend
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/tencentyun/cos-go-sdk-v5"
+)
+
+// The documents of both forms of tiering. The official SDK's structs lose nothing
+// of them: none of their numbers can be 0.
+type (
+	// IntelligentTiering is the first form: Status and Transition of it are used.
+	IntelligentTiering = cos.BucketPutIntelligentTieringOptions
+	// TieringTransition says when an object changes its tier.
+	TieringTransition = cos.BucketIntelligentTieringTransition
+	// IntelligentTieringConfiguration is one rule of the second form.
+	IntelligentTieringConfiguration = cos.IntelligentTieringConfiguration
+	// TieringFilter chooses objects.
+	TieringFilter = cos.BucketIntelligentTieringFilter
+	// TieringAnd chooses objects that fit all of its conditions.
+	TieringAnd = cos.BucketIntelligentTieringFilterAnd
+)
+
+func bucketTiering() subresource[IntelligentTiering] {
+	return subresource[IntelligentTiering]{
+		noun: "BucketIntelligentTiering", name: "intelligenttiering", root: "IntelligentTieringConfiguration", field: "intelligent_tiering", blank: true,
+	}
+}
+
+// GetBucketIntelligentTiering returns the tiering of a bucket in its first form;
+// without it the error is a [*NotConfiguredError] (A033). Idempotent.
+func (c *Client) GetBucketIntelligentTiering(ctx context.Context, loc Location) (*IntelligentTiering, error) {
+	return bucketTiering().get(ctx, c, loc, func(a *answer, doc *IntelligentTiering) error {
+		if doc.Status == "" {
+			return a.notConfigured()
+		}
+		return nil
+	})
+}
+
+// PutBucketIntelligentTiering replaces the tiering of a bucket in its first form.
+// Idempotent.
+func (c *Client) PutBucketIntelligentTiering(ctx context.Context, loc Location, doc *IntelligentTiering) error {
+	return bucketTiering().put(ctx, c, loc, doc)
+}
+
+func tieringRule(id string) subresource[IntelligentTieringConfiguration] {
+	return subresource[IntelligentTieringConfiguration]{
+		noun: "BucketIntelligentTieringConfiguration", name: "intelligent-tiering", root: "IntelligentTieringConfiguration", field: "configuration",
+		id: pair{"id", id}, blank: true,
+	}
+}
+
+// GetBucketIntelligentTieringConfiguration returns one rule of the second form;
+// without it the error is a [*NotConfiguredError] (A033). Idempotent.
+func (c *Client) GetBucketIntelligentTieringConfiguration(ctx context.Context, loc Location, id string) (*IntelligentTieringConfiguration, error) {
+	if err := checkConfigID("id", id); err != nil {
+		return nil, err
+	}
+	return tieringRule(id).get(ctx, c, loc, func(a *answer, doc *IntelligentTieringConfiguration) error {
+		if doc.Id == "" {
+			return a.notConfigured()
+		}
+		return nil
+	})
+}
+
+// PutBucketIntelligentTieringConfiguration creates a rule of the second form, or
+// replaces the one of the same id. Idempotent.
+func (c *Client) PutBucketIntelligentTieringConfiguration(ctx context.Context, loc Location, doc *IntelligentTieringConfiguration) error {
+	if err := checkConfigID("configuration.id", doc.Id); err != nil {
+		return err
+	}
+	return tieringRule(doc.Id).put(ctx, c, loc, doc)
+}
+
+// DeleteBucketIntelligentTieringConfiguration removes a rule of the second form.
+// Idempotent.
+func (c *Client) DeleteBucketIntelligentTieringConfiguration(ctx context.Context, loc Location, id string) error {
+	if err := checkConfigID("id", id); err != nil {
+		return err
+	}
+	return tieringRule(id).remove(ctx, c, loc)
+}
+
+// ListBucketIntelligentTieringConfigurations returns all rules of the second form.
+// Idempotent.
+func (c *Client) ListBucketIntelligentTieringConfigurations(ctx context.Context, loc Location) ([]*IntelligentTieringConfiguration, error) {
+	cl, err := c.configCall(ctx, "ListBucketIntelligentTieringConfigurations", http.MethodGet, loc, "intelligent-tiering")
+	if err != nil {
+		return nil, err
+	}
+	var wire cos.ListIntelligentTieringConfigurations
+	cl.read = func(ctx context.Context, a *answer) error {
+		wire = cos.ListIntelligentTieringConfigurations{}
+		return a.readXML(ctx, "ListBucketIntelligentTieringConfigurationsOutput", &wire)
+	}
+	if err := c.do(ctx, cl); err != nil {
+		return nil, err
+	}
+	return wire.Configurations, nil
+}

@@ -1,0 +1,70 @@
+package cosbackend
+
+import "context"
+
+// A WebsiteConfiguration makes a bucket a web site.
+//
+// The official SDK's structs lose an empty ReplaceKeyPrefixWith, which takes the
+// prefix away.
+type WebsiteConfiguration struct {
+	IndexDocument         string `xml:"IndexDocument>Suffix"`
+	RedirectAllRequestsTo *RedirectAllRequestsTo
+	AutoAddressing        *AutoAddressing
+	ErrorDocument         *ErrorDocument
+	RoutingRules          []RoutingRule `xml:"RoutingRules>RoutingRule,omitempty"`
+}
+
+// RedirectAllRequestsTo sends every request elsewhere.
+type RedirectAllRequestsTo struct {
+	Protocol string
+}
+
+// AutoAddressing lets keys be asked for without their ending.
+type AutoAddressing struct {
+	Status string
+}
+
+// An ErrorDocument is served instead of an error.
+type ErrorDocument struct {
+	Key                string
+	OriginalHTTPStatus string `xml:"OriginalHttpStatus,omitempty"`
+}
+
+// A RoutingRule redirects some requests.
+type RoutingRule struct {
+	Condition RoutingCondition
+	Redirect  RoutingRedirect
+}
+
+// A RoutingCondition chooses requests.
+type RoutingCondition struct {
+	HTTPErrorCodeReturnedEquals *int32 `xml:"HttpErrorCodeReturnedEquals"`
+	KeyPrefixEquals             *string
+}
+
+// A RoutingRedirect says where a request is sent to.
+type RoutingRedirect struct {
+	Protocol             string `xml:",omitempty"`
+	ReplaceKeyWith       *string
+	ReplaceKeyPrefixWith *string
+}
+
+func bucketWebsite() subresource[WebsiteConfiguration] {
+	return subresource[WebsiteConfiguration]{noun: "BucketWebsite", name: "website", root: "WebsiteConfiguration"}
+}
+
+// GetBucketWebsite returns the website configuration of a bucket; without one the
+// [*Error] is NoSuchWebsiteConfiguration. Idempotent.
+func (c *Client) GetBucketWebsite(ctx context.Context, loc Location) (*WebsiteConfiguration, error) {
+	return bucketWebsite().get(ctx, c, loc, nil)
+}
+
+// PutBucketWebsite replaces the website configuration of a bucket. Idempotent.
+func (c *Client) PutBucketWebsite(ctx context.Context, loc Location, doc *WebsiteConfiguration) error {
+	return bucketWebsite().put(ctx, c, loc, doc)
+}
+
+// DeleteBucketWebsite removes the website configuration of a bucket. Idempotent.
+func (c *Client) DeleteBucketWebsite(ctx context.Context, loc Location) error {
+	return bucketWebsite().remove(ctx, c, loc)
+}

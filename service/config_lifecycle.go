@@ -1,0 +1,153 @@
+package service
+
+import (
+	"context"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/cosgate/cosgate/cosbackend"
+	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
+)
+
+func (s *bucketConfigServer) GetBucketLifecycle(ctx context.Context, req *cosgatev1.GetBucketLifecycleRequest) (*cosgatev1.GetBucketLifecycleResponse, error) {
+	m, err := readConfig(ctx, s, req, (*cosbackend.Client).GetBucketLifecycle, lifecycleProto)
+	return &cosgatev1.GetBucketLifecycleResponse{Lifecycle: m}, err
+}
+
+func (s *bucketConfigServer) PutBucketLifecycle(ctx context.Context, req *cosgatev1.PutBucketLifecycleRequest) (*cosgatev1.PutBucketLifecycleResponse, error) {
+	err := writeConfig(ctx, s, req, (*cosbackend.Client).PutBucketLifecycle, lifecycleDocument(req.GetLifecycle()))
+	return &cosgatev1.PutBucketLifecycleResponse{}, err
+}
+
+func (s *bucketConfigServer) DeleteBucketLifecycle(ctx context.Context, req *cosgatev1.DeleteBucketLifecycleRequest) (*cosgatev1.DeleteBucketLifecycleResponse, error) {
+	err := removeConfig(ctx, s, req, (*cosbackend.Client).DeleteBucketLifecycle)
+	return &cosgatev1.DeleteBucketLifecycleResponse{}, err
+}
+
+func lifecycleProto(d *cosbackend.LifecycleConfiguration) *cosgatev1.LifecycleConfiguration {
+	return &cosgatev1.LifecycleConfiguration{Rules: mapped(d.Rules, lifecycleRuleProto)}
+}
+
+func lifecycleRuleProto(r cosbackend.LifecycleRule) *cosgatev1.LifecycleRule {
+	m := &cosgatev1.LifecycleRule{
+		Id: r.ID, Status: r.Status,
+		Filter:                       perhaps(r.Filter, lifecycleFilterProto),
+		Transitions:                  mapped(r.Transitions, transitionProto),
+		NoncurrentVersionTransitions: mapped(r.NoncurrentVersionTransitions, noncurrentProto),
+	}
+	if e := r.Expiration; e != nil {
+		m.Expiration = &cosgatev1.LifecycleExpiration{
+			Date: perhaps(e.Date, dateProto), Days: e.Days, ExpiredObjectDeleteMarker: e.ExpiredObjectDeleteMarker,
+		}
+	}
+	if e := r.NoncurrentVersionExpiration; e != nil {
+		m.NoncurrentVersionExpiration = &cosgatev1.NoncurrentVersionExpiration{NoncurrentDays: e.NoncurrentDays}
+	}
+	if a := r.AbortIncompleteMultipartUpload; a != nil {
+		m.AbortIncompleteMultipartUpload = &cosgatev1.AbortIncompleteMultipartUpload{DaysAfterInitiation: a.DaysAfterInitiation}
+	}
+	return m
+}
+
+func lifecycleFilterProto(f *cosbackend.LifecycleFilter) *cosgatev1.LifecycleFilter {
+	m := &cosgatev1.LifecycleFilter{}
+	switch {
+	case f.And != nil:
+		m.Condition = &cosgatev1.LifecycleFilter_And{And: &cosgatev1.LifecycleAnd{
+			Prefix: f.And.Prefix, PrefixNotEquals: f.And.PrefixNotEquals, Tags: mapped(f.And.Tags, tagProto),
+			ObjectSizeGreaterThan: f.And.ObjectSizeGreaterThan, ObjectSizeLessThan: f.And.ObjectSizeLessThan,
+		}}
+	case f.Tag != nil:
+		m.Condition = &cosgatev1.LifecycleFilter_Tag{Tag: tagProto(*f.Tag)}
+	case f.Prefix != nil:
+		m.Condition = &cosgatev1.LifecycleFilter_Prefix{Prefix: *f.Prefix}
+	}
+	return m
+}
+
+func transitionProto(t cosbackend.LifecycleTransition) *cosgatev1.LifecycleTransition {
+	return &cosgatev1.LifecycleTransition{
+		Date: perhaps(t.Date, dateProto), Days: t.Days, StorageClass: t.StorageClass,
+		AccessFrequency: perhaps(t.AccessFrequency, frequencyProto),
+	}
+}
+
+func noncurrentProto(t cosbackend.NoncurrentVersionTransition) *cosgatev1.NoncurrentVersionTransition {
+	return &cosgatev1.NoncurrentVersionTransition{
+		NoncurrentDays: t.NoncurrentDays, StorageClass: t.StorageClass,
+		AccessFrequency: perhaps(t.AccessFrequency, frequencyProto),
+	}
+}
+
+func frequencyProto(f *cosbackend.AccessFrequency) *cosgatev1.AccessFrequency {
+	return &cosgatev1.AccessFrequency{AccessCountLessThan: f.AccessCountLessThan, RecentDays: f.RecentDays}
+}
+
+func dateProto(d *cosbackend.Date) *timestamppb.Timestamp { return timestamppb.New(d.Time) }
+
+func tagProto(t cosbackend.Tag) *cosgatev1.Tag { return &cosgatev1.Tag{Key: t.Key, Value: t.Value} }
+
+func lifecycleDocument(m *cosgatev1.LifecycleConfiguration) *cosbackend.LifecycleConfiguration {
+	return &cosbackend.LifecycleConfiguration{Rules: mapped(m.GetRules(), lifecycleRule)}
+}
+
+func lifecycleRule(m *cosgatev1.LifecycleRule) cosbackend.LifecycleRule {
+	r := cosbackend.LifecycleRule{
+		ID: m.GetId(), Status: m.GetStatus(),
+		Filter:                       perhaps(m.GetFilter(), lifecycleFilter),
+		Transitions:                  mapped(m.GetTransitions(), transition),
+		NoncurrentVersionTransitions: mapped(m.GetNoncurrentVersionTransitions(), noncurrent),
+	}
+	if e := m.GetExpiration(); e != nil {
+		r.Expiration = &cosbackend.LifecycleExpiration{
+			Date: perhaps(e.GetDate(), date), Days: e.Days, ExpiredObjectDeleteMarker: e.ExpiredObjectDeleteMarker,
+		}
+	}
+	if e := m.GetNoncurrentVersionExpiration(); e != nil {
+		r.NoncurrentVersionExpiration = &cosbackend.NoncurrentVersionExpiration{NoncurrentDays: e.NoncurrentDays}
+	}
+	if a := m.GetAbortIncompleteMultipartUpload(); a != nil {
+		r.AbortIncompleteMultipartUpload = &cosbackend.AbortIncompleteMultipartUpload{DaysAfterInitiation: a.DaysAfterInitiation}
+	}
+	return r
+}
+
+func lifecycleFilter(m *cosgatev1.LifecycleFilter) *cosbackend.LifecycleFilter {
+	f := &cosbackend.LifecycleFilter{}
+	switch c := m.GetCondition().(type) {
+	case *cosgatev1.LifecycleFilter_Prefix:
+		f.Prefix = &c.Prefix
+	case *cosgatev1.LifecycleFilter_Tag:
+		f.Tag = &cosbackend.Tag{Key: c.Tag.GetKey(), Value: c.Tag.GetValue()}
+	case *cosgatev1.LifecycleFilter_And:
+		f.And = &cosbackend.LifecycleAnd{
+			Prefix: c.And.Prefix, PrefixNotEquals: c.And.PrefixNotEquals, Tags: mapped(c.And.GetTags(), tag),
+			ObjectSizeGreaterThan: c.And.ObjectSizeGreaterThan, ObjectSizeLessThan: c.And.ObjectSizeLessThan,
+		}
+	}
+	return f
+}
+
+func transition(m *cosgatev1.LifecycleTransition) cosbackend.LifecycleTransition {
+	return cosbackend.LifecycleTransition{
+		Date: perhaps(m.GetDate(), date), Days: m.Days, StorageClass: m.GetStorageClass(),
+		AccessFrequency: perhaps(m.GetAccessFrequency(), frequency),
+	}
+}
+
+func noncurrent(m *cosgatev1.NoncurrentVersionTransition) cosbackend.NoncurrentVersionTransition {
+	return cosbackend.NoncurrentVersionTransition{
+		NoncurrentDays: m.NoncurrentDays, StorageClass: m.GetStorageClass(),
+		AccessFrequency: perhaps(m.GetAccessFrequency(), frequency),
+	}
+}
+
+func frequency(m *cosgatev1.AccessFrequency) *cosbackend.AccessFrequency {
+	return &cosbackend.AccessFrequency{AccessCountLessThan: m.AccessCountLessThan, RecentDays: m.RecentDays}
+}
+
+func date(m *timestamppb.Timestamp) *cosbackend.Date { return &cosbackend.Date{Time: m.AsTime()} }
+
+func tag(m *cosgatev1.Tag) cosbackend.Tag {
+	return cosbackend.Tag{Key: m.GetKey(), Value: m.GetValue()}
+}

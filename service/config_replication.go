@@ -1,0 +1,81 @@
+package service
+
+import (
+	"context"
+
+	"github.com/cosgate/cosgate/cosbackend"
+	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
+)
+
+func (s *bucketConfigServer) GetBucketReplication(ctx context.Context, req *cosgatev1.GetBucketReplicationRequest) (*cosgatev1.GetBucketReplicationResponse, error) {
+	m, err := readConfig(ctx, s, req, (*cosbackend.Client).GetBucketReplication, replicationProto)
+	return &cosgatev1.GetBucketReplicationResponse{Replication: m}, err
+}
+
+func (s *bucketConfigServer) PutBucketReplication(ctx context.Context, req *cosgatev1.PutBucketReplicationRequest) (*cosgatev1.PutBucketReplicationResponse, error) {
+	err := writeConfig(ctx, s, req, (*cosbackend.Client).PutBucketReplication, replicationDocument(req.GetReplication()))
+	return &cosgatev1.PutBucketReplicationResponse{}, err
+}
+
+func (s *bucketConfigServer) DeleteBucketReplication(ctx context.Context, req *cosgatev1.DeleteBucketReplicationRequest) (*cosgatev1.DeleteBucketReplicationResponse, error) {
+	err := removeConfig(ctx, s, req, (*cosbackend.Client).DeleteBucketReplication)
+	return &cosgatev1.DeleteBucketReplicationResponse{}, err
+}
+
+func replicationProto(d *cosbackend.ReplicationConfiguration) *cosgatev1.ReplicationConfiguration {
+	return &cosgatev1.ReplicationConfiguration{Role: d.Role, Rules: mapped(d.Rules, replicationRuleProto)}
+}
+
+func replicationRuleProto(r cosbackend.ReplicationRule) *cosgatev1.ReplicationRule {
+	m := &cosgatev1.ReplicationRule{
+		Id: r.ID, Status: r.Status, Priority: r.Priority, Prefix: r.Prefix,
+		Filter:      perhaps(r.Filter, replicationFilterProto),
+		Destination: &cosgatev1.ReplicationDestination{Bucket: r.Destination.Bucket, StorageClass: r.Destination.StorageClass},
+	}
+	if r.DeleteMarkerReplication != nil {
+		m.DeleteMarkerReplication = &cosgatev1.DeleteMarkerReplication{Status: r.DeleteMarkerReplication.Status}
+	}
+	return m
+}
+
+func replicationFilterProto(f *cosbackend.ReplicationFilter) *cosgatev1.ReplicationFilter {
+	m := &cosgatev1.ReplicationFilter{}
+	switch {
+	case f.And != nil:
+		m.Condition = &cosgatev1.ReplicationFilter_And{And: &cosgatev1.ReplicationAnd{Prefix: f.And.Prefix, Tags: mapped(f.And.Tags, tagProto)}}
+	case f.Tag != nil:
+		m.Condition = &cosgatev1.ReplicationFilter_Tag{Tag: tagProto(*f.Tag)}
+	case f.Prefix != nil:
+		m.Condition = &cosgatev1.ReplicationFilter_Prefix{Prefix: *f.Prefix}
+	}
+	return m
+}
+
+func replicationDocument(m *cosgatev1.ReplicationConfiguration) *cosbackend.ReplicationConfiguration {
+	return &cosbackend.ReplicationConfiguration{Role: m.GetRole(), Rules: mapped(m.GetRules(), replicationRule)}
+}
+
+func replicationRule(m *cosgatev1.ReplicationRule) cosbackend.ReplicationRule {
+	r := cosbackend.ReplicationRule{
+		ID: m.GetId(), Status: m.GetStatus(), Priority: m.Priority, Prefix: m.Prefix,
+		Filter:      perhaps(m.GetFilter(), replicationFilter),
+		Destination: cosbackend.ReplicationDestination{Bucket: m.GetDestination().GetBucket(), StorageClass: m.GetDestination().GetStorageClass()},
+	}
+	if d := m.GetDeleteMarkerReplication(); d != nil {
+		r.DeleteMarkerReplication = &cosbackend.DeleteMarkerReplication{Status: d.GetStatus()}
+	}
+	return r
+}
+
+func replicationFilter(m *cosgatev1.ReplicationFilter) *cosbackend.ReplicationFilter {
+	f := &cosbackend.ReplicationFilter{}
+	switch c := m.GetCondition().(type) {
+	case *cosgatev1.ReplicationFilter_Prefix:
+		f.Prefix = &c.Prefix
+	case *cosgatev1.ReplicationFilter_Tag:
+		f.Tag = &cosbackend.Tag{Key: c.Tag.GetKey(), Value: c.Tag.GetValue()}
+	case *cosgatev1.ReplicationFilter_And:
+		f.And = &cosbackend.ReplicationAnd{Prefix: c.And.Prefix, Tags: mapped(c.And.GetTags(), tag)}
+	}
+	return f
+}

@@ -1,0 +1,78 @@
+package service
+
+import (
+	"context"
+	"slices"
+	"testing"
+
+	"github.com/tencentyun/cos-go-sdk-v5"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/cosgate/cosgate/cosbackend/embedded"
+	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
+)
+
+// elsewhere is a second bucket, into which the SDK copies configurations. An object
+// lock cannot be undone, and has buckets of its own.
+const (
+	elsewhere       = "copy-1250000000"
+	locked          = "locked-1250000000"
+	lockedElsewhere = "locked-copy-1250000000"
+)
+
+type configs = cosgatev1.BucketConfigServiceClient
+
+// A configTrip is one kind of configuration: how one is made up, put and read.
+type configTrip struct {
+	name  string
+	empty func() proto.Message
+	fix   func(r *randomizer, m proto.Message, forSDK bool)
+	put   func(ctx context.Context, c configs, bucket string, m proto.Message) error
+	get   func(ctx context.Context, c configs, bucket string, put proto.Message) (proto.Message, error)
+	// copy reads with the official SDK from one bucket and writes to another.
+	copy func(ctx context.Context, from, to *cos.BucketService, m proto.Message) error
+}
+
+func trip[M proto.Message](
+	name string, empty func() M, fix func(*randomizer, M, bool),
+	put func(context.Context, configs, string, M) error,
+	get func(context.Context, configs, string, M) (M, error),
+	sdk func(context.Context, *cos.BucketService, *cos.BucketService, M) error,
+) configTrip {
+	return configTrip{
+		name:  name,
+		empty: func() proto.Message { return empty() },
+		fix:   func(r *randomizer, m proto.Message, forSDK bool) { fix(r, m.(M), forSDK) },
+		put: func(ctx context.Context, c configs, bucket string, m proto.Message) error {
+			return put(ctx, c, bucket, m.(M))
+		},
+		get: func(ctx context.Context, c configs, bucket string, m proto.Message) (proto.Message, error) {
+			return get(ctx, c, bucket, m.(M))
+		},
+		copy: func(ctx context.Context, from, to *cos.BucketService, m proto.Message) error {
+			return sdk(ctx, from, to, m.(M))
+		},
+	}
+}
+
+// asIs leaves a document as the rules made it.
+func asIs[M proto.Message](*randomizer, M, bool) {}
+
+// buckets are where a configuration is put, and where the SDK copies it.
+func (c configTrip) buckets() (from, to string) {
+	if c.name == "ObjectLock" {
+		return locked, lockedElsewhere
+	}
+	return testBucket, elsewhere
+}
+
+func openConfigs(t *testing.T, change ...func(*setup)) *gateway {
+	t.Helper()
+	return open(t, append([]func(*setup){func(s *setup) {
+		s.cos = embedded.Options{Buckets: []string{testBucket, elsewhere, locked, lockedElsewhere}, Region: testRegion}
+	}}, change...)...)
+}
+
+func configTrips() []configTrip {
+	return slices.Concat(accessTrips(), storedTrips(), ruledTrips(), namedTrips())
+}

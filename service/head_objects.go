@@ -1,0 +1,81 @@
+package service
+
+import (
+	"cmp"
+	"context"
+	"errors"
+
+	"golang.org/x/sync/errgroup"
+	spb "google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/cosgate/cosgate/cosbackend"
+	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
+)
+
+const (
+	// headsInParallel is how many requests one HeadObjects has on their way to COS.
+	headsInParallel = 16
+	// headsRoom is how many bytes of results go into one answer. Clients take 4 MiB
+	// unless told otherwise; the rest of it is for the statuses of what does not fit.
+	headsRoom = 4<<20 - 256<<10
+)
+
+func (s *objectServer) HeadObjects(ctx context.Context, req *cosgatev1.HeadObjectsRequest) (*cosgatev1.HeadObjectsResponse, error) {
+	client, err := s.client(req.GetProfile())
+	if err != nil {
+		return nil, err
+	}
+	results := make([]*cosgatev1.HeadObjectResult, len(req.GetObjects()))
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(headsInParallel)
+	for i, o := range req.GetObjects() {
+		if groupCtx.Err() != nil {
+			break
+		}
+		group.Go(func() (err error) {
+			results[i], err = s.headOne(groupCtx, client, req, o)
+			return err
+		})
+	}
+	if err := cmp.Or(group.Wait(), ctx.Err()); err != nil {
+		return nil, err
+	}
+	fitHeads(results, headsRoom)
+	return &cosgatev1.HeadObjectsResponse{Results: results}, nil
+}
+
+// headOne looks at one object. Its error ends the whole call: it is not about this
+// object, or the caller has gone.
+func (s *objectServer) headOne(ctx context.Context, client *cosbackend.Client, req *cosgatev1.HeadObjectsRequest, o *cosgatev1.ObjectToHead) (*cosgatev1.HeadObjectResult, error) {
+	info, err := client.HeadObject(ctx, location(req), o.GetKey(), cosbackend.ReadOptions{
+		VersionID: o.GetVersionId(), CustomerKey: customerKey(req.GetCustomerKey()),
+	})
+	e, isCOS := errors.AsType[*cosbackend.Error](err)
+	switch {
+	case err == nil:
+		return &cosgatev1.HeadObjectResult{Result: &cosgatev1.HeadObjectResult_Object{Object: objectProto(req.GetBucket(), info)}}, nil
+	case ctx.Err() != nil || !isCOS:
+		return nil, err
+	}
+	return headFailed(s.mapper.itemStatus(e)), nil
+}
+
+func headFailed(st *spb.Status) *cosgatev1.HeadObjectResult {
+	return &cosgatev1.HeadObjectResult{Result: &cosgatev1.HeadObjectResult_Status{Status: st}}
+}
+
+// fitHeads replaces the results that do not fit into room any more.
+func fitHeads(results []*cosgatev1.HeadObjectResult, room int) {
+	full := headFailed(status.Convert(fail(codes.ResourceExhausted, reasonAnswerFull, "the answer is full; ask for this object again, with fewer others")).Proto())
+	for i, r := range results {
+		size := proto.Size(r) + 8 // its tag and length
+		if size > room {
+			results[i] = full
+			continue
+		}
+		room -= size
+	}
+}
