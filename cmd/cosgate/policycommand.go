@@ -173,7 +173,7 @@ func (t policyTest) request() (policy.Request, error) {
 			q.Prefix = new(string)
 		}
 		if (kind >= policy.Bucket) != (t.Bucket != "") || (kind == policy.Object) != (t.Key != "") {
-			return q, fmt.Errorf("%s is done to a %s: give what names one, and no more", t.Action, kind)
+			return q, fmt.Errorf("%s is done to one %s: give what names one, and no more", t.Action, kind)
 		}
 		return q, nil
 	}

@@ -31,6 +31,9 @@ func TestHelpExplainsEveryFlag(t *testing.T) {
 		"config":  {"config", "--help"},
 		"check":   {"config", "check", "--help"},
 		"print":   {"config", "print", "--help"},
+		"policy":  {"policy", "--help"},
+		"test":    {"policy", "test", "--help"},
+		"token":   {"token", "--help"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			code, stdout, stderr := runToEnd(t, args...)
@@ -66,7 +69,7 @@ func TestAMistakeOnTheCommandLineIsOneLineAndExitCode2(t *testing.T) {
 		args []string
 		want string
 	}{
-		"no command":            {nil, `expected one of "dev", "cos", "serve", "config", "version"; see: cosgate --help`},
+		"no command":            {nil, `expected one of "dev", "cos", "serve", "config", "policy", ...; see: cosgate --help`},
 		"unknown command":       {[]string{"bogus"}, `unexpected argument bogus; see: cosgate --help`},
 		"unknown flag":          {[]string{"dev", "--bad"}, `unknown flag --bad; see: cosgate dev --help`},
 		"data and memory":       {[]string{"dev", "--data", "x", "--memory"}, `--data and --memory can't be used together; see: cosgate dev --help`},

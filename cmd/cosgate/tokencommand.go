@@ -8,7 +8,7 @@ import (
 
 type tokenCommand struct {
 	Name   string   `arg:"" help:"Who will use the token: letters, digits and ._-, at most 64."`
-	Groups []string `placeholder:"GROUP,..." help:"The groups its holder is in."`
+	Groups []string `placeholder:"GROUP" help:"The groups its holder is in."`
 }
 
 // Help is printed below the flags.
