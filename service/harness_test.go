@@ -55,6 +55,7 @@ type setup struct {
 	dial    []grpc.DialOption
 	grace   time.Duration
 	options Options
+	deps    Deps // but for the profile and the logger
 }
 
 func open(t *testing.T, change ...func(*setup)) *gateway {
@@ -92,10 +93,9 @@ func open(t *testing.T, change ...func(*setup)) *gateway {
 	}
 	t.Cleanup(backend.Close)
 	g := &gateway{cos: cos, logs: &lockedBuffer{}, stopped: make(chan error, 1), pool: s.options.Pool}
-	g.server, err = NewServer(Deps{
-		Profiles: map[string]*cosbackend.Client{backend.Profile(): backend},
-		Logger:   slog.New(slog.NewJSONHandler(g.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
-	}, s.options)
+	s.deps.Profiles = map[string]*cosbackend.Client{backend.Profile(): backend}
+	s.deps.Logger = slog.New(slog.NewJSONHandler(g.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	g.server, err = NewServer(s.deps, s.options)
 	if err != nil {
 		t.Fatal(err)
 	}
