@@ -125,9 +125,9 @@ func partAction(p cosgatev1.BucketConfigPart) string {
 		return "ListBucketIntelligentTieringConfigurations"
 	default:
 	}
-	name := "GetBucket"
-	for word := range strings.SplitSeq(strings.TrimPrefix(p.String(), "BUCKET_CONFIG_PART_"), "_") {
-		name += word[:1] + strings.ToLower(word[1:])
+	words := strings.Split(strings.TrimPrefix(p.String(), "BUCKET_CONFIG_PART_"), "_")
+	for i, word := range words {
+		words[i] = word[:1] + strings.ToLower(word[1:])
 	}
-	return name
+	return "GetBucket" + strings.Join(words, "")
 }

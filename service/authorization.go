@@ -63,13 +63,9 @@ func (a *access) interceptors() ([]grpc.UnaryServerInterceptor, []grpc.StreamSer
 	closed := selector.MatchFunc(func(_ context.Context, c interceptors.CallMeta) bool {
 		return c.Service != healthpb.Health_ServiceDesc.ServiceName
 	})
-	return []grpc.UnaryServerInterceptor{
-			selector.UnaryServerInterceptor(auth.UnaryServerInterceptor(a.identify), closed),
-			a.unary,
-		}, []grpc.StreamServerInterceptor{
-			selector.StreamServerInterceptor(auth.StreamServerInterceptor(a.identify), closed),
-			a.stream,
-		}
+	unary := selector.UnaryServerInterceptor(auth.UnaryServerInterceptor(a.identify), closed)
+	stream := selector.StreamServerInterceptor(auth.StreamServerInterceptor(a.identify), closed)
+	return []grpc.UnaryServerInterceptor{unary, a.unary}, []grpc.StreamServerInterceptor{stream, a.stream}
 }
 
 // identify is the AuthFunc: it proves the caller and notes it with the call.

@@ -23,7 +23,6 @@ type gatewayOptions struct {
 	listen, admin  address
 	connections    int // at a time; 0 is no bound
 	grace          time.Duration
-	presignMax     time.Duration // 0 is the default of package service
 	profiles       map[string]*cosbackend.Client
 	defaultProfile string
 	deps           service.Deps    // without profiles and the logger

@@ -133,7 +133,7 @@ func (s *schema) parse(name string, text []byte) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := policies.Map()
+	all := maps.Collect(policies.All())
 	if len(all) == 0 {
 		return nil, errors.New("it holds no policy, which would deny everything; say so with a forbid policy if that is meant")
 	}
@@ -160,7 +160,7 @@ func nameOf(p *cedar.Policy) string {
 
 // Decide answers q. An error comes with a no.
 func (s *Set) Decide(q Request) (Decision, error) {
-	decision, found := s.policies.IsAuthorized(world{s.actions, q.entities()}, q.cedar())
+	decision, found := cedar.Authorize(s.policies, world{s.actions, q.entities()}, q.cedar())
 	var d Decision
 	for _, reason := range found.Reasons {
 		d.Policies = append(d.Policies, nameOf(s.policies.Get(reason.PolicyID)))
