@@ -101,8 +101,8 @@ func (a *audit) record(ctx context.Context, fullMethod string, req, resp any, st
 		slog.String("code", status.Code(err).String()),
 		slog.String("request_id", c.requestID),
 	}
-	if c.caller != nil {
-		attrs = append(attrs, slog.String("caller", c.caller.Name), slog.Any("groups", c.caller.Groups))
+	if caller := c.caller.Load(); caller != nil {
+		attrs = append(attrs, slog.String("caller", caller.Name), slog.Any("groups", caller.Groups))
 	}
 	if m, ok := req.(proto.Message); ok && m != nil {
 		attrs = append(attrs, a.named(rule, name, m)...)

@@ -72,7 +72,7 @@ func (a *access) interceptors() ([]grpc.UnaryServerInterceptor, []grpc.StreamSer
 func (a *access) identify(ctx context.Context) (context.Context, error) {
 	caller, err := a.who.Identify(ctx)
 	if err == nil {
-		callFrom(ctx).caller = &caller
+		callFrom(ctx).caller.Store(&caller)
 		return ctx, nil
 	}
 	if ctx.Err() != nil {
@@ -147,7 +147,7 @@ func (a *access) check(ctx context.Context, fullMethod string, req any) error {
 }
 
 func (a *access) decide(ctx context.Context, n need) policy.Decision {
-	caller := callFrom(ctx).caller
+	caller := callFrom(ctx).caller.Load()
 	if caller == nil {
 		return policy.Decision{}
 	}
@@ -160,8 +160,8 @@ func (a *access) decide(ctx context.Context, n need) policy.Decision {
 func (a *access) denied(ctx context.Context, n need, d policy.Decision) error {
 	c := callFrom(ctx)
 	name := ""
-	if c.caller != nil {
-		name = c.caller.Name
+	if caller := c.caller.Load(); caller != nil {
+		name = caller.Name
 	}
 	resource := n.resource.String()
 	a.log.LogAttrs(ctx, slog.LevelWarn, "denied",

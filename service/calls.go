@@ -30,9 +30,9 @@ const (
 type call struct {
 	requestID string
 	trace     cosbackend.Trace
-	brought   *broughtCredentials // nil when the caller brought none
-	caller    *identity.Caller    // nil when nobody is asked, or before they were
-	received  atomic.Int64        // bytes of content
+	brought   *broughtCredentials             // nil when the caller brought none
+	caller    atomic.Pointer[identity.Caller] // nil when nobody is asked, or before they were
+	received  atomic.Int64                    // bytes of content
 	sent      atomic.Int64
 }
 
@@ -159,8 +159,8 @@ func (a accessLog) write(ctx context.Context, method string, err error, d time.D
 		slog.Int64("bytes_sent", c.sent.Load()),
 		slog.String("request_id", c.requestID),
 	)
-	if c.caller != nil {
-		attrs = append(attrs, slog.String("caller", c.caller.Name))
+	if caller := c.caller.Load(); caller != nil {
+		attrs = append(attrs, slog.String("caller", caller.Name))
 	}
 	if c.brought != nil {
 		attrs = append(attrs, slog.Bool("caller_credentials", true))

@@ -98,7 +98,7 @@ func (l *limits) begin(ctx context.Context) (end func(), err error) {
 		return nil, err
 	}
 	name := "every caller"
-	if c := callFrom(ctx).caller; c != nil {
+	if c := callFrom(ctx).caller.Load(); c != nil {
 		name = c.Name
 	}
 	l.mu.Lock()
