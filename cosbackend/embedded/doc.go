@@ -167,8 +167,8 @@
 //	      for NoSuchPolicy. PUT of a policy is 200.
 //	E082  A policy over 20 KB is MalformedPolicy.
 //	E083  Log and replication targets: the bucket that takes logs must exist in the same
-//	      region; the one that takes replicas need not exist, and versioning is not asked
-//	      for.
+//	      region; the one that takes replicas need not exist. Versioning is asked for where
+//	      the rules are put, and may be suspended afterwards.
 //	E084  x-cos-acl and x-cos-grant-* on one request add up. A grant names an account by
 //	      id=, uin= or uid=, as a number, <root>/<user> or in full; or everyone by uri=.
 //	      A resource has at most 100 grants, more are AttachmentFull. WRITE to an object
@@ -199,6 +199,13 @@
 //	      a folder without its slash. AutoAddressing finds page.html as page. An error
 //	      document comes with the status of the error unless OriginalHttpStatus is
 //	      Disabled; without one the error is the XML of the API.
+//	E092  A version stops being the newest when the next newer one that is still there
+//	      was written. What is done with versions is done with delete markers too,
+//	      which have no size, tags or class. Links keep their class.
+//	E093  PUT of lifecycle and replication in a bucket with an object lock is
+//	      BucketLocked. A rule from before the lock goes on: it leaves locked versions
+//	      as they are. A delete marker that expires an object is put above a locked
+//	      version while versioning is enabled.
 //	E100  What stands before the file of a form has at most 64 KiB, names and values
 //	      together, else it is MaxPostPreDataLengthExceededError.
 //	E101  Names of form fields and of conditions are matched without case. A name that
