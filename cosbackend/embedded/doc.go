@@ -128,7 +128,8 @@
 //	E061  GET of the retention of an object that was never locked, and PUT in a bucket
 //	      without object lock, is NoSuchObjectLockConfiguration. A time that cannot
 //	      be read, is over, or shortens the lock is InvalidLockedTime.
-//	E062  The tags of a locked object cannot be changed, and nothing appended to it.
+//	E062  The tags and the ACL of a locked object cannot be changed, and nothing appended
+//	      to it.
 //	E063  A client's own key that is missing, wrong, malformed or not needed on a read,
 //	      a part or a copy source is SsecDecryptHeaderInvalid; a malformed one on a
 //	      write is InvalidArgument. Plain HTTP will do for it.
