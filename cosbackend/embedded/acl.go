@@ -142,7 +142,7 @@ func (x *exchange) headerACL(presets []string, absent string) (a acl, given bool
 		if text == "" {
 			continue
 		}
-		if permissions[name] == permitWrite && x.route.target == onObject {
+		if permissions[name] == permitWrite && x.key != "" { // also that of a form
 			return a, false, fail(invalidArgument, "An object has no WRITE to grant.")
 		}
 		for part := range strings.SplitSeq(text, ",") {

@@ -217,8 +217,10 @@
 //	      expiration, the signed time as in E011, and the conditions. A policy without
 //	      a condition on q-sign-algorithm, q-ak or q-sign-time, or with anything that
 //	      is not understood, is InvalidPolicyDocument.
-//	E104  Form fields that name no header of COS, and no content header, are not looked
-//	      at, as headers of that kind are; a condition can speak of them.
+//	E104  Whatever a PUT takes as a header a form takes as a field of that name, but the
+//	      preset of its ACL as acl; the headers of its request ask for nothing and are
+//	      NotImplemented. Fields that name no header of COS, and no content header, are
+//	      not looked at, as headers of that kind are; a condition can speak of them.
 //	E105  success_action_status of another value, and a success_action_redirect that is
 //	      no URL of http or https, are InvalidArgument.
 //	E106  ${filename} is the last component of the file's name, after slash or
