@@ -54,8 +54,10 @@ func ruledTrips() []configTrip {
 		trip(
 			"Replication", func() *cosgatev1.ReplicationConfiguration { return &cosgatev1.ReplicationConfiguration{} }, fixReplication,
 			func(ctx context.Context, c configs, bucket string, m *cosgatev1.ReplicationConfiguration) error {
-				_, err := c.PutBucketReplication(ctx, &cosgatev1.PutBucketReplicationRequest{Bucket: bucket, Replication: m})
-				return err
+				return whileVersioned(ctx, c, bucket, func() error {
+					_, err := c.PutBucketReplication(ctx, &cosgatev1.PutBucketReplicationRequest{Bucket: bucket, Replication: m})
+					return err
+				})
 			},
 			func(ctx context.Context, c configs, bucket string, _ *cosgatev1.ReplicationConfiguration) (*cosgatev1.ReplicationConfiguration, error) {
 				resp, err := c.GetBucketReplication(ctx, &cosgatev1.GetBucketReplicationRequest{Bucket: bucket})
@@ -64,6 +66,9 @@ func ruledTrips() []configTrip {
 			func(ctx context.Context, from, to *cos.BucketService, _ *cosgatev1.ReplicationConfiguration) error {
 				doc, _, err := from.GetBucketReplication(ctx)
 				if err != nil {
+					return err
+				}
+				if _, err = to.PutVersioning(ctx, &cos.BucketPutVersionOptions{Status: "Enabled"}); err != nil {
 					return err
 				}
 				_, err = to.PutBucketReplication(ctx, (*cos.PutBucketReplicationOptions)(doc))
@@ -109,6 +114,26 @@ func ruledTrips() []configTrip {
 			},
 		),
 	}
+}
+
+// whileVersioned does something that only a bucket with versioning takes. Versioning
+// that was suspended is suspended again afterwards.
+func whileVersioned(ctx context.Context, c configs, bucket string, do func() error) error {
+	before, err := c.GetBucketVersioning(ctx, &cosgatev1.GetBucketVersioningRequest{Bucket: bucket})
+	if err != nil {
+		return err
+	}
+	set := func(s string) error {
+		_, err := c.PutBucketVersioning(ctx, &cosgatev1.PutBucketVersioningRequest{Bucket: bucket, Versioning: &cosgatev1.VersioningConfiguration{Status: s}})
+		return err
+	}
+	if err := set("Enabled"); err != nil {
+		return err
+	}
+	if err := do(); err != nil || before.GetVersioning().GetStatus() != "Suspended" {
+		return err
+	}
+	return set("Suspended")
 }
 
 func fixCors(_ *randomizer, m *cosgatev1.CorsConfiguration, forSDK bool) {

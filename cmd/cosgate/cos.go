@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"regexp"
 	"slices"
+	"time"
 
 	"github.com/cosgate/cosgate/cmd/cosgate/config"
 	"github.com/cosgate/cosgate/cosbackend/embedded"
@@ -16,12 +17,13 @@ import (
 type cosCommand struct {
 	Listen string `placeholder:"ADDR" default:"127.0.0.1:9000" help:"Where to speak HTTP; port 0 takes a free one. Nothing is encrypted: others should not reach it. Default: ${default}."`
 	storeFlags
-	SecretID      string   `name:"secret-id" placeholder:"ID" and:"secret" env:"COSGATE_COS_SECRET_ID" help:"The secret id that signatures are checked with, also from ${env}. Default: the demo pair, which is printed."`
-	SecretKey     string   `name:"secret-key" placeholder:"KEY" and:"secret" env:"COSGATE_COS_SECRET_KEY" help:"The secret key that belongs to it, also from ${env}, which keeps it out of the process list."`
-	Bucket        []string `placeholder:"NAME-APPID" sep:"none" help:"Make this bucket when it is absent. May be repeated."`
-	DefaultBucket string   `placeholder:"NAME-APPID" help:"The bucket of requests whose host names none, such as http://127.0.0.1:9000/key. Made when absent."`
-	Region        string   `placeholder:"REGION" default:"ap-guangzhou" help:"The region of new buckets whose request names none. Default: ${default}."`
-	Signature     string   `placeholder:"MODE" enum:"strict,lenient,off" default:"strict" help:"strict checks every signature; lenient lets requests without one in; off looks at none. Default: ${default}."`
+	SecretID      string        `name:"secret-id" placeholder:"ID" and:"secret" env:"COSGATE_COS_SECRET_ID" help:"The secret id that signatures are checked with, also from ${env}. Default: the demo pair, which is printed."`
+	SecretKey     string        `name:"secret-key" placeholder:"KEY" and:"secret" env:"COSGATE_COS_SECRET_KEY" help:"The secret key that belongs to it, also from ${env}, which keeps it out of the process list."`
+	Bucket        []string      `placeholder:"NAME-APPID" sep:"none" help:"Make this bucket when it is absent. May be repeated."`
+	DefaultBucket string        `placeholder:"NAME-APPID" help:"The bucket of requests whose host names none, such as http://127.0.0.1:9000/key. Made when absent."`
+	Region        string        `placeholder:"REGION" default:"ap-guangzhou" help:"The region of new buckets whose request names none. Default: ${default}."`
+	RestoreDelay  time.Duration `placeholder:"DURATION" default:"0s" help:"How long it takes until a restored object of an archive class can be read, such as 30s. Default: ${default}, at once."`
+	Signature     string        `placeholder:"MODE" enum:"strict,lenient,off" default:"strict" help:"strict checks every signature; lenient lets requests without one in; off looks at none. Default: ${default}."`
 }
 
 // Help is printed below the flags.
@@ -56,6 +58,9 @@ func (c cosCommand) options(log *slog.Logger) (embedded.Options, error) {
 	if !regionName.MatchString(c.Region) {
 		return embedded.Options{}, usageErrorf("--region %q is not a region, such as ap-guangzhou", c.Region)
 	}
+	if c.RestoreDelay < 0 {
+		return embedded.Options{}, usageErrorf("--restore-delay %v is negative", c.RestoreDelay)
+	}
 	mode, err := embedded.ParseSignatureMode(c.Signature)
 	if err != nil {
 		return embedded.Options{}, usageErrorf("%s", err)
@@ -66,6 +71,7 @@ func (c cosCommand) options(log *slog.Logger) (embedded.Options, error) {
 		DefaultBucket: c.DefaultBucket,
 		Credentials:   []embedded.Credential{c.credential()},
 		Signature:     mode,
+		RestoreDelay:  c.RestoreDelay,
 		Logger:        log,
 	}, nil
 }

@@ -80,6 +80,7 @@ func TestAMistakeOnTheCommandLineIsOneLineAndExitCode2(t *testing.T) {
 		"port out of range":     {[]string{"cos", "--listen", "127.0.0.1:65536"}, `--listen "127.0.0.1:65536" has a port that is not a number from 0 to 65535`},
 		"bucket without app id": {[]string{"cos", "--bucket", "photos"}, `bucket "photos" is not of the form name-appid, such as photos-1250000000`},
 		"default bucket":        {[]string{"cos", "--default-bucket", "Photos-1250000000"}, `bucket "Photos-1250000000" is not of the form name-appid, such as photos-1250000000`},
+		"restore delay":         {[]string{"cos", "--restore-delay=-1s"}, `--restore-delay -1s is negative`},
 		"region":                {[]string{"cos", "--region", "ap/guangzhou"}, `--region "ap/guangzhou" is not a region, such as ap-guangzhou`},
 		"dev for everybody":     {[]string{"dev", "--listen", "0.0.0.0:0"}, notLoopback("--listen", "0.0.0.0:0")},
 		"dev admin for all":     {[]string{"dev", "--admin", ":0"}, notLoopback("--admin", ":0")},

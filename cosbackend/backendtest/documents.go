@@ -1,6 +1,7 @@
 package backendtest
 
 import (
+	"context"
 	"time"
 
 	"github.com/cosgate/cosgate/cosbackend"
@@ -16,7 +17,7 @@ func documentChecks() []check {
 		{"tags of a bucket live", "A030, A031, A032, A040", taggingLife(), create},
 		{"a website configuration lives", "A030, A032, A040", websiteLife(), create},
 		{"a default encryption lives", "A030, A032, A040", encryptionLife(), create},
-		{"replication rules live", "A030, A032, A040", replicationLife(), []Ability{CreateBuckets, Replication}},
+		{"replication rules live", "A030, A032, A040", replicationLife(), []Ability{CreateBuckets, Replication, Versioning}},
 		{"origins live", "A030, A032, A040, A046", originLife(), create},
 	}
 }
@@ -105,8 +106,14 @@ func replicationLife() lifeCheck {
 		r.Status, r.Destination = "Disabled", to
 		return &cosbackend.ReplicationConfiguration{Role: "qcs::cam::uin/100000000001:uin/100000000001", Rules: []cosbackend.ReplicationRule{r}}
 	}
+	put := func(c *cosbackend.Client, ctx context.Context, loc cosbackend.Location, doc *cosbackend.ReplicationConfiguration) error {
+		if err := c.PutBucketVersioning(ctx, loc, &cosbackend.VersioningConfiguration{Status: "Enabled"}); err != nil { // without which there is none
+			return err
+		}
+		return c.PutBucketReplication(ctx, loc, doc)
+	}
 	return document[cosbackend.ReplicationConfiguration]{
-		(*cosbackend.Client).PutBucketReplication, (*cosbackend.Client).GetBucketReplication, (*cosbackend.Client).DeleteBucketReplication,
+		put, (*cosbackend.Client).GetBucketReplication, (*cosbackend.Client).DeleteBucketReplication,
 		[]string{"ReplicationConfigurationNotFoundError", "ReplicationConfigurationnotFoundError"},
 	}.life(
 		rule(cosbackend.ReplicationRule{Prefix: &nothing}),

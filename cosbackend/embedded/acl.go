@@ -4,8 +4,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-
-	"github.com/cosgate/cosgate/cosbackend/embedded/store"
 )
 
 // The ACL presets.
@@ -144,7 +142,7 @@ func (x *exchange) headerACL(presets []string, absent string) (a acl, given bool
 		if text == "" {
 			continue
 		}
-		if permissions[name] == permitWrite && x.route.target == onObject {
+		if permissions[name] == permitWrite && x.key != "" { // also that of a form
 			return a, false, fail(invalidArgument, "An object has no WRITE to grant.")
 		}
 		for part := range strings.SplitSeq(text, ",") {
@@ -291,18 +289,21 @@ func (s *Server) putObjectACL(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	if err := s.store.SetObjectACL(x.ctx(), store.ObjectName{Bucket: x.bucket, Key: x.key}, a.String()); err != nil {
+	o, err := s.store.SetObjectACL(x.ctx(), x.bucket, x.key, x.version(), a.String())
+	if err != nil {
 		return err
 	}
+	showVersion(x.answer.header(), o.VersionID)
 	x.sendEmpty(http.StatusOK)
 	return nil
 }
 
 func (s *Server) getObjectACL(x *exchange) error {
-	o, err := s.store.Head(x.ctx(), x.bucket, x.key)
+	o, err := s.store.HeadVersion(x.ctx(), x.bucket, x.key, x.version())
 	if err != nil {
 		return err
 	}
+	showVersion(x.answer.header(), o.VersionID)
 	a := parseACL(o.ACL)
 	if a.preset == "" {
 		a.preset = aclDefault
@@ -348,7 +349,11 @@ func (x *xmlWriter) grantee(g grant) {
 
 func aclRoutes() []route {
 	add := func(method, operation string, to target, need access, headers []string, handle func(*Server, *exchange) error) route {
-		return route{method: method, target: to, sub: "acl", operation: operation, access: need, headers: headers, handle: handle}
+		r := route{method: method, target: to, sub: "acl", operation: operation, access: need, headers: headers, handle: handle}
+		if to == onObject {
+			r.params = []string{paramVersion}
+		}
+		return r
 	}
 	return []route{
 		add(http.MethodGet, "GetBucketACL", onBucketItself, readBucketACP, nil, (*Server).getBucketACL),

@@ -10,6 +10,7 @@ func proofs() map[string]string {
 		pages       = "TestAWebsiteShowsPages"
 		acls        = "TestACLsComeBackAsGrants"
 		preflights  = "TestPreflightsAreJudgedByTheRules"
+		tags        = "TestTagsAreKeptAsTheyWereSet"
 	)
 	tests := map[string]string{
 		opListBuckets: "TestTheServiceListsBuckets", opCreateBucket: "TestABucketLivesInTheRegionOfItsHost",
@@ -23,6 +24,15 @@ func proofs() map[string]string {
 		opInitiateMultipartUpload: "TestInitiateTakesTheHeadersOfAPut", opUploadPart: "TestPartsBecomeOneObject",
 		opCompleteMultipartUpload: "TestPartsBecomeOneObject", opAbortMultipartUpload: "TestAbortDropsAnUpload",
 		opUploadPartCopy: "TestPartsCanBeCopied", opListParts: "TestPartsAreListedByNumber", opListMultipartUploads: "TestUploadsAreListedByKey",
+
+		opPutBucketVersioning: "TestTheStateOfVersioningIsKept", opGetBucketVersioning: "TestTheStateOfVersioningIsKept",
+		opListObjectVersions: "TestAListOfVersionsHasPages",
+		opPutObjectTagging:   tags, opGetObjectTagging: tags, opDeleteObjectTagging: tags,
+		opRestoreObject:       "TestAnArchivedObjectIsRestoredForATime",
+		opPutBucketObjectLock: "TestTheObjectLockOfABucketIsKept", opGetBucketObjectLock: "TestTheObjectLockOfABucketIsKept",
+		opPutObjectRetention: "TestALockCanOnlyBecomeLonger", opGetObjectRetention: "TestALockedObjectStaysAsItIs",
+		opPutSymlink: "TestALinkIsReadAsItsTarget", opGetSymlink: "TestALinkIsReadAsItsTarget",
+		opPostObject: "TestAFormUploadsAFile",
 
 		"GetBucketACL": acls, "PutBucketACL": "TestGrantsToEveryoneHoldForUnsignedRequests",
 		"GetObjectACL": acls, "PutObjectACL": "TestGrantsToEveryoneHoldForUnsignedRequests",

@@ -32,6 +32,9 @@ type configuration struct {
 	noDelete  bool // COS has no DELETE for it
 	// erases says that a PUT without a body removes the document.
 	erases bool
+	// versioned and unlocked say which buckets can have the document: only those whose
+	// versioning is enabled, only those without object lock.
+	versioned, unlocked bool
 	// before is called for each request that is let in; nil for nothing.
 	before func(x *exchange)
 	// real says that the server does what COS does with the document. Others are
@@ -124,7 +127,7 @@ func (c configuration) put(s *Server, x *exchange) error {
 	if err != nil {
 		return err
 	}
-	if err := s.putConfig(x, x.config(c.sub, ""), doc.canonical(), store.PutConfigOptions{}); err != nil {
+	if err := s.putConfig(x, x.config(c.sub, ""), doc.canonical(), store.PutConfigOptions{Versioned: c.versioned, Unlocked: c.unlocked}); err != nil {
 		return err
 	}
 	x.sendEmpty(max(c.putStatus, http.StatusOK))

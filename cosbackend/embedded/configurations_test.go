@@ -109,6 +109,7 @@ func (d document) absentIn(t *testing.T, c *client) {
 
 func TestABucketKeepsItsConfigurations(t *testing.T) {
 	c := open(t)
+	c.versioning(t, "Enabled")
 	for _, d := range documents() {
 		t.Run(d.sub, func(t *testing.T) {
 			d.absentIn(t, c)
@@ -277,6 +278,7 @@ func TestAConflictOfLifecycleRulesIsNamed(t *testing.T) {
 
 func TestConfigurationsGoWithTheirBucket(t *testing.T) {
 	c := open(t)
+	c.versioning(t, "Enabled")
 	for _, d := range documents() {
 		c.configure(t, d.sub, d.text).want(t, max(d.put, 200), "")
 	}
@@ -321,4 +323,33 @@ func TestARefererConfigurationIsRemovedByAnEmptyPut(t *testing.T) {
 	c.configure(t, d.sub, d.text).want(t, 200, "")
 	c.configure(t, d.sub, "").want(t, 200, "")
 	d.absentIn(t, c)
+}
+
+func TestALockExcludesLifecycleAndReplication(t *testing.T) {
+	c := open(t)
+	c.versioning(t, "Enabled")
+	c.lockBucket(t, 0).want(t, 200, "")
+	for _, d := range documents() {
+		want, code := max(d.put, 200), ""
+		if d.sub == "lifecycle" || d.sub == "replication" {
+			want, code = 409, "BucketLocked"
+		}
+		c.configure(t, d.sub, d.text).want(t, want, code)
+	}
+}
+
+func TestReplicationNeedsVersioning(t *testing.T) {
+	c := open(t)
+	var text string
+	for _, d := range documents() {
+		if d.sub == "replication" {
+			text = d.text
+		}
+	}
+	c.configure(t, "replication", text).want(t, 400, "BucketVersionNotOpen")
+	c.versioning(t, "Suspended")
+	c.configure(t, "replication", text).want(t, 400, "BucketVersionNotOpen")
+	c.do(t, call{method: "GET", query: "replication"}).want(t, 404, "ReplicationConfigurationNotFoundError")
+	c.versioning(t, "Enabled")
+	c.configure(t, "replication", text).want(t, 200, "")
 }

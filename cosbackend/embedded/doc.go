@@ -128,7 +128,8 @@
 //	E061  GET of the retention of an object that was never locked, and PUT in a bucket
 //	      without object lock, is NoSuchObjectLockConfiguration. A time that cannot
 //	      be read, is over, or shortens the lock is InvalidLockedTime.
-//	E062  The tags of a locked object cannot be changed, and nothing appended to it.
+//	E062  The tags and the ACL of a locked object cannot be changed, and nothing appended
+//	      to it.
 //	E063  A client's own key that is missing, wrong, malformed or not needed on a read,
 //	      a part or a copy source is SsecDecryptHeaderInvalid; a malformed one on a
 //	      write is InvalidArgument. Plain HTTP will do for it.
@@ -167,8 +168,8 @@
 //	      for NoSuchPolicy. PUT of a policy is 200.
 //	E082  A policy over 20 KB is MalformedPolicy.
 //	E083  Log and replication targets: the bucket that takes logs must exist in the same
-//	      region; the one that takes replicas need not exist, and versioning is not asked
-//	      for.
+//	      region; the one that takes replicas need not exist. Versioning is asked for where
+//	      the rules are put, and may be suspended afterwards.
 //	E084  x-cos-acl and x-cos-grant-* on one request add up. A grant names an account by
 //	      id=, uin= or uid=, as a number, <root>/<user> or in full; or everyone by uri=.
 //	      A resource has at most 100 grants, more are AttachmentFull. WRITE to an object
@@ -199,6 +200,13 @@
 //	      a folder without its slash. AutoAddressing finds page.html as page. An error
 //	      document comes with the status of the error unless OriginalHttpStatus is
 //	      Disabled; without one the error is the XML of the API.
+//	E092  A version stops being the newest when the next newer one that is still there
+//	      was written. What is done with versions is done with delete markers too,
+//	      which have no size, tags or class. Links keep their class.
+//	E093  PUT of lifecycle and replication in a bucket with an object lock is
+//	      BucketLocked. A rule from before the lock goes on: it leaves locked versions
+//	      as they are. A delete marker that expires an object is put above a locked
+//	      version while versioning is enabled.
 //	E100  What stands before the file of a form has at most 64 KiB, names and values
 //	      together, else it is MaxPostPreDataLengthExceededError.
 //	E101  Names of form fields and of conditions are matched without case. A name that
@@ -209,8 +217,10 @@
 //	      expiration, the signed time as in E011, and the conditions. A policy without
 //	      a condition on q-sign-algorithm, q-ak or q-sign-time, or with anything that
 //	      is not understood, is InvalidPolicyDocument.
-//	E104  Form fields that name no header of COS, and no content header, are not looked
-//	      at, as headers of that kind are; a condition can speak of them.
+//	E104  Whatever a PUT takes as a header a form takes as a field of that name, but the
+//	      preset of its ACL as acl; the headers of its request ask for nothing and are
+//	      NotImplemented. Fields that name no header of COS, and no content header, are
+//	      not looked at, as headers of that kind are; a condition can speak of them.
 //	E105  success_action_status of another value, and a success_action_redirect that is
 //	      no URL of http or https, are InvalidArgument.
 //	E106  ${filename} is the last component of the file's name, after slash or

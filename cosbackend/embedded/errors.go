@@ -43,6 +43,7 @@ const (
 	bucketLocked
 	bucketNameTooLong
 	bucketNotEmpty
+	bucketVersionNotOpen
 	domainConfigConflict
 	domainConfigNotFound
 	duplicateInventoryID
@@ -136,9 +137,10 @@ func errorTable() [failureCount]errorRow {
 		attachmentFull:                {"AttachmentFull", http.StatusBadRequest, "There are more than 100 grants."},
 		badDigest:                     {"BadDigest", http.StatusBadRequest, "The Content-MD5 you specified did not match what we received."},
 		bucketAlreadyOwnedByYou:       {"BucketAlreadyOwnedByYou", http.StatusConflict, "The bucket you tried to create already exists, and you own it."},
-		bucketLocked:                  {"BucketLocked", http.StatusConflict, "The bucket has an object lock and is not empty."},
+		bucketLocked:                  {"BucketLocked", http.StatusConflict, "The bucket has an object lock, which does not allow this."},
 		bucketNameTooLong:             {"BucketNameTooLong", http.StatusBadRequest, "The bucket name is too long."},
 		bucketNotEmpty:                {"BucketNotEmpty", http.StatusConflict, "The bucket you tried to delete is not empty."},
+		bucketVersionNotOpen:          {"BucketVersionNotOpen", http.StatusBadRequest, "Versioning of the bucket is not enabled."},
 		domainConfigConflict:          {"DomainConfigConflict", http.StatusConflict, "The domain configuration conflicts with itself."},
 		domainConfigNotFound:          {"DomainConfigNotFoundError", http.StatusNotFound, "The domain configuration was not found."},
 		duplicateInventoryID:          {"DuplicateInventoryId", http.StatusConflict, "The inventory id is already used."},
@@ -275,6 +277,7 @@ func refusal(err error) (*apiError, bool) {
 		{store.ErrVersioned, invalidBucketState}, // (E052)
 		{store.ErrLocked, objectLocked},
 		{store.ErrBucketLocked, bucketLocked},
+		{store.ErrNotVersioned, bucketVersionNotOpen},
 		{store.ErrNoObjectLock, noSuchObjectLockConfiguration},
 		{store.ErrLockTime, invalidLockedTime},
 		{store.ErrSuspended, invalidBucketState}, // (E060)

@@ -96,6 +96,14 @@ type condition struct {
 	value  string
 }
 
+// shown is the value as an answer may repeat it: no key of a client.
+func (c condition) shown() string {
+	if strings.HasSuffix(c.field, "-customer-key") {
+		return "(hidden)"
+	}
+	return c.value
+}
+
 // A formPolicy is a policy that was understood.
 type formPolicy struct {
 	expiration time.Time
@@ -121,7 +129,7 @@ func (x *exchange) checkPolicy(f *form, text []byte, key string) (sizeRange, err
 	for _, c := range p.conditions {
 		value, ok := f.restricted(c.field, x.bucket, key)
 		if !ok || !c.prefix && value != c.value || c.prefix && !strings.HasPrefix(value, c.value) {
-			return p.size, fail(accessDenied, "Condition key "+c.name+" doesn't match the value "+c.value)
+			return p.size, fail(accessDenied, "Condition key "+c.name+" doesn't match the value "+c.shown())
 		}
 	}
 	return p.size, nil

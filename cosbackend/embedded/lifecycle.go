@@ -15,15 +15,22 @@ const lifecycleEvery = 10 * time.Minute
 
 // A LifecycleReport says what one run of the lifecycle rules did.
 type LifecycleReport struct {
-	Expired      int // objects removed
+	Expired      int // objects removed, or covered by a delete marker
 	Transitioned int // objects moved to another storage class
 	Aborted      int // multipart uploads given up
+
+	VersionsExpired      int // versions and delete markers removed that were not the newest
+	VersionsTransitioned int // versions moved that were not the newest
+	MarkersRemoved       int // delete markers removed that were all their key had
 }
 
 func (r *LifecycleReport) add(o LifecycleReport) {
 	r.Expired += o.Expired
 	r.Transitioned += o.Transitioned
 	r.Aborted += o.Aborted
+	r.VersionsExpired += o.VersionsExpired
+	r.VersionsTransitioned += o.VersionsTransitioned
+	r.MarkersRemoved += o.MarkersRemoved
 }
 
 // A lifecycleRule is an enabled rule as objects are judged by it.
@@ -34,6 +41,11 @@ type lifecycleRule struct {
 	expires           due
 	transitions       []transition
 	abortAfter        due
+
+	// What becomes of versions; the time is that since which they are not the newest.
+	versionsExpire due
+	versionsMove   []transition
+	removesMarkers bool // delete markers without other versions
 }
 
 type transition struct {
@@ -102,6 +114,11 @@ func newLifecycleRule(n *node) lifecycleRule {
 	for _, t := range n.all("Transition") {
 		r.transitions = append(r.transitions, transition{dueIn(t, "Days"), t.value("StorageClass")})
 	}
+	r.removesMarkers = n.value("Expiration", "ExpiredObjectDeleteMarker") == "true"
+	r.versionsExpire = dueIn(n.child("NoncurrentVersionExpiration"), noncurrentDays)
+	for _, t := range n.all("NoncurrentVersionTransition") {
+		r.versionsMove = append(r.versionsMove, transition{dueIn(t, noncurrentDays), t.value("StorageClass")})
+	}
 	return r
 }
 
@@ -111,11 +128,12 @@ func (r lifecycleRule) covers(o store.Object) bool {
 		(r.larger < 0 || o.Size > r.larger) && (r.smaller < 0 || o.Size < r.smaller)
 }
 
-// class is the coldest class an object is due to move to; "" for none.
-func (r lifecycleRule) class(now time.Time, o store.Object) string {
+// class is the coldest class that an object is due to move to, of which the age
+// counts from a time; "" for none. A link has no class to move to.
+func class(moves []transition, now, from time.Time, o store.Object) string {
 	to := o.StorageClass
-	for _, t := range r.transitions {
-		if t.by(now, o.Modified) && coldness(t.class) > coldness(to) && (o.Type != typeAppendable || !tiered(t.class)) {
+	for _, t := range moves {
+		if t.by(now, from) && coldness(t.class) > coldness(to) && o.Type != typeSymlink && (o.Type != typeAppendable || !tiered(t.class)) {
 			to = t.class
 		}
 	}
@@ -157,23 +175,23 @@ func (s *Server) runLifecycle(ctx context.Context, bucket string) (report Lifecy
 		return report, err
 	}
 	now := s.opts.Clock()
-	for _, r := range *rules {
-		n, err := s.expire(ctx, bucket, r, now)
-		report.Expired += n
-		if err != nil {
-			return report, err
-		}
-		n, err = s.giveUpUploads(ctx, bucket, r, now)
-		report.Aborted += n
-		if err != nil {
-			return report, err
-		}
-	}
-	for _, r := range *rules {
-		n, err := s.transition(ctx, bucket, r, now)
-		report.Transitioned += n
-		if err != nil {
-			return report, err
+	for _, action := range []struct {
+		do    func(*Server, context.Context, string, lifecycleRule, time.Time) (int, error)
+		count *int
+	}{
+		{(*Server).expire, &report.Expired},
+		{(*Server).expireVersions, &report.VersionsExpired},
+		{(*Server).removeMarkers, &report.MarkersRemoved},
+		{(*Server).giveUpUploads, &report.Aborted},
+		{(*Server).transition, &report.Transitioned},
+		{(*Server).transitionVersions, &report.VersionsTransitioned},
+	} {
+		for _, r := range *rules {
+			n, err := action.do(s, ctx, bucket, r, now)
+			*action.count += n
+			if err != nil {
+				return report, err
+			}
 		}
 	}
 	return report, nil
@@ -189,7 +207,7 @@ func (s *Server) eachPage(ctx context.Context, bucket string, r lifecycleRule, d
 		}
 		var covered []store.Object
 		for _, object := range page.Objects {
-			tagged, err := s.hasTags(ctx, bucket, object.Key, r.tags)
+			tagged, err := s.hasTags(ctx, bucket, object, r.tags)
 			if err != nil {
 				return err
 			}
@@ -205,13 +223,14 @@ func (s *Server) eachPage(ctx context.Context, bucket string, r lifecycleRule, d
 	return nil
 }
 
-// hasTags reports whether an object has all of the tags. One that is gone has none.
-func (s *Server) hasTags(ctx context.Context, bucket, key string, wanted map[string]string) (bool, error) {
+// hasTags reports whether an object, or a version of one, has all of the tags. What
+// is gone and a delete marker have none.
+func (s *Server) hasTags(ctx context.Context, bucket string, listed store.Object, wanted map[string]string) (bool, error) {
 	if len(wanted) == 0 {
 		return true, nil
 	}
-	o, err := s.store.HeadVersion(ctx, bucket, key, "")
-	if errors.Is(err, store.ErrNoSuchKey) {
+	o, err := s.store.HeadVersion(ctx, bucket, listed.Key, listed.VersionID)
+	if errors.Is(err, store.ErrNoSuchKey) || errors.Is(err, store.ErrNoSuchVersion) {
 		return false, nil
 	}
 	found := 0
@@ -244,13 +263,13 @@ func (s *Server) transition(ctx context.Context, bucket string, r lifecycleRule,
 		return 0, nil
 	}
 	err = s.eachPage(ctx, bucket, r, func(page []store.Object) error {
-		to := make(map[string][]store.Object)
+		moves := make(map[string][]store.Object)
 		for _, o := range page {
-			if class := r.class(now, o); class != "" {
-				to[class] = append(to[class], o)
+			if to := class(r.transitions, now, o.Modified, o); to != "" {
+				moves[to] = append(moves[to], o)
 			}
 		}
-		for class, objects := range to {
+		for class, objects := range moves {
 			moved, err := s.store.SetStorageClass(ctx, bucket, objects, class)
 			n += moved
 			if err != nil {
@@ -310,7 +329,8 @@ func (s *Server) keepLifecycle() {
 		case err != nil && !s.closing():
 			s.opts.Logger.Warn("embedded: lifecycle", "error", err)
 		case report != LifecycleReport{}:
-			s.opts.Logger.Info("embedded: lifecycle", "expired", report.Expired, "transitioned", report.Transitioned, "aborted", report.Aborted)
+			s.opts.Logger.Info("embedded: lifecycle", "expired", report.Expired, "transitioned", report.Transitioned, "aborted", report.Aborted,
+				"versions_expired", report.VersionsExpired, "versions_transitioned", report.VersionsTransitioned, "markers_removed", report.MarkersRemoved)
 		}
 	}
 }

@@ -4,18 +4,20 @@ import "slices"
 
 func lifecycleConfiguration() configuration {
 	return configuration{
-		sub: "lifecycle", noun: "BucketLifecycle", md5: true, absent: noSuchLifecycle, real: true, proof: "TestTheLifecycleRunsByItself", check: checkLifecycle,
+		sub: "lifecycle", noun: "BucketLifecycle", md5: true, absent: noSuchLifecycle, real: true, proof: "TestTheLifecycleRunsByItself", check: checkLifecycle, unlocked: true,
 		shape: branch("LifecycleConfiguration", branch(
 			"Rule",
 			text("ID").perhaps(), lifecycleFilter().perhaps(), status("Enabled", "Disabled").once(),
 			branch("Transition", dueDays("Days"), dueDate(), newClass().once(), accessFrequency().perhaps()).any(),
 			branch("Expiration", dueDays("Days"), dueDate(), leaf("ExpiredObjectDeleteMarker", boolean).perhaps()).perhaps(),
 			branch("AbortIncompleteMultipartUpload", leaf("DaysAfterInitiation", between(1, many)).once()).perhaps(),
-			branch("NoncurrentVersionTransition", dueDays("NoncurrentDays"), newClass().once(), accessFrequency().perhaps()).any(),
-			branch("NoncurrentVersionExpiration", dueDays("NoncurrentDays")).perhaps(),
+			branch("NoncurrentVersionTransition", dueDays(noncurrentDays), newClass().once(), accessFrequency().perhaps()).any(),
+			branch("NoncurrentVersionExpiration", dueDays(noncurrentDays)).perhaps(),
 		).upTo(1000)),
 	}
 }
+
+const noncurrentDays = "NoncurrentDays"
 
 func dueDays(name string) shape { return leaf(name, between(0, many)).perhaps() }
 
@@ -89,7 +91,7 @@ func checkLifecycleRule(rule *node) error {
 // checkDue wants an action to say in exactly one way when it is due.
 func checkDue(action *node) error {
 	count := 0
-	for _, name := range []string{"Days", "Date", "ExpiredObjectDeleteMarker", "AccessFrequency", "NoncurrentDays", "DaysAfterInitiation"} {
+	for _, name := range []string{"Days", "Date", "ExpiredObjectDeleteMarker", "AccessFrequency", noncurrentDays, "DaysAfterInitiation"} {
 		count += len(action.all(name))
 	}
 	if count != 1 {

@@ -6,17 +6,20 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/cosgate/cosgate/cosbackend/embedded/store"
 )
 
 // formRoutes has the upload from a browser. Its headers are fields: a form is a PUT
-// whose headers stand in its body.
+// whose headers stand in its body, and headers of the request itself ask for nothing.
 func formRoutes() []route {
 	return []route{{
-		method: http.MethodPost, target: onBucketItself, operation: opPostObject, access: byForm,
-		headers: []string{"x-cos-acl", "x-cos-storage-class", paramTrafficLimit}, metadata: true, handle: (*Server).postObject,
+		method: http.MethodPost, target: onBucketItself, operation: opPostObject, access: byForm, handle: (*Server).postObject,
+		fields: slices.Concat(aclHeaders()[1:], []string{ // the preset has a field of another name
+			"x-cos-storage-class", "x-cos-tagging", "x-cos-content-sha1", "x-cos-forbid-overwrite", paramTrafficLimit,
+		}, encryptionHeaders()),
 	}}
 }
 
@@ -79,7 +82,7 @@ func (x *exchange) adoptFields(f *form) error {
 			continue
 		case lower == paramToken:
 			continue
-		case changesMeaning(lower) && (lower == "x-cos-acl" || !x.route.understands(lower)):
+		case changesMeaning(lower) && !strings.HasPrefix(lower, metaPrefix) && !slices.Contains(x.route.fields, lower):
 			return unsupported("the field " + lower + " on " + x.route.operation)
 		}
 		if strings.ContainsAny(field.value, "\r\n\x00") {
@@ -103,6 +106,9 @@ func (s *Server) takeFile(x *exchange, f *form, size sizeRange) (u *store.Upload
 	}
 	if u, err = s.store.NewUpload(x.ctx()); err != nil {
 		return nil, err
+	}
+	if announced.sha1 != nil {
+		u.WantSHA1()
 	}
 	if err = s.receiveFile(f.file, u, size); err == nil {
 		err = f.end()
@@ -174,6 +180,8 @@ func (a successAction) send(x *exchange, o store.Object) {
 	h := x.answer.header()
 	h.Set("ETag", quoted(o.ETag))
 	h.Set(headerCRC64, formatCRC(o.CRC64))
+	showVersion(h, o.VersionID)
+	x.describeEncryption(h, o.Encryption)
 	if a.redirect != nil {
 		query := "bucket=" + urlEncode(x.bucket) + "&key=" + urlEncode(x.key) + "&etag=" + urlEncode(quoted(o.ETag))
 		if a.redirect.RawQuery != "" {

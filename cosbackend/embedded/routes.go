@@ -74,6 +74,7 @@ type route struct {
 	access    access
 	params    []string // further query parameters it understands, in lower case
 	headers   []string // headers that change its meaning and that it understands
+	fields    []string // the fields of a form that it takes as headers, beside x-cos-meta-*
 	metadata  bool     // it takes x-cos-meta-*
 	handle    func(*Server, *exchange) error
 	// storedOnly says that the request is taken, judged and given back, and that

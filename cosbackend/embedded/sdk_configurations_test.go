@@ -111,6 +111,8 @@ func sdkLoggingEncryptionAndReplication(t sdkCheck, sdk *cos.BucketService) {
 	t.done("DeleteEncryption", err)
 
 	replicas := []cos.BucketReplicationRule{{ID: "1", Status: "Enabled", Prefix: "p", Destination: &cos.ReplicationDestination{Bucket: "qcs::cos:ap-beijing::b-1"}}}
+	_, err = sdk.PutVersioning(ctx, &cos.BucketPutVersionOptions{Status: "Enabled"})
+	t.done("PutVersioning", err)
 	_, err = sdk.PutBucketReplication(ctx, &cos.PutBucketReplicationOptions{Role: "qcs::cam::uin/1:uin/1", Rule: replicas})
 	t.done("PutBucketReplication", err)
 	replication, _, err := sdk.GetBucketReplication(ctx)

@@ -74,7 +74,7 @@ func replicationConfiguration() configuration {
 		branch("And", text("Prefix").perhaps(), tagShape().any()).perhaps(), text("Prefix").perhaps(), tagShape().perhaps(),
 	)
 	return configuration{
-		sub: "replication", noun: "BucketReplication", absent: replicationNotFound, check: checkReplication,
+		sub: "replication", noun: "BucketReplication", absent: replicationNotFound, check: checkReplication, versioned: true, unlocked: true,
 		shape: branch(
 			"ReplicationConfiguration",
 			required("Role").once(),

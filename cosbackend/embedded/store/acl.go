@@ -2,27 +2,17 @@ package store
 
 import "context"
 
-// An ObjectName says which object is meant.
-type ObjectName struct {
-	Bucket string
-	Key    string
-}
-
-// SetObjectACL changes the ACL of an object and nothing else of it. It fails with
-// ErrNoSuchBucket or ErrNoSuchKey.
-func (s *Store) SetObjectACL(ctx context.Context, name ObjectName, acl string) error {
-	return s.change(ctx, func(t *txn) error {
-		bucket, err := t.bucketID(name.Bucket)
-		if err != nil {
-			return err
+// SetObjectACL gives a version another ACL and changes nothing else of it; "" is the
+// newest version. It fails with ErrNoSuchBucket, ErrNoSuchKey, ErrNoSuchVersion or
+// ErrLocked.
+func (s *Store) SetObjectACL(ctx context.Context, bucket, key, version, acl string) (Object, error) {
+	now := s.now()
+	return s.amend(ctx, bucket, key, version, func(t *txn, b bucketRow, r objectRow) error {
+		if r.RetainUntil.After(now) {
+			return ErrLocked
 		}
-		res, err := t.exec(`UPDATE version SET acl = ? WHERE bucket_id = ? AND key = ?
-			AND seq = (SELECT seq FROM current WHERE bucket_id = ? AND key = ?)`,
-			acl, bucket, []byte(name.Key), bucket, []byte(name.Key))
-		if err != nil {
-			return err
-		}
-		return requireRow(res, ErrNoSuchKey)
+		_, err := t.exec("UPDATE version SET acl = ? WHERE bucket_id = ? AND key = ? AND seq = ?", acl, b.id, []byte(key), r.seq)
+		return err
 	})
 }
 

@@ -58,6 +58,8 @@ type dirBodies struct {
 	folder *folder
 	gate   *sync.RWMutex
 	warn   func(msg string, args ...any)
+	// fold empties the write-ahead log, which holds space that a body can use.
+	fold func()
 
 	dirs  sync.Mutex
 	known map[string]bool // sub-folders of blobs/ that are there and durable
@@ -68,9 +70,9 @@ type dirBodies struct {
 	ended   chan struct{}
 }
 
-func newDirBodies(f *folder, gate *sync.RWMutex, warn func(string, ...any)) *dirBodies {
+func newDirBodies(f *folder, gate *sync.RWMutex, warn func(string, ...any), fold func()) *dirBodies {
 	b := &dirBodies{
-		folder: f, gate: gate, warn: warn,
+		folder: f, gate: gate, warn: warn, fold: fold,
 		known: map[string]bool{}, wake: make(chan struct{}, 1), ended: make(chan struct{}),
 	}
 	go b.collect()
@@ -82,11 +84,29 @@ func (b *dirBodies) release(int64)       {}
 
 func (b *dirBodies) create() (bodyWriter, error) {
 	name := newName()
-	f, err := b.folder.root.OpenFile(tmpDir+"/"+name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	var f *os.File
+	err := b.withRoom(func() (err error) {
+		if f, err = b.folder.root.OpenFile(tmpDir+"/"+name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600); err != nil {
+			return fmt.Errorf("store: create body: %w", diskError(err))
+		}
+		return nil
+	})
 	if err != nil {
-		return nil, fmt.Errorf("store: create body: %w", diskError(err))
+		return nil, err
 	}
 	return &fileWriter{bodies: b, name: name, path: tmpDir + "/" + name, file: f}, nil
+}
+
+// withRoom runs do again when it met a full disk and the write-ahead log was folded.
+// After deletes the log may hold a good part of a small disk, and it keeps that until
+// the index is written again.
+func (b *dirBodies) withRoom(do func() error) error {
+	err := do()
+	if errors.Is(err, ErrNoSpace) {
+		b.fold()
+		err = do()
+	}
+	return err
 }
 
 func (b *dirBodies) open(name string, size int64) (blockSource, error) {
@@ -159,9 +179,14 @@ func (b *dirBodies) makeDir(sub string) error {
 	if b.known[sub] {
 		return nil
 	}
-	err := b.folder.root.Mkdir(blobsDir+"/"+sub, 0o700)
-	if err != nil && !errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("store: create body folder: %w", diskError(err))
+	err := b.withRoom(func() error {
+		if err := b.folder.root.Mkdir(blobsDir+"/"+sub, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+			return fmt.Errorf("store: create body folder: %w", diskError(err))
+		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	if err := b.folder.syncDir(blobsDir); err != nil {
 		return err
@@ -178,10 +203,14 @@ type fileWriter struct {
 }
 
 func (w *fileWriter) write(block []byte) error {
-	if _, err := w.file.Write(block); err != nil {
-		return fmt.Errorf("store: write body: %w", diskError(err))
-	}
-	return nil
+	return w.bodies.withRoom(func() error {
+		n, err := w.file.Write(block)
+		block = block[n:] // what found room stays
+		if err != nil {
+			return fmt.Errorf("store: write body: %w", diskError(err))
+		}
+		return nil
+	})
 }
 
 func (w *fileWriter) finish() (string, error) {

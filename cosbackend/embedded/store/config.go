@@ -27,20 +27,29 @@ type PutConfigOptions struct {
 	Most int
 	// New refuses with ErrExists an id that has a document.
 	New bool
+	// Unlocked refuses with ErrBucketLocked a bucket that has an object lock.
+	Unlocked bool
+	// Versioned refuses with ErrNotVersioned a bucket whose versioning is not enabled.
+	Versioned bool
 }
 
 // PutConfig stores a document, in place of the one with the same kind and id. It
 // fails with ErrNoSuchBucket and as the options say.
 func (s *Store) PutConfig(ctx context.Context, c Config, document []byte, o PutConfigOptions) error {
 	return s.change(ctx, func(t *txn) error {
-		bucket, err := t.bucketID(c.Bucket)
-		if err != nil {
+		b, err := t.bucket(c.Bucket)
+		switch {
+		case err != nil:
+			return err
+		case o.Unlocked && b.objectLock:
+			return ErrBucketLocked
+		case o.Versioned && b.versioning != VersioningEnabled:
+			return ErrNotVersioned
+		}
+		if err := t.checkConfig(b.id, c, o); err != nil {
 			return err
 		}
-		if err := t.checkConfig(bucket, c, o); err != nil {
-			return err
-		}
-		return t.putConfig(bucket, c.Kind, c.ID, document)
+		return t.putConfig(b.id, c.Kind, c.ID, document)
 	})
 }
 

@@ -36,8 +36,12 @@ var (
 	ErrTooManyConfigs = errors.New("store: too many configurations")
 	// ErrLocked refuses to overwrite, delete or change a version before its time.
 	ErrLocked = errors.New("store: the object is locked")
-	// ErrBucketLocked refuses to delete a bucket with an object lock that is not empty.
+	// ErrBucketLocked refuses what a bucket with an object lock cannot have, and to
+	// delete one that is not empty.
 	ErrBucketLocked = errors.New("store: the bucket has an object lock")
+	// ErrNotVersioned refuses what only a bucket with enabled versioning can have.
+	ErrNotVersioned = errors.New("store: versioning of the bucket is not enabled")
+	// ErrNoObjectLock refuses to lock an object where the bucket has no object lock.
 	ErrNoObjectLock = errors.New("store: the bucket has no object lock")
 	// ErrLockTime refuses a lock that would end before the one there is.
 	ErrLockTime = errors.New("store: a lock can only become longer")

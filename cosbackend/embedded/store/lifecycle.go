@@ -49,31 +49,41 @@ func (t *txn) deleteUnchanged(b bucketRow, o Object, now time.Time) (bool, error
 }
 
 // SetStorageClass changes the class of those of the objects that are still what a
-// listing showed, and nothing else of them. It returns how many there were, and fails
-// with ErrNoSuchBucket.
+// listing showed, and nothing else of them; a locked one stays as it is. It returns
+// how many there were, and fails with ErrNoSuchBucket.
 func (s *Store) SetStorageClass(ctx context.Context, bucket string, listed []Object, class string) (n int, err error) {
+	now := s.now()
 	err = s.change(ctx, func(t *txn) error {
 		n = 0 // the closure may run again
-		id, err := t.bucketID(bucket)
+		b, err := t.bucket(bucket)
 		if err != nil {
 			return err
 		}
 		for _, o := range listed {
-			same, err := t.unchanged(id, o)
+			done, err := t.moveUnchanged(b, o, class, now)
 			if err != nil {
 				return err
 			}
-			if !same {
-				continue
+			if done {
+				n++
 			}
-			if err := t.setClass(id, []byte(o.Key), class); err != nil {
-				return err
-			}
-			n++
 		}
 		return nil
 	})
 	return n, err
+}
+
+func (t *txn) moveUnchanged(b bucketRow, o Object, class string, now time.Time) (bool, error) {
+	same, err := t.unchanged(b.id, o)
+	if err != nil || !same {
+		return false, err
+	}
+	p, err := t.place(b, o.Key)
+	if err != nil || p.newest.checkLock(now) != nil {
+		return false, err
+	}
+	err = t.setClass(b.id, p.key, class)
+	return err == nil, err
 }
 
 func (t *txn) unchanged(bucket int64, o Object) (bool, error) {

@@ -52,7 +52,11 @@ func TestACLsChangeByThemselves(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.SetObjectACL(ctx, ObjectName{testBucket, "k"}, "private"); err != nil {
+	set := func(bucket, key, version string) error {
+		_, err := s.SetObjectACL(ctx, bucket, key, version, "private")
+		return err
+	}
+	if err := set(testBucket, "k", ""); err != nil {
 		t.Fatal(err)
 	}
 	after, err := s.Head(ctx, testBucket, "k")
@@ -68,8 +72,9 @@ func TestACLsChangeByThemselves(t *testing.T) {
 	for _, tt := range []struct {
 		err, want error
 	}{
-		{s.SetObjectACL(ctx, ObjectName{testBucket, "absent"}, ""), ErrNoSuchKey},
-		{s.SetObjectACL(ctx, ObjectName{"absent-1", "k"}, ""), ErrNoSuchBucket},
+		{set(testBucket, "absent", ""), ErrNoSuchKey},
+		{set(testBucket, "k", "absent"), ErrNoSuchVersion},
+		{set("absent-1", "k", ""), ErrNoSuchBucket},
 		{s.SetBucketACL(ctx, "absent-1", ""), ErrNoSuchBucket},
 	} {
 		if !errors.Is(tt.err, tt.want) {

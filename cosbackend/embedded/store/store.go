@@ -113,7 +113,7 @@ func (s *Store) open(ctx context.Context, opts Options) (err error) {
 		if err := s.recoverFolder(ctx); err != nil {
 			return err
 		}
-		s.bodies = newDirBodies(s.folder, &s.gate, s.log.Warn)
+		s.bodies = newDirBodies(s.folder, &s.gate, s.log.Warn, s.fold)
 		w.begin, w.end = func() {}, func() {}
 		s.folder.keepReserve()
 		w.makeRoom = func(frees bool) bool {
@@ -215,6 +215,18 @@ func (s *Store) free(ctx context.Context, do func(*txn) error) error {
 	}
 	defer s.leave()
 	return s.write(ctx, &job{do: do, frees: true})
+}
+
+// fold empties the write-ahead log. It is called by uploads, which may be in a method
+// of the store already: so it does not wait for one that is being closed.
+func (s *Store) fold() {
+	if !s.life.TryRLock() {
+		return
+	}
+	defer s.life.RUnlock()
+	if j := (&job{do: func(*txn) error { return nil }, folds: true}); !s.closed && s.writer.enqueue(j) == nil {
+		<-j.done
+	}
 }
 
 // reserve counts bytes about to be stored. What the sweeper is about to free

@@ -78,3 +78,13 @@ func body(n int, seed byte) []byte {
 	}
 	return b
 }
+
+// An upload that outlives its store must not wake the writer, which is gone.
+func TestAClosedStoreFoldsNothing(t *testing.T) {
+	s := open(t, Options{Dir: t.TempDir()})
+	s.fold()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s.fold()
+}

@@ -131,16 +131,17 @@ type versionRow struct {
 	seq    int64
 	id     sql.NullString
 	marker bool
+	mtime  int64
 	retain sql.NullInt64
 }
 
 const (
-	versionRowColumns = "SELECT seq, version_id, marker, blob_id, manifest_id, retain_until FROM version WHERE bucket_id = ?1 AND key = ?2"
+	versionRowColumns = "SELECT seq, version_id, marker, mtime, blob_id, manifest_id, retain_until FROM version WHERE bucket_id = ?1 AND key = ?2"
 	newestQuery       = versionRowColumns + " ORDER BY seq LIMIT 1"
 )
 
 func (r *versionRow) dest() []any {
-	return []any{&r.seq, &r.id, &r.marker, &r.blob, &r.manifest, &r.retain}
+	return []any{&r.seq, &r.id, &r.marker, &r.mtime, &r.blob, &r.manifest, &r.retain}
 }
 
 // A place is a key that is about to be written.

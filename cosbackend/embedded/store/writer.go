@@ -48,6 +48,7 @@ const (
 type job struct {
 	do       func(*txn) error
 	frees    bool // it makes room, so it may use the reserve
+	folds    bool // the write-ahead log is folded after it
 	weight   int  // bytes it brings into the index
 	state    atomic.Int32
 	done     chan struct{}
@@ -166,6 +167,9 @@ func (w *writer) serve(jobs []*job) {
 	for _, j := range jobs {
 		if errors.Is(j.err, ErrNoSpace) {
 			w.retry(j)
+		}
+		if j.folds {
+			w.makeRoom(false)
 		}
 		close(j.done)
 	}
