@@ -40,7 +40,7 @@ $(FOREIGN):
 	@go run ./proto/foreign $@
 
 .PHONY: lint
-lint: lint-proto lint-breaking lint-go lint-mod ## buf lint, format and breaking; golangci-lint; go.mod tidy and verified
+lint: lint-proto lint-breaking lint-go lint-mod lint-deploy ## buf lint, format and breaking; golangci-lint; go.mod tidy and verified; kustomize build
 
 .PHONY: lint-proto
 lint-proto: $(FOREIGN)
@@ -80,6 +80,11 @@ lint-mod:
 	@go mod tidy -diff || { echo "go.mod or go.sum is not tidy; repair: make fix"; exit 1; }
 	@go -C tools mod tidy -diff || { echo "tools/go.mod or tools/go.sum is not tidy; repair: make fix"; exit 1; }
 	@go mod verify || { echo "the module cache was changed; repair: go clean -modcache"; exit 1; }
+
+.PHONY: lint-deploy
+lint-deploy:
+	@echo "== kustomize build"
+	@$(TOOL) kustomize build deploy/kubernetes/base >/dev/null || { echo "repair: edit deploy/kubernetes/base"; exit 1; }
 
 .PHONY: fix
 fix: $(FOREIGN) ## repair what a tool can repair: formats, imports, simple findings, go.mod

@@ -118,3 +118,23 @@ package cosbackend
 //	A074  The codes Busy and Overload of Select pass, though they come with 400.
 //	A075  Frames Cont keep the connection of a Select alive: at least one comes a minute.
 //	A076  Select takes its flags as TRUE and FALSE, and wants QuoteFields of CSV results.
+//	A080  The metadata service of a CVM lists the names of its roles, one a line, at
+//	      /latest/meta-data/cam/security-credentials/ and answers below that, to a
+//	      role's name, with JSON: TmpSecretId, TmpSecretKey, Token, ExpiredTime,
+//	      Expiration and Code. It wants no header.
+//	A081  Code is "Success" when the rest holds; a machine without the role gets 404.
+//	A082  ExpiredTime is in seconds since 1970, Expiration the same moment as in
+//	      RFC 3339. Both sources say both.
+//	A083  The metadata service renews credentials by itself, and may give out
+//	      the same ones until then.
+//	A084  TC3-HMAC-SHA256 is as documented: names and values of headers in lower case,
+//	      content-type and host at least, the date in UTC, the service "sts".
+//	A085  The headers X-TC-Action, -Version, -Region and -Timestamp go with a request,
+//	      and -Token when the credentials are temporary. The timestamp may be off by
+//	      five minutes at most.
+//	A086  AssumeRole of STS, version 2018-08-13, takes RoleArn, RoleSessionName (2 to
+//	      128 characters), DurationSeconds (7200 unless given, at most 43200), Policy
+//	      (JSON, encoded as in a URL) and ExternalId.
+//	A087  STS answers 200 with {"Response": ...}, which has Credentials (TmpSecretId,
+//	      TmpSecretKey, Token), ExpiredTime, Expiration and RequestId, or an Error with
+//	      Code and Message and the RequestId.

@@ -29,8 +29,15 @@ func (s stubTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: 200, Header: s.header, Body: io.NopCloser(strings.NewReader("")), ContentLength: 10, Request: r}, nil
 }
 
+// BenchmarkHeadObjectWithoutNetwork shows what the client itself costs, alone and
+// with an Observer.
 func BenchmarkHeadObjectWithoutNetwork(b *testing.B) {
-	c, err := New(Config{Region: testRegion, Credentials: StaticCredentials(testCredentials())})
+	b.Run("unobserved", func(b *testing.B) { benchmarkHead(b, nil) })
+	b.Run("observed", func(b *testing.B) { benchmarkHead(b, silentObserver{}) })
+}
+
+func benchmarkHead(b *testing.B, observer Observer) {
+	c, err := New(Config{Region: testRegion, Credentials: StaticCredentials(testCredentials()), Observer: observer})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -40,6 +40,9 @@ type Client struct {
 	clock     func() time.Time
 	logger    *slog.Logger
 	closed    context.CancelFunc
+
+	observer    Observer
+	connections connections
 }
 
 // A serviceEndpoint is where ListBuckets goes.
@@ -57,6 +60,7 @@ func New(cfg Config) (*Client, error) {
 		provider: cfg.Credentials,
 		clock:    cfg.Clock,
 		logger:   cfg.Logger,
+		observer: cfg.Observer,
 	}
 	if c.clock == nil {
 		c.clock = time.Now
@@ -67,7 +71,7 @@ func New(cfg Config) (*Client, error) {
 	if err := c.configure(cfg); err != nil {
 		return nil, err
 	}
-	c.transport = newTransport(cfg.Transport)
+	c.transport = newTransport(cfg.Transport, &c.connections)
 	lifetime, cancel := context.WithCancel(context.Background())
 	c.closed = cancel
 	c.regions = newRegionCache(lifetime, c)

@@ -31,6 +31,8 @@ type Config struct {
 	Credentials CredentialProvider
 	Transport   TransportOptions
 	Retry       RetryOptions
+	// Observer is told of every request. Nil costs nothing.
+	Observer Observer
 	// Clock is what signatures and caches go by. Nil is time.Now.
 	Clock func() time.Time
 	// Logger gets what no error can tell. Nil discards.

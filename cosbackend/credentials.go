@@ -76,6 +76,10 @@ func StaticCredentials(c Credentials) CredentialProvider { return staticProvider
 
 type staticProvider struct{ credentials Credentials }
 
+// Format hides the secrets of a Config or of other options that are printed: inside a
+// field that is not exported, fmt does not ask Credentials how to print them.
+func (p staticProvider) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, redactedCredentials) }
+
 func (p staticProvider) Credentials(context.Context) (Credentials, error) { return p.credentials, nil }
 
 // EnvCredentials reads credentials from environment variables, once. Empty names

@@ -41,7 +41,12 @@ func TestCredentialsShowNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	texts := []string{c.String(), c.GoString(), log.String(), string(encoded)}
+	config := Config{Credentials: StaticCredentials(c)}
+	role := AssumeRoleOptions{Source: StaticCredentials(c)}
+	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "config", config, "role", role)
+	texts = append(texts, log.String())
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+		texts = append(texts, fmt.Sprintf(verb, config), fmt.Sprintf(verb, role), fmt.Sprintf(verb, config.Credentials), fmt.Sprintf(verb, &config))
 		texts = append(texts, fmt.Sprintf(verb, c), fmt.Sprintf(verb, &c), fmt.Sprintf(verb, holder))
 	}
 	for _, s := range texts {

@@ -2,6 +2,7 @@ package cosbackend
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"net/http"
 	"sync"
@@ -72,8 +73,25 @@ type regionCache struct {
 }
 
 // A regionKey tells callers with their own credentials apart: what one account
-// can see is not shown to another.
-type regionKey struct{ secretID, bucket string }
+// can see is not shown to another, and a lookup that fails because of one caller's
+// credentials fails for no other.
+type regionKey struct {
+	owner  regionOwner
+	bucket string
+}
+
+// A regionOwner is a digest of all parts of a caller's credentials, since who knows
+// a secret id alone has shown nothing. It is zero for the profile's own.
+type regionOwner [sha256.Size]byte
+
+func ownerOf(ctx context.Context) regionOwner {
+	c, own := callerCredentials(ctx)
+	if !own {
+		return regionOwner{}
+	}
+	// None of the parts holds a line break, or it could not sign.
+	return sha256.Sum256([]byte(c.SecretID + "\n" + c.SecretKey + "\n" + c.Token))
+}
 
 type regionEntry struct {
 	region string
@@ -86,21 +104,15 @@ func newRegionCache(lifetime context.Context, c *Client) *regionCache {
 
 // lookup returns the region of bucket.
 func (r *regionCache) lookup(ctx context.Context, bucket string) (string, error) {
-	credentials, own := callerCredentials(ctx)
-	key := regionKey{bucket: bucket}
-	if own {
-		key.secretID = credentials.SecretID
-	}
+	owner := ownerOf(ctx)
+	key := regionKey{owner, bucket}
 	if region, ok := r.known(key); ok {
 		return region, nil
 	}
-	flight := r.flights.DoChan(key.secretID+"/"+bucket, func() (any, error) { //nolint:contextcheck // a lookup outlives the caller who began it
-		ctx, cancel := context.WithTimeout(r.lifetime, lookupTimeout)
+	flight := r.flights.DoChan(string(owner[:])+bucket, func() (any, error) {
+		lookup, cancel := context.WithTimeout(r.lifetime, lookupTimeout)
 		defer cancel()
-		if own {
-			ctx = WithCallerCredentials(ctx, credentials)
-		}
-		return r.fetch(ctx, key)
+		return r.fetch(lookupContext{lookup, ctx}, key) //nolint:contextcheck // a lookup outlives the caller who began it
 	})
 	select {
 	case <-ctx.Done():
@@ -108,6 +120,21 @@ func (r *regionCache) lookup(ctx context.Context, bucket string) (string, error)
 	case result := <-flight:
 		return r.landed(ctx, bucket, result)
 	}
+}
+
+// A lookupContext lives as long as a lookup may, and has the values of the caller who
+// began it: whose credentials sign, and what an Observer knows by. Only the Trace
+// stays behind, for the lookup may serve others and end later.
+type lookupContext struct {
+	context.Context
+	caller context.Context //nolint:containedctx // for its values
+}
+
+func (c lookupContext) Value(key any) any {
+	if v := c.Context.Value(key); v != nil || key == (traceKey{}) {
+		return v
+	}
+	return c.caller.Value(key)
 }
 
 // landed gives each waiter an error of its own, and its trace the request id.
@@ -133,7 +160,7 @@ func (r *regionCache) fetch(ctx context.Context, key regionKey) (string, error) 
 		if err != nil {
 			return "", err
 		}
-		r.remember(key.secretID, page.Buckets)
+		r.remember(key.owner, page.Buckets)
 		if region, ok := r.known(key); ok {
 			return region, nil
 		}
@@ -155,7 +182,7 @@ func (r *regionCache) known(key regionKey) (string, bool) {
 	return entry.region, true
 }
 
-func (r *regionCache) remember(secretID string, buckets []BucketInfo) {
+func (r *regionCache) remember(owner regionOwner, buckets []BucketInfo) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.regions)+len(buckets) > maxRegions {
@@ -164,12 +191,12 @@ func (r *regionCache) remember(secretID string, buckets []BucketInfo) {
 	until := r.client.clock().Add(regionLife)
 	for _, b := range buckets {
 		if validRegion(b.Region) {
-			r.regions[regionKey{secretID, b.Name}] = regionEntry{b.Region, until}
+			r.regions[regionKey{owner, b.Name}] = regionEntry{b.Region, until}
 		}
 	}
 }
 
-// drop forgets a bucket that COS did not find where it was said to be.
+// drop forgets a bucket that was deleted.
 func (r *regionCache) drop(bucket string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -178,4 +205,13 @@ func (r *regionCache) drop(bucket string) {
 			delete(r.regions, key)
 		}
 	}
+}
+
+// forget forgets a bucket that COS did not find where it was said to be. What other
+// callers know of it stays: it may have been sought where they do not.
+func (r *regionCache) forget(ctx context.Context, bucket string) {
+	owner := ownerOf(ctx)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.regions, regionKey{owner, bucket})
 }

@@ -169,6 +169,62 @@ func TestCallersCredentialsHaveLookupsOfTheirOwn(t *testing.T) {
 	}
 }
 
+// Who knows another caller's secret id, and not the key, learns nothing of what the
+// other was told, and cannot spoil it either.
+func TestLookupsOfCallersAreApartByAllOfTheirCredentials(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var l lookups
+		thief := Credentials{SecretID: "AKIDcaller", SecretKey: "guessedkey"}
+		caller := Credentials{SecretID: "AKIDcaller", SecretKey: "callerkey"}
+		session := Credentials{SecretID: "AKIDcaller", SecretKey: "callerkey", Token: "session"}
+		now := time.Now()
+		guessed := newSigningKey(thief, window(now)).authorization("GET", "/", nil, []pair{{"host", "service.cos.myqcloud.com"}})
+		release := make(chan struct{})
+		c, _ := open(t, func(w http.ResponseWriter, r *http.Request, n int) {
+			if strings.HasPrefix(r.Host, "service.") && r.Header.Get("Authorization") == guessed {
+				<-release
+				answerXML(w, 403, errorXML("SignatureDoesNotMatch", "m"))
+				return
+			}
+			l.answer(w, r, n)
+		}, noRegion, attempts(1))
+		call := func(k Credentials) error { return list(WithCallerCredentials(t.Context(), k), c) }
+		stolen := make(chan error)
+		go func() { stolen <- call(thief) }() // its lookup is under way
+		synctest.Wait()
+		if err := call(caller); err != nil {
+			t.Errorf("the caller shares the failure of who guessed its key: %v", err)
+		}
+		close(release)
+		if e := wantError(t, "ListObjects", <-stolen); e.Code != "SignatureDoesNotMatch" || e.Region != "" {
+			t.Errorf("who guessed the key got %+v, want SignatureDoesNotMatch and no region", e)
+		}
+		before := l.lists
+		if err := call(session); err != nil || l.lists != before+1 {
+			t.Errorf("ListObjects of another session = %v after %d lookups, want one of its own", err, l.lists-before)
+		}
+	})
+}
+
+func TestBucketsNotFoundByOneCallerStayKnownToOthers(t *testing.T) {
+	var l lookups
+	c, _ := open(t, l.answer, noRegion)
+	if err := list(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	own := WithCallerCredentials(t.Context(), Credentials{SecretID: "AKIDcaller", SecretKey: "callerkey"})
+	l.gone = true
+	wantError(t, "ListObjects", list(own, c))
+	l.gone = false
+	before := l.lists
+	if err := list(t.Context(), c); err != nil || l.lists != before {
+		t.Errorf("ListObjects = %v after %d more lookups, want none: the bucket was lost to another caller only", err, l.lists-before)
+	}
+	if err := list(own, c); err != nil || l.lists != before+1 {
+		t.Errorf("ListObjects of the caller = %v after %d more lookups, want one", err, l.lists-before)
+	}
+}
+
 func TestRegionCacheStaysBounded(t *testing.T) {
 	c, _ := open(t, func(http.ResponseWriter, *http.Request, int) {})
 	for i := range 3 {
@@ -176,7 +232,7 @@ func TestRegionCacheStaysBounded(t *testing.T) {
 		for j := range page {
 			page[j] = BucketInfo{Name: strings.Repeat("x", i+1) + "-" + time.Duration(j).String(), Region: "r"}
 		}
-		c.regions.remember("", page)
+		c.regions.remember(regionOwner{}, page)
 	}
 	if n := len(c.regions.regions); n > maxRegions {
 		t.Errorf("%d regions are kept, want at most %d", n, maxRegions)

@@ -68,8 +68,9 @@ type attempt struct {
 	upload      *upload
 	connected   atomic.Bool // a connection was had, so something may have been sent
 	state       uploadState
-	answered    bool // COS's whole answer was had
-	early       bool // a 2xx answer came before the body was sent
+	answered    bool         // COS's whole answer was had
+	early       bool         // a 2xx answer came before the body was sent
+	observed    *observation // nil when nobody observes
 	answer      answer
 }
 
@@ -195,6 +196,7 @@ func (c *Client) send(ctx context.Context, cl *call, at *attempt) error {
 	}
 	trace := traceFrom(ctx)
 	trace.attempt()
+	ctx = c.observe(ctx, cl, at)
 	resp, err := c.transport.RoundTrip(c.request(ctx, cl, at))
 	if err != nil {
 		at.state = at.upload.end()
@@ -204,6 +206,7 @@ func (c *Client) send(ctx context.Context, cl *call, at *attempt) error {
 		return c.failure(ctx, cl, at, err)
 	}
 	a := at.answeredBy(c, cl, resp)
+	at.observed.head(ctx, a)
 	err = a.decode(ctx)
 	at.state = at.upload.end()
 	if err == nil && !at.state.complete {
@@ -214,7 +217,7 @@ func (c *Client) send(ctx context.Context, cl *call, at *attempt) error {
 		_ = resp.Body.Close() // what was needed of it was read
 	}
 	if a.requestID != "" {
-		trace.answer(resp.StatusCode, a.requestID, a.traceID, accepted(resp.StatusCode, err))
+		trace.answer(resp.StatusCode, a.requestID, a.traceID, !own && accepted(resp.StatusCode, err))
 	}
 	return err
 }

@@ -30,16 +30,19 @@ func (c *Client) do(ctx context.Context, cl *call) error {
 			err = c.unsent(cl, at, err)
 		}
 		if err == nil {
+			at.succeeded(cl)
 			return nil
 		}
 		cl.unknown = cl.unknown || lost(cl, at)
 		cl.whole = at.state.complete
 		cl.doubt = cl.doubt || lost(cl, at) || cl.changes && cl.whole && undecided(err)
-		if !c.repeatable(ctx, cl, at, err) {
-			return c.final(cl, err)
+		again := c.repeatable(ctx, cl, at, err)
+		at.observed.end(err, again)
+		if !again {
+			return c.final(ctx, cl, err)
 		}
 		if waitErr := c.pause(ctx, cl.number, err); waitErr != nil {
-			return c.final(cl, interrupted(err, waitErr))
+			return c.final(ctx, cl, interrupted(err, waitErr))
 		}
 		c.logger.Debug("cosbackend: repeat", "operation", cl.op, "attempt", cl.number, "error", err)
 	}
@@ -66,7 +69,7 @@ func turnedAway(e *Error) bool {
 }
 
 // final completes the error that the caller gets.
-func (c *Client) final(cl *call, err error) error {
+func (c *Client) final(ctx context.Context, cl *call, err error) error {
 	if u, ok := errors.AsType[*unsentError](err); ok {
 		err = u.err
 	}
@@ -77,7 +80,7 @@ func (c *Client) final(cl *call, err error) error {
 	e.OutcomeUnknown = cl.unknown
 	e.Retryable = helped(e) && (!cl.once || !cl.unknown)
 	if e.HTTPStatus == http.StatusNotFound && (e.Code == "NoSuchBucket" || cl.key == "" && e.Code == "") {
-		c.regions.drop(cl.bucket)
+		c.regions.forget(ctx, cl.bucket)
 	}
 	return e
 }

@@ -24,8 +24,9 @@ type TraceInfo struct {
 	// Operation is the last operation that was begun.
 	Operation string
 	Profile   string
-	// CredentialsAccepted says that COS's last answer showed that it took the
-	// credentials for valid. False says nothing: the answer may just not show it.
+	// CredentialsAccepted says that COS's last answer showed that it took the profile's
+	// credentials for valid. False says nothing: the answer may just not show it, or
+	// the caller's own credentials signed the request.
 	CredentialsAccepted bool
 }
 

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -27,9 +28,16 @@ const (
 	lateAnswer = time.Second
 )
 
+// connections counts the connections of a transport.
+type connections struct{ opened, failed, open, inUse atomic.Int64 }
+
+func (c *connections) stats() PoolStats {
+	return PoolStats{Opened: c.opened.Load(), Failed: c.failed.Load(), Open: c.open.Load(), InUse: c.inUse.Load()}
+}
+
 // newTransport returns the one transport of a client. There is no limit on a
 // whole request: a transfer takes as long as its context allows.
-func newTransport(o TransportOptions) *http.Transport {
+func newTransport(o TransportOptions, counts *connections) *http.Transport {
 	dial := o.DialContext
 	if dial == nil {
 		dialer := &net.Dialer{Timeout: durationOr(o.DialTimeout, 5*time.Second), KeepAlive: 30 * time.Second}
@@ -42,9 +50,12 @@ func newTransport(o TransportOptions) *http.Transport {
 	patient := func(ctx context.Context, network, addr string) (net.Conn, error) {
 		conn, err := dial(ctx, network, addr)
 		if err != nil {
+			counts.failed.Add(1)
 			return nil, err
 		}
-		return &patientConn{Conn: conn, closed: make(chan struct{})}, nil
+		counts.opened.Add(1)
+		counts.open.Add(1)
+		return &patientConn{Conn: conn, closed: make(chan struct{}), counts: counts}, nil
 	}
 	config := &tls.Config{RootCAs: o.RootCAs, MinVersion: tls.VersionTLS12}
 	handshake := durationOr(o.TLSHandshakeTimeout, 10*time.Second)
@@ -101,6 +112,7 @@ type patientConn struct {
 	net.Conn
 	once   sync.Once
 	closed chan struct{}
+	counts *connections
 }
 
 func (c *patientConn) Write(p []byte) (int, error) {
@@ -122,7 +134,10 @@ func (c *patientConn) awaitClose() {
 }
 
 func (c *patientConn) Close() error {
-	c.once.Do(func() { close(c.closed) })
+	c.once.Do(func() {
+		close(c.closed)
+		c.counts.open.Add(-1)
+	})
 	return c.Conn.Close()
 }
 

@@ -95,6 +95,7 @@ func (u *upload) again() (io.ReadCloser, error) {
 type uploadState struct {
 	taken    bool
 	complete bool
+	read     int64 // bytes had from the reader
 	err      *BodyError
 }
 
@@ -108,7 +109,7 @@ func (u *upload) end() uploadState {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.ended = true
-	return uploadState{taken: u.taken, complete: u.read == u.size, err: u.err}
+	return uploadState{taken: u.taken, complete: u.read == u.size, read: u.read, err: u.err}
 }
 
 // done reports whether every byte was had from the reader.

@@ -193,7 +193,7 @@ func TestABrokenWriteIsNotAwaitedForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ours, theirs := net.Pipe()
 		_ = theirs.Close()
-		c := &patientConn{Conn: ours, closed: make(chan struct{})}
+		c := &patientConn{Conn: ours, closed: make(chan struct{}), counts: &connections{}}
 		start := time.Now()
 		if _, err := c.Write([]byte("x")); err == nil || time.Since(start) != lateAnswer {
 			t.Errorf("Write = %v after %v, want an error after %v", err, time.Since(start), lateAnswer)

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/cosgate/cosgate/cosbackend"
+	"github.com/cosgate/cosgate/service/identity"
 )
 
 // Plain metadata for people and proxies, on every answer that has it.
@@ -29,7 +30,9 @@ const (
 type call struct {
 	requestID string
 	trace     cosbackend.Trace
-	received  atomic.Int64 // bytes of content
+	brought   *broughtCredentials             // nil when the caller brought none
+	caller    atomic.Pointer[identity.Caller] // nil when nobody is asked, or before they were
+	received  atomic.Int64                    // bytes of content
 	sent      atomic.Int64
 }
 
@@ -60,8 +63,9 @@ func callFrom(ctx context.Context) *call {
 }
 
 func withCall(ctx context.Context) context.Context {
+	ctx, brought := takeCredentials(ctx)
 	c := &callContext{Context: ctx}
-	c.call.requestID = requestID(ctx)
+	c.call.requestID, c.call.brought = requestID(ctx), brought
 	return c
 }
 
@@ -146,7 +150,7 @@ func contentBytes(m any) int64 {
 func (a accessLog) write(ctx context.Context, method string, err error, d time.Duration) {
 	code, c := status.Code(err), callFrom(ctx)
 	info := c.trace.Snapshot()
-	var room [11]slog.Attr
+	var room [13]slog.Attr
 	attrs := append(room[:0],
 		slog.String("method", method),
 		slog.String("code", code.String()),
@@ -155,6 +159,12 @@ func (a accessLog) write(ctx context.Context, method string, err error, d time.D
 		slog.Int64("bytes_sent", c.sent.Load()),
 		slog.String("request_id", c.requestID),
 	)
+	if caller := c.caller.Load(); caller != nil {
+		attrs = append(attrs, slog.String("caller", caller.Name))
+	}
+	if c.brought != nil {
+		attrs = append(attrs, slog.Bool("caller_credentials", true))
+	}
 	if info.Attempts > 0 {
 		attrs = append(attrs,
 			slog.String("profile", info.Profile),

@@ -7,12 +7,12 @@ import (
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 )
 
-func (s *bucketConfigServer) GetBucketAcl(ctx context.Context, req *cosgatev1.GetBucketAclRequest) (*cosgatev1.GetBucketAclResponse, error) { //nolint:revive,staticcheck // the name is the contract's
+func (s *bucketConfigServer) GetBucketAcl(ctx context.Context, req *cosgatev1.GetBucketAclRequest) (*cosgatev1.GetBucketAclResponse, error) {
 	m, err := readConfig(ctx, s, req, (*cosbackend.Client).GetBucketACL, aclProto)
 	return &cosgatev1.GetBucketAclResponse{Acl: m}, err
 }
 
-func (s *bucketConfigServer) PutBucketAcl(ctx context.Context, req *cosgatev1.PutBucketAclRequest) (*cosgatev1.PutBucketAclResponse, error) { //nolint:revive,staticcheck // the name is the contract's
+func (s *bucketConfigServer) PutBucketAcl(ctx context.Context, req *cosgatev1.PutBucketAclRequest) (*cosgatev1.PutBucketAclResponse, error) {
 	acl := cosbackend.ACL{
 		Canned: req.GetCannedAcl(),
 		Grants: perhaps(req.GetGrants(), grantHeaders),

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	spb "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -258,4 +259,15 @@ func (v verdict) pushback() string {
 	default:
 		return ""
 	}
+}
+
+// ownPushback is the pushback of a status that was written elsewhere: the wait that its
+// RetryInfo names.
+func ownPushback(st *status.Status) string {
+	for _, d := range st.Details() {
+		if r, ok := d.(*errdetails.RetryInfo); ok {
+			return strconv.FormatInt(r.GetRetryDelay().AsDuration().Milliseconds(), 10)
+		}
+	}
+	return ""
 }

@@ -120,7 +120,7 @@ Details, in this order, together with the message below 4 KiB; what does not fit
 | ` + "`google.rpc.ErrorInfo`" + ` | always | reason, domain ` + "`cosgate`" + `, metadata cos_code, http_status, request_id, bucket, key, operation |
 | ` + "`cosgate.v1.CosError`" + ` | COS was asked | code, message, request_id, trace_id, http_status, resource, headers, origin, operation, bucket, key, region, retryable, attempts, credential_source, error_in_success_body, outcome_unknown |
 | ` + "`google.rpc.RetryInfo`" + ` | waiting helps | when to repeat; also as the trailer ` + "`grpc-retry-pushback-ms`" + ` |
-| ` + "`cosgate.v1.ReadResume`, `cosgate.v1.AppendConflict`" + ` | a read broke off; an append had a wrong position | where to go on; where the object ends |
+| ` + "`cosgate.v1.ReadResume`, `cosgate.v1.AppendConflict`" + ` | a read broke off or was cut; an append had a wrong position | where to go on; where the object ends |
 | ` + "`google.rpc.PreconditionFailure`, `QuotaFailure` or `BadRequest`" + ` | by status | what is in the way |
 | ` + "`google.rpc.ResourceInfo`" + ` | a bucket or object was named | which |
 | ` + "`google.rpc.RequestInfo`" + ` | COS was asked | the gateway's ` + "`x-request-id`" + ` |
@@ -140,10 +140,17 @@ Never in a status or a log: signatures, signed URLs, tokens, secret keys, cookie
 | ` + "`INVALID_ARGUMENT` | `FINISH_MISSING`" + ` | the stream ended without finish; nothing is stored | send finish |
 | ` + "`INVALID_ARGUMENT` | `SIZE_NOT_REACHED`" + ` | finish came before spec.size bytes; nothing is stored | send all of them, or correct the size |
 | ` + "`INVALID_ARGUMENT` | `CHECKSUM_MISMATCH`" + ` | the content does not match the caller's checksum; nothing is stored | send it again |
+| ` + "`INVALID_ARGUMENT` | `CALLER_CREDENTIALS_INVALID`" + ` | the caller brought COS credentials that are not whole or cannot be used; COS was not asked | correct the metadata key that BadRequest names |
+| ` + "`FAILED_PRECONDITION` | `CALLER_CREDENTIALS_NEED_TLS`" + ` | they came over a connection that others can read; COS was not asked | use TLS, and replace them: they may be known now |
+| ` + "`FAILED_PRECONDITION` | `CALLER_CREDENTIALS_NOT_TAKEN`" + ` | the profile signs with its own only; COS was not asked | leave them out, or name another profile |
 | ` + "`OUT_OF_RANGE` | `OFFSET_AHEAD`" + ` | a chunk begins behind the data received | go on at the offset named |
 | ` + "`OUT_OF_RANGE` | `SIZE_EXCEEDED`" + ` | more data than spec.size | correct the size |
 | ` + "`FAILED_PRECONDITION` | `OBJECT_TOO_LARGE`" + ` | more than 50,000 GiB, or than the gateway has memory to upload in 10,000 parts | use MultipartService, or give the gateway more memory |
 | ` + "`RESOURCE_EXHAUSTED` | `UPLOAD_MEMORY`" + ` | too many uploads gather parts at the moment | declare spec.size, or try again later |
+| ` + "`RESOURCE_EXHAUSTED` | `LIMIT_EXCEEDED`" + ` | more calls than the gateway's limits allow; ErrorInfo names the ` + "`limit`" + ` | repeat after RetryInfo, and call less often |
+| ` + "`DEADLINE_EXCEEDED` | `DEADLINE_TOO_SHORT`" + ` | the call had less time left than the gateway begins with | give it a later deadline |
+| ` + "`UNAUTHENTICATED` | `CALLER_UNKNOWN`" + ` | the call does not prove who makes it; the message says what is wrong | get a valid token or certificate |
+| ` + "`PERMISSION_DENIED` | `CALLER_NOT_ALLOWED`" + ` | no policy allows it; ErrorInfo names ` + "`action` and `resource`" + `, COS was not asked | operators change the policies |
 | ` + "`RESOURCE_EXHAUSTED` | `ANSWER_FULL`" + ` | one more object would make the answer of HeadObjects too large; a status of that object | ask for it again, with fewer others |
 | ` + "`ABORTED` | `OBJECT_CHANGED`" + ` | the object was replaced or deleted while it was read | read it anew |
 | ` + "`NOT_FOUND` | `PROFILE_NOT_FOUND`" + ` | the gateway has no such profile | name another, or none |
@@ -152,6 +159,7 @@ Never in a status or a log: signatures, signed URLs, tokens, secret keys, cookie
 | ` + "`DATA_LOSS` | `CHECKSUM_MISMATCH`" + ` | what COS sent or stored is not what it should be | read or write again; keep the request id |
 | ` + "`UNAVAILABLE` | `BACKEND_UNREACHABLE`" + ` | COS could not be reached, or its answer was cut | repeat after RetryInfo |
 | ` + "`UNAVAILABLE` | `OUTCOME_UNKNOWN`" + ` | a change was sent and its answer was lost | read the state, then repeat if needed |
+| ` + "`UNAVAILABLE` | `SERVER_STOPPING`" + ` | the gateway ends, and the call did not in time; reads carry ReadResume | repeat after RetryInfo: another gateway takes it; reads go on at ReadResume |
 | ` + "`UNAVAILABLE` | `ANSWER_NOT_FROM_COS`" + ` | an answer without a COS request id | operators look at the proxy or the endpoint |
 | ` + "`INTERNAL` | `BACKEND_CREDENTIALS_REJECTED`" + ` | COS refused the profile's credentials | operators renew them |
 | ` + "`INTERNAL` | `BACKEND_CREDENTIALS_MISSING`" + ` | the profile's credentials cannot be had | operators look at their source |

@@ -56,6 +56,7 @@ type setup struct {
 	dial    []grpc.DialOption
 	grace   time.Duration
 	options Options
+	deps    Deps // but for the profile and the logger
 }
 
 func open(t testing.TB, change ...func(*setup)) *gateway {
@@ -93,10 +94,9 @@ func open(t testing.TB, change ...func(*setup)) *gateway {
 	}
 	t.Cleanup(backend.Close)
 	g := &gateway{cos: cos, backend: backend, logs: &lockedBuffer{}, stopped: make(chan error, 1), pool: s.options.Pool}
-	g.server, err = NewServer(Deps{
-		Profiles: map[string]*cosbackend.Client{backend.Profile(): backend},
-		Logger:   slog.New(slog.NewJSONHandler(g.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
-	}, s.options)
+	s.deps.Profiles = map[string]*cosbackend.Client{backend.Profile(): backend}
+	s.deps.Logger = slog.New(slog.NewJSONHandler(g.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	g.server, err = NewServer(s.deps, s.options)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,38 +13,74 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/cosgate/cosgate/cosbackend"
 	"github.com/cosgate/cosgate/service/frames"
+	"github.com/cosgate/cosgate/service/telemetry"
 )
 
-// chain lists the interceptors, outermost first. The order is the contract of each:
+// A chain is the interceptors, outermost first. The order is the contract of each:
 //
+//   - spans and metrics: see all of a call, the work of the others included
 //   - access log: begins the call, whose request id and COS trace all the others use,
 //     and sees the status the caller gets
+//   - audit: sees that status, too
 //   - errors: turns whatever came up into that status, and sets the plain metadata
+//   - stopping: inside errors, so that a call which is cut gets a status like any other
 //   - recovery: inside errors, so that a panic is told like any other fault
+//   - authentication and authorisation: before anything that a stranger's request could
+//     cost or find out
+//   - limits: of proved callers, so that nobody uses up what is another's
+//   - caller credentials: before anything is done for a caller that brings its own
 //   - validation: last, so that a refused request is logged and told like any other
-func chain(logger *slog.Logger, e *errorMapping, v protovalidate.Validator) []grpc.ServerOption {
+type chain struct {
+	log        *slog.Logger
+	audit      *audit
+	errors     *errorMapping
+	stopping   *stopping
+	access     *access
+	limits     *limits
+	brought    callerCredentials
+	validation validation
+}
+
+func (c chain) options(deps Deps) []grpc.ServerOption {
 	recoverer := recovery.WithRecoveryHandlerContext(func(ctx context.Context, p any) error {
-		return recovered(ctx, logger, p)
+		return recovered(ctx, c.log, p)
 	})
-	valid, access := validation{v, &plainRequests{validator: v}}, accessLog{logger}
-	return []grpc.ServerOption{
-		grpc.ChainUnaryInterceptor(
-			access.unary,
-			e.unary,
-			recovery.UnaryServerInterceptor(recoverer),
-			valid.unary,
-		),
-		grpc.ChainStreamInterceptor(
-			access.stream,
-			e.stream,
-			recovery.StreamServerInterceptor(recoverer),
-			valid.stream,
-		),
+	log := accessLog{c.log}
+	unaryAccess, streamAccess := c.access.interceptors()
+	var watch []grpc.ServerOption
+	if deps.Tracer != nil {
+		watch = append(watch, grpc.StatsHandler(telemetry.StatsHandler(deps.Tracer)))
 	}
+	if deps.Metrics != nil {
+		watch = append(watch,
+			grpc.ChainUnaryInterceptor(deps.Metrics.Calls.UnaryServerInterceptor()),
+			grpc.ChainStreamInterceptor(deps.Metrics.Calls.StreamServerInterceptor()))
+	}
+	return append(watch,
+		grpc.ChainUnaryInterceptor(
+			log.unary,
+			c.audit.unary,
+			c.errors.unary,
+			c.stopping.unary,
+			recovery.UnaryServerInterceptor(recoverer),
+		),
+		grpc.ChainUnaryInterceptor(unaryAccess...),
+		grpc.ChainUnaryInterceptor(c.limits.unary, c.brought.unary, c.validation.unary),
+		grpc.ChainStreamInterceptor(
+			log.stream,
+			c.audit.stream,
+			c.errors.stream,
+			c.stopping.stream,
+			recovery.StreamServerInterceptor(recoverer),
+		),
+		grpc.ChainStreamInterceptor(streamAccess...),
+		grpc.ChainStreamInterceptor(c.limits.stream, c.brought.stream, c.validation.stream),
+	)
 }
 
 var errPanic = errors.New("service: a handler panicked")
@@ -61,9 +97,10 @@ func recovered(ctx context.Context, logger *slog.Logger, p any) error {
 
 // errorMapping is the one place where errors become statuses.
 type errorMapping struct {
-	mapper *mapper
-	log    *slog.Logger
-	health *profileHealth
+	mapper  *mapper
+	log     *slog.Logger
+	health  *profileHealth
+	metrics *telemetry.Metrics // nil counts nothing
 }
 
 func (e *errorMapping) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
@@ -99,7 +136,12 @@ func (e *errorMapping) conclude(ctx context.Context, err error) (metadata.MD, er
 		return md.md, nil
 	}
 	st, v := e.mapper.status(ctx, err, c.requestID)
-	md.set(mdPushback, v.pushback())
+	if v.reason == "" { // a status of the gateway's own
+		md.set(mdPushback, ownPushback(st))
+	} else {
+		md.set(mdPushback, v.pushback())
+	}
+	e.count(ctx, st, v)
 	if v.rejects {
 		e.health.rejected(v.cos.Profile)
 	}
@@ -107,6 +149,15 @@ func (e *errorMapping) conclude(ctx context.Context, err error) (metadata.MD, er
 		e.log.LogAttrs(ctx, slog.LevelError, "internal error", slog.String("request_id", c.requestID), slog.Any("error", err))
 	}
 	return md.md, st.Err()
+}
+
+// count tells the metrics how a call failed and by whose fault.
+func (e *errorMapping) count(ctx context.Context, st *status.Status, v verdict) {
+	method, _ := grpc.Method(ctx)
+	e.metrics.CallFailed(method, st.Code(), v.cos != nil && !v.rejects)
+	if reason := statusReason(st); reason == reasonCallerUnknown || reason == reasonCallerNotAllowed {
+		e.metrics.CallDenied(method, reason)
+	}
 }
 
 // plainMetadata is metadata of single values, which stand in one slice.

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"slices"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -44,10 +45,8 @@ func (p *plainRequests) plain(m proto.Message) bool {
 	if form.opaque {
 		return false
 	}
-	for _, f := range form.unset {
-		if r.Has(f) {
-			return false
-		}
+	if slices.ContainsFunc(form.unset, r.Has) {
+		return false
 	}
 	for _, n := range form.names {
 		name := r.Get(n.field).String()
@@ -124,21 +123,14 @@ func usualName(rules *validate.FieldRules) func(string) bool {
 	if proto.Size(rest) > 0 || count != 1 || len(rules.GetString().ProtoReflect().GetUnknown()) > 0 {
 		return nil
 	}
-	switch number {
-	case cosgatev1.E_IsBucket.TypeDescriptor().Number():
-		return usualBucket
-	case cosgatev1.E_IsKey.TypeDescriptor().Number():
-		return usualKey
-	case cosgatev1.E_IsRegion.TypeDescriptor().Number():
-		return usualRegion
-	case cosgatev1.E_IsVersionId.TypeDescriptor().Number():
-		return usualVersionID
-	case cosgatev1.E_IsProfile.TypeDescriptor().Number():
-		return usualProfile
-	case cosgatev1.E_IsUploadId.TypeDescriptor().Number():
-		return usualUploadID
-	}
-	return nil
+	return map[protoreflect.FieldNumber]func(string) bool{
+		cosgatev1.E_IsBucket.TypeDescriptor().Number():    usualBucket,
+		cosgatev1.E_IsKey.TypeDescriptor().Number():       usualKey,
+		cosgatev1.E_IsRegion.TypeDescriptor().Number():    usualRegion,
+		cosgatev1.E_IsVersionId.TypeDescriptor().Number(): usualVersionID,
+		cosgatev1.E_IsProfile.TypeDescriptor().Number():   usualProfile,
+		cosgatev1.E_IsUploadId.TypeDescriptor().Number():  usualUploadID,
+	}[number]
 }
 
 func usualBucket(s string) bool {

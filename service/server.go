@@ -17,16 +17,18 @@ import (
 	"time"
 
 	"buf.build/go/protovalidate"
+	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/experimental"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
-	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
 
 	"github.com/cosgate/cosgate/cosbackend"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 	"github.com/cosgate/cosgate/service/frames"
+	"github.com/cosgate/cosgate/service/telemetry"
 )
 
 // Bounds of the gRPC server, in one place.
@@ -39,8 +41,6 @@ const (
 	connWindow = 16 << 20
 	// bufferSize is what a connection reads and writes at a time.
 	bufferSize = 128 << 10
-	// minPing is how often a client may ping at most.
-	minPing = 10 * time.Second
 )
 
 // Deps are what the server needs. The caller closes the clients after the server
@@ -51,19 +51,49 @@ type Deps struct {
 	// DefaultProfile is used by requests that name none; it must be in Profiles.
 	// It may be empty when there is only one.
 	DefaultProfile string
+	// Authenticator and Authorizer say who calls and what they may do. Both or none:
+	// without them everybody may do everything.
+	Authenticator Authenticator
+	Authorizer    Authorizer
+	// CallerCredentials names the profiles that sign with COS credentials which a
+	// caller brings with its call (metadata cosgate-cos-secret-id, -secret-key and
+	// -security-token), in place of their own. All others refuse them.
+	CallerCredentials map[string]bool
+	// Metrics count calls. Nil counts nothing. The clients of Profiles count what they
+	// ask of COS when their Observer has the same Metrics.
+	Metrics *telemetry.Metrics
+	// Tracer makes a span of each call. Nil makes none.
+	Tracer trace.TracerProvider
 	// Logger gets one line for each RPC. Nil discards.
 	Logger *slog.Logger
+	// Audit gets one record for each call that was to change something, and for each
+	// that was refused to its caller. Nil discards.
+	Audit *slog.Logger
 }
 
 // Options change the server. The zero value is usable.
 type Options struct {
 	// Reflection serves the descriptors of the API to tools such as grpcurl.
 	Reflection bool
+	// PlaintextCallerCredentials takes callers' COS credentials also over connections
+	// without TLS: for tests, and where something else keeps the network private.
+	// Whoever can listen has the credentials. There is no exception for loopback.
+	PlaintextCallerCredentials bool
+	// Credentials encrypt connections and may ask callers for certificates. Nil is plain
+	// text.
+	Credentials credentials.TransportCredentials
+	// Connections bound the connections of callers.
+	Connections ConnectionOptions
+	// DrainWait is how long calls are still taken after the end has begun and health was
+	// turned off, so that balancers notice first. 0 takes none any more.
+	DrainWait time.Duration
 	// PartSize is the size of the first parts of objects that are uploaded in parts,
 	// in bytes. 0 is 8 MiB; COS takes no part below 1 MiB but the last.
 	PartSize int64
 	// PartsInParallel is how many parts of one object are on their way to COS. 0 is 4.
 	PartsInParallel int
+	// Limits bound what callers ask for at once.
+	Limits Limits
 	// UploadMemory is how many bytes all uploads in parts gather together. 0 is 512 MiB.
 	UploadMemory int64
 	// UploadWindow is how many bytes a caller may send ahead on one stream. It times the
@@ -111,6 +141,8 @@ type Server struct {
 	health   *health.Server
 	profiles *profileHealth
 	fallback string
+	stopping *stopping
+	wait     time.Duration // Options.DrainWait
 }
 
 // NewServer builds the server that cmd/cosgate runs; tests use the same. It does not
@@ -125,15 +157,29 @@ func NewServer(deps Deps, opts Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("service: prepare validation: %w", err)
 	}
-	log := deps.Logger
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
+	log := loggerOr(deps.Logger)
 	h := health.NewServer()
-	s := &Server{health: h, profiles: newProfileHealth(h, deps.Profiles), fallback: clients.fallback}
+	s := &Server{
+		health: h, profiles: newProfileHealth(h, deps.Profiles), fallback: clients.fallback,
+		stopping: newStopping(), wait: opts.DrainWait,
+	}
 	m := newMapper()
-	s.grpc = grpc.NewServer(append(
-		chain(log, &errorMapping{mapper: m, log: log, health: s.profiles}, validator),
+	if err := opts.Limits.check(); err != nil {
+		return nil, err
+	}
+	who, err := newAccess(deps, clients.fallback, log)
+	if err != nil {
+		return nil, err
+	}
+	s.grpc = grpc.NewServer(append(append(
+		chain{
+			log: log, audit: newAudit(deps.Audit, clients.fallback), stopping: s.stopping, access: who, limits: newLimits(opts.Limits),
+			brought:    callerCredentials{profiles: clients, taken: deps.CallerCredentials, plaintext: opts.PlaintextCallerCredentials},
+			validation: validation{validator, &plainRequests{validator: validator}},
+			errors:     &errorMapping{mapper: m, log: log, health: s.profiles, metrics: deps.Metrics},
+		}.options(deps),
+		opts.Connections.serverOptions()...),
+		grpc.Creds(opts.Credentials),
 		grpc.ForceServerCodecV2(frames.NewCodec()),
 		experimental.BufferPool(opts.Pool.Another()), // that of grpc clears a buffer each time it hands it out
 		grpc.MaxRecvMsgSize(maxReceive),
@@ -142,10 +188,20 @@ func NewServer(deps Deps, opts Options) (*Server, error) {
 		grpc.WaitForHandlers(true), // a cut upload still has to be aborted
 		grpc.ReadBufferSize(bufferSize),
 		grpc.WriteBufferSize(bufferSize),
-		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPing, PermitWithoutStream: true}),
 	)...)
 	s.register(clients, m, log, opts)
+	if deps.Metrics != nil {
+		deps.Metrics.Calls.InitializeMetrics(s.grpc)
+		deps.Metrics.Watch(deps.Profiles, opts.Pool.InUse)
+	}
 	return s, nil
+}
+
+func loggerOr(log *slog.Logger) *slog.Logger {
+	if log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return log
 }
 
 func newProfiles(deps Deps) (profiles, error) {
@@ -157,6 +213,11 @@ func newProfiles(deps Deps) (profiles, error) {
 	}
 	if _, ok := deps.Profiles[p.fallback]; !ok {
 		return profiles{}, fmt.Errorf("service: default profile %q is not among the profiles", p.fallback)
+	}
+	for name := range deps.CallerCredentials {
+		if _, ok := deps.Profiles[name]; !ok {
+			return profiles{}, fmt.Errorf("service: profile %q, which is to take callers' credentials, is not among the profiles", name)
+		}
 	}
 	return p, nil
 }
@@ -195,23 +256,24 @@ func (s *Server) register(p profiles, m *mapper, log *slog.Logger, opts Options)
 	}
 }
 
-// Serve answers calls on lis until ctx ends. Then health turns NOT_SERVING, no new
-// call is taken, and those in flight may finish for at most grace; what still runs
-// then is cut off with UNAVAILABLE. It returns nil after such an end, and closes lis
-// in any case.
+// Serve answers calls on lis until ctx ends. Then health turns NOT_SERVING; after
+// Options.DrainWait no new call is taken, and those in flight may finish for at most
+// grace; what still runs then ends with UNAVAILABLE and the reason SERVER_STOPPING. It
+// returns nil after such an end, and closes lis in any case.
 func (s *Server) Serve(ctx context.Context, lis net.Listener, grace time.Duration) error {
 	stopped := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(stopped)
 		s.health.Shutdown()
-		cut := time.AfterFunc(grace, s.grpc.Stop)
-		defer cut.Stop()
-		s.grpc.GracefulStop()
+		<-time.After(s.wait)
+		s.stopping.end(s.grpc, grace)
 	})
 	err := s.grpc.Serve(lis)
 	if stop() { // the listener failed before ctx ended
 		s.health.Shutdown()
+		s.stopping.cutAll()
 		s.grpc.Stop()
+		s.stopping.handlers.Wait()
 		return fmt.Errorf("service: serve: %w", err)
 	}
 	<-stopped

@@ -67,6 +67,7 @@ func (m *mapper) decide(ctx context.Context, err error) (v verdict, done *status
 		changed   *cosbackend.ChangedError
 		broken    *cosbackend.ReadBrokenError
 		position  *cosbackend.AppendPositionError
+		stopped   *stoppedError
 		unset     *cosbackend.NotConfiguredError
 		own       interface{ GRPCStatus() *status.Status }
 	)
@@ -74,6 +75,8 @@ func (m *mapper) decide(ctx context.Context, err error) (v verdict, done *status
 	switch {
 	case ctx.Err() != nil:
 		return contextVerdict(ctx, cosErr), nil
+	case errors.As(err, &stopped):
+		return m.stoppedVerdict(stopped, cosErr), nil
 	case errors.As(err, &own):
 		return verdict{}, own.GRPCStatus()
 	case errors.As(err, &region):
@@ -145,6 +148,7 @@ func (m *mapper) transportVerdict(e *cosbackend.Error) verdict {
 	v := verdict{code: codes.Unavailable, reason: reasonUnreachable, retry: retrySoon, cos: e}
 	var cert *tls.CertificateVerificationError
 	var authority x509.UnknownAuthorityError
+	var missing *cosbackend.CredentialsError
 	switch {
 	case e.NotFromCOS:
 		v.reason = reasonNotFromCOS
@@ -155,7 +159,7 @@ func (m *mapper) transportVerdict(e *cosbackend.Error) verdict {
 	case errors.As(e.Cause, &cert), errors.As(e.Cause, &authority):
 		v.code, v.reason, v.retry = codes.Internal, reasonCertificate, retryNever
 		v.text = "the certificate of COS is not trusted; the gateway's operators must act"
-	case e.Attempts == 0:
+	case e.Attempts == 0, errors.As(e.Cause, &missing): // or gone between two attempts
 		v.code, v.reason, v.retry = codes.Internal, reasonNoCredentials, retryNever
 		v.text = "the gateway has no credentials for COS; its operators must act"
 	case e.HTTPStatus != 0:

@@ -170,3 +170,13 @@ func wordStarts(rs []rune, i int) bool {
 	}
 	return i+1 < len(rs) && unicode.IsLower(rs[i+1])
 }
+
+// KnownCode reports whether a COS error code has a row in the error table. The others
+// come from outside and are without number.
+func KnownCode() func(code string) bool {
+	t := newTable()
+	return func(code string) bool {
+		_, ok := t.byCode[code]
+		return ok
+	}
+}

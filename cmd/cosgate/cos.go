@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 
+	"github.com/cosgate/cosgate/cmd/cosgate/config"
 	"github.com/cosgate/cosgate/cosbackend/embedded"
 )
 
@@ -94,7 +95,7 @@ func (c cosCommand) Run(ctx context.Context, out streams) (err error) {
 	if err != nil {
 		return c.address().refused(err)
 	}
-	if !isLoopback(addr.String()) {
+	if !config.Loopback(addr.String()) {
 		log.Warn("others can reach this server, and nothing it speaks is encrypted", "addr", addr.String())
 	}
 	c.announce(out.stdout, addr.String())

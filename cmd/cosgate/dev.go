@@ -11,6 +11,7 @@ import (
 
 	"github.com/cosgate/cosgate/cosbackend"
 	"github.com/cosgate/cosgate/cosbackend/embedded"
+	"github.com/cosgate/cosgate/service"
 )
 
 const (
@@ -22,7 +23,7 @@ const (
 
 type devCommand struct {
 	Listen    string `placeholder:"ADDR" default:"127.0.0.1:50051" help:"Where to serve gRPC, in plain text and with reflection; port 0 takes a free one. Default: ${default}."`
-	Admin     string `placeholder:"ADDR" default:"127.0.0.1:8081" help:"Where to serve /livez, /readyz, /buildinfo and /debug/pprof/. Default: ${default}."`
+	Admin     string `placeholder:"ADDR" default:"127.0.0.1:8081" help:"Where to serve /livez, /readyz, /buildinfo, /debug/pprof/ and a page to call the API from a browser, /grpcui/. Default: ${default}."`
 	CosListen string `placeholder:"ADDR" default:"127.0.0.1:9000" help:"Where the embedded COS speaks HTTP, for COS SDKs beside the gateway and for presigned URLs. Default: ${default}."`
 	storeFlags
 }
@@ -63,6 +64,8 @@ func (c devCommand) Run(ctx context.Context, out streams) (err error) {
 		admin:    c.adminAddress(),
 		grace:    devGrace,
 		profiles: map[string]*cosbackend.Client{client.Profile(): client},
+		server:   service.Options{Reflection: true},
+		grpcui:   true,
 		log:      log,
 	})
 	if err != nil {
@@ -113,6 +116,7 @@ func (c devCommand) announce(w io.Writer, g *gateway, cosAddr string) {
   gRPC        %[1]s  (plain text, with reflection)
   COS         http://%[2]s  (usable as the HTTP proxy of a COS SDK)
   admin       http://%[3]s  (/livez /readyz /buildinfo /debug/pprof/)
+  browser     http://%[3]s%[10]s  (call the API from a form)
   data        %[4]s
   bucket      %[5]s in %[6]s
   secret id   %[7]s
@@ -132,5 +136,5 @@ Look at the bucket; store, read and list an object; make a URL that curl and bro
   grpcurl -plaintext -d '{"bucket":"%[5]s","key":"absent.txt"}' %[1]s cosgate.v1.ObjectService/GetObject
 
 %[9]s
-`, g.rpc.Addr(), cosAddr, g.admin.Addr(), c.storeFlags, demoBucket, demoRegion, demo.SecretID, demo.SecretKey, readyLine)
+`, g.rpc.Addr(), cosAddr, g.ops.Addr(), c.storeFlags, demoBucket, demoRegion, demo.SecretID, demo.SecretKey, readyLine, grpcuiPath)
 }

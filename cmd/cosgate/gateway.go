@@ -6,39 +6,54 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
+	"os"
 	"sync"
 	"time"
 
+	"golang.org/x/net/netutil"
+
 	"github.com/cosgate/cosgate/cosbackend"
 	"github.com/cosgate/cosgate/service"
+	"github.com/cosgate/cosgate/service/certs"
 )
 
 // gatewayOptions say what a gateway is made of.
 type gatewayOptions struct {
 	listen, admin  address
+	connections    int // at a time; 0 is no bound
 	grace          time.Duration
-	presignMax     time.Duration // 0 is the default of package service
 	profiles       map[string]*cosbackend.Client
 	defaultProfile string
+	deps           service.Deps    // without profiles and the logger
+	server         service.Options // without credentials
+	metrics        http.Handler    // nil serves none
+	certificates   *certs.Store    // nil is plain text
+	grpcui         bool
+	reloads        []reloader // beside the certificates
+	hangup         <-chan os.Signal
 	log            *slog.Logger
 }
 
 // A gateway is a gRPC server and its admin port, with both doors open. They are
 // served by run, which also closes them.
 type gateway struct {
-	server *service.Server
-	rpc    net.Listener
-	admin  net.Listener
-	grace  time.Duration
+	gatewayOptions
+
+	rpcServer *service.Server
+	rpc       net.Listener
+	ops       net.Listener // the admin port
 }
 
 // openGateway opens both doors, so that an address which is taken shows before
 // anything is announced.
 func openGateway(ctx context.Context, o gatewayOptions) (*gateway, error) {
-	server, err := service.NewServer(
-		service.Deps{Profiles: o.profiles, DefaultProfile: o.defaultProfile, Logger: o.log},
-		service.Options{Reflection: true, PresignMax: o.presignMax},
-	)
+	if o.certificates != nil {
+		o.server.Credentials = o.certificates.Credentials()
+		o.reloads = append(o.reloads, o.certificates)
+	}
+	o.deps.Profiles, o.deps.DefaultProfile, o.deps.Logger = o.profiles, o.defaultProfile, o.log
+	server, err := service.NewServer(o.deps, o.server)
 	if err != nil {
 		return nil, err
 	}
@@ -46,17 +61,25 @@ func openGateway(ctx context.Context, o gatewayOptions) (*gateway, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.connections > 0 {
+		rpc = netutil.LimitListener(rpc, o.connections)
+	}
 	admin, err := listen(ctx, o.admin)
 	if err != nil {
 		return nil, errors.Join(err, rpc.Close())
 	}
-	return &gateway{server: server, rpc: rpc, admin: admin, grace: o.grace}, nil
+	return &gateway{gatewayOptions: o, rpcServer: server, rpc: rpc, ops: admin}, nil
 }
 
 // run serves until ctx ends. The admin port answers until the last call is
 // done, and reports from the first moment of the end that the gateway is not
 // ready. When one of the two fails, the other is stopped as well.
 func (g *gateway) run(ctx context.Context) error {
+	page, closePage, err := g.page()
+	if err != nil {
+		return errors.Join(err, g.rpc.Close(), g.ops.Close())
+	}
+	defer closePage()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	adminCtx, stopAdmin := context.WithCancel(context.WithoutCancel(ctx))
@@ -65,17 +88,18 @@ func (g *gateway) run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return errors.New("cosgate: stopping")
 		}
-		return g.server.Ready()
+		return g.rpcServer.Ready()
 	}
-	var admin sync.WaitGroup
+	var beside sync.WaitGroup
 	var adminErr error
-	admin.Go(func() {
+	beside.Go(func() {
 		defer cancel()
-		adminErr = serveAdmin(adminCtx, g.admin, adminHandler(ready))
+		adminErr = serveAdmin(adminCtx, g.ops, adminHandler(ready, g.metrics, page))
 	})
-	err := g.server.Serve(ctx, g.rpc, g.grace)
+	beside.Go(func() { keepInStep(adminCtx, g.hangup, g.reloads, g.log) })
+	err = g.rpcServer.Serve(ctx, g.rpc, g.grace)
 	stopAdmin()
-	admin.Wait()
+	beside.Wait()
 	if err = errors.Join(err, adminErr); err != nil {
 		return fmt.Errorf("serve: %w", err)
 	}

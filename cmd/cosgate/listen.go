@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
-	"strconv"
 	"syscall"
+
+	"github.com/cosgate/cosgate/cmd/cosgate/config"
 )
 
 // An address is where to listen, and the flag or the key that said so.
@@ -18,38 +18,22 @@ type address struct {
 
 // check refuses an address that cannot work.
 func (a address) check() error {
-	_, port, err := net.SplitHostPort(a.addr)
-	if err != nil {
-		return usageErrorf("%s %q is not host:port, such as 127.0.0.1:0", a.option, a.addr)
-	}
-	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		return usageErrorf("%s %q: the port is not a number from 0 to 65535", a.option, a.addr)
+	if err := config.CheckAddress(a.addr); err != nil {
+		return usageErrorf("%s %q %s", a.option, a.addr, err)
 	}
 	return nil
 }
 
-// checkLoopback also refuses what others could reach: this version speaks plain text
-// and asks no caller who it is.
+// checkLoopback also refuses what others could reach: dev speaks plain text and asks no
+// caller who it is.
 func (a address) checkLoopback() error {
 	if err := a.check(); err != nil {
 		return err
 	}
-	if !isLoopback(a.addr) {
-		return usageErrorf("%s %q is not a loopback address: this version has no TLS and knows no callers, so it listens on loopback only; use 127.0.0.1", a.option, a.addr)
+	if !config.Loopback(a.addr) {
+		return usageErrorf("%s %q is not a loopback address: dev asks no caller who it is; use 127.0.0.1, or cosgate serve", a.option, a.addr)
 	}
 	return nil
-}
-
-func isLoopback(addr string) bool {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return false
-	}
-	if host == "localhost" {
-		return true
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.IsLoopback()
 }
 
 // listen opens a TCP door at a.

@@ -26,6 +26,9 @@ type commandLine struct {
 	Dev     devCommand     `cmd:"" help:"Run the gateway and an embedded COS in one process, with nothing to configure."`
 	Cos     cosCommand     `cmd:"" help:"Run the embedded COS alone, for any COS SDK."`
 	Serve   serveCommand   `cmd:"" help:"Run the gateway in front of a real COS, as a configuration file says."`
+	Config  configCommand  `cmd:"" help:"Check and print configuration files of serve."`
+	Policy  policyCommand  `cmd:"" help:"Check and test the policies that say what callers may do."`
+	Token   tokenCommand   `cmd:"" help:"Make a static token for a caller."`
 	Version versionCommand `cmd:"" help:"Print the version, the commit and the Go version."`
 }
 

@@ -28,6 +28,12 @@ func TestHelpExplainsEveryFlag(t *testing.T) {
 		"cos":     {"cos", "--help"},
 		"serve":   {"serve", "--help"},
 		"version": {"version", "--help"},
+		"config":  {"config", "--help"},
+		"check":   {"config", "check", "--help"},
+		"print":   {"config", "print", "--help"},
+		"policy":  {"policy", "--help"},
+		"test":    {"policy", "test", "--help"},
+		"token":   {"token", "--help"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			code, stdout, stderr := runToEnd(t, args...)
@@ -63,7 +69,7 @@ func TestAMistakeOnTheCommandLineIsOneLineAndExitCode2(t *testing.T) {
 		args []string
 		want string
 	}{
-		"no command":            {nil, `expected one of "dev", "cos", "serve", "version"; see: cosgate --help`},
+		"no command":            {nil, `expected one of "dev", "cos", "serve", "config", "policy", ...; see: cosgate --help`},
 		"unknown command":       {[]string{"bogus"}, `unexpected argument bogus; see: cosgate --help`},
 		"unknown flag":          {[]string{"dev", "--bad"}, `unknown flag --bad; see: cosgate dev --help`},
 		"data and memory":       {[]string{"dev", "--data", "x", "--memory"}, `--data and --memory can't be used together; see: cosgate dev --help`},
@@ -71,7 +77,7 @@ func TestAMistakeOnTheCommandLineIsOneLineAndExitCode2(t *testing.T) {
 		"signature mode":        {[]string{"cos", "--signature", "loose"}, `--signature must be one of "strict","lenient","off" but got "loose"; see: cosgate cos --help`},
 		"no config":             {[]string{"serve"}, `missing flags: --config=FILE; see: cosgate serve --help`},
 		"no port":               {[]string{"cos", "--listen", "127.0.0.1"}, `--listen "127.0.0.1" is not host:port, such as 127.0.0.1:0`},
-		"port out of range":     {[]string{"cos", "--listen", "127.0.0.1:65536"}, `--listen "127.0.0.1:65536": the port is not a number from 0 to 65535`},
+		"port out of range":     {[]string{"cos", "--listen", "127.0.0.1:65536"}, `--listen "127.0.0.1:65536" has a port that is not a number from 0 to 65535`},
 		"bucket without app id": {[]string{"cos", "--bucket", "photos"}, `bucket "photos" is not of the form name-appid, such as photos-1250000000`},
 		"default bucket":        {[]string{"cos", "--default-bucket", "Photos-1250000000"}, `bucket "Photos-1250000000" is not of the form name-appid, such as photos-1250000000`},
 		"region":                {[]string{"cos", "--region", "ap/guangzhou"}, `--region "ap/guangzhou" is not a region, such as ap-guangzhou`},
@@ -89,7 +95,7 @@ func TestAMistakeOnTheCommandLineIsOneLineAndExitCode2(t *testing.T) {
 }
 
 func notLoopback(name, addr string) string {
-	return name + ` "` + addr + `" is not a loopback address: this version has no TLS and knows no callers, so it listens on loopback only; use 127.0.0.1`
+	return name + ` "` + addr + `" is not a loopback address: dev asks no caller who it is; use 127.0.0.1, or cosgate serve`
 }
 
 func TestVersionNamesGoAndTheCommit(t *testing.T) {

@@ -2,17 +2,21 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"io"
 	"log/slog"
-	"net/url"
-	"strings"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
 
-	"github.com/cosgate/cosgate/cosbackend"
+	"github.com/cosgate/cosgate/cmd/cosgate/config"
+	"github.com/cosgate/cosgate/service"
 )
 
 type serveCommand struct {
-	Config string `required:"" placeholder:"FILE" help:"The YAML file with the profiles: how to reach COS and where the credentials are. Unknown keys are refused."`
+	Config string `required:"" placeholder:"FILE" env:"COSGATE_CONFIG" help:"The YAML file with the configuration. Unknown keys are refused."`
+	config.Overrides
 }
 
 // Help is printed below the flags.
@@ -24,109 +28,108 @@ func (serveCommand) Help() string {
         region: ap-guangzhou
         credentials: {env: {}}
 
-Every key is explained in cmd/cosgate/cosgate.example.yaml.
+Every key is explained in cmd/cosgate/cosgate.example.yaml. cosgate config check finds every mistake in a file.
 
-This version listens on loopback only: it has no TLS and knows no callers. SIGTERM and Ctrl-C let calls in flight finish for as long as the key "grace" says; a second one ends the process at once.`
+SIGTERM and Ctrl-C turn health and readiness off. For as long as drain_wait says calls are still taken; then those in flight may go on for as long as grace says; what is left ends with UNAVAILABLE. A second signal ends the process at once. SIGHUP reads certificates and the log level again, as a change of the files does.`
 }
 
 // Run serves until ctx ends.
 func (c serveCommand) Run(ctx context.Context, out streams) error {
-	cfg, err := loadConfig(c.Config)
+	cfg, err := config.Load(c.Config, c.Overrides)
 	if err != nil {
-		return err
+		return usageErrorf("%s", err)
 	}
-	grace, err := cfg.grace()
+	log, level := cfg.Log.Build(out.stderr)
+	certificates, err := cfg.BuildTLS(log)
 	if err != nil {
-		return err
+		return usageErrorf("%s", err)
 	}
-	presignMax, err := cfg.presignMax()
+	watch, err := newWatch(ctx, log)
 	if err != nil {
-		return err
+		return usageErrorf("%s", err)
 	}
-	log, err := newLogger(out.stderr, cfg.Log)
+	defer watch.close()
+	clients, err := cfg.BuildClients(log, watch.observer())
 	if err != nil {
-		return err
+		return usageErrorf("%s", err)
 	}
-	clients, err := newClients(cfg, log)
+	defer clients.Close()
+	deps, reloads, closeAudit, err := guard(ctx, cfg, log, out)
 	if err != nil {
-		return usageErrorf("%s: %s", c.Config, err)
+		return usageErrorf("%s", err)
 	}
-	defer closeClients(clients)
-	g, err := openGateway(ctx, gatewayOptions{
-		listen:         cfg.rpcAddress(),
-		admin:          cfg.adminAddress(),
-		grace:          grace,
-		presignMax:     presignMax,
-		profiles:       clients,
+	defer closeAudit()
+	watch.fill(&deps)
+	o := gatewayOptions{
+		listen:         address{"listen", cfg.Listen},
+		admin:          address{"admin", cfg.Admin},
+		connections:    int(cfg.Limits.Connections),
+		grace:          time.Duration(cfg.Lifecycle.Grace),
+		profiles:       clients.ByProfile,
 		defaultProfile: cfg.DefaultProfile,
+		deps:           deps,
+		server:         service.Options{Reflection: cfg.Reflection, PresignMax: time.Duration(cfg.PresignMax)},
+		metrics:        watch.metrics.Handler(),
+		certificates:   certificates,
+		grpcui:         cfg.GRPCUI,
 		log:            log,
-	})
+		reloads:        append(reloads, newLiveConfig(cfg, c, level, log)),
+	}
+	cfg.Lifecycle.Apply(&o.server)
+	cfg.Limits.Apply(&o.server)
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	o.hangup = hangup
+	g, err := openGateway(ctx, o)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out.stdout, "cosgate serve: on loopback only, because this version has no TLS and knows no callers\n\n")
-	fmt.Fprintf(out.stdout, "  gRPC   %s\n  admin  http://%s\n\n%s\n", g.rpc.Addr(), g.admin.Addr(), readyLine)
+	if cfg.Insecure && !config.Loopback(g.rpc.Addr().String()) {
+		log.Warn("others can reach this gateway, and nothing it speaks is encrypted", "addr", g.rpc.Addr().String())
+	}
+	announceServe(out.stdout, cfg, g)
 	return g.run(ctx)
 }
 
-// newClients makes a client for each profile. Nothing is sent to COS yet. An
-// error names the profile and never shows a secret.
-func newClients(cfg config, log *slog.Logger) (map[string]*cosbackend.Client, error) {
-	clients := make(map[string]*cosbackend.Client, len(cfg.Profiles))
-	for name, p := range cfg.Profiles {
-		client, err := newClient(name, p, log)
-		if err != nil {
-			closeClients(clients)
-			return nil, fmt.Errorf("profiles.%s: %w", name, err)
-		}
-		clients[name] = client
+func announceServe(w io.Writer, cfg *config.Config, g *gateway) {
+	fmt.Fprintf(w, "cosgate serve\n\n  gRPC   %s  (%s)\n  admin  http://%s\n", g.rpc.Addr(), security(cfg), g.ops.Addr())
+	if cfg.GRPCUI {
+		fmt.Fprintf(w, "  page   http://%s%s\n", g.ops.Addr(), grpcuiPath)
 	}
-	return clients, nil
+	fmt.Fprintf(w, "\n%s\n", readyLine)
 }
 
-func newClient(name string, p profileConfig, log *slog.Logger) (*cosbackend.Client, error) {
-	credentials, err := newCredentials(p.Credentials, log)
+// security says in a few words what protects the door.
+func security(cfg *config.Config) string {
+	if cfg.TLS.Cert == "" {
+		return "plain text"
+	}
+	return "TLS " + cfg.TLS.MinVersion + " or newer, client certificates: " + cfg.TLS.ClientAuth
+}
+
+// guard builds what decides who may do what, and the record of it.
+func guard(ctx context.Context, cfg *config.Config, log *slog.Logger, out streams) (d service.Deps, reloads []reloader, closeAudit func(), err error) {
+	who, files, err := cfg.BuildAuthentication(ctx, log)
 	if err != nil {
-		return nil, err
+		return d, nil, nil, err
 	}
-	proxy, err := parseProxy(p.Proxy)
+	for _, f := range files {
+		reloads = append(reloads, f)
+	}
+	may, err := cfg.BuildAuthorization(log)
 	if err != nil {
-		return nil, err
+		return d, nil, nil, err
 	}
-	return cosbackend.New(cosbackend.Config{
-		Profile:         name,
-		Endpoint:        p.Endpoint,
-		PublicEndpoint:  p.PublicEndpoint,
-		ServiceEndpoint: p.ServiceEndpoint,
-		Region:          p.Region,
-		Credentials:     credentials,
-		Transport:       cosbackend.TransportOptions{Proxy: proxy},
-		Logger:          log,
-	})
-}
-
-// parseProxy returns nil for no proxy. A user in the URL is refused: passwords
-// do not stand in the configuration, and its text is not repeated.
-func parseProxy(s string) (*url.URL, error) {
-	if s == "" {
-		return nil, nil
+	if who != nil {
+		d.Authenticator, d.Authorizer = who, may
+		reloads = append(reloads, may)
 	}
-	u, err := url.Parse(s)
-	if err != nil || u.Scheme != "http" || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
-		return nil, errors.New("proxy is not of the form http://host:port")
+	audit, file, err := cfg.Audit.Build(out.stderr)
+	if err != nil {
+		return d, nil, nil, err
 	}
-	return u, nil
-}
-
-func newCredentials(c credentialsConfig, log *slog.Logger) (cosbackend.CredentialProvider, error) {
-	if c.Env != nil {
-		return cosbackend.EnvCredentials(c.Env.SecretID, c.Env.SecretKey, c.Env.SecurityToken)
-	}
-	return cosbackend.FileCredentials(c.File, log)
-}
-
-func closeClients(clients map[string]*cosbackend.Client) {
-	for _, c := range clients {
-		c.Close()
-	}
+	d.Audit = audit
+	d.CallerCredentials = cfg.CallerCredentials()
+	return d, reloads, func() { _ = file.Close() }, nil // every record was written when it was made
 }

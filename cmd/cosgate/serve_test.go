@@ -51,6 +51,7 @@ func TestServeReachesEachOfItsProfiles(t *testing.T) {
 	config := writeConfig(t, `
 listen: 127.0.0.1:0
 admin: 127.0.0.1:0
+lifecycle: {drain_wait: 0s}
 default_profile: env
 profiles:
   env: {`+cos+`, credentials: {env: {secret_id: COSGATE_TEST_ID, secret_key: COSGATE_TEST_KEY}}}
@@ -71,7 +72,7 @@ func TestServeTurnsUnreadyWhenCOSRefusesItsCredentials(t *testing.T) {
 	t.Setenv("COS_SECRET_KEY", "muchtoosecret")
 	cos := "endpoint: 'http://{bucket}.cos.{region}.myqcloud.com', region: ap-guangzhou, proxy: 'http://" + startCOS(t) + "'"
 	s := start(t, "serve", "--config", writeConfig(t,
-		"listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\nprofiles: {main: {"+cos+", credentials: {env: {}}}}\n"))
+		"listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\nlifecycle: {drain_wait: 0s}\nprofiles: {main: {"+cos+", credentials: {env: {}}}}\n"))
 	if code, body := get(t, s, "/readyz"); code != http.StatusOK {
 		t.Errorf("/readyz before the first call = %d %q, want 200", code, body)
 	}
@@ -97,7 +98,7 @@ func TestATransferThatOutlastsTheGraceEndsWithUnavailable(t *testing.T) {
 	t.Setenv("COS_SECRET_KEY", demo.SecretKey)
 	cos := "endpoint: 'http://{bucket}.cos.{region}.myqcloud.com', region: ap-guangzhou, proxy: 'http://" + startCOS(t) + "'"
 	s := start(t, "serve", "--config", writeConfig(t,
-		"listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\ngrace: 50ms\nprofiles: {main: {"+cos+", credentials: {env: {}}}}\n"))
+		"listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\nlifecycle: {drain_wait: 0s, grace: 50ms}\nprofiles: {main: {"+cos+", credentials: {env: {}}}}\n"))
 	objects := cosgatev1.NewObjectServiceClient(dial(t, s.value("gRPC")))
 	if err := putObject(t.Context(), objects, "key", []byte("old")); err != nil {
 		t.Fatal(err)

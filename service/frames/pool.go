@@ -40,7 +40,7 @@ func (p *Pool) Another() *Pool { return &Pool{poison: p.poison} }
 
 // tier is the one for buffers of a length; it may not exist.
 func tier(length int) int {
-	return max(bits.Len(uint(max(length, 1)-1)), leastTier) - leastTier //nolint:gosec // positive
+	return max(bits.Len(uint(max(length, 1)-1)), leastTier) - leastTier
 }
 
 // Get returns a buffer of the given length with any content.

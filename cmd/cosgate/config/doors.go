@@ -1,0 +1,81 @@
+package config
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"strconv"
+)
+
+// CheckAddress refuses an address that cannot work. The error says what is wrong
+// without the address.
+func CheckAddress(addr string) error {
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return errors.New("is not host:port, such as 127.0.0.1:0")
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return errors.New("has a port that is not a number from 0 to 65535")
+	}
+	return nil
+}
+
+// Loopback reports whether only processes on this machine can reach addr.
+func Loopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	if host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
+}
+
+// checkDoors checks where the gateway can be reached, and by whom.
+func (c *Config) checkDoors(r *report) {
+	valid := true
+	for key, addr := range map[string]string{"listen": c.Listen, "admin": c.Admin} {
+		if err := CheckAddress(addr); err != nil {
+			r.add(key, strconv.Quote(addr)+" "+err.Error(), "")
+			valid = false
+		}
+	}
+	if !valid {
+		return
+	}
+	if _, port, _ := net.SplitHostPort(c.Listen); c.Listen == c.Admin && port != "0" {
+		r.add("admin", "is the same as listen", "choose another port")
+	}
+	if c.Insecure && c.TLS.enabled() {
+		r.add("insecure", "contradicts tls", "leave one of the two out")
+	}
+	if !Loopback(c.Listen) {
+		c.checkReachable(r)
+	}
+	if c.GRPCUI && !Loopback(c.Admin) {
+		r.add("grpcui", "would let everybody who reaches admin call the gateway from this machine", "set admin to a loopback address such as 127.0.0.1:8081, or grpcui: false")
+	}
+	if c.GRPCUI && c.TLS.ClientAuth == clientAuthRequire {
+		r.add("grpcui", "cannot call a gateway that requires client certificates: it has none", "set tls.client_auth: verify_if_given, or grpcui: false")
+	}
+}
+
+// checkReachable checks a door that others can reach.
+func (c *Config) checkReachable(r *report) {
+	switch {
+	case c.Insecure:
+	case !c.TLS.enabled():
+		r.add("listen", strconv.Quote(c.Listen)+" can be reached by others, and without tls they could read and change what passes",
+			"set tls.cert and tls.key, or use 127.0.0.1, or accept it with insecure: true (--insecure)")
+	case !c.knowsCallers():
+		r.add("listen", strconv.Quote(c.Listen)+" can be reached by others, and nobody asks who they are",
+			"set authentication and authorization; or tls.client_ca and tls.client_auth: require, if every certificate of your authority may do everything; or use 127.0.0.1")
+	}
+}
+
+// knowsCallers reports whether a caller must prove who it is.
+func (c *Config) knowsCallers() bool {
+	return c.TLS.ClientAuth == clientAuthRequire || c.Authentication.enabled()
+}

@@ -1,0 +1,86 @@
+package cosbackend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// maxSourceAnswer bounds what a source of credentials may answer.
+const maxSourceAnswer = 64 << 10
+
+// A sourceClient asks a source of credentials. It follows no redirect, keeps no
+// connection between two questions, which are an hour apart, and reads a bounded
+// answer.
+type sourceClient struct{ http http.Client }
+
+func newSourceClient(o TransportOptions) *sourceClient {
+	t := newTransport(o, &connections{})
+	t.DisableKeepAlives = true
+	return &sourceClient{http.Client{
+		Transport:     t,
+		Timeout:       renewTimeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+}
+
+// ask returns the status and the body of the answer. Its errors are never those of a
+// caller's context: nobody's call is at stake here.
+func (s *sourceClient) ask(req *http.Request) (status int, body []byte, err error) {
+	resp, err := s.http.Do(req)
+	if err != nil {
+		return 0, nil, &networkError{err: err, text: cleanText(err.Error(), maxMessage)}
+	}
+	defer func() { _ = resp.Body.Close() }() // what was needed of it was read
+	body, err = io.ReadAll(io.LimitReader(resp.Body, maxSourceAnswer+1))
+	if err != nil {
+		return 0, nil, &networkError{err: err, text: cleanText(err.Error(), maxMessage)}
+	}
+	if len(body) > maxSourceAnswer {
+		return 0, nil, errors.New("the answer is larger than 64 KiB")
+	}
+	return resp.StatusCode, body, nil
+}
+
+// get asks for a URL.
+func (s *sourceClient) get(ctx context.Context, address string) (status int, body []byte, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
+	if err != nil {
+		return 0, nil, err
+	}
+	req.Header.Set("User-Agent", userAgent)
+	return s.ask(req)
+}
+
+// parseSourceEndpoint reads scheme://host[:port] and nothing else.
+func parseSourceEndpoint(s string) (*url.URL, error) {
+	u, err := url.Parse(s)
+	if err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, errors.New("must be an http:// or https:// URL with a host")
+	}
+	if u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+		return nil, errors.New("must not have a user, a path or a query")
+	}
+	return &url.URL{Scheme: u.Scheme, Host: strings.ToLower(u.Host)}, nil
+}
+
+func sourceError(source, field string, err error) error {
+	return fmt.Errorf("cosbackend: %s: %s %w", source, field, err)
+}
+
+// expiry reads when credentials end: seconds, or else the written form of the same
+// moment (A082).
+func expiry(seconds int64, written string) (time.Time, error) {
+	if seconds > 0 {
+		return time.Unix(seconds, 0), nil
+	}
+	if t, err := time.Parse(time.RFC3339, written); err == nil {
+		return t, nil
+	}
+	return time.Time{}, errors.New("the answer does not say when the credentials end")
+}

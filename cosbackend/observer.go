@@ -1,0 +1,289 @@
+package cosbackend
+
+import (
+	"context"
+	"io"
+	"net/http/httptrace"
+	"sync"
+	"time"
+)
+
+// An Observer is told of every request to COS, also of those that look up regions
+// and of those that continue a download. What could not be sent for want of
+// credentials or time is none. It must be safe for concurrent use and quick, for
+// requests wait for it.
+type Observer interface {
+	// Attempt is called before a request is made, with the context of the call. The
+	// request is made with the context that is returned, so that a span can be its
+	// parent. done, when it is not nil, is called exactly once: when the answer was
+	// read or refused, or no answer came, and for a download when its body was read
+	// or closed. That may be in another goroutine. done must not touch the body.
+	Attempt(ctx context.Context, info AttemptInfo) (attemptCtx context.Context, done func(AttemptResult))
+}
+
+// AttemptInfo is what is known of a request before it is made.
+type AttemptInfo struct {
+	Operation string // the COS operation, such as "GetObject"
+	Profile   string
+	Method    string
+	Host      string // as in the URL, which is where bucket and region stand, too
+	Bucket    string // "" for ListBuckets
+	Region    string // "" when the endpoint serves one region
+	// Number counts the requests of a call from 1. One above 1 is a repeat, or the
+	// next piece of a download that broke off.
+	Number int
+	// CallerCredentials says that the caller's own credentials sign it.
+	CallerCredentials bool
+}
+
+// AttemptResult is what became of a request.
+type AttemptResult struct {
+	HTTPStatus int // 0 when no answer came
+	// Code is the COS error code, "" when there is none, and "other" when what came
+	// does not look like one. It comes from outside: who counts by it must know which
+	// codes to expect.
+	Code string
+	// Origin says who produced Err. It is OriginTransport also for a reader of the
+	// caller that failed.
+	Origin    Origin
+	RequestID string
+	// Head is how long the head of the answer took, 0 when none came. Duration is
+	// how long all of it took.
+	Head     time.Duration
+	Duration time.Duration
+	// BytesSent and BytesReceived count content, without headers.
+	BytesSent     int64
+	BytesReceived int64
+	// ConnectionReused says that no connection had to be opened.
+	ConnectionReused bool
+	// Repeat says that the request will be made again, unless the caller's time ends
+	// first. It is false where the state is read before that is decided, as by
+	// CompleteMultipartUpload and AppendObject, and for a download that broke off.
+	Repeat bool
+	// Err is nil when the answer was good, or the reader closed a body early. It is
+	// valid until done returns.
+	Err error
+}
+
+// An observation is one attempt that an Observer is told of. A nil one observes
+// nothing.
+type observation struct {
+	client  *Client
+	at      *attempt
+	payload int64
+	done    func(AttemptResult)
+	begun   time.Time
+
+	mu     sync.Mutex
+	body   *observedBody
+	result AttemptResult
+	got    bool // a connection
+	handed bool // the body, to who reads a download
+	over   bool
+}
+
+// observe begins an observation when there is an Observer.
+func (c *Client) observe(ctx context.Context, cl *call, at *attempt) context.Context {
+	if c.observer == nil {
+		return ctx
+	}
+	o := &observation{client: c, at: at, payload: int64(len(cl.payload)), begun: time.Now()}
+	at.observed = o
+	ctx, o.done = c.observer.Attempt(ctx, AttemptInfo{
+		Operation: cl.op, Profile: c.profile, Method: cl.method, Host: cl.host, Bucket: cl.bucket,
+		Region: cl.region, Number: at.number, CallerCredentials: at.own,
+	})
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: o.gotConn})
+}
+
+func (o *observation) gotConn(info httptrace.GotConnInfo) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.result.ConnectionReused = info.Reused
+	if !o.got && !o.over {
+		o.got = true
+		o.client.connections.inUse.Add(1)
+	}
+}
+
+// head notes that the head of the answer came, and counts the body from now on.
+func (o *observation) head(ctx context.Context, a *answer) {
+	if o == nil {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.result.Head = max(time.Since(o.begun), 1) // 0 says that none came
+	o.result.HTTPStatus = a.resp.StatusCode
+	o.result.RequestID = a.requestID
+	o.body = &observedBody{ReadCloser: a.resp.Body, ctx: ctx, observed: o}
+	a.resp.Body = o.body
+}
+
+// end tells of the end of the attempt; only the first time counts.
+func (o *observation) end(err error, repeat bool) {
+	if o == nil {
+		return
+	}
+	o.mu.Lock()
+	if o.over {
+		o.mu.Unlock()
+		return
+	}
+	o.over = true
+	o.conclude(err, repeat)
+	result := o.result
+	if o.got {
+		o.client.connections.inUse.Add(-1)
+	}
+	o.mu.Unlock()
+	if o.done != nil {
+		o.done(result)
+	}
+}
+
+func (o *observation) conclude(err error, repeat bool) {
+	r := &o.result
+	r.Duration = time.Since(o.begun)
+	r.Err, r.Repeat = err, repeat
+	r.BytesSent = o.at.state.read
+	if o.got {
+		r.BytesSent += o.payload
+	}
+	if o.body != nil {
+		r.BytesReceived = o.body.count()
+	}
+	switch e := err.(type) { //nolint:errorlint // what send returned, not what is inside
+	case nil, *IntegrityError:
+		r.Origin = OriginCOS
+	case *Error:
+		r.Code, r.Origin = codeLabel(e.Code), e.Origin
+		r.RequestID = nameOr(e.RequestID, r.RequestID)
+	default:
+		r.Origin = OriginTransport
+	}
+}
+
+// succeeded ends the observation of a good attempt, or leaves that to the body.
+func (at *attempt) succeeded(cl *call) {
+	if cl.streams {
+		at.observed.handOver()
+	} else {
+		at.observed.end(nil, false)
+	}
+}
+
+// handOver leaves the end of a download's observation to its body.
+func (o *observation) handOver() {
+	if o == nil {
+		return
+	}
+	o.mu.Lock()
+	o.handed = true
+	body := o.body
+	o.mu.Unlock()
+	if body.isClosed() {
+		body.end()
+	}
+}
+
+func (o *observation) handedOver() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.handed
+}
+
+// codeLabel lets through what looks like a code of COS.
+func codeLabel(code string) string {
+	if len(code) > 64 || !onlyWordsAnd(code, ".-") {
+		return "other"
+	}
+	return code
+}
+
+// An observedBody counts what is read of an answer. Of a download it also ends the
+// observation: when it is closed, and while a Read waits when that returns.
+type observedBody struct {
+	io.ReadCloser
+	ctx      context.Context //nolint:containedctx // the context of the call is that of its body
+	observed *observation
+
+	mu      sync.Mutex
+	read    int64
+	reading bool
+	closed  bool
+	err     error
+}
+
+func (b *observedBody) Read(p []byte) (int, error) {
+	b.mu.Lock()
+	b.reading = true
+	b.mu.Unlock()
+	n, err := b.ReadCloser.Read(p)
+	b.mu.Lock()
+	b.reading = false
+	b.read += int64(n)
+	if err != nil && err != io.EOF && b.err == nil {
+		b.err = err
+	}
+	closed := b.closed
+	b.mu.Unlock()
+	if closed {
+		b.end()
+	}
+	return n, err
+}
+
+func (b *observedBody) Close() error {
+	err := b.ReadCloser.Close()
+	b.mu.Lock()
+	b.closed = true
+	reading := b.reading
+	b.mu.Unlock()
+	if !reading {
+		b.end()
+	}
+	return err
+}
+
+func (b *observedBody) isClosed() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.closed
+}
+
+func (b *observedBody) count() int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.read
+}
+
+// end ends the observation of a download. The others are ended by who judges them.
+func (b *observedBody) end() {
+	if !b.observed.handedOver() {
+		return
+	}
+	b.mu.Lock()
+	err := b.err
+	b.mu.Unlock()
+	if err != nil {
+		err = transportCause(b.ctx, b.observed.at, err)
+	}
+	b.observed.end(err, false)
+}
+
+// PoolStats counts the connections to COS.
+type PoolStats struct {
+	// Opened and Failed count since the client was made: connections that were had, and
+	// attempts to have one that failed.
+	Opened int64
+	Failed int64
+	// Open counts the connections that are open now.
+	Open int64
+	// InUse counts those that a request holds now; the rest of Open is idle. It is 0
+	// without an Observer.
+	InUse int64
+}
+
+// Pool returns the state of the connections to COS.
+func (c *Client) Pool() PoolStats { return c.connections.stats() }

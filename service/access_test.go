@@ -1,0 +1,392 @@
+package service
+
+import (
+	"context"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+
+	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
+	"github.com/cosgate/cosgate/service/identity"
+	"github.com/cosgate/cosgate/service/policy"
+)
+
+// guarded is a gateway that asks who calls, with one token for each name, and these
+// policies.
+type guarded struct {
+	*gateway
+	tokens map[string]string
+}
+
+func openGuarded(t *testing.T, policies string, names []string, change ...func(*setup)) *guarded {
+	t.Helper()
+	g := &guarded{tokens: make(map[string]string)}
+	var lines []string
+	for _, name := range names {
+		token, line, err := identity.NewToken(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.tokens[name] = token
+		lines = append(lines, line)
+	}
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	tokens, err := identity.OpenTokens(write("tokens", strings.Join(lines, "\n")), nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	engine, err := policy.Open(write("policies.cedar", policies), Actions(), nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.gateway = open(t, append(change, func(s *setup) {
+		s.deps.Authenticator = &identity.Authenticator{Bearers: []identity.Bearer{tokens}}
+		s.deps.Authorizer = engine
+	})...)
+	return g
+}
+
+// as is a context whose calls are made by the holder of a token.
+func (g *guarded) as(ctx context.Context, name string) context.Context {
+	return metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+g.tokens[name])
+}
+
+// ourMethods are the RPCs of this API, by full name.
+func (g *gateway) ourMethods(t *testing.T) map[string]protoreflect.MethodDescriptor {
+	t.Helper()
+	methods := make(map[string]protoreflect.MethodDescriptor)
+	for name := range g.server.grpc.GetServiceInfo() {
+		if !strings.HasPrefix(name, "cosgate.") {
+			continue
+		}
+		d, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := d.(protoreflect.ServiceDescriptor).Methods()
+		for i := range all.Len() {
+			methods["/"+name+"/"+string(all.Get(i).Name())] = all.Get(i)
+		}
+	}
+	return methods
+}
+
+func TestEveryRPCHasAnAccessRule(t *testing.T) {
+	var served, ruled, actions []string
+	for method := range open(t).ourMethods(t) {
+		served = append(served, method)
+	}
+	for service, rules := range accessRules() {
+		for name, rule := range rules {
+			ruled = append(ruled, "/"+service+"/"+name)
+			if !rule.hasAction() && rule.batch == "" && rule.needsInstead == nil {
+				t.Errorf("%s is in no group of actions", name)
+			}
+			if rule.hasAction() {
+				actions = append(actions, name)
+			}
+		}
+	}
+	slices.Sort(served)
+	slices.Sort(ruled)
+	if diff := cmp.Diff(served, ruled); diff != "" {
+		t.Errorf("RPCs and access rules differ; write a rule in access.go (-served +ruled):\n%s", diff)
+	}
+	if n := len(slices.Compact(slices.Sorted(slices.Values(actions)))); n != len(actions) {
+		t.Error("two RPCs have the same action: policies could not tell them apart")
+	}
+}
+
+// fill sets what a rule looks at, in a message and those inside it.
+func fill(m protoreflect.Message, bucket, key string) {
+	fields := m.Descriptor().Fields()
+	for i := range fields.Len() {
+		f := fields.Get(i)
+		switch {
+		case f.Name() == "bucket" && f.Kind() == protoreflect.StringKind:
+			m.Set(f, protoreflect.ValueOfString(bucket))
+		case (f.Name() == "key" || f.Name() == "target_key") && f.Kind() == protoreflect.StringKind && !f.IsList():
+			m.Set(f, protoreflect.ValueOfString(key))
+		case f.Name() == "operation" && f.Kind() == protoreflect.EnumKind:
+			m.Set(f, protoreflect.ValueOfEnum(1))
+		case f.Name() == "objects" && f.IsList() && f.Kind() == protoreflect.MessageKind:
+			fill(m.Mutable(f).List().AppendMutable().Message(), bucket, key)
+		case (f.Name() == "spec" || f.Name() == "source") && f.Kind() == protoreflect.MessageKind && !f.IsList():
+			fill(m.Mutable(f).Message(), bucket, key)
+		}
+	}
+}
+
+// callAny makes one call of any RPC, whatever its kind, and reads its end.
+func (g *gateway) callAny(ctx context.Context, t *testing.T, full string, d protoreflect.MethodDescriptor, req proto.Message) error {
+	t.Helper()
+	stream, err := g.conn.NewStream(ctx, &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}, full)
+	if err != nil {
+		return err
+	}
+	if err := stream.SendMsg(req); err != nil && err != io.EOF { //nolint:errorlint // SendMsg returns it bare
+		return err
+	}
+	if err := stream.CloseSend(); err != nil {
+		return err
+	}
+	for {
+		if err := stream.RecvMsg(newMessage(t, d.Output())); err != nil {
+			if err == io.EOF { //nolint:errorlint // RecvMsg returns it bare
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+func TestNothingForbiddenReachesCOS(t *testing.T) {
+	g := openGuarded(t, `
+		permit (principal == Caller::"token:all", action, resource);
+		permit (principal == Caller::"token:elsewhere", action, resource in Bucket::"other-1250000000");`,
+		[]string{"all", "elsewhere", "nothing"})
+	for full, d := range g.ourMethods(t) {
+		req := newMessage(t, d.Input())
+		fill(req.ProtoReflect(), testBucket, "key")
+		for name, test := range map[string]struct {
+			ctx  context.Context
+			want codes.Code
+		}{
+			"no identity":        {t.Context(), codes.Unauthenticated},
+			"an unknown token":   {metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer cosgate_UNKNOWN"), codes.Unauthenticated},
+			"another kind":       {metadata.AppendToOutgoingContext(t.Context(), "authorization", "Basic dTpw"), codes.Unauthenticated},
+			"no permission":      {g.as(t.Context(), "nothing"), codes.PermissionDenied},
+			"another bucket's":   {g.as(t.Context(), "elsewhere"), codes.PermissionDenied},
+			"a good permission":  {g.as(t.Context(), "all"), codes.OK},
+			"a token repeatedly": {g.as(g.as(t.Context(), "all"), "all"), codes.Unauthenticated},
+		} {
+			t.Run(strings.TrimPrefix(full, "/cosgate.v1.")+"/"+name, func(t *testing.T) {
+				g.cos.Journal().Reset()
+				err := g.callAny(test.ctx, t, full, d, req)
+				code := status.Code(err)
+				if test.want == codes.OK {
+					info, _ := detail[*errdetails.ErrorInfo](err)
+					if code == codes.Unauthenticated || strings.HasPrefix(info.GetReason(), "CALLER_") {
+						t.Errorf("the call = %v, want that it is let through", err)
+					}
+					return
+				}
+				if code != test.want {
+					t.Errorf("the call = %v, want %s", err, test.want)
+				}
+				if seen := g.requests(); len(seen) > 0 {
+					t.Errorf("COS saw %v", seen)
+				}
+			})
+		}
+	}
+}
+
+func TestADenialNamesActionAndResourceOnly(t *testing.T) {
+	g := openGuarded(t, `@id("the secret plan") forbid (principal, action, resource);`, []string{"alice"})
+	_, err := g.objects.HeadObject(g.as(t.Context(), "alice"), &cosgatev1.HeadObjectRequest{Bucket: testBucket, Key: "key"})
+	info, _ := detail[*errdetails.ErrorInfo](err)
+	want := map[string]string{"action": "HeadObject", "resource": "object " + testBucket + "/key"}
+	if info.GetReason() != reasonCallerNotAllowed || !maps.Equal(info.GetMetadata(), want) {
+		t.Errorf("ErrorInfo = %v, want %s and %v", info, reasonCallerNotAllowed, want)
+	}
+	if strings.Contains(status.Convert(err).String(), "secret plan") {
+		t.Errorf("the denial tells the policy: %v", err)
+	}
+	if logs := g.logs.String(); !strings.Contains(logs, "the secret plan") || !strings.Contains(logs, `"caller":"token:alice"`) {
+		t.Errorf("the log does not tell operators who was denied by what: %s", logs)
+	}
+	if strings.Contains(g.logs.String(), g.tokens["alice"]) {
+		t.Error("the log holds the token")
+	}
+}
+
+func TestBatchesAndCopiesNeedEveryObjectTheyName(t *testing.T) {
+	g := openGuarded(t, `
+		permit (principal, action, resource) when { !(resource is Object) || !(resource.key like "secret*") };`, []string{"alice"})
+	ctx := g.as(t.Context(), "alice")
+	for name, call := range map[string]func() error{
+		"one key of a batch": func() error {
+			_, err := g.objects.DeleteObjects(ctx, &cosgatev1.DeleteObjectsRequest{Bucket: testBucket, Objects: []*cosgatev1.ObjectIdentifier{
+				{Key: "a"}, {Key: "secret"}, {Key: "b"},
+			}})
+			return err
+		},
+		"the source of a copy": func() error {
+			_, err := g.objects.CopyObject(ctx, &cosgatev1.CopyObjectRequest{
+				Bucket: testBucket, Key: "a", Source: &cosgatev1.CopySource{Bucket: testBucket, Key: "secret"},
+			})
+			return err
+		},
+		"the source of a part": func() error {
+			_, err := g.uploads.UploadPartCopy(ctx, &cosgatev1.UploadPartCopyRequest{
+				Bucket: testBucket, Key: "a", UploadId: "u", PartNumber: 1, Source: &cosgatev1.CopySource{Bucket: testBucket, Key: "secret"},
+			})
+			return err
+		},
+		"an upload": func() error {
+			_, err := g.send(ctx, &cosgatev1.PutObjectRequest{
+				Spec: &cosgatev1.PutObjectSpec{Bucket: testBucket, Key: "secret"}, Finish: true,
+			})
+			return err
+		},
+	} {
+		g.cos.Journal().Reset()
+		err := call()
+		info, _ := detail[*errdetails.ErrorInfo](err)
+		if status.Code(err) != codes.PermissionDenied || !strings.HasSuffix(info.GetMetadata()["resource"], "/secret") {
+			t.Errorf("%s: %v, want PERMISSION_DENIED for the secret one", name, err)
+		}
+		if seen := g.requests(); len(seen) > 0 {
+			t.Errorf("%s: COS saw %v", name, seen)
+		}
+	}
+}
+
+func TestWritesNeedWhatTheySetBesideTheContent(t *testing.T) {
+	g := openGuarded(t, `
+		permit (principal == Caller::"token:writer", action in [Action::"PutObject", Action::"CopyObject", Action::"AppendObject",
+			Action::"InitiateMultipartUpload", Action::"PutSymlink", Action::"PresignUrl", Action::"CreatePostPolicy", Action::"CreateBucket"], resource);`,
+		[]string{"writer"})
+	ctx := g.as(t.Context(), "writer")
+	public := &cosgatev1.ObjectAttributes{Acl: "public-read"}
+	tagged := &cosgatev1.ObjectAttributes{Tags: []*cosgatev1.Tag{{Key: "a", Value: "b"}}}
+	for action, call := range map[string]func() error{
+		"PutObjectAcl, put": func() error {
+			_, err := g.send(ctx, &cosgatev1.PutObjectRequest{Spec: &cosgatev1.PutObjectSpec{Bucket: testBucket, Key: "k", Attributes: public}, Finish: true})
+			return err
+		},
+		"PutObjectTagging, put": func() error {
+			_, err := g.send(ctx, &cosgatev1.PutObjectRequest{Spec: &cosgatev1.PutObjectSpec{Bucket: testBucket, Key: "k", Attributes: tagged}, Finish: true})
+			return err
+		},
+		"PutObjectAcl, initiate": func() error {
+			_, err := g.uploads.InitiateMultipartUpload(ctx, &cosgatev1.InitiateMultipartUploadRequest{Bucket: testBucket, Key: "k", Attributes: public})
+			return err
+		},
+		"GetObject, link": func() error {
+			_, err := g.objects.PutSymlink(ctx, &cosgatev1.PutSymlinkRequest{Bucket: testBucket, Key: "k", TargetKey: "secret"})
+			return err
+		},
+		"GetObject, URL": func() error {
+			_, err := g.presign.PresignUrl(ctx, &cosgatev1.PresignUrlRequest{
+				Bucket: testBucket, Key: "k", Operation: cosgatev1.PresignOperation_PRESIGN_OPERATION_GET_OBJECT,
+			})
+			return err
+		},
+		"DeleteObject, URL": func() error {
+			_, err := g.presign.PresignUrl(ctx, &cosgatev1.PresignUrlRequest{
+				Bucket: testBucket, Key: "k", Operation: cosgatev1.PresignOperation_PRESIGN_OPERATION_DELETE_OBJECT,
+			})
+			return err
+		},
+		"PutObjectAcl, form": func() error {
+			_, err := g.presign.CreatePostPolicy(ctx, &cosgatev1.CreatePostPolicyRequest{
+				Bucket: testBucket, Target: &cosgatev1.CreatePostPolicyRequest_Key{Key: "k"}, Acl: "public-read",
+			})
+			return err
+		},
+		"PutBucketAcl, bucket": func() error {
+			_, err := g.buckets.CreateBucket(ctx, &cosgatev1.CreateBucketRequest{Bucket: "new-1250000000", Region: testRegion, Acl: "public-read"})
+			return err
+		},
+	} {
+		g.cos.Journal().Reset()
+		err := call()
+		info, _ := detail[*errdetails.ErrorInfo](err)
+		want, _, _ := strings.Cut(action, ",")
+		if status.Code(err) != codes.PermissionDenied || info.GetMetadata()["action"] != want {
+			t.Errorf("%s: %v, want PERMISSION_DENIED for %s", action, err, want)
+		}
+		if seen := g.requests(); len(seen) > 0 {
+			t.Errorf("%s: COS saw %v", action, seen)
+		}
+	}
+	url, err := g.presign.PresignUrl(ctx, &cosgatev1.PresignUrlRequest{
+		Bucket: testBucket, Key: "k", Operation: cosgatev1.PresignOperation_PRESIGN_OPERATION_PUT_OBJECT,
+	})
+	if err != nil || url.GetUrl() == "" {
+		t.Errorf("a URL for what the caller may do = %v, want one", err)
+	}
+}
+
+func TestPartsOfAConfigurationNeedTheRPCThatReadsThem(t *testing.T) {
+	for p := range cosgatev1.BucketConfigPart_name {
+		part := cosgatev1.BucketConfigPart(p)
+		if part == cosgatev1.BucketConfigPart_BUCKET_CONFIG_PART_UNSPECIFIED {
+			continue
+		}
+		if !configRules()[partAction(part)].hasAction() {
+			t.Errorf("%s needs %s, which is no action", part, partAction(part))
+		}
+	}
+	g := openGuarded(t, `permit (principal, action == Action::"GetBucketCors", resource);`, []string{"alice"})
+	get := func(parts ...cosgatev1.BucketConfigPart) error {
+		_, err := g.configs.GetBucketConfig(g.as(t.Context(), "alice"), &cosgatev1.GetBucketConfigRequest{Bucket: testBucket, Parts: parts})
+		return err
+	}
+	if err := get(cosgatev1.BucketConfigPart_BUCKET_CONFIG_PART_CORS); err != nil {
+		t.Errorf("the part that is allowed = %v", err)
+	}
+	if err := get(); status.Code(err) != codes.PermissionDenied {
+		t.Errorf("all parts = %v, want PERMISSION_DENIED", err)
+	}
+}
+
+func TestHealthIsOpenAndReflectionWantsAName(t *testing.T) {
+	g := openGuarded(t, `forbid (principal, action, resource);`, []string{"alice"})
+	if _, err := healthpb.NewHealthClient(g.conn).Check(t.Context(), &healthpb.HealthCheckRequest{}); err != nil {
+		t.Errorf("Check = %v, want an answer for anybody", err)
+	}
+	reflect := func(ctx context.Context) codes.Code {
+		stream, err := g.conn.NewStream(ctx, &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}, "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = stream.CloseSend() // the answer tells
+		err = stream.RecvMsg(&healthpb.HealthCheckResponse{})
+		if err == io.EOF { //nolint:errorlint // RecvMsg returns it bare
+			return codes.OK
+		}
+		return status.Code(err)
+	}
+	if got := reflect(t.Context()); got != codes.Unauthenticated {
+		t.Errorf("reflection for a stranger = %s, want UNAUTHENTICATED", got)
+	}
+	if got := reflect(g.as(t.Context(), "alice")); got != codes.OK {
+		t.Errorf("reflection for a caller = %s, want OK", got)
+	}
+}
+
+func TestAuthenticationWithoutAuthorisationIsRefused(t *testing.T) {
+	for name, deps := range map[string]Deps{
+		"no authorizer":    {Authenticator: &identity.Authenticator{}},
+		"no authenticator": {Authorizer: &policy.Engine{}},
+	} {
+		if _, err := newAccess(deps, "", nil); err == nil {
+			t.Errorf("%s: newAccess is fine, want an error", name)
+		}
+	}
+}

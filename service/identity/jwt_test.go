@@ -1,0 +1,268 @@
+package identity_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/base64"
+	"encoding/json"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/cosgate/cosgate/service/identity"
+)
+
+// A provider is an identity provider with one key at a time.
+type provider struct {
+	key *ecdsa.PrivateKey
+	id  string
+}
+
+func newProvider(t *testing.T, id string) provider {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return provider{key, id}
+}
+
+func (p provider) set(t *testing.T) []byte {
+	t.Helper()
+	b, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: p.key.Public(), KeyID: p.id, Algorithm: "ES256", Use: "sig"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func (p provider) sign(t *testing.T, claims map[string]any) string {
+	t.Helper()
+	return sign(t, jose.ES256, p.key, p.id, claims)
+}
+
+func sign(t *testing.T, algorithm jose.SignatureAlgorithm, key any, id string, claims map[string]any) string {
+	t.Helper()
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: algorithm, Key: key}, (&jose.SignerOptions{}).WithHeader("kid", id))
+	if err != nil {
+		t.Fatal(err)
+	}
+	payload, err := json.Marshal(claims)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed, err := signer.Sign(payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := signed.CompactSerialize()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
+func goodClaims() map[string]any {
+	return map[string]any{
+		"iss": "https://id.example", "aud": []string{"cosgate"}, "sub": "alice",
+		"exp": now().Add(time.Minute).Unix(), "groups": []string{"ops"},
+	}
+}
+
+func with(changes map[string]any) map[string]any {
+	c := goodClaims()
+	maps.Copy(c, changes)
+	return c
+}
+
+func newJWT(t *testing.T, keys string, change func(*identity.JWTOptions)) *identity.Authenticator {
+	t.Helper()
+	o := identity.JWTOptions{Issuer: "https://id.example", Audiences: []string{"cosgate", "storage"}, Keys: keys, Clock: now}
+	if change != nil {
+		change(&o)
+	}
+	j, err := identity.NewJWT(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &identity.Authenticator{Bearers: []identity.Bearer{j}}
+}
+
+func keyFile(t *testing.T, content []byte) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "keys.json")
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestATokenOfTheIssuerNamesItsHolder(t *testing.T) {
+	p := newProvider(t, "k1")
+	path := keyFile(t, p.set(t))
+	for name, test := range map[string]struct {
+		claims map[string]any
+		change func(*identity.JWTOptions)
+		want   identity.Caller
+	}{
+		"plain":         {goodClaims(), nil, identity.Caller{Name: "jwt:alice", Groups: []string{"ops"}}},
+		"one audience":  {with(map[string]any{"aud": "storage"}), nil, identity.Caller{Name: "jwt:alice", Groups: []string{"ops"}}},
+		"one group":     {with(map[string]any{"groups": "ops"}), nil, identity.Caller{Name: "jwt:alice", Groups: []string{"ops"}}},
+		"no groups":     {with(map[string]any{"groups": nil}), nil, identity.Caller{Name: "jwt:alice"}},
+		"within leeway": {with(map[string]any{"exp": now().Add(-59 * time.Second).Unix()}), nil, identity.Caller{Name: "jwt:alice", Groups: []string{"ops"}}},
+		"own claims": {
+			with(map[string]any{"email": "a@example", "roles": []string{"r"}}),
+			func(o *identity.JWTOptions) { o.NameClaim, o.GroupsClaim = "email", "roles" },
+			identity.Caller{Name: "jwt:a@example", Groups: []string{"r"}},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := newJWT(t, path, test.change).Identify(withBearer(p.sign(t, test.claims)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("Identify (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestTokensThatProveNothingAreRefused(t *testing.T) {
+	p, stranger := newProvider(t, "k1"), newProvider(t, "k1")
+	public, err := json.Marshal(p.key.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	segment := func(v any) string {
+		b, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return base64.RawURLEncoding.EncodeToString(b)
+	}
+	good := p.sign(t, goodClaims())
+	parts := strings.Split(good, ".")
+	for name, test := range map[string]struct{ token, want string }{
+		"expired":           {p.sign(t, with(map[string]any{"exp": now().Add(-61 * time.Second).Unix()})), "has expired"},
+		"without an end":    {p.sign(t, with(map[string]any{"exp": nil})), "cannot be verified"},
+		"not yet":           {p.sign(t, with(map[string]any{"nbf": now().Add(6 * time.Minute).Unix()})), "cannot be verified"},
+		"another audience":  {p.sign(t, with(map[string]any{"aud": "billing"})), "another audience"},
+		"no audience":       {p.sign(t, with(map[string]any{"aud": nil})), "another audience"},
+		"another issuer":    {p.sign(t, with(map[string]any{"iss": "https://evil.example"})), "no issuer that is taken"},
+		"no name":           {p.sign(t, with(map[string]any{"sub": ""})), "claim sub"},
+		"a name of bytes":   {p.sign(t, with(map[string]any{"sub": 7})), "cannot be verified"},
+		"groups of numbers": {p.sign(t, with(map[string]any{"groups": 7})), "claim groups"},
+		"another key":       {stranger.sign(t, goodClaims()), "cannot be verified"},
+		"an unknown key id": {sign(t, jose.ES256, p.key, "k2", goodClaims()), "cannot be verified"},
+		"alg none":          {segment(map[string]any{"alg": "none", "kid": "k1"}) + "." + parts[1] + ".", "cannot be verified"},
+		"HMAC with the public key": {
+			sign(t, jose.HS256, append(public, make([]byte, 32)...), "k1", goodClaims()), "cannot be verified",
+		},
+		"RSA by a key that is not in the set": {sign(t, jose.RS256, rsaKey, "k1", goodClaims()), "cannot be verified"},
+		"a changed payload":                   {parts[0] + "." + segment(with(map[string]any{"sub": "root"})) + "." + parts[2], "cannot be verified"},
+		"a cut signature":                     {good[:len(good)-4], "cannot be verified"},
+		"no signature":                        {parts[0] + "." + parts[1] + ".", "cannot be verified"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := newJWT(t, keyFile(t, p.set(t)), nil).Identify(withBearer(test.token))
+			wantRejected(t, err, test.want)
+			if err != nil && strings.Contains(err.Error(), parts[1][:16]) {
+				t.Errorf("the error %q holds a part of the token", err)
+			}
+		})
+	}
+}
+
+func TestKeysInAFileAreReadAgainWhenTheyChange(t *testing.T) {
+	at := now()
+	before, after := newProvider(t, "k1"), newProvider(t, "k2")
+	path := keyFile(t, before.set(t))
+	a := newJWT(t, path, func(o *identity.JWTOptions) { o.Clock = func() time.Time { return at } })
+	if err := os.WriteFile(path, after.set(t), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	at = at.Add(time.Second)
+	if _, err := a.Identify(withBearer(after.sign(t, goodClaims()))); err != nil {
+		t.Errorf("Identify with the new key = %v", err)
+	}
+	_, err := a.Identify(withBearer(before.sign(t, goodClaims())))
+	wantRejected(t, err, "cannot be verified")
+}
+
+func TestKeysAtAURLAreAskedAgainForOneThatIsNotKnown(t *testing.T) {
+	at := now()
+	before, after := newProvider(t, "k1"), newProvider(t, "k2")
+	current := before
+	var asked atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		_, _ = w.Write(current.set(t))
+	}))
+	defer server.Close()
+	defer http.DefaultTransport.(*http.Transport).CloseIdleConnections()
+	a := newJWT(t, server.URL, func(o *identity.JWTOptions) { o.Clock = func() time.Time { return at } })
+	for range 3 {
+		if _, err := a.Identify(withBearer(before.sign(t, goodClaims()))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if asked.Load() != 1 {
+		t.Errorf("the keys were asked for %d times, want once", asked.Load())
+	}
+	current = after
+	at = at.Add(time.Second)
+	if _, err := a.Identify(withBearer(after.sign(t, goodClaims()))); err != nil {
+		t.Errorf("Identify with the new key = %v", err)
+	}
+	for range 5 {
+		_, err := a.Identify(withBearer(before.sign(t, goodClaims())))
+		wantRejected(t, err, "cannot be verified")
+	}
+	if asked.Load() != 2 {
+		t.Errorf("the keys were asked for %d times, want twice: unknown keys must not drive requests", asked.Load())
+	}
+}
+
+func TestOptionsThatAreNotSafeAreRefused(t *testing.T) {
+	path := keyFile(t, newProvider(t, "k1").set(t))
+	private, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: newProvider(t, "k").key, KeyID: "k"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func(*identity.JWTOptions){
+		"no issuer":            func(o *identity.JWTOptions) { o.Issuer = "" },
+		"no audience":          func(o *identity.JWTOptions) { o.Audiences = nil },
+		"an empty audience":    func(o *identity.JWTOptions) { o.Audiences = []string{""} },
+		"HMAC":                 func(o *identity.JWTOptions) { o.Algorithms = []string{"HS256"} },
+		"none":                 func(o *identity.JWTOptions) { o.Algorithms = []string{"none"} },
+		"a day of leeway":      func(o *identity.JWTOptions) { o.Leeway = 24 * time.Hour },
+		"keys over plain http": func(o *identity.JWTOptions) { o.Keys = "http://id.example/keys" },
+		"keys of a user":       func(o *identity.JWTOptions) { o.Keys = "https://u:p@id.example/keys" },
+		"no key file":          func(o *identity.JWTOptions) { o.Keys = path + ".absent" },
+		"a private key":        func(o *identity.JWTOptions) { o.Keys = keyFile(t, private) },
+		"an empty set":         func(o *identity.JWTOptions) { o.Keys = keyFile(t, []byte(`{"keys":[]}`)) },
+		"no set":               func(o *identity.JWTOptions) { o.Keys = keyFile(t, []byte(`x`)) },
+	} {
+		o := identity.JWTOptions{Issuer: "https://id.example", Audiences: []string{"cosgate"}, Keys: path}
+		change(&o)
+		if _, err := identity.NewJWT(t.Context(), o); err == nil {
+			t.Errorf("%s: NewJWT is fine, want an error", name)
+		}
+	}
+}

@@ -1,0 +1,178 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/types/known/durationpb"
+)
+
+// Limits bound what callers can ask of the gateway at once. Zero is no limit. A caller
+// is whoever an identity was proved for; without authentication all are one.
+type Limits struct {
+	// Calls is how many calls of all callers run at the same time.
+	Calls int
+	// CallerCalls is how many calls of one caller run at the same time. Together with
+	// the most that one call holds (docs/performance.md) it bounds the bytes a caller
+	// has in flight.
+	CallerCalls int
+	// CallerRate is how many calls a second one caller may begin, and CallerBurst how
+	// many at once after a pause; 0 is CallerRate rounded up.
+	CallerRate  float64
+	CallerBurst int
+	// DeadlineFloor is the least time a call must have left: what cannot be done in
+	// time is not begun.
+	DeadlineFloor time.Duration
+}
+
+func (l Limits) check() error {
+	if l.Calls < 0 || l.CallerCalls < 0 || l.CallerRate < 0 || l.CallerBurst < 0 || l.DeadlineFloor < 0 {
+		return fmt.Errorf("service: limits must not be negative: %+v", l)
+	}
+	if l.CallerBurst > 0 && l.CallerRate == 0 {
+		return fmt.Errorf("service: a burst of %d calls without a rate limits nothing", l.CallerBurst)
+	}
+	return nil
+}
+
+// rememberCallers is how many callers are known before those who are idle are
+// forgotten.
+const rememberCallers = 10_000
+
+// limits holds calls against Limits.
+type limits struct {
+	Limits
+	clock func() time.Time
+
+	mu      sync.Mutex
+	running int
+	callers map[string]*callerUse
+}
+
+// callerUse is what one caller uses.
+type callerUse struct {
+	running int
+	rate    *rate.Limiter // nil for none
+}
+
+func newLimits(l Limits) *limits {
+	if l.CallerBurst == 0 {
+		l.CallerBurst = int(l.CallerRate) + 1
+	}
+	return &limits{Limits: l, clock: time.Now, callers: make(map[string]*callerUse)}
+}
+
+func (l *limits) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	if !isOurs(info.FullMethod) {
+		return handler(ctx, req)
+	}
+	end, err := l.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	return handler(ctx, req)
+}
+
+func (l *limits) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+	if !isOurs(info.FullMethod) {
+		return handler(srv, ss)
+	}
+	end, err := l.begin(ss.Context())
+	if err != nil {
+		return err
+	}
+	defer end()
+	return handler(srv, ss)
+}
+
+// begin admits a call, or says which limit it meets. The caller of begin calls end.
+func (l *limits) begin(ctx context.Context) (end func(), err error) {
+	if err := l.checkDeadline(ctx); err != nil {
+		return nil, err
+	}
+	name := "every caller"
+	if c := callFrom(ctx).caller.Load(); c != nil {
+		name = c.Name
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.Calls > 0 && l.running >= l.Calls {
+		return nil, overLimit("calls", "the gateway", fmt.Sprintf("it runs %d calls, as many as it may", l.Calls), soonDelay)
+	}
+	u := l.use(name)
+	if l.CallerCalls > 0 && u.running >= l.CallerCalls {
+		return nil, overLimit("caller_calls", name, fmt.Sprintf("%d calls run already, as many as one caller may have", l.CallerCalls), soonDelay)
+	}
+	if u.rate != nil {
+		now := l.clock()
+		if r := u.rate.ReserveN(now, 1); r.DelayFrom(now) > 0 {
+			wait := r.DelayFrom(now)
+			r.CancelAt(now)
+			return nil, overLimit("caller_rate", name, fmt.Sprintf("more than %g calls a second", l.CallerRate), wait)
+		}
+	}
+	l.running++
+	u.running++
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.running--
+		u.running--
+	}, nil
+}
+
+func (l *limits) checkDeadline(ctx context.Context) error {
+	deadline, ok := ctx.Deadline()
+	if !ok || l.DeadlineFloor == 0 {
+		return nil
+	}
+	if left := deadline.Sub(l.clock()); left < l.DeadlineFloor {
+		return fail(codes.DeadlineExceeded, reasonDeadlineShort, fmt.Sprintf(
+			"the call has %s left when it gets here and needs at least %s; give it a later deadline", left.Round(time.Millisecond), l.DeadlineFloor))
+	}
+	return nil
+}
+
+// use finds or makes the record of a caller. l.mu is held.
+func (l *limits) use(name string) *callerUse {
+	u, ok := l.callers[name]
+	if ok {
+		return u
+	}
+	if len(l.callers) >= rememberCallers {
+		l.forgetIdle()
+	}
+	u = &callerUse{}
+	if l.CallerRate > 0 {
+		u.rate = rate.NewLimiter(rate.Limit(l.CallerRate), l.CallerBurst)
+	}
+	l.callers[name] = u
+	return u
+}
+
+// forgetIdle drops callers of whom nothing is lost: no call runs, and all of the burst
+// is there again.
+func (l *limits) forgetIdle() {
+	now := l.clock()
+	for name, u := range l.callers {
+		if u.running == 0 && (u.rate == nil || u.rate.TokensAt(now) >= float64(l.CallerBurst)) {
+			delete(l.callers, name)
+		}
+	}
+}
+
+func overLimit(quota, subject, problem string, wait time.Duration) error {
+	return failInfo(codes.ResourceExhausted, &errdetails.ErrorInfo{
+		Reason: reasonOverLimit, Domain: errorDomain, Metadata: map[string]string{"limit": quota},
+	}, "limit "+quota+" of "+subject+": "+problem+"; wait and call again",
+		&errdetails.RetryInfo{RetryDelay: durationpb.New(wait)},
+		&errdetails.QuotaFailure{Violations: []*errdetails.QuotaFailure_Violation{{Subject: subject, Description: problem}}},
+	)
+}
