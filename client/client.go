@@ -108,3 +108,13 @@ func (c *Client) Objects() cosgatev1.ObjectServiceClient {
 func (c *Client) Multipart() cosgatev1.MultipartServiceClient {
 	return cosgatev1.NewMultipartServiceClient(c.conn)
 }
+
+// BucketConfigs returns the stub of BucketConfigService.
+func (c *Client) BucketConfigs() cosgatev1.BucketConfigServiceClient {
+	return cosgatev1.NewBucketConfigServiceClient(c.conn)
+}
+
+// Presign returns the stub of PresignService.
+func (c *Client) Presign() cosgatev1.PresignServiceClient {
+	return cosgatev1.NewPresignServiceClient(c.conn)
+}

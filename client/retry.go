@@ -1,15 +1,17 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/descriptorpb"
-
-	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 )
 
 // ServiceConfig is what Dial sets as the default service config, for those who make a
@@ -21,11 +23,9 @@ import (
 // that a repeat does not help, grpc makes none. Repeats stop altogether while many calls
 // fail.
 //
-// The RPCs are those whose idempotency_level says so: ListBuckets, HeadBucket,
-// GetBucketLocation; HeadObject, GetObject, ListObjects, DeleteObject, DeleteObjects,
-// CopyObject; UploadPartCopy, AbortMultipartUpload, ListParts and ListMultipartUploads.
-// Never repeated are the others: CreateBucket, DeleteBucket, PutObject, AppendObject,
-// InitiateMultipartUpload, UploadPart and CompleteMultipartUpload.
+// Idempotent is what the contract marks with an idempotency_level. Never repeated are
+// the others: CreateBucket, DeleteBucket; PutObject, AppendObject; UploadPart,
+// InitiateMultipartUpload, CompleteMultipartUpload; PostBucketInventory.
 func ServiceConfig() string {
 	type object = map[string]any
 	b, err := json.Marshal(object{
@@ -54,24 +54,28 @@ type methodName struct {
 }
 
 // idempotent lists the RPCs that the contract says can be repeated.
-func idempotent() []methodName {
+func idempotent() []methodName { return rpcs(true) }
+
+// rpcs lists the RPCs of the contract that can be repeated, or those that cannot.
+func rpcs(repeatable bool) []methodName {
 	var names []methodName
-	for _, file := range []protoreflect.FileDescriptor{
-		cosgatev1.File_cosgate_v1_bucket_service_proto,
-		cosgatev1.File_cosgate_v1_object_service_proto,
-		cosgatev1.File_cosgate_v1_multipart_service_proto,
-	} {
+	protoregistry.GlobalFiles.RangeFilesByPackage("cosgate.v1", func(file protoreflect.FileDescriptor) bool {
 		for i := range file.Services().Len() {
 			service := file.Services().Get(i)
 			for j := range service.Methods().Len() {
 				method := service.Methods().Get(j)
 				o, ok := method.Options().(*descriptorpb.MethodOptions)
-				if ok && o.GetIdempotencyLevel() != descriptorpb.MethodOptions_IDEMPOTENCY_UNKNOWN {
+				marked := ok && o.GetIdempotencyLevel() != descriptorpb.MethodOptions_IDEMPOTENCY_UNKNOWN
+				if marked == repeatable {
 					names = append(names, methodName{string(service.FullName()), string(method.Name())})
 				}
 			}
 		}
-	}
+		return true
+	})
+	slices.SortFunc(names, func(a, b methodName) int {
+		return cmp.Or(strings.Compare(a.Service, b.Service), strings.Compare(a.Method, b.Method))
+	})
 	return names
 }
 

@@ -36,6 +36,7 @@ const (
 // client: bufconn on the outside, the in-memory door on the inside.
 type gateway struct {
 	cos     *embedded.Server
+	backend *cosbackend.Client
 	server  *Server
 	conn    *grpc.ClientConn
 	buckets cosgatev1.BucketServiceClient
@@ -58,7 +59,7 @@ type setup struct {
 	deps    Deps // but for the profile and the logger
 }
 
-func open(t *testing.T, change ...func(*setup)) *gateway {
+func open(t testing.TB, change ...func(*setup)) *gateway {
 	t.Helper()
 	demo := embedded.DemoCredential()
 	s := setup{
@@ -92,7 +93,7 @@ func open(t *testing.T, change ...func(*setup)) *gateway {
 		t.Fatal(err)
 	}
 	t.Cleanup(backend.Close)
-	g := &gateway{cos: cos, logs: &lockedBuffer{}, stopped: make(chan error, 1), pool: s.options.Pool}
+	g := &gateway{cos: cos, backend: backend, logs: &lockedBuffer{}, stopped: make(chan error, 1), pool: s.options.Pool}
 	s.deps.Profiles = map[string]*cosbackend.Client{backend.Profile(): backend}
 	s.deps.Logger = slog.New(slog.NewJSONHandler(g.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	g.server, err = NewServer(s.deps, s.options)
@@ -103,7 +104,7 @@ func open(t *testing.T, change ...func(*setup)) *gateway {
 	return g
 }
 
-func (g *gateway) serve(t *testing.T, s setup) {
+func (g *gateway) serve(t testing.TB, s setup) {
 	t.Helper()
 	lis := bufconn.Listen(1 << 20)
 	ctx, cancel := context.WithCancel(context.Background())
