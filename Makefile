@@ -10,7 +10,7 @@ TOOL := go tool -modfile=tools/go.mod
 BUF := $(TOOL) buf
 FOREIGN := third_party/proto
 FUZZTIME ?= 30s
-E2E_TIMEOUT ?= 10m
+E2E_TIMEOUT ?= 30m
 
 .PHONY: check
 check: lint gen-check test ## what CI runs: lint, gen-check, test
@@ -97,7 +97,7 @@ fix: $(FOREIGN) ## repair what a tool can repair: formats, imports, simple findi
 .PHONY: test
 test: ## all tests with the race detector, in random order
 	@echo "== go test -race"
-	@go test -race -shuffle=on ./... || { echo "repeat one: go test -race -run 'TestName' ./package (add -shuffle=N with the seed printed above)"; exit 1; }
+	@go test -race -shuffle=on -timeout 30m ./... || { echo "repeat one: go test -race -run 'TestName' ./package (add -shuffle=N with the seed printed above)"; exit 1; }
 
 .PHONY: e2e
 e2e: $(FOREIGN) ## the real binary, grpcurl, the Node SDK, the README's commands
