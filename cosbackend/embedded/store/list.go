@@ -11,8 +11,10 @@ import (
 const (
 	defaultMaxKeys = 1000
 	// seekAfter is how many keys below a common prefix are read before it is
-	// cheaper to seek behind it.
+	// cheaper to seek behind it; seekSoon is that behind one that was sought, because
+	// its neighbours are mostly as large.
 	seekAfter = 8
+	seekSoon  = 1
 	// checkEvery is how many rows are read between two looks at the context.
 	checkEvery = 256
 )
@@ -30,7 +32,7 @@ func (s *Store) List(ctx context.Context, bucket string, o ListOptions) (Page, e
 	if o.MaxKeys <= 0 {
 		o.MaxKeys = defaultMaxKeys
 	}
-	l := &lister{o: o, roll: roll{o.Prefix, o.Delimiter}}
+	l := &lister{o: o, roll: roll{prefix: o.Prefix, delimiter: o.Delimiter}}
 	err := s.look(ctx, func(v *view) (err error) {
 		l.view = v
 		if l.bucket, err = v.bucketID(bucket); err != nil {
@@ -95,7 +97,7 @@ func (l *lister) scan(ctx context.Context, from string) (next string, more bool,
 		return "", false, err
 	}
 	defer func() { _ = rows.Close() }() // only read
-	skipped := 0
+	skipped, first := 0, true
 	for rows.Next() {
 		var raw sql.RawBytes
 		var obj Object
@@ -107,7 +109,7 @@ func (l *lister) scan(ctx context.Context, from string) (next string, more bool,
 			return "", false, ctx.Err()
 		}
 		if l.rolled && bytes.HasPrefix(raw, l.skip) {
-			if skipped++; skipped > seekAfter {
+			if skipped++; l.seeks(skipped) {
 				next, more = successor(l.last)
 				return next, more, nil
 			}
@@ -117,7 +119,8 @@ func (l *lister) scan(ctx context.Context, from string) (next string, more bool,
 		if !l.add(obj) {
 			return "", false, nil
 		}
-		skipped = 0
+		skipped, l.large = 0, l.large && first
+		first = false
 	}
 	if err := rows.Err(); err != nil {
 		return "", false, fmt.Errorf("store: list: %w", indexError(err))
@@ -151,7 +154,19 @@ func (l *lister) add(obj Object) bool {
 }
 
 // A roll says which keys a listing rolls up.
-type roll struct{ prefix, delimiter string }
+type roll struct {
+	prefix, delimiter string
+	large             bool // there were many keys below the common prefix before
+}
+
+// seeks tells whether to seek behind a common prefix of which so many keys were read.
+func (r *roll) seeks(skipped int) bool {
+	if skipped > seekAfter || r.large && skipped > seekSoon {
+		r.large = true
+		return true
+	}
+	return false
+}
 
 // rollUp returns the common prefix that stands for key, if one does.
 func (r roll) rollUp(key string) (prefix string, ok bool) {

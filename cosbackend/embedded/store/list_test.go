@@ -224,3 +224,24 @@ func TestBucketsDoNotShareKeys(t *testing.T) {
 		}
 	})
 }
+
+// Seeking behind large folders loses no small one between them.
+func TestFoldersOfAnySizeAreRolledUp(t *testing.T) {
+	s := open(t, Options{})
+	var want []string
+	for i, size := range []int{20, 20, 1, 2, 3, 20, 9, 10, 1, 11, 2, 2, 20} {
+		folder := fmt.Sprintf("%02d/", i)
+		want = append(want, folder)
+		for n := range size {
+			put(t, s, fmt.Sprintf("%s%02d", folder, n), []byte("x"))
+		}
+	}
+	page, err := s.List(t.Context(), testBucket, ListOptions{Delimiter: "/"})
+	if err != nil || !slices.Equal(page.CommonPrefixes, want) || len(page.Objects) > 0 {
+		t.Errorf("List = %q and %d objects, %v, want %q", page.CommonPrefixes, len(page.Objects), err, want)
+	}
+	versions, err := s.ListVersions(t.Context(), testBucket, ListVersionsOptions{Delimiter: "/"})
+	if err != nil || !slices.Equal(versions.CommonPrefixes, want) || len(versions.Versions) > 0 {
+		t.Errorf("ListVersions = %q and %d versions, %v, want %q", versions.CommonPrefixes, len(versions.Versions), err, want)
+	}
+}

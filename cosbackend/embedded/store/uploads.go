@@ -19,7 +19,7 @@ func (s *Store) Uploads(ctx context.Context, bucket string, o ListUploadsOptions
 	if o.Max <= 0 {
 		o.Max = defaultMaxKeys
 	}
-	l := &uploadLister{o: o, roll: roll{o.Prefix, o.Delimiter}}
+	l := &uploadLister{o: o, roll: roll{prefix: o.Prefix, delimiter: o.Delimiter}}
 	err := s.look(ctx, func(v *view) (err error) {
 		l.view = v
 		if l.bucket, err = v.bucketID(bucket); err != nil {

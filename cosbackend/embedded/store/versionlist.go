@@ -54,7 +54,7 @@ func (s *Store) ListVersions(ctx context.Context, bucket string, o ListVersionsO
 	if o.Max <= 0 {
 		o.Max = defaultMaxKeys
 	}
-	l := &versionLister{o: o, roll: roll{o.Prefix, o.Delimiter}}
+	l := &versionLister{o: o, roll: roll{prefix: o.Prefix, delimiter: o.Delimiter}}
 	err := s.look(ctx, func(v *view) (err error) {
 		l.view = v
 		if l.bucket, err = v.bucketID(bucket); err != nil {
@@ -151,7 +151,7 @@ func (l *versionLister) scan(ctx context.Context, from spot) (next spot, more bo
 		return spot{}, false, err
 	}
 	defer func() { _ = rows.Close() }() // only read
-	skipped := 0
+	skipped, first := 0, true
 	for rows.Next() {
 		var raw sql.RawBytes
 		var r Version
@@ -164,7 +164,7 @@ func (l *versionLister) scan(ctx context.Context, from spot) (next spot, more bo
 			return spot{}, false, ctx.Err()
 		}
 		if l.rolledUp() && bytes.HasPrefix(raw, []byte(l.last.Key)) {
-			if skipped++; skipped > seekAfter {
+			if skipped++; l.seeks(skipped) {
 				key, ok := successor(l.last.Key)
 				return spot{key, beforeAll}, ok, nil
 			}
@@ -178,7 +178,8 @@ func (l *versionLister) scan(ctx context.Context, from spot) (next spot, more bo
 		if !l.add(r) {
 			return spot{}, false, nil
 		}
-		skipped = 0
+		skipped, l.large = 0, l.large && first
+		first = false
 	}
 	if err := rows.Err(); err != nil {
 		return spot{}, false, fmt.Errorf("store: list versions: %w", indexError(err))
