@@ -37,6 +37,7 @@ const (
 type gateway struct {
 	cos     *embedded.Server
 	server  *Server
+	door    *bufconn.Listener
 	conn    *grpc.ClientConn
 	buckets cosgatev1.BucketServiceClient
 	objects cosgatev1.ObjectServiceClient
@@ -105,18 +106,11 @@ func open(t *testing.T, change ...func(*setup)) *gateway {
 
 func (g *gateway) serve(t *testing.T, s setup) {
 	t.Helper()
-	lis := bufconn.Listen(1 << 20)
+	g.door = bufconn.Listen(1 << 20)
 	ctx, cancel := context.WithCancel(context.Background())
 	g.stop = cancel
-	go func() { g.stopped <- g.server.Serve(ctx, lis, s.grace) }()
-	opts := append([]grpc.DialOption{
-		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return lis.DialContext(ctx) }),
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
-	}, s.dial...)
-	conn, err := grpc.NewClient("passthrough:///bufconn", opts...)
-	if err != nil {
-		t.Fatal(err)
-	}
+	go func() { g.stopped <- g.server.Serve(ctx, g.door, s.grace) }()
+	conn := g.dial(t, s.dial...)
 	t.Cleanup(func() {
 		_ = conn.Close()
 		cancel()
@@ -133,6 +127,19 @@ func (g *gateway) serve(t *testing.T, s setup) {
 	g.uploads = cosgatev1.NewMultipartServiceClient(conn)
 	g.configs = cosgatev1.NewBucketConfigServiceClient(conn)
 	g.presign = cosgatev1.NewPresignServiceClient(conn)
+}
+
+// dial makes a connection, in plain text unless opts say otherwise. The caller closes it.
+func (g *gateway) dial(t *testing.T, opts ...grpc.DialOption) *grpc.ClientConn {
+	t.Helper()
+	conn, err := grpc.NewClient("passthrough:///bufconn", append([]grpc.DialOption{
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return g.door.DialContext(ctx) }),
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+	}, opts...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return conn
 }
 
 // put stores data under key through the gateway.
