@@ -61,10 +61,10 @@ func openGuarded(t *testing.T, policies string, names []string, change ...func(*
 	if err != nil {
 		t.Fatal(err)
 	}
-	g.gateway = open(t, append(change, func(s *setup) {
+	g.gateway = open(t, append([]func(*setup){func(s *setup) {
 		s.deps.Authenticator = &identity.Authenticator{Bearers: []identity.Bearer{tokens}}
 		s.deps.Authorizer = engine
-	})...)
+	}}, change...)...)
 	return g
 }
 
@@ -142,7 +142,12 @@ func fill(m protoreflect.Message, bucket, key string) {
 // callAny makes one call of any RPC, whatever its kind, and reads its end.
 func (g *gateway) callAny(ctx context.Context, t *testing.T, full string, d protoreflect.MethodDescriptor, req proto.Message) error {
 	t.Helper()
-	stream, err := g.conn.NewStream(ctx, &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}, full)
+	return callOver(ctx, t, g.conn, full, d, req)
+}
+
+func callOver(ctx context.Context, t *testing.T, conn *grpc.ClientConn, full string, d protoreflect.MethodDescriptor, req proto.Message) error {
+	t.Helper()
+	stream, err := conn.NewStream(ctx, &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}, full)
 	if err != nil {
 		return err
 	}

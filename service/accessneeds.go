@@ -78,7 +78,30 @@ func presignNeeds(t target) []need {
 		cosgatev1.PresignOperation_PRESIGN_OPERATION_UPLOAD_PART:   "UploadPart",
 	}
 	// An operation that is not in the list has no action, which no policy allows.
-	return []need{{action: actions[cosgatev1.PresignOperation(operation.Enum())], resource: t.resource(policy.Object)}}
+	needs := []need{{action: actions[cosgatev1.PresignOperation(operation.Enum())], resource: t.resource(policy.Object)}}
+	return append(needs, headerNeeds(t)...)
+}
+
+// headerNeeds are the rights to do what the headers that a URL binds do.
+func headerNeeds(t target) []need {
+	headers, ok := t.field("headers")
+	if !ok {
+		return nil
+	}
+	var acl, tags bool
+	for name := range headers.Map().Range {
+		name := strings.ToLower(name.String())
+		acl = acl || name == "x-cos-acl" || strings.HasPrefix(name, "x-cos-grant-")
+		tags = tags || name == "x-cos-tagging"
+	}
+	var needs []need
+	if acl {
+		needs = append(needs, need{action: "PutObjectAcl", resource: t.resource(policy.Object)})
+	}
+	if tags {
+		needs = append(needs, need{action: "PutObjectTagging", resource: t.resource(policy.Object)})
+	}
+	return needs
 }
 
 // formNeeds are the rights to do what the form allows. A form for all keys with a prefix

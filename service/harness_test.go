@@ -38,6 +38,7 @@ type gateway struct {
 	cos     *embedded.Server
 	backend *cosbackend.Client
 	server  *Server
+	door    *bufconn.Listener
 	conn    *grpc.ClientConn
 	buckets cosgatev1.BucketServiceClient
 	objects cosgatev1.ObjectServiceClient
@@ -106,18 +107,11 @@ func open(t testing.TB, change ...func(*setup)) *gateway {
 
 func (g *gateway) serve(t testing.TB, s setup) {
 	t.Helper()
-	lis := bufconn.Listen(1 << 20)
+	g.door = bufconn.Listen(1 << 20)
 	ctx, cancel := context.WithCancel(context.Background())
 	g.stop = cancel
-	go func() { g.stopped <- g.server.Serve(ctx, lis, s.grace) }()
-	opts := append([]grpc.DialOption{
-		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return lis.DialContext(ctx) }),
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
-	}, s.dial...)
-	conn, err := grpc.NewClient("passthrough:///bufconn", opts...)
-	if err != nil {
-		t.Fatal(err)
-	}
+	go func() { g.stopped <- g.server.Serve(ctx, g.door, s.grace) }()
+	conn := g.dial(t, s.dial...)
 	t.Cleanup(func() {
 		_ = conn.Close()
 		cancel()
@@ -134,6 +128,19 @@ func (g *gateway) serve(t testing.TB, s setup) {
 	g.uploads = cosgatev1.NewMultipartServiceClient(conn)
 	g.configs = cosgatev1.NewBucketConfigServiceClient(conn)
 	g.presign = cosgatev1.NewPresignServiceClient(conn)
+}
+
+// dial makes a connection, in plain text unless opts say otherwise. The caller closes it.
+func (g *gateway) dial(t *testing.T, opts ...grpc.DialOption) *grpc.ClientConn {
+	t.Helper()
+	conn, err := grpc.NewClient("passthrough:///bufconn", append([]grpc.DialOption{
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return g.door.DialContext(ctx) }),
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+	}, opts...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return conn
 }
 
 // put stores data under key through the gateway.

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -26,8 +25,8 @@ type JWTOptions struct {
 	// Audiences: the claim aud must hold one of them.
 	Audiences []string
 	// Keys is where the provider's public keys are: a file, which is read again when
-	// it changes, or an https URL (http on loopback only), which is asked again for a
-	// key that is not known. A JSON Web Key Set either way.
+	// it changes, or an https URL (http on loopback only), which is asked again every
+	// minute and for a key that is not known. A JSON Web Key Set either way.
 	Keys string
 	// Algorithms that may sign. Empty is RS256, PS256, ES256, ES384 and EdDSA.
 	// Symmetric ones and "none" are refused.
@@ -56,6 +55,7 @@ type JWT struct {
 	opts     JWTOptions
 	verifier *oidc.IDTokenVerifier
 	file     *reload.File[*jose.JSONWebKeySet] // nil for keys at a URL
+	url      *urlKeys                          // nil for keys in a file
 }
 
 // NewJWT checks o and reads the keys when they are in a file. Keys at a URL are asked
@@ -132,14 +132,8 @@ func (j *JWT) keys(ctx context.Context) (oidc.KeySet, error) {
 	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && (u.Scheme != "http" || !loopbackHost(u.Hostname())) {
 		return nil, errors.New("keys: the URL must be https, or http on loopback, without a user: who can change the keys can be anybody")
 	}
-	client := &http.Client{
-		Timeout:   keyTimeout,
-		Transport: &paced{clock: j.opts.Clock},
-		CheckRedirect: func(*http.Request, []*http.Request) error {
-			return errors.New("the keys are not looked for elsewhere than configured")
-		},
-	}
-	return oidc.NewRemoteKeySet(oidc.ClientContext(ctx, client), j.opts.Keys), nil
+	j.url = newURLKeys(ctx, j.opts)
+	return j.url, nil
 }
 
 func loopbackHost(host string) bool {
@@ -220,10 +214,11 @@ func (j *JWT) caller(claims map[string]any) (Caller, error) {
 	return c, nil
 }
 
-// Reload reads a changed key file now.
+// Reload reads a changed key file now, and asks for keys at a URL when those known are
+// old.
 func (j *JWT) Reload() error {
 	if j.file == nil {
-		return nil
+		return j.url.renew()
 	}
 	return j.file.Reload()
 }

@@ -239,6 +239,66 @@ func TestKeysAtAURLAreAskedAgainForOneThatIsNotKnown(t *testing.T) {
 	}
 }
 
+// A key may be withdrawn because it was stolen: nobody then signs with a new one to make
+// the gateway ask again.
+func TestAKeyThatIsNoLongerAtTheURLIsRefusedAMinuteLater(t *testing.T) {
+	at := now()
+	stolen, other := newProvider(t, "k1"), newProvider(t, "k2")
+	current := stolen
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(current.set(t)) }))
+	defer server.Close()
+	defer http.DefaultTransport.(*http.Transport).CloseIdleConnections()
+	a := newJWT(t, server.URL, func(o *identity.JWTOptions) { o.Clock = func() time.Time { return at } })
+	token := stolen.sign(t, with(map[string]any{"exp": now().Add(time.Hour).Unix()}))
+	if _, err := a.Identify(withBearer(token)); err != nil {
+		t.Fatal(err)
+	}
+	current = other
+	at = at.Add(time.Minute)
+	_, err := a.Identify(withBearer(token))
+	wantRejected(t, err, "cannot be verified")
+}
+
+// Whoever sends nonsense makes the gateway ask; the first token of a new key in the same
+// second waits for its turn instead of being refused.
+func TestTheFirstTokenOfANewKeyIsTakenAlsoRightAfterARequestForKeys(t *testing.T) {
+	before, after, stranger := newProvider(t, "k1"), newProvider(t, "k2"), newProvider(t, "k3")
+	var current atomic.Pointer[provider]
+	current.Store(&before)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(current.Load().set(t)) }))
+	defer server.Close()
+	defer http.DefaultTransport.(*http.Transport).CloseIdleConnections()
+	a := newJWT(t, server.URL, func(o *identity.JWTOptions) { o.Clock = nil })
+	claims := with(map[string]any{"exp": time.Now().Add(time.Hour).Unix()})
+	_, err := a.Identify(withBearer(stranger.sign(t, claims)))
+	wantRejected(t, err, "cannot be verified")
+	current.Store(&after)
+	if _, err := a.Identify(withBearer(after.sign(t, claims))); err != nil {
+		t.Errorf("Identify with the new key = %v", err)
+	}
+}
+
+// When the provider is away, the keys that are known stay in force.
+func TestKeysStayInForceWhileTheirURLDoesNotAnswer(t *testing.T) {
+	at := now()
+	p := newProvider(t, "k1")
+	answer := http.StatusOK
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(answer)
+		_, _ = w.Write([]byte(strings.Replace(string(p.set(t)), `[`, `[{"kty":"other","kid":"k9"},`, 1)))
+	}))
+	defer server.Close()
+	defer http.DefaultTransport.(*http.Transport).CloseIdleConnections()
+	a := newJWT(t, server.URL, func(o *identity.JWTOptions) { o.Clock = func() time.Time { return at } })
+	token := p.sign(t, with(map[string]any{"exp": now().Add(time.Hour).Unix()}))
+	for _, answer = range []int{http.StatusOK, http.StatusServiceUnavailable} {
+		if _, err := a.Identify(withBearer(token)); err != nil {
+			t.Errorf("Identify while the URL answers %d = %v", answer, err)
+		}
+		at = at.Add(2 * time.Minute)
+	}
+}
+
 func TestOptionsThatAreNotSafeAreRefused(t *testing.T) {
 	path := keyFile(t, newProvider(t, "k1").set(t))
 	private, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: newProvider(t, "k").key, KeyID: "k"}}})

@@ -5,9 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
-	"sync"
-	"time"
 
 	"github.com/go-jose/go-jose/v4"
 
@@ -20,19 +17,35 @@ type fileKeys struct {
 	algorithms []string
 }
 
-var errNotSigned = errors.New("identity: no key of the file has signed the token")
+var errNotSigned = errors.New("identity: no key of the issuer has signed the token")
 
 // VerifySignature returns the payload of a token that one of the keys signed.
 func (k fileKeys) VerifySignature(_ context.Context, token string) ([]byte, error) {
-	algorithms := make([]jose.SignatureAlgorithm, len(k.algorithms))
-	for i, a := range k.algorithms {
-		algorithms[i] = jose.SignatureAlgorithm(a)
+	signed, err := parseSigned(token, k.algorithms)
+	if err != nil {
+		return nil, err
 	}
-	signed, err := jose.ParseSignedCompact(token, algorithms)
+	return verify(signed, k.file.Value())
+}
+
+func parseSigned(token string, algorithms []string) (*jose.JSONWebSignature, error) {
+	allowed := make([]jose.SignatureAlgorithm, len(algorithms))
+	for i, a := range algorithms {
+		allowed[i] = jose.SignatureAlgorithm(a)
+	}
+	signed, err := jose.ParseSignedCompact(token, allowed)
 	if err != nil {
 		return nil, fmt.Errorf("identity: parse token: %w", err)
 	}
-	set := k.file.Value()
+	return signed, nil
+}
+
+// verify returns the payload when a key of set has signed it: the one that the token
+// names, if it names one. set may be nil.
+func verify(signed *jose.JSONWebSignature, set *jose.JSONWebKeySet) ([]byte, error) {
+	if set == nil {
+		return nil, errNotSigned
+	}
 	keys := set.Keys
 	if id := signed.Signatures[0].Header.KeyID; id != "" {
 		keys = set.Key(id)
@@ -65,29 +78,4 @@ func parseKeys(data []byte) (*jose.JSONWebKeySet, error) {
 		}
 	}
 	return &set, nil
-}
-
-// paced sends at most one request a second. The keys are asked for whenever a token
-// names one that is not known, which anybody can make a token do.
-type paced struct {
-	clock func() time.Time
-	mu    sync.Mutex
-	next  time.Time
-}
-
-var errPaced = errors.New("identity: the keys were asked for less than a second ago")
-
-// RoundTrip implements [http.RoundTripper].
-func (p *paced) RoundTrip(r *http.Request) (*http.Response, error) {
-	p.mu.Lock()
-	now := p.clock()
-	early := now.Before(p.next)
-	if !early {
-		p.next = now.Add(time.Second)
-	}
-	p.mu.Unlock()
-	if early {
-		return nil, errPaced
-	}
-	return http.DefaultTransport.RoundTrip(r)
 }
