@@ -38,6 +38,7 @@ type gateway struct {
 	cos     *embedded.Server
 	server  *Server
 	conn    *grpc.ClientConn
+	lis     *bufconn.Listener
 	buckets cosgatev1.BucketServiceClient
 	objects cosgatev1.ObjectServiceClient
 	uploads cosgatev1.MultipartServiceClient
@@ -107,7 +108,7 @@ func (g *gateway) serve(t *testing.T, s setup) {
 	t.Helper()
 	lis := bufconn.Listen(1 << 20)
 	ctx, cancel := context.WithCancel(context.Background())
-	g.stop = cancel
+	g.stop, g.lis = cancel, lis
 	go func() { g.stopped <- g.server.Serve(ctx, lis, s.grace) }()
 	opts := append([]grpc.DialOption{
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return lis.DialContext(ctx) }),
