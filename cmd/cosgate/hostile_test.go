@@ -135,8 +135,8 @@ func peacefulCalls(ctx context.Context, conn *grpc.ClientConn) error {
 }
 
 var (
-	// goroutineGroup is the number of goroutines with the same stack, and that stack.
-	goroutineGroup = regexp.MustCompile(`(?m)^(\d+) @ .*\n((?:#.*\n)*)`)
+	// sameStack is the number of goroutines with the same stack, and that stack.
+	sameStack = regexp.MustCompile(`(?m)^(\d+) @ .*\n((?:#.*\n)*)`)
 	heapAlloc      = regexp.MustCompile(`(?m)^# HeapAlloc = (\d+)$`)
 )
 
@@ -144,7 +144,7 @@ var (
 func (s *siege) usage(t *testing.T) (u usage) {
 	t.Helper()
 	_, stacks := get(t, s, "/debug/pprof/goroutine?debug=1")
-	for _, group := range goroutineGroup.FindAllStringSubmatch(stacks, -1) {
+	for _, group := range sameStack.FindAllStringSubmatch(stacks, -1) {
 		if n, _ := strconv.Atoi(group[1]); !strings.Contains(group[2], "net/http.(*persistConn)") {
 			u.goroutines += n
 		}
