@@ -13,6 +13,10 @@ const (
 	minPing = 10 * time.Second
 	// handshakeTime is how long a new connection may take to say what it wants.
 	handshakeTime = 20 * time.Second
+	// maxHeaders is how many bytes the metadata of a call may have, as HTTP/2 counts them
+	// (32 more for each field). A token with many groups has some KiB. grpc alone would
+	// keep 16 MiB for each stream.
+	maxHeaders = 64 << 10
 )
 
 // ConnectionOptions bound the connections of callers. The zero value is usable.
@@ -32,11 +36,15 @@ type ConnectionOptions struct {
 	// MinPing is how often a client may ping at most. One that does more often is
 	// disconnected. 0 is 10 s.
 	MinPing time.Duration
+	// Handshake is how long a new connection may take for TLS and the beginning of HTTP/2.
+	// 0 is 20 s.
+	Handshake time.Duration
 }
 
 func (o ConnectionOptions) serverOptions() []grpc.ServerOption {
 	opts := []grpc.ServerOption{
-		grpc.ConnectionTimeout(handshakeTime),
+		grpc.ConnectionTimeout(cmp.Or(o.Handshake, handshakeTime)),
+		grpc.MaxHeaderListSize(maxHeaders),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{
 			MinTime: cmp.Or(o.MinPing, minPing), PermitWithoutStream: true,
 		}),

@@ -137,7 +137,8 @@ func (d *download) ahead() int64 {
 func (d *download) next() (*frames.Sent, error) {
 	m := &frames.Sent{Field: getChunk, Offset: d.object.Offset + d.sent}
 	if n := min(int64(d.size-frames.Overhead), d.object.Length-d.sent); n > 0 {
-		m.Content = frames.NewContent(d.account, int(n))
+		m.Content = d.content(int(n))
+		n = int64(m.ContentBytes())
 		if _, err := io.ReadFull(d.object.Body, m.Content.Bytes()); err != nil {
 			m.Content.Free()
 			return nil, err
@@ -155,6 +156,19 @@ func (d *download) next() (*frames.Sent, error) {
 		m.Message = others
 	}
 	return m, nil
+}
+
+// content takes a buffer for at most n bytes: a small one when all reads together may
+// hold no more large ones.
+func (d *download) content(n int) *frames.Content {
+	const small = leastMessage - frames.Overhead
+	if n > small {
+		if c := frames.NewContentWithin(d.account, n, d.settings.limit); c != nil {
+			return c
+		}
+		d.size = leastMessage
+	}
+	return frames.NewContent(d.account, min(n, small))
 }
 
 // others returns what goes beside content: object and range at the beginning, the

@@ -131,7 +131,7 @@ func (g *gateway) serve(t testing.TB, s setup) {
 }
 
 // dial makes a connection, in plain text unless opts say otherwise. The caller closes it.
-func (g *gateway) dial(t *testing.T, opts ...grpc.DialOption) *grpc.ClientConn {
+func (g *gateway) dial(t testing.TB, opts ...grpc.DialOption) *grpc.ClientConn {
 	t.Helper()
 	conn, err := grpc.NewClient("passthrough:///bufconn", append([]grpc.DialOption{
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return g.door.DialContext(ctx) }),

@@ -17,6 +17,7 @@ import (
 
 const (
 	adminHeaderTimeout = 5 * time.Second
+	adminHeaderBytes   = 16 << 10
 	adminIdleTimeout   = time.Minute
 	// adminGrace bounds how long a profile that is being taken may hold up the end.
 	adminGrace = time.Second
@@ -86,7 +87,7 @@ func loopbackName(host string) bool {
 
 // serveAdmin answers on lis until ctx ends.
 func serveAdmin(ctx context.Context, lis net.Listener, h http.Handler) error {
-	server := &http.Server{Handler: h, ReadHeaderTimeout: adminHeaderTimeout, IdleTimeout: adminIdleTimeout}
+	server := &http.Server{Handler: h, ReadHeaderTimeout: adminHeaderTimeout, IdleTimeout: adminIdleTimeout, MaxHeaderBytes: adminHeaderBytes}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(lis) }()
 	select {

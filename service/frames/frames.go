@@ -80,6 +80,16 @@ func NewContent(pool mem.BufferPool, size int) *Content {
 	return &Content{pool: pool, buf: pool.Get(headRoom + size), size: size}
 }
 
+// NewContentWithin is NewContent unless the account's pool would have more than limit in
+// use then: it returns nil.
+func NewContentWithin(account *Account, size int, limit int64) *Content {
+	buf, ok := account.getWithin(headRoom+size, limit)
+	if !ok {
+		return nil
+	}
+	return &Content{pool: account, buf: buf, size: size}
+}
+
 // Bytes is the content, to be filled.
 func (c *Content) Bytes() []byte { return (*c.buf)[headRoom : headRoom+c.size] }
 

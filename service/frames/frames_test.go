@@ -5,6 +5,8 @@ import (
 	"context"
 	"io"
 	"math/rand/v2"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"google.golang.org/grpc/encoding"
@@ -145,12 +147,12 @@ func TestViewsKeepTheirBuffersExactlyAsLongAsNeeded(t *testing.T) {
 func TestAccountsCountWhatOneStreamHolds(t *testing.T) {
 	pool := NewPool()
 	a, b := pool.NewAccount(), pool.NewAccount()
-	first, second, other := a.Get(100), a.Get(50), b.Get(7)
-	if a.InUse() != 150 || pool.InUse() != 157 {
-		t.Errorf("in use: %d of the account and %d of the pool, want 150 and 157", a.InUse(), pool.InUse())
+	first, second, other := a.Get(100<<10), a.Get(50), b.Get(7)
+	if a.InUse() != 130<<10 || pool.InUse() != 132<<10 {
+		t.Errorf("in use: %d of the account and %d of the pool, want 130 and 132 KiB", a.InUse(), pool.InUse())
 	}
 	waited := make(chan error, 1)
-	go func() { waited <- a.Wait(t.Context(), 60) }()
+	go func() { waited <- a.Wait(t.Context(), 2<<10) }()
 	a.Put(first)
 	if err := <-waited; err != nil {
 		t.Error(err)
@@ -158,17 +160,38 @@ func TestAccountsCountWhatOneStreamHolds(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := a.Wait(ctx, 0); err == nil {
-		t.Error("Wait = nil although 50 bytes are in use and the context has ended")
+		t.Error("Wait = nil although a buffer is in use and the context has ended")
 	}
 	a.Close()
 	a.Close()
-	if pool.InUse() != 7 {
+	if pool.InUse() != 2<<10 {
 		t.Errorf("%d bytes are in use after the account was closed, want those of the other", pool.InUse())
 	}
 	a.Put(second)
 	b.Put(other)
 	if pool.InUse() != 0 {
 		t.Errorf("%d bytes are in use at the end", pool.InUse())
+	}
+}
+
+// However many take buffers at the same time, they keep to the limit.
+func TestContentWithinALimit(t *testing.T) {
+	pool := NewPool()
+	const size, limit, callers = 64<<10 - Overhead, 1 << 20, 100
+	var taken atomic.Int64
+	var wait sync.WaitGroup
+	for range callers {
+		wait.Go(func() {
+			a := pool.NewAccount()
+			if c := NewContentWithin(a, size, limit); c != nil {
+				taken.Add(1)
+			}
+		})
+	}
+	wait.Wait()
+	// Some may have met the attempts of others, and found no room although there was.
+	if n := pool.InUse(); n != taken.Load()*(64<<10) || n > limit || n == 0 {
+		t.Errorf("%d callers have %d bytes of %d", taken.Load(), n, limit)
 	}
 }
 

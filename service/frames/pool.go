@@ -43,9 +43,22 @@ func tier(length int) int {
 	return max(bits.Len(uint(max(length, 1)-1)), leastTier) - leastTier
 }
 
+// room is what a buffer of a length takes.
+func room(length int) int64 {
+	if t := tier(length); t <= mostTier-leastTier {
+		return 1 << (t + leastTier)
+	}
+	return int64(length)
+}
+
 // Get returns a buffer of the given length with any content.
 func (p *Pool) Get(length int) *[]byte {
-	p.inUse.Add(int64(length))
+	p.inUse.Add(room(length))
+	return p.take(length)
+}
+
+// take is Get for a buffer that was counted already.
+func (p *Pool) take(length int) *[]byte {
 	t := tier(length)
 	if t >= len(p.tiers) {
 		b := make([]byte, length)
@@ -61,7 +74,7 @@ func (p *Pool) Get(length int) *[]byte {
 
 // Put takes a buffer of Get back, with the length it had.
 func (p *Pool) Put(b *[]byte) {
-	p.inUse.Add(-int64(len(*b)))
+	p.inUse.Add(-room(len(*b)))
 	if p.poison {
 		for i := range *b {
 			(*b)[i] = 0xDB
@@ -72,8 +85,8 @@ func (p *Pool) Put(b *[]byte) {
 	}
 }
 
-// InUse is how many bytes were taken and not given back, without those of accounts
-// that were closed.
+// InUse is how many bytes the buffers have that were taken and not given back, without
+// those of accounts that were closed.
 func (p *Pool) InUse() int64 { return p.inUse.Load() }
 
 // An Account is one stream's use of a Pool. grpc does not free the messages that it
@@ -85,7 +98,7 @@ type Account struct {
 	inUse  int64
 	closed bool
 	most   int64         // what Wait waits for
-	room   chan struct{} // closed when inUse is at most that; nil when nobody waits
+	less   chan struct{} // closed when inUse is at most that; nil when nobody waits
 }
 
 var _ mem.BufferPool = (*Account)(nil)
@@ -95,30 +108,45 @@ func (p *Pool) NewAccount() *Account { return &Account{pool: p} }
 
 // Get takes a buffer from the pool.
 func (a *Account) Get(length int) *[]byte {
-	b := a.pool.Get(length)
+	a.count(room(length))
+	return a.pool.Get(length)
+}
+
+// getWithin takes a buffer unless the pool would have more than limit in use then. Any
+// number of callers together keep to it.
+func (a *Account) getWithin(length int, limit int64) (b *[]byte, ok bool) {
+	n := room(length)
+	if a.pool.inUse.Add(n) > limit {
+		a.pool.inUse.Add(-n)
+		return nil, false
+	}
+	a.count(n)
+	return a.pool.take(length), true
+}
+
+func (a *Account) count(n int64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.inUse += int64(length)
-	return b
+	a.inUse += n
 }
 
 // Put gives a buffer back.
 func (a *Account) Put(b *[]byte) {
 	a.mu.Lock()
-	if n := int64(len(*b)); a.closed {
+	if n := room(len(*b)); a.closed {
 		a.pool.inUse.Add(n) // Close has counted it already, and Put counts it again
 	} else {
 		a.inUse -= n
 	}
-	if a.room != nil && a.inUse <= a.most {
-		close(a.room)
-		a.room = nil
+	if a.less != nil && a.inUse <= a.most {
+		close(a.less)
+		a.less = nil
 	}
 	a.mu.Unlock()
 	a.pool.Put(b)
 }
 
-// InUse is how many bytes of the account were taken and not given back.
+// InUse is how many bytes the buffers of the account have that were not given back.
 func (a *Account) InUse() int64 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -133,11 +161,11 @@ func (a *Account) Wait(ctx context.Context, most int64) error {
 		a.mu.Unlock()
 		return nil
 	}
-	room := make(chan struct{})
-	a.most, a.room = most, room
+	less := make(chan struct{})
+	a.most, a.less = most, less
 	a.mu.Unlock()
 	select {
-	case <-room:
+	case <-less:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

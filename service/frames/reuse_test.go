@@ -84,8 +84,8 @@ func TestBuffersAreTakenAgain(t *testing.T) {
 		if len(*b) != size || cap(*b) > max(2*size, 2<<10) {
 			t.Errorf("Get(%d) has %d bytes of %d", size, len(*b), cap(*b))
 		}
-		if pool.InUse() != int64(size) || other.InUse() != 0 {
-			t.Errorf("in use: %d, and %d of another pool, want %d and 0", pool.InUse(), other.InUse(), size)
+		if pool.InUse() != int64(cap(*b)) || other.InUse() != 0 {
+			t.Errorf("in use: %d, and %d of another pool, want %d and 0", pool.InUse(), other.InUse(), cap(*b))
 		}
 		pool.Put(b)
 	}
