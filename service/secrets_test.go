@@ -11,6 +11,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -20,7 +21,6 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
-	"github.com/prometheus/common/expfmt"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"google.golang.org/grpc"
@@ -320,14 +320,9 @@ func (w *watched) spanTexts(t *testing.T) string {
 
 func (w *watched) metricsText(t *testing.T) string {
 	t.Helper()
-	families, err := w.metrics.Gatherer().Gather()
-	must(t, err)
-	var b strings.Builder
-	for _, f := range families {
-		_, err := expfmt.MetricFamilyToText(&b, f)
-		must(t, err)
-	}
-	return b.String()
+	answer := httptest.NewRecorder()
+	w.metrics.Handler().ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
+	return answer.Body.String()
 }
 
 func TestSecretsStaySecretWhenAllIsWell(t *testing.T) {
