@@ -68,7 +68,7 @@ func (a *answer) refusal() error {
 		data, _ = io.ReadAll(io.LimitReader(a.resp.Body, maxErrorBody))
 	}
 	body := parseErrorBody(data, a.attempt)
-	if body.empty() && len(data) > 0 && a.call.sealed == "" {
+	if body.empty() && len(data) > 0 && !a.call.sealed {
 		a.client.logger.Debug("cosbackend: error answer of unknown form", "operation", a.call.op,
 			"http_status", a.resp.StatusCode, "content", a.attempt.clean(string(data), 300))
 	}
@@ -89,7 +89,7 @@ func (a *answer) refused(body errorBody) *Error {
 		a.attempt.answered = e.HTTPStatus >= 300 && e.HTTPStatus <= 499 && e.HTTPStatus != http.StatusRequestTimeout
 		e.Origin, e.NotFromCOS, e.InSuccessBody = OriginTransport, true, false
 	}
-	e.forget(a.call.sealed) // before anybody logs it
+	e.forget(a.call.secret) // before anybody logs it
 	return e
 }
 

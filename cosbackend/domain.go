@@ -100,6 +100,7 @@ func (c *Client) PutBucketDomainCertificate(ctx context.Context, loc Location, d
 	if err != nil {
 		return err
 	}
+	cl.sealed = true
 	if doc.CertificateInfo != nil && doc.CertificateInfo.CustomCert != nil {
 		cl.seal(doc.CertificateInfo.CustomCert.PrivateKey)
 	}
@@ -111,7 +112,7 @@ const telling = 8
 
 // seal keeps a secret of several lines out of what is said of the call.
 func (cl *call) seal(secret string) {
-	cl.sealed = secret
+	cl.secret = secret
 	for line := range secretLines(secret) {
 		cl.hidden = append(cl.hidden, line)
 	}

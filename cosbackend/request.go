@@ -41,7 +41,8 @@ type call struct {
 	hidden []string // must not show in what is said of the call
 
 	payload []byte // a small body
-	sealed  string // a secret of several lines in payload: no answer, which might quote it, is logged
+	sealed  bool   // payload holds a secret: no answer, which might quote it, is logged
+	secret  string // which one, in several lines
 	body    *Body  // or a streamed one
 
 	number  int  // attempts begun so far
