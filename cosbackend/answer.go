@@ -40,10 +40,14 @@ type answer struct {
 func (at *attempt) answeredBy(c *Client, cl *call, resp *http.Response) *answer {
 	at.answer = answer{
 		client: c, call: cl, attempt: at, resp: resp,
-		requestID: at.clean(nameOr(headerText(resp.Header, "X-Cos-Request-Id"), headerText(resp.Header, "X-Ci-Request-Id")), maxID),
-		traceID:   at.clean(headerText(resp.Header, "X-Cos-Trace-Id"), maxID),
+		requestID: at.cleanID(headerRequestID(resp.Header)),
+		traceID:   at.cleanID(headerText(resp.Header, "X-Cos-Trace-Id")),
 	}
 	return &at.answer
+}
+
+func headerRequestID(h http.Header) string {
+	return nameOr(headerText(h, "X-Cos-Request-Id"), headerText(h, "X-Ci-Request-Id"))
 }
 
 // decode sorts answers: COS's refusal, an answer that is not COS's, or one that
@@ -85,6 +89,7 @@ func (a *answer) refused(body errorBody) *Error {
 		a.attempt.answered = e.HTTPStatus >= 300 && e.HTTPStatus <= 499 && e.HTTPStatus != http.StatusRequestTimeout
 		e.Origin, e.NotFromCOS, e.InSuccessBody = OriginTransport, true, false
 	}
+	e.forget(a.call.secret) // before anybody logs it
 	return e
 }
 
@@ -92,6 +97,13 @@ func (a *answer) refused(body errorBody) *Error {
 func (a *answer) newError() *Error {
 	e := a.client.newError(a.call, a.attempt)
 	e.HTTPStatus = a.resp.StatusCode
+	// What refuses may quote: its ids are looked at again, more closely.
+	if id := headerRequestID(a.resp.Header); id != "" {
+		a.requestID = a.attempt.clean(id, maxID)
+	}
+	if id := headerText(a.resp.Header, "X-Cos-Trace-Id"); id != "" {
+		a.traceID = a.attempt.clean(id, maxID)
+	}
 	e.RequestID, e.TraceID = a.requestID, a.traceID
 	e.Headers = errorHeaders(a.resp.Header, a.attempt)
 	return e

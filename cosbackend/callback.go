@@ -127,7 +127,7 @@ func (cl *call) callback(b *Callback) {
 	}{b.URL, b.Host, b.Body, b.BodyType}) // strings can be
 	what := base64.StdEncoding.EncodeToString(document)
 	cl.header = append(cl.header, pair{"x-cos-callback", what})
-	cl.hidden = append(cl.hidden, what, b.URL)
+	cl.hidden = append(cl.hidden, what, b.URL, b.Body)
 	if _, query, ok := strings.Cut(b.URL, "?"); ok {
 		cl.hidden = append(cl.hidden, query)
 	}
@@ -137,6 +137,9 @@ func (cl *call) callback(b *Callback) {
 	vars := make(map[string]string, len(b.Vars))
 	for name, value := range b.Vars {
 		vars["x:"+name] = value
+		if len(value) >= 8 { // shorter ones are found in other words
+			cl.hidden = append(cl.hidden, value)
+		}
 	}
 	document, _ = json.Marshal(vars)
 	what = base64.StdEncoding.EncodeToString(document)

@@ -76,7 +76,7 @@ func AssumeRoleCredentials(o AssumeRoleOptions) (*TemporaryCredentials, error) {
 		return nil, err
 	}
 	s := &sts{
-		endpoint: endpoint, region: nameOr(o.Region, stsRegion), payload: payload,
+		endpoint: endpoint, region: nameOr(o.Region, stsRegion), payload: payload, policy: o.Policy,
 		source: o.Source, clock: o.Clock, http: newSourceClient(o.Transport),
 	}
 	if s.clock == nil {
@@ -132,6 +132,7 @@ type sts struct {
 	endpoint *url.URL
 	region   string
 	payload  []byte
+	policy   string // as given; nobody else needs to know what a role may not do
 	source   CredentialProvider
 	clock    func() time.Time
 	http     *sourceClient
@@ -176,14 +177,28 @@ func (s *sts) fetch(ctx context.Context) (temporary, error) {
 	}
 	r := &answer.Response
 	if r.Error != nil {
+		secrets := s.secrets(signer, req.Header.Get("Authorization"))
+		clean := func(text string, limit int) string { return cleanText(hide(text, secrets), limit) }
 		return temporary{}, fmt.Errorf("STS refused: %s: %s (request id %s)",
-			signer.clean(r.Error.Code, maxCode), signer.clean(r.Error.Message, maxMessage), signer.clean(r.RequestID, maxID))
+			clean(r.Error.Code, maxCode), clean(r.Error.Message, maxMessage), clean(r.RequestID, maxID))
 	}
 	if status != http.StatusOK {
 		return temporary{}, fmt.Errorf("the answer has the HTTP status %d", status)
 	}
 	expires, err := expiry(r.ExpiredTime, r.Expiration)
 	return newTemporary(r.Credentials.TmpSecretID, r.Credentials.TmpSecretKey, r.Credentials.Token, expires), err
+}
+
+// secrets are what STS was sent and might quote.
+func (s *sts) secrets(signer Credentials, authorization string) []string {
+	_, signature, _ := strings.Cut(authorization, "Signature=")
+	all := append(signer.secrets(), authorization, signature, string(s.payload), s.policy)
+	var compact bytes.Buffer
+	if json.Compact(&compact, []byte(s.policy)) == nil {
+		quoted, _ := json.Marshal(compact.String()) // a string can be
+		all = append(all, compact.String(), strings.Trim(string(quoted), `"`), string(appendEscaped(nil, compact.String())))
+	}
+	return secretForms(all)
 }
 
 // request builds and signs the request (A084, A085).

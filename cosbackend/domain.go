@@ -2,7 +2,7 @@ package cosbackend
 
 import (
 	"context"
-	"errors"
+	"iter"
 	"net/http"
 	"strings"
 
@@ -101,20 +101,40 @@ func (c *Client) PutBucketDomainCertificate(ctx context.Context, loc Location, d
 		return err
 	}
 	cl.sealed = true
-	err = c.do(ctx, cl)
-	if e, ok := errors.AsType[*Error](err); ok && doc.CertificateInfo != nil && doc.CertificateInfo.CustomCert != nil {
-		e.forget(doc.CertificateInfo.CustomCert.PrivateKey)
+	if doc.CertificateInfo != nil && doc.CertificateInfo.CustomCert != nil {
+		cl.seal(doc.CertificateInfo.CustomCert.PrivateKey)
 	}
-	return err
+	return c.do(ctx, cl)
+}
+
+// telling is how much of a secret's line tells something.
+const telling = 8
+
+// seal keeps a secret of several lines out of what is said of the call.
+func (cl *call) seal(secret string) {
+	cl.secret = secret
+	for line := range secretLines(secret) {
+		cl.hidden = append(cl.hidden, line)
+	}
+}
+
+// secretLines are those that tell something.
+func secretLines(secret string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for line := range strings.Lines(secret) {
+			line = strings.TrimSpace(line)
+			if len(line) >= telling && !strings.HasPrefix(line, "-----") && !yield(line) {
+				return
+			}
+		}
+	}
 }
 
 // forget takes what COS said out of an error that quotes a line of a secret.
 func (e *Error) forget(secret string) {
-	const telling = 8 // shorter lines tell nothing
 	quotes := func(text string) bool {
-		for line := range strings.Lines(secret) {
-			line = strings.TrimSpace(line)
-			if len(line) >= telling && !strings.HasPrefix(line, "-----") && strings.Contains(text, line[:telling]) {
+		for line := range secretLines(secret) {
+			if strings.Contains(text, line[:telling]) {
 				return true
 			}
 		}

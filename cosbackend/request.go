@@ -42,6 +42,7 @@ type call struct {
 
 	payload []byte // a small body
 	sealed  bool   // payload holds a secret: no answer, which might quote it, is logged
+	secret  string // which one, in several lines
 	body    *Body  // or a streamed one
 
 	number  int  // attempts begun so far
@@ -64,14 +65,18 @@ type attempt struct {
 	number      int
 	hidden      []string // of the call
 	credentials Credentials
-	own         bool // the caller's credentials, not the profile's
-	upload      *upload
-	connected   atomic.Bool // a connection was had, so something may have been sent
-	state       uploadState
-	answered    bool         // COS's whole answer was had
-	early       bool         // a 2xx answer came before the body was sent
-	observed    *observation // nil when nobody observes
-	answer      answer
+	// authorization is what was sent to prove them, and secrets all that must not show
+	// in any form, once that was needed.
+	authorization string
+	secrets       []string
+	own           bool // the caller's credentials, not the profile's
+	upload        *upload
+	connected     atomic.Bool // a connection was had, so something may have been sent
+	state         uploadState
+	answered      bool         // COS's whole answer was had
+	early         bool         // a 2xx answer came before the body was sent
+	observed      *observation // nil when nobody observes
+	answer        answer
 }
 
 // reader returns the reader of the next attempt, or false when there is none any
@@ -114,6 +119,7 @@ func (c *Client) request(ctx context.Context, cl *call, at *attempt) *http.Reque
 	path, raw := cl.path()
 	key := c.signingKey(at)
 	authorization := key.authorization(cl.method, path, cl.query, signed)
+	at.authorization = authorization
 	req.URL.Path, req.URL.RawPath, req.URL.RawQuery = path, raw, encodeQuery(cl.query)
 	req.Header = httpHeader(signed, authorization, req.ContentLength >= expectAbove)
 	return req.WithContext(at.watch(ctx, cl))

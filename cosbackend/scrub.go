@@ -1,6 +1,10 @@
 package cosbackend
 
 import (
+	"cmp"
+	"encoding/base64"
+	"net/url"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -116,24 +120,69 @@ type cleaner interface {
 	clean(s string, limit int) string
 }
 
-// clean is that of the credentials, and also takes out what the call must keep to
-// itself: keys of objects, callbacks.
+// clean takes out of s what the call must keep to itself, in whatever form it was
+// quoted: its credentials and signature, keys of objects, callbacks.
 func (at *attempt) clean(s string, limit int) string {
-	for _, secret := range at.hidden {
-		if len(secret) >= 4 {
-			s = strings.ReplaceAll(s, secret, redacted)
-		}
+	if at.secrets == nil {
+		at.secrets = secretForms(append(at.credentials.secrets(), append(at.hidden, at.authorization, signatureOf(at.authorization))...))
 	}
-	return at.credentials.clean(s, limit)
+	return cleanText(hide(s, at.secrets), limit)
+}
+
+// cleanID is clean for the ids of a good answer, which each call has: there is no
+// reason for a quote in one, and only the credentials as they are would be found.
+func (at *attempt) cleanID(s string) string {
+	return cleanText(hide(s, at.credentials.secrets()), maxID)
 }
 
 // clean is cleanText that also takes the secrets of c out of s, wherever they
 // stand. They go before anything is cut: half a secret is not found any more.
 func (c Credentials) clean(s string, limit int) string {
-	for _, secret := range []string{c.SecretKey, c.Token} {
+	return cleanText(hide(s, secretForms(c.secrets())), limit)
+}
+
+func (c Credentials) secrets() []string { return []string{c.SecretKey, c.Token} }
+
+// hide replaces secrets. What is shorter than four bytes is none, and would be found in
+// every other word.
+func hide(s string, secrets []string) string {
+	for _, secret := range secrets {
 		if len(secret) >= 4 {
 			s = strings.ReplaceAll(s, secret, redacted)
 		}
 	}
-	return cleanText(s, limit)
+	return s
+}
+
+// secretForms returns secrets and the forms in which they are quoted: as in a URL, as
+// in JSON, and as they stand in the base64 of a longer text. The longest come first,
+// since others can be parts of them.
+func secretForms(secrets []string) []string {
+	var forms []string
+	for _, s := range secrets {
+		if len(s) < 4 {
+			continue
+		}
+		forms = append(forms, s, url.QueryEscape(s), url.PathEscape(s), strings.ReplaceAll(s, "/", `\/`))
+		if len(s) < 8 {
+			continue // too short a form is found in other words
+		}
+		for _, e := range []*base64.Encoding{base64.StdEncoding, base64.URLEncoding} {
+			forms = append(forms, e.EncodeToString([]byte(s)))
+			for before := range 3 {
+				text := e.EncodeToString(append(make([]byte, before), s...))
+				// The characters at both ends depend on what stands beside the secret.
+				forms = append(forms, text[(before*8+5)/6:(before+len(s))*8/6])
+			}
+		}
+	}
+	slices.SortFunc(forms, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
+	return slices.Compact(forms)
+}
+
+// signatureOf returns the signature of an Authorization header, which may be quoted
+// without its name.
+func signatureOf(authorization string) string {
+	_, signature, _ := strings.Cut(authorization, "q-signature=")
+	return signature
 }

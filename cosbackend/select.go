@@ -207,7 +207,7 @@ func (s *Selection) stats(root string) (*SelectStats, error) {
 		return nil, s.answer.garbled(inside(err)) // its io.EOF must not pass for that of the result
 	}
 	if wire.XMLName.Local != root {
-		return nil, s.answer.garbled(fmt.Errorf("element %q came where %q was due", s.answer.attempt.credentials.clean(wire.XMLName.Local, 64), root))
+		return nil, s.answer.garbled(fmt.Errorf("element %q came where %q was due", s.answer.attempt.clean(wire.XMLName.Local, 64), root))
 	}
 	return &SelectStats{BytesScanned: wire.BytesScanned, BytesProcessed: wire.BytesProcessed, BytesReturned: wire.BytesReturned}, nil
 }

@@ -231,7 +231,7 @@ func TestErrorsForgetPrivateKeys(t *testing.T) {
 	key := "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49\nabcdefghijkl\n-----END PRIVATE KEY-----\n"
 	for message, want := range map[string]string{
 		"the certificate is malformed": "the certificate is malformed",
-		"bad: abcdefghijkl":            "", "bad: MIGHAgEAMBMG": "", "BEGIN PRIVATE KEY": "",
+		"bad: abcdefghijkl":            "bad: [redacted]", "bad: MIGHAgEAMBMG": "", "BEGIN PRIVATE KEY": "",
 	} {
 		c, _ := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
 			answerXML(w, 400, errorXML("InvalidArgument", message))

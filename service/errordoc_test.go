@@ -3,7 +3,10 @@ package service
 import (
 	"bytes"
 	"fmt"
+	"os"
+	"regexp"
 	"strings"
+	"testing"
 
 	"google.golang.org/grpc/codes"
 )
@@ -27,6 +30,24 @@ func errorDocument() []byte {
 	}
 	b.WriteString("\nAny other 4xx is `INVALID_ARGUMENT`, any other 5xx `INTERNAL`, an error inside a 2xx answer whose code has no row `INTERNAL`, anything else `UNKNOWN`.\n")
 	return b.Bytes()
+}
+
+// The reasons that the gateway has of its own are all told to callers.
+func TestErrorDocumentHasEveryReasonOfTheGateway(t *testing.T) {
+	source, err := os.ReadFile("failures.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	reasons := regexp.MustCompile(`(?m)^\treason[A-Za-z]+ += "([A-Z_]+)"`).FindAllSubmatch(source, -1)
+	if len(reasons) < 30 {
+		t.Fatalf("failures.go has %d reasons", len(reasons))
+	}
+	for _, r := range reasons {
+		row := regexp.MustCompile("(?m)^\\| `[A-Z_]+` \\| `" + string(r[1]) + "` \\| .+ \\| .+ \\|$")
+		if !row.Match(errorDocument()) {
+			t.Errorf("docs/errors.md has no row for %s", r[1])
+		}
+	}
 }
 
 func writeLine(b *bytes.Buffer, code string, l contractLine) {
@@ -147,10 +168,10 @@ Never in a status or a log: signatures, signed URLs, tokens, secret keys, cookie
 | ` + "`OUT_OF_RANGE` | `SIZE_EXCEEDED`" + ` | more data than spec.size | correct the size |
 | ` + "`FAILED_PRECONDITION` | `OBJECT_TOO_LARGE`" + ` | more than 50,000 GiB, or than the gateway has memory to upload in 10,000 parts | use MultipartService, or give the gateway more memory |
 | ` + "`RESOURCE_EXHAUSTED` | `UPLOAD_MEMORY`" + ` | too many uploads gather parts at the moment | declare spec.size, or try again later |
-| ` + "`RESOURCE_EXHAUSTED` | `LIMIT_EXCEEDED`" + ` | more calls than the gateway's limits allow; ErrorInfo names the ` + "`limit`" + ` | repeat after RetryInfo, and call less often |
-| ` + "`DEADLINE_EXCEEDED` | `DEADLINE_TOO_SHORT`" + ` | the call had less time left than the gateway begins with | give it a later deadline |
-| ` + "`UNAUTHENTICATED` | `CALLER_UNKNOWN`" + ` | the call does not prove who makes it; the message says what is wrong | get a valid token or certificate |
-| ` + "`PERMISSION_DENIED` | `CALLER_NOT_ALLOWED`" + ` | no policy allows it; ErrorInfo names ` + "`action` and `resource`" + `, COS was not asked | operators change the policies |
+| ` + "`RESOURCE_EXHAUSTED` | `LIMIT_EXCEEDED`" + ` | more calls than the gateway's limits allow; ErrorInfo names the ` + "`limit`: `calls` of all callers, `caller_calls` at a time, `caller_rate`" + ` | repeat after RetryInfo, and call less often |
+| ` + "`DEADLINE_EXCEEDED` | `DEADLINE_TOO_SHORT`" + ` | the call had less time left than the gateway begins with (` + "`limits.deadline_floor`" + `); COS was not asked | give it a later deadline |
+| ` + "`UNAUTHENTICATED` | `CALLER_UNKNOWN`" + ` | the call does not prove who makes it; the message says what is wrong, COS was not asked | get a valid token or certificate; do not repeat with this one |
+| ` + "`PERMISSION_DENIED` | `CALLER_NOT_ALLOWED`" + ` | no policy allows it; ErrorInfo names ` + "`action` and `resource`" + `, COS was not asked | leave it, or ask the gateway's operators for a policy |
 | ` + "`RESOURCE_EXHAUSTED` | `ANSWER_FULL`" + ` | one more object would make the answer of HeadObjects too large; a status of that object | ask for it again, with fewer others |
 | ` + "`ABORTED` | `OBJECT_CHANGED`" + ` | the object was replaced or deleted while it was read | read it anew |
 | ` + "`NOT_FOUND` | `PROFILE_NOT_FOUND`" + ` | the gateway has no such profile | name another, or none |
