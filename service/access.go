@@ -80,7 +80,7 @@ func accessRules() map[string]map[string]accessRule {
 			"InitiateMultipartUpload": onObject(groupWrite).with(attributeNeeds),
 			"UploadPart":              onObject(groupWrite),
 			"UploadPartCopy":          onObject(groupWrite).with(copySourceNeeds),
-			"CompleteMultipartUpload": onObject(groupWrite),
+			"CompleteMultipartUpload": onObject(groupWrite).with(imageNeeds),
 			"AbortMultipartUpload":    onObject(groupWrite, groupDelete),
 			"ListParts":               onObject(groupList),
 			"ListMultipartUploads":    listing(),
@@ -98,7 +98,7 @@ func objectRules() map[string]accessRule {
 		"HeadObjects":         {batch: "HeadObject", items: "objects", on: []policy.Kind{policy.Object}},
 		"GetObject":           onObject(groupRead),
 		"SelectObjectContent": onObject(groupRead),
-		"PutObject":           onObject(groupWrite).with(attributeNeeds),
+		"PutObject":           onObject(groupWrite).with(putNeeds),
 		"AppendObject":        onObject(groupWrite).with(attributeNeeds),
 		"DeleteObject":        onObject(groupDelete),
 		"DeleteObjects":       {batch: "DeleteObject", items: "objects", on: []policy.Kind{policy.Object}},
@@ -127,7 +127,7 @@ func configRules() map[string]accessRule {
 		if strings.HasPrefix(m.MethodName, "Get") || strings.HasPrefix(m.MethodName, "List") {
 			rules[m.MethodName] = onBucket(groupAdmin, groupRead)
 		} else {
-			rules[m.MethodName] = onBucket(groupAdmin)
+			rules[m.MethodName] = onBucket(groupAdmin).with(destinationNeeds)
 		}
 	}
 	rules["GetBucketConfig"] = accessRule{needsInstead: configNeeds, on: []policy.Kind{policy.Bucket}}

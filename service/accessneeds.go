@@ -51,6 +51,8 @@ func attributeNeeds(t target) []need {
 	return needs
 }
 
+func putNeeds(t target) []need { return append(attributeNeeds(t), imageNeeds(t)...) }
+
 // bucketACLNeeds is the right to set the ACL that a new bucket is made with.
 func bucketACLNeeds(t target) []need {
 	if _, ok := t.field("acl"); !ok {

@@ -42,3 +42,66 @@ func TestAURLNeedsWhatItsHeadersDo(t *testing.T) {
 		}
 	}
 }
+
+// What COS is told to do with an image can write to other keys, and to other buckets.
+func TestImageRulesNeedTheBucketsThatTheyCanWriteTo(t *testing.T) {
+	g := openGuarded(t, `
+		permit (principal == Caller::"token:narrow", action, resource) when { resource is Object && resource.key like "mine/*" };
+		permit (principal == Caller::"token:wide", action, resource in Bucket::"`+testBucket+`");`, []string{"narrow", "wide"})
+	const here, elsewhere = `{"rules":[{"fileid":"/secret","rule":"imageMogr2/rotate/90"}]}`,
+		`{"rules":[{"fileid":"x","b\u0075cket":"other-1250000000","bucket":"` + testBucket + `","rule":"imageMogr2"}]}`
+	for name, c := range map[string]struct{ caller, rules, resource string }{
+		"another key":             {"narrow", here, "bucket " + testBucket},
+		"another bucket":          {"wide", elsewhere, "bucket other-1250000000"},
+		"what cannot be read":     {"wide", `{"rules":[`, "profile "},
+		"what stands behind it":   {"wide", `{} {"bucket":"other-1250000000"}`, "profile "},
+		"what is not a document":  {"wide", `x`, "profile "},
+		"nothing but a closing }": {"wide", `}`, "profile "},
+	} {
+		ctx := g.as(t.Context(), c.caller)
+		g.cos.Journal().Reset()
+		_, err := g.send(ctx, &cosgatev1.PutObjectRequest{Spec: &cosgatev1.PutObjectSpec{Bucket: testBucket, Key: "mine/a", PicOperations: c.rules}, Finish: true})
+		g.wantDenied(t, name+", put", err, "PutObject", c.resource)
+		_, err = g.uploads.CompleteMultipartUpload(ctx, &cosgatev1.CompleteMultipartUploadRequest{
+			Bucket: testBucket, Key: "mine/a", UploadId: "u", Parts: []*cosgatev1.CompletedPart{{PartNumber: 1, Etag: "e"}}, PicOperations: c.rules,
+		})
+		g.wantDenied(t, name+", complete", err, "PutObject", c.resource)
+	}
+	_, err := g.send(g.as(t.Context(), "wide"), &cosgatev1.PutObjectRequest{Spec: &cosgatev1.PutObjectSpec{Bucket: testBucket, Key: "mine/a", PicOperations: here}, Finish: true})
+	if status.Code(err) == codes.PermissionDenied {
+		t.Errorf("the caller of the whole bucket = %v, want that it is let through", err)
+	}
+}
+
+// Copies, lists and logs of one bucket go to others by its configuration.
+func TestConfigurationsNeedTheBucketsThatTheyFill(t *testing.T) {
+	g := openGuarded(t, `permit (principal, action, resource in Bucket::"`+testBucket+`");`, []string{"admin"})
+	ctx := g.as(t.Context(), "admin")
+	const other, named = "other-1250000000", "qcs::cos:ap-guangzhou::other-1250000000"
+	inventory := &cosgatev1.InventoryConfiguration{Destination: &cosgatev1.InventoryDestination{Bucket: named}}
+	for name, call := range map[string]func() error{
+		"copies": func() error {
+			_, err := g.configs.PutBucketReplication(ctx, &cosgatev1.PutBucketReplicationRequest{Bucket: testBucket, Replication: &cosgatev1.ReplicationConfiguration{
+				Rules: []*cosgatev1.ReplicationRule{{Destination: &cosgatev1.ReplicationDestination{Bucket: named}}},
+			}})
+			return err
+		},
+		"lists": func() error {
+			_, err := g.configs.PutBucketInventory(ctx, &cosgatev1.PutBucketInventoryRequest{Bucket: testBucket, Inventory: inventory})
+			return err
+		},
+		"a list at once": func() error {
+			_, err := g.configs.PostBucketInventory(ctx, &cosgatev1.PostBucketInventoryRequest{Bucket: testBucket, Inventory: inventory})
+			return err
+		},
+		"logs": func() error {
+			_, err := g.configs.PutBucketLogging(ctx, &cosgatev1.PutBucketLoggingRequest{
+				Bucket: testBucket, Logging: &cosgatev1.LoggingConfiguration{Target: &cosgatev1.LoggingTarget{Bucket: other}},
+			})
+			return err
+		},
+	} {
+		g.cos.Journal().Reset()
+		g.wantDenied(t, name, call(), "PutObject", "bucket "+other)
+	}
+}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
+	"fmt"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc/credentials"
@@ -50,6 +52,10 @@ func (c *Certificates) identify(ctx context.Context) (Caller, error) {
 	}
 	for _, source := range c.Sources {
 		name, err := source.of(leaf)
+		if err == nil && source != SPIFFE && strings.Contains(name, "://") {
+			// A common name is free text: it must not be the SPIFFE id of another.
+			err = fmt.Errorf("has a name that looks like a URI as its %s", source)
+		}
 		if err != nil {
 			return Caller{}, rejected("the client certificate %s", err)
 		}

@@ -84,15 +84,19 @@ func TestACertificateWithoutOneClearNameIsRefused(t *testing.T) {
 		name, want string
 		change     func(*x509.Certificate)
 	}{
-		{"none", "none of the names", func(c *x509.Certificate) { c.URIs, c.DNSNames = nil, nil }},
+		{"none", "none of the names", func(c *x509.Certificate) { c.URIs, c.DNSNames, c.Subject.CommonName = nil, nil, "" }},
 		{"two SPIFFE ids", "several SPIFFE ids", func(c *x509.Certificate) { c.URIs = append(c.URIs, c.URIs[0]) }},
 		{"two DNS names", "several DNS names", func(c *x509.Certificate) { c.URIs, c.DNSNames = nil, []string{"a", "b"} }},
+		{"a DNS name that is a SPIFFE id", "looks like a URI", func(c *x509.Certificate) { c.URIs, c.DNSNames = nil, []string{"spiffe://prod.example/root"} }},
+		{"a common name that is a SPIFFE id", "looks like a URI", func(c *x509.Certificate) {
+			c.URIs, c.DNSNames, c.Subject.CommonName = nil, nil, "spiffe://prod.example/root"
+		}},
 		{"expired on the connection", "has expired", func(c *x509.Certificate) { c.NotAfter = now().Add(-time.Second) }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := leaf(t)
 			test.change(c)
-			a := &identity.Authenticator{Certificates: &identity.Certificates{Sources: []identity.NameSource{identity.SPIFFE, identity.DNSName}, Clock: now}}
+			a := &identity.Authenticator{Certificates: &identity.Certificates{Sources: []identity.NameSource{identity.SPIFFE, identity.DNSName, identity.CommonName}, Clock: now}}
 			_, err := a.Identify(withCertificate(t.Context(), c))
 			wantRejected(t, err, test.want)
 		})

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -35,6 +36,9 @@ type JWTOptions struct {
 	NameClaim string
 	// GroupsClaim lists its groups; "" is "groups". It may be absent.
 	GroupsClaim string
+	// Prefix is put before names and groups, a name and a colon such as "corp:". With
+	// several providers each needs its own, or one could name the callers of another.
+	Prefix string
 	// Leeway is how far the provider's clock may be off; 0 is a minute.
 	Leeway time.Duration
 	// Logger and Clock may be nil.
@@ -94,6 +98,9 @@ func (o *JWTOptions) complete() error {
 			return fmt.Errorf("algorithms: %q is not one of %v", a, asymmetric())
 		}
 	}
+	if o.Prefix != "" && !callerPrefix.MatchString(o.Prefix) {
+		return errors.New(`prefix: must be letters, digits and ._-, at most 64, and a colon, such as "corp:"`)
+	}
 	if o.Leeway == 0 {
 		o.Leeway = defaultLeeway
 	}
@@ -111,6 +118,9 @@ func (o *JWTOptions) complete() error {
 	}
 	return nil
 }
+
+// callerPrefix has one colon, at its end: names with different prefixes never meet.
+var callerPrefix = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}:$`)
 
 func asymmetric() []jose.SignatureAlgorithm {
 	return []jose.SignatureAlgorithm{
@@ -197,15 +207,15 @@ func (j *JWT) caller(claims map[string]any) (Caller, error) {
 	if name == "" || len(name) > maxNameInToken {
 		return Caller{}, rejected("the claim %s of the bearer token is not a name of 1 to %d bytes", j.opts.NameClaim, maxNameInToken)
 	}
-	c := Caller{Name: "jwt:" + name}
+	c := Caller{Name: "jwt:" + j.opts.Prefix + name}
 	switch groups := claims[j.opts.GroupsClaim].(type) {
 	case nil:
 	case string:
-		c.Groups = []string{groups}
+		c.Groups = []string{j.opts.Prefix + groups}
 	case []any:
 		for _, g := range groups {
 			if text, ok := g.(string); ok && len(c.Groups) < maxGroups {
-				c.Groups = append(c.Groups, text)
+				c.Groups = append(c.Groups, j.opts.Prefix+text)
 			}
 		}
 	default:

@@ -121,6 +121,10 @@ func TestATokenOfTheIssuerNamesItsHolder(t *testing.T) {
 		"one group":     {with(map[string]any{"groups": "ops"}), nil, identity.Caller{Name: "jwt:alice", Groups: []string{"ops"}}},
 		"no groups":     {with(map[string]any{"groups": nil}), nil, identity.Caller{Name: "jwt:alice"}},
 		"within leeway": {with(map[string]any{"exp": now().Add(-59 * time.Second).Unix()}), nil, identity.Caller{Name: "jwt:alice", Groups: []string{"ops"}}},
+		"a prefix": {
+			goodClaims(), func(o *identity.JWTOptions) { o.Prefix = "corp:" },
+			identity.Caller{Name: "jwt:corp:alice", Groups: []string{"corp:ops"}},
+		},
 		"own claims": {
 			with(map[string]any{"email": "a@example", "roles": []string{"r"}}),
 			func(o *identity.JWTOptions) { o.NameClaim, o.GroupsClaim = "email", "roles" },
@@ -311,6 +315,7 @@ func TestOptionsThatAreNotSafeAreRefused(t *testing.T) {
 		"an empty audience":    func(o *identity.JWTOptions) { o.Audiences = []string{""} },
 		"HMAC":                 func(o *identity.JWTOptions) { o.Algorithms = []string{"HS256"} },
 		"none":                 func(o *identity.JWTOptions) { o.Algorithms = []string{"none"} },
+		"a prefix without end": func(o *identity.JWTOptions) { o.Prefix = "corp" },
 		"a day of leeway":      func(o *identity.JWTOptions) { o.Leeway = 24 * time.Hour },
 		"keys over plain http": func(o *identity.JWTOptions) { o.Keys = "http://id.example/keys" },
 		"keys of a user":       func(o *identity.JWTOptions) { o.Keys = "https://u:p@id.example/keys" },

@@ -37,6 +37,7 @@ type JWT struct {
 	Algorithms  []string `yaml:"algorithms,omitempty"`
 	NameClaim   string   `yaml:"name_claim,omitempty"`
 	GroupsClaim string   `yaml:"groups_claim,omitempty"`
+	Prefix      string   `yaml:"prefix,omitempty"`
 	Leeway      Duration `yaml:"leeway,omitempty"`
 }
 
@@ -62,7 +63,7 @@ func (c *Config) checkAuthentication(r *report) {
 	if c.bearers() && !c.TLS.enabled() && !Loopback(c.Listen) {
 		r.add("", "takes bearer tokens over plain text from elsewhere, where others can read them", "set tls.cert and tls.key")
 	}
-	issuers := make(map[string]bool)
+	issuers, prefixes := make(map[string]bool), make(map[string]bool)
 	for i, j := range a.JWT {
 		at := r.in(fmt.Sprintf("jwt[%d]", i))
 		j.check(at)
@@ -70,6 +71,10 @@ func (c *Config) checkAuthentication(r *report) {
 			at.add("issuer", "stands there twice", "give it all its audiences in one place")
 		}
 		issuers[j.Issuer] = true
+		if len(a.JWT) > 1 && (j.Prefix == "" || prefixes[j.Prefix]) {
+			at.add("prefix", "is not its own, and there are several providers: each could name the callers and groups of the others", `give each provider its own, such as "corp:"`)
+		}
+		prefixes[j.Prefix] = true
 	}
 	for group, members := range a.Groups {
 		for _, m := range members {
@@ -110,7 +115,7 @@ func (j JWT) check(r *report) {
 func (j JWT) options(log *slog.Logger) identity.JWTOptions {
 	return identity.JWTOptions{
 		Issuer: j.Issuer, Audiences: j.Audiences, Keys: j.Keys, Algorithms: j.Algorithms,
-		NameClaim: j.NameClaim, GroupsClaim: j.GroupsClaim, Leeway: time.Duration(j.Leeway), Logger: log,
+		NameClaim: j.NameClaim, GroupsClaim: j.GroupsClaim, Prefix: j.Prefix, Leeway: time.Duration(j.Leeway), Logger: log,
 	}
 }
 

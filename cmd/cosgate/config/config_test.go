@@ -51,7 +51,7 @@ func TestTheExampleSaysWhatItShows(t *testing.T) {
 		Certificates: &Certificates{NameFrom: []string{"spiffe", "dns"}},
 		JWT: []JWT{{
 			Issuer: "https://id.example.com/", Audiences: []string{"cosgate"}, Keys: "https://id.example.com/keys",
-			Algorithms: []string{"RS256", "ES256"}, NameClaim: "sub", GroupsClaim: "groups", Leeway: Duration(time.Minute),
+			Algorithms: []string{"RS256", "ES256"}, NameClaim: "sub", GroupsClaim: "groups", Prefix: "corp:", Leeway: Duration(time.Minute),
 		}},
 		Tokens: "/etc/cosgate/tokens",
 		Groups: map[string][]string{"operators": {"cert:spiffe://example.com/ops", "token:nightly-backup"}},
