@@ -95,6 +95,9 @@ type Options struct {
 	// Limits bound what callers ask for at once.
 	Limits Limits
 	// UploadMemory is how many bytes all uploads in parts gather together. 0 is 512 MiB.
+	// Beside it each upload holds what its caller sent ahead, UploadWindow, and the message
+	// that is being received, 4 MiB at most. Only the number of calls bounds the sum of
+	// those: a message is in memory before anybody could refuse it.
 	UploadMemory int64
 	// UploadWindow is how many bytes a caller may send ahead on one stream. It times the
 	// number of stalled uploads is what they cost in memory. grpc opens the window further
@@ -102,7 +105,7 @@ type Options struct {
 	// from more. 0 is 256 KiB.
 	UploadWindow int32
 	// ReadMemory is how many bytes of content all reads hold together before they send
-	// small messages only. 0 is 256 MiB.
+	// small messages only. 0 is 256 MiB. Beyond it each read holds one message of 16 KiB.
 	ReadMemory int64
 	// ReadStall is how long a read waits for COS to send anything before it asks anew.
 	// 0 is 30 s.

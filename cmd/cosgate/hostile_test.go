@@ -137,7 +137,7 @@ func peacefulCalls(ctx context.Context, conn *grpc.ClientConn) error {
 var (
 	// sameStack is the number of goroutines with the same stack, and that stack.
 	sameStack = regexp.MustCompile(`(?m)^(\d+) @ .*\n((?:#.*\n)*)`)
-	heapAlloc      = regexp.MustCompile(`(?m)^# HeapAlloc = (\d+)$`)
+	heapAlloc = regexp.MustCompile(`(?m)^# HeapAlloc = (\d+)$`)
 )
 
 // usage asks the gateway. Idle connections to COS are kept for a while, and do not count.
