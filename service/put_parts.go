@@ -194,7 +194,7 @@ func (u *partsUpload) gather() (part *kept, size int64, err error) {
 			return nil, 0, err
 		}
 		views.Append(&up.ready)
-		views.Append(&up.held) // what completes the object is here CompleteMultipartUpload
+		views.Append(&up.held) // nothing is held back here: only CompleteMultipartUpload completes the object
 	}
 	return keep(&views), size, nil
 }

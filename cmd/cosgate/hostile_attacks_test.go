@@ -51,7 +51,7 @@ func crumbsOfHeaders(a *attack) {
 	for range 50 {
 		c := a.open()
 		block := c.headers("HeadObject")
-		frame := binary.BigEndian.AppendUint32(nil, uint32(len(block))<<8|uint32(http2.FrameHeaders)) //nolint:gosec // small
+		frame := binary.BigEndian.AppendUint32(nil, uint32(len(block))<<8|uint32(http2.FrameHeaders))
 		frame = append(frame, byte(http2.FlagHeadersEndHeaders), 0, 0, 0, 1)
 		frame = append(frame, block...)
 		for i := range len(frame) - 1 { // the last byte never comes
@@ -117,10 +117,10 @@ func giantMetadata(a *attack) {
 		c, _ := a.openReading()
 		for n := range 20 {
 			block := c.headers("PutObject", hpack.HeaderField{Name: "x", Value: strings.Repeat("x", 1<<20), Sensitive: true})
-			err := c.WriteHeaders(http2.HeadersFrameParam{StreamID: uint32(2*n + 1), BlockFragment: block[:16<<10]}) //nolint:gosec // few
+			err := c.WriteHeaders(http2.HeadersFrameParam{StreamID: uint32(2*n + 1), BlockFragment: block[:16<<10]})
 			for rest := block[16<<10:]; len(rest) > 0 && err == nil; {
 				k := min(len(rest), 16<<10)
-				err = c.WriteContinuation(uint32(2*n+1), k == len(rest), rest[:k]) //nolint:gosec // few
+				err = c.WriteContinuation(uint32(2*n+1), k == len(rest), rest[:k])
 				rest = rest[k:]
 			}
 		}
@@ -206,7 +206,7 @@ func neverRead(a *attack) {
 		a.t.Error(err)
 		return
 	}
-	message := append(binary.BigEndian.AppendUint32([]byte{0}, uint32(len(request))), request...) //nolint:gosec // small
+	message := append(binary.BigEndian.AppendUint32([]byte{0}, uint32(len(request))), request...)
 	for range 5 {
 		c := a.open(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1<<31 - 1})
 		_ = c.WriteWindowUpdate(0, 1<<31-1-65535)

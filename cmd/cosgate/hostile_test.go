@@ -286,7 +286,7 @@ func (c *rawConn) headers(method string, more ...hpack.HeaderField) []byte {
 
 // begin opens the nth stream of the connection, and returns its number.
 func (c *rawConn) begin(n int, method string) (stream uint32, err error) {
-	stream = uint32(2*n + 1) //nolint:gosec // few
+	stream = uint32(2*n + 1)
 	return stream, c.WriteHeaders(http2.HeadersFrameParam{StreamID: stream, BlockFragment: c.headers(method), EndHeaders: true})
 }
 

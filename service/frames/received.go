@@ -137,6 +137,7 @@ type Views struct {
 	pieces  [][]byte
 	first   int // in both; those before were let go of
 	size    int
+	room    int // behind the last piece, when that is a block of copied ones
 }
 
 // Len is how many bytes are left.
@@ -212,17 +213,50 @@ func (v *Views) WriteTo(w io.Writer) (n int64, err error) {
 	return n, nil
 }
 
-// Append takes over the content of another Views, which is empty then.
+const (
+	// smallPiece is what pieces have on the average at least that are kept as they came:
+	// the buffer of a byte and its places in the lists take a hundred times as much.
+	smallPiece = 2 << 10
+	// blockSize is what small pieces are copied to.
+	blockSize = 64 << 10
+)
+
+// Append takes over the content of another Views, which is empty then. Small pieces are
+// copied together, so that what is gathered takes little more than its size.
 func (v *Views) Append(other *Views) {
 	if v.size == 0 { // the usual case: nothing needs to be moved
 		v.Free()
 		*v, *other = *other, *v
 		return
 	}
+	if other.size < smallPiece*len(other.Pieces()) {
+		v.copyFrom(other)
+		return
+	}
+	v.room = 0
 	v.buffers = append(v.buffers, other.buffers[other.first:]...)
 	v.pieces = append(v.pieces, other.Pieces()...)
 	v.size += other.size
 	other.empty()
+}
+
+func (v *Views) copyFrom(other *Views) {
+	for _, piece := range other.Pieces() {
+		for len(piece) > 0 {
+			if v.room == 0 {
+				block := make([]byte, blockSize)
+				v.buffers, v.pieces = append(v.buffers, mem.SliceBuffer(block)), append(v.pieces, block[:0])
+				v.room = blockSize
+			}
+			last := len(v.pieces) - 1
+			n := min(len(piece), v.room)
+			v.pieces[last] = append(v.pieces[last], piece[:n]...) // the block has the room
+			v.room -= n
+			piece = piece[n:]
+		}
+	}
+	v.size += other.size
+	other.Free()
 }
 
 // Free gives the buffers back. It may be called again.

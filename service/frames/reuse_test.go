@@ -1,7 +1,9 @@
 package frames
 
 import (
+	"bytes"
 	"io"
+	"strings"
 	"testing"
 
 	"google.golang.org/grpc/mem"
@@ -88,5 +90,42 @@ func TestBuffersAreTakenAgain(t *testing.T) {
 			t.Errorf("in use: %d, and %d of another pool, want %d and 0", pool.InUse(), other.InUse(), cap(*b))
 		}
 		pool.Put(b)
+	}
+}
+
+// An upload in messages of a byte must not take a hundred times its size.
+func TestSmallPiecesAreCopiedTogether(t *testing.T) {
+	pool := NewPoisonPool()
+	piece := func(text string) *Views {
+		b := pool.Get(len(text))
+		copy(*b, text)
+		*b = (*b)[:len(text)]
+		v := &Views{}
+		buffer := mem.NewBuffer(b, pool)
+		v.buffers, v.pieces, v.size = append(v.buffers, buffer), append(v.pieces, buffer.ReadOnlyData()), len(text)
+		return v
+	}
+	var gathered Views
+	var want []byte
+	large := strings.Repeat("L", 3*smallPiece)
+	for i := range 2*blockSize + 100 {
+		text := string(rune('a' + i%26))
+		if i == blockSize/2 {
+			text = large
+		}
+		gathered.Append(piece(text))
+		want = append(want, text...)
+	}
+	if n := len(gathered.Pieces()); n > 6 {
+		t.Errorf("the content is in %d pieces", n)
+	}
+	gathered.Skip(5)
+	got, err := io.ReadAll(&gathered)
+	if err != nil || !bytes.Equal(got, want[5:]) {
+		t.Errorf("what was gathered is not what was sent: %d bytes, %v, want %d", len(got), err, len(want)-5)
+	}
+	gathered.Free()
+	if n := pool.InUse(); n != 0 {
+		t.Errorf("%d bytes of buffers were not given back", n)
 	}
 }

@@ -43,7 +43,8 @@ func (s *Store) SetVersionClass(ctx context.Context, bucket string, listed []Ver
 	now := s.now()
 	err = s.change(ctx, func(t *txn) (err error) {
 		n, err = t.eachListed(bucket, listed, func(p place, r versionRow) (bool, error) {
-			if r.seq == p.newest.seq || r.marker || r.checkLock(now) != nil {
+			locked := errors.Is(r.checkLock(now), ErrLocked)
+			if locked || r.seq == p.newest.seq || r.marker {
 				return false, nil
 			}
 			_, err := t.exec("UPDATE version SET class = ? WHERE bucket_id = ? AND key = ? AND seq = ?", class, p.bucket.id, p.key, r.seq)
