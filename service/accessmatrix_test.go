@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -193,9 +194,7 @@ func TestEveryRPCIsClosedToStrangersAndOpenToCallersOverTLS(t *testing.T) {
 		"all", "nothing", "elsewhere")
 	cells := f.strangers(t)
 	for name, want := range map[string]codes.Code{"all": codes.OK, "nothing": codes.PermissionDenied, "elsewhere": codes.PermissionDenied} {
-		for way, c := range f.callers(t, name, want) {
-			cells[way] = c
-		}
+		maps.Copy(cells, f.callers(t, name, want))
 	}
 	methods := f.ourMethods(t)
 	for full, d := range methods {
