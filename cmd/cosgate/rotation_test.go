@@ -30,8 +30,9 @@ import (
 const (
 	rotations = 3
 	urlIssuer = "https://elsewhere.example"
-	// soon is how long a change may take until it counts.
-	soon = 5 * time.Second
+	// patience is how long a change may take on a machine that does much else; that
+	// files are looked at once a second is tested with a clock, where they are read.
+	patience = 30 * time.Second
 )
 
 // A keeperCOS is an embedded COS that takes all of its key pairs, behind a door that
@@ -215,11 +216,11 @@ profiles: {main: {endpoint: 'http://{bucket}.cos.{region}.myqcloud.com', region:
 func (r *rotation) within(what string, holds func() bool) {
 	r.t.Helper()
 	begin := time.Now()
-	eventually(r.t, func() bool { return holds() || time.Since(begin) > 4*soon })
+	eventually(r.t, func() bool { return holds() || time.Since(begin) > patience })
 	took := time.Since(begin)
 	r.waits[what] = append(r.waits[what], took)
-	if took > soon {
-		r.t.Errorf("%s: it took %s until that counted, want at most %s", what, took, soon)
+	if took > patience {
+		r.t.Errorf("%s: that did not count after %s", what, took)
 	}
 }
 
