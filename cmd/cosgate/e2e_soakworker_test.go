@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -204,10 +205,10 @@ func (w *soakWorker) put(size int, declared bool) operation {
 			spec.Size = &want.size
 		}
 		_ = stream.Send(&cosgatev1.PutObjectRequest{Spec: spec})
-		w.eachChunk(data, func(c *cosgatev1.Chunk, finish bool) error {
+		broken := w.eachChunk(data, func(c *cosgatev1.Chunk, finish bool) error {
 			return stream.Send(&cosgatev1.PutObjectRequest{Chunk: c, Finish: finish})
 		})
-		resp, err := stream.CloseAndRecv()
+		resp, err := closeOrFail(stream, broken)
 		return record{crc: resp.GetObject().GetCrc64Ecma(), size: resp.GetObject().GetSize()}, same(want, resp.GetObject().GetCrc64Ecma(), err)
 	}
 	return op
@@ -222,14 +223,24 @@ func same(want record, crc uint64, err error) error {
 	return err
 }
 
-// eachChunk cuts data into chunks of a random size. What fails shows in the answer.
-func (w *soakWorker) eachChunk(data []byte, send func(*cosgatev1.Chunk, bool) error) {
+// closeOrFail ends an upload. One that broke is not half-closed, which would say that
+// what was sent is all: its status says why it broke.
+func closeOrFail[Req, Resp any](stream grpc.ClientStreamingClient[Req, Resp], broken error) (*Resp, error) {
+	if broken == nil {
+		return stream.CloseAndRecv()
+	}
+	resp := new(Resp)
+	return resp, cmp.Or(stream.RecvMsg(resp), broken)
+}
+
+// eachChunk cuts data into chunks of a random size, and returns why one was not sent.
+func (w *soakWorker) eachChunk(data []byte, send func(*cosgatev1.Chunk, bool) error) error {
 	size := 1 + w.random.IntN(1<<20)
 	size = max(size, len(data)/200)
 	for {
 		n := min(size, len(data))
 		if err := send(&cosgatev1.Chunk{Data: data[:n]}, n == len(data)); err != nil || n == len(data) {
-			return
+			return err
 		}
 		data = data[n:]
 	}
@@ -251,10 +262,10 @@ func (w *soakWorker) append() operation {
 		_ = stream.Send(&cosgatev1.AppendObjectRequest{Spec: &cosgatev1.AppendObjectSpec{
 			Bucket: demoBucket, Key: op.key, Position: before.size, Size: &added.size, BaseCrc64Ecma: &before.crc,
 		}})
-		w.eachChunk(data, func(c *cosgatev1.Chunk, finish bool) error {
+		broken := w.eachChunk(data, func(c *cosgatev1.Chunk, finish bool) error {
 			return stream.Send(&cosgatev1.AppendObjectRequest{Chunk: c, Finish: finish})
 		})
-		resp, err := stream.CloseAndRecv()
+		resp, err := closeOrFail(stream, broken)
 		if err == nil && (resp.GetNextPosition() != want.size || resp.Crc64Ecma != nil && resp.GetCrc64Ecma() != want.crc) {
 			err = errOther
 		}
@@ -303,10 +314,10 @@ func (w *soakWorker) part(ctx context.Context, uploads cosgatev1.MultipartServic
 	_ = stream.Send(&cosgatev1.UploadPartRequest{Spec: &cosgatev1.UploadPartSpec{
 		Bucket: demoBucket, Key: key, UploadId: id, PartNumber: number, Size: &size,
 	}})
-	w.eachChunk(data, func(c *cosgatev1.Chunk, finish bool) error {
+	broken := w.eachChunk(data, func(c *cosgatev1.Chunk, finish bool) error {
 		return stream.Send(&cosgatev1.UploadPartRequest{Chunk: c, Finish: finish})
 	})
-	resp, err := stream.CloseAndRecv()
+	resp, err := closeOrFail(stream, broken)
 	return resp.GetPart().GetEtag(), err
 }
 
