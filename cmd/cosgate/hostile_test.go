@@ -285,7 +285,7 @@ func (c *rawConn) begin(n int, method string) (stream uint32, err error) {
 }
 
 func TestOthersGoOnWhileCallersAreHostile(t *testing.T) {
-	s := startSiege(t, "", dial)
+	s := startSiege(t, "", func(t *testing.T, addr string) *grpc.ClientConn { return dial(t, addr) })
 	for _, c := range attacks() {
 		t.Run(c.name, func(t *testing.T) { s.withstand(t, c.run) })
 	}
