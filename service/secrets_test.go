@@ -25,6 +25,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/bufconn"
@@ -290,9 +291,22 @@ func (w *watched) good(ctx context.Context, t *testing.T) (failed []error) {
 	return failed
 }
 
-// search looks into everything that came out.
+// connect has the connection ready before calls that have little time.
+func (w *watched) connect(t *testing.T) {
+	t.Helper()
+	_, err := healthpb.NewHealthClient(w.conn).Check(t.Context(), &healthpb.HealthCheckRequest{})
+	must(t, err)
+}
+
+// search looks into everything that came out once the gateway has stopped: a call that
+// its caller gave up is written down later than its caller knows of its end.
 func (w *watched) search(t *testing.T) {
 	t.Helper()
+	must(t, w.conn.Close())
+	w.stop()
+	err := <-w.stopped
+	w.stopped <- err // which the end of the test asks for, too
+	must(t, err)
 	for where, text := range map[string]string{
 		"callers": w.told.String(), "log": w.logs.String(), "audit log": w.audit.String(), "spans": w.spanTexts(t), "metrics": w.metricsText(t),
 	} {
@@ -415,18 +429,22 @@ func TestSecretsStaySecretWhenCallsFail(t *testing.T) {
 			if c.want == codes.DeadlineExceeded {
 				limit = 300 * time.Millisecond
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), limit)
-			defer cancel()
-			call := w.withOwn(ctx)
-			if c.ctx != nil {
-				call = c.ctx(w, ctx)
+			w.connect(t)
+			call := func(do func(ctx context.Context)) {
+				ctx, cancel := context.WithTimeout(t.Context(), limit)
+				defer cancel()
+				if c.ctx != nil {
+					do(c.ctx(w, ctx))
+				} else {
+					do(w.withOwn(ctx))
+				}
 			}
 			req := c.req
 			if req == nil {
 				req = unchanged
-				w.good(call, t)
+				call(func(ctx context.Context) { w.good(ctx, t) })
 			}
-			w.every(call, t, req)
+			call(func(ctx context.Context) { w.every(ctx, t, req) })
 			if w.codes[c.want] == 0 {
 				t.Errorf("no call ended with %s: %v", c.want, w.codes)
 			}
