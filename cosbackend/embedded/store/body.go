@@ -58,23 +58,27 @@ type dirBodies struct {
 	folder *folder
 	gate   *sync.RWMutex
 	warn   func(msg string, args ...any)
-	// fold empties the write-ahead log, which holds space that a body can use.
-	fold func()
+	// giveBack gives space back that a body can use: that of removed objects of many parts,
+	// and of the write-ahead log.
+	giveBack func()
 
 	dirs  sync.Mutex
 	known map[string]bool // sub-folders of blobs/ that are there and durable
 
 	mu      sync.Mutex
+	idle    sync.Cond // nothing is pending and no file is being unlinked
+	busy    bool
 	pending []string
 	wake    chan struct{}
 	ended   chan struct{}
 }
 
-func newDirBodies(f *folder, gate *sync.RWMutex, warn func(string, ...any), fold func()) *dirBodies {
+func newDirBodies(f *folder, gate *sync.RWMutex, warn func(string, ...any), giveBack func()) *dirBodies {
 	b := &dirBodies{
-		folder: f, gate: gate, warn: warn, fold: fold,
+		folder: f, gate: gate, warn: warn, giveBack: giveBack,
 		known: map[string]bool{}, wake: make(chan struct{}, 1), ended: make(chan struct{}),
 	}
+	b.idle.L = &b.mu
 	go b.collect()
 	return b
 }
@@ -97,13 +101,14 @@ func (b *dirBodies) create() (bodyWriter, error) {
 	return &fileWriter{bodies: b, name: name, path: tmpDir + "/" + name, file: f}, nil
 }
 
-// withRoom runs do again when it met a full disk and the write-ahead log was folded.
-// After deletes the log may hold a good part of a small disk, and it keeps that until
-// the index is written again.
+// withRoom runs do again when it met a full disk and everything was given back that
+// earlier deletes set free. Their files are unlinked in the background, and the
+// write-ahead log may hold a good part of a small disk until the index is written again.
 func (b *dirBodies) withRoom(do func() error) error {
 	err := do()
 	if errors.Is(err, ErrNoSpace) {
-		b.fold()
+		b.giveBack()
+		b.settle()
 		err = do()
 	}
 	return err
@@ -154,7 +159,7 @@ func (b *dirBodies) collect() {
 	for range b.wake {
 		b.mu.Lock()
 		names := b.pending
-		b.pending = nil
+		b.pending, b.busy = nil, true
 		b.mu.Unlock()
 		b.gate.Lock()
 		b.gate.Unlock() //nolint:staticcheck // passing through is the point
@@ -164,6 +169,19 @@ func (b *dirBodies) collect() {
 			}
 		}
 		b.folder.keepReserve()
+		b.mu.Lock()
+		b.busy = false
+		b.idle.Broadcast()
+		b.mu.Unlock()
+	}
+}
+
+// settle waits until all files that were dropped are unlinked.
+func (b *dirBodies) settle() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for b.busy || len(b.pending) > 0 {
+		b.idle.Wait()
 	}
 }
 

@@ -113,7 +113,7 @@ func (s *Store) open(ctx context.Context, opts Options) (err error) {
 		if err := s.recoverFolder(ctx); err != nil {
 			return err
 		}
-		s.bodies = newDirBodies(s.folder, &s.gate, s.log.Warn, s.fold)
+		s.bodies = newDirBodies(s.folder, &s.gate, s.log.Warn, s.giveBack)
 		w.begin, w.end = func() {}, func() {}
 		s.folder.keepReserve()
 		w.makeRoom = func(frees bool) bool {
@@ -217,14 +217,19 @@ func (s *Store) free(ctx context.Context, do func(*txn) error) error {
 	return s.write(ctx, &job{do: do, frees: true})
 }
 
-// fold empties the write-ahead log. It is called by uploads, which may be in a method
-// of the store already: so it does not wait for one that is being closed.
-func (s *Store) fold() {
+// giveBack waits for the sweeper and empties the write-ahead log. It is called by
+// uploads, which may be in a method of the store already: so it does not wait for one that
+// is being closed.
+func (s *Store) giveBack() {
 	if !s.life.TryRLock() {
 		return
 	}
 	defer s.life.RUnlock()
-	if j := (&job{do: func(*txn) error { return nil }, folds: true}); !s.closed && s.writer.enqueue(j) == nil {
+	if s.closed {
+		return
+	}
+	s.sweeper.settle()
+	if j := (&job{do: func(*txn) error { return nil }, folds: true}); s.writer.enqueue(j) == nil {
 		<-j.done
 	}
 }

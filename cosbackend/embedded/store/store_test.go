@@ -80,11 +80,11 @@ func body(n int, seed byte) []byte {
 }
 
 // An upload that outlives its store must not wake the writer, which is gone.
-func TestAClosedStoreFoldsNothing(t *testing.T) {
+func TestAClosedStoreGivesNothingBack(t *testing.T) {
 	s := open(t, Options{Dir: t.TempDir()})
-	s.fold()
+	s.giveBack()
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	s.fold()
+	s.giveBack()
 }
