@@ -32,6 +32,7 @@ type call struct {
 	trace     cosbackend.Trace
 	brought   *broughtCredentials             // nil when the caller brought none
 	caller    atomic.Pointer[identity.Caller] // nil when nobody is asked, or before they were
+	use       *callerUse                      // nil when nothing is limited
 	received  atomic.Int64                    // bytes of content
 	sent      atomic.Int64
 }

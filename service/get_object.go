@@ -47,9 +47,9 @@ const (
 
 // readSettings bound reads. All calls of a server share them.
 type readSettings struct {
-	pool  *frames.Pool
-	limit int64 // content in memory beyond which all messages are small
-	stall time.Duration
+	pool   *frames.Pool
+	budget *frames.Budget // beyond which all messages are small
+	stall  time.Duration
 }
 
 // options are what COS is asked for.
@@ -75,7 +75,7 @@ func (s *objectServer) GetObject(req *cosgatev1.GetObjectRequest, stream grpc.Se
 		return err
 	}
 	defer func() { _ = object.Body.Close() }() // all that was wanted of it was read
-	d := newDownload(req, object, s.reads)
+	d := newDownload(req, object, s.reads.pool.NewAccount(callFrom(stream.Context()).use.readBudgets(s.reads.budget)...))
 	defer d.account.Close()
 	for last := false; !last; {
 		if err := d.account.Wait(stream.Context(), d.ahead()); err != nil {
@@ -99,7 +99,6 @@ func (s *objectServer) GetObject(req *cosgatev1.GetObjectRequest, stream grpc.Se
 type download struct {
 	bucket   string
 	object   *cosbackend.Object
-	settings readSettings
 	account  *frames.Account
 	size     int // of the next message, with the room for its headers
 	most     int
@@ -111,13 +110,13 @@ type download struct {
 	crc64    uint64
 }
 
-func newDownload(req *cosgatev1.GetObjectRequest, o *cosbackend.Object, settings readSettings) *download {
+func newDownload(req *cosgatev1.GetObjectRequest, o *cosbackend.Object, account *frames.Account) *download {
 	most := int(req.GetMessageSize())
 	if most == 0 {
 		most = defaultMessageSize
 	}
 	return &download{
-		bucket: req.GetBucket(), object: o, settings: settings, account: settings.pool.NewAccount(),
+		bucket: req.GetBucket(), object: o, account: account,
 		size: leastMessage, most: most, started: time.Now(),
 	}
 }
@@ -158,12 +157,12 @@ func (d *download) next() (*frames.Sent, error) {
 	return m, nil
 }
 
-// content takes a buffer for at most n bytes: a small one when all reads together may
-// hold no more large ones.
+// content takes a buffer for at most n bytes: a small one when all reads together, or
+// those of the caller, may hold no more large ones.
 func (d *download) content(n int) *frames.Content {
 	const small = leastMessage - frames.Overhead
 	if n > small {
-		if c := frames.NewContentWithin(d.account, n, d.settings.limit); c != nil {
+		if c := frames.NewContentWithin(d.account, n); c != nil {
 			return c
 		}
 		d.size = leastMessage
@@ -192,12 +191,12 @@ func (d *download) others() (*cosgatev1.GetObjectResponse, error) {
 
 // adapt chooses the size of the next message by the speed at which the caller takes
 // them. Fast callers get large ones, which cost less to send; slow ones get small ones,
-// which cost less to hold. While all reads together hold too much, messages are small.
+// which cost less to hold. While reads together hold too much, messages are small.
 func (d *download) adapt(now time.Time) {
 	taken := d.sent - d.account.InUse()
 	elapsed := now.Sub(d.measured)
 	switch {
-	case d.settings.pool.InUse() > d.settings.limit:
+	case d.account.OverBudget():
 		d.size = leastMessage
 	case now.Sub(d.started) < earlyTime && taken < earlyBytes:
 		if d.measured, d.taken = now, taken; taken >= leastWindow {

@@ -6,11 +6,14 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
 	"golang.org/x/time/rate"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/cosgate/cosgate/service/frames"
 )
 
 // Limits bound what callers can ask of the gateway at once. Zero is no limit. A caller
@@ -18,10 +21,13 @@ import (
 type Limits struct {
 	// Calls is how many calls of all callers run at the same time.
 	Calls int
-	// CallerCalls is how many calls of one caller run at the same time. Together with
-	// the most that one call holds (docs/performance.md) it bounds the bytes a caller
-	// has in flight.
+	// CallerCalls is how many calls of one caller run at the same time.
 	CallerCalls int
+	// CallerReadMemory and CallerUploadMemory are how many bytes the calls of one caller
+	// hold of Options.ReadMemory and Options.UploadMemory: the bytes it has in flight, but
+	// for what each call holds at least (docs/performance.md). Beyond them its reads send
+	// small messages only; its uploads send smaller parts, then wait, and after 30 s fail.
+	CallerReadMemory, CallerUploadMemory int64
 	// CallerRate is how many calls a second one caller may begin, and CallerBurst how
 	// many at once after a pause; 0 is CallerRate rounded up.
 	CallerRate  float64
@@ -31,12 +37,16 @@ type Limits struct {
 	DeadlineFloor time.Duration
 }
 
-func (l Limits) check() error {
-	if l.Calls < 0 || l.CallerCalls < 0 || l.CallerRate < 0 || l.CallerBurst < 0 || l.DeadlineFloor < 0 {
+// check holds the limits against each other, and against the size of the first parts.
+func (l Limits) check(partSize int64) error {
+	if l.Calls < 0 || l.CallerCalls < 0 || l.CallerRate < 0 || l.CallerBurst < 0 || l.DeadlineFloor < 0 || l.CallerReadMemory < 0 || l.CallerUploadMemory < 0 {
 		return fmt.Errorf("service: limits must not be negative: %+v", l)
 	}
 	if l.CallerBurst > 0 && l.CallerRate == 0 {
 		return fmt.Errorf("service: a burst of %d calls without a rate limits nothing", l.CallerBurst)
+	}
+	if l.CallerUploadMemory > 0 && l.CallerUploadMemory < partSize {
+		return fmt.Errorf("service: a caller may hold %d bytes for uploads, and a part has %d", l.CallerUploadMemory, partSize)
 	}
 	return nil
 }
@@ -57,8 +67,27 @@ type limits struct {
 
 // callerUse is what one caller uses.
 type callerUse struct {
+	name    string
 	running int
-	rate    *rate.Limiter // nil for none
+	rate    *rate.Limiter       // nil for none
+	reads   *frames.Budget      // the same
+	uploads *semaphore.Weighted // the same
+}
+
+// uploadShare is what the caller may hold for uploads; nil for no bound.
+func (u *callerUse) uploadShare() *semaphore.Weighted {
+	if u == nil {
+		return nil
+	}
+	return u.uploads
+}
+
+// readBudgets adds what the caller may hold for reads to what all may.
+func (u *callerUse) readBudgets(all *frames.Budget) []*frames.Budget {
+	if u == nil || u.reads == nil {
+		return []*frames.Budget{all}
+	}
+	return []*frames.Budget{u.reads, all}
 }
 
 // newLimits returns nil, whose interceptors do nothing, when nothing is limited: counting
@@ -103,7 +132,8 @@ func (l *limits) begin(ctx context.Context) (end func(), err error) {
 		return nil, err
 	}
 	name := "every caller"
-	if c := callFrom(ctx).caller.Load(); c != nil {
+	call := callFrom(ctx)
+	if c := call.caller.Load(); c != nil {
 		name = c.Name
 	}
 	l.mu.Lock()
@@ -123,6 +153,7 @@ func (l *limits) begin(ctx context.Context) (end func(), err error) {
 			return nil, overLimit("caller_rate", name, fmt.Sprintf("more than %g calls a second", l.CallerRate), wait)
 		}
 	}
+	call.use = u
 	l.running++
 	u.running++
 	return func() {
@@ -154,7 +185,13 @@ func (l *limits) use(name string) *callerUse {
 	if len(l.callers) >= rememberCallers {
 		l.forgetIdle()
 	}
-	u = &callerUse{}
+	u = &callerUse{name: name}
+	if l.CallerReadMemory > 0 {
+		u.reads = frames.NewBudget(l.CallerReadMemory)
+	}
+	if l.CallerUploadMemory > 0 {
+		u.uploads = semaphore.NewWeighted(l.CallerUploadMemory)
+	}
 	if l.CallerRate > 0 {
 		u.rate = rate.NewLimiter(rate.Limit(l.CallerRate), l.CallerBurst)
 	}

@@ -151,8 +151,8 @@ func TestACallOverALimitIsToldWhenToComeBack(t *testing.T) {
 }
 
 func TestLimitsThatCannotBeMeantAreRefused(t *testing.T) {
-	for _, l := range []Limits{{Calls: -1}, {CallerCalls: -1}, {CallerRate: -1}, {CallerBurst: -1}, {DeadlineFloor: -1}, {CallerBurst: 5}} {
-		if l.check() == nil {
+	for _, l := range []Limits{{Calls: -1}, {CallerCalls: -1}, {CallerRate: -1}, {CallerBurst: -1}, {DeadlineFloor: -1}, {CallerBurst: 5}, {CallerReadMemory: -1}, {CallerUploadMemory: -1}, {CallerUploadMemory: partSize - 1}} {
+		if l.check(partSize) == nil {
 			t.Errorf("%+v is fine, want an error", l)
 		}
 	}

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -28,8 +29,6 @@ const (
 	// abortTime bounds the clean-up of an upload that failed. It happens after the
 	// caller is gone, so the caller's deadline cannot.
 	abortTime = 30 * time.Second
-	// memoryWait is how long an upload waits for memory for its next part.
-	memoryWait = 30 * time.Second
 )
 
 // partSettings bound uploads in parts. All calls of a server share them.
@@ -44,11 +43,12 @@ type partSettings struct {
 }
 
 // newPartSettings takes options that are complete. The memory is enough for one part at
-// least.
+// least, that of one caller, too.
 func newPartSettings(o Options, logger *slog.Logger) partSettings {
 	limit := max(o.UploadMemory, o.PartSize)
+	least := min(limit, max(cmp.Or(o.Limits.CallerUploadMemory, limit), o.PartSize))
 	return partSettings{
-		size: o.PartSize, most: min(max(o.PartSize, limit/int64(o.PartsInParallel)), maxSinglePut), copied: o.CopyPart,
+		size: o.PartSize, most: min(max(o.PartSize, least/int64(o.PartsInParallel)), maxSinglePut), copied: o.CopyPart,
 		parallel: o.PartsInParallel, memory: semaphore.NewWeighted(limit), limit: limit, log: logger,
 	}
 }
@@ -75,18 +75,11 @@ func (s partSettings) fits(number int, total int64) error {
 	return nil
 }
 
-// reserve takes memory for a part, waiting for other uploads if need be.
-func (s partSettings) reserve(ctx context.Context, size int64) error {
-	wait, cancel := context.WithTimeout(ctx, memoryWait)
-	defer cancel()
-	if err := s.memory.Acquire(wait, min(size, s.limit)); err != nil {
-		return fail(codes.ResourceExhausted, reasonUploadMemory,
-			"too many uploads gather parts at the moment; declare spec.size, or try again later")
-	}
-	return nil
+// canBeSmaller says that a part may end before its size when memory is short: the numbers
+// left are enough for the rest of the object all the same.
+func (s partSettings) canBeSmaller(number int, total int64) bool {
+	return number <= partsPerSize && (total == unsized || total <= s.sizeOf(number, total)*(maxParts-partsPerSize))
 }
-
-func (s partSettings) release(size int64) { s.memory.Release(min(size, s.limit)) }
 
 // A partsUpload gathers the content of one object into parts, and sends them side by
 // side.
@@ -110,21 +103,21 @@ func (p *put) runInParts() (cosbackend.PutResult, error) {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(p.parts.parallel)
 	u := &partsUpload{put: p, ctx: ctx, group: group, number: 1}
-	first, size, err := u.gather()
+	first, memory, err := u.gather()
 	if err != nil {
 		return cosbackend.PutResult{}, err
 	}
 	if p.up.ended {
-		defer p.parts.release(size)
+		defer memory.release()
 		defer first.end()
 		return p.putWhole(cosbackend.Body{Size: p.up.sequence.received, Reopen: first.reader})
 	}
 	if err := u.initiate(); err != nil {
 		first.end()
-		p.parts.release(size)
+		memory.release()
 		return cosbackend.PutResult{}, err
 	}
-	stored, err := u.finish(first, size)
+	stored, err := u.finish(first, memory)
 	if err != nil {
 		cancel()
 		_ = group.Wait() // err is the cause; these are its consequences
@@ -142,20 +135,20 @@ func (u *partsUpload) initiate() (err error) {
 }
 
 // finish sends all parts, then completes the upload.
-func (u *partsUpload) finish(part *kept, size int64) (cosbackend.PutResult, error) {
+func (u *partsUpload) finish(part *kept, memory *reservation) (cosbackend.PutResult, error) {
 	for {
-		u.send(part, size)
+		u.send(part, memory)
 		if u.put.up.ended {
 			break
 		}
 		u.number++
 		var err error
-		if part, size, err = u.gather(); err != nil {
+		if part, memory, err = u.gather(); err != nil {
 			return cosbackend.PutResult{}, u.cause(err)
 		}
 		if part.views.Len() == 0 { // the part before ended where the content does
 			part.end()
-			u.put.parts.release(size)
+			memory.release()
 			break
 		}
 	}
@@ -175,28 +168,36 @@ func (u *partsUpload) cause(err error) error {
 	return err
 }
 
-// gather reads the content of the next part. Its memory is reserved first, so that an
-// upload that has begun a part can always send it.
-func (u *partsUpload) gather() (part *kept, size int64, err error) {
-	up := u.put.up
-	size = u.put.parts.sizeOf(u.number, up.sequence.size)
-	if err := u.put.parts.fits(u.number, up.sequence.size); err != nil {
-		return nil, 0, err
+// gather reads the content of the next part. Memory for its beginning is reserved first,
+// so that an upload that has begun a part can always send it, and a caller that sends
+// nothing holds no more. When there is none for the rest the part ends early.
+func (u *partsUpload) gather() (part *kept, memory *reservation, err error) {
+	up, parts := u.put.up, u.put.parts
+	if err := parts.fits(u.number, up.sequence.size); err != nil {
+		return nil, nil, err
 	}
-	if err := u.put.parts.reserve(u.ctx, size); err != nil {
-		return nil, 0, err
+	size := parts.sizeOf(u.number, up.sequence.size)
+	first := size
+	if parts.canBeSmaller(u.number, up.sequence.size) {
+		first = min(size, leastPart)
+	}
+	if memory, err = parts.reserve(u.ctx, first); err != nil {
+		return nil, nil, err
 	}
 	var views frames.Views
 	for !up.ended && (int64(views.Len()) < size || up.sequence.finished) {
 		if err := u.receive(); err != nil {
 			views.Free()
-			u.put.parts.release(size)
-			return nil, 0, err
+			memory.release()
+			return nil, nil, err
 		}
 		views.Append(&up.ready)
 		views.Append(&up.held) // nothing is held back here: only CompleteMultipartUpload completes the object
+		if !up.sequence.finished && !memory.reach(int64(views.Len()), size) {
+			break
+		}
 	}
-	return keep(&views), size, nil
+	return keep(&views), memory, nil
 }
 
 // partCRC64 is the checksum of the part just gathered: what the whole has beyond the
@@ -218,10 +219,10 @@ func (u *partsUpload) receive() error {
 
 // send sends a part when one of the places for that is free. Waiting for it slows the
 // caller down to the speed of COS.
-func (u *partsUpload) send(part *kept, size int64) {
+func (u *partsUpload) send(part *kept, memory *reservation) {
 	number, crc := u.number, u.partCRC64(part.views.Len())
 	u.group.Go(func() error {
-		defer u.put.parts.release(size)
+		defer memory.release()
 		defer part.end()
 		body := cosbackend.Body{Size: int64(part.views.Len()), Reopen: part.reader}
 		sent, err := u.put.client.UploadPart(u.ctx, u.target, number, body, cosbackend.PartOptions{

@@ -167,7 +167,7 @@ func NewServer(deps Deps, opts Options) (*Server, error) {
 		stopping: newStopping(), wait: opts.DrainWait,
 	}
 	m := newMapper()
-	if err := opts.Limits.check(); err != nil {
+	if err := opts.Limits.check(opts.PartSize); err != nil {
 		return nil, err
 	}
 	who, err := newAccess(deps, clients.fallback, log)
@@ -240,7 +240,7 @@ func services(p profiles, m *mapper, log *slog.Logger, opts Options) []registrat
 		{&cosgatev1.ObjectService_ServiceDesc, &objectServer{
 			profiles: p, mapper: m,
 			parts: newPartSettings(opts, log),
-			reads: readSettings{pool: opts.Pool, limit: opts.ReadMemory, stall: opts.ReadStall},
+			reads: readSettings{pool: opts.Pool, budget: frames.NewBudget(opts.ReadMemory), stall: opts.ReadStall},
 		}},
 		{&cosgatev1.PresignService_ServiceDesc, &presignServer{profiles: p, longest: opts.PresignMax}},
 	}

@@ -80,10 +80,10 @@ func NewContent(pool mem.BufferPool, size int) *Content {
 	return &Content{pool: pool, buf: pool.Get(headRoom + size), size: size}
 }
 
-// NewContentWithin is NewContent unless the account's pool would have more than limit in
-// use then: it returns nil.
-func NewContentWithin(account *Account, size int, limit int64) *Content {
-	buf, ok := account.getWithin(headRoom+size, limit)
+// NewContentWithin is NewContent unless one of the account's budgets has no room for it:
+// it returns nil then.
+func NewContentWithin(account *Account, size int) *Content {
+	buf, ok := account.getWithin(headRoom + size)
 	if !ok {
 		return nil
 	}

@@ -174,24 +174,61 @@ func TestAccountsCountWhatOneStreamHolds(t *testing.T) {
 	}
 }
 
-// However many take buffers at the same time, they keep to the limit.
-func TestContentWithinALimit(t *testing.T) {
-	pool := NewPool()
-	const size, limit, callers = 64<<10 - Overhead, 1 << 20, 100
-	var taken atomic.Int64
-	var wait sync.WaitGroup
-	for range callers {
-		wait.Go(func() {
-			a := pool.NewAccount()
-			if c := NewContentWithin(a, size, limit); c != nil {
-				taken.Add(1)
+// However many take buffers at the same time, they keep to every budget.
+func TestContentWithinBudgets(t *testing.T) {
+	const size, callers = 64<<10 - Overhead, 100
+	for name, limits := range map[string][2]int64{"the first is less": {1 << 20, 2 << 20}, "the second is less": {2 << 20, 1 << 20}} {
+		t.Run(name, func(t *testing.T) {
+			pool := NewPool()
+			budgets := []*Budget{NewBudget(limits[0]), NewBudget(limits[1])}
+			var accounts [callers]*Account
+			var taken atomic.Int64
+			var wait sync.WaitGroup
+			for i := range accounts {
+				accounts[i] = pool.NewAccount(budgets...)
+				wait.Go(func() {
+					if c := NewContentWithin(accounts[i], size); c != nil {
+						taken.Add(1)
+					}
+				})
+			}
+			wait.Wait()
+			// Some may have met the attempts of others, and found no room although there was.
+			if n := pool.InUse(); n != taken.Load()*(64<<10) || n > 1<<20 || n == 0 {
+				t.Errorf("%d callers have %d bytes of %d", taken.Load(), n, 1<<20)
+			}
+			for _, b := range budgets {
+				if b.inUse.Load() != pool.InUse() {
+					t.Errorf("a budget counts %d bytes, the pool %d", b.inUse.Load(), pool.InUse())
+				}
+			}
+			for _, a := range accounts {
+				a.Close()
+			}
+			if n := budgets[0].inUse.Load() + budgets[1].inUse.Load(); n != 0 {
+				t.Errorf("the budgets count %d bytes after all accounts were closed", n)
 			}
 		})
 	}
-	wait.Wait()
-	// Some may have met the attempts of others, and found no room although there was.
-	if n := pool.InUse(); n != taken.Load()*(64<<10) || n > limit || n == 0 {
-		t.Errorf("%d callers have %d bytes of %d", taken.Load(), n, limit)
+}
+
+// What is taken without asking counts as well, and goes back once.
+func TestBudgetsCountAllThatAccountsHold(t *testing.T) {
+	pool, budget := NewPool(), NewBudget(64<<10)
+	a, b := pool.NewAccount(budget), pool.NewAccount(budget)
+	first, second := a.Get(64<<10), b.Get(1)
+	if !a.OverBudget() || !b.OverBudget() || NewContentWithin(b, 1) != nil {
+		t.Error("there is room in a budget that is used up")
+	}
+	a.Put(first)
+	if a.OverBudget() || NewContentWithin(a, 1) == nil {
+		t.Error("there is no room although it was given back")
+	}
+	a.Close()
+	b.Close()
+	b.Put(second) // the transport lets go of it later
+	if n := budget.inUse.Load(); n != 0 || pool.InUse() != 0 {
+		t.Errorf("%d bytes are counted in the budget and %d in the pool at the end", n, pool.InUse())
 	}
 }
 

@@ -54,11 +54,6 @@ func room(length int) int64 {
 // Get returns a buffer of the given length with any content.
 func (p *Pool) Get(length int) *[]byte {
 	p.inUse.Add(room(length))
-	return p.take(length)
-}
-
-// take is Get for a buffer that was counted already.
-func (p *Pool) take(length int) *[]byte {
 	t := tier(length)
 	if t >= len(p.tiers) {
 		b := make([]byte, length)
@@ -89,39 +84,86 @@ func (p *Pool) Put(b *[]byte) {
 // those of accounts that were closed.
 func (p *Pool) InUse() int64 { return p.inUse.Load() }
 
+// A Budget is how many bytes of buffers several accounts should hold together. Only
+// [NewContentWithin] keeps to it: what else they hold counts, and is given beyond it too.
+// It is safe for concurrent use.
+type Budget struct {
+	limit int64
+	inUse atomic.Int64
+}
+
+// NewBudget makes a budget of so many bytes.
+func NewBudget(limit int64) *Budget { return &Budget{limit: limit} }
+
+// take counts n bytes unless there would be more than the limit then. Any number of
+// callers together keep to it.
+func (b *Budget) take(n int64) bool {
+	if b.inUse.Add(n) > b.limit {
+		b.inUse.Add(-n)
+		return false
+	}
+	return true
+}
+
 // An Account is one stream's use of a Pool. grpc does not free the messages that it
 // has queued when a connection is lost; the garbage collector takes them then, and
 // Close makes up for it in the count of the pool. It is safe for concurrent use.
 type Account struct {
-	pool   *Pool
-	mu     sync.Mutex
-	inUse  int64
-	closed bool
-	most   int64         // what Wait waits for
-	less   chan struct{} // closed when inUse is at most that; nil when nobody waits
+	pool    *Pool
+	budgets []*Budget
+	mu      sync.Mutex
+	inUse   int64
+	closed  bool
+	most    int64         // what Wait waits for
+	less    chan struct{} // closed when inUse is at most that; nil when nobody waits
 }
 
 var _ mem.BufferPool = (*Account)(nil)
 
-// NewAccount opens an account. Its owner closes it when the stream ends.
-func (p *Pool) NewAccount() *Account { return &Account{pool: p} }
+// NewAccount opens an account that counts against the budgets. Its owner closes it when
+// the stream ends.
+func (p *Pool) NewAccount(budgets ...*Budget) *Account {
+	return &Account{pool: p, budgets: budgets}
+}
 
 // Get takes a buffer from the pool.
 func (a *Account) Get(length int) *[]byte {
-	a.count(room(length))
+	n := room(length)
+	a.spend(n)
+	a.count(n)
 	return a.pool.Get(length)
 }
 
-// getWithin takes a buffer unless the pool would have more than limit in use then. Any
-// number of callers together keep to it.
-func (a *Account) getWithin(length int, limit int64) (b *[]byte, ok bool) {
+// getWithin takes a buffer unless one of the budgets has no room for it.
+func (a *Account) getWithin(length int) (b *[]byte, ok bool) {
 	n := room(length)
-	if a.pool.inUse.Add(n) > limit {
-		a.pool.inUse.Add(-n)
-		return nil, false
+	for i, budget := range a.budgets {
+		if !budget.take(n) {
+			for _, taken := range a.budgets[:i] {
+				taken.inUse.Add(-n)
+			}
+			return nil, false
+		}
 	}
 	a.count(n)
-	return a.pool.take(length), true
+	return a.pool.Get(length), true
+}
+
+// OverBudget says that more is in use than one of the budgets has.
+func (a *Account) OverBudget() bool {
+	for _, b := range a.budgets {
+		if b.inUse.Load() > b.limit {
+			return true
+		}
+	}
+	return false
+}
+
+// spend counts n bytes, which may be negative, in the budgets.
+func (a *Account) spend(n int64) {
+	for _, b := range a.budgets {
+		b.inUse.Add(n)
+	}
 }
 
 func (a *Account) count(n int64) {
@@ -137,6 +179,7 @@ func (a *Account) Put(b *[]byte) {
 		a.pool.inUse.Add(n) // Close has counted it already, and Put counts it again
 	} else {
 		a.inUse -= n
+		a.spend(-n)
 	}
 	if a.less != nil && a.inUse <= a.most {
 		close(a.less)
@@ -180,5 +223,6 @@ func (a *Account) Close() {
 	if !a.closed {
 		a.closed = true
 		a.pool.inUse.Add(-a.inUse)
+		a.spend(-a.inUse)
 	}
 }

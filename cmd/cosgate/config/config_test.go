@@ -11,6 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/cosgate/cosgate/service"
 )
 
 // smallest is what a file must hold at least.
@@ -193,6 +195,27 @@ func TestWhatIsPrintedSaysTheSame(t *testing.T) {
 			}
 			compare(t, want, got)
 		})
+	}
+}
+
+func TestLimitsReachTheServer(t *testing.T) {
+	c, err := Load(write(t, smallest+"limits: {max_streams: 1, upload_memory: 128MiB, read_memory: 3MiB, calls: 4, caller_calls: 5,"+
+		" caller_rate: 6, caller_burst: 7, caller_upload_memory: 64MiB, caller_read_memory: 2MiB, deadline_floor: 8s}\n"), Overrides{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got service.Options
+	c.Limits.Apply(&got)
+	want := service.Options{
+		Connections:  service.ConnectionOptions{MaxStreams: 1},
+		UploadMemory: 128 << 20, ReadMemory: 3 << 20,
+		Limits: service.Limits{
+			Calls: 4, CallerCalls: 5, CallerRate: 6, CallerBurst: 7,
+			CallerUploadMemory: 64 << 20, CallerReadMemory: 2 << 20, DeadlineFloor: 8 * time.Second,
+		},
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("Apply = %+v, want %+v", got, want)
 	}
 }
 

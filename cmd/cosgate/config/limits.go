@@ -10,6 +10,9 @@ import (
 // leastUploadMemory lets one upload have the parts it sends side by side, twice.
 const leastUploadMemory Size = 64 << 20
 
+// leastReadMemory has one message of the largest size.
+const leastReadMemory Size = 1 << 20
+
 // Limits bound what callers can take of the gateway.
 type Limits struct {
 	MaxStreams   int64 `yaml:"max_streams"`
@@ -21,6 +24,8 @@ type Limits struct {
 	CallerCalls   int64    `yaml:"caller_calls"`
 	CallerRate    int64    `yaml:"caller_rate"`
 	CallerBurst   int64    `yaml:"caller_burst"`
+	CallerUpload  Size     `yaml:"caller_upload_memory"`
+	CallerRead    Size     `yaml:"caller_read_memory"`
 	DeadlineFloor Duration `yaml:"deadline_floor"`
 }
 
@@ -49,8 +54,19 @@ func (l Limits) check(r *report) {
 	if l.UploadMemory < leastUploadMemory {
 		r.add("upload_memory", "is below 64MiB: one upload would fill it", "512MiB is the default")
 	}
-	if l.ReadMemory < 1<<20 {
+	if l.ReadMemory < leastReadMemory {
 		r.add("read_memory", "is below 1MiB", "256MiB is the default")
+	}
+	l.checkShares(r)
+}
+
+// checkShares holds what one caller may have against what all may.
+func (l Limits) checkShares(r *report) {
+	if l.CallerUpload != 0 && (l.CallerUpload < leastUploadMemory || l.CallerUpload > l.UploadMemory) {
+		r.add("caller_upload_memory", "is not from 64MiB to upload_memory", "0 is no limit")
+	}
+	if l.CallerRead != 0 && (l.CallerRead < leastReadMemory || l.CallerRead > l.ReadMemory) {
+		r.add("caller_read_memory", "is not from 1MiB to read_memory", "0 is no limit")
 	}
 }
 
@@ -62,6 +78,7 @@ func (l Limits) Apply(o *service.Options) {
 	o.ReadMemory = int64(l.ReadMemory)
 	o.Limits = service.Limits{
 		Calls: int(l.Calls), CallerCalls: int(l.CallerCalls), CallerRate: float64(l.CallerRate), CallerBurst: int(l.CallerBurst),
+		CallerUploadMemory: int64(l.CallerUpload), CallerReadMemory: int64(l.CallerRead),
 		DeadlineFloor: time.Duration(l.DeadlineFloor),
 	}
 }

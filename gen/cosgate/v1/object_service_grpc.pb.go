@@ -125,7 +125,7 @@ type ObjectServiceClient interface {
 	// ALREADY_EXISTS (FileAlreadyExists, with forbid_overwrite), ABORTED (PathConflict:
 	// others write the same key), FAILED_PRECONDITION (ObjectLocked; KmsKeyNotExist and
 	// others of the key service), RESOURCE_EXHAUSTED (reason UPLOAD_MEMORY: too many
-	// uploads gather parts at the moment) or DATA_LOSS (COS stored other bytes than it
+	// uploads gather parts at the moment; LIMIT_EXCEEDED: too many of one caller do) or DATA_LOSS (COS stored other bytes than it
 	// was sent; write it again).
 	//
 	// Idempotent without forbid_overwrite. With it a repeat after a lost answer
@@ -618,7 +618,7 @@ type ObjectServiceServer interface {
 	// ALREADY_EXISTS (FileAlreadyExists, with forbid_overwrite), ABORTED (PathConflict:
 	// others write the same key), FAILED_PRECONDITION (ObjectLocked; KmsKeyNotExist and
 	// others of the key service), RESOURCE_EXHAUSTED (reason UPLOAD_MEMORY: too many
-	// uploads gather parts at the moment) or DATA_LOSS (COS stored other bytes than it
+	// uploads gather parts at the moment; LIMIT_EXCEEDED: too many of one caller do) or DATA_LOSS (COS stored other bytes than it
 	// was sent; write it again).
 	//
 	// Idempotent without forbid_overwrite. With it a repeat after a lost answer

@@ -1,0 +1,91 @@
+package service
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/types/known/durationpb"
+)
+
+const (
+	// memoryWait is how long an upload waits for memory for its next part.
+	memoryWait = 30 * time.Second
+	// leastPart is the smallest part that COS takes, but for the last of an object.
+	leastPart = 1 << 20
+)
+
+// A reservation is memory for the content of one part, in every bound there is. It has
+// one owner, who releases it.
+type reservation struct {
+	bounds []*semaphore.Weighted
+	size   int64
+}
+
+// reserve waits for memory for the beginning of a part, at most memoryWait. The share of
+// the caller comes first, so that who waits for that keeps nobody else waiting.
+func (s partSettings) reserve(ctx context.Context, size int64) (*reservation, error) {
+	wait, cancel := context.WithTimeout(ctx, memoryWait)
+	defer cancel()
+	r := &reservation{size: size}
+	use := callFrom(ctx).use
+	if share := use.uploadShare(); share != nil {
+		if err := share.Acquire(wait, size); err != nil {
+			return nil, cmp.Or(ctx.Err(), noUploadShare(use.name))
+		}
+		r.bounds = append(r.bounds, share)
+	}
+	if err := s.memory.Acquire(wait, size); err != nil {
+		r.release()
+		return nil, cmp.Or(ctx.Err(), noUploadMemory(s.limit))
+	}
+	r.bounds = append(r.bounds, s.memory)
+	return r, nil
+}
+
+func noUploadShare(caller string) error {
+	return overLimit("caller_upload_memory", caller, "its uploads hold as many bytes as those of one caller may", soonDelay)
+}
+
+// reach makes room for more than the content of a part has by now, up to size. It returns
+// false when there is none; what is there already stays.
+func (r *reservation) reach(content, size int64) bool {
+	if content < r.size || r.size >= size {
+		return true
+	}
+	return r.grow(min(content+leastPart, size) - r.size)
+}
+
+// grow takes n bytes more unless somebody waits for them.
+func (r *reservation) grow(n int64) bool {
+	for i, b := range r.bounds {
+		if !b.TryAcquire(n) {
+			for _, taken := range r.bounds[:i] {
+				taken.Release(n)
+			}
+			return false
+		}
+	}
+	r.size += n
+	return true
+}
+
+func (r *reservation) release() {
+	for _, b := range r.bounds {
+		b.Release(r.size)
+	}
+	r.bounds = nil
+}
+
+func noUploadMemory(limit int64) error {
+	problem := fmt.Sprintf("the uploads of all callers hold %d MiB, as many as they may", limit>>20)
+	return fail(codes.ResourceExhausted, reasonUploadMemory,
+		"too many uploads gather parts at the moment; declare spec.size, or try again later",
+		&errdetails.RetryInfo{RetryDelay: durationpb.New(soonDelay)},
+		&errdetails.QuotaFailure{Violations: []*errdetails.QuotaFailure_Violation{{Subject: "the gateway", Description: problem}}},
+	)
+}
