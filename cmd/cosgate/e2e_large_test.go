@@ -27,8 +27,9 @@ const (
 	largeRSS = 200 << 20
 )
 
-// startGateway starts `serve` in a process of its own, with the COS at addr behind it.
-func startGateway(t *testing.T, addr string) *process {
+// startGateway starts `serve` in a process of its own, with the COS at addr behind it and
+// more sections of the configuration.
+func startGateway(t *testing.T, addr string, more ...string) *process {
 	t.Helper()
 	demo := embedded.DemoCredential()
 	t.Setenv("COS_SECRET_ID", demo.SecretID)
@@ -43,7 +44,7 @@ profiles:
     region: `+demoRegion+`
     proxy: 'http://`+addr+`'
     credentials: {env: {}}
-`))
+`+strings.Join(more, "")))
 }
 
 // memory reads a line such as VmHWM of a process, in bytes.
@@ -70,6 +71,31 @@ func (p *process) status(line string) (int64, error) {
 		}
 	}
 	return 0, errNoLine
+}
+
+// watchMemory reads the size of a process until its result is called.
+func (p *process) watchMemory() (stop func() []int64) {
+	end, result := make(chan struct{}), make(chan []int64, 1)
+	go func() {
+		tick := time.NewTicker(250 * time.Millisecond)
+		defer tick.Stop()
+		var sizes []int64
+		for {
+			select {
+			case <-tick.C:
+				if size, err := p.status("VmRSS"); err == nil {
+					sizes = append(sizes, size)
+				}
+			case <-end:
+				result <- sizes
+				return
+			}
+		}
+	}()
+	return func() []int64 {
+		close(end)
+		return <-result
+	}
 }
 
 // TestE2ELargeObject sends an object of undeclared size up and down: 10 GiB, or 2 GiB

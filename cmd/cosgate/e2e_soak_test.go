@@ -50,7 +50,7 @@ func TestE2ESoak(t *testing.T) {
 	s := openSoak(t, seed)
 	s.round(t, last/6, false)
 	warm := s.settled(t, residue{})
-	sizes := s.watchMemory()
+	sizes := s.gateway.watchMemory()
 	s.round(t, last, true)
 	memory := sizes()
 	end := s.settled(t, warm)
@@ -169,31 +169,6 @@ func (s *soak) settled(t *testing.T, limit residue) residue {
 		before = now
 	}
 	return before
-}
-
-// watchMemory reads the gateway's size until its result is called.
-func (s *soak) watchMemory() (stop func() []int64) {
-	end, result := make(chan struct{}), make(chan []int64, 1)
-	go func() {
-		tick := time.NewTicker(250 * time.Millisecond)
-		defer tick.Stop()
-		var sizes []int64
-		for {
-			select {
-			case <-tick.C:
-				if size, err := s.gateway.status("VmRSS"); err == nil {
-					sizes = append(sizes, size)
-				}
-			case <-end:
-				result <- sizes
-				return
-			}
-		}
-	}()
-	return func() []int64 {
-		close(end)
-		return <-result
-	}
 }
 
 func median(sizes []int64) int64 {
