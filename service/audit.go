@@ -34,9 +34,6 @@ func newAudit(log *slog.Logger, fallback string) *audit {
 }
 
 func (a *audit) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-	if a == nil {
-		return handler(ctx, req)
-	}
 	started := time.Now()
 	resp, err := handler(ctx, req)
 	a.record(ctx, info.FullMethod, req, resp, started, err)
@@ -44,9 +41,6 @@ func (a *audit) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, 
 }
 
 func (a *audit) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
-	if a == nil {
-		return handler(srv, ss)
-	}
 	started := time.Now()
 	first := &firstMessage{ServerStream: ss}
 	err := handler(srv, first)

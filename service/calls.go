@@ -33,6 +33,7 @@ type call struct {
 	brought   *broughtCredentials             // nil when the caller brought none
 	caller    atomic.Pointer[identity.Caller] // nil when nobody is asked, or before they were
 	use       *callerUse                      // nil when nothing is limited
+	cuttable  cuttable                        // while it ends with its context
 	received  atomic.Int64                    // bytes of content
 	sent      atomic.Int64
 }

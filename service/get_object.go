@@ -39,6 +39,9 @@ const (
 	messageTime = 20 * time.Millisecond
 	// speedTime is how long the caller's speed is measured before it counts.
 	speedTime = 25 * time.Millisecond
+	// transportQuota is how much of a stream may wait to be written inside of grpc before
+	// sending more waits for that.
+	transportQuota = 64 << 10
 	// readAttempts and readStall are when a broken or silent connection to COS is given
 	// up.
 	readAttempts = 4
@@ -77,22 +80,10 @@ func (s *objectServer) GetObject(req *cosgatev1.GetObjectRequest, stream grpc.Se
 	defer func() { _ = object.Body.Close() }() // all that was wanted of it was read
 	d := newDownload(req, object, s.reads.pool.NewAccount(callFrom(stream.Context()).use.readBudgets(s.reads.budget)...))
 	defer d.account.Close()
-	for last := false; !last; {
-		if err := d.account.Wait(stream.Context(), d.ahead()); err != nil {
-			return err
-		}
-		d.adapt(time.Now())
-		m, err := d.next()
-		if err != nil {
-			return err
-		}
-		last = d.done()
-		if err := stream.SendMsg(m); err != nil {
-			m.Content.Free()
-			return err
-		}
+	for last := false; !last && err == nil; {
+		last, err = d.sendNext(stream)
 	}
-	return nil
+	return err
 }
 
 // A download cuts an object into messages and adds up its checksum.
@@ -123,6 +114,26 @@ func newDownload(req *cosgatev1.GetObjectRequest, o *cosbackend.Object, account 
 
 func (d *download) done() bool { return d.sent == d.object.Length }
 
+// sendNext sends the next message. It waits for the caller only where the context of the
+// call can end it.
+func (d *download) sendNext(stream grpc.ServerStreamingServer[cosgatev1.GetObjectResponse]) (last bool, err error) {
+	if err := d.account.Wait(stream.Context(), d.ahead()); err != nil {
+		return false, err
+	}
+	d.adapt(time.Now())
+	m, err := d.next()
+	if err != nil {
+		return false, err
+	}
+	if err = d.account.Wait(stream.Context(), d.unblocked(m)); err == nil {
+		err = stream.SendMsg(m)
+	}
+	if err != nil {
+		m.Content.Free()
+	}
+	return d.done(), err
+}
+
 // ahead is how much may still be on its way to the caller when the next message is read
 // from COS.
 func (d *download) ahead() int64 {
@@ -130,6 +141,16 @@ func (d *download) ahead() int64 {
 		return 0
 	}
 	return int64(d.size)
+}
+
+// unblocked is how much may be in use, m included, so that sending m need not wait inside
+// of grpc, where nothing but the end of the stream could interrupt it.
+func (d *download) unblocked(m *frames.Sent) int64 {
+	most := int64(transportQuota - 1)
+	if m.Content != nil {
+		most += m.Content.Room()
+	}
+	return most
 }
 
 // next reads the next message from COS, straight into the buffer it is sent from.

@@ -61,26 +61,20 @@ func (c chain) options(deps Deps) []grpc.ServerOption {
 			grpc.ChainUnaryInterceptor(deps.Metrics.Calls.UnaryServerInterceptor()),
 			grpc.ChainStreamInterceptor(deps.Metrics.Calls.StreamServerInterceptor()))
 	}
-	return append(watch,
-		grpc.ChainUnaryInterceptor(
-			log.unary,
-			c.audit.unary,
-			c.errors.unary,
-			c.stopping.unary,
-			recovery.UnaryServerInterceptor(recoverer),
-		),
-		grpc.ChainUnaryInterceptor(unaryAccess...),
-		grpc.ChainUnaryInterceptor(c.limits.unary, c.brought.unary, c.validation.unary),
-		grpc.ChainStreamInterceptor(
-			log.stream,
-			c.audit.stream,
-			c.errors.stream,
-			c.stopping.stream,
-			recovery.StreamServerInterceptor(recoverer),
-		),
-		grpc.ChainStreamInterceptor(streamAccess...),
-		grpc.ChainStreamInterceptor(c.limits.stream, c.brought.stream, c.validation.stream),
-	)
+	// What has nothing to do is left out: each one is a closure more for every call.
+	unary := []grpc.UnaryServerInterceptor{log.unary}
+	stream := []grpc.StreamServerInterceptor{log.stream}
+	if c.audit != nil {
+		unary, stream = append(unary, c.audit.unary), append(stream, c.audit.stream)
+	}
+	unary = append(unary, c.errors.unary, c.stopping.unary, recovery.UnaryServerInterceptor(recoverer))
+	stream = append(stream, c.errors.stream, c.stopping.stream, recovery.StreamServerInterceptor(recoverer))
+	unary, stream = append(unary, unaryAccess...), append(stream, streamAccess...)
+	if c.limits != nil {
+		unary, stream = append(unary, c.limits.unary), append(stream, c.limits.stream)
+	}
+	unary, stream = append(unary, c.brought.unary, c.validation.unary), append(stream, c.brought.stream, c.validation.stream)
+	return append(watch, grpc.ChainUnaryInterceptor(unary...), grpc.ChainStreamInterceptor(stream...))
 }
 
 var errPanic = errors.New("service: a handler panicked")

@@ -90,8 +90,8 @@ func (u *callerUse) readBudgets(all *frames.Budget) []*frames.Budget {
 	return []*frames.Budget{u.reads, all}
 }
 
-// newLimits returns nil, whose interceptors do nothing, when nothing is limited: counting
-// takes a lock that all calls share.
+// newLimits returns nil when nothing is limited: counting takes a lock that all calls
+// share.
 func newLimits(l Limits) *limits {
 	if l == (Limits{}) {
 		return nil
@@ -103,7 +103,7 @@ func newLimits(l Limits) *limits {
 }
 
 func (l *limits) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-	if l == nil || !isOurs(info.FullMethod) {
+	if !isOurs(info.FullMethod) {
 		return handler(ctx, req)
 	}
 	end, err := l.begin(ctx)
@@ -115,7 +115,7 @@ func (l *limits) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo,
 }
 
 func (l *limits) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
-	if l == nil || !isOurs(info.FullMethod) {
+	if !isOurs(info.FullMethod) {
 		return handler(srv, ss)
 	}
 	end, err := l.begin(ss.Context())

@@ -42,13 +42,24 @@ func (e *stoppedError) Unwrap() error { return e.cause }
 type stopping struct {
 	endless, cut       context.Context // done when such calls end
 	cutEndless, cutAll context.CancelFunc
-	handlers           sync.WaitGroup // of streams
+	handlers           sync.WaitGroup // what runs beside the handlers that gRPC waits for
+
+	mu    sync.Mutex
+	first *cuttable // of the calls that end with their context
+}
+
+// A cuttable is a call that ends with its context. It stands in a list, since a context
+// that hangs on that of the server would be three allocations more for each call.
+type cuttable struct {
+	cancel     context.CancelCauseFunc
+	prev, next *cuttable
 }
 
 func newStopping() *stopping {
 	s := &stopping{}
 	s.cut, s.cutAll = context.WithCancel(context.Background())
 	s.endless, s.cutEndless = context.WithCancel(s.cut) //nolint:gosec // called by end
+	context.AfterFunc(s.cut, s.cutListed)
 	return s
 }
 
@@ -67,6 +78,40 @@ func (s *stopping) end(server *grpc.Server, grace time.Duration) {
 	s.handlers.Wait()
 }
 
+// enter lists a call, whose cancel has errStopping as its cause when the call is cut.
+func (s *stopping) enter(c *cuttable) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cut.Err() != nil {
+		c.cancel(errStopping)
+	}
+	if c.next = s.first; c.next != nil {
+		c.next.prev = c
+	}
+	s.first = c
+}
+
+func (s *stopping) leave(c *cuttable) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c.next != nil {
+		c.next.prev = c.prev
+	}
+	if c.prev != nil {
+		c.prev.next = c.next
+	} else {
+		s.first = c.next
+	}
+}
+
+func (s *stopping) cutListed() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := s.first; c != nil; c = c.next {
+		c.cancel(errStopping)
+	}
+}
+
 // signal tells when calls of a method are cut: watches of health and reflection have
 // no end of their own.
 func (s *stopping) signal(method string) context.Context {
@@ -77,9 +122,11 @@ func (s *stopping) signal(method string) context.Context {
 }
 
 func (s *stopping) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	defer context.AfterFunc(s.cut, func() { cancel(errStopping) })() //nolint:contextcheck // the server ends the call, beside its own context
+	c := &callFrom(ctx).cuttable
+	ctx, c.cancel = context.WithCancelCause(ctx)
+	defer c.cancel(nil)
+	s.enter(c)
+	defer s.leave(c)
 	resp, err := handler(ctx, req)
 	if err != nil && errors.Is(context.Cause(ctx), errStopping) {
 		return nil, &stoppedError{cause: err}
@@ -87,9 +134,85 @@ func (s *stopping) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, 
 	return resp, err
 }
 
-// stream runs the handler beside itself: a handler that waits for its caller can only
-// be interrupted by ending the stream, and a stream ends when this returns.
 func (s *stopping) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+	if info.FullMethod == cosgatev1.ObjectService_GetObject_FullMethodName {
+		return s.read(srv, ss, handler)
+	}
+	return s.beside(srv, ss, s.signal(info.FullMethod), handler)
+}
+
+// read runs GetObject, which never waits for its caller but with its context.
+func (s *stopping) read(srv any, ss grpc.ServerStream, handler grpc.StreamHandler) error {
+	r := &cuttableRead{ServerStream: ss, stopping: s}
+	c := &callFrom(ss.Context()).cuttable
+	r.ctx, c.cancel = context.WithCancelCause(ss.Context())
+	defer c.cancel(nil)
+	s.enter(c)
+	defer s.leave(c)
+	err := handler(srv, r)
+	if err != nil && r.cut() {
+		return &stoppedError{cause: err, resume: r.resume()}
+	}
+	return err
+}
+
+// A cuttableRead knows how far a read has come.
+type cuttableRead struct {
+	grpc.ServerStream
+	stopping *stopping
+	ctx      context.Context //nolint:containedctx // a ServerStream carries its context
+	object   *cosgatev1.Object
+	next     int64 // offset
+}
+
+func (r *cuttableRead) Context() context.Context { return r.ctx }
+
+func (r *cuttableRead) cut() bool { return errors.Is(context.Cause(r.ctx), errStopping) }
+
+// RecvMsg takes the request. A caller that never sends it would hold up the end, so it is
+// waited for beside this.
+func (r *cuttableRead) RecvMsg(m any) error {
+	done := make(chan error, 1)
+	r.stopping.handlers.Go(func() { done <- r.ServerStream.RecvMsg(m) })
+	select {
+	case err := <-done:
+		return err
+	case <-r.ctx.Done():
+		if r.cut() {
+			return errStopping // which ends the stream, and RecvMsg with it
+		}
+		return <-done
+	}
+}
+
+func (r *cuttableRead) SendMsg(m any) error {
+	sent, ok := m.(*frames.Sent)
+	if !ok {
+		return r.ServerStream.SendMsg(m)
+	}
+	next := sent.Offset + int64(sent.ContentBytes()) // the content is gone once it was sent
+	if err := r.ServerStream.SendMsg(m); err != nil {
+		return err
+	}
+	if first, ok := sent.Message.(*cosgatev1.GetObjectResponse); ok && first.GetObject() != nil {
+		r.object = first.GetObject()
+	}
+	r.next = next
+	return nil
+}
+
+// resume is where the read goes on; nil before it has told of its object.
+func (r *cuttableRead) resume() *cosgatev1.ReadResume {
+	if r.object == nil {
+		return nil
+	}
+	return &cosgatev1.ReadResume{NextOffset: r.next, Etag: r.object.GetEtag(), VersionId: r.object.GetVersionId()}
+}
+
+// beside runs the handler beside itself: one that waits for its caller inside the
+// transport can only be interrupted by ending the stream, and a stream ends when this
+// returns.
+func (s *stopping) beside(srv any, ss grpc.ServerStream, signal context.Context, handler grpc.StreamHandler) error {
 	ctx, cancel := context.WithCancelCause(ss.Context())
 	defer cancel(nil)
 	stream := &stoppableStream{ServerStream: ss, ctx: ctx}
@@ -98,7 +221,7 @@ func (s *stopping) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServer
 	select {
 	case err := <-done:
 		return err
-	case <-s.signal(info.FullMethod).Done():
+	case <-signal.Done():
 	}
 	cancel(errStopping)
 	if stream.shut() {
@@ -106,18 +229,25 @@ func (s *stopping) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServer
 		defer unwound.Stop()
 		select {
 		case err := <-done:
-			return stream.stopped(err)
+			return stopped(err)
 		case <-unwound.C:
 		}
 		if stream.busy() {
-			return stream.stopped(errStopping)
+			return stopped(errStopping)
 		}
 	}
-	return stream.stopped(<-done)
+	return stopped(<-done)
 }
 
-// A stoppableStream knows whether its handler waits for the caller, and how far a read
-// has come.
+// stopped is what a handler that was cut returned, or the reason to cut it.
+func stopped(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &stoppedError{cause: err}
+}
+
+// A stoppableStream knows whether its handler waits for the caller.
 type stoppableStream struct {
 	grpc.ServerStream
 	ctx context.Context //nolint:containedctx // a ServerStream carries its context
@@ -125,7 +255,6 @@ type stoppableStream struct {
 	mu     sync.Mutex
 	closed bool
 	inside int // calls to the transport that have not returned
-	resume *cosgatev1.ReadResume
 }
 
 func (s *stoppableStream) Context() context.Context { return s.ctx }
@@ -154,25 +283,17 @@ func (s *stoppableStream) enter() error {
 	return nil
 }
 
-// leave notes how far a read has come. at is nil for what is not a read.
-func (s *stoppableStream) leave(at *cosgatev1.ReadResume) {
+func (s *stoppableStream) leave() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.inside--
-	switch {
-	case at == nil:
-	case at.GetEtag() != "":
-		s.resume = at
-	case s.resume != nil:
-		s.resume.NextOffset = at.GetNextOffset()
-	}
 }
 
 func (s *stoppableStream) RecvMsg(m any) error {
 	if err := s.enter(); err != nil {
 		return err
 	}
-	defer s.leave(nil)
+	defer s.leave()
 	return s.ServerStream.RecvMsg(m)
 }
 
@@ -180,37 +301,8 @@ func (s *stoppableStream) SendMsg(m any) error {
 	if err := s.enter(); err != nil {
 		return err
 	}
-	at := readPosition(m) // the content is gone once it was sent
-	err := s.ServerStream.SendMsg(m)
-	if err != nil {
-		at = nil
-	}
-	s.leave(at)
-	return err
-}
-
-// stopped is what a handler that was cut returned, or the reason to cut it.
-func (s *stoppableStream) stopped(err error) error {
-	if err == nil {
-		return nil
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return &stoppedError{cause: err, resume: s.resume}
-}
-
-// readPosition is where a read goes on behind m; its first message names the object.
-// It is nil when m belongs to something else.
-func readPosition(m any) *cosgatev1.ReadResume {
-	sent, ok := m.(*frames.Sent)
-	if !ok {
-		return nil
-	}
-	at := &cosgatev1.ReadResume{NextOffset: sent.Offset + int64(sent.ContentBytes())}
-	if first, ok := sent.Message.(*cosgatev1.GetObjectResponse); ok {
-		at.Etag, at.VersionId = first.GetObject().GetEtag(), first.GetObject().GetVersionId()
-	}
-	return at
+	defer s.leave()
+	return s.ServerStream.SendMsg(m)
 }
 
 // stoppedVerdict tells a caller to go on elsewhere. What COS answered in the last

@@ -114,8 +114,9 @@ type Account struct {
 	mu      sync.Mutex
 	inUse   int64
 	closed  bool
+	waits   bool
 	most    int64         // what Wait waits for
-	less    chan struct{} // closed when inUse is at most that; nil when nobody waits
+	less    chan struct{} // has a token when inUse may be at most that
 }
 
 var _ mem.BufferPool = (*Account)(nil)
@@ -123,7 +124,7 @@ var _ mem.BufferPool = (*Account)(nil)
 // NewAccount opens an account that counts against the budgets. Its owner closes it when
 // the stream ends.
 func (p *Pool) NewAccount(budgets ...*Budget) *Account {
-	return &Account{pool: p, budgets: budgets}
+	return &Account{pool: p, budgets: budgets, less: make(chan struct{}, 1)}
 }
 
 // Get takes a buffer from the pool.
@@ -181,9 +182,12 @@ func (a *Account) Put(b *[]byte) {
 		a.inUse -= n
 		a.spend(-n)
 	}
-	if a.less != nil && a.inUse <= a.most {
-		close(a.less)
-		a.less = nil
+	if a.waits && a.inUse <= a.most {
+		a.waits = false
+		select {
+		case a.less <- struct{}{}:
+		default: // one that nobody took in time is there
+		}
 	}
 	a.mu.Unlock()
 	a.pool.Put(b)
@@ -199,20 +203,22 @@ func (a *Account) InUse() int64 {
 // Wait waits until at most so many bytes are in use, or the context ends. One goroutine
 // waits at a time.
 func (a *Account) Wait(ctx context.Context, most int64) error {
+	for !a.atMost(most) {
+		select {
+		case <-a.less:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// atMost says whether at most so many bytes are in use. If not, Put tells when they are.
+func (a *Account) atMost(most int64) bool {
 	a.mu.Lock()
-	if a.inUse <= most {
-		a.mu.Unlock()
-		return nil
-	}
-	less := make(chan struct{})
-	a.most, a.less = most, less
-	a.mu.Unlock()
-	select {
-	case <-less:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	defer a.mu.Unlock()
+	a.waits, a.most = a.inUse > most, most
+	return !a.waits
 }
 
 // Close counts what was not given back as given back. Buffers may still be put after
