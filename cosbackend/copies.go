@@ -140,6 +140,9 @@ func (a *answer) copyResult(ctx context.Context, root, key string) (CopyResult, 
 
 // listTime reads a time as XML answers write it; the zero time when it is not one.
 func listTime(s string) time.Time {
+	if s == "" { // errors of time cost more than times
+		return time.Time{}
+	}
 	t, err := time.Parse(time.RFC3339, s)
 	if err != nil {
 		return time.Time{}

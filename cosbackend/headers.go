@@ -156,8 +156,10 @@ func objectInfo(key string, h http.Header, size int64) ObjectInfo {
 		Retention:         headerRetention(h),
 	}
 	info.CRC64, info.HasCRC64 = headerCRC64(h)
-	if n, err := strconv.ParseUint(headerText(h, "X-Cos-Tagging-Count"), 10, 16); err == nil {
-		info.TagCount, info.HasTagCount = int(n), true
+	if count := headerText(h, "X-Cos-Tagging-Count"); count != "" {
+		if n, err := strconv.ParseUint(count, 10, 16); err == nil {
+			info.TagCount, info.HasTagCount = int(n), true
+		}
 	}
 	return info
 }
@@ -193,7 +195,11 @@ func headerText(h http.Header, name string) string {
 }
 
 func headerTime(h http.Header, name string) time.Time {
-	t, err := http.ParseTime(headerText(h, name))
+	text := headerText(h, name)
+	if text == "" {
+		return time.Time{}
+	}
+	t, err := http.ParseTime(text)
 	if err != nil {
 		return time.Time{}
 	}

@@ -99,7 +99,7 @@ func (cl *call) path() (decoded, raw string) {
 
 // request builds and signs the request of one attempt.
 func (c *Client) request(ctx context.Context, cl *call, at *attempt) *http.Request {
-	req := &http.Request{
+	req := http.Request{ // not on the heap: WithContext makes a copy
 		Method: cl.method, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		URL:  &url.URL{Scheme: cl.scheme, Host: cl.host},
 		Host: cl.host,
@@ -113,7 +113,7 @@ func (c *Client) request(ctx context.Context, cl *call, at *attempt) *http.Reque
 	if at.number > 1 {
 		signed = append(signed, pair{"x-cos-sdk-retry", "true"})
 	}
-	if length, has := cl.attach(req, at); has {
+	if length, has := cl.attach(&req, at); has {
 		signed = append(signed, pair{"content-length", strconv.FormatInt(length, 10)})
 	}
 	path, raw := cl.path()
