@@ -39,7 +39,7 @@ const (
 	crowdBudget = 32<<20 + 128<<20
 	// What a gateway takes beside that, as docs/performance.md has it.
 	crowdProcess   = 48 << 20
-	crowdPerReader = 160 << 10
+	crowdPerReader = 128 << 10
 	crowdPerWriter = 384 << 10
 )
 
