@@ -6,7 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/semaphore"
 	"golang.org/x/time/rate"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
@@ -69,13 +68,13 @@ type limits struct {
 type callerUse struct {
 	name    string
 	running int
-	rate    *rate.Limiter       // nil for none
-	reads   *frames.Budget      // the same
-	uploads *semaphore.Weighted // the same
+	rate    *rate.Limiter  // nil for none
+	reads   *frames.Budget // the same
+	uploads *bound         // the same
 }
 
 // uploadShare is what the caller may hold for uploads; nil for no bound.
-func (u *callerUse) uploadShare() *semaphore.Weighted {
+func (u *callerUse) uploadShare() *bound {
 	if u == nil {
 		return nil
 	}
@@ -190,7 +189,7 @@ func (l *limits) use(name string) *callerUse {
 		u.reads = frames.NewBudget(l.CallerReadMemory)
 	}
 	if l.CallerUploadMemory > 0 {
-		u.uploads = semaphore.NewWeighted(l.CallerUploadMemory)
+		u.uploads = newBound(l.CallerUploadMemory)
 	}
 	if l.CallerRate > 0 {
 		u.rate = rate.NewLimiter(rate.Limit(l.CallerRate), l.CallerBurst)

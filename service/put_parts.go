@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/sync/semaphore"
 	"google.golang.org/grpc/codes"
 
 	"github.com/cosgate/cosgate/cosbackend"
@@ -37,19 +36,17 @@ type partSettings struct {
 	most     int64 // of any part: all that are on their way fit into the memory
 	parallel int   // parts of one upload on their way
 	copied   int64 // how much one request copies of an object too large for CopyObject
-	memory   *semaphore.Weighted
-	limit    int64 // of memory
+	memory   *bound
 	log      *slog.Logger
 }
 
 // newPartSettings takes options that are complete. The memory is enough for one part at
-// least, that of one caller, too.
+// least, and so is the share of a caller.
 func newPartSettings(o Options, logger *slog.Logger) partSettings {
-	limit := max(o.UploadMemory, o.PartSize)
-	least := min(limit, max(cmp.Or(o.Limits.CallerUploadMemory, limit), o.PartSize))
+	least := min(o.uploads.size, cmp.Or(o.Limits.CallerUploadMemory, o.uploads.size))
 	return partSettings{
 		size: o.PartSize, most: min(max(o.PartSize, least/int64(o.PartsInParallel)), maxSinglePut), copied: o.CopyPart,
-		parallel: o.PartsInParallel, memory: semaphore.NewWeighted(limit), limit: limit, log: logger,
+		parallel: o.PartsInParallel, memory: o.uploads, log: logger,
 	}
 }
 

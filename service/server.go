@@ -115,9 +115,12 @@ type Options struct {
 	CopyPart int64
 	// PresignMax is how long presigned URLs and forms may be good at most. 0 is 1 hour.
 	PresignMax time.Duration
+
 	// Pool has the buffers of reads; uploads get those of another of its kind. Nil makes
 	// one; tests look into it.
 	Pool *frames.Pool
+
+	uploads *bound // of UploadMemory
 }
 
 // withDefaults fills in what is zero.
@@ -126,6 +129,7 @@ func (o Options) withDefaults() Options {
 	o.PartsInParallel = cmp.Or(o.PartsInParallel, 4)
 	o.CopyPart = cmp.Or(o.CopyPart, copyPart)
 	o.UploadMemory = cmp.Or(o.UploadMemory, 512<<20)
+	o.uploads = newBound(max(o.UploadMemory, o.PartSize))
 	o.UploadWindow = cmp.Or(o.UploadWindow, 256<<10)
 	o.ReadMemory = cmp.Or(o.ReadMemory, 256<<20)
 	o.ReadStall = cmp.Or(o.ReadStall, readStall)
@@ -195,7 +199,7 @@ func NewServer(deps Deps, opts Options) (*Server, error) {
 	s.register(clients, m, log, opts)
 	if deps.Metrics != nil {
 		deps.Metrics.Calls.InitializeMetrics(s.grpc)
-		deps.Metrics.Watch(deps.Profiles, opts.Pool.InUse)
+		deps.Metrics.Watch(deps.Profiles, opts.Pool.InUse, opts.uploads.inUse.Load)
 	}
 	return s, nil
 }

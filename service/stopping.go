@@ -114,11 +114,11 @@ func (s *stopping) cutListed() {
 
 // signal tells when calls of a method are cut: watches of health and reflection have
 // no end of their own.
-func (s *stopping) signal(method string) context.Context {
+func (s *stopping) signal(method string) <-chan struct{} {
 	if strings.HasPrefix(method, "/cosgate.") {
-		return s.cut
+		return s.cut.Done()
 	}
-	return s.endless
+	return s.endless.Done()
 }
 
 func (s *stopping) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
@@ -212,7 +212,7 @@ func (r *cuttableRead) resume() *cosgatev1.ReadResume {
 // beside runs the handler beside itself: one that waits for its caller inside the
 // transport can only be interrupted by ending the stream, and a stream ends when this
 // returns.
-func (s *stopping) beside(srv any, ss grpc.ServerStream, signal context.Context, handler grpc.StreamHandler) error {
+func (s *stopping) beside(srv any, ss grpc.ServerStream, cut <-chan struct{}, handler grpc.StreamHandler) error {
 	ctx, cancel := context.WithCancelCause(ss.Context())
 	defer cancel(nil)
 	stream := &stoppableStream{ServerStream: ss, ctx: ctx}
@@ -221,7 +221,7 @@ func (s *stopping) beside(srv any, ss grpc.ServerStream, signal context.Context,
 	select {
 	case err := <-done:
 		return err
-	case <-signal.Done():
+	case <-cut:
 	}
 	cancel(errStopping)
 	if stream.shut() {

@@ -39,13 +39,18 @@ func BenchmarkSmallStreams(b *testing.B) {
 // BenchmarkSmallStreams.
 func BenchmarkStopping(b *testing.B) {
 	s := newStopping()
-	ss := benchStream{ctx: b.Context()}
-	info := &grpc.StreamServerInfo{FullMethod: cosgatev1.ObjectService_GetObject_FullMethodName}
-	b.ReportAllocs()
-	for b.Loop() {
-		if err := s.stream(nil, ss, info, func(any, grpc.ServerStream) error { return nil }); err != nil {
-			b.Fatal(err)
-		}
+	ss := benchStream{ctx: withCall(b.Context())}
+	for name, method := range map[string]string{
+		"put": cosgatev1.ObjectService_PutObject_FullMethodName, "get": cosgatev1.ObjectService_GetObject_FullMethodName,
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := s.stream(nil, ss, &grpc.StreamServerInfo{FullMethod: method}, func(any, grpc.ServerStream) error { return nil }); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
 

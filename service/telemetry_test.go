@@ -140,7 +140,7 @@ cosgate_failed_calls_total{code="PermissionDenied",fault="caller",method="/cosga
 	}
 	for _, name := range []string{
 		"grpc_server_handled_total", "grpc_server_handling_seconds", "cosgate_cos_bytes_total", "cosgate_cos_requests_in_flight",
-		"cosgate_cos_request_seconds", "cosgate_cos_connections_open", "cosgate_read_buffer_bytes", "go_goroutines", "process_open_fds",
+		"cosgate_cos_request_seconds", "cosgate_cos_connections_open", "cosgate_read_buffer_bytes", "cosgate_upload_reserved_bytes", "go_goroutines", "process_open_fds",
 	} {
 		if !names[name] {
 			t.Errorf("the metric %s is missing", name)

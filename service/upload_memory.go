@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -19,10 +20,43 @@ const (
 	leastPart = 1 << 20
 )
 
+// A bound is memory that uploads share. It is safe for concurrent use.
+type bound struct {
+	free  *semaphore.Weighted
+	size  int64
+	inUse atomic.Int64
+}
+
+func newBound(size int64) *bound {
+	return &bound{free: semaphore.NewWeighted(size), size: size}
+}
+
+func (b *bound) acquire(ctx context.Context, n int64) error {
+	err := b.free.Acquire(ctx, n)
+	if err == nil {
+		b.inUse.Add(n)
+	}
+	return err
+}
+
+// tryAcquire takes n bytes unless somebody waits for them.
+func (b *bound) tryAcquire(n int64) bool {
+	ok := b.free.TryAcquire(n)
+	if ok {
+		b.inUse.Add(n)
+	}
+	return ok
+}
+
+func (b *bound) release(n int64) {
+	b.inUse.Add(-n)
+	b.free.Release(n)
+}
+
 // A reservation is memory for the content of one part, in every bound there is. It has
 // one owner, who releases it.
 type reservation struct {
-	bounds []*semaphore.Weighted
+	bounds []*bound
 	size   int64
 }
 
@@ -34,14 +68,14 @@ func (s partSettings) reserve(ctx context.Context, size int64) (*reservation, er
 	r := &reservation{size: size}
 	use := callFrom(ctx).use
 	if share := use.uploadShare(); share != nil {
-		if err := share.Acquire(wait, size); err != nil {
+		if err := share.acquire(wait, size); err != nil {
 			return nil, cmp.Or(ctx.Err(), noUploadShare(use.name))
 		}
 		r.bounds = append(r.bounds, share)
 	}
-	if err := s.memory.Acquire(wait, size); err != nil {
+	if err := s.memory.acquire(wait, size); err != nil {
 		r.release()
-		return nil, cmp.Or(ctx.Err(), noUploadMemory(s.limit))
+		return nil, cmp.Or(ctx.Err(), noUploadMemory(s.memory.size))
 	}
 	r.bounds = append(r.bounds, s.memory)
 	return r, nil
@@ -63,9 +97,9 @@ func (r *reservation) reach(content, size int64) bool {
 // grow takes n bytes more unless somebody waits for them.
 func (r *reservation) grow(n int64) bool {
 	for i, b := range r.bounds {
-		if !b.TryAcquire(n) {
+		if !b.tryAcquire(n) {
 			for _, taken := range r.bounds[:i] {
-				taken.Release(n)
+				taken.release(n)
 			}
 			return false
 		}
@@ -76,7 +110,7 @@ func (r *reservation) grow(n int64) bool {
 
 func (r *reservation) release() {
 	for _, b := range r.bounds {
-		b.Release(r.size)
+		b.release(r.size)
 	}
 	r.bounds = nil
 }

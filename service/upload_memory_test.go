@@ -3,6 +3,9 @@ package service
 import (
 	"bytes"
 	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,17 +17,18 @@ import (
 
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 	"github.com/cosgate/cosgate/service/frames"
+	"github.com/cosgate/cosgate/service/telemetry"
 )
 
 const permitAll = "permit (principal, action, resource);"
 
 // openForMemory is a gateway for two callers whose uploads may hold the memory of one
 // part together, and those of one caller share, with COS's own least size of a part.
-func openForMemory(t *testing.T, upload, share int64) *guarded {
+func openForMemory(t *testing.T, upload, share int64, change ...func(*setup)) *guarded {
 	t.Helper()
-	return openGuarded(t, permitAll, []string{"a", "b"}, func(s *setup) {
+	return openGuarded(t, permitAll, []string{"a", "b"}, append(change, func(s *setup) {
 		s.options.UploadMemory, s.options.Limits.CallerUploadMemory = upload, share
-	})
+	})...)
 }
 
 // silent begins an upload of no declared size that brings nothing.
@@ -38,12 +42,22 @@ func (g *guarded) silent(ctx context.Context, t *testing.T) {
 
 func TestUploadsThatFindNoMemoryWaitAndAreToldSo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := openForMemory(t, 8<<20, 8<<20)
+		metrics := telemetry.NewMetrics(KnownCode())
+		g := openForMemory(t, 8<<20, 8<<20, func(s *setup) { s.deps.Metrics = metrics })
+		mustSay := func(gauge string) {
+			t.Helper()
+			answer := httptest.NewRecorder()
+			metrics.Handler().ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
+			if !strings.Contains(answer.Body.String(), "\n"+gauge+"\n") {
+				t.Errorf("the metrics do not have the line %s", gauge)
+			}
+		}
 		others, release := context.WithCancel(g.as(t.Context(), "a"))
 		defer release()
 		for range 8 {
 			g.silent(others, t)
 		}
+		mustSay("cosgate_upload_reserved_bytes 8.388608e+06")
 		for range 8 { // whose own share must come back each time
 			_, _ = g.send(g.as(t.Context(), "b"), chunks(spec(-1), noise(10), 10)...)
 		}
@@ -70,6 +84,7 @@ func TestUploadsThatFindNoMemoryWaitAndAreToldSo(t *testing.T) {
 		if _, err := g.send(g.as(t.Context(), "b"), chunks(spec(-1), noise(10), 10)...); err != nil {
 			t.Errorf("PutObject after the others gave up = %v", err)
 		}
+		mustSay("cosgate_upload_reserved_bytes 0")
 	})
 }
 

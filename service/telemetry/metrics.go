@@ -147,12 +147,14 @@ func (m *Metrics) begin(info cosbackend.AttemptInfo) func(cosbackend.AttemptResu
 	}
 }
 
-// Watch adds what the clients know of their connections and credentials, and what
-// buffers says is held for reads. Call it once.
-func (m *Metrics) Watch(clients map[string]*cosbackend.Client, buffers func() int64) {
+// Watch adds what the clients know of their connections and credentials, and how many
+// bytes reads and uploads in parts hold. Call it once.
+func (m *Metrics) Watch(clients map[string]*cosbackend.Client, reads, uploads func() int64) {
 	m.registry.MustRegister(&state{clients: clients, now: time.Now}, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "cosgate_read_buffer_bytes", Help: "Bytes of the buffers that reads hold.",
-	}, func() float64 { return float64(buffers()) }))
+	}, func() float64 { return float64(reads()) }), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "cosgate_upload_reserved_bytes", Help: "Bytes that uploads in parts have reserved of limits.upload_memory.",
+	}, func() float64 { return float64(uploads()) }))
 }
 
 // state collects what is asked for when somebody looks.
