@@ -137,7 +137,7 @@ func (e *errorMapping) conclude(ctx context.Context, err error) (metadata.MD, er
 	}
 	e.count(ctx, st, v)
 	if v.rejects {
-		e.health.rejected(v.cos.Profile)
+		e.health.rejected(v.cos.Profile) //nolint:contextcheck // what it begins outlives the call
 	}
 	if v.reason == reasonInternal {
 		e.log.LogAttrs(ctx, slog.LevelError, "internal error", slog.String("request_id", c.requestID), slog.Any("error", err))

@@ -167,7 +167,7 @@ func NewServer(deps Deps, opts Options) (*Server, error) {
 	log := loggerOr(deps.Logger)
 	h := health.NewServer()
 	s := &Server{
-		health: h, profiles: newProfileHealth(h, deps.Profiles), fallback: clients.fallback,
+		health: h, profiles: newProfileHealth(h, deps.Profiles, log), fallback: clients.fallback,
 		stopping: newStopping(), wait: opts.DrainWait,
 	}
 	m := newMapper()
@@ -268,6 +268,7 @@ func (s *Server) register(p profiles, m *mapper, log *slog.Logger, opts Options)
 // grace; what still runs then ends with UNAVAILABLE and the reason SERVER_STOPPING. It
 // returns nil after such an end, and closes lis in any case.
 func (s *Server) Serve(ctx context.Context, lis net.Listener, grace time.Duration) error {
+	defer s.profiles.close()
 	stopped := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(stopped)

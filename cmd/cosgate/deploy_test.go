@@ -77,9 +77,10 @@ type pod struct {
 }
 
 type container struct {
-	Args  []string
-	Env   []struct{ Name string }
-	Ports []struct {
+	Args      []string
+	Env       []struct{ Name, Value string }
+	Resources struct{ Limits struct{ Memory string } }
+	Ports     []struct {
 		Name          string
 		ContainerPort int
 	}
@@ -192,6 +193,32 @@ func TestTheDeploymentFitsTheBinary(t *testing.T) {
 		if strings.HasPrefix(e.Name, "COSGATE_") && !strings.Contains(known, e.Name) {
 			t.Errorf("the gateway knows no variable %s", e.Name)
 		}
+	}
+}
+
+// What the configuration allows must fit into the pod, by the sum of docs/performance.md
+// with every call an upload.
+func TestTheMemoryOfThePodSuffices(t *testing.T) {
+	_, c := deployment(t)
+	size := func(text string) int64 { // 2Gi, as Kubernetes has it, or 1800MiB, as Go does
+		t.Helper()
+		var s config.Size
+		if err := s.UnmarshalText([]byte(strings.TrimSuffix(text, "B") + "B")); err != nil {
+			t.Fatalf("%q: %v", text, err)
+		}
+		return int64(s)
+	}
+	limit := size(c.Resources.Limits.Memory)
+	var soft int64
+	for _, e := range c.Env {
+		if e.Name == "GOMEMLIMIT" {
+			soft = size(e.Value)
+		}
+	}
+	l := loadDeploy(t, "kubernetes", "base", "cosgate.yaml").Limits
+	sum := int64(l.UploadMemory) + int64(l.ReadMemory) + 48<<20 + l.Calls*(384<<10)
+	if l.Calls == 0 || sum > soft || soft >= limit {
+		t.Errorf("%d calls may take %d MiB, GOMEMLIMIT is %d MiB and the pod has %d MiB; want each below the next", l.Calls, sum>>20, soft>>20, limit>>20)
 	}
 }
 

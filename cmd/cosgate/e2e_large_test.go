@@ -47,6 +47,28 @@ profiles:
 `+strings.Join(more, "")))
 }
 
+// startBefore starts the gateway before a COS in this process.
+func startBefore(t *testing.T, o embedded.Options, more ...string) (*embedded.Server, *process) {
+	t.Helper()
+	o.Region, o.Buckets = demoRegion, []string{demoBucket}
+	cos, err := embedded.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := cos.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	addr, err := cos.Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	gateway := startGateway(t, addr.String(), more...)
+	t.Cleanup(gateway.kill) // before the COS, which would wait for its requests
+	return cos, gateway
+}
+
 // memory reads a line such as VmHWM of a process, in bytes.
 func (p *process) memory(t *testing.T, line string) int64 {
 	t.Helper()

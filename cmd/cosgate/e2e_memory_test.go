@@ -85,21 +85,8 @@ type crowd struct {
 
 func openCrowd(t *testing.T) *crowd {
 	t.Helper()
-	cos, err := embedded.New(embedded.Options{Dir: t.TempDir(), Region: demoRegion, Buckets: []string{demoBucket}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := cos.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	addr, err := cos.Listen("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &crowd{gateway: startGateway(t, addr.String(), "limits: {read_memory: 32MiB, upload_memory: 128MiB}\n")}
-	t.Cleanup(c.gateway.kill) // before the COS, which would wait for its requests
+	_, gateway := startBefore(t, embedded.Options{Dir: t.TempDir()}, "limits: {read_memory: 32MiB, upload_memory: 128MiB}\n")
+	c := &crowd{gateway: gateway}
 	for range crowdConns {
 		c.objects = append(c.objects, cosgatev1.NewObjectServiceClient(dial(t, c.gateway.value("gRPC"), grpc.WithStaticStreamWindowSize(crowdWindow))))
 	}

@@ -72,21 +72,8 @@ type soak struct {
 
 func openSoak(t *testing.T, seed uint64) *soak {
 	t.Helper()
-	cos, err := embedded.New(embedded.Options{Region: demoRegion, Buckets: []string{demoBucket}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := cos.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	addr, err := cos.Listen("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &soak{cos: cos, gateway: startGateway(t, addr.String()), seed: seed, data: content(24 << 20)}
-	t.Cleanup(s.gateway.kill) // before the COS, which would wait for its requests
+	cos, gateway := startBefore(t, embedded.Options{})
+	s := &soak{cos: cos, gateway: gateway, seed: seed, data: content(24 << 20)}
 	for i := range soakWorkers {
 		s.workers = append(s.workers, &soakWorker{
 			soak: s, number: i, random: rand.New(rand.NewPCG(seed, uint64(i))),
