@@ -216,7 +216,7 @@ func TestTheMemoryOfThePodSuffices(t *testing.T) {
 		}
 	}
 	l := loadDeploy(t, "kubernetes", "base", "cosgate.yaml").Limits
-	sum := int64(l.UploadMemory) + int64(l.ReadMemory) + 48<<20 + l.Calls*(384<<10)
+	sum := int64(l.UploadMemory) + int64(l.ReadMemory) + 48<<20 + l.Calls*(384<<10) + l.Connections*(288<<10)
 	if l.Calls == 0 || sum > soft || soft >= limit {
 		t.Errorf("%d calls may take %d MiB, GOMEMLIMIT is %d MiB and the pod has %d MiB; want each below the next", l.Calls, sum>>20, soft>>20, limit>>20)
 	}
