@@ -39,9 +39,6 @@ const (
 	messageTime = 20 * time.Millisecond
 	// speedTime is how long the caller's speed is measured before it counts.
 	speedTime = 25 * time.Millisecond
-	// transportQuota is how much of a stream may wait to be written inside of grpc before
-	// sending more waits for that.
-	transportQuota = 64 << 10
 	// readAttempts and readStall are when a broken or silent connection to COS is given
 	// up.
 	readAttempts = 4
@@ -114,8 +111,7 @@ func newDownload(req *cosgatev1.GetObjectRequest, o *cosbackend.Object, account 
 
 func (d *download) done() bool { return d.sent == d.object.Length }
 
-// sendNext sends the next message. It waits for the caller only where the context of the
-// call can end it.
+// sendNext sends the next message.
 func (d *download) sendNext(stream grpc.ServerStreamingServer[cosgatev1.GetObjectResponse]) (last bool, err error) {
 	if err := d.account.Wait(stream.Context(), d.ahead()); err != nil {
 		return false, err
@@ -125,13 +121,11 @@ func (d *download) sendNext(stream grpc.ServerStreamingServer[cosgatev1.GetObjec
 	if err != nil {
 		return false, err
 	}
-	if err = d.account.Wait(stream.Context(), d.unblocked(m)); err == nil {
-		err = stream.SendMsg(m)
-	}
-	if err != nil {
+	if err := stream.SendMsg(m); err != nil {
 		m.Content.Free()
+		return false, err
 	}
-	return d.done(), err
+	return d.done(), nil
 }
 
 // ahead is how much may still be on its way to the caller when the next message is read
@@ -141,16 +135,6 @@ func (d *download) ahead() int64 {
 		return 0
 	}
 	return int64(d.size)
-}
-
-// unblocked is how much may be in use, m included, so that sending m need not wait inside
-// of grpc, where nothing but the end of the stream could interrupt it.
-func (d *download) unblocked(m *frames.Sent) int64 {
-	most := int64(transportQuota - 1)
-	if m.Content != nil {
-		most += m.Content.Room()
-	}
-	return most
 }
 
 // next reads the next message from COS, straight into the buffer it is sent from.

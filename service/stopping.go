@@ -141,7 +141,9 @@ func (s *stopping) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServer
 	return s.beside(srv, ss, s.signal(info.FullMethod), handler)
 }
 
-// read runs GetObject, which never waits for its caller but with its context.
+// read runs GetObject. It waits for its caller with its context, but for the last message
+// sent, which it has no need to be interrupted in: the status stands behind that message
+// all the same.
 func (s *stopping) read(srv any, ss grpc.ServerStream, handler grpc.StreamHandler) error {
 	r := &cuttableRead{ServerStream: ss, stopping: s}
 	c := &callFrom(ss.Context()).cuttable

@@ -92,6 +92,47 @@ func TestAReadThatIsCutSaysWhereToGoOn(t *testing.T) {
 	g.awaitEnd(t)
 }
 
+// A message above what grpc lets wait inside of it does not keep a read from its status.
+func TestAReadOfLargeMessagesIsCutAsWell(t *testing.T) {
+	const largeMessage = 256 << 10
+	g := open(t, cutSoon, func(s *setup) {
+		s.dial = append(s.dial, grpc.WithStaticStreamWindowSize(64<<10)) // or all of it is taken ahead
+	})
+	g.store(t, 128<<20)
+	stream, err := g.objects.GetObject(t.Context(), &cosgatev1.GetObjectRequest{Bucket: testBucket, Key: "k"})
+	must(t, err)
+	var first *cosgatev1.Object
+	var got int64
+	receive := func() (size int, err error) {
+		m, err := stream.Recv()
+		if m.GetObject() != nil {
+			first = m.GetObject()
+		}
+		size = len(m.GetChunk().GetData())
+		got += int64(size)
+		return size, err
+	}
+	for size := 0; size <= largeMessage; {
+		size, err = receive()
+		must(t, err) // also when the object ends: its messages should have grown
+	}
+	eventually(t, func() bool { return g.pool.InUse() > largeMessage }) // which the caller does not take
+	begin := time.Now()
+	g.stop()
+	<-g.server.stopping.cut.Done()
+	for err == nil {
+		_, err = receive()
+	}
+	mustSayStopping(t, "GetObject", err)
+	if resume, _ := detail[*cosgatev1.ReadResume](err); resume.GetNextOffset() != got || resume.GetEtag() != first.GetEtag() {
+		t.Errorf("ReadResume = %v after %d bytes, want to go on right behind them", resume, got)
+	}
+	g.awaitEnd(t)
+	if took := time.Since(begin); took > closeTime {
+		t.Errorf("the end took %v, want less than %v", took, closeTime)
+	}
+}
+
 func TestAnUploadThatIsCutStoresNothing(t *testing.T) {
 	size := int64(10 << 20)
 	for name, spec := range map[string]*cosgatev1.PutObjectSpec{
@@ -203,6 +244,22 @@ func TestCallsAreTakenDuringTheWaitAndNotAfterIt(t *testing.T) {
 	}
 	if after := g.requests(); len(after) != before {
 		t.Errorf("COS saw %v after the end", after[before:])
+	}
+}
+
+// A read whose request never comes ends like any other call.
+func TestAReadWithoutARequestDoesNotHoldUpTheEnd(t *testing.T) {
+	g := open(t, cutSoon)
+	desc := &grpc.StreamDesc{ServerStreams: true, ClientStreams: true} // so that nothing is sent by itself
+	stream, err := g.conn.NewStream(t.Context(), desc, cosgatev1.ObjectService_GetObject_FullMethodName)
+	must(t, err)
+	g.put(t, "other", nil) // the first call has begun as well
+	begin := time.Now()
+	g.stop()
+	mustSayStopping(t, "GetObject", stream.RecvMsg(&cosgatev1.GetObjectResponse{}))
+	g.awaitEnd(t)
+	if took := time.Since(begin); took > closeTime {
+		t.Errorf("the end took %v, want less than %v", took, closeTime)
 	}
 }
 

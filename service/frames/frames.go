@@ -93,9 +93,6 @@ func NewContentWithin(account *Account, size int) *Content {
 // Bytes is the content, to be filled.
 func (c *Content) Bytes() []byte { return (*c.buf)[headRoom : headRoom+c.size] }
 
-// Room is how many bytes the content counts for in its account.
-func (c *Content) Room() int64 { return room(len(*c.buf)) }
-
 // Truncate keeps the first n bytes.
 func (c *Content) Truncate(n int) { c.size = n }
 
