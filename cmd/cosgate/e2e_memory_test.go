@@ -37,11 +37,6 @@ const (
 
 	// What the configuration of the gateway allows for content.
 	crowdBudget = 32<<20 + 128<<20
-	// What a gateway takes beside that, as docs/performance.md has it.
-	crowdProcess   = 48 << 20
-	crowdPerReader = 128 << 10
-	crowdPerWriter = 384 << 10
-	crowdPerConn   = 288 << 10
 )
 
 // TestE2EMemoryUnderManySlowCallers holds the resident memory of the gateway against its
@@ -57,11 +52,12 @@ func TestE2EMemoryUnderManySlowCallers(t *testing.T) {
 	seen := sizes()
 	c.end()
 	late := seen[len(seen)/2:]
-	const most = crowdBudget + crowdProcess + crowdReaders*crowdPerReader + crowdWriters*crowdPerWriter + crowdConns*crowdPerConn
+	p := promisedSum(t)
+	most := crowdBudget + p.process + crowdReaders*p.read + crowdWriters*p.upload + crowdConns*p.connection
 	t.Logf("%d readers and %d writers, %d MiB moved: idle %d MiB, at most %d MiB, median of the second half %d MiB",
 		crowdReaders, crowdWriters, c.moved.Load()>>20, idle>>20, slices.Max(seen)>>20, median(late)>>20)
 	t.Logf("allowed: %d MiB = budget %d MiB + process %d MiB + %d KiB a reader + %d KiB a writer + %d KiB a connection",
-		most>>20, crowdBudget>>20, crowdProcess>>20, crowdPerReader>>10, crowdPerWriter>>10, crowdPerConn>>10)
+		most>>20, crowdBudget>>20, p.process>>20, p.read>>10, p.upload>>10, p.connection>>10)
 	if peak := slices.Max(seen); peak > most {
 		t.Errorf("the gateway took %d MiB, want at most %d MiB", peak>>20, most>>20)
 	}
