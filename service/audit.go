@@ -25,7 +25,7 @@ type audit struct {
 	rules    map[string]map[string]accessRule
 }
 
-// newAudit returns nil, whose interceptors do nothing, when nobody wants a record.
+// newAudit returns nil when nobody wants a record.
 func newAudit(log *slog.Logger, fallback string) *audit {
 	if log == nil {
 		return nil
