@@ -72,13 +72,14 @@ lint-breaking: $(FOREIGN)
 .PHONY: lint-go
 lint-go:
 	@echo "== golangci-lint"
-	@$(TOOL) golangci-lint run ./... || { echo "repair: make fix, then edit what it leaves"; exit 1; }
+	@{ $(TOOL) golangci-lint run ./... && cd bench && go tool -modfile=../tools/go.mod golangci-lint run --config ../.golangci.yml ./...; } || { echo "repair: make fix, then edit what it leaves"; exit 1; }
 
 .PHONY: lint-mod
 lint-mod:
 	@echo "== go.mod"
 	@go mod tidy -diff || { echo "go.mod or go.sum is not tidy; repair: make fix"; exit 1; }
 	@go -C tools mod tidy -diff || { echo "tools/go.mod or tools/go.sum is not tidy; repair: make fix"; exit 1; }
+	@go -C bench mod tidy -diff || { echo "bench/go.mod or bench/go.sum is not tidy; repair: make fix"; exit 1; }
 	@go mod verify || { echo "the module cache was changed; repair: go clean -modcache"; exit 1; }
 
 .PHONY: lint-deploy
@@ -91,8 +92,10 @@ fix: $(FOREIGN) ## repair what a tool can repair: formats, imports, simple findi
 	@$(BUF) format proto -w
 	@$(TOOL) golangci-lint run --fix ./... || true
 	@$(TOOL) golangci-lint fmt ./...
+	@cd bench && go tool -modfile=../tools/go.mod golangci-lint fmt --config ../.golangci.yml ./...
 	@go mod tidy
 	@go -C tools mod tidy
+	@go -C bench mod tidy
 
 .PHONY: test
 test: ## all tests with the race detector, in random order
@@ -117,7 +120,7 @@ fuzz: ## each fuzz target for FUZZTIME (30s)
 
 .PHONY: bench
 bench: ## measure against plain HTTP, the SDK and a minimal gateway (BENCHFLAGS=-quick, -help)
-	@go build -o bin/bench ./bench && bin/bench $(BENCHFLAGS)
+	@go -C bench build -o ../bin/bench . && bin/bench $(BENCHFLAGS)
 
 .PHONY: run
 run: ## the gateway with an embedded COS, nothing to configure

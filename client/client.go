@@ -21,7 +21,7 @@ import (
 	"google.golang.org/grpc/keepalive"
 
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
-	"github.com/cosgate/cosgate/service/frames"
+	"github.com/cosgate/cosgate/internal/frames"
 )
 
 // Sizes of a connection. Both windows are set, or neither: one alone would turn off the

@@ -19,8 +19,8 @@ import (
 	"github.com/cosgate/cosgate/cosbackend"
 	"github.com/cosgate/cosgate/cosbackend/embedded"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
+	"github.com/cosgate/cosgate/internal/frames"
 	"github.com/cosgate/cosgate/service"
-	"github.com/cosgate/cosgate/service/frames"
 )
 
 const (

@@ -12,10 +12,10 @@ import (
 
 	"google.golang.org/grpc/codes"
 
-	"github.com/cosgate/cosgate/cosbackend/crc64ecma"
 	"github.com/cosgate/cosgate/cosbackend/embedded"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
-	"github.com/cosgate/cosgate/service/frames"
+	"github.com/cosgate/cosgate/internal/crc64ecma"
+	"github.com/cosgate/cosgate/internal/frames"
 )
 
 func TestAReaderYieldsTheObject(t *testing.T) {

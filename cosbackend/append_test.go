@@ -10,7 +10,7 @@ import (
 	"testing/iotest"
 	"testing/synctest"
 
-	"github.com/cosgate/cosgate/cosbackend/crc64ecma"
+	"github.com/cosgate/cosgate/internal/crc64ecma"
 )
 
 // appended answers an append of COS's: where the object ends and its checksum.

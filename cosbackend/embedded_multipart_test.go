@@ -12,8 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/cosgate/cosgate/cosbackend"
-	"github.com/cosgate/cosgate/cosbackend/crc64ecma"
 	"github.com/cosgate/cosgate/cosbackend/embedded"
+	"github.com/cosgate/cosgate/internal/crc64ecma"
 )
 
 const minPart = 1 << 20

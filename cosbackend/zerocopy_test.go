@@ -15,7 +15,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/cosgate/cosgate/cosbackend/crc64ecma"
+	"github.com/cosgate/cosgate/internal/crc64ecma"
 )
 
 // views is a body that holds its bytes in pieces, as received messages do.

@@ -7,7 +7,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
-	"github.com/cosgate/cosgate/service/policy"
+	"github.com/cosgate/cosgate/internal/policy"
 )
 
 // A need is one thing that must be allowed for a request to go on.

@@ -22,8 +22,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
-	"github.com/cosgate/cosgate/service/identity"
-	"github.com/cosgate/cosgate/service/policy"
+	"github.com/cosgate/cosgate/internal/identity"
+	"github.com/cosgate/cosgate/internal/policy"
 )
 
 // guarded is a gateway that asks who calls, with one token for each name, and these

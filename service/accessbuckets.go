@@ -6,7 +6,7 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/cosgate/cosgate/service/policy"
+	"github.com/cosgate/cosgate/internal/policy"
 )
 
 // imageNeeds are the rights to do what COS is asked to do with an image when it is

@@ -20,10 +20,10 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/cosgate/cosgate/service/certs"
-	"github.com/cosgate/cosgate/service/certs/certstest"
-	"github.com/cosgate/cosgate/service/identity"
-	"github.com/cosgate/cosgate/service/identity/identitytest"
+	"github.com/cosgate/cosgate/internal/certs"
+	"github.com/cosgate/cosgate/internal/certs/certstest"
+	"github.com/cosgate/cosgate/internal/identity"
+	"github.com/cosgate/cosgate/internal/identity/identitytest"
 )
 
 // A fortress is a gateway over TLS that takes client certificates, tokens of a

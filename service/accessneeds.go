@@ -6,7 +6,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
-	"github.com/cosgate/cosgate/service/policy"
+	"github.com/cosgate/cosgate/internal/policy"
 )
 
 // field returns the value of a field that the request has, and whether it is set.

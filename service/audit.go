@@ -13,7 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
-	"github.com/cosgate/cosgate/service/frames"
+	"github.com/cosgate/cosgate/internal/frames"
 )
 
 // audit keeps a record of every call that was to change something and of every call

@@ -15,9 +15,9 @@ import (
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/cosgate/cosgate/service/frames"
-	"github.com/cosgate/cosgate/service/identity"
-	"github.com/cosgate/cosgate/service/policy"
+	"github.com/cosgate/cosgate/internal/frames"
+	"github.com/cosgate/cosgate/internal/identity"
+	"github.com/cosgate/cosgate/internal/policy"
 )
 
 // An Authenticator finds out who makes a call. [identity.Authenticator] is one. Its

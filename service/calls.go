@@ -14,7 +14,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/cosgate/cosgate/cosbackend"
-	"github.com/cosgate/cosgate/service/identity"
+	"github.com/cosgate/cosgate/internal/identity"
 )
 
 // Plain metadata for people and proxies, on every answer that has it.

@@ -10,9 +10,9 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/cosgate/cosgate/cosbackend"
-	"github.com/cosgate/cosgate/cosbackend/crc64ecma"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
-	"github.com/cosgate/cosgate/service/frames"
+	"github.com/cosgate/cosgate/internal/crc64ecma"
+	"github.com/cosgate/cosgate/internal/frames"
 )
 
 // getChunk is the number of the chunk in GetObjectResponse; a test compares it with

@@ -17,8 +17,8 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/cosgate/cosgate/cosbackend"
-	"github.com/cosgate/cosgate/service/frames"
-	"github.com/cosgate/cosgate/service/telemetry"
+	"github.com/cosgate/cosgate/internal/frames"
+	"github.com/cosgate/cosgate/internal/telemetry"
 )
 
 // A chain is the interceptors, outermost first. The order is the contract of each:

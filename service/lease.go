@@ -6,7 +6,7 @@ import (
 	"sync"
 
 	"github.com/cosgate/cosgate/cosbackend"
-	"github.com/cosgate/cosgate/service/frames"
+	"github.com/cosgate/cosgate/internal/frames"
 )
 
 var errLeaseEnded = errors.New("service: the content was given back")

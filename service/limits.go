@@ -12,7 +12,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/types/known/durationpb"
 
-	"github.com/cosgate/cosgate/service/frames"
+	"github.com/cosgate/cosgate/internal/frames"
 )
 
 // Limits bound what callers can ask of the gateway at once. Zero is no limit. A caller

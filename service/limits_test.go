@@ -13,7 +13,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
-	"github.com/cosgate/cosgate/service/identity"
+	"github.com/cosgate/cosgate/internal/identity"
 )
 
 // provedAs is a context as the interceptors leave it behind authentication.

@@ -13,8 +13,8 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/cosgate/cosgate/cosbackend"
-	"github.com/cosgate/cosgate/cosbackend/crc64ecma"
-	"github.com/cosgate/cosgate/service/frames"
+	"github.com/cosgate/cosgate/internal/crc64ecma"
+	"github.com/cosgate/cosgate/internal/frames"
 )
 
 const (

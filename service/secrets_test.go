@@ -35,9 +35,9 @@ import (
 	"github.com/cosgate/cosgate/cosbackend"
 	"github.com/cosgate/cosgate/cosbackend/embedded"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
-	"github.com/cosgate/cosgate/service/identity"
-	"github.com/cosgate/cosgate/service/policy"
-	"github.com/cosgate/cosgate/service/telemetry"
+	"github.com/cosgate/cosgate/internal/identity"
+	"github.com/cosgate/cosgate/internal/policy"
+	"github.com/cosgate/cosgate/internal/telemetry"
 )
 
 // Whatever happens to a call, nothing secret comes out anywhere: not in what callers

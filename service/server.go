@@ -27,8 +27,8 @@ import (
 
 	"github.com/cosgate/cosgate/cosbackend"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
-	"github.com/cosgate/cosgate/service/frames"
-	"github.com/cosgate/cosgate/service/telemetry"
+	"github.com/cosgate/cosgate/internal/frames"
+	"github.com/cosgate/cosgate/internal/telemetry"
 )
 
 // Bounds of the gRPC server, in one place.

@@ -12,7 +12,7 @@ import (
 
 	"github.com/cosgate/cosgate/cosbackend"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
-	"github.com/cosgate/cosgate/service/frames"
+	"github.com/cosgate/cosgate/internal/frames"
 )
 
 const (

@@ -14,7 +14,7 @@ import (
 
 	"github.com/cosgate/cosgate/cosbackend/embedded"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
-	"github.com/cosgate/cosgate/service/telemetry"
+	"github.com/cosgate/cosgate/internal/telemetry"
 )
 
 // openWatched is a gateway with metrics and a collector of spans.

@@ -16,8 +16,8 @@ import (
 	"google.golang.org/grpc/status"
 
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
-	"github.com/cosgate/cosgate/service/frames"
-	"github.com/cosgate/cosgate/service/telemetry"
+	"github.com/cosgate/cosgate/internal/frames"
+	"github.com/cosgate/cosgate/internal/telemetry"
 )
 
 const permitAll = "permit (principal, action, resource);"

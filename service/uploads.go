@@ -9,7 +9,7 @@ import (
 
 	"github.com/cosgate/cosgate/cosbackend"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
-	"github.com/cosgate/cosgate/service/frames"
+	"github.com/cosgate/cosgate/internal/frames"
 )
 
 // uploadChunk is the number of the chunk in the messages of all uploads; a test

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cosgate/cosgate/cmd/cosgate/config"
+	"github.com/cosgate/cosgate/internal/config"
 )
 
 const (

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/cosgate/cosgate/cmd/cosgate/config"
+	"github.com/cosgate/cosgate/internal/config"
 )
 
 type configCommand struct {

@@ -10,8 +10,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/cosgate/cosgate/cmd/cosgate/config"
 	"github.com/cosgate/cosgate/cosbackend/embedded"
+	"github.com/cosgate/cosgate/internal/config"
 )
 
 type cosCommand struct {

@@ -21,7 +21,7 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/cosgate/cosgate/cmd/cosgate/config"
+	"github.com/cosgate/cosgate/internal/config"
 )
 
 const deployFolder = "../../deploy"

@@ -16,9 +16,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cosgate/cosgate/cosbackend/crc64ecma"
 	"github.com/cosgate/cosgate/cosbackend/embedded"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
+	"github.com/cosgate/cosgate/internal/crc64ecma"
 )
 
 const (

@@ -18,8 +18,8 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 
-	"github.com/cosgate/cosgate/cosbackend/crc64ecma"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
+	"github.com/cosgate/cosgate/internal/crc64ecma"
 )
 
 // soakKeys is how many objects of each kind a worker keeps.

@@ -14,8 +14,8 @@ import (
 	"golang.org/x/net/netutil"
 
 	"github.com/cosgate/cosgate/cosbackend"
+	"github.com/cosgate/cosgate/internal/certs"
 	"github.com/cosgate/cosgate/service"
-	"github.com/cosgate/cosgate/service/certs"
 )
 
 // gatewayOptions say what a gateway is made of.

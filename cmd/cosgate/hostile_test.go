@@ -23,7 +23,7 @@ import (
 	"google.golang.org/grpc/credentials"
 
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
-	"github.com/cosgate/cosgate/service/certs/certstest"
+	"github.com/cosgate/cosgate/internal/certs/certstest"
 )
 
 const (

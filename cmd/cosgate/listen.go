@@ -7,7 +7,7 @@ import (
 	"net"
 	"syscall"
 
-	"github.com/cosgate/cosgate/cmd/cosgate/config"
+	"github.com/cosgate/cosgate/internal/config"
 )
 
 // An address is where to listen, and the flag or the key that said so.

@@ -7,8 +7,8 @@ import (
 
 	"github.com/goccy/go-yaml"
 
+	"github.com/cosgate/cosgate/internal/policy"
 	"github.com/cosgate/cosgate/service"
-	"github.com/cosgate/cosgate/service/policy"
 )
 
 type policyCommand struct {

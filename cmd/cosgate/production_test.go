@@ -68,7 +68,7 @@ func commandOf(words string) []string {
 // telemetryNames are those in the sources, as the alerts' test also wants them.
 func telemetryNames(t *testing.T) []string {
 	t.Helper()
-	data, err := os.ReadFile("../../service/telemetry/metrics.go")
+	data, err := os.ReadFile("../../internal/telemetry/metrics.go")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cosgate/cosgate/cmd/cosgate/config"
+	"github.com/cosgate/cosgate/internal/config"
 )
 
 // lookEvery is how often files are looked at without a signal.

@@ -22,9 +22,9 @@ import (
 
 	"github.com/cosgate/cosgate/cosbackend/embedded"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
-	"github.com/cosgate/cosgate/service/certs/certstest"
-	"github.com/cosgate/cosgate/service/identity"
-	"github.com/cosgate/cosgate/service/identity/identitytest"
+	"github.com/cosgate/cosgate/internal/certs/certstest"
+	"github.com/cosgate/cosgate/internal/identity"
+	"github.com/cosgate/cosgate/internal/identity/identitytest"
 )
 
 const (

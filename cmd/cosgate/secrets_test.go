@@ -24,8 +24,8 @@ import (
 
 	"github.com/cosgate/cosgate/cosbackend/embedded"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
-	"github.com/cosgate/cosgate/service/certs/certstest"
-	"github.com/cosgate/cosgate/service/identity"
+	"github.com/cosgate/cosgate/internal/certs/certstest"
+	"github.com/cosgate/cosgate/internal/identity"
 )
 
 // checkNothingPlanted searches what a process said for what it must not say.

@@ -10,7 +10,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/cosgate/cosgate/cmd/cosgate/config"
+	"github.com/cosgate/cosgate/internal/config"
 	"github.com/cosgate/cosgate/service"
 )
 

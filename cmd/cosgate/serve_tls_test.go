@@ -19,7 +19,7 @@ import (
 
 	"github.com/cosgate/cosgate/cosbackend/embedded"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
-	"github.com/cosgate/cosgate/service/certs/certstest"
+	"github.com/cosgate/cosgate/internal/certs/certstest"
 )
 
 // eventually waits until something is so.

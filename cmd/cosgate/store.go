@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/cosgate/cosgate/cosbackend/embedded"
-	"github.com/cosgate/cosgate/cosbackend/embedded/store"
 )
 
 // storeFlags say where an embedded COS keeps what it is given.
@@ -38,7 +37,7 @@ func (f storeFlags) String() string {
 func openEmbedded(f storeFlags, opts embedded.Options) (*embedded.Server, error) {
 	opts.Dir = f.dir()
 	server, err := embedded.New(opts)
-	if locked, ok := errors.AsType[*store.LockedError](err); ok {
+	if locked, ok := errors.AsType[*embedded.LockedError](err); ok {
 		return nil, fmt.Errorf("--data %s is in use by process %d; stop that one, or choose another folder", opts.Dir, locked.PID)
 	}
 	if err != nil && f.Memory {

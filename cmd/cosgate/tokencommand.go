@@ -3,7 +3,7 @@ package main
 import (
 	"fmt"
 
-	"github.com/cosgate/cosgate/service/identity"
+	"github.com/cosgate/cosgate/internal/identity"
 )
 
 type tokenCommand struct {

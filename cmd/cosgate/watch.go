@@ -5,8 +5,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/cosgate/cosgate/internal/telemetry"
 	"github.com/cosgate/cosgate/service"
-	"github.com/cosgate/cosgate/service/telemetry"
 )
 
 // flushTime bounds how long the last spans and metrics may take to be sent.

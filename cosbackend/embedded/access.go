@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 
-	"github.com/cosgate/cosgate/cosbackend/embedded/store"
+	"github.com/cosgate/cosgate/cosbackend/embedded/internal/store"
 )
 
 // access is what a request needs when it does not come from the owner.

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/cosgate/cosgate/cosbackend/embedded/store"
+	"github.com/cosgate/cosgate/cosbackend/embedded/internal/store"
 )
 
 const (

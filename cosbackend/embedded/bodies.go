@@ -12,7 +12,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/cosgate/cosgate/cosbackend/embedded/store"
+	"github.com/cosgate/cosgate/cosbackend/embedded/internal/store"
 )
 
 const (

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/cosgate/cosgate/cosbackend/embedded/store"
+	"github.com/cosgate/cosgate/cosbackend/embedded/internal/store"
 )
 
 const (

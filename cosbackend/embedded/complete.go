@@ -9,8 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cosgate/cosgate/cosbackend/crc64ecma"
-	"github.com/cosgate/cosgate/cosbackend/embedded/store"
+	"github.com/cosgate/cosgate/cosbackend/embedded/internal/store"
+	"github.com/cosgate/cosgate/internal/crc64ecma"
 )
 
 const (

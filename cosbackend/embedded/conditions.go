@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cosgate/cosgate/cosbackend/embedded/store"
+	"github.com/cosgate/cosgate/cosbackend/embedded/internal/store"
 )
 
 // conditions are the four headers that make a read or a copy conditional.

@@ -6,7 +6,7 @@ import (
 	"maps"
 	"sync"
 
-	"github.com/cosgate/cosgate/cosbackend/embedded/store"
+	"github.com/cosgate/cosgate/cosbackend/embedded/internal/store"
 )
 
 // A configCache keeps the configurations that requests are judged by, read and

@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/cosgate/cosgate/cosbackend/embedded/store"
+	"github.com/cosgate/cosgate/cosbackend/embedded/internal/store"
 )
 
 const (

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cosgate/cosgate/cosbackend/embedded/store"
+	"github.com/cosgate/cosgate/cosbackend/embedded/internal/store"
 )
 
 // An exchange is one request on its way to its answer.

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cosgate/cosgate/cosbackend/embedded/store"
+	"github.com/cosgate/cosgate/cosbackend/embedded/internal/store"
 )
 
 // lifecycleEvery is how often the rules are applied by themselves.

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/cosgate/cosgate/cosbackend/embedded"
-	"github.com/cosgate/cosgate/cosbackend/embedded/store"
+	"github.com/cosgate/cosgate/cosbackend/embedded/internal/store"
 )
 
 // A steppedClock is moved by the test.

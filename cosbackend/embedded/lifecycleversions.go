@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/cosgate/cosgate/cosbackend/embedded/store"
+	"github.com/cosgate/cosgate/cosbackend/embedded/internal/store"
 )
 
 // An agedVersion is a version or delete marker as the rules judge it.

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/cosgate/cosgate/cosbackend/embedded/store"
+	"github.com/cosgate/cosgate/cosbackend/embedded/internal/store"
 )
 
 // formRoutes has the upload from a browser. Its headers are fields: a form is a PUT

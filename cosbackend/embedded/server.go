@@ -14,7 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/cosgate/cosgate/cosbackend/embedded/store"
+	"github.com/cosgate/cosgate/cosbackend/embedded/internal/store"
 )
 
 // A Credential is one key pair that the server accepts signatures of.
@@ -74,6 +74,9 @@ func ParseSignatureMode(s string) (SignatureMode, error) {
 
 // DefaultRegion is the region of buckets whose request names none.
 const DefaultRegion = "ap-guangzhou"
+
+// A LockedError says that another process uses the data folder.
+type LockedError = store.LockedError
 
 // Options of a [Server]. The zero value is an empty server that keeps
 // everything in memory and accepts [DemoCredential].

@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"strconv"
 
-	"github.com/cosgate/cosgate/cosbackend/embedded/store"
+	"github.com/cosgate/cosgate/cosbackend/embedded/internal/store"
 )
 
 // versionsRequest is what a client asks of GET Bucket Object versions.

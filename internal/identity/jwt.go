@@ -16,7 +16,7 @@ import (
 	"github.com/coreos/go-oidc/v3/oidc"
 	"github.com/go-jose/go-jose/v4"
 
-	"github.com/cosgate/cosgate/service/reload"
+	"github.com/cosgate/cosgate/internal/reload"
 )
 
 // JWTOptions say which tokens of an identity provider are taken.

@@ -6,7 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 
-	"github.com/cosgate/cosgate/cosbackend/crc64ecma"
+	"github.com/cosgate/cosgate/internal/crc64ecma"
 )
 
 // Complete strings the parts together to one object, in one transaction and

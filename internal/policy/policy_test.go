@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/cosgate/cosgate/service/policy"
+	"github.com/cosgate/cosgate/internal/policy"
 )
 
 func actions() []policy.Action {

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/cosgate/cosgate/cosbackend/crc64ecma"
+	"github.com/cosgate/cosgate/internal/crc64ecma"
 )
 
 // CommitAppend adds the body at the end of the object at key, which must be at

@@ -19,7 +19,7 @@ import (
 	"github.com/cedar-policy/cedar-go/types"
 	cedarast "github.com/cedar-policy/cedar-go/x/exp/ast"
 
-	"github.com/cosgate/cosgate/service/reload"
+	"github.com/cosgate/cosgate/internal/reload"
 )
 
 // A Kind is what an action is done to.

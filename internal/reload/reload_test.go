@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cosgate/cosgate/service/reload"
+	"github.com/cosgate/cosgate/internal/reload"
 )
 
 type fixture struct {

@@ -11,7 +11,7 @@ import (
 	"hash/crc32"
 	"sync"
 
-	"github.com/cosgate/cosgate/cosbackend/crc64ecma"
+	"github.com/cosgate/cosgate/internal/crc64ecma"
 )
 
 // A blockPool reuses buffers of blockSize bytes.

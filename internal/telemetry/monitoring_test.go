@@ -14,7 +14,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/cosgate/cosgate/cosbackend"
-	"github.com/cosgate/cosgate/service/telemetry"
+	"github.com/cosgate/cosgate/internal/telemetry"
 )
 
 // temporary are credentials that end, so that their metrics exist.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
-	"github.com/cosgate/cosgate/service/reload"
+	"github.com/cosgate/cosgate/internal/reload"
 )
 
 // fileKeys are the keys of an identity provider in a file. It is an oidc.KeySet.

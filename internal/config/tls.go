@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 
-	"github.com/cosgate/cosgate/service/certs"
+	"github.com/cosgate/cosgate/internal/certs"
 )
 
 const (

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cosgate/cosgate/service/reload"
+	"github.com/cosgate/cosgate/internal/reload"
 )
 
 // tokenPrefix marks static tokens, so that scanners find one that was committed.

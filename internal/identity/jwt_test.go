@@ -20,7 +20,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/cosgate/cosgate/service/identity"
+	"github.com/cosgate/cosgate/internal/identity"
 )
 
 // A provider is an identity provider with one key at a time.

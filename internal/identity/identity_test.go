@@ -18,7 +18,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 
-	"github.com/cosgate/cosgate/service/identity"
+	"github.com/cosgate/cosgate/internal/identity"
 )
 
 func now() time.Time { return time.Unix(1_800_000_000, 0) }

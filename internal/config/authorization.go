@@ -6,8 +6,8 @@ import (
 	"log/slog"
 	"os"
 
+	"github.com/cosgate/cosgate/internal/policy"
 	"github.com/cosgate/cosgate/service"
-	"github.com/cosgate/cosgate/service/policy"
 )
 
 // Authorization says what proved callers may do.

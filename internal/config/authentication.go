@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cosgate/cosgate/service/identity"
+	"github.com/cosgate/cosgate/internal/identity"
 )
 
 // Authentication says how callers prove who they are. Empty: nobody is asked, and

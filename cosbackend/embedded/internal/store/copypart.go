@@ -7,7 +7,7 @@ import (
 	"errors"
 	"io"
 
-	"github.com/cosgate/cosgate/cosbackend/crc64ecma"
+	"github.com/cosgate/cosgate/internal/crc64ecma"
 )
 
 // A Source is an object that something is copied from.
