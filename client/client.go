@@ -12,6 +12,7 @@
 package client
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -51,15 +52,25 @@ type Client struct {
 // Dial makes a client of a connection of its own. It does not connect yet: the first
 // call does. target is as in [grpc.NewClient], such as "dns:///cosgate:50051".
 //
-// Windows, buffers, keepalive and the service config of [ServiceConfig] are set already;
-// opts are applied after that and win. Transport credentials are not set: without
-// [grpc.WithTransportCredentials] Dial fails. Interceptors see the content messages of
-// Reader and Writer as the types of package frames.
+// Windows, buffers, keepalive and [ServiceConfig], with its balancing and retries, are
+// set already; opts are applied after that and win. Only a service config is not
+// replaced: Dial fails when opts have a [grpc.WithDefaultServiceConfig], which would
+// remove the retries. Whoever wants another one passes a connection to [New].
+//
+// Transport credentials are not set: without [grpc.WithTransportCredentials] Dial fails.
+// Interceptors see the content messages of Reader and Writer as types internal to this
+// module.
 func Dial(target string, opts ...grpc.DialOption) (*Client, error) {
 	return dial(frames.NewPool(), target, opts...)
 }
 
+var errServiceConfig = errors.New("client: dial: grpc.WithDefaultServiceConfig would replace the balancing and the retries of client.ServiceConfig; " +
+	"leave it out, or pass a connection of your own to client.New")
+
 func dial(pool *frames.Pool, target string, opts ...grpc.DialOption) (*Client, error) {
+	if replacesServiceConfig(target, opts) {
+		return nil, errServiceConfig
+	}
 	conn, err := grpc.NewClient(target, append([]grpc.DialOption{
 		grpc.WithDefaultServiceConfig(ServiceConfig()),
 		grpc.WithInitialWindowSize(streamWindow),
