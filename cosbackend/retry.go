@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"slices"
 	"time"
 )
 
@@ -128,27 +127,21 @@ func transient(e *Error) bool {
 		return e.HTTPStatus == http.StatusRequestTimeout || e.HTTPStatus == http.StatusTooManyRequests || e.HTTPStatus >= 500
 	case e.Origin == OriginTransport:
 		return !certificateRefused(e.Cause)
+	}
+	code, known := LookupCode(e.Code) // some are transient with status 400 (A017, A074)
+	switch {
 	case e.InSuccessBody:
-		return slices.Contains([]string{"InternalError", "ServiceUnavailable", "SlowDown", "Busy", "Overload"}, e.Code)
+		return code.TransientInSuccess
+	case known:
+		return code.Transient()
 	}
-	switch e.Code {
-	case "RequestTimeout", "RequestTimeOut", "UserNetworkTooSlow", "Busy", "Overload": // with status 400 (A017, A074)
-		return true
-	}
-	switch e.HTTPStatus {
-	case http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusInternalServerError,
-		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout, 520:
-		return true
-	}
-	return false
+	return hintForStatus(e.HTTPStatus).waitHelps()
 }
 
-// helped reports whether a later call may succeed: also after a race with another
-// request, which a repeat in the same moment would only prolong.
+// helped reports whether a later call may succeed: callers are told the same.
 func helped(e *Error) bool {
-	switch e.Code {
-	case "PathConflict", "UploadConflict", "OperationAborted":
-		return true
+	if e.Origin == OriginCOS {
+		return HintFor(e.Code, e.HTTPStatus).Retryable()
 	}
 	return transient(e) && e.Attempts > 0
 }

@@ -103,7 +103,7 @@ func (s *Selection) advance() error {
 	if s.head.message == "error" {
 		clean := s.answer.attempt.credentials.clean
 		e := s.answer.refused(errorBody{Code: clean(s.head.errorCode, maxCode), Message: clean(s.head.errorText, maxMessage)})
-		e.Retryable = transient(e)
+		e.Retryable = helped(e)
 		return e
 	}
 	return s.answer.garbled(errFrame)

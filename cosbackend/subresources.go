@@ -214,13 +214,6 @@ func NotConfigured(err error) bool {
 	if !ok || e.Origin != OriginCOS {
 		return false
 	}
-	switch e.Code {
-	case "NoSuchCORSConfiguration", "NoSuchLifecycleConfiguration", "NoLifecycle", "NoSuchBucketPolicy", "NoSuchPolicy",
-		"NoSuchTagSet", "NoSuchWebsiteConfiguration", "NoLoggingStatusForKey", "NoSuchEncryptionConfiguration",
-		"ReplicationConfigurationNotFoundError", "ReplicationConfigurationnotFoundError",
-		"InventoryConfigurationNotFoundError", "NoSuchRefererConfiguration", "DomainConfigNotFoundError",
-		"OriginConfigurationNotFoundError", "NoSuchObjectLockConfiguration":
-		return true
-	}
-	return false
+	code, _ := LookupCode(e.Code)
+	return code.NotConfigured
 }
