@@ -10,6 +10,135 @@ import (
 	"github.com/cosgate/cosgate/cosbackend/embedded/internal/store"
 )
 
+func lifecycleConfiguration() configuration {
+	return configuration{
+		sub: "lifecycle", noun: "BucketLifecycle", md5: true, absent: noSuchLifecycle, real: true, proof: "TestTheLifecycleRunsByItself", check: checkLifecycle, unlocked: true,
+		shape: branch("LifecycleConfiguration", branch(
+			"Rule",
+			text("ID").perhaps(), lifecycleFilter().perhaps(), status("Enabled", "Disabled").once(),
+			branch("Transition", dueDays("Days"), dueDate(), newClass().once(), accessFrequency().perhaps()).any(),
+			branch("Expiration", dueDays("Days"), dueDate(), leaf("ExpiredObjectDeleteMarker", boolean).perhaps()).perhaps(),
+			branch("AbortIncompleteMultipartUpload", leaf("DaysAfterInitiation", between(1, many)).once()).perhaps(),
+			branch("NoncurrentVersionTransition", dueDays(noncurrentDays), newClass().once(), accessFrequency().perhaps()).any(),
+			branch("NoncurrentVersionExpiration", dueDays(noncurrentDays)).perhaps(),
+		).upTo(1000)),
+	}
+}
+
+const noncurrentDays = "NoncurrentDays"
+
+func dueDays(name string) shape { return leaf(name, between(0, many)).perhaps() }
+
+func dueDate() shape { return leaf("Date", date).perhaps() }
+
+func newClass() shape {
+	return leaf("StorageClass", func(text string) bool { return text != classStandard && slices.Contains(storageClasses(), text) })
+}
+
+func accessFrequency() shape {
+	return branch("AccessFrequency", leaf("AccessCountLessThan", between(1, many)).once(), leaf("RecentDays", between(1, many)).once())
+}
+
+func lifecycleFilter() shape {
+	return branch(
+		"Filter",
+		text("Prefix").perhaps(), tagShape().perhaps(),
+		branch(
+			"And", text("Prefix").perhaps(), tagShape().any(), text("PrefixNotEquals").perhaps(),
+			leaf("ObjectSizeGreaterThan", between(0, 1<<62)).perhaps(), leaf("ObjectSizeLessThan", between(0, 1<<62)).perhaps(),
+		).perhaps(),
+	)
+}
+
+// lifecycleActions are what a rule can do.
+func lifecycleActions() []string {
+	return []string{
+		"Transition", "Expiration", "AbortIncompleteMultipartUpload", "NoncurrentVersionTransition", "NoncurrentVersionExpiration",
+	}
+}
+
+func checkLifecycle(_ *exchange, doc *node) error {
+	if err := uniqueIDs(doc, "Rule"); err != nil {
+		return err
+	}
+	for _, rule := range doc.all("Rule") {
+		if err := checkLifecycleRule(rule); err != nil {
+			return err
+		}
+	}
+	return checkConflicts(doc.all("Rule"))
+}
+
+func checkLifecycleRule(rule *node) error {
+	if len(rule.value("ID")) > 255 {
+		return fail(invalidArgument, "The ID of a rule has at most 255 characters.")
+	}
+	if f := rule.child("Filter"); f != nil {
+		if err := atMostOne(f, "Prefix", "Tag", "And"); err != nil {
+			return err
+		}
+	}
+	acts := false
+	for _, name := range lifecycleActions() {
+		for _, action := range rule.all(name) {
+			acts = true
+			if err := checkDue(action); err != nil {
+				return err
+			}
+		}
+	}
+	if !acts {
+		return fail(malformedXML, "A rule needs an action.")
+	}
+	if rule.child("Expiration").child("Days") != nil && rule.child("Expiration").number("Days") == 0 {
+		return fail(invalidArgument, "Days of an Expiration must be a positive number.")
+	}
+	return nil
+}
+
+// checkDue wants an action to say in exactly one way when it is due.
+func checkDue(action *node) error {
+	count := 0
+	for _, name := range []string{"Days", "Date", "ExpiredObjectDeleteMarker", "AccessFrequency", noncurrentDays, "DaysAfterInitiation"} {
+		count += len(action.all(name))
+	}
+	if count != 1 {
+		return fail(malformedXML, action.name+" must say in exactly one way when it is due.")
+	}
+	return nil
+}
+
+// checkConflicts refuses two enabled rules that do the same to the same objects
+// (E080).
+func checkConflicts(rules []*node) error {
+	type act struct{ filter, action string }
+	seen := make(map[act]bool)
+	for _, rule := range rules {
+		if rule.value("Status") != "Enabled" {
+			continue
+		}
+		filter := ""
+		if f := rule.child("Filter"); f != nil && len(f.children) > 0 {
+			filter = string(f.canonical())
+		}
+		if filter == "<Filter><Prefix></Prefix></Filter>" {
+			filter = ""
+		}
+		for _, name := range lifecycleActions() {
+			if rule.child(name) == nil {
+				continue
+			}
+			if seen[act{filter, name}] {
+				return fail(invalidRequest, "Conflict lifecycle rule")
+			}
+		}
+		for _, name := range lifecycleActions() {
+			seen[act{filter, name}] = rule.child(name) != nil || seen[act{filter, name}]
+		}
+	}
+	return nil
+}
+
 // lifecycleEvery is how often the rules are applied by themselves.
 const lifecycleEvery = 10 * time.Minute
 
@@ -333,4 +462,132 @@ func (s *Server) keepLifecycle() {
 				"versions_expired", report.VersionsExpired, "versions_transitioned", report.VersionsTransitioned, "markers_removed", report.MarkersRemoved)
 		}
 	}
+}
+
+// An agedVersion is a version or delete marker as the rules judge it.
+type agedVersion struct {
+	store.Version
+	// since is when the next newer version that is still there took its place (E092);
+	// zero for the newest.
+	since time.Time
+	only  bool // its key has no other
+}
+
+// old reports whether an action on versions that are not the newest is due.
+func (v agedVersion) old(d due, now time.Time) bool { return !v.since.IsZero() && d.by(now, v.since) }
+
+// eachVersion hands the versions that a rule is about to do, page by page. Tags are
+// looked at for those that wanted lets through.
+func (s *Server) eachVersion(ctx context.Context, bucket string, r lifecycleRule, wanted func(agedVersion) bool, do func([]agedVersion) error) error {
+	o := store.ListVersionsOptions{Prefix: r.prefix}
+	var aged []agedVersion
+	for more := true; more; {
+		page, err := s.store.ListVersions(ctx, bucket, o)
+		if err != nil {
+			return err
+		}
+		aged = age(aged, page.Versions)
+		ready := aged
+		if more = page.Truncated; more { // whether the last one is the only one shows on the next page
+			ready, aged = aged[:len(aged)-1], aged[len(aged)-1:]
+		}
+		due, err := s.covered(ctx, bucket, r, wanted, ready)
+		if err == nil && len(due) > 0 {
+			err = do(due)
+		}
+		if err != nil {
+			return err
+		}
+		o.KeyMarker, o.VersionIDMarker = page.NextKeyMarker, page.NextVersionIDMarker
+	}
+	return nil
+}
+
+// age puts listed versions behind those that are there. A version whose newer
+// neighbour went between two pages is left for the next run: it has no since.
+func age(before []agedVersion, listed []store.Version) []agedVersion {
+	aged := append(make([]agedVersion, 0, len(before)+len(listed)), before...)
+	for _, v := range listed {
+		next := agedVersion{Version: v, only: v.IsLatest}
+		if n := len(aged); n > 0 && aged[n-1].Key == v.Key && !v.IsLatest {
+			next.since, aged[n-1].only = aged[n-1].Modified, false
+		}
+		aged = append(aged, next)
+	}
+	return aged
+}
+
+func (s *Server) covered(ctx context.Context, bucket string, r lifecycleRule, wanted func(agedVersion) bool, from []agedVersion) ([]agedVersion, error) {
+	var found []agedVersion
+	for _, v := range from {
+		if !r.covers(v.Object) || !wanted(v) {
+			continue
+		}
+		tagged, err := s.hasTags(ctx, bucket, v.Object, r.tags)
+		if err != nil {
+			return nil, err
+		}
+		if tagged {
+			found = append(found, v)
+		}
+	}
+	return found, nil
+}
+
+// expireVersions removes versions and delete markers that are not the newest.
+func (s *Server) expireVersions(ctx context.Context, bucket string, r lifecycleRule, now time.Time) (n int, err error) {
+	if !r.versionsExpire.set {
+		return 0, nil
+	}
+	return s.removeVersions(ctx, bucket, r, func(v agedVersion) bool { return v.old(r.versionsExpire, now) })
+}
+
+// removeMarkers removes the delete markers that are all that is left of their key.
+func (s *Server) removeMarkers(ctx context.Context, bucket string, r lifecycleRule, _ time.Time) (n int, err error) {
+	if !r.removesMarkers {
+		return 0, nil
+	}
+	return s.removeVersions(ctx, bucket, r, func(v agedVersion) bool { return v.Marker && v.only })
+}
+
+func (s *Server) removeVersions(ctx context.Context, bucket string, r lifecycleRule, wanted func(agedVersion) bool) (n int, err error) {
+	err = s.eachVersion(ctx, bucket, r, wanted, func(page []agedVersion) error {
+		listed := make([]store.Version, len(page))
+		for i, v := range page {
+			listed[i] = v.Version
+		}
+		gone, err := s.store.RemoveListed(ctx, bucket, listed)
+		n += gone
+		return err
+	})
+	return n, err
+}
+
+// transitionVersions moves versions that are not the newest to colder classes.
+func (s *Server) transitionVersions(ctx context.Context, bucket string, r lifecycleRule, now time.Time) (n int, err error) {
+	if len(r.versionsMove) == 0 {
+		return 0, nil
+	}
+	to := func(v agedVersion) string {
+		if v.Marker || v.since.IsZero() {
+			return ""
+		}
+		return class(r.versionsMove, now, v.since, v.Object)
+	}
+	wanted := func(v agedVersion) bool { return to(v) != "" }
+	err = s.eachVersion(ctx, bucket, r, wanted, func(page []agedVersion) error {
+		moves := make(map[string][]store.Version)
+		for _, v := range page {
+			moves[to(v)] = append(moves[to(v)], v.Version)
+		}
+		for class, versions := range moves {
+			moved, err := s.store.SetVersionClass(ctx, bucket, versions, class)
+			n += moved
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return n, err
 }

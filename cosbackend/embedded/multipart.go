@@ -1,12 +1,17 @@
 package embedded
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/cosgate/cosgate/cosbackend/embedded/internal/store"
+	"github.com/cosgate/cosgate/internal/crc64ecma"
 )
 
 const (
@@ -168,4 +173,413 @@ func (s *Server) abortMultipartUpload(x *exchange) error {
 	}
 	x.sendEmpty(http.StatusNoContent)
 	return nil
+}
+
+const (
+	maxCompleteXML = 2 << 20
+
+	// patience is how long a Complete may take before its 200 is sent ahead of its
+	// outcome; keepAlive is how often a space follows until that is known.
+	patience  = time.Second
+	keepAlive = time.Second
+)
+
+// A completion is one Complete Multipart Upload under way.
+type completion struct {
+	x      *exchange
+	id     string
+	parts  []store.CompletePart
+	forbid bool
+}
+
+type outcome struct {
+	object store.Object
+	err    error
+}
+
+// completeMultipartUpload makes an object of the parts named. The work does not
+// end with its client: like COS, the server goes on when nobody listens any more.
+func (s *Server) completeMultipartUpload(x *exchange) error {
+	c, err := x.readCompletion()
+	if err != nil {
+		return err
+	}
+	done := make(chan outcome, 1)
+	ctx := context.WithoutCancel(x.ctx())
+	if !s.works.start(func() { done <- c.work(ctx) }) {
+		return store.ErrClosed
+	}
+	out := c.await(done)
+	if out.err != nil {
+		return out.err
+	}
+	if !x.answer.streaming() {
+		x.answer.header().Set(headerCRC64, formatCRC(out.object.CRC64))
+		showVersion(x.answer.header(), out.object.VersionID)
+		x.describeEncryption(x.answer.header(), out.object.Encryption)
+	}
+	x.sendXML(http.StatusOK, x.completeResult(out.object))
+	return nil
+}
+
+func (x *exchange) readCompletion() (*completion, error) {
+	id, err := x.uploadID()
+	if err != nil {
+		return nil, err
+	}
+	forbid, err := x.forbidOverwrite()
+	if err != nil {
+		return nil, err
+	}
+	text, err := x.readXMLBody(maxCompleteXML, false)
+	if err != nil {
+		return nil, err
+	}
+	parts, err := parseComplete(text)
+	if err != nil {
+		return nil, err
+	}
+	return &completion{x: x, id: id, parts: parts, forbid: forbid}, x.checkRepeated(id)
+}
+
+// checkRepeated compares the headers of Initiate that a Complete repeats, as the SDK
+// does, with what they were: they are fixed, and cannot be changed here (E045).
+func (x *exchange) checkRepeated(id string) error {
+	repeated := make(map[string]string)
+	for name := range x.r.Header {
+		switch lower := strings.ToLower(name); {
+		case strings.HasPrefix(lower, metaPrefix), name == headerStorageClass:
+			repeated[lower] = x.header(name)
+		}
+	}
+	access, named, err := x.headerACL(objectACLs(), aclDefault)
+	if err != nil || len(repeated) == 0 && !named {
+		return err
+	}
+	info, _, _, err := x.s.store.Parts(x.ctx(), x.bucket, x.key, id, 0, 1)
+	if err != nil {
+		return err
+	}
+	for name, value := range repeated {
+		fixed := info.Headers[name]
+		if http.CanonicalHeaderKey(name) == headerStorageClass {
+			fixed = info.StorageClass
+		}
+		if value != fixed {
+			return fail(invalidArgument, "The header "+name+" is not what it was when the upload was initiated.")
+		}
+	}
+	if named && access.String() != info.ACL {
+		return fail(invalidArgument, "The ACL is not what it was when the upload was initiated.")
+	}
+	return nil
+}
+
+// work judges the parts and commits the object.
+func (c *completion) work(ctx context.Context) (out outcome) {
+	defer func() {
+		if p := recover(); p != nil {
+			out.err = fmt.Errorf("embedded: panic in a complete: %v", p)
+		}
+	}()
+	s := c.x.s
+	if f := c.x.answer.fault; f != nil && f.SlowWork > 0 {
+		t := time.NewTimer(f.SlowWork)
+		defer t.Stop()
+		select {
+		case <-t.C:
+		case <-s.stop:
+		}
+	}
+	out.object, out.err = s.store.Complete(ctx, c.x.bucket, c.x.key, c.id, c.parts, c.forbid, s.opts.MinPartSize)
+	return out
+}
+
+// await waits for the work to be done. Work that is slow is covered by a 200 and
+// a space each second.
+func (c *completion) await(done <-chan outcome) outcome {
+	t := time.NewTimer(patience)
+	defer t.Stop()
+	select {
+	case out := <-done:
+		return out
+	case <-t.C:
+	}
+	if crc, ok := c.crc64(); ok {
+		c.x.answer.header().Set(headerCRC64, formatCRC(crc))
+	}
+	c.x.startStream()
+	ticks := time.NewTicker(keepAlive)
+	defer ticks.Stop()
+	for {
+		c.x.space()
+		select {
+		case out := <-done:
+			return out
+		case <-ticks.C:
+		}
+	}
+}
+
+// crc64 combines the checksum of the whole from those of the parts, so that the
+// headers have it before the work is done. SDKs compare it with their own.
+func (c *completion) crc64() (crc uint64, ok bool) {
+	known := make(map[int]store.PartInfo, len(c.parts))
+	for after, more := 0, true; more; {
+		_, page, truncated, err := c.x.s.store.Parts(context.WithoutCancel(c.x.ctx()), c.x.bucket, c.x.key, c.id, after, 0)
+		if err != nil {
+			return 0, false
+		}
+		for _, p := range page {
+			known[p.Number], after = p, p.Number
+		}
+		more = truncated
+	}
+	for _, named := range c.parts {
+		p, ok := known[named.Number]
+		if !ok {
+			return 0, false
+		}
+		crc = crc64ecma.Combine(crc, p.CRC64, p.Size)
+	}
+	return crc, true
+}
+
+// completeResult is the answer to a Complete. Location is where the object can be
+// had, over the host that was asked (E034).
+func (x *exchange) completeResult(o store.Object) *xmlWriter {
+	location := url.URL{Scheme: "http", Host: x.r.Host, Path: "/" + x.key}
+	doc := newXML()
+	doc.open("CompleteMultipartUploadResult")
+	doc.text("Location", location.String())
+	doc.text("Bucket", x.bucket)
+	doc.text("Key", x.key)
+	doc.text("ETag", quoted(o.ETag))
+	doc.close("CompleteMultipartUploadResult")
+	return doc
+}
+
+// parseComplete reads <CompleteMultipartUpload>. The numbers must ascend without
+// a gap (E035). What List Parts says of a part may stand in it too (E036).
+func parseComplete(text []byte) ([]store.CompletePart, error) {
+	var parts []store.CompletePart
+	err := readXML(text, "CompleteMultipartUpload", func(r *xmlReader, name string) error {
+		if name != "Part" {
+			return errElement
+		}
+		p, err := readPart(r)
+		if err != nil {
+			return err
+		}
+		parts = append(parts, p)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(parts) == 0 {
+		return nil, fail(malformedXML, "The list of parts is empty.")
+	}
+	return parts, checkPartNumbers(parts)
+}
+
+func checkPartNumbers(parts []store.CompletePart) error {
+	for _, p := range parts {
+		if p.Number < 1 || p.Number > maxParts {
+			return fail(invalidArgument, "PartNumber must be a number from 1 to 10000.")
+		}
+	}
+	gap := false
+	for i := 1; i < len(parts); i++ {
+		if parts[i].Number <= parts[i-1].Number {
+			return fail(invalidPartOrder, "")
+		}
+		gap = gap || parts[i].Number > parts[i-1].Number+1
+	}
+	if gap {
+		return fail(invalidPart, "The part numbers are not consecutive.")
+	}
+	return nil
+}
+
+func readPart(r *xmlReader) (store.CompletePart, error) {
+	fields := make(map[string]string, 2)
+	err := r.children(func(name string) error {
+		text, err := r.content()
+		if err != nil {
+			return err
+		}
+		if _, twice := fields[name]; twice {
+			return errElement
+		}
+		switch name {
+		case "PartNumber", "ETag", "Size", "LastModified":
+			fields[name] = strings.TrimSpace(text)
+			return nil
+		default:
+			return errElement
+		}
+	})
+	if err != nil {
+		return store.CompletePart{}, err
+	}
+	number, err := strconv.Atoi(fields["PartNumber"])
+	if err != nil {
+		return store.CompletePart{}, errText
+	}
+	etag := strings.Trim(fields["ETag"], `"`)
+	if etag == "" {
+		return store.CompletePart{}, errElement
+	}
+	return store.CompletePart{Number: number, ETag: etag}, nil
+}
+
+const (
+	maxPartsListed   = 1000
+	maxUploadsListed = 1000
+)
+
+// listParts lists the parts of one upload by number (E041).
+func (s *Server) listParts(x *exchange) error {
+	id, err := x.uploadID()
+	if err != nil {
+		return err
+	}
+	names, err := x.nameEncoding()
+	if err != nil {
+		return err
+	}
+	limit, err := x.limit("max-parts", 0, maxPartsListed)
+	if err != nil {
+		return err
+	}
+	after, err := x.partMarker()
+	if err != nil {
+		return err
+	}
+	info, parts, truncated, err := s.store.Parts(x.ctx(), x.bucket, x.key, id, after, max(limit, 1))
+	if err != nil {
+		return err
+	}
+	if limit == 0 { // a page of nothing is a fair question, and complete (E025)
+		parts, truncated = nil, false
+	}
+	x.sendXML(http.StatusOK, x.partsXML(names, info, parts, after, limit, truncated))
+	return nil
+}
+
+// partMarker reads part-number-marker: only parts behind it are listed.
+func (x *exchange) partMarker() (int, error) {
+	text, ok := x.params.get("part-number-marker")
+	if !ok || text == "" {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 {
+		return 0, fail(invalidArgument, "part-number-marker must be the number of a part, or 0.")
+	}
+	return n, nil
+}
+
+func (x *exchange) partsXML(names nameEncoding, info store.UploadInfo, parts []store.PartInfo, after, limit int, truncated bool) *xmlWriter {
+	_, appid := splitBucket(x.bucket)
+	doc := newXML()
+	doc.open("ListPartsResult")
+	doc.text("Bucket", x.bucket)
+	doc.text("Encoding-type", string(names)) // a small t here, a large one in a list of uploads
+	doc.text("Key", names.encode(info.Key))
+	doc.text("UploadId", info.ID)
+	doc.account("Initiator", appid)
+	doc.account("Owner", appid)
+	doc.number("PartNumberMarker", int64(after))
+	for _, p := range parts {
+		doc.open("Part")
+		doc.number("PartNumber", int64(p.Number))
+		doc.text("LastModified", iso(p.Modified))
+		doc.text("ETag", quoted(p.ETag))
+		doc.number("Size", p.Size)
+		doc.close("Part")
+	}
+	if truncated {
+		doc.number("NextPartNumberMarker", int64(parts[len(parts)-1].Number))
+	}
+	doc.text("StorageClass", info.StorageClass)
+	doc.number("MaxParts", int64(limit))
+	doc.truncated(truncated)
+	doc.close("ListPartsResult")
+	return doc
+}
+
+// uploadsRequest is what a client asks of List Multipart Uploads.
+type uploadsRequest struct {
+	store.ListUploadsOptions
+	names nameEncoding
+}
+
+func (x *exchange) uploadsRequest() (uploadsRequest, error) {
+	var q uploadsRequest
+	q.Prefix, _ = x.params.get("prefix")
+	q.Delimiter, _ = x.params.get("delimiter")
+	q.KeyMarker, _ = x.params.get("key-marker")
+	q.UploadIDMarker, _ = x.params.get("upload-id-marker")
+	if err := checkListTexts(q.Delimiter, q.Prefix, q.KeyMarker, q.UploadIDMarker); err != nil {
+		return q, err
+	}
+	var err error
+	if q.names, err = x.nameEncoding(); err != nil {
+		return q, err
+	}
+	q.Max, err = x.limit("max-uploads", 0, maxUploadsListed)
+	return q, err
+}
+
+// listMultipartUploads lists what was initiated and neither completed nor aborted.
+func (s *Server) listMultipartUploads(x *exchange) error {
+	q, err := x.uploadsRequest()
+	if err != nil {
+		return err
+	}
+	var page store.UploadsPage
+	if q.Max > 0 { // (E025)
+		if page, err = s.store.Uploads(x.ctx(), x.bucket, q.ListUploadsOptions); err != nil {
+			return err
+		}
+	}
+	x.sendXML(http.StatusOK, q.result(x.bucket, page))
+	return nil
+}
+
+func (q uploadsRequest) result(bucket string, page store.UploadsPage) *xmlWriter {
+	doc := newXML()
+	doc.open("ListMultipartUploadsResult")
+	doc.text("Bucket", bucket)
+	doc.text("Encoding-Type", string(q.names))
+	doc.text("KeyMarker", q.names.encode(q.KeyMarker))
+	doc.text("UploadIdMarker", q.UploadIDMarker)
+	if page.Truncated {
+		doc.text("NextKeyMarker", q.names.encode(page.NextKeyMarker))
+		doc.text("NextUploadIdMarker", page.NextUploadIDMarker)
+	}
+	doc.number("MaxUploads", int64(q.Max))
+	doc.truncated(page.Truncated)
+	doc.text("Prefix", q.names.encode(q.Prefix))
+	doc.text("Delimiter", q.names.encode(q.Delimiter))
+	_, appid := splitBucket(bucket)
+	for _, u := range page.Uploads {
+		doc.open("Upload")
+		doc.text("Key", q.names.encode(u.Key))
+		doc.text("UploadId", u.ID)
+		doc.account("Initiator", appid)
+		doc.account("Owner", appid)
+		doc.text("StorageClass", u.StorageClass)
+		doc.text("Initiated", iso(u.Initiated))
+		doc.close("Upload")
+	}
+	for _, prefix := range page.CommonPrefixes {
+		doc.open("CommonPrefixes")
+		doc.text("Prefix", q.names.encode(prefix))
+		doc.close("CommonPrefixes")
+	}
+	doc.close("ListMultipartUploadsResult")
+	return doc
 }

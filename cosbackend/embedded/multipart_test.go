@@ -1,11 +1,16 @@
 package embedded_test
 
 import (
+	"context"
 	"crypto/md5"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -261,4 +266,408 @@ func TestPartsCanBeCopied(t *testing.T) {
 	if got := c.do(t, call{method: "GET", key: "k"}).want(t, 200, ""); string(got.body) != "23450123456789x" || got.Header.Get("x-cos-hash-crc64ecma") != crcOf("23450123456789x") {
 		t.Errorf("GET = %q %v", got.body, got.Header)
 	}
+}
+
+// twoParts begins an upload of k with the parts "begin " and "end".
+func (c *client) twoParts(t testing.TB) (id string, parts map[int]string) {
+	t.Helper()
+	id, parts = c.initiate(t, "k"), map[int]string{1: "begin ", 2: "end"}
+	c.part(t, "k", id, 1, parts[1])
+	c.part(t, "k", id, 2, parts[2])
+	return id, parts
+}
+
+func TestCompleteRefusesWhatDoesNotFit(t *testing.T) {
+	c := open(t, smallParts)
+	id, parts := c.twoParts(t)
+	c.part(t, "k", id, 3, "abc")
+	c.part(t, "k", id, 4, "last")
+	part := func(number, etag string) string {
+		return "<Part><PartNumber>" + number + "</PartNumber><ETag>" + etag + "</ETag></Part>"
+	}
+	one, two := part("1", etagOf("begin ")), part("2", etagOf("end"))
+	for name, tt := range map[string]struct {
+		inner  string
+		status int
+		code   string
+	}{
+		"out of order":       {two + one, 400, "InvalidPartOrder"},
+		"twice":              {one + one, 400, "InvalidPartOrder"},
+		"a gap":              {one + part("3", etagOf("abc")), 400, "InvalidPart"},
+		"another tag":        {part("1", etagOf("x")), 400, "InvalidPart"},
+		"never uploaded":     {part("9", etagOf("x")), 400, "InvalidPart"},
+		"too small":          {one + two + part("3", etagOf("abc")), 400, "EntityTooSmall"},
+		"number 0":           {part("0", etagOf("x")), 400, "InvalidArgument"},
+		"number 10001":       {part("10001", etagOf("x")), 400, "InvalidArgument"},
+		"a word":             {part("one", etagOf("x")), 400, "MalformedXML"},
+		"no number":          {"<Part><ETag>x</ETag></Part>", 400, "MalformedXML"},
+		"two numbers":        {"<Part><PartNumber>1</PartNumber><PartNumber>1</PartNumber><ETag>x</ETag></Part>", 400, "MalformedXML"},
+		"no tag":             {"<Part><PartNumber>1</PartNumber></Part>", 400, "MalformedXML"},
+		"an empty tag":       {part("1", `""`), 400, "MalformedXML"},
+		"unknown in a part":  {"<Part><Number>1</Number></Part>", 400, "MalformedXML"},
+		"unknown":            {"<Parts/>", 400, "MalformedXML"},
+		"stray text":         {one + "text", 400, "MalformedXML"},
+		"no parts":           {"", 400, "MalformedXML"},
+		"not closed":         {"<Part>", 400, "MalformedXML"},
+		"too long":           {strings.Repeat(" ", 2<<20), 400, "XMLSizeLimit"},
+		"markup in a number": {"<Part><PartNumber><b>1</b></PartNumber><ETag>x</ETag></Part>", 400, "MalformedXML"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			body := []byte("<CompleteMultipartUpload>" + tt.inner + "</CompleteMultipartUpload>")
+			c.do(t, call{method: "POST", key: "k", query: "uploadId=" + id, body: body}).want(t, tt.status, tt.code)
+		})
+	}
+	for body, code := range map[string]string{
+		"": "MalformedXML", "x": "MalformedXML", "<Complete>" + one + "</Complete>": "MalformedXML",
+		"<!DOCTYPE a []><CompleteMultipartUpload>" + one + "</CompleteMultipartUpload>": "MalformedXML",
+	} {
+		c.do(t, call{method: "POST", key: "k", query: "uploadId=" + id, body: []byte(body)}).want(t, 400, code)
+	}
+	c.complete(t, "k", id, parts, "Content-MD5", contentMD5(nil)).want(t, 400, "BadDigest")
+	c.complete(t, "k", id, parts, "x-cos-forbid-overwrite", "maybe").want(t, 400, "InvalidArgument")
+	for header, value := range map[string]string{"x-cos-storage-class": "STANDARD_IA", "x-cos-acl": "public-read", "x-cos-meta-a": "1", "x-cos-traffic-limit": "1"} {
+		c.complete(t, "k", id, parts, header, value).want(t, 400, "InvalidArgument")
+	}
+	c.complete(t, "k", "absent", parts, "x-cos-meta-a", "1").want(t, 404, "NoSuchUpload")
+	c.complete(t, "k", id, parts, "x-cos-tagging", "a=b").want(t, 501, "NotImplemented")
+	c.complete(t, "other", id, parts).want(t, 404, "NoSuchUpload")
+	c.complete(t, "k", "", parts).want(t, 404, "NoSuchUpload")
+	c.put(t, "k", "taken")
+	c.complete(t, "k", id, parts, "x-cos-forbid-overwrite", "true").want(t, 409, "FileAlreadyExists")
+	c.do(t, call{method: "DELETE", key: "k"}).want(t, 204, "")
+
+	// None of that cost the upload anything. Tags may come without quotes, and with
+	// what a list of parts says of them.
+	body := "<?xml version='1.0'?><CompleteMultipartUpload xmlns='x'>\n <Part> <ETag>" + strings.Trim(etagOf("begin "), `"`) + "</ETag> <PartNumber> 1 </PartNumber></Part>" +
+		"<Part><PartNumber>2</PartNumber><ETag>&quot;" + strings.Trim(etagOf("end"), `"`) + "&quot;</ETag><Size>3</Size><LastModified>x</LastModified></Part></CompleteMultipartUpload>"
+	c.do(t, call{method: "POST", key: "k", query: "uploadId=" + id, body: []byte(body), header: headers([]string{"x-cos-forbid-overwrite", "true"})}).want(t, 200, "")
+	if got := c.do(t, call{method: "GET", key: "k"}); string(got.body) != "begin end" {
+		t.Errorf("GET = %q", got.body)
+	}
+}
+
+func TestPartsNeedOneMiB(t *testing.T) {
+	c := open(t)
+	least := strings.Repeat("x", 1<<20)
+	id := c.initiate(t, "k")
+	c.part(t, "k", id, 1, least[1:])
+	c.part(t, "k", id, 2, "end")
+	c.complete(t, "k", id, map[int]string{1: least[1:], 2: "end"}).want(t, 400, "EntityTooSmall")
+	c.part(t, "k", id, 1, least)
+	c.complete(t, "k", id, map[int]string{1: least, 2: "end"}).want(t, 200, "")
+	if _, err := embedded.New(embedded.Options{MinPartSize: -1}); err == nil {
+		t.Error("New with a negative least part size = nil, want an error")
+	}
+}
+
+// timed reads an answer and notes how long its first byte and its end took.
+func (c *client) timed(t testing.TB, in call) (a answer, first, end time.Duration) {
+	t.Helper()
+	began := time.Now()
+	resp, err := c.http.Do(c.request(t, in))
+	if err != nil {
+		t.Fatal(err)
+	}
+	first = time.Since(began)
+	if a, err = readAnswer(resp); err != nil {
+		t.Fatal(err)
+	}
+	return a, first, time.Since(began)
+}
+
+func TestASlowCompleteSendsSpacesUntilItIsDone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := open(t, smallParts)
+		id, parts := c.twoParts(t)
+		c.server.Faults().Add(embedded.Fault{Operation: "CompleteMultipartUpload", SlowWork: 10*time.Second + time.Second/2})
+		a, first, end := c.timed(t, completeCall("k", id, parts))
+		want := strings.Repeat(" ", 10) + "<CompleteMultipartUploadResult><Location>http://" + testHost + "/k</Location><Bucket>" + testBucket + "</Bucket><Key>k</Key><ETag>" +
+			etagOfParts("begin ", "end") + "</ETag></CompleteMultipartUploadResult>"
+		if a.StatusCode != 200 || string(a.body) != want || a.Header.Get("x-cos-hash-crc64ecma") != crcOf("begin end") || a.Header.Get("x-cos-request-id") == "" {
+			t.Errorf("answer = %d %v %q, want %q", a.StatusCode, a.Header, a.body, want)
+		}
+		if a.ContentLength != -1 || fmt.Sprint(a.TransferEncoding) != "[chunked]" || a.Header.Get("Content-Type") != "application/xml" {
+			t.Errorf("answer has length %d and transfer encoding %v", a.ContentLength, a.TransferEncoding)
+		}
+		if first != time.Second || end != 10*time.Second+time.Second/2 {
+			t.Errorf("headers after %v and the end after %v", first, end)
+		}
+		es := c.server.Journal().Entries()
+		if e := es[len(es)-1]; e.Status != 200 || e.Code != "" || !e.AnswerDelivered {
+			t.Errorf("journal = %+v", e)
+		}
+	})
+}
+
+func TestASlowCompleteCanFailInsideItsSuccess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := open(t, smallParts)
+		id, parts := c.twoParts(t)
+		c.server.Faults().Add(embedded.Fault{Operation: "CompleteMultipartUpload", Count: 1, SlowWork: 2*time.Second + time.Second/2})
+		parts[2] = "another"
+		a, _, _ := c.timed(t, completeCall("k", id, parts))
+		a.want(t, 200, "InvalidPart")
+		if !strings.HasPrefix(string(a.body), "  <Error>") || a.err.RequestID != a.Header.Get("x-cos-request-id") || a.err.TraceID == "" {
+			t.Errorf("answer = %v %q", a.Header, a.body)
+		}
+		es := c.server.Journal().Entries()
+		if e := es[len(es)-1]; e.Status != 200 || e.Code != "InvalidPart" || !e.AnswerDelivered {
+			t.Errorf("journal = %+v", e)
+		}
+		parts[2] = "end"
+		c.complete(t, "k", id, parts).want(t, 200, "")
+	})
+}
+
+func TestACompleteGoesOnWithoutItsClient(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := open(t, smallParts)
+		id, parts := c.twoParts(t)
+		c.server.Faults().Add(embedded.Fault{Operation: "CompleteMultipartUpload", SlowWork: time.Minute})
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		resp, err := c.http.Do(c.request(t, completeCall("k", id, parts)).WithContext(ctx))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		if _, err := io.ReadAll(resp.Body); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("error = %v, want a deadline", err)
+		}
+		c.do(t, call{method: "HEAD", key: "k"}).want(t, 404, "")
+		c.do(t, call{method: "GET", key: "k", query: "uploadId=" + id}).want(t, 200, "")
+		<-time.After(30 * time.Second)
+		synctest.Wait()
+		if got := c.do(t, call{method: "GET", key: "k"}).want(t, 200, ""); string(got.body) != "begin end" {
+			t.Errorf("GET = %q", got.body)
+		}
+		c.do(t, call{method: "GET", key: "k", query: "uploadId=" + id}).want(t, 404, "NoSuchUpload")
+	})
+}
+
+func TestClosingTheServerEndsSlowWork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := open(t, smallParts)
+		id, parts := c.twoParts(t)
+		c.server.Faults().Add(embedded.Fault{Operation: "CompleteMultipartUpload", SlowWork: time.Hour})
+		resp, err := c.http.Do(c.request(t, completeCall("k", id, parts)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		closed := make(chan error, 1)
+		go func() { closed <- c.server.Close() }()
+		a, err := readAnswer(resp)
+		if err != nil || !strings.HasSuffix(string(a.body), "</CompleteMultipartUploadResult>") {
+			t.Errorf("answer = %q, %v", a.body, err)
+		}
+		if err := <-closed; err != nil {
+			t.Errorf("Close = %v", err)
+		}
+	})
+}
+
+func TestSpacesCanBeForced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := open(t, smallParts)
+		f := c.server.Faults()
+		id, parts := c.twoParts(t)
+
+		fault := f.Add(embedded.Fault{Operation: "CompleteMultipartUpload", KeepAlive: 3*time.Second + time.Second/2, ErrorInSuccess: "InternalError", Message: "m"})
+		a, first, end := c.timed(t, completeCall("k", id, parts))
+		a.want(t, 200, "InternalError")
+		if first != 0 || end != 3*time.Second+time.Second/2 || !strings.HasPrefix(string(a.body), "    <Error>") || a.err.Message != "m" {
+			t.Errorf("headers after %v, end after %v: %q", first, end, a.body)
+		}
+		f.Remove(fault)
+		c.do(t, call{method: "HEAD", key: "k"}).want(t, 404, "")
+
+		f.Add(embedded.Fault{Operation: "CompleteMultipartUpload", KeepAlive: -1})
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		resp, err := c.http.Do(c.request(t, completeCall("k", id, parts)).WithContext(ctx))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		if got, err := io.ReadAll(resp.Body); !errors.Is(err, context.DeadlineExceeded) || strings.Trim(string(got), " ") != "" || len(got) < 30 {
+			t.Errorf("endless spaces: %q, %v", got, err)
+		}
+		if resp.Header.Get("x-cos-hash-crc64ecma") != crcOf("begin end") {
+			t.Errorf("headers = %v", resp.Header)
+		}
+		c.do(t, call{method: "HEAD", key: "k"}).want(t, 200, "") // the work is done before the spaces
+
+		f.Add(embedded.Fault{Operation: "CopyObject", KeepAlive: time.Second})
+		copied := c.copy(t, "to", testHost+"/k").want(t, 200, "")
+		if !strings.HasPrefix(string(copied.body), " <CopyObjectResult>") {
+			t.Errorf("copy = %q", copied.body)
+		}
+	})
+}
+
+func TestAnAnswerOfSpacesCanBreakOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := open(t, smallParts)
+		id, parts := c.twoParts(t)
+		c.server.Faults().Add(embedded.Fault{Operation: "CompleteMultipartUpload", SlowWork: time.Minute, Truncate: 3})
+		a, err := c.broken(t, completeCall("k", id, parts))
+		if !errors.Is(err, io.ErrUnexpectedEOF) || string(a.body) != "   " {
+			t.Errorf("answer = %q, %v", a.body, err)
+		}
+		<-time.After(time.Minute)
+		synctest.Wait()
+		c.do(t, call{method: "HEAD", key: "k"}).want(t, 200, "")
+	})
+}
+
+func TestACompleteCanLoseItsAnswer(t *testing.T) {
+	for name, fault := range map[string]embedded.Fault{"fast": {LoseAnswer: true}, "slow": {LoseAnswer: true, SlowWork: 5 * time.Second}, "spaces": {LoseAnswer: true, KeepAlive: 5 * time.Second}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := open(t, smallParts)
+				id, parts := c.twoParts(t)
+				fault.Operation = "CompleteMultipartUpload"
+				c.server.Faults().Add(fault)
+				if a, err := c.broken(t, completeCall("k", id, parts)); a.Response != nil || !errors.Is(err, io.EOF) {
+					t.Errorf("answer = %v, %v, want none", a.Response, err)
+				}
+				c.server.Faults().Clear()
+				c.do(t, call{method: "HEAD", key: "k"}).want(t, 200, "")
+				c.complete(t, "k", id, parts).want(t, 404, "NoSuchUpload")
+			})
+		})
+	}
+}
+
+// A lost answer leaves parts and appends where they are, too.
+func TestFaultsKnowTheOperationsOfMultipart(t *testing.T) {
+	c := open(t, smallParts)
+	id, parts := c.twoParts(t)
+	c.append(t, "log", 0, "one").want(t, 200, "")
+	for operation, in := range map[string]call{
+		"InitiateMultipartUpload": {method: "POST", key: "k", query: "uploads", body: []byte{}},
+		"UploadPart":              {method: "PUT", key: "k", query: partQuery(1, id), body: []byte("x")},
+		"UploadPartCopy":          {method: "PUT", key: "k", query: partQuery(1, id), header: headers([]string{"x-cos-copy-source", testHost + "/log"})},
+		"CompleteMultipartUpload": completeCall("k", id, parts),
+		"AbortMultipartUpload":    {method: "DELETE", key: "k", query: "uploadId=" + id},
+		"ListParts":               {method: "GET", key: "k", query: "uploadId=" + id},
+		"ListMultipartUploads":    {method: "GET", query: "uploads"},
+		"AppendObject":            {method: "POST", key: "log", query: "append&position=3", body: []byte("x")},
+	} {
+		rule := c.server.Faults().Add(embedded.Fault{Operation: operation, Code: "SlowDown"})
+		c.do(t, in).want(t, 503, "SlowDown")
+		c.server.Faults().Remove(rule)
+		if es := c.server.Journal().Entries(); es[len(es)-1].Operation != operation {
+			t.Errorf("%s %s?%s is %s in the journal, want %s", in.method, in.key, in.query, es[len(es)-1].Operation, operation)
+		}
+	}
+	lost := c.server.Faults().Add(embedded.Fault{Operation: "AppendObject", LoseAnswer: true})
+	if _, err := c.broken(t, call{method: "POST", key: "log", query: "append&position=3", body: []byte("two")}); err == nil {
+		t.Error("the answer to an append was not lost")
+	}
+	c.server.Faults().Remove(lost)
+	if a := c.append(t, "log", 3, "two").want(t, 409, "AppendPositionErr"); a.Header.Get("x-cos-next-append-position") != "6" {
+		t.Errorf("headers = %v", a.Header)
+	}
+	wrong := c.server.Faults().Add(embedded.Fault{WrongCRC64: true})
+	if a := c.do(t, call{method: "PUT", key: "k", query: partQuery(1, id), body: []byte("begin ")}); a.Header.Get("x-cos-hash-crc64ecma") == crcOf("begin ") {
+		t.Errorf("headers = %v", a.Header)
+	}
+	if a := c.copyPart(t, "k", id, 3, testHost+"/log"); strings.Contains(string(a.body), crcOf("onetwo")) {
+		t.Errorf("answer = %s", a.body)
+	}
+	c.server.Faults().Remove(wrong)
+}
+
+const xmlDeclaration = "<?xml version='1.0' encoding='utf-8' ?>\n"
+
+// lines puts each element of an answer on a line of its own.
+func lines(text string) string {
+	text = strings.ReplaceAll(strings.TrimPrefix(text, xmlDeclaration), "\n", "")
+	return strings.ReplaceAll(text, "><", ">\n<")
+}
+
+// The element names are those of the COS documentation, whose spelling differs
+// from list to list.
+func TestPartsAreListedByNumber(t *testing.T) {
+	c := open(t, func(o *embedded.Options) { o.Clock = at(1573095863) })
+	id := c.initiate(t, "a b", "x-cos-storage-class", "STANDARD_IA")
+	for _, n := range []int{10000, 2, 7} {
+		c.part(t, "a b", id, n, strings.Repeat("x", n))
+	}
+	part := func(number, size string, body string) string {
+		return "<Part>\n<PartNumber>" + number + "</PartNumber>\n<LastModified>2019-11-07T03:04:23.000Z</LastModified>\n<ETag>" + etagOf(body) + "</ETag>\n<Size>" + size + "</Size>\n</Part>\n"
+	}
+	head := func(encoding, key, marker string) string {
+		return "<ListPartsResult>\n<Bucket>" + testBucket + "</Bucket>\n<Encoding-type>" + encoding + "</Encoding-type>\n<Key>" + key + "</Key>\n<UploadId>" + id + "</UploadId>\n" +
+			"<Initiator>\n<ID>1250000000</ID>\n<DisplayName>1250000000</DisplayName>\n</Initiator>\n<Owner>\n<ID>1250000000</ID>\n<DisplayName>1250000000</DisplayName>\n</Owner>\n" +
+			"<PartNumberMarker>" + marker + "</PartNumberMarker>\n"
+	}
+	tail := func(limit, truncated string) string {
+		return "<StorageClass>STANDARD_IA</StorageClass>\n<MaxParts>" + limit + "</MaxParts>\n<IsTruncated>" + truncated + "</IsTruncated>\n</ListPartsResult>"
+	}
+	two, seven, last := part("2", "2", "xx"), part("7", "7", "xxxxxxx"), part("10000", "10000", strings.Repeat("x", 10000))
+	for query, want := range map[string]string{
+		"":                                         head("", "a b", "0") + two + seven + last + tail("1000", "false"),
+		"&max-parts=2&encoding-type=url":           head("url", "a%20b", "0") + two + seven + "<NextPartNumberMarker>7</NextPartNumberMarker>\n" + tail("2", "true"),
+		"&max-parts=1&part-number-marker=7":        head("", "a b", "7") + last + tail("1", "false"),
+		"&max-parts=&part-number-marker=10000":     head("", "a b", "10000") + tail("1000", "false"),
+		"&max-parts=0":                             head("", "a b", "0") + tail("0", "false"),
+		"&part-number-marker=&encoding-type=":      head("", "a b", "0") + two + seven + last + tail("1000", "false"),
+		"&PART-NUMBER-MARKER=2&Max-Parts=1":        head("", "a b", "2") + seven + "<NextPartNumberMarker>7</NextPartNumberMarker>\n" + tail("1", "true"),
+		"&part-number-marker=99999&max-parts=1000": head("", "a b", "99999") + tail("1000", "false"),
+	} {
+		got := c.do(t, call{method: "GET", key: "a b", query: "uploadId=" + id + query}).want(t, 200, "")
+		if diff := cmp.Diff(lines(want), lines(string(got.body))); diff != "" {
+			t.Errorf("list of parts with %q (-want +got):\n%s", query, diff)
+		}
+	}
+	for _, query := range []string{"&max-parts=1001", "&max-parts=-1", "&max-parts=x", "&part-number-marker=-1", "&part-number-marker=x", "&encoding-type=base64"} {
+		c.do(t, call{method: "GET", key: "a b", query: "uploadId=" + id + query}).want(t, 400, "InvalidArgument")
+	}
+	c.do(t, call{method: "GET", key: "a b", query: "uploadId=absent"}).want(t, 404, "NoSuchUpload")
+	c.do(t, call{method: "GET", key: "a b", query: "uploadId="}).want(t, 404, "NoSuchUpload")
+	c.do(t, call{method: "GET", key: "other", query: "uploadId=" + id}).want(t, 404, "NoSuchUpload")
+}
+
+func TestUploadsAreListedByKey(t *testing.T) {
+	c := open(t, func(o *embedded.Options) { o.Clock = at(1573095863) })
+	first, second := c.initiate(t, "b c"), c.initiate(t, "b c")
+	if first > second { // the clock stands still
+		first, second = second, first
+	}
+	low := c.initiate(t, "a/1")
+	c.initiate(t, "a/2")
+	upload := func(key, id, class string) string {
+		return "<Upload>\n<Key>" + key + "</Key>\n<UploadId>" + id + "</UploadId>\n<Initiator>\n<ID>1250000000</ID>\n<DisplayName>1250000000</DisplayName>\n</Initiator>\n" +
+			"<Owner>\n<ID>1250000000</ID>\n<DisplayName>1250000000</DisplayName>\n</Owner>\n<StorageClass>" + class + "</StorageClass>\n<Initiated>2019-11-07T03:04:23.000Z</Initiated>\n</Upload>\n"
+	}
+	result := func(inner ...string) string {
+		return "<ListMultipartUploadsResult>\n<Bucket>" + testBucket + "</Bucket>\n" + strings.Join(inner, "") + "</ListMultipartUploadsResult>"
+	}
+	for query, want := range map[string]string{
+		"&prefix=b": result("<Encoding-Type></Encoding-Type>\n<KeyMarker></KeyMarker>\n<UploadIdMarker></UploadIdMarker>\n<MaxUploads>1000</MaxUploads>\n<IsTruncated>false</IsTruncated>\n<Prefix>b</Prefix>\n<Delimiter></Delimiter>\n",
+			upload("b c", first, "STANDARD"), upload("b c", second, "STANDARD")),
+		"&delimiter=%2F&max-uploads=2&encoding-type=url": result("<Encoding-Type>url</Encoding-Type>\n<KeyMarker></KeyMarker>\n<UploadIdMarker></UploadIdMarker>\n",
+			"<NextKeyMarker>b%20c</NextKeyMarker>\n<NextUploadIdMarker>"+first+"</NextUploadIdMarker>\n<MaxUploads>2</MaxUploads>\n<IsTruncated>true</IsTruncated>\n<Prefix></Prefix>\n<Delimiter>%2F</Delimiter>\n",
+			upload("b%20c", first, "STANDARD"), "<CommonPrefixes>\n<Prefix>a%2F</Prefix>\n</CommonPrefixes>\n"),
+		"&delimiter=%2F&key-marker=b+c&upload-id-marker=" + first: result("<Encoding-Type></Encoding-Type>\n<KeyMarker>b c</KeyMarker>\n<UploadIdMarker>"+first+"</UploadIdMarker>\n",
+			"<MaxUploads>1000</MaxUploads>\n<IsTruncated>false</IsTruncated>\n<Prefix></Prefix>\n<Delimiter>/</Delimiter>\n", upload("b c", second, "STANDARD")),
+		"&prefix=a%2F&max-uploads=1": result("<Encoding-Type></Encoding-Type>\n<KeyMarker></KeyMarker>\n<UploadIdMarker></UploadIdMarker>\n",
+			"<NextKeyMarker>a/1</NextKeyMarker>\n<NextUploadIdMarker>"+low+"</NextUploadIdMarker>\n<MaxUploads>1</MaxUploads>\n<IsTruncated>true</IsTruncated>\n<Prefix>a/</Prefix>\n<Delimiter></Delimiter>\n", upload("a/1", low, "STANDARD")),
+		"&max-uploads=0": result("<Encoding-Type></Encoding-Type>\n<KeyMarker></KeyMarker>\n<UploadIdMarker></UploadIdMarker>\n",
+			"<MaxUploads>0</MaxUploads>\n<IsTruncated>false</IsTruncated>\n<Prefix></Prefix>\n<Delimiter></Delimiter>\n"),
+	} {
+		got := c.do(t, call{method: "GET", query: "uploads" + query}).want(t, 200, "")
+		if diff := cmp.Diff(lines(want), lines(string(got.body))); diff != "" {
+			t.Errorf("list of uploads with %q (-want +got):\n%s", query, diff)
+		}
+	}
+	for query, code := range map[string]string{
+		"max-uploads=1001": "InvalidArgument", "max-uploads=x": "InvalidArgument", "encoding-type=x": "InvalidArgument", "prefix=%FF": "InvalidArgument",
+		"delimiter=ab": "InvalidDelimiter", "key-marker=" + strings.Repeat("x", 1025): "InvalidURI", "upload-id-marker=" + strings.Repeat("x", 1025): "InvalidURI",
+	} {
+		c.do(t, call{method: "GET", query: "uploads&" + query}).want(t, 400, code)
+	}
+	c.do(t, call{method: "GET", query: "uploads&marker=x"}).want(t, 501, "NotImplemented")
 }

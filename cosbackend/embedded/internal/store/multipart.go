@@ -1,11 +1,17 @@
 package store
 
 import (
+	"bytes"
 	"context"
+	"crypto/md5" //nolint:gosec // COS speaks MD5
+	"database/sql"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"time"
+
+	"github.com/cosgate/cosgate/internal/crc64ecma"
 )
 
 const (
@@ -270,3 +276,455 @@ func (t *txn) removeUpload(upload int64) error {
 }
 
 var errNoKey = errors.New("store: an object needs a key")
+
+// Complete strings the parts together to one object, in one transaction and
+// without copying a byte; parts that are not named are dropped. Every part but
+// the last must have minPart bytes. It fails with ErrNoSuchBucket,
+// ErrNoSuchUpload, ErrPartOrder, ErrInvalidPart, ErrPartTooSmall, ErrExists or ErrLocked,
+// and leaves the upload as it was.
+func (s *Store) Complete(ctx context.Context, bucket, key, uploadID string, parts []CompletePart, forbidOverwrite bool, minPart int64) (Object, error) {
+	var obj Object
+	now := s.now()
+	err := s.change(ctx, func(t *txn) error {
+		var u uploadRow
+		found, err := t.row(uploadQuery, []any{bucket, []byte(key), uploadID}, u.dest()...)
+		if err != nil {
+			return err
+		}
+		if !found {
+			return t.noUpload(bucket)
+		}
+		if err := u.finish(key, uploadID); err != nil {
+			return err
+		}
+		have, err := t.parts(u.seq)
+		if err != nil {
+			return err
+		}
+		chosen, err := choose(have, parts, minPart)
+		if err != nil {
+			return err
+		}
+		p, err := t.target(bucket, key, forbidOverwrite)
+		if err != nil {
+			return err
+		}
+		c, err := t.join(u.seq, have, chosen)
+		if err != nil {
+			return err
+		}
+		obj = joined(u.UploadInfo, chosen)
+		obj.Modified = now
+		return t.put(p, &obj, c)
+	})
+	if err != nil {
+		return Object{}, err
+	}
+	return obj, nil
+}
+
+// A partRow is a part as Complete needs it.
+type partRow struct {
+	content
+	number int
+	size   int64
+	etag   string
+	crc64  uint64
+	chosen bool
+}
+
+// parts reads all parts of an upload in their order.
+func (t *txn) parts(upload int64) ([]*partRow, error) {
+	rows, err := t.rows("SELECT number, blob_id, manifest_id, size, etag, crc64 FROM part WHERE upload_seq = ? ORDER BY number", upload)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }() // only read
+	var parts []*partRow
+	for rows.Next() {
+		var p partRow
+		var crc int64
+		if err := rows.Scan(&p.number, &p.blob, &p.manifest, &p.size, &p.etag, &crc); err != nil {
+			return nil, fmt.Errorf("store: read index: %w", indexError(err))
+		}
+		p.crc64 = uint64(crc) //nolint:gosec // the index has signed integers only; the bits are kept
+		parts = append(parts, &p)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("store: read index: %w", indexError(err))
+	}
+	return parts, nil
+}
+
+// choose marks and returns the parts that are named, and judges them.
+func choose(have []*partRow, named []CompletePart, minPart int64) ([]*partRow, error) {
+	if len(named) == 0 {
+		return nil, fmt.Errorf("%w: none is named", ErrInvalidPart)
+	}
+	for i := 1; i < len(named); i++ {
+		if named[i].Number <= named[i-1].Number {
+			return nil, fmt.Errorf("%w: %d comes after %d", ErrPartOrder, named[i].Number, named[i-1].Number)
+		}
+	}
+	byNumber := make(map[int]*partRow, len(have))
+	for _, p := range have {
+		byNumber[p.number] = p
+	}
+	chosen := make([]*partRow, len(named))
+	for i, n := range named {
+		p := byNumber[n.Number]
+		if p == nil {
+			return nil, fmt.Errorf("%w: number %d", ErrInvalidPart, n.Number)
+		}
+		if p.etag != n.ETag {
+			return nil, fmt.Errorf("%w: number %d has another ETag", ErrInvalidPart, n.Number)
+		}
+		p.chosen = true
+		chosen[i] = p
+	}
+	for _, p := range chosen[:len(chosen)-1] {
+		if p.size < minPart {
+			return nil, fmt.Errorf("%w: number %d has %d bytes, want %d", ErrPartTooSmall, p.number, p.size, minPart)
+		}
+	}
+	return chosen, nil
+}
+
+// join removes an upload and returns the bytes of its chosen parts.
+func (t *txn) join(upload int64, have, chosen []*partRow) (content, error) {
+	for _, p := range have {
+		if p.chosen {
+			continue
+		}
+		if _, err := t.exec("DELETE FROM part WHERE upload_seq = ? AND number = ?", upload, p.number); err != nil {
+			return content{}, err
+		}
+		if err := t.release(p.content); err != nil {
+			return content{}, err
+		}
+	}
+	if len(chosen) == 1 {
+		return chosen[0].content, t.removeUpload(upload)
+	}
+	manifest, err := t.newManifest(1)
+	if err != nil {
+		return content{}, err
+	}
+	c := content{}
+	c.manifest.Int64, c.manifest.Valid = manifest, true
+	return c, t.gather(upload, manifest)
+}
+
+// joined is what the object of an upload looks like. Its ETag is the MD5 of the
+// MD5s of its parts, with their number.
+func joined(u UploadInfo, parts []*partRow) Object {
+	obj := Object{Key: u.Key, StorageClass: u.StorageClass, Type: typeNormal, ACL: u.ACL, Headers: u.Headers, Tags: u.Tags, Encryption: u.Encryption}
+	sum := md5.New() //nolint:gosec // COS speaks MD5
+	for _, p := range parts {
+		raw, _ := hex.DecodeString(p.etag) // written by this package
+		_, _ = sum.Write(raw)              // hashes do not fail
+		obj.CRC64 = crc64ecma.Combine(obj.CRC64, p.crc64, p.size)
+		obj.Size += p.size
+	}
+	obj.ETag = fmt.Sprintf("%x-%d", sum.Sum(nil), len(parts))
+	return obj
+}
+
+const (
+	uploadColumns  = "SELECT key, id, initiated, class, acl FROM upload WHERE bucket_id = ? AND (key, id) > (?, ?)"
+	uploadsBounded = uploadColumns + " AND key < ? ORDER BY key, id"
+	uploadsToEnd   = uploadColumns + " ORDER BY key, id"
+)
+
+// Uploads returns one page of the multipart uploads under way, as of one moment.
+// It fails with ErrNoSuchBucket.
+func (s *Store) Uploads(ctx context.Context, bucket string, o ListUploadsOptions) (UploadsPage, error) {
+	if o.Max <= 0 {
+		o.Max = defaultMaxKeys
+	}
+	l := &uploadLister{o: o, roll: roll{prefix: o.Prefix, delimiter: o.Delimiter}}
+	err := s.look(ctx, func(v *view) (err error) {
+		l.view = v
+		if l.bucket, err = v.bucketID(bucket); err != nil {
+			return err
+		}
+		return l.run(ctx)
+	})
+	if err != nil {
+		return UploadsPage{}, err
+	}
+	return l.page, nil
+}
+
+// An uploadLister fills one page.
+type uploadLister struct {
+	roll
+	view   *view
+	bucket int64
+	o      ListUploadsOptions
+	page   UploadsPage
+	count  int
+	read   int
+	last   UploadInfo // the newest entry; a common prefix has no ID
+}
+
+// A mark is a place in the order of uploads: behind those with this key and an
+// ID up to this one. With no ID it is before those with this key.
+type mark struct{ key, id string }
+
+func (l *uploadLister) run(ctx context.Context) error {
+	from, ok := l.start()
+	for ok {
+		var err error
+		if from, ok, err = l.scan(ctx, from); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// start is where the listing begins; there is nothing to list when ok is false.
+func (l *uploadLister) start() (from mark, ok bool) {
+	from = mark{key: l.o.Prefix}
+	marker := l.o.KeyMarker
+	if marker == "" {
+		return from, true
+	}
+	after := mark{key: marker + "\x00"}
+	if l.o.UploadIDMarker != "" {
+		after = mark{marker, l.o.UploadIDMarker}
+	}
+	if cp, rolled := l.rollUp(marker); rolled && cp == marker {
+		next, ok := successor(cp)
+		if !ok {
+			return mark{}, false
+		}
+		after = mark{key: next}
+	}
+	if after.key >= from.key {
+		from = after
+	}
+	return from, true
+}
+
+// scan adds entries from one run of the index. It returns where to go on, when
+// the uploads below a common prefix are to be skipped.
+func (l *uploadLister) scan(ctx context.Context, from mark) (next mark, more bool, err error) {
+	rows, err := l.query(from)
+	if err != nil {
+		return mark{}, false, err
+	}
+	defer func() { _ = rows.Close() }() // only read
+	skipped := 0
+	for rows.Next() {
+		var raw sql.RawBytes
+		var u UploadInfo
+		var initiated int64
+		if err := rows.Scan(&raw, &u.ID, &initiated, &u.StorageClass, &u.ACL); err != nil {
+			return mark{}, false, fmt.Errorf("store: list uploads: %w", indexError(err))
+		}
+		if l.read++; l.read%checkEvery == 0 && ctx.Err() != nil {
+			return mark{}, false, ctx.Err()
+		}
+		if l.rolledUp() && bytes.HasPrefix(raw, []byte(l.last.Key)) {
+			if skipped++; skipped > seekAfter {
+				key, ok := successor(l.last.Key)
+				return mark{key: key}, ok, nil
+			}
+			continue
+		}
+		u.Key, u.Initiated = string(raw), timeOf(initiated)
+		if !l.add(u) {
+			return mark{}, false, nil
+		}
+		skipped = 0
+	}
+	if err := rows.Err(); err != nil {
+		return mark{}, false, fmt.Errorf("store: list uploads: %w", indexError(err))
+	}
+	return mark{}, false, nil
+}
+
+func (l *uploadLister) query(from mark) (*sql.Rows, error) {
+	if end, ok := successor(l.o.Prefix); ok {
+		return l.view.rows(uploadsBounded, l.bucket, []byte(from.key), from.id, []byte(end))
+	}
+	return l.view.rows(uploadsToEnd, l.bucket, []byte(from.key), from.id)
+}
+
+// rolledUp tells whether the newest entry is a common prefix.
+func (l *uploadLister) rolledUp() bool { return l.count > 0 && l.last.ID == "" }
+
+// add puts the next entry on the page; it returns false when the page is full.
+func (l *uploadLister) add(u UploadInfo) bool {
+	if l.count == l.o.Max {
+		l.page.Truncated = true
+		l.page.NextKeyMarker, l.page.NextUploadIDMarker = l.last.Key, l.last.ID
+		return false
+	}
+	l.count++
+	if cp, rolled := l.rollUp(u.Key); rolled {
+		l.page.CommonPrefixes = append(l.page.CommonPrefixes, cp)
+		l.last = UploadInfo{Key: cp}
+		return true
+	}
+	l.page.Uploads = append(l.page.Uploads, u)
+	l.last = u
+	return true
+}
+
+// A Source is an object that something is copied from.
+type Source struct {
+	Bucket, Key string
+	VersionID   string // "" is the newest
+}
+
+// CopyPart makes a part from length bytes at off of an object; length -1 means
+// all that follow. The part refers to the bodies of the source. Its checksums
+// are computed by reading the range, unless it is the whole of a source whose
+// ETag is its MD5. check judges the source, inside a transaction; nil means no
+// condition, and its error comes back unchanged. CopyPart fails with
+// ErrNoSuchBucket for either bucket, ErrNoSuchSource, which a [*MarkerError] may
+// be, ErrNoSuchVersion, ErrRange or ErrNoSuchUpload.
+func (s *Store) CopyPart(ctx context.Context, from Source, off, length int64, check func(Object) error,
+	bucket, key, uploadID string, number int,
+) (PartInfo, error) {
+	h := &heldRange{s: s}
+	defer h.drop()
+	var part PartInfo
+	done := false
+	err := s.change(ctx, func(t *txn) error {
+		seq, err := t.uploadSeq(bucket, key, uploadID)
+		if err != nil {
+			return err
+		}
+		src, err := t.source(from.Bucket, from.Key, from.VersionID)
+		if err != nil {
+			return err
+		}
+		if check != nil {
+			if err := check(src.Object); err != nil {
+				return err
+			}
+		}
+		n, err := within(off, length, src.Size)
+		if err != nil {
+			return err
+		}
+		part = PartInfo{Number: number, Size: n, ETag: src.ETag, CRC64: src.CRC64}
+		whole := n == src.Size && !src.manifest.Valid && len(src.ETag) == 2*md5.Size
+		if done = whole; !done {
+			return h.hold(t, src, off, n)
+		}
+		if err := t.share(src.content); err != nil {
+			return err
+		}
+		part.Modified = s.now()
+		return t.putPart(seq, part, src.content)
+	})
+	if err == nil && !done {
+		err = h.sum(ctx, &part)
+	}
+	if err == nil && !done {
+		err = h.commit(ctx, bucket, key, uploadID, &part)
+	}
+	if err != nil {
+		return PartInfo{}, err
+	}
+	return part, nil
+}
+
+// within returns how many bytes a range has.
+func within(off, length, size int64) (int64, error) {
+	if length == -1 && off >= 0 && off <= size {
+		return size - off, nil
+	}
+	if off < 0 || length < 1 || off > size || length > size-off {
+		return 0, ErrRange
+	}
+	return length, nil
+}
+
+// A heldRange keeps the bytes of a part copy while they are read, whatever
+// happens to their source: in a manifest without reference, which the sweeper
+// leaves alone while it is pinned. After a crash it is swept.
+type heldRange struct {
+	s        *Store
+	manifest int64 // 0 = none yet
+}
+
+// hold makes the manifest. The closure it is called from may run again.
+func (h *heldRange) hold(t *txn, src objectRow, off, n int64) error {
+	h.drop()
+	id, err := t.newManifest(0)
+	if err != nil {
+		return err
+	}
+	h.manifest = id
+	h.s.sweeper.pin(id)
+	if n == 0 {
+		return nil
+	}
+	if src.manifest.Valid {
+		return t.shareRange(id, src.manifest.Int64, off, off+n)
+	}
+	if err := t.share(src.content); err != nil {
+		return err
+	}
+	return t.addSegment(id, segment{len: n, blob: src.blob.Int64, off: off})
+}
+
+// drop gives the manifest to the sweeper, which leaves it alone when a part has
+// it.
+func (h *heldRange) drop() {
+	if h.manifest == 0 {
+		return
+	}
+	h.s.sweeper.unpin(h.manifest)
+	h.s.sweeper.add(h.manifest)
+	h.manifest = 0
+}
+
+// sum computes the checksums.
+func (h *heldRange) sum(ctx context.Context, part *PartInfo) error {
+	body := h.s.readManifest(ctx, h.manifest, part.Size, func(err error) {
+		h.s.log.Error("stored body is damaged", "part_copy", part.Number, "error", err)
+	})
+	defer func() { _ = body.Close() }() // only read
+	buf := h.s.pool.get()
+	defer h.s.pool.put(buf)
+	sum := md5.New() //nolint:gosec // COS speaks MD5
+	part.CRC64 = 0
+	for ctx.Err() == nil {
+		n, err := body.Read(buf)
+		_, _ = sum.Write(buf[:n]) // hashes do not fail
+		part.CRC64 = crc64ecma.Update(part.CRC64, buf[:n])
+		if errors.Is(err, io.EOF) {
+			part.ETag = hex.EncodeToString(sum.Sum(nil))
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// commit makes the part of what is held.
+func (h *heldRange) commit(ctx context.Context, bucket, key, uploadID string, part *PartInfo) error {
+	part.Modified = h.s.now()
+	return h.s.change(ctx, func(t *txn) error {
+		seq, err := t.uploadSeq(bucket, key, uploadID)
+		if err != nil {
+			return err
+		}
+		c := content{}
+		if part.Size > 0 {
+			c.manifest.Int64, c.manifest.Valid = h.manifest, true
+			if err := t.share(c); err != nil {
+				return err
+			}
+		}
+		return t.putPart(seq, *part, c)
+	})
+}

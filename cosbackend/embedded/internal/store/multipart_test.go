@@ -8,13 +8,17 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc64"
+	"io"
+	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 // initiate starts a multipart upload.
@@ -452,3 +456,396 @@ func TestUploadIDsAreInOrderOfTime(t *testing.T) {
 		last, now = id, now.Add(time.Duration(len(last)+1)*time.Millisecond)
 	}
 }
+
+// An uploadListing is a page of uploads as the tests compare it.
+type uploadListing struct {
+	Uploads   []mark
+	Prefixes  []string
+	Next      mark
+	Truncated bool
+}
+
+func uploadSummary(p UploadsPage) uploadListing {
+	l := uploadListing{Prefixes: p.CommonPrefixes, Next: mark{p.NextKeyMarker, p.NextUploadIDMarker}, Truncated: p.Truncated}
+	for _, u := range p.Uploads {
+		l.Uploads = append(l.Uploads, mark{u.Key, u.ID})
+	}
+	return l
+}
+
+// naiveUploads is the definition that Uploads must meet.
+func naiveUploads(all []mark, o ListUploadsOptions) uploadListing {
+	slices.SortFunc(all, compareMarks)
+	var l uploadListing
+	var last mark
+	for _, m := range all {
+		entry, rolled := naiveEntry(m.key, ListOptions{Prefix: o.Prefix, Delimiter: o.Delimiter})
+		before := m.key <= o.KeyMarker
+		if m.key == o.KeyMarker && o.UploadIDMarker != "" {
+			before = m.id <= o.UploadIDMarker
+		}
+		if !strings.HasPrefix(m.key, o.Prefix) || before && o.KeyMarker != "" || rolled && (entry == o.KeyMarker || entry == last.key && last.id == "") {
+			continue
+		}
+		if len(l.Uploads)+len(l.Prefixes) == o.Max {
+			l.Truncated, l.Next = true, last
+			break
+		}
+		if rolled {
+			l.Prefixes, last = append(l.Prefixes, entry), mark{key: entry}
+		} else {
+			l.Uploads, last = append(l.Uploads, m), m
+		}
+	}
+	return l
+}
+
+func compareMarks(a, b mark) int {
+	if c := strings.Compare(a.key, b.key); c != 0 {
+		return c
+	}
+	return strings.Compare(a.id, b.id)
+}
+
+// putUploads starts uploads with the IDs given.
+func putUploads(t *testing.T, s *Store, all []mark) {
+	t.Helper()
+	err := s.change(t.Context(), func(x *txn) error {
+		for _, m := range all {
+			_, err := x.exec("INSERT INTO upload(bucket_id, key, id, initiated, class, acl) VALUES(1,?,?,0,'','') ON CONFLICT DO NOTHING", []byte(m.key), m.id)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func checkUploads(t *testing.T, s *Store, all []mark, o ListUploadsOptions) uploadListing {
+	t.Helper()
+	page, err := s.Uploads(t.Context(), testBucket, o)
+	if err != nil {
+		t.Fatalf("Uploads(%#v) = %v", o, err)
+	}
+	got := uploadSummary(page)
+	if diff := cmp.Diff(naiveUploads(all, o), got, cmpopts.EquateEmpty(), cmp.AllowUnexported(mark{})); diff != "" {
+		t.Fatalf("Uploads(%#v) (-want +got):\n%s", o, diff)
+	}
+	return got
+}
+
+func TestUploadsAgreeWithTheirDefinition(t *testing.T) {
+	alphabet := []string{"a", "b", "/", "//", "\xff", "\x00", "\xfe", "é"}
+	ids := []string{"1", "2", "3", "31"}
+	random := rand.New(rand.NewPCG(3, 4))
+	word := func(n int) string {
+		var b strings.Builder
+		for range random.IntN(n + 1) {
+			b.WriteString(alphabet[random.IntN(len(alphabet))])
+		}
+		return b.String()
+	}
+	id := func() string { return ids[random.IntN(len(ids))] }
+	for round := range 3 {
+		t.Run(fmt.Sprint("keys of round ", round), func(t *testing.T) {
+			s := open(t, Options{})
+			seen := map[mark]bool{}
+			var all []mark
+			for range 300 {
+				m := mark{word(2 + 2*round), id()}
+				if m.key != "" && !seen[m] {
+					seen[m], all = true, append(all, m)
+				}
+			}
+			putUploads(t, s, all)
+			delimiters := []string{"", "/", "\xff", "a", "é", "//"}
+			for range 300 {
+				o := ListUploadsOptions{Prefix: word(1), Delimiter: delimiters[random.IntN(len(delimiters))], KeyMarker: word(3), Max: 1 + random.IntN(40)}
+				if random.IntN(2) == 0 {
+					o.UploadIDMarker = id()
+				}
+				if random.IntN(3) == 0 {
+					o.Prefix = ""
+				}
+				checkUploads(t, s, all, o)
+			}
+		})
+	}
+}
+
+func TestPagesOfUploadsFollowedByTheirMarkersGiveEveryEntryOnce(t *testing.T) {
+	eachMode(t, func(t *testing.T, s *Store) {
+		var all []mark
+		for i := range 30 {
+			for j := range 3 {
+				all = append(all, mark{fmt.Sprintf("d%02d/x", i), fmt.Sprint(j)}, mark{fmt.Sprintf("f%02d", i%7), fmt.Sprintf("%d-%d", i, j)})
+			}
+			all = append(all, mark{"d05/many", fmt.Sprintf("%02d", i)}, mark{fmt.Sprintf("\xff/%02d", i), "0"})
+		}
+		putUploads(t, s, all)
+		for _, delimiter := range []string{"", "/"} {
+			for _, size := range []int{1, 7, 1000} {
+				o := ListUploadsOptions{Delimiter: delimiter, Max: size}
+				whole := naiveUploads(all, ListUploadsOptions{Delimiter: delimiter, Max: len(all) + 1})
+				var got uploadListing
+				for pages := 0; ; pages++ {
+					page := checkUploads(t, s, all, o)
+					got.Uploads = append(got.Uploads, page.Uploads...)
+					got.Prefixes = append(got.Prefixes, page.Prefixes...)
+					if !page.Truncated {
+						break
+					}
+					if pages > len(all) {
+						t.Fatalf("marker %q does not advance", page.Next)
+					}
+					o.KeyMarker, o.UploadIDMarker = page.Next.key, page.Next.id
+				}
+				if diff := cmp.Diff(whole, got, cmp.AllowUnexported(mark{})); diff != "" {
+					t.Errorf("pages of %d with delimiter %q (-want +got):\n%s", size, delimiter, diff)
+				}
+			}
+		}
+	})
+}
+
+func TestAListedUploadTellsHowItWasInitiated(t *testing.T) {
+	eachMode(t, func(t *testing.T, s *Store) {
+		o := PutOptions{StorageClass: "ARCHIVE", ACL: "private", Headers: map[string]string{"a": "b"}}
+		id, err := s.Initiate(t.Context(), testBucket, "k", o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		page, err := s.Uploads(t.Context(), testBucket, ListUploadsOptions{})
+		if err != nil || len(page.Uploads) != 1 {
+			t.Fatalf("Uploads() = %v, %v", page, err)
+		}
+		want := UploadInfo{Key: "k", ID: id, Initiated: page.Uploads[0].Initiated, StorageClass: "ARCHIVE", ACL: "private"}
+		if diff := cmp.Diff(UploadsPage{Uploads: []UploadInfo{want}}, page); diff != "" || want.Initiated.IsZero() {
+			t.Errorf("Uploads() (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// withSource runs a test with a source of each kind: one body in the index, one
+// in a file, many, and appended ones.
+func withSource(t *testing.T, test func(t *testing.T, s *Store, want []byte)) {
+	sources := map[string]func(s *Store) []byte{
+		"inline": func(s *Store) []byte { put(t, s, "src", body(1000, 1)); return body(1000, 1) },
+		"file":   func(s *Store) []byte { put(t, s, "src", body(2*blockSize+9, 1)); return body(2*blockSize+9, 1) },
+		"parts": func(s *Store) []byte {
+			bodies := [][]byte{body(blockSize+5, 1), body(100, 2), body(blockSize, 3)}
+			putParts(t, s, "src", bodies...)
+			return slices.Concat(bodies...)
+		},
+		"appends": func(s *Store) []byte {
+			appendTo(t, s, "src", 0, body(maxInline+1, 1))
+			appendTo(t, s, "src", maxInline+1, body(20, 2))
+			return append(body(maxInline+1, 1), body(20, 2)...)
+		},
+	}
+	for name, source := range sources {
+		t.Run(name, func(t *testing.T) {
+			eachMode(t, func(t *testing.T, s *Store) { test(t, s, source(s)) })
+		})
+	}
+}
+
+func copyPart(t testing.TB, s *Store, src, key, id string, number int, off, length int64) PartInfo {
+	t.Helper()
+	p, err := s.CopyPart(t.Context(), Source{testBucket, src, ""}, off, length, nil, testBucket, key, id, number)
+	if err != nil {
+		t.Fatalf("CopyPart(%d+%d) = %v", off, length, err)
+	}
+	return p
+}
+
+func TestACopiedPartIsTheRangeOfItsSource(t *testing.T) {
+	withSource(t, func(t *testing.T, s *Store, src []byte) {
+		before := countBlobs(t, s)
+		id := initiate(t, s, "k")
+		var want []byte
+		var parts []CompletePart
+		size := int64(len(src))
+		ranges := [][2]int64{{0, -1}, {0, size}, {size - 1, 1}, {1, -1}, {0, 1}, {size / 2, size / 3}, {size, -1}}
+		for i, r := range ranges {
+			end := size
+			if r[1] >= 0 {
+				end = r[0] + r[1]
+			}
+			piece := src[r[0]:end]
+			got := copyPart(t, s, "src", "k", id, i+1, r[0], r[1])
+			wantPart := PartInfo{Number: i + 1, Size: int64(len(piece)), ETag: etagOf(piece), CRC64: sum64(piece), Modified: got.Modified}
+			if diff := cmp.Diff(wantPart, got); diff != "" || got.Modified.IsZero() {
+				t.Errorf("CopyPart(%d+%d) (-want +got):\n%s", r[0], r[1], diff)
+			}
+			want = append(want, piece...)
+			parts = append(parts, CompletePart{got.Number, got.ETag})
+		}
+		if n := countBlobs(t, s); n != before {
+			t.Errorf("%d bodies are stored, want the %d of the source", n, before)
+		}
+		if err := s.Delete(t.Context(), testBucket, "src"); err != nil { // the parts have its bodies
+			t.Fatal(err)
+		}
+		obj, err := s.Complete(t.Context(), testBucket, "k", id, parts, false, 0)
+		if err != nil || obj.CRC64 != sum64(want) || obj.Size != int64(len(want)) {
+			t.Fatalf("Complete() = %v, %v", obj, err)
+		}
+		if got, err := get(t.Context(), s, "k"); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("the object has %d bytes, %v, want %d", len(got), err, len(want))
+		}
+		if n := countBlobs(t, s); n != before {
+			t.Errorf("%d bodies are stored, want %d", n, before)
+		}
+		if err := s.Delete(t.Context(), testBucket, "k"); err != nil {
+			t.Fatal(err)
+		}
+		nothingIsLeft(t, s, "")
+	})
+}
+
+func TestARangeBeyondItsSourceIsRefused(t *testing.T) {
+	withSource(t, func(t *testing.T, s *Store, src []byte) {
+		id := initiate(t, s, "k")
+		size := int64(len(src))
+		for _, r := range [][2]int64{{0, size + 1}, {size, 1}, {size + 1, -1}, {-1, 1}, {-1, -1}, {0, 0}, {0, -2}, {1, size}, {1, 1<<63 - 1}} {
+			_, err := s.CopyPart(t.Context(), Source{testBucket, "src", ""}, r[0], r[1], nil, testBucket, "k", id, 1)
+			if !errors.Is(err, ErrRange) {
+				t.Errorf("CopyPart(%d+%d) of %d bytes = %v, want %v", r[0], r[1], size, err, ErrRange)
+			}
+		}
+		if _, parts, _, err := s.Parts(t.Context(), testBucket, "k", id, 0, 0); err != nil || len(parts) != 0 {
+			t.Errorf("Parts() = %v, %v, want none", parts, err)
+		}
+	})
+}
+
+func TestACopiedPartIsJudgedByTheCallersCheck(t *testing.T) {
+	withSource(t, func(t *testing.T, s *Store, src []byte) {
+		id := initiate(t, s, "k")
+		refusal := errors.New("precondition")
+		var seen Object
+		check := func(src Object) error { seen = src; return refusal }
+		_, err := s.CopyPart(t.Context(), Source{testBucket, "src", ""}, 0, 1, check, testBucket, "k", id, 1)
+		if err != refusal { //nolint:errorlint // unchanged is what is promised
+			t.Errorf("CopyPart() = %v, want the error of check itself", err)
+		}
+		if seen.Key != "src" || seen.Size != int64(len(src)) {
+			t.Errorf("check saw %v", seen)
+		}
+	})
+}
+
+func TestACopiedPartReplacesAndIsReplaced(t *testing.T) {
+	withSource(t, func(t *testing.T, s *Store, src []byte) {
+		before := countBlobs(t, s)
+		id := initiate(t, s, "k")
+		var part CompletePart
+		for range 2 {
+			putPart(t, s, "k", id, 1, body(maxInline+1, 7))
+			copyPart(t, s, "src", "k", id, 1, 1, -1)
+			p := copyPart(t, s, "src", "k", id, 1, 2, -1)
+			part = CompletePart{1, p.ETag}
+			if n := countBlobs(t, s); n != before {
+				t.Errorf("%d bodies are stored, want %d", n, before)
+			}
+		}
+		if _, err := s.Complete(t.Context(), testBucket, "k", id, []CompletePart{part}, false, 0); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := get(t.Context(), s, "k"); err != nil || !bytes.Equal(got, src[2:]) {
+			t.Errorf("the object has %d bytes, %v, want %d", len(got), err, len(src)-2)
+		}
+	})
+}
+
+// The source and the upload may change while the range is read.
+func TestARangeIsHeldWhileItIsRead(t *testing.T) {
+	withSource(t, func(t *testing.T, s *Store, src []byte) {
+		ctx := t.Context()
+		id := initiate(t, s, "k")
+		take := func() (*heldRange, PartInfo) {
+			h := &heldRange{s: s}
+			err := s.change(ctx, func(x *txn) error {
+				r, err := x.source(testBucket, "src", "")
+				if err != nil {
+					return err
+				}
+				return errors.Join(h.hold(x, r, 1, 5), h.hold(x, r, 3, r.Size-3)) // closures may run again
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return h, PartInfo{Number: 1, Size: int64(len(src)) - 3}
+		}
+		h, part := take()
+		defer h.drop()
+		lost, lostPart := take()
+		if err := s.Delete(ctx, testBucket, "src"); err != nil {
+			t.Fatal(err)
+		}
+		s.sweeper.settle()
+		if err := errors.Join(h.sum(ctx, &part), h.commit(ctx, testBucket, "k", id, &part)); err != nil {
+			t.Fatal(err)
+		}
+		if part.ETag != etagOf(src[3:]) || part.CRC64 != sum64(src[3:]) {
+			t.Errorf("the part is %v, want the checksums of the source as it was", part)
+		}
+		h.drop()
+		if _, err := s.Complete(ctx, testBucket, "k", id, []CompletePart{{1, part.ETag}}, false, 0); err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(lost.sum(ctx, &lostPart), lost.commit(ctx, testBucket, "k", id, &lostPart)); !errors.Is(err, ErrNoSuchUpload) {
+			t.Errorf("the copy to an upload that is complete = %v, want %v", err, ErrNoSuchUpload)
+		}
+		cancelled, cancel := context.WithCancel(ctx)
+		cancel()
+		if err := lost.sum(cancelled, &lostPart); !errors.Is(err, context.Canceled) {
+			t.Errorf("sum() = %v, want %v", err, context.Canceled)
+		}
+		lost.drop()
+		if got, err := get(ctx, s, "k"); err != nil || !bytes.Equal(got, src[3:]) {
+			t.Errorf("the object has %d bytes, %v, want %d", len(got), err, len(src)-3)
+		}
+		if err := s.Delete(ctx, testBucket, "k"); err != nil {
+			t.Fatal(err)
+		}
+		nothingIsLeft(t, s, "")
+	})
+}
+
+func TestACopyOfADamagedRangeIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, Options{Dir: dir})
+	put(t, s, "src", body(3*blockSize, 1))
+	flip(t, blobFiles(t, dir)[0], blockSize)
+	id := initiate(t, s, "k")
+	_, err := s.CopyPart(t.Context(), Source{testBucket, "src", ""}, blockSize-1, 2, nil, testBucket, "k", id, 1)
+	if !errors.Is(err, ErrCorrupt) {
+		t.Errorf("CopyPart() of a damaged block = %v, want %v", err, ErrCorrupt)
+	}
+	copyPart(t, s, "src", "k", id, 1, 2*blockSize, -1) // another block is fine
+	if n := countBlobs(t, s); n != 1 {
+		t.Errorf("%d bodies are stored, want 1", n)
+	}
+}
+
+func TestAPanicInTheCheckOfAPartReachesItsCallerOnly(t *testing.T) {
+	s := open(t, Options{})
+	put(t, s, "src", []byte("x"))
+	id := initiate(t, s, "k")
+	func() {
+		defer func() {
+			if p := recover(); p != "boom" {
+				t.Errorf("recovered %v, want boom", p)
+			}
+		}()
+		_, _ = s.CopyPart(t.Context(), Source{testBucket, "src", ""}, 0, 1, func(Object) error { panic("boom") }, testBucket, "k", id, 1)
+	}()
+	copyPart(t, s, "src", "k", id, 1, 0, 1)
+}
+
+var _ io.ReadSeekCloser = (*manifestReader)(nil)

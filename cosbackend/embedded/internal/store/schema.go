@@ -153,3 +153,48 @@ func (x *index) check(ctx context.Context) error {
 	}
 	return nil
 }
+
+// schemaVersions adds versions of objects and delete markers.
+//
+// Of the versions of a key the one with the least seq is the newest, so that the
+// primary key has them in the order in which they are listed. A row of current
+// belongs to the newest version unless that is a marker: a list of objects never
+// sees one. The version "null" has no version_id; a key has at most one, at seq 1
+// when it is from before versioning, or else in the index version_null.
+const schemaVersions = `
+ALTER TABLE bucket ADD COLUMN versioning TEXT NOT NULL DEFAULT '';
+ALTER TABLE version ADD COLUMN version_id TEXT;
+ALTER TABLE version ADD COLUMN marker INTEGER NOT NULL DEFAULT 0;
+CREATE UNIQUE INDEX version_null ON version(bucket_id, key) WHERE version_id IS NULL AND seq <> 1;
+`
+
+// schemaAttributes adds what a version has beside its headers, and the object lock
+// of a bucket. Columns that are NULL mean that there is none.
+//
+// Of a version that is being restored restored_at is ahead. lock_days is how long
+// new objects are locked, when the bucket has an object lock with such a rule.
+const schemaAttributes = `
+ALTER TABLE version ADD COLUMN tags BLOB;
+ALTER TABLE version ADD COLUMN encryption BLOB;
+ALTER TABLE version ADD COLUMN link BLOB;
+ALTER TABLE version ADD COLUMN retain_until INTEGER;
+ALTER TABLE version ADD COLUMN restored_at INTEGER;
+ALTER TABLE version ADD COLUMN restored_until INTEGER;
+ALTER TABLE upload ADD COLUMN tags BLOB;
+ALTER TABLE upload ADD COLUMN encryption BLOB;
+ALTER TABLE bucket ADD COLUMN object_lock INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE bucket ADD COLUMN lock_days INTEGER NOT NULL DEFAULT 0;
+`
+
+// schemaConfig adds the configurations of buckets. What a document says is the
+// business of the caller; it goes when its bucket goes. Kinds that a bucket has
+// one of have the id "".
+const schemaConfig = `
+CREATE TABLE bucket_config (
+	bucket_id INTEGER NOT NULL REFERENCES bucket(id) ON DELETE CASCADE,
+	kind      TEXT NOT NULL,
+	id        TEXT NOT NULL,
+	document  BLOB NOT NULL,
+	PRIMARY KEY (bucket_id, kind, id)
+) WITHOUT ROWID;
+`
