@@ -192,3 +192,36 @@ func (x *exchange) limit(name string, lowest, highest int) (int, error) {
 
 // iso is a time with milliseconds, as object listings have it.
 func iso(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+
+func serviceAndBucketRoutes() []route {
+	list := []string{"prefix", "delimiter", "marker", "max-keys", "encoding-type"}
+	uploads := []string{"prefix", "delimiter", "key-marker", "upload-id-marker", "max-uploads", "encoding-type"}
+	return []route{
+		{
+			method: http.MethodGet, target: onService, operation: opListBuckets, access: ownerOnly,
+			params: []string{"region", "marker", "max-keys"}, handle: (*Server).listBuckets,
+		},
+		{
+			method: http.MethodPut, target: onBucketItself, operation: opCreateBucket, access: ownerOnly,
+			headers: aclHeaders(), handle: (*Server).createBucket,
+		},
+		{method: http.MethodHead, target: onBucketItself, operation: opHeadBucket, access: readBucket, handle: (*Server).headBucket},
+		{method: http.MethodDelete, target: onBucketItself, operation: opDeleteBucket, access: ownerOnly, handle: (*Server).deleteBucket},
+		{
+			method: http.MethodGet, target: onBucketItself, sub: "location", operation: opGetBucketLocation,
+			access: ownerOnly, handle: (*Server).getBucketLocation,
+		},
+		{
+			method: http.MethodGet, target: onBucketItself, operation: opListObjects, access: readBucket,
+			params: list, handle: (*Server).listObjects,
+		},
+		{
+			method: http.MethodGet, target: onBucketItself, sub: "uploads", operation: opListMultipartUploads, access: ownerOnly,
+			params: uploads, handle: (*Server).listMultipartUploads,
+		},
+		{
+			method: http.MethodPost, target: onBucketItself, sub: "delete", operation: opDeleteObjects,
+			access: writeBucket, handle: (*Server).deleteObjects,
+		},
+	}
+}

@@ -171,3 +171,12 @@ func copyResult(name string, o store.Object) *xmlWriter {
 	doc.close(name)
 	return doc
 }
+
+// sourceHeaders are the conditions on a copy source and its key.
+func sourceHeaders() []string {
+	return append(
+		customerHeaders(prefixSource),
+		"x-cos-copy-source-if-match", "x-cos-copy-source-if-none-match",
+		"x-cos-copy-source-if-modified-since", "x-cos-copy-source-if-unmodified-since",
+	)
+}

@@ -8,6 +8,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/cosgate/cosgate/cosbackend/embedded/internal/store"
@@ -156,4 +157,43 @@ func (s *Server) deleteCertificate(x *exchange) error {
 	}
 	x.sendEmpty(http.StatusNoContent)
 	return nil
+}
+
+func domainConfiguration() configuration {
+	return configuration{
+		sub: "domain", noun: "BucketDomain", absent: domainConfigNotFound, check: checkDomains,
+		before: func(x *exchange) { x.answer.header().Set(headerDomainTXT, domainProof(x.bucket)) },
+		shape: branch("DomainConfiguration", branch(
+			"DomainRule",
+			status("ENABLED", "DISABLED").once(), required("Name").once(), leaf("Type", oneOf("REST", "WEBSITE", "ACCELERATE")).once(),
+			leaf("ForcedReplacement", oneOf("CNAME", "TXT")).perhaps(),
+		).several()),
+	}
+}
+
+// domainProof is what a TXT record has to hold to prove that a domain may be bound
+// to a bucket. Nobody here looks at records.
+func domainProof(bucket string) string {
+	sum := sha256.Sum256([]byte(bucket))
+	return "tencent-cloud-cos-verification=" + hex.EncodeToString(sum[:16])
+}
+
+func checkDomains(_ *exchange, doc *node) error {
+	seen := make(map[string]bool)
+	for _, rule := range doc.all("DomainRule") {
+		name := strings.ToLower(rule.value("Name"))
+		if !domainName(name) {
+			return fail(invalidArgument, "A domain name is not valid.")
+		}
+		if seen[name] {
+			return fail(domainConfigConflict, "")
+		}
+		seen[name] = true
+	}
+	return nil
+}
+
+func domainName(name string) bool {
+	labels := strings.Split(name, ".")
+	return len(labels) > 1 && len(name) <= 253 && !slices.ContainsFunc(labels, func(l string) bool { return !validLabel(l) })
 }

@@ -1,8 +1,10 @@
 package embedded
 
 import (
+	"io"
 	"net/http"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -158,4 +160,121 @@ func (r *faultRule) matches(operation, bucket, key string) bool {
 func (r *faultRule) due() bool {
 	return (r.fault.Nth == 0 || r.fault.Nth == r.seen) &&
 		(r.fault.Count == 0 || r.hits < r.fault.Count)
+}
+
+// applyFault does what the due fault rule asks for, and reports whether the
+// request is answered by it.
+func (x *exchange) applyFault() bool {
+	id, f := x.s.faults.match(x.entry.Operation, x.entry.Bucket, x.entry.Key)
+	if f == nil {
+		return false
+	}
+	x.entry.Fault, x.answer.fault = id, f
+	if f.NoRequestID {
+		x.answer.request = ""
+	}
+	if f.Delay > 0 {
+		x.delay(f.Delay)
+	}
+	if f.Reset {
+		x.answer.reset(x.r)
+	}
+	if !f.answers() {
+		return false
+	}
+	if !f.EarlyAnswer {
+		// An error here is the client's end; the answer goes out all the same.
+		_, _ = io.Copy(io.Discard, x.body())
+	}
+	x.answerFault(f)
+	x.answer.end()
+	return true
+}
+
+func (x *exchange) delay(d time.Duration) {
+	x.pause(d)
+	if x.ctx().Err() != nil {
+		x.answer.abort()
+	}
+}
+
+// answers reports whether the rule answers instead of the handler.
+func (f *Fault) answers() bool {
+	return f.Status != 0 || f.Code != "" || f.Body != nil || f.BodySize > 0 || f.ErrorInSuccess != ""
+}
+
+// answerFault sends the answer the rule describes.
+func (x *exchange) answerFault(f *Fault) {
+	switch {
+	case f.ErrorInSuccess != "":
+		x.entry.Code = f.ErrorInSuccess
+		x.sendError(http.StatusOK, f.ErrorInSuccess, f.Message, nil)
+	case f.Body != nil || f.BodySize > 0:
+		x.sendRaw(f)
+	case f.Code == "" && f.Message == "":
+		x.answer.header().Set("Content-Type", "application/xml")
+		x.sendEmpty(f.Status)
+	default:
+		status := f.Status
+		if status == 0 {
+			status = statusOfCode(f.Code)
+		}
+		x.entry.Code = f.Code
+		x.sendError(status, f.Code, f.Message, nil)
+	}
+}
+
+// sendRaw sends the rule's body, repeated up to its size.
+func (x *exchange) sendRaw(f *Fault) {
+	status := f.Status
+	if status == 0 {
+		status = http.StatusOK
+	}
+	piece, size := f.Body, f.BodySize
+	if size <= 0 {
+		size = int64(len(piece))
+	}
+	if len(piece) == 0 {
+		piece = []byte{' '}
+	}
+	for size > int64(len(piece)) && len(piece) < transferChunk {
+		piece = append(slices.Clip(piece), piece...)
+	}
+	if f.ContentType != "" {
+		x.answer.header().Set("Content-Type", f.ContentType)
+	}
+	x.answer.begin(status, size)
+	for size > 0 {
+		n := min(size, int64(len(piece)))
+		if _, err := x.answer.Write(piece[:n]); err != nil {
+			return
+		}
+		size -= n
+	}
+}
+
+// changeHeader applies what a rule does to the headers of an answer.
+func (f *Fault) changeHeader(h http.Header) {
+	if f.WrongCRC64 {
+		if crc, err := strconv.ParseUint(h.Get(headerCRC64), 10, 64); err == nil {
+			h.Set(headerCRC64, strconv.FormatUint(f.crc64(crc), 10))
+		}
+	}
+	for name, values := range f.Header {
+		h[http.CanonicalHeaderKey(name)] = slices.Clone(values)
+	}
+	for _, name := range f.DropHeader {
+		h.Del(name)
+		if http.CanonicalHeaderKey(name) == "Date" {
+			h["Date"] = nil // net/http would add its own
+		}
+	}
+}
+
+// crc64 is the checksum as this rule lets it be sent; f may be nil.
+func (f *Fault) crc64(crc uint64) uint64 {
+	if f != nil && f.WrongCRC64 {
+		return ^crc
+	}
+	return crc
 }

@@ -1,10 +1,8 @@
 package embedded
 
 import (
-	"encoding/base64"
 	"errors"
 	"net/http"
-	"strings"
 
 	"github.com/cosgate/cosgate/cosbackend/embedded/internal/store"
 )
@@ -16,50 +14,11 @@ const (
 	inventoryJobs = "inventory-job"
 )
 
-// An identified is a configuration that a bucket has several of, by id. They are
-// stored only.
-type identified struct {
-	sub, noun string
-	shape     shape
-	absent    failure
-	empty     func(x *exchange)
-	check     func(doc *node) error
-	most      int
-	full      failure // one more than most
-}
-
 func inventories() identified {
 	return identified{
 		sub: "inventory", noun: "BucketInventory", absent: inventoryNotFound, shape: inventoryShape(true), check: checkInventory,
 		most: maxInventories, full: inventoryFull,
 	}
-}
-
-func tierings() identified {
-	filter := branch(
-		"Filter",
-		branch("And", text("Prefix").perhaps(), tagShape().any()).perhaps(), text("Prefix").perhaps(), tagShape().perhaps(),
-	)
-	return identified{
-		sub: "intelligent-tiering", noun: "BucketIntelligentTiering", empty: emptyDocument("IntelligentTieringConfiguration"), // (E075)
-		most: maxInventories, full: invalidRequest, check: checkTiering,
-		shape: branch(
-			"IntelligentTieringConfiguration",
-			required("Id").once(), status("Enabled", "Suspended", "Disabled").once(), filter.perhaps(),
-			branch(
-				"Tiering",
-				leaf("AccessTier", oneOf("INFREQUENT", "ARCHIVE_ACCESS", "DEEP_ARCHIVE_ACCESS")).once(), leaf("Days", between(1, 36500)).once(),
-				leaf("RequestFrequent", between(1, many)).perhaps(),
-			).several(),
-		),
-	}
-}
-
-func checkTiering(doc *node) error {
-	if f := doc.child("Filter"); f != nil {
-		return atMostOne(f, "And", "Prefix", "Tag")
-	}
-	return nil
 }
 
 // inventoryShape is that of a job that repeats, or of one that runs once.
@@ -91,140 +50,6 @@ func checkInventory(doc *node) error {
 	if f := doc.child("Filter"); f != nil {
 		return atMostOne(f, "And", "Prefix")
 	}
-	return nil
-}
-
-func identifiedRoutes() []route {
-	var rs []route
-	for _, d := range []identified{inventories(), tierings()} {
-		add := func(method, operation string, handle func(*Server, *exchange) error, params ...string) {
-			rs = append(rs, route{
-				method: method, target: onBucketItself, sub: d.sub, operation: operation + d.noun, access: ownerOnly, params: params,
-				storedOnly: true, handle: handle,
-			})
-		}
-		add(http.MethodGet, "Get", d.get, "id", "continuation-token")
-		add(http.MethodPut, "Put", d.put, "id")
-		add(http.MethodDelete, "Delete", d.remove, "id")
-	}
-	return append(rs, route{
-		method: http.MethodPost, target: onBucketItself, sub: "inventory", operation: "PostBucketInventory", access: ownerOnly,
-		params: []string{"id"}, storedOnly: true, handle: (*Server).postInventory,
-	})
-}
-
-// requestedID is the id a request speaks of (E076).
-func (x *exchange) requestedID() (string, error) {
-	id, _ := x.params.get("id")
-	if id == "" || len(id) > 64 || strings.ContainsFunc(id, func(c rune) bool { return !idRune(c) }) {
-		return "", fail(invalidArgument, "id must have 1 to 64 letters, digits and any of - _ . in it.")
-	}
-	return id, nil
-}
-
-func idRune(c rune) bool {
-	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_' || c == '.'
-}
-
-// get answers with one document, or without an id with a page of all of them.
-func (d identified) get(s *Server, x *exchange) error {
-	if _, one := x.params.get("id"); !one {
-		return d.list(s, x)
-	}
-	id, err := x.requestedID()
-	if err != nil {
-		return err
-	}
-	document, err := s.store.Config(x.ctx(), x.config(d.sub, id))
-	switch {
-	case errors.Is(err, store.ErrNoSuchConfig) && d.empty != nil:
-		d.empty(x)
-		return nil
-	case errors.Is(err, store.ErrNoSuchConfig):
-		return fail(d.absent, "")
-	case err != nil:
-		return err
-	}
-	x.sendDocument(document)
-	return nil
-}
-
-func (d identified) list(s *Server, x *exchange) error {
-	token, _ := x.params.get("continuation-token")
-	after, err := base64.RawURLEncoding.DecodeString(token)
-	if err != nil {
-		return fail(invalidArgument, "The continuation-token is not one that this server gave out.")
-	}
-	limit, root := inventoriesPage, "ListInventoryConfigurationResult"
-	if d.sub == "intelligent-tiering" { // a list without pages
-		limit, root = maxInventories, "ListBucketIntelligentTieringConfigurationsOutput"
-	}
-	page, more, serr := s.store.Configs(x.ctx(), x.bucket, d.sub, string(after), limit)
-	if serr != nil {
-		return serr
-	}
-	doc := newXML()
-	doc.open(root)
-	if limit == inventoriesPage {
-		doc.truncated(more)
-		if token != "" {
-			doc.text("ContinuationToken", token)
-		}
-		if more {
-			doc.text("NextContinuationToken", base64.RawURLEncoding.EncodeToString([]byte(page[len(page)-1].ID)))
-		}
-	}
-	for _, c := range page {
-		doc.buf = append(doc.buf, c.Document...)
-	}
-	doc.close(root)
-	x.sendXML(http.StatusOK, doc)
-	return nil
-}
-
-// read takes the id and the document of a PUT or POST, which must agree.
-func (d identified) read(x *exchange) (id string, doc *node, err error) {
-	if id, err = x.requestedID(); err != nil {
-		return "", nil, err
-	}
-	text, err := x.readXMLBody(maxConfigXML, false)
-	if err != nil {
-		return "", nil, err
-	}
-	if doc, err = parseBody(text, d.shape); err != nil {
-		return "", nil, err
-	}
-	if doc.value("Id") != id {
-		return "", nil, fail(invalidArgument, "The Id of the document is not the id of the request.")
-	}
-	return id, doc, d.check(doc)
-}
-
-func (d identified) put(s *Server, x *exchange) error {
-	id, doc, err := d.read(x)
-	if err != nil {
-		return err
-	}
-	err = s.putConfig(x, x.config(d.sub, id), doc.canonical(), store.PutConfigOptions{Most: d.most})
-	if errors.Is(err, store.ErrTooManyConfigs) {
-		return fail(d.full, "The bucket has 1000 of these already.")
-	}
-	if err != nil {
-		return err
-	}
-	x.sendEmpty(http.StatusOK)
-	return nil
-}
-
-func (d identified) remove(s *Server, x *exchange) error {
-	id, err := x.requestedID()
-	if err != nil {
-		return err
-	}
-	if err := s.deleteConfig(x, x.config(d.sub, id)); err != nil {
-		return err
-	}
-	x.sendEmpty(http.StatusNoContent)
 	return nil
 }
 

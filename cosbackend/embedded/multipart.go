@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/cosgate/cosgate/cosbackend/embedded/internal/store"
@@ -582,4 +584,72 @@ func (q uploadsRequest) result(bucket string, page store.UploadsPage) *xmlWriter
 	}
 	doc.close("ListMultipartUploadsResult")
 	return doc
+}
+
+// multipartRoutes has two rows for what names a part: either parameter may come first.
+func multipartRoutes() []route {
+	routes := []route{
+		{
+			// A traffic limit is checked here and used by the parts, which repeat it:
+			// the SDK sends the headers of the parts with Initiate too.
+			method: http.MethodPost, target: onObject, sub: "uploads", operation: opInitiateMultipartUpload, access: writeBucket,
+			headers:  slices.Concat(aclHeaders(), []string{"x-cos-storage-class", "x-cos-tagging", paramTrafficLimit}, encryptionHeaders()),
+			metadata: true, handle: (*Server).initiateMultipartUpload,
+		},
+		{
+			method: http.MethodPost, target: onObject, sub: "uploadid", operation: opCompleteMultipartUpload, access: writeBucket,
+			headers: append(aclHeaders(), "x-cos-forbid-overwrite", "x-cos-storage-class", paramTrafficLimit), metadata: true,
+			handle: (*Server).completeMultipartUpload,
+		},
+		{
+			method: http.MethodDelete, target: onObject, sub: "uploadid", operation: opAbortMultipartUpload, access: writeBucket,
+			handle: (*Server).abortMultipartUpload,
+		},
+		{
+			method: http.MethodGet, target: onObject, sub: "uploadid", operation: opListParts, access: ownerOnly,
+			params: []string{"max-parts", "part-number-marker", "encoding-type"}, handle: (*Server).listParts,
+		},
+	}
+	for _, sub := range []string{"partnumber", "uploadid"} {
+		routes = append(
+			routes,
+			route{
+				method: http.MethodPut, target: onObject, sub: sub, operation: opUploadPart, access: writeBucket,
+				params:  []string{"partnumber", "uploadid", paramTrafficLimit},
+				headers: append([]string{"x-cos-content-sha1", paramTrafficLimit}, customerHeaders(prefixCustomer)...), handle: (*Server).uploadPart,
+			},
+			route{
+				method: http.MethodPut, target: onObject, sub: sub, copies: true, operation: opUploadPartCopy, access: ownerOnly,
+				params:  []string{"partnumber", "uploadid"},
+				headers: slices.Concat([]string{"x-cos-copy-source-range"}, sourceHeaders(), customerHeaders(prefixCustomer)),
+				handle:  (*Server).uploadPartCopy,
+			},
+		)
+	}
+	return routes
+}
+
+// works are the goroutines that may outlive the requests they were begun for.
+type works struct {
+	mu     sync.Mutex
+	closed bool
+	wg     sync.WaitGroup
+}
+
+// start runs f in the background, unless the server is closing.
+func (w *works) start(f func()) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.closed {
+		w.wg.Go(f)
+	}
+	return !w.closed
+}
+
+// wait ends when all of them have.
+func (w *works) wait() {
+	w.mu.Lock()
+	w.closed = true
+	w.mu.Unlock()
+	w.wg.Wait()
 }

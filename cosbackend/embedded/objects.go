@@ -3,6 +3,7 @@ package embedded
 import (
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -135,3 +136,45 @@ func (s *Server) deleteObject(x *exchange) error {
 }
 
 func formatCRC(crc uint64) string { return strconv.FormatUint(crc, 10) }
+
+func objectRoutes() []route {
+	download := []string{
+		"response-cache-control", "response-content-disposition", "response-content-encoding",
+		"response-content-language", "response-content-type", "response-expires", paramTrafficLimit, paramVersion,
+	}
+	conditional := []string{"if-match", "if-none-match", "if-modified-since", "if-unmodified-since"}
+	put := slices.Concat(aclHeaders(), []string{
+		"x-cos-storage-class", "x-cos-tagging", "x-cos-content-sha1", "x-cos-forbid-overwrite", paramTrafficLimit,
+	}, encryptionHeaders())
+	cp := slices.Concat(aclHeaders(), []string{
+		"x-cos-storage-class", "x-cos-tagging", "x-cos-tagging-directive", "x-cos-forbid-overwrite", "x-cos-metadata-directive",
+	}, sourceHeaders(), encryptionHeaders())
+	conditional = append(conditional, customerHeaders(prefixCustomer)...)
+	return []route{
+		{
+			method: http.MethodPut, target: onObject, operation: opPutObject, access: writeBucket,
+			params: []string{paramTrafficLimit}, headers: put, metadata: true, handle: (*Server).putObject,
+		},
+		{
+			method: http.MethodPut, target: onObject, copies: true, operation: opCopyObject, access: ownerOnly,
+			headers: cp, metadata: true, handle: (*Server).copyObject,
+		},
+		{
+			method: http.MethodPost, target: onObject, sub: "append", operation: opAppendObject, access: writeBucket,
+			params: []string{"position", paramTrafficLimit}, metadata: true, handle: (*Server).appendObject,
+			headers: append(aclHeaders(), "x-cos-storage-class", "x-cos-content-sha1", paramTrafficLimit),
+		},
+		{
+			method: http.MethodGet, target: onObject, operation: opGetObject, access: readObject,
+			params: download, headers: append(slices.Clone(conditional), "if-range", paramTrafficLimit), handle: (*Server).getObject,
+		},
+		{
+			method: http.MethodHead, target: onObject, operation: opHeadObject, access: readObject, params: []string{paramVersion},
+			headers: conditional, handle: (*Server).headObject,
+		},
+		{
+			method: http.MethodDelete, target: onObject, operation: opDeleteObject, access: writeBucket, params: []string{paramVersion},
+			handle: (*Server).deleteObject,
+		},
+	}
+}

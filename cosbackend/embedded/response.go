@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"sync"
 	"time"
 )
 
@@ -90,32 +89,6 @@ func (a *answer) flush() {
 	if err := a.rc.Flush(); err != nil && a.err == nil {
 		a.err = err
 	}
-}
-
-// changeHeader applies what a rule does to the headers of an answer.
-func (f *Fault) changeHeader(h http.Header) {
-	if f.WrongCRC64 {
-		if crc, err := strconv.ParseUint(h.Get(headerCRC64), 10, 64); err == nil {
-			h.Set(headerCRC64, strconv.FormatUint(f.crc64(crc), 10))
-		}
-	}
-	for name, values := range f.Header {
-		h[http.CanonicalHeaderKey(name)] = slices.Clone(values)
-	}
-	for _, name := range f.DropHeader {
-		h.Del(name)
-		if http.CanonicalHeaderKey(name) == "Date" {
-			h["Date"] = nil // net/http would add its own
-		}
-	}
-}
-
-// crc64 is the checksum as this rule lets it be sent; f may be nil.
-func (f *Fault) crc64(crc uint64) uint64 {
-	if f != nil && f.WrongCRC64 {
-		return ^crc
-	}
-	return crc
 }
 
 // Write sends a part of the body, as far as the fault rule lets it through.
@@ -263,29 +236,4 @@ func (x *exchange) endStream(doc *xmlWriter) {
 	text := bytes.TrimPrefix(doc.buf, []byte(xmlHeader))
 	x.answer.length = x.answer.sent + int64(len(text))
 	_, _ = x.answer.Write(text) // a failure is kept in answer.err
-}
-
-// works are the goroutines that may outlive the requests they were begun for.
-type works struct {
-	mu     sync.Mutex
-	closed bool
-	wg     sync.WaitGroup
-}
-
-// start runs f in the background, unless the server is closing.
-func (w *works) start(f func()) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if !w.closed {
-		w.wg.Go(f)
-	}
-	return !w.closed
-}
-
-// wait ends when all of them have.
-func (w *works) wait() {
-	w.mu.Lock()
-	w.closed = true
-	w.mu.Unlock()
-	w.wg.Wait()
 }

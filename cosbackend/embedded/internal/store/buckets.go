@@ -3,7 +3,16 @@ package store
 import (
 	"context"
 	"fmt"
+	"time"
 )
+
+// A Bucket is a named set of objects.
+type Bucket struct {
+	Name    string
+	Region  string
+	ACL     string
+	Created time.Time
+}
 
 // CreateBucket adds an empty bucket. It fails with ErrBucketExists when the
 // name is taken. A zero Created becomes the time of the call.
@@ -105,4 +114,15 @@ func (t *txn) bucketID(name string) (id int64, err error) {
 		err = ErrNoSuchBucket
 	}
 	return id, err
+}
+
+// SetBucketACL changes the ACL of a bucket. It fails with ErrNoSuchBucket.
+func (s *Store) SetBucketACL(ctx context.Context, name, acl string) error {
+	return s.change(ctx, func(t *txn) error {
+		res, err := t.exec("UPDATE bucket SET acl = ? WHERE name = ?", acl, name)
+		if err != nil {
+			return err
+		}
+		return requireRow(res, ErrNoSuchBucket)
+	})
 }

@@ -8,6 +8,28 @@ import (
 	"strings"
 )
 
+// ListOptions selects one page of a listing.
+type ListOptions struct {
+	Prefix string
+	// Delimiter rolls up keys that hold it after Prefix; it may be any string.
+	Delimiter string
+	// Marker is exclusive: only entries after it are listed. A marker that is a
+	// common prefix skips all keys below that prefix.
+	Marker string
+	// MaxKeys bounds objects and common prefixes together; 0 means 1000.
+	MaxKeys int
+}
+
+// A Page is one part of a listing in byte order.
+type Page struct {
+	Objects        []Object
+	CommonPrefixes []string
+	// NextMarker is the last entry of the page, a key or a common prefix; it is
+	// set only when Truncated.
+	NextMarker string
+	Truncated  bool
+}
+
 const (
 	defaultMaxKeys = 1000
 	// seekAfter is how many keys below a common prefix are read before it is

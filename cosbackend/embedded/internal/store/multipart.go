@@ -14,6 +14,58 @@ import (
 	"github.com/cosgate/cosgate/internal/crc64ecma"
 )
 
+// An UploadInfo is a multipart upload that is neither complete nor aborted.
+type UploadInfo struct {
+	Key          string
+	ID           string
+	Initiated    time.Time
+	StorageClass string
+	ACL          string
+	Headers      map[string]string // as in Object; Uploads leaves it and what follows empty
+	Tags         []Tag
+	Encryption   Encryption
+}
+
+// A PartInfo is one part of a multipart upload.
+type PartInfo struct {
+	Number   int
+	Size     int64
+	ETag     string // the MD5 of its bytes, without quotes
+	CRC64    uint64
+	Modified time.Time
+}
+
+// A CompletePart names one part that Complete is to use.
+type CompletePart struct {
+	Number int
+	ETag   string // without quotes
+}
+
+// ListUploadsOptions selects one page of the uploads under way.
+type ListUploadsOptions struct {
+	Prefix string
+	// Delimiter rolls up keys as in ListOptions.
+	Delimiter string
+	// KeyMarker is exclusive. With UploadIDMarker, the uploads of that very key
+	// with a greater ID are listed too.
+	KeyMarker      string
+	UploadIDMarker string // ignored without KeyMarker
+	// Max bounds uploads and common prefixes together; 0 means 1000.
+	Max int
+}
+
+// An UploadsPage is one part of a list of uploads, by key in byte order, then by
+// ID, which is the order in which they were initiated.
+type UploadsPage struct {
+	Uploads        []UploadInfo
+	CommonPrefixes []string
+	// The markers of the next page are set only when Truncated. After a common
+	// prefix NextUploadIDMarker is empty.
+	NextKeyMarker      string
+	NextUploadIDMarker string
+	Truncated          bool
+}
+
 const (
 	uploadSeqQuery = `SELECT u.seq FROM upload u JOIN bucket b ON b.id = u.bucket_id
 		WHERE b.name = ? AND u.key = ? AND u.id = ?`

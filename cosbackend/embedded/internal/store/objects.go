@@ -4,15 +4,64 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"io"
 	"maps"
 	"slices"
-	"sync"
+	"time"
 )
 
 // firstSeq is the only version an unversioned key has, and the oldest of any.
 const firstSeq = 1
+
+// An Object is what is known of one stored body. List fills Key, Size, ETag,
+// Modified, StorageClass and Type only.
+type Object struct {
+	Key string
+	// VersionID is "" while versioning was never set in the bucket.
+	VersionID    string
+	Size         int64
+	ETag         string // without quotes
+	CRC64        uint64
+	Modified     time.Time
+	StorageClass string
+	Type         string // "normal", "appendable" or "symlink"
+	ACL          string
+	// Headers holds everything the client asked to have returned: content
+	// headers and x-cos-meta-*, names in lower case.
+	Headers     map[string]string
+	Tags        []Tag
+	Encryption  Encryption
+	LinkTarget  string    // the key that a symlink stands for
+	RetainUntil time.Time // when its lock ends; zero when it was never locked
+	Restoration Restoration
+}
+
+// PutOptions says how a body becomes an object.
+type PutOptions struct {
+	StorageClass    string // "" = STANDARD
+	ACL             string
+	Headers         map[string]string
+	Tags            []Tag
+	Encryption      Encryption
+	LinkTarget      string // makes a symlink; the body is to be this key
+	ForbidOverwrite bool   // refuse with ErrExists when the key is taken
+}
+
+// CopyOptions says how an object becomes another one.
+type CopyOptions struct {
+	// SourceVersion is the version to be copied; "" is the newest.
+	SourceVersion string
+	// Check judges the source inside the transaction; nil means no condition.
+	// Its error comes back unchanged. It must not call the store.
+	Check func(src Object) error
+	// Replace takes the headers of Put instead of those of the source.
+	Replace bool
+	// ReplaceTags takes the tags of Put instead of those of the source.
+	ReplaceTags bool
+	// Put is as for an upload, except that StorageClass "" keeps the source's.
+	// The ACL, the encryption and a lock are never copied.
+	Put PutOptions
+}
 
 const objectColumns = `SELECT v.seq, v.version_id, v.marker, b.versioning, v.blob_id, v.manifest_id,
 	v.size, v.etag, v.crc64, v.mtime, v.class, v.type, v.acl, v.headers, ` + attributeColumns
@@ -315,51 +364,4 @@ func cloneHeaders(h map[string]string) map[string]string {
 		return nil
 	}
 	return maps.Clone(h)
-}
-
-// requireRow turns a statement without effect into the error given.
-func requireRow(res sql.Result, none error) error {
-	n, err := res.RowsAffected()
-	if err != nil {
-		return fmt.Errorf("store: write index: %w", err)
-	}
-	if n == 0 {
-		return none
-	}
-	return nil
-}
-
-// A stmtCache keeps statements prepared on the connections that read.
-type stmtCache struct {
-	mu   sync.Mutex
-	held map[string]*sql.Stmt
-}
-
-// stmt returns the prepared statement for a constant text.
-func (s *Store) stmt(ctx context.Context, text string) (*sql.Stmt, error) {
-	s.stmts.mu.Lock()
-	defer s.stmts.mu.Unlock()
-	if st, ok := s.stmts.held[text]; ok {
-		return st, nil
-	}
-	st, err := s.index.readers.PrepareContext(ctx, text)
-	if err != nil {
-		return nil, fmt.Errorf("store: read index: %w", indexError(err))
-	}
-	if s.stmts.held == nil {
-		s.stmts.held = map[string]*sql.Stmt{}
-	}
-	s.stmts.held[text] = st
-	return st, nil
-}
-
-// row reads one row outside the writer. It takes microseconds, so it is not
-// worth interrupting: a context that can end costs a goroutine in the driver.
-func (s *Store) row(ctx context.Context, text string, args []any, dest ...any) (found bool, err error) {
-	ctx = context.WithoutCancel(ctx)
-	st, err := s.stmt(ctx, text)
-	if err != nil {
-		return false, err
-	}
-	return scanOne(st.QueryRowContext(ctx, args...), dest...)
 }

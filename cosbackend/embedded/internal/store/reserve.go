@@ -2,7 +2,6 @@ package store
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"syscall"
 )
@@ -58,12 +57,4 @@ func (s *Store) withReserve(do func() error) error {
 		err = do()
 	}
 	return err
-}
-
-// checkpoint folds the write-ahead log into index.db and empties it.
-func (x *index) checkpoint() error {
-	if _, err := x.writer.ExecContext(x.ctx, "PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
-		return fmt.Errorf("store: fold the write-ahead log: %w", indexError(err))
-	}
-	return nil
 }

@@ -190,33 +190,6 @@ func (s *Store) enter(ctx context.Context) error {
 
 func (s *Store) leave() { s.life.RUnlock() }
 
-// write sends a job to the writer and waits for what becomes of it.
-func (s *Store) write(ctx context.Context, j *job) error {
-	if err := s.writer.enqueue(j); err != nil {
-		return err
-	}
-	return j.wait(ctx)
-}
-
-// change is a method that only writes.
-func (s *Store) change(ctx context.Context, do func(*txn) error) error {
-	if err := s.enter(ctx); err != nil {
-		return err
-	}
-	defer s.leave()
-	return s.write(ctx, &job{do: do})
-}
-
-// free is change for closures that make room: on a full disk they may use the
-// space that is kept in reserve.
-func (s *Store) free(ctx context.Context, do func(*txn) error) error {
-	if err := s.enter(ctx); err != nil {
-		return err
-	}
-	defer s.leave()
-	return s.write(ctx, &job{do: do, frees: true})
-}
-
 // giveBack waits for the sweeper and empties the write-ahead log. It is called by
 // uploads, which may be in a method of the store already: so it does not wait for one that
 // is being closed.

@@ -14,6 +14,14 @@ import (
 	"github.com/cosgate/cosgate/internal/crc64ecma"
 )
 
+// Sums are the checksums of a body.
+type Sums struct {
+	MD5   [16]byte
+	SHA1  [20]byte // zero unless [Upload.WantSHA1] was called before the first Write
+	CRC64 uint64
+	Size  int64
+}
+
 // A blockPool reuses buffers of blockSize bytes.
 type blockPool struct{ pool sync.Pool }
 

@@ -314,13 +314,29 @@ func (t *txn) row(text string, args []any, dest ...any) (found bool, err error) 
 	return scanOne(s.QueryRowContext(t.w.ctx, args...), dest...)
 }
 
-func scanOne(row *sql.Row, dest ...any) (found bool, err error) {
-	err = row.Scan(dest...)
-	if errors.Is(err, sql.ErrNoRows) {
-		return false, nil
+// write sends a job to the writer and waits for what becomes of it.
+func (s *Store) write(ctx context.Context, j *job) error {
+	if err := s.writer.enqueue(j); err != nil {
+		return err
 	}
-	if err != nil {
-		return false, fmt.Errorf("store: read index: %w", indexError(err))
+	return j.wait(ctx)
+}
+
+// change is a method that only writes.
+func (s *Store) change(ctx context.Context, do func(*txn) error) error {
+	if err := s.enter(ctx); err != nil {
+		return err
 	}
-	return true, nil
+	defer s.leave()
+	return s.write(ctx, &job{do: do})
+}
+
+// free is change for closures that make room: on a full disk they may use the
+// space that is kept in reserve.
+func (s *Store) free(ctx context.Context, do func(*txn) error) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.leave()
+	return s.write(ctx, &job{do: do, frees: true})
 }

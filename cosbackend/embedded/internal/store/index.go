@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -123,4 +124,119 @@ func indexError(err error) error {
 		return fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
 	return err
+}
+
+// requireRow turns a statement without effect into the error given.
+func requireRow(res sql.Result, none error) error {
+	n, err := res.RowsAffected()
+	if err != nil {
+		return fmt.Errorf("store: write index: %w", err)
+	}
+	if n == 0 {
+		return none
+	}
+	return nil
+}
+
+// A stmtCache keeps statements prepared on the connections that read.
+type stmtCache struct {
+	mu   sync.Mutex
+	held map[string]*sql.Stmt
+}
+
+// stmt returns the prepared statement for a constant text.
+func (s *Store) stmt(ctx context.Context, text string) (*sql.Stmt, error) {
+	s.stmts.mu.Lock()
+	defer s.stmts.mu.Unlock()
+	if st, ok := s.stmts.held[text]; ok {
+		return st, nil
+	}
+	st, err := s.index.readers.PrepareContext(ctx, text)
+	if err != nil {
+		return nil, fmt.Errorf("store: read index: %w", indexError(err))
+	}
+	if s.stmts.held == nil {
+		s.stmts.held = map[string]*sql.Stmt{}
+	}
+	s.stmts.held[text] = st
+	return st, nil
+}
+
+// row reads one row outside the writer. It takes microseconds, so it is not
+// worth interrupting: a context that can end costs a goroutine in the driver.
+func (s *Store) row(ctx context.Context, text string, args []any, dest ...any) (found bool, err error) {
+	ctx = context.WithoutCancel(ctx)
+	st, err := s.stmt(ctx, text)
+	if err != nil {
+		return false, err
+	}
+	return scanOne(st.QueryRowContext(ctx, args...), dest...)
+}
+
+func scanOne(row *sql.Row, dest ...any) (found bool, err error) {
+	err = row.Scan(dest...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("store: read index: %w", indexError(err))
+	}
+	return true, nil
+}
+
+// checkpoint folds the write-ahead log into index.db and empties it.
+func (x *index) checkpoint() error {
+	if _, err := x.writer.ExecContext(x.ctx, "PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
+		return fmt.Errorf("store: fold the write-ahead log: %w", indexError(err))
+	}
+	return nil
+}
+
+// A view is the index as of one moment. Its queries are not interrupted: a
+// context that can end costs a goroutine in the driver.
+//
+// It holds one of the connections that read, so it must not wait for another one:
+// with all of them held by views that would be for ever. That is why it does not use
+// the prepared statements of the store, which may still have to be prepared.
+type view struct {
+	ctx context.Context // never ends
+	tx  *sql.Tx
+}
+
+// look runs a method that reads more than one row.
+func (s *Store) look(ctx context.Context, read func(*view) error) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.leave()
+	defer s.lockReads()()
+	uncancelled := context.WithoutCancel(ctx)
+	tx, err := s.index.readers.BeginTx(uncancelled, nil)
+	if err != nil {
+		return fmt.Errorf("store: read index: %w", indexError(err))
+	}
+	defer func() { _ = tx.Rollback() }() // it only read
+	return read(&view{ctx: uncancelled, tx: tx})
+}
+
+// rows runs a query.
+func (v *view) rows(text string, args ...any) (*sql.Rows, error) {
+	rows, err := v.tx.QueryContext(v.ctx, text, args...)
+	if err != nil {
+		return nil, fmt.Errorf("store: read index: %w", indexError(err))
+	}
+	return rows, nil
+}
+
+// row reads one row into dest; found is false when there is none.
+func (v *view) row(text string, args []any, dest ...any) (found bool, err error) {
+	return scanOne(v.tx.QueryRowContext(v.ctx, text, args...), dest...)
+}
+
+func (v *view) bucketID(name string) (id int64, err error) {
+	found, err := v.row(bucketIDQuery, []any{name}, &id)
+	if err == nil && !found {
+		err = ErrNoSuchBucket
+	}
+	return id, err
 }

@@ -1,17 +1,15 @@
 package embedded
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"net/http"
 	"slices"
 	"strings"
 )
 
+const headerDomainTXT = "X-Cos-Domain-Txt-Verification"
+
 // The configurations here are kept and given back; nothing in this server acts on
 // them.
-
-const headerDomainTXT = "X-Cos-Domain-Txt-Verification"
 
 func status(values ...string) shape { return leaf("Status", oneOf(values...)) }
 
@@ -116,17 +114,6 @@ func checkReplication(_ *exchange, doc *node) error {
 	return uniqueIDs(doc, "Rule")
 }
 
-func tieringConfiguration() configuration {
-	return configuration{
-		sub: "intelligenttiering", noun: "BucketIntelligentTiering", noDelete: true, empty: emptyDocument("IntelligentTieringConfiguration"),
-		shape: branch(
-			"IntelligentTieringConfiguration",
-			status("Enabled", "Suspended").once(),
-			branch("Transition", leaf("Days", oneOf("30", "60", "90")).once(), leaf("RequestFrequent", oneOf("1")).perhaps()).once(),
-		),
-	}
-}
-
 func refererConfiguration() configuration {
 	return configuration{
 		sub: "referer", noun: "BucketReferer", noDelete: true, erases: true,
@@ -139,45 +126,6 @@ func refererConfiguration() configuration {
 			leaf("VerifySignatureURL", oneOf("Allow", "Deny", "Enabled", "Disabled", "true", "false")).perhaps(),
 		),
 	}
-}
-
-func domainConfiguration() configuration {
-	return configuration{
-		sub: "domain", noun: "BucketDomain", absent: domainConfigNotFound, check: checkDomains,
-		before: func(x *exchange) { x.answer.header().Set(headerDomainTXT, domainProof(x.bucket)) },
-		shape: branch("DomainConfiguration", branch(
-			"DomainRule",
-			status("ENABLED", "DISABLED").once(), required("Name").once(), leaf("Type", oneOf("REST", "WEBSITE", "ACCELERATE")).once(),
-			leaf("ForcedReplacement", oneOf("CNAME", "TXT")).perhaps(),
-		).several()),
-	}
-}
-
-// domainProof is what a TXT record has to hold to prove that a domain may be bound
-// to a bucket. Nobody here looks at records.
-func domainProof(bucket string) string {
-	sum := sha256.Sum256([]byte(bucket))
-	return "tencent-cloud-cos-verification=" + hex.EncodeToString(sum[:16])
-}
-
-func checkDomains(_ *exchange, doc *node) error {
-	seen := make(map[string]bool)
-	for _, rule := range doc.all("DomainRule") {
-		name := strings.ToLower(rule.value("Name"))
-		if !domainName(name) {
-			return fail(invalidArgument, "A domain name is not valid.")
-		}
-		if seen[name] {
-			return fail(domainConfigConflict, "")
-		}
-		seen[name] = true
-	}
-	return nil
-}
-
-func domainName(name string) bool {
-	labels := strings.Split(name, ".")
-	return len(labels) > 1 && len(name) <= 253 && !slices.ContainsFunc(labels, func(l string) bool { return !validLabel(l) })
 }
 
 func originConfiguration() configuration {
