@@ -22,50 +22,6 @@ import (
 	"github.com/cosgate/cosgate/cosbackend"
 )
 
-// An Ability is something that an endpoint, or the credentials used, may lack.
-// Checks that need it are then skipped, visibly.
-type Ability string
-
-// The abilities a target may lack.
-const (
-	// CreateBuckets is to create and delete buckets. It is lacking unless
-	// Target.CanCreateBuckets says otherwise.
-	CreateBuckets Ability = "create-buckets"
-	// ListBuckets is to list the buckets of the account.
-	ListBuckets Ability = "list-buckets"
-	// OtherRegions is to serve more than one region, by {region} in the endpoint.
-	OtherRegions Ability = "other-regions"
-	// StorageClasses is to have STANDARD_IA and INTELLIGENT_TIERING.
-	StorageClasses Ability = "storage-classes"
-	// Archive is to have ARCHIVE, of which COS bills a minimum time.
-	Archive Ability = "archive"
-	// ForbidOverwrite is to obey x-cos-forbid-overwrite.
-	ForbidOverwrite Ability = "forbid-overwrite"
-	// OpenRanges is to serve ranges without a last or without a first byte, which
-	// COS does not document.
-	OpenRanges Ability = "open-ranges"
-	// Signatures is to refuse what is signed wrongly. It needs Target.SecretID.
-	Signatures Ability = "signatures"
-	// Appends is to append to objects, which COS does not do in a bucket that is
-	// kept in several zones.
-	Appends Ability = "appends"
-	// CustomDomains is to bind domains that nobody has shown to be theirs.
-	CustomDomains Ability = "custom-domains"
-	// Replication is to take rules for buckets that are not there.
-	Replication Ability = "replication"
-	// Presigned is to take requests that are signed in their query or as a form. It
-	// needs Target.HTTP.
-	Presigned Ability = "presigned"
-)
-
-// abilities is every Ability.
-func abilities() []Ability {
-	return append(objectAbilities(), []Ability{
-		CreateBuckets, ListBuckets, OtherRegions, StorageClasses, Archive, ForbidOverwrite, OpenRanges, Signatures,
-		Appends, CustomDomains, Replication, Presigned,
-	}...)
-}
-
 // A Target is a bucket to run the suite on. Client and Bucket are required.
 type Target struct {
 	// Client reaches the endpoint. The caller closes it after Run.
@@ -90,23 +46,6 @@ type Target struct {
 	// Lacks names what the target cannot do, each with a reason for the reader of
 	// the skip.
 	Lacks map[Ability]string
-}
-
-// lack returns why the target lacks a; "" when it has it.
-func (tg Target) lack(a Ability) string {
-	switch reason, lacks := tg.Lacks[a]; {
-	case lacks && reason == "":
-		return "no reason given"
-	case lacks:
-		return reason
-	case a == CreateBuckets && !tg.CanCreateBuckets:
-		return "the suite was not allowed to create buckets"
-	case a == Signatures && tg.SecretID == "":
-		return "the suite was not told the secret id"
-	case a == Presigned && tg.HTTP == nil:
-		return "the suite was given no HTTP client"
-	}
-	return ""
 }
 
 // A check is one fact about COS.
@@ -144,7 +83,14 @@ func groups() []group {
 		{"lists", listChecks()},
 		{"keys", keyChecks()},
 		{"versions", versionChecks()},
-		{"aspects", aspectChecks()},
+		{"tagging", tagChecks()},
+		{"acls", aclChecks()},
+		{"restores", restoreChecks()},
+		{"symlinks", symlinkChecks()},
+		{"locks", lockChecks()},
+		{"preflights", preflightChecks()},
+		{"responseheaders", responseHeaderChecks()},
+		{"trafficlimits", trafficLimitChecks()},
 		{"encryption", encryptionChecks()},
 		{"credentials", credentialChecks()},
 		{"presigned", presignedChecks()},

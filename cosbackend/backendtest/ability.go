@@ -1,0 +1,90 @@
+package backendtest
+
+// An Ability is something that an endpoint, or the credentials used, may lack.
+// Checks that need it are then skipped, visibly.
+type Ability string
+
+// The abilities a target may lack.
+const (
+	// CreateBuckets is to create and delete buckets. It is lacking unless
+	// Target.CanCreateBuckets says otherwise.
+	CreateBuckets Ability = "create-buckets"
+	// ListBuckets is to list the buckets of the account.
+	ListBuckets Ability = "list-buckets"
+	// OtherRegions is to serve more than one region, by {region} in the endpoint.
+	OtherRegions Ability = "other-regions"
+	// StorageClasses is to have STANDARD_IA and INTELLIGENT_TIERING.
+	StorageClasses Ability = "storage-classes"
+	// Archive is to have ARCHIVE, of which COS bills a minimum time.
+	Archive Ability = "archive"
+	// ForbidOverwrite is to obey x-cos-forbid-overwrite.
+	ForbidOverwrite Ability = "forbid-overwrite"
+	// OpenRanges is to serve ranges without a last or without a first byte, which
+	// COS does not document.
+	OpenRanges Ability = "open-ranges"
+	// Signatures is to refuse what is signed wrongly. It needs Target.SecretID.
+	Signatures Ability = "signatures"
+	// Appends is to append to objects, which COS does not do in a bucket that is
+	// kept in several zones.
+	Appends Ability = "appends"
+	// CustomDomains is to bind domains that nobody has shown to be theirs.
+	CustomDomains Ability = "custom-domains"
+	// Replication is to take rules for buckets that are not there.
+	Replication Ability = "replication"
+	// Presigned is to take requests that are signed in their query or as a form. It
+	// needs Target.HTTP.
+	Presigned Ability = "presigned"
+)
+
+// abilities is every Ability.
+func abilities() []Ability {
+	return append(objectAbilities(), []Ability{
+		CreateBuckets, ListBuckets, OtherRegions, StorageClasses, Archive, ForbidOverwrite, OpenRanges, Signatures,
+		Appends, CustomDomains, Replication, Presigned,
+	}...)
+}
+
+// lack returns why the target lacks a; "" when it has it.
+func (tg Target) lack(a Ability) string {
+	switch reason, lacks := tg.Lacks[a]; {
+	case lacks && reason == "":
+		return "no reason given"
+	case lacks:
+		return reason
+	case a == CreateBuckets && !tg.CanCreateBuckets:
+		return "the suite was not allowed to create buckets"
+	case a == Signatures && tg.SecretID == "":
+		return "the suite was not told the secret id"
+	case a == Presigned && tg.HTTP == nil:
+		return "the suite was given no HTTP client"
+	}
+	return ""
+}
+
+// The abilities that aspects of objects need, beside those of backendtest.go.
+const (
+	// Versioning is to keep versions of objects.
+	Versioning Ability = "versioning"
+	// ObjectLocks is to lock objects, which COS allows by request only and cannot
+	// be undone.
+	ObjectLocks Ability = "object-locks"
+	// Tagging is to keep tags with objects.
+	Tagging Ability = "tagging"
+	// ACLs is to keep an ACL with each object.
+	ACLs Ability = "acls"
+	// Encryption is to encrypt with COS's keys.
+	Encryption Ability = "encryption"
+	// CustomerKeys is to encrypt with keys of the caller's, which COS takes over TLS
+	// only.
+	CustomerKeys Ability = "customer-keys"
+	// Symlinks is to have objects that lead to others.
+	Symlinks Ability = "symlinks"
+	// CORS is to answer preflights.
+	CORS Ability = "cors"
+	// TrafficLimits is to obey x-cos-traffic-limit.
+	TrafficLimits Ability = "traffic-limits"
+)
+
+func objectAbilities() []Ability {
+	return []Ability{Versioning, ObjectLocks, Tagging, ACLs, Encryption, CustomerKeys, Symlinks, CORS, TrafficLimits}
+}
