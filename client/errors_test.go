@@ -15,7 +15,6 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
 
-	"github.com/cosgate/cosgate/cosbackend/embedded"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 )
 
@@ -99,7 +98,7 @@ func TestErrorsOfTheStubsAreErrorsToo(t *testing.T) {
 
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	cos.Faults().Add(embedded.Fault{Operation: "HeadObject", Delay: time.Hour})
+	cos.addFault(t, fault{Operation: "HeadObject", Delay: time.Hour})
 	if _, err := c.Objects().HeadObject(ctx, &cosgatev1.HeadObjectRequest{Bucket: testBucket, Key: "k"}); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		t.Errorf("HeadObject = %v, want context.DeadlineExceeded", err)
 	}

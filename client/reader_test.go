@@ -12,7 +12,6 @@ import (
 
 	"google.golang.org/grpc/codes"
 
-	"github.com/cosgate/cosgate/cosbackend/embedded"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 	"github.com/cosgate/cosgate/internal/crc64ecma"
 	"github.com/cosgate/cosgate/internal/frames"
@@ -81,16 +80,17 @@ func TestAMissingObjectShowsInNewReader(t *testing.T) {
 
 // breakReads cuts the first answer to GetObject, and then has COS fail more often than
 // the gateway alone puts up with.
-func breakReads(cos *embedded.Server) {
-	cos.Faults().Add(embedded.Fault{Operation: "GetObject", Truncate: 100_000, Count: 1})
-	cos.Faults().Add(embedded.Fault{Operation: "GetObject", Status: 503, Code: "ServiceUnavailable", Count: 6})
+func breakReads(t *testing.T, cos *gateway) {
+	t.Helper()
+	cos.addFault(t, fault{Operation: "GetObject", Truncate: 100_000, Count: 1})
+	cos.addFault(t, fault{Operation: "GetObject", Status: 503, Code: "ServiceUnavailable", Count: 6})
 }
 
 func TestAReaderOutlivesATroubleOfCOS(t *testing.T) {
 	c, cos := open(t)
 	data := content(3 << 20)
 	put(t, c, "k", data)
-	breakReads(cos)
+	breakReads(t, cos)
 	waits := 0
 	c.resume.wait = func(context.Context, time.Duration) error { waits++; return nil }
 	if got, err := readAll(t.Context(), c, object("k")); err != nil || !bytes.Equal(got, data) {
@@ -105,10 +105,10 @@ func TestAnObjectReplacedWhileItIsReadIsAnError(t *testing.T) {
 	c, cos := open(t)
 	data := content(3 << 20)
 	put(t, c, "k", data)
-	breakReads(cos)
+	breakReads(t, cos)
 	replace := func() { put(t, c, "k", data[1:]) }
 	c.resume.wait = func(context.Context, time.Duration) error {
-		cos.Faults().Clear()
+		cos.clearFaults(t)
 		replace()
 		return nil
 	}
@@ -232,9 +232,8 @@ func TestWriteToCanBeRepeatedAfterAnErrorOfTheWriter(t *testing.T) {
 
 // A pool that overwrites what is given back shows whoever looks at it after that.
 func TestBuffersAreGivenBackOnceAndNotLookedAtAfterThat(t *testing.T) {
-	cos := newCOS(t)
 	pool := frames.NewPoisonPool()
-	c := openBefore(t, cos, pool)
+	c := dialTest(t, pool, "dns:///"+newGateway(t).Addr)
 	data := content(1<<20 + 11)
 	put(t, c, "k", data)
 	for range 2 {
@@ -259,5 +258,24 @@ func TestBuffersAreGivenBackOnceAndNotLookedAtAfterThat(t *testing.T) {
 	w.Abort()
 	if n := pool.InUse(); n != 0 {
 		t.Errorf("%d bytes are in use after Abort", n)
+	}
+}
+
+func TestReaderAndWriterMoveALargeObject(t *testing.T) {
+	c, _ := open(t)
+	data := content(5<<20 + 3)
+	o := put(t, c, "k", data)
+	if o.GetSize() != int64(len(data)) || o.GetEtag() == "" || o.Crc64Ecma == nil {
+		t.Errorf("Commit = %v, want size, etag and crc64ecma", o)
+	}
+	mustHold(t, c, "k", data)
+	r, err := c.NewReader(t.Context(), object("k"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	var got bytes.Buffer
+	if n, err := r.WriteTo(&got); n != int64(len(data)) || err != nil || !bytes.Equal(got.Bytes(), data) {
+		t.Errorf("WriteTo = %d, %v, the right bytes: %t; want all %d", n, err, bytes.Equal(got.Bytes(), data), len(data))
 	}
 }

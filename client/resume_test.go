@@ -242,3 +242,33 @@ func TestAChangedObjectIsNotMixed(t *testing.T) {
 		})
 	}
 }
+
+func TestReaderResumesAfterTheGatewayIsKilled(t *testing.T) {
+	c, p, restart := openProcess(t)
+	data := content(24 << 20) // more than the windows hold
+	put(t, c, "k", data)
+	restarts := 0
+	wait := c.resume.wait
+	c.resume.wait = func(ctx context.Context, d time.Duration) error {
+		if restarts++; restarts == 1 {
+			restart()
+		}
+		return wait(ctx, d)
+	}
+	r, err := c.NewReader(t.Context(), object("k"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	var got bytes.Buffer
+	if _, err := io.CopyN(&got, struct{ io.Reader }{r}, 1<<20); err != nil {
+		t.Fatal(err)
+	}
+	p.kill()
+	if _, err := r.WriteTo(&got); err != nil || !bytes.Equal(got.Bytes(), data) {
+		t.Errorf("after kill -9: WriteTo = %v with %d bytes, the right ones: %t", err, got.Len(), bytes.Equal(got.Bytes(), data))
+	}
+	if restarts == 0 {
+		t.Error("the Reader never lost its connection")
+	}
+}

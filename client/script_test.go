@@ -1,6 +1,7 @@
 package client
 
 import (
+	"context"
 	"errors"
 	"hash/crc32"
 	"io"
@@ -56,7 +57,9 @@ func script(t *testing.T, gets ...func(*cosgatev1.GetObjectRequest, getStream) e
 			t.Errorf("Serve = %v", err)
 		}
 	})
-	return s, dialBuffer(t, lis, frames.NewPool())
+	return s, dialTest(t, frames.NewPool(), "passthrough:///bufconn", grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
+		return lis.DialContext(ctx)
+	}))
 }
 
 func (s *scripted) PutObject(stream putStream) error {

@@ -19,7 +19,6 @@ import (
 	"google.golang.org/grpc/resolver/manual"
 	"google.golang.org/grpc/status"
 
-	"github.com/cosgate/cosgate/cosbackend/embedded"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 )
 
@@ -162,19 +161,17 @@ func TestDialRefusesAnotherServiceConfig(t *testing.T) {
 
 func TestServiceConfigRetriesListBucketsNotCreateBucket(t *testing.T) {
 	c, cos := open(t)
-	fault := func(operation string) int {
-		return cos.Faults().Add(embedded.Fault{
-			Operation: operation, Status: 503, Code: "ServiceUnavailable", Count: 1,
-		})
+	failOnce := func(operation string) int {
+		return cos.addFault(t, fault{Operation: operation, Status: 503, Code: "ServiceUnavailable", Count: 1})
 	}
-	fault("ListBuckets")
+	failOnce("ListBuckets")
 	if _, err := c.Buckets().ListBuckets(t.Context(), &cosgatev1.ListBucketsRequest{}); err != nil {
 		t.Errorf("ListBuckets = %v, want a second try that succeeds", err)
 	}
-	id := fault("CreateBucket")
+	id := failOnce("CreateBucket")
 	_, err := c.Buckets().CreateBucket(t.Context(), &cosgatev1.CreateBucketRequest{Bucket: "other-1250000000"})
 	e := mustFail(t, "CreateBucket", err, codes.Unavailable, "SERVICE_UNAVAILABLE")
-	if !e.Retryable || e.RetryDelay <= 0 || cos.Faults().Hits(id) != 1 {
+	if !e.Retryable || e.RetryDelay <= 0 || cos.faultHits(t, id) != 1 {
 		t.Errorf("CreateBucket = %+v, want one try and a word on when to come back", e)
 	}
 }

@@ -15,7 +15,6 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"github.com/cosgate/cosgate/cosbackend/embedded"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 	"github.com/cosgate/cosgate/internal/crc64ecma"
 )
@@ -260,7 +259,7 @@ func TestCommitCanBeCalledAgain(t *testing.T) {
 
 func TestTheTimeOfCommitIsBounded(t *testing.T) {
 	c, cos := open(t)
-	cos.Faults().Add(embedded.Fault{Operation: "PutObject", Delay: time.Hour})
+	cos.addFault(t, fault{Operation: "PutObject", Delay: time.Hour})
 	w := c.NewWriter(t.Context(), spec("k"))
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
@@ -335,4 +334,30 @@ func TestDialNeedsCredentials(t *testing.T) {
 	if _, err := Dial("dns:///localhost:1"); err == nil {
 		t.Error("Dial without transport credentials = nil, want an error")
 	}
+}
+
+func TestWriterStoresNothingWhenTheGatewayIsKilled(t *testing.T) {
+	c, p, restart := openProcess(t)
+	w := c.NewWriter(t.Context(), spec("k"))
+	defer w.Close()
+	data := content(2 << 20)
+	if _, err := w.Write(data); err != nil {
+		t.Fatal(err)
+	}
+	p.kill()
+	var err error
+	for range 100 { // until the connection is known to be gone
+		if _, err = w.Write(data); err != nil {
+			break
+		}
+	}
+	var e *Error
+	if !errors.As(err, &e) || e.Code != codes.Unavailable || e.OutcomeUnknown {
+		t.Fatalf("Write = %v, want UNAVAILABLE, with a known outcome: nothing was committed", err)
+	}
+	if _, err := w.Commit(t.Context()); !errors.Is(err, e) {
+		t.Errorf("Commit = %v, want the error of Write again", err)
+	}
+	restart()
+	mustMiss(t, c, "k")
 }
