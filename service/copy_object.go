@@ -3,7 +3,8 @@ package service
 import (
 	"context"
 	"errors"
-	"log/slog"
+
+	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 
 	"golang.org/x/sync/errgroup"
 
@@ -97,31 +98,40 @@ func (c *partsCopy) copyAll(ctx context.Context) (cosbackend.CompleteResult, err
 	return c.client.CompleteMultipartUpload(ctx, c.to, parts, o)
 }
 
-// initiateUpload begins an upload. A caller who gives up in this moment must not leave
-// one behind whose id nobody knows, so it is not interrupted. When COS's answer is lost
-// one is, but nothing was stored: the call as a whole can be made again.
-func initiateUpload(ctx context.Context, client *cosbackend.Client, to cosbackend.Upload, o cosbackend.InitiateOptions) (id string, err error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTime)
-	defer cancel()
-	id, err = client.InitiateMultipartUpload(ctx, to.Location, to.Key, o)
-	if e, ok := errors.AsType[*cosbackend.Error](err); ok && e.OutcomeUnknown {
-		e.OutcomeUnknown, e.Retryable = false, true
+func (s *objectServer) CopyObject(ctx context.Context, req *cosgatev1.CopyObjectRequest) (*cosgatev1.CopyObjectResponse, error) {
+	client, err := s.client(req.GetProfile())
+	if err != nil {
+		return nil, err
 	}
-	return id, err
-}
+	attrs, err := attributes(req.GetAttributes(), "attributes")
+	if err != nil {
+		return nil, err
+	}
+	o := cosbackend.CopyOptions{
+		Source:     copySource(req.GetSource(), req.GetSourcePreconditions()),
+		Replace:    req.GetMetadataDirective() == cosgatev1.MetadataDirective_METADATA_DIRECTIVE_REPLACED,
+		Attributes: attrs,
 
-// abortUpload drops an upload that failed, unless it is gone already: completed after
-// all, or aborted. The caller's context may have ended; that must not keep its parts.
-func abortUpload(ctx context.Context, client *cosbackend.Client, up cosbackend.Upload, logger *slog.Logger) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTime)
-	defer cancel()
-	err := client.AbortMultipartUpload(ctx, up)
-	if e, ok := errors.AsType[*cosbackend.Error](err); ok && e.Code == "NoSuchUpload" {
-		return
+		ReplaceTags: req.GetTaggingDirective() == cosgatev1.TaggingDirective_TAGGING_DIRECTIVE_REPLACED,
+		Settings:    settings(req.GetAttributes()),
+	}
+	copied, err := client.CopyObject(ctx, location(req), req.GetKey(), o)
+	if tooLarge(err) {
+		copied, err = s.copyInParts(ctx, client, cosbackend.Upload{Location: location(req), Key: req.GetKey()}, o, err)
 	}
 	if err != nil {
-		logger.LogAttrs(ctx, slog.LevelError, "a failed upload was not aborted; its parts cost storage until somebody does it",
-			slog.String("bucket", up.Bucket), slog.String("key", up.Key),
-			slog.String("upload_id", up.UploadID), slog.Any("error", err))
+		return nil, err
 	}
+	return copyResponse(req, copied), nil
+}
+
+func copyResponse(req *cosgatev1.CopyObjectRequest, copied cosbackend.CopyResult) *cosgatev1.CopyObjectResponse {
+	out := &cosgatev1.Object{
+		Bucket: req.GetBucket(), Key: req.GetKey(), VersionId: copied.VersionID,
+		Etag: copied.ETag, LastModified: timestamp(copied.LastModified),
+	}
+	if copied.HasCRC64 {
+		out.Crc64Ecma = &copied.CRC64
+	}
+	return &cosgatev1.CopyObjectResponse{Object: out, SourceVersionId: copied.SourceVersionID}
 }

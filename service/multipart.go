@@ -3,7 +3,9 @@ package service
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"log/slog"
 	"strconv"
 
 	"google.golang.org/grpc"
@@ -231,4 +233,33 @@ func splitUploadMarker(marker string) (key, id string, err error) {
 	}
 	marker = marker[used:]
 	return marker[:n], marker[n:], nil
+}
+
+// initiateUpload begins an upload. A caller who gives up in this moment must not leave
+// one behind whose id nobody knows, so it is not interrupted. When COS's answer is lost
+// one is, but nothing was stored: the call as a whole can be made again.
+func initiateUpload(ctx context.Context, client *cosbackend.Client, to cosbackend.Upload, o cosbackend.InitiateOptions) (id string, err error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTime)
+	defer cancel()
+	id, err = client.InitiateMultipartUpload(ctx, to.Location, to.Key, o)
+	if e, ok := errors.AsType[*cosbackend.Error](err); ok && e.OutcomeUnknown {
+		e.OutcomeUnknown, e.Retryable = false, true
+	}
+	return id, err
+}
+
+// abortUpload drops an upload that failed, unless it is gone already: completed after
+// all, or aborted. The caller's context may have ended; that must not keep its parts.
+func abortUpload(ctx context.Context, client *cosbackend.Client, up cosbackend.Upload, logger *slog.Logger) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTime)
+	defer cancel()
+	err := client.AbortMultipartUpload(ctx, up)
+	if e, ok := errors.AsType[*cosbackend.Error](err); ok && e.Code == "NoSuchUpload" {
+		return
+	}
+	if err != nil {
+		logger.LogAttrs(ctx, slog.LevelError, "a failed upload was not aborted; its parts cost storage until somebody does it",
+			slog.String("bucket", up.Bucket), slog.String("key", up.Key),
+			slog.String("upload_id", up.UploadID), slog.Any("error", err))
+	}
 }

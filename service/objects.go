@@ -95,44 +95,6 @@ func (s *objectServer) deleteFailure(req *cosgatev1.DeleteObjectsRequest, f cosb
 	}
 }
 
-func (s *objectServer) CopyObject(ctx context.Context, req *cosgatev1.CopyObjectRequest) (*cosgatev1.CopyObjectResponse, error) {
-	client, err := s.client(req.GetProfile())
-	if err != nil {
-		return nil, err
-	}
-	attrs, err := attributes(req.GetAttributes(), "attributes")
-	if err != nil {
-		return nil, err
-	}
-	o := cosbackend.CopyOptions{
-		Source:     copySource(req.GetSource(), req.GetSourcePreconditions()),
-		Replace:    req.GetMetadataDirective() == cosgatev1.MetadataDirective_METADATA_DIRECTIVE_REPLACED,
-		Attributes: attrs,
-
-		ReplaceTags: req.GetTaggingDirective() == cosgatev1.TaggingDirective_TAGGING_DIRECTIVE_REPLACED,
-		Settings:    settings(req.GetAttributes()),
-	}
-	copied, err := client.CopyObject(ctx, location(req), req.GetKey(), o)
-	if tooLarge(err) {
-		copied, err = s.copyInParts(ctx, client, cosbackend.Upload{Location: location(req), Key: req.GetKey()}, o, err)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return copyResponse(req, copied), nil
-}
-
-func copyResponse(req *cosgatev1.CopyObjectRequest, copied cosbackend.CopyResult) *cosgatev1.CopyObjectResponse {
-	out := &cosgatev1.Object{
-		Bucket: req.GetBucket(), Key: req.GetKey(), VersionId: copied.VersionID,
-		Etag: copied.ETag, LastModified: timestamp(copied.LastModified),
-	}
-	if copied.HasCRC64 {
-		out.Crc64Ecma = &copied.CRC64
-	}
-	return &cosgatev1.CopyObjectResponse{Object: out, SourceVersionId: copied.SourceVersionID}
-}
-
 func (s *objectServer) ListObjects(ctx context.Context, req *cosgatev1.ListObjectsRequest) (*cosgatev1.ListObjectsResponse, error) {
 	client, err := s.client(req.GetProfile())
 	if err != nil {

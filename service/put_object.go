@@ -1,7 +1,15 @@
 package service
 
 import (
+	"context"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
+
+	"github.com/cosgate/cosgate/internal/crc64ecma"
+	"github.com/cosgate/cosgate/internal/frames"
 
 	"github.com/cosgate/cosgate/cosbackend"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
@@ -89,4 +97,174 @@ func (p *put) response(stored cosbackend.PutResult) *cosgatev1.PutObjectResponse
 		Size: p.up.sequence.received, Etag: stored.ETag, Crc64Ecma: &crc,
 		StorageClass: storageClass(p.attrs.StorageClass), Encryption: encryptionInfoProto(stored.Encryption),
 	}, Callback: callbackProto(stored.Callback), PicResult: stored.Document}
+}
+
+// A partsUpload gathers the content of one object into parts, and sends them side by
+// side.
+type partsUpload struct {
+	put    *put
+	ctx    context.Context //nolint:containedctx // of the parts: ends with the first that fails
+	group  *errgroup.Group
+	target cosbackend.Upload
+	number int
+	before uint64 // CRC64 of the parts before the one that is gathered
+
+	mu   sync.Mutex
+	sent []cosbackend.CompletedPart
+}
+
+// runInParts stores what fits into one part with one PUT, and anything larger as a
+// multipart upload, which is aborted unless it is completed.
+func (p *put) runInParts() (cosbackend.PutResult, error) {
+	ctx, cancel := context.WithCancel(p.stream.Context())
+	defer cancel()
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(p.parts.parallel)
+	u := &partsUpload{put: p, ctx: ctx, group: group, number: 1}
+	first, memory, err := u.gather()
+	if err != nil {
+		return cosbackend.PutResult{}, err
+	}
+	if p.up.ended {
+		defer memory.release()
+		defer first.end()
+		return p.putWhole(cosbackend.Body{Size: p.up.sequence.received, Reopen: first.reader})
+	}
+	if err := u.initiate(); err != nil {
+		first.end()
+		memory.release()
+		return cosbackend.PutResult{}, err
+	}
+	stored, err := u.finish(first, memory)
+	if err != nil {
+		cancel()
+		_ = group.Wait() // err is the cause; these are its consequences
+		abortUpload(u.ctx, p.client, u.target, p.parts.log)
+	}
+	return stored, err
+}
+
+func (u *partsUpload) initiate() (err error) {
+	u.target = cosbackend.Upload{Location: location(u.put.spec), Key: u.put.spec.GetKey()}
+	u.target.UploadID, err = initiateUpload(u.ctx, u.put.client, u.target, cosbackend.InitiateOptions{
+		Attributes: u.put.attrs, Settings: settings(u.put.spec.GetAttributes()),
+	})
+	return err
+}
+
+// finish sends all parts, then completes the upload.
+func (u *partsUpload) finish(part *kept, memory *reservation) (cosbackend.PutResult, error) {
+	for {
+		u.send(part, memory)
+		if u.put.up.ended {
+			break
+		}
+		u.number++
+		var err error
+		if part, memory, err = u.gather(); err != nil {
+			return cosbackend.PutResult{}, u.cause(err)
+		}
+		if part.views.Len() == 0 { // the part before ended where the content does
+			part.end()
+			memory.release()
+			break
+		}
+	}
+	if err := u.group.Wait(); err != nil {
+		return cosbackend.PutResult{}, err
+	}
+	return u.complete()
+}
+
+// cause is why gathering ended: when a part failed, that ended the rest.
+func (u *partsUpload) cause(err error) error {
+	if u.ctx.Err() != nil && u.put.stream.Context().Err() == nil {
+		if first := u.group.Wait(); first != nil {
+			return first
+		}
+	}
+	return err
+}
+
+// gather reads the content of the next part. Memory for its beginning is reserved first,
+// so that an upload that has begun a part can always send it, and a caller that sends
+// nothing holds no more. When there is none for the rest the part ends early.
+func (u *partsUpload) gather() (part *kept, memory *reservation, err error) {
+	up, parts := u.put.up, u.put.parts
+	if err := parts.fits(u.number, up.sequence.size); err != nil {
+		return nil, nil, err
+	}
+	size := parts.sizeOf(u.number, up.sequence.size)
+	first := size
+	if parts.canBeSmaller(u.number, up.sequence.size) {
+		first = min(size, leastPart)
+	}
+	if memory, err = parts.reserve(u.ctx, first); err != nil {
+		return nil, nil, err
+	}
+	var views frames.Views
+	for !up.ended && (int64(views.Len()) < size || up.sequence.finished) {
+		if err := u.receive(); err != nil {
+			views.Free()
+			memory.release()
+			return nil, nil, err
+		}
+		views.Append(&up.ready)
+		views.Append(&up.held) // nothing is held back here: only CompleteMultipartUpload completes the object
+		if !up.sequence.finished && !memory.reach(int64(views.Len()), size) {
+			break
+		}
+	}
+	return keep(&views), memory, nil
+}
+
+// partCRC64 is the checksum of the part just gathered: what the whole has beyond the
+// parts before. The content is not gone through a second time.
+func (u *partsUpload) partCRC64(size int) uint64 {
+	whole := u.put.up.sequence.crc64
+	crc := crc64ecma.Combine(u.before, 0, int64(size)) ^ whole
+	u.before = whole
+	return crc
+}
+
+// receive takes a message, unless a part has failed meanwhile.
+func (u *partsUpload) receive() error {
+	if err := u.ctx.Err(); err != nil {
+		return err
+	}
+	return u.put.up.receive()
+}
+
+// send sends a part when one of the places for that is free. Waiting for it slows the
+// caller down to the speed of COS.
+func (u *partsUpload) send(part *kept, memory *reservation) {
+	number, crc := u.number, u.partCRC64(part.views.Len())
+	u.group.Go(func() error {
+		defer memory.release()
+		defer part.end()
+		body := cosbackend.Body{Size: int64(part.views.Len()), Reopen: part.reader}
+		sent, err := u.put.client.UploadPart(u.ctx, u.target, number, body, cosbackend.PartOptions{
+			CRC64: func() uint64 { return crc }, CustomerKey: u.put.customerKey(), TrafficLimit: u.put.spec.GetTrafficLimit(),
+		})
+		if err != nil {
+			return err
+		}
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		u.sent = append(u.sent, cosbackend.CompletedPart{Number: number, ETag: sent.ETag})
+		return nil
+	})
+}
+
+func (u *partsUpload) complete() (cosbackend.PutResult, error) {
+	slices.SortFunc(u.sent, func(a, b cosbackend.CompletedPart) int { return a.Number - b.Number })
+	crc := u.put.up.sequence.crc64
+	done, err := u.put.client.CompleteMultipartUpload(u.put.stream.Context(), u.target, u.sent, cosbackend.CompleteOptions{
+		ForbidOverwrite: u.put.spec.GetForbidOverwrite(), CRC64: &crc, CustomerKey: u.put.customerKey(),
+		Callback: callback(u.put.spec.GetCallback()), PicOperations: u.put.spec.GetPicOperations(),
+	})
+	return cosbackend.PutResult{
+		ETag: done.ETag, VersionID: done.VersionID, CRC64: done.CRC64, HasCRC64: done.HasCRC64,
+		Callback: done.Callback, Document: done.Document,
+	}, err
 }

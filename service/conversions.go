@@ -134,3 +134,43 @@ func storageClass(s string) string {
 	}
 	return s
 }
+
+// describe adds to an object what COS tells of it beside content and attributes.
+func describe(out *cosgatev1.Object, o cosbackend.ObjectInfo) {
+	out.Encryption = encryptionInfoProto(o.Encryption)
+	out.Restore = restoreProto(o.Restore)
+	out.ReplicationStatus = o.ReplicationStatus
+	out.Retention = retentionProto(o.Retention)
+	if o.HasTagCount {
+		n := int32(o.TagCount) //nolint:gosec // below 65,536
+		out.TagCount = &n
+	}
+}
+
+func responseHeaders(h *cosgatev1.ContentHeaders) cosbackend.ResponseHeaders {
+	return cosbackend.ResponseHeaders{
+		ContentType:        h.GetContentType(),
+		CacheControl:       h.GetCacheControl(),
+		ContentDisposition: h.GetContentDisposition(),
+		ContentEncoding:    h.GetContentEncoding(),
+		ContentLanguage:    h.GetContentLanguage(),
+		Expires:            h.GetExpires(),
+	}
+}
+
+// mapped converts each element of a list.
+func mapped[A, B any](list []A, convert func(A) B) []B {
+	var out []B
+	for _, a := range list {
+		out = append(out, convert(a))
+	}
+	return out
+}
+
+// perhaps converts what is there; nil stays nil.
+func perhaps[A, B any](a *A, convert func(*A) *B) *B {
+	if a == nil {
+		return nil
+	}
+	return convert(a)
+}

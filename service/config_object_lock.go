@@ -1,0 +1,34 @@
+package service
+
+import (
+	"context"
+
+	"github.com/cosgate/cosgate/cosbackend"
+	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
+)
+
+func (s *bucketConfigServer) GetBucketObjectLock(ctx context.Context, req *cosgatev1.GetBucketObjectLockRequest) (*cosgatev1.GetBucketObjectLockResponse, error) {
+	m, err := readConfig(ctx, s, req, (*cosbackend.Client).GetBucketObjectLock, objectLockProto)
+	return &cosgatev1.GetBucketObjectLockResponse{ObjectLock: m}, err
+}
+
+func (s *bucketConfigServer) PutBucketObjectLock(ctx context.Context, req *cosgatev1.PutBucketObjectLockRequest) (*cosgatev1.PutBucketObjectLockResponse, error) {
+	err := writeConfig(ctx, s, req, (*cosbackend.Client).PutBucketObjectLock, objectLockDocument(req.GetObjectLock()))
+	return &cosgatev1.PutBucketObjectLockResponse{}, err
+}
+
+func objectLockProto(d *cosbackend.ObjectLockConfiguration) *cosgatev1.ObjectLockConfiguration {
+	m := &cosgatev1.ObjectLockConfiguration{ObjectLockEnabled: d.ObjectLockEnabled}
+	if d.Rule != nil {
+		m.Rule = &cosgatev1.ObjectLockRule{Days: bounded(d.Rule.Days)}
+	}
+	return m
+}
+
+func objectLockDocument(m *cosgatev1.ObjectLockConfiguration) *cosbackend.ObjectLockConfiguration {
+	d := &cosbackend.ObjectLockConfiguration{ObjectLockEnabled: m.GetObjectLockEnabled()}
+	if m.GetRule() != nil {
+		d.Rule = &cosbackend.ObjectLockRule{Days: int(m.GetRule().GetDays())}
+	}
+	return d
+}

@@ -1,0 +1,85 @@
+package service
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// accessLog begins the call of each RPC and writes one line when it ends. It counts
+// content and never looks into it.
+type accessLog struct{ log *slog.Logger }
+
+func (a accessLog) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	begin := time.Now()
+	ctx = withCall(ctx)
+	resp, err := handler(ctx, req)
+	a.write(ctx, info.FullMethod, err, time.Since(begin))
+	return resp, err
+}
+
+func (a accessLog) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+	begin := time.Now()
+	ctx := withCall(ss.Context())
+	err := handler(srv, &callStream{ServerStream: ss, ctx: ctx, call: callFrom(ctx)})
+	a.write(ctx, info.FullMethod, err, time.Since(begin))
+	return err
+}
+
+func (a accessLog) write(ctx context.Context, method string, err error, d time.Duration) {
+	code, c := status.Code(err), callFrom(ctx)
+	info := c.trace.Snapshot()
+	var room [13]slog.Attr
+	attrs := append(room[:0],
+		slog.String("method", method),
+		slog.String("code", code.String()),
+		slog.Duration("duration", d),
+		slog.Int64("bytes_received", c.received.Load()),
+		slog.Int64("bytes_sent", c.sent.Load()),
+		slog.String("request_id", c.requestID),
+	)
+	if caller := c.caller.Load(); caller != nil {
+		attrs = append(attrs, slog.String("caller", caller.Name))
+	}
+	if c.brought != nil {
+		attrs = append(attrs, slog.Bool("caller_credentials", true))
+	}
+	if info.Attempts > 0 {
+		attrs = append(attrs,
+			slog.String("profile", info.Profile),
+			slog.Int("cos_attempts", info.Attempts),
+			slog.Int("cos_status", info.HTTPStatus),
+			slog.String("cos_request_id", info.RequestID))
+	}
+	if err != nil {
+		attrs = append(attrs, slog.String("error", status.Convert(err).Message()))
+	}
+	if ctx.Err() != nil {
+		ctx = context.WithoutCancel(ctx) // a call that was given up is logged all the same
+	}
+	a.log.LogAttrs(ctx, level(method, code), "rpc", attrs...)
+}
+
+// level tells apart what operators must look at, what they may want to, and the
+// rest: callers' own faults are not the service's, and nobody wants a line for each
+// health check.
+func level(method string, code codes.Code) slog.Level {
+	switch code {
+	case codes.OK:
+		if !strings.HasPrefix(method, "/cosgate.") {
+			return slog.LevelDebug
+		}
+		return slog.LevelInfo
+	case codes.Internal, codes.Unknown, codes.DataLoss:
+		return slog.LevelError
+	case codes.Unavailable, codes.ResourceExhausted, codes.DeadlineExceeded:
+		return slog.LevelWarn
+	default:
+		return slog.LevelInfo
+	}
+}
