@@ -169,7 +169,7 @@ Never in a status or a log: signatures, signed URLs, tokens, secret keys, cookie
 | ` + "`FAILED_PRECONDITION` | `OBJECT_TOO_LARGE`" + ` | more than 50,000 GiB, or than the gateway has memory to upload in 10,000 parts | use MultipartService, or give the gateway more memory |
 | ` + "`RESOURCE_EXHAUSTED` | `UPLOAD_MEMORY`" + ` | too many uploads gather parts at the moment | declare spec.size, or try again later |
 | ` + "`RESOURCE_EXHAUSTED` | `LIMIT_EXCEEDED`" + ` | more than the gateway's limits allow; ErrorInfo names the ` + "`limit`: `calls` of all callers, `caller_calls` at a time, `caller_rate`, `caller_upload_memory`" + ` | repeat after RetryInfo, and call less often |
-| ` + "`DEADLINE_EXCEEDED` | `DEADLINE_TOO_SHORT`" + ` | the call had less time left than the gateway begins with (` + "`limits.deadline_floor`" + `); COS was not asked | give it a later deadline |
+| ` + "`DEADLINE_EXCEEDED` | `DEADLINE_TOO_SHORT`" + ` | the call had less time left than the gateway begins with (` + "`limits.min_deadline`" + `); COS was not asked | give it a later deadline |
 | ` + "`UNAUTHENTICATED` | `CALLER_UNKNOWN`" + ` | the call does not prove who makes it; the message says what is wrong, COS was not asked | get a valid token or certificate; do not repeat with this one |
 | ` + "`PERMISSION_DENIED` | `CALLER_NOT_ALLOWED`" + ` | no policy allows it; ErrorInfo names ` + "`action` and `resource`" + `, COS was not asked | leave it, or ask the gateway's operators for a policy |
 | ` + "`RESOURCE_EXHAUSTED` | `ANSWER_FULL`" + ` | one more object would make the answer of HeadObjects too large; a status of that object | ask for it again, with fewer others |

@@ -13,8 +13,8 @@ type configCommand struct {
 }
 
 type configCheckCommand struct {
-	File string `arg:"" help:"The file."`
-	config.Overrides
+	File             string `arg:"" help:"The file."`
+	config.Overrides `group:"In place of keys in the file:"`
 }
 
 // Help is printed below the flags.
@@ -40,8 +40,8 @@ func (c configCheckCommand) Run(out streams) error {
 }
 
 type configPrintCommand struct {
-	File string `arg:"" help:"The file."`
-	config.Overrides
+	File             string `arg:"" help:"The file."`
+	config.Overrides `group:"In place of keys in the file:"`
 }
 
 // Help is printed below the flags.

@@ -203,8 +203,8 @@ authentication:
   certificates: {name_from: [cn]}
   tokens: '%s'
   jwt:
-    - {issuer: '%s', audiences: [cosgate], keys: '%s', prefix: 'a:'}
-    - {issuer: '%s', audiences: [cosgate], keys: '%s', prefix: 'b:'}
+    - {issuer: '%s', audiences: [cosgate], jwks: '%s', prefix: 'a:'}
+    - {issuer: '%s', audiences: [cosgate], jwks: '%s', prefix: 'b:'}
 authorization: {policies: '%s'}
 profiles: {main: {endpoint: 'http://{bucket}.cos.{region}.myqcloud.com', region: ap-guangzhou, proxy: 'http://%s', credentials: {file: '%s'}}}
 `, r.Cert, r.Key, r.ClientCA, r.path("tokens"), identitytest.Issuer, r.path("keys.json"), urlIssuer, provider.URL,

@@ -15,8 +15,8 @@ import (
 )
 
 type serveCommand struct {
-	Config string `required:"" placeholder:"FILE" env:"COSGATE_CONFIG" help:"The YAML file with the configuration. Unknown keys are refused."`
-	config.Overrides
+	Config           string `required:"" placeholder:"FILE" env:"COSGATE_CONFIG" help:"The YAML file with the configuration. Unknown keys are refused."`
+	config.Overrides `group:"In place of keys in the file:"`
 }
 
 // Help is printed below the flags.
@@ -68,7 +68,7 @@ func (c serveCommand) Run(ctx context.Context, out streams) error {
 		profiles:       clients.ByProfile,
 		defaultProfile: cfg.DefaultProfile,
 		deps:           deps,
-		server:         service.Options{Reflection: cfg.Reflection, PresignMax: time.Duration(cfg.PresignMax)},
+		server:         service.Options{Reflection: cfg.Reflection, PresignMax: time.Duration(cfg.PresignMaxLifetime)},
 		metrics:        watch.metrics.Handler(),
 		certificates:   certificates,
 		grpcui:         cfg.GRPCUI,

@@ -129,7 +129,7 @@ func TestServeBoundsWhatIsPresigned(t *testing.T) {
 	config := writeConfig(t, `
 listen: 127.0.0.1:0
 admin: 127.0.0.1:0
-presign_max: 2m
+presign_max_lifetime: 2m
 profiles:
   main: {region: ap-guangzhou, public_endpoint: 'https://{bucket}.example.org', credentials: {env: {secret_id: COSGATE_TEST_ID, secret_key: COSGATE_TEST_KEY}}}
 `)
@@ -140,6 +140,6 @@ profiles:
 	}
 	req.ExpiresIn = durationpb.New(2*time.Minute + time.Second)
 	if _, err := presign.PresignUrl(t.Context(), req); status.Code(err) != codes.InvalidArgument {
-		t.Errorf("PresignUrl beyond presign_max = %v, want code InvalidArgument", err)
+		t.Errorf("PresignUrl beyond presign_max_lifetime = %v, want code InvalidArgument", err)
 	}
 }

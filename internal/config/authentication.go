@@ -11,34 +11,47 @@ import (
 	"github.com/cosgate/cosgate/internal/identity"
 )
 
-// Authentication says how callers prove who they are. Empty: nobody is asked, and
-// everybody may do everything.
+// Authentication says how callers prove who they are. When it is empty nobody is asked,
+// and everybody may do everything.
 type Authentication struct {
-	// Certificates names callers by client certificates.
+	// By client certificate (see tls).
 	Certificates *Certificates `yaml:"certificates,omitempty"`
-	// JWT are the identity providers whose tokens are taken.
+	// By tokens of identity providers, in the metadata "authorization: Bearer ...".
 	JWT []JWT `yaml:"jwt,omitempty"`
-	// Tokens is a file with hashes of static tokens.
-	Tokens string `yaml:"tokens,omitempty"`
-	// Groups are further members of groups: group to names of callers.
+	// By static tokens: a file with a line for each, which `cosgate token NAME` prints.
+	// It holds hashes, and is read again when it changes.
+	Tokens string `yaml:"tokens,omitempty" example:"/etc/cosgate/tokens"`
+	// Further members of groups: names of callers by group.
 	Groups map[string][]string `yaml:"groups,omitempty"`
 }
 
 // Certificates say which field of a client certificate names the caller.
 type Certificates struct {
-	NameFrom []string `yaml:"name_from"`
+	// The first of these that the certificate has: spiffe (a URI SAN), dns (a DNS SAN) or
+	// cn (the common name).
+	NameFrom []string `yaml:"name_from" example:"spiffe,dns"`
 }
 
 // JWT is one identity provider.
 type JWT struct {
-	Issuer      string   `yaml:"issuer"`
-	Audiences   []string `yaml:"audiences"`
-	Keys        string   `yaml:"keys"`
-	Algorithms  []string `yaml:"algorithms,omitempty"`
-	NameClaim   string   `yaml:"name_claim,omitempty"`
-	GroupsClaim string   `yaml:"groups_claim,omitempty"`
-	Prefix      string   `yaml:"prefix,omitempty"`
-	Leeway      Duration `yaml:"leeway,omitempty"`
+	// The value of iss in the provider's tokens.
+	Issuer string `yaml:"issuer" example:"https://id.example.com/"`
+	// One of these must be in the token's aud.
+	Audiences []string `yaml:"audiences" example:"cosgate"`
+	// The provider's JSON Web Key Set: an https URL, which is fetched again every minute
+	// and for an unknown key, or a file, which is read again when it changes.
+	JWKS string `yaml:"jwks" example:"https://id.example.com/keys"`
+	// The signature algorithms that are accepted.
+	Algorithms []string `yaml:"algorithms,omitempty" default:"RS256,PS256,ES256,ES384,EdDSA" example:"RS256,ES256"`
+	// The claim with the caller's name.
+	NameClaim string `yaml:"name_claim,omitempty" default:"sub"`
+	// The claim with the caller's groups.
+	GroupsClaim string `yaml:"groups_claim,omitempty" default:"groups"`
+	// Put before names and groups, with a colon at its end: the caller alice is then
+	// "jwt:corp:alice". With several providers each needs its own.
+	Prefix string `yaml:"prefix,omitempty" example:"corp:"`
+	// How far the provider's clock may be off.
+	Leeway Duration `yaml:"leeway,omitempty" default:"1m" max:"5m"`
 }
 
 func (a Authentication) enabled() bool {
@@ -52,40 +65,40 @@ func nameSources() []string {
 func (c *Config) checkAuthentication(r *report) {
 	a := c.Authentication
 	if !a.enabled() && len(a.Groups) > 0 {
-		r.add("groups", "are set and nobody is asked who they are", "set certificates, jwt or tokens as well")
+		r.add("groups", "are set, and callers need not prove who they are", "set certificates, jwt or tokens as well")
 	}
 	if a.Certificates != nil {
 		a.Certificates.check(r.in("certificates"))
 		if c.TLS.ClientCA == "" {
-			r.add("certificates", "is set and no client certificate is asked for", "set tls.client_ca and tls.client_auth")
+			r.add("certificates", "is set, and clients are not asked for a certificate", "set tls.client_ca and tls.client_auth")
 		}
 	}
-	if c.bearers() && !c.TLS.enabled() && !Loopback(c.Listen) {
-		r.add("", "takes bearer tokens over plain text from elsewhere, where others can read them", "set tls.cert and tls.key")
+	if c.acceptsBearerTokens() && !c.TLS.enabled() && !Loopback(c.Listen) {
+		r.add("", "accepts bearer tokens in plain text over the network, where others can read them", "set tls.cert and tls.key")
 	}
 	issuers, prefixes := make(map[string]bool), make(map[string]bool)
 	for i, j := range a.JWT {
-		at := r.in(fmt.Sprintf("jwt[%d]", i))
+		at := r.in("jwt").item(i)
 		j.check(at)
 		if issuers[j.Issuer] {
-			at.add("issuer", "stands there twice", "give it all its audiences in one place")
+			at.add("issuer", "is configured twice", "list all its audiences in one entry")
 		}
 		issuers[j.Issuer] = true
 		if len(a.JWT) > 1 && (j.Prefix == "" || prefixes[j.Prefix]) {
-			at.add("prefix", "is not its own, and there are several providers: each could name the callers and groups of the others", `give each provider its own, such as "corp:"`)
+			at.add("prefix", "is missing or used twice, and there are several providers: each could name the callers and groups of the others", `give each provider its own, such as "corp:"`)
 		}
 		prefixes[j.Prefix] = true
 	}
 	for group, members := range a.Groups {
 		for _, m := range members {
 			if !strings.HasPrefix(m, "cert:") && !strings.HasPrefix(m, "jwt:") && !strings.HasPrefix(m, "token:") {
-				r.in("groups").add(group, fmt.Sprintf("%q is not a name of a caller", m), `names begin with "cert:", "jwt:" or "token:"; the access log shows them`)
+				r.in("groups").add(group, fmt.Sprintf("%q is not the name of a caller", m), `names begin with "cert:", "jwt:" or "token:"; the access log shows them`)
 			}
 		}
 	}
 }
 
-func (c *Config) bearers() bool {
+func (c *Config) acceptsBearerTokens() bool {
 	return len(c.Authentication.JWT) > 0 || c.Authentication.Tokens != ""
 }
 
@@ -105,26 +118,26 @@ func (j JWT) check(r *report) {
 		r.add("issuer", "is not set", "use the value of iss in the provider's tokens")
 	}
 	if len(j.Audiences) == 0 {
-		r.add("audiences", "is empty", "name what tokens for this gateway have in aud; a token for another service must not open this one")
+		r.add("audiences", "is empty", "list what tokens for this gateway have in aud; tokens for another service must not be valid here")
 	}
-	if j.Keys == "" {
-		r.add("keys", "is not set", "name the file or the https URL of the provider's JSON Web Key Set")
+	if j.JWKS == "" {
+		r.add("jwks", "is not set", "name the file or the https URL of the provider's JSON Web Key Set")
 	}
 }
 
 func (j JWT) options(log *slog.Logger) identity.JWTOptions {
 	return identity.JWTOptions{
-		Issuer: j.Issuer, Audiences: j.Audiences, Keys: j.Keys, Algorithms: j.Algorithms,
+		Issuer: j.Issuer, Audiences: j.Audiences, Keys: j.JWKS, Algorithms: j.Algorithms,
 		NameClaim: j.NameClaim, GroupsClaim: j.GroupsClaim, Prefix: j.Prefix, Leeway: time.Duration(j.Leeway), Logger: log,
 	}
 }
 
-// A Reloader looks at its files now and returns why they are not usable; what was read
-// before then stays in force.
+// A Reloader reads changed files again. When they are not usable it returns why, and the
+// previous content stays in force.
 type Reloader interface{ Reload() error }
 
-// BuildAuthentication reads what proves callers. It returns nil when nobody is asked
-// who they are.
+// BuildAuthentication reads what proves callers. It returns nil when callers need not
+// prove who they are.
 func (c *Config) BuildAuthentication(ctx context.Context, log *slog.Logger) (*identity.Authenticator, []Reloader, error) {
 	a := c.Authentication
 	if !a.enabled() {

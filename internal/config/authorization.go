@@ -10,18 +10,21 @@ import (
 	"github.com/cosgate/cosgate/service"
 )
 
-// Authorization says what proved callers may do.
+// Authorization says what callers may do.
 type Authorization struct {
-	// Policies is a file in the Cedar language.
-	Policies string `yaml:"policies"`
+	// A file in the Cedar language. It is read again when it changes; a broken file is
+	// logged, and the previous policies stay in force. What no policy permits is denied.
+	// `cosgate policy schema` prints what policies can name, `cosgate policy test` tries
+	// them.
+	Policies string `yaml:"policies" example:"/etc/cosgate/policies.cedar"`
 }
 
 func (c *Config) checkAuthorization(r *report) {
 	switch {
 	case c.Authentication.enabled() && c.Authorization.Policies == "":
-		r.add("policies", "is not set, and callers are asked who they are", "name a file with Cedar policies; without one nobody could do anything")
+		r.add("policies", "is not set, and callers must prove who they are", "name a file with Cedar policies; without one nobody could do anything")
 	case !c.Authentication.enabled() && c.Authorization.Policies != "":
-		r.add("policies", "is set, and nobody is asked who they are", "set authentication as well")
+		r.add("policies", "is set, and callers need not prove who they are", "set authentication as well")
 	}
 }
 
@@ -29,7 +32,7 @@ func (c *Config) checkAuthorization(r *report) {
 func (c *Config) BuildAuthorization(log *slog.Logger) (*policy.Engine, error) {
 	path := c.Authorization.Policies
 	if path == "" {
-		return nil, nil //nolint:nilnil // everybody may do everything
+		return nil, nil // everybody may do everything
 	}
 	engine, err := policy.Open(path, service.Actions(), log, nil)
 	if err != nil {
@@ -38,10 +41,10 @@ func (c *Config) BuildAuthorization(log *slog.Logger) (*policy.Engine, error) {
 	return engine, nil
 }
 
-// Audit says where changes and denials are recorded.
+// Audit says where changes and refusals are recorded.
 type Audit struct {
-	// File is appended to; "-" is stderr, beside the log. Empty records nothing.
-	File string `yaml:"file"`
+	// The file that records are appended to; "-" is stderr. Without it there is no record.
+	File string `yaml:"file" example:"/var/log/cosgate/audit.log"`
 }
 
 const auditMode = 0o600

@@ -1,61 +1,91 @@
 // Package config is the configuration of `cosgate serve`: one YAML file, and the
-// flags and environment variables that override a dozen of its keys.
+// flags and environment variables that override some of its keys.
 //
-// A section is a file here, with its struct, a check that names every mistake, and a
-// function that builds what the section describes. To add one: a field in [Config],
-// its defaults in [Default], its check in Config.check, its keys in
-// cosgate.example.yaml (a test looks for each).
+// Each section has a file of its own here, with its struct, what contradicts itself in
+// it, and a function that builds what it describes. A key is a field whose comment and
+// tags say everything about it:
+//
+//	yaml      the key
+//	default   its value when the file has none
+//	enum      the values it may have
+//	min, max  its range
+//	zero      what 0 means, where 0 is allowed in addition to the range
+//	example   its value in cosgate.example.yaml, when that is not the default
+//
+// Decoding, defaults, checks and `config print` follow the tags. cosgate.example.yaml
+// and docs/configuration.md are written from them and from the comments by
+// `go test ./internal/config -update`.
 package config
 
 import (
 	"fmt"
 	"os"
-	"time"
+	"reflect"
 )
 
-// maxFile bounds the file. It is read whole.
-const maxFile = 1 << 20
+// maxFileBytes bounds the file. It is read into memory.
+const maxFileBytes = 1 << 20
 
-// A Config is what is in force: the defaults, what the file says, and what overrides
-// it. It holds no secrets, only where they are.
+// A Config is the configuration in force: the defaults, what the file sets, and what
+// overrides it. It holds no secrets, only where they are.
 type Config struct {
-	Listen         string             `yaml:"listen"`
-	Admin          string             `yaml:"admin"`
-	Insecure       bool               `yaml:"insecure"`
-	TLS            TLS                `yaml:"tls"`
-	Authentication Authentication     `yaml:"authentication"`
-	Authorization  Authorization      `yaml:"authorization"`
-	Log            Log                `yaml:"log"`
-	Audit          Audit              `yaml:"audit"`
-	Lifecycle      Lifecycle          `yaml:"lifecycle"`
-	Limits         Limits             `yaml:"limits"`
-	PresignMax     Duration           `yaml:"presign_max"`
-	Reflection     bool               `yaml:"reflection"`
-	GRPCUI         bool               `yaml:"grpcui"`
-	DefaultProfile string             `yaml:"default_profile"`
-	Profiles       map[string]Profile `yaml:"profiles"`
+	// Where gRPC is served. With port 0 the system picks a free port, which is printed.
+	// An address that others can reach needs TLS and callers who prove who they are (a
+	// required client certificate, or authentication), or insecure: true.
+	Listen string `yaml:"listen" default:"127.0.0.1:50051" example:"0.0.0.0:50051"`
+	// Where health, readiness, metrics and profiles of the process are served over HTTP,
+	// without TLS. Keep it on loopback, or let only probes and Prometheus reach it.
+	Admin string `yaml:"admin" default:"127.0.0.1:8081"`
+	// Serve others in plain text: anyone on the network path can read and change the
+	// traffic. Contradicts tls.
+	Insecure bool `yaml:"insecure" default:"false"`
+	// PEM files. They are read again when they change and on SIGHUP; open connections
+	// stay open. When new files are not usable, the previous ones stay in force and the
+	// log has an error.
+	TLS TLS `yaml:"tls"`
+	// How callers prove who they are. Without this section nobody is asked, and everybody
+	// who reaches the gateway may use every bucket. Any of the three ways, or several at
+	// once; a bearer token takes precedence over a certificate. Names of callers begin
+	// with "cert:", "jwt:" or "token:".
+	Authentication Authentication `yaml:"authentication"`
+	// What callers may do. Required with authentication, refused without it.
+	Authorization Authorization `yaml:"authorization"`
+	// The log on stderr.
+	Log Log `yaml:"log"`
+	// A record of every change and of every refused call, as lines of JSON: who, what,
+	// when, and the outcome.
+	Audit Audit `yaml:"audit"`
+	// How connections and the process end.
+	Lifecycle Lifecycle `yaml:"lifecycle"`
+	// How much of the gateway callers can use.
+	Limits Limits `yaml:"limits"`
+	// The longest lifetime of presigned URLs and forms. Whoever holds one needs no other
+	// permission.
+	PresignMaxLifetime Duration `yaml:"presign_max_lifetime" default:"1h" min:"1s"`
+	// Serve the descriptors of the API to tools such as grpcurl.
+	Reflection bool `yaml:"reflection" default:"true"`
+	// Serve /grpcui/ on admin, a page that calls the API from a browser. Needs a loopback
+	// admin address, and cannot show a client certificate.
+	GRPCUI bool `yaml:"grpcui" default:"false"`
+	// The profile of requests that name none. Required when there are several profiles.
+	DefaultProfile string `yaml:"default_profile" example:"main"`
+	// The ways to reach COS, by name; at least one. Requests choose one with `profile`.
+	Profiles map[string]Profile `yaml:"profiles"`
 
 	source source
 }
 
-// Default holds what a file need not say.
+// Default returns a configuration in which every key has its default.
 func Default() Config {
-	return Config{
-		Listen:     "127.0.0.1:50051",
-		Admin:      "127.0.0.1:8081",
-		TLS:        TLS{ClientAuth: clientAuthNone, MinVersion: version13},
-		Log:        Log{Level: "info", Format: "text"},
-		Lifecycle:  defaultLifecycle(),
-		Limits:     defaultLimits(),
-		PresignMax: Duration(time.Hour),
-		Reflection: true,
-	}
+	var c Config
+	setDefaults(reflect.ValueOf(&c).Elem())
+	return c
 }
 
-// Load reads the file at path, lets o override it, and checks the result. Other files
-// and the environment that it speaks of are not looked at: that is done by the
-// functions that build. An error is a [Problems] with everything that is wrong, or
-// says why the file cannot be read.
+// Load reads the file at path, applies o, and checks the result. It does not read the
+// other files or the environment variables that the configuration names: the functions
+// that build do. An error is a [Problems] with everything that is wrong, or says why the
+// file cannot be read.
 func Load(path string, o Overrides) (*Config, error) {
 	data, err := read(path)
 	if err != nil {
@@ -66,15 +96,12 @@ func Load(path string, o Overrides) (*Config, error) {
 	d := &decoder{source: c.source}
 	d.document(data, &c)
 	d.override(o, &c)
+	if len(d.found) == 0 {
+		c.check(&report{source: c.source, found: &d.found})
+	}
 	if len(d.found) > 0 {
 		return nil, d.found.sorted()
 	}
-	r := &report{source: c.source, found: &d.found}
-	c.check(r)
-	if len(d.found) > 0 {
-		return nil, d.found.sorted()
-	}
-	c.complete()
 	return &c, nil
 }
 
@@ -83,8 +110,8 @@ func read(path string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("config: %w", err)
 	}
-	if info.Size() > maxFile {
-		return nil, fmt.Errorf("config: %s has %d bytes, more than the %d that are read", path, info.Size(), maxFile)
+	if info.Size() > maxFileBytes {
+		return nil, fmt.Errorf("config: %s has %d bytes; at most %d are allowed", path, info.Size(), maxFileBytes)
 	}
 	data, err := os.ReadFile(path) //nolint:gosec // the operator names the file
 	if err != nil {
@@ -93,35 +120,21 @@ func read(path string) ([]byte, error) {
 	return data, nil
 }
 
-// check reports what contradicts itself, is unsafe, or cannot work.
+// check reports what contradicts itself, is unsafe, or cannot work, and settles the
+// default profile.
 func (c *Config) check(r *report) {
-	c.checkDoors(r)
+	checkTags(reflect.ValueOf(c).Elem(), r)
+	c.checkListeners(r)
 	c.TLS.check(r.in("tls"))
 	c.checkAuthentication(r.in("authentication"))
 	c.checkAuthorization(r.in("authorization"))
-	c.Log.check(r.in("log"))
 	c.Lifecycle.check(r.in("lifecycle"))
 	c.Limits.check(r.in("limits"))
-	if c.PresignMax < Duration(time.Second) {
-		r.add("presign_max", "is below a second", "1h is the default")
-	}
 	c.checkProfiles(r)
 }
 
-// complete writes down what follows from the rest, so that Print shows it.
-func (c *Config) complete() {
-	if len(c.Profiles) == 1 {
-		for name := range c.Profiles {
-			c.DefaultProfile = name
-		}
-	}
-	for name, p := range c.Profiles {
-		c.Profiles[name] = p.complete()
-	}
-}
-
-// Refuse returns a problem that showed only while something was built: with the value
-// at path, such as "profiles.main".
+// Refuse returns a problem that showed only while something was built from the value at
+// path, such as "profiles.main".
 func (c *Config) Refuse(path, problem, fix string) error {
 	var found Problems
 	(&report{source: c.source, found: &found}).add(path, problem, fix)

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"cmp"
 	"io"
 	"log/slog"
 	"regexp"
@@ -13,31 +12,45 @@ import (
 // Credentials say where the credentials are; they are never in the configuration
 // itself. Exactly one of the fields is set.
 type Credentials struct {
-	Env        *Env        `yaml:"env,omitempty"`
-	File       string      `yaml:"file,omitempty"`
-	Metadata   *Metadata   `yaml:"metadata,omitempty"`
+	// Environment variables, which are read once at start. `env: {}` means the defaults.
+	Env *Env `yaml:"env,omitempty"`
+	// A file of KEY=VALUE lines: secret_id, secret_key and, for temporary credentials,
+	// security_token. It is read again when it changes.
+	File string `yaml:"file,omitempty"`
+	// The CAM role of the CVM that the gateway runs on.
+	Metadata *Metadata `yaml:"metadata,omitempty"`
+	// A role that is assumed at STS, and renewed before it expires.
 	AssumeRole *AssumeRole `yaml:"assume_role,omitempty"`
 }
 
 // Env holds names of environment variables.
 type Env struct {
-	SecretID      string `yaml:"secret_id"`
-	SecretKey     string `yaml:"secret_key"`
-	SecurityToken string `yaml:"security_token"`
+	// The name of the variable with the secret id.
+	SecretID string `yaml:"secret_id" default:"COS_SECRET_ID"`
+	// The name of the variable with the secret key.
+	SecretKey string `yaml:"secret_key" default:"COS_SECRET_KEY"`
+	// The name of the variable with the token of temporary credentials. The variable may
+	// be unset.
+	SecurityToken string `yaml:"security_token" default:"COS_SECURITY_TOKEN"`
 }
 
 // Metadata is the CAM role of the machine that the gateway runs on.
 type Metadata struct {
+	// The name of the role. Without it the metadata service is asked.
 	Role string `yaml:"role,omitempty"`
 }
 
 // AssumeRole is a role that other credentials may assume.
 type AssumeRole struct {
-	RoleARN     string   `yaml:"role_arn"`
-	SessionName string   `yaml:"session_name,omitempty"`
-	ExternalID  string   `yaml:"external_id,omitempty"`
-	Duration    Duration `yaml:"duration,omitempty"`
-	// The credentials that assume it: exactly one of these.
+	// The role.
+	RoleARN string `yaml:"role_arn"`
+	// What the account's audit log shows.
+	SessionName string `yaml:"session_name,omitempty" default:"cosgate"`
+	// A value that the role's trust policy may ask for.
+	ExternalID string `yaml:"external_id,omitempty"`
+	// The lifetime of the credentials, at most 12h.
+	Duration Duration `yaml:"duration,omitempty" default:"2h"`
+	// The credentials that assume the role: exactly one of env, file and metadata.
 	Env      *Env      `yaml:"env,omitempty"`
 	File     string    `yaml:"file,omitempty"`
 	Metadata *Metadata `yaml:"metadata,omitempty"`
@@ -49,30 +62,8 @@ func (a *AssumeRole) by() Credentials {
 }
 
 // variableName is stricter than POSIX: a secret that was pasted here by mistake has
-// small letters, and is then refused without being shown.
+// lower-case letters, and is then refused without being shown.
 var variableName = regexp.MustCompile(`^[A-Z_][A-Z0-9_]*$`)
-
-func (e *Env) complete() *Env {
-	if e == nil {
-		return nil
-	}
-	return &Env{
-		SecretID:      cmp.Or(e.SecretID, "COS_SECRET_ID"),
-		SecretKey:     cmp.Or(e.SecretKey, "COS_SECRET_KEY"),
-		SecurityToken: cmp.Or(e.SecurityToken, "COS_SECURITY_TOKEN"),
-	}
-}
-
-// complete writes down the defaults.
-func (c Credentials) complete() Credentials {
-	c.Env = c.Env.complete()
-	if c.AssumeRole != nil {
-		role := *c.AssumeRole
-		role.Env = role.Env.complete()
-		c.AssumeRole = &role
-	}
-	return c
-}
 
 // sources counts what is set.
 func (c Credentials) sources() int {
@@ -87,16 +78,16 @@ func (c Credentials) sources() int {
 
 func (c Credentials) check(r *report) {
 	if c.sources() != 1 {
-		r.add("", "not exactly one of env, file, metadata and assume_role is set", "set one of them; env: {} means COS_SECRET_ID and COS_SECRET_KEY")
+		r.add("", "not exactly one of env, file, metadata and assume_role is set", "set one of them; env: {} reads COS_SECRET_ID and COS_SECRET_KEY")
 	}
 	c.Env.check(r.in("env"))
 	if a := c.AssumeRole; a != nil {
 		r = r.in("assume_role")
 		if a.by().sources() != 1 {
-			r.add("", "not exactly one of env, file and metadata is set", "say whose credentials assume the role; metadata: {} are those of the machine")
+			r.add("", "not exactly one of env, file and metadata is set", "set the credentials that assume the role; metadata: {} uses those of the machine")
 		}
 		a.Env.check(r.in("env"))
-		if err := a.try(); err != nil {
+		if err := a.validate(); err != nil {
 			r.add("", err.Error(), "")
 		}
 	}
@@ -107,14 +98,14 @@ func (e *Env) check(r *report) {
 		return
 	}
 	for key, name := range map[string]string{"secret_id": e.SecretID, "secret_key": e.SecretKey, "security_token": e.SecurityToken} {
-		if name != "" && !variableName.MatchString(name) {
-			r.add(key, "is not a name of an environment variable", "use capitals, digits and _; the secret itself never stands in this file")
+		if !variableName.MatchString(name) {
+			r.add(key, "is not the name of an environment variable", "use capital letters, digits and _; secrets do not belong in this file")
 		}
 	}
 }
 
-// try asks the rules for roles, with credentials that lead nowhere.
-func (a *AssumeRole) try() error {
+// validate applies the rules of cosbackend, with made-up credentials.
+func (a *AssumeRole) validate() error {
 	t, err := cosbackend.AssumeRoleCredentials(a.options(cosbackend.StaticCredentials(cosbackend.Credentials{SecretID: "nobody", SecretKey: "nobody"}), nil))
 	if err != nil {
 		return err
@@ -129,8 +120,7 @@ func (a *AssumeRole) options(source cosbackend.CredentialProvider, log *slog.Log
 	}
 }
 
-// provider reads the credentials, or says where they will come from. The closers end
-// what renews them.
+// provider returns where the credentials come from. The closers stop what renews them.
 func (c Credentials) provider(log *slog.Logger) (cosbackend.CredentialProvider, []io.Closer, error) {
 	switch {
 	case c.Env != nil:
@@ -151,7 +141,7 @@ func (c Credentials) provider(log *slog.Logger) (cosbackend.CredentialProvider, 
 		if err != nil {
 			return nil, closers, err
 		}
-		return p, append([]io.Closer{p}, closers...), nil // who asks ends before who is asked
+		return p, append([]io.Closer{p}, closers...), nil // the role is closed before its source
 	default:
 		p, err := cosbackend.FileCredentials(c.File, log)
 		return p, nil, err

@@ -67,7 +67,7 @@ func (d *decoder) add(t *token.Token, path, problem, fix string) {
 	})
 }
 
-// node decodes n into v, which stands at path.
+// node decodes n into v, which is at path.
 func (d *decoder) node(n ast.Node, v reflect.Value, path string) {
 	switch n := n.(type) {
 	case *ast.AnchorNode:
@@ -91,7 +91,7 @@ func (d *decoder) node(n ast.Node, v reflect.Value, path string) {
 	}
 	switch v.Kind() {
 	case reflect.Pointer:
-		v.Set(reflect.New(v.Type().Elem()))
+		v.Set(newValue(v.Type().Elem()).Addr())
 		d.node(n, v.Elem(), path)
 	case reflect.Struct, reflect.Map:
 		d.mapping(n, v, path)
@@ -116,7 +116,7 @@ func (d *decoder) mapping(n ast.Node, v reflect.Value, path string) {
 		below := join(path, key.Value)
 		d.source.at[below] = key.Position
 		if v.Kind() == reflect.Map {
-			element := reflect.New(v.Type().Elem()).Elem()
+			element := newValue(v.Type().Elem())
 			d.node(entry.Value(), element, below)
 			v.SetMapIndex(reflect.ValueOf(key.Value), element)
 			continue
@@ -140,12 +140,22 @@ func (d *decoder) sequence(n ast.Node, v reflect.Value, path string) {
 	for i, item := range s.Values {
 		below := path + "[" + strconv.Itoa(i) + "]"
 		d.source.at[below] = item.GetToken().Position
+		v.Index(i).Set(newValue(v.Type().Elem()))
 		d.node(item, v.Index(i), below)
 	}
 }
 
-// text decodes a scalar: what was written, whatever YAML takes it for. So 1.3 and
-// "1.3" are the same version.
+// newValue returns a settable value of t; a struct has its defaults.
+func newValue(t reflect.Type) reflect.Value {
+	v := reflect.New(t).Elem()
+	if t.Kind() == reflect.Struct {
+		setDefaults(v)
+	}
+	return v
+}
+
+// text decodes a scalar as it is written, whatever type YAML gives it: 1.3 and "1.3" are
+// the same version.
 func (d *decoder) text(n ast.Node, path string, set func(string) error) {
 	var s string
 	switch n := n.(type) {
@@ -154,7 +164,7 @@ func (d *decoder) text(n ast.Node, path string, set func(string) error) {
 	case ast.ScalarNode:
 		s = n.GetToken().Value
 	default:
-		d.add(n.GetToken(), path, "is not a single value", "write one value behind the key")
+		d.add(n.GetToken(), path, "is not a single value", "write one value after the key")
 		return
 	}
 	d.source.at[path] = n.GetToken().Position
@@ -171,7 +181,7 @@ func setScalar(v reflect.Value, s string) error {
 		return nil
 	case reflect.Bool:
 		if s != "true" && s != "false" {
-			return errors.New("is not a switch; use true or false")
+			return errors.New("is neither true nor false")
 		}
 		v.SetBool(s == "true")
 		return nil

@@ -8,49 +8,36 @@ import (
 
 // Lifecycle says how connections and the process end.
 type Lifecycle struct {
-	DrainWait             Duration  `yaml:"drain_wait"`
-	Grace                 Duration  `yaml:"grace"`
-	MaxConnectionAge      Duration  `yaml:"max_connection_age"`
-	MaxConnectionAgeGrace Duration  `yaml:"max_connection_age_grace"`
-	Keepalive             Keepalive `yaml:"keepalive"`
+	// SIGTERM turns health and readiness off at once. New calls are still accepted for
+	// this long, so that load balancers notice first.
+	DrainWait Duration `yaml:"drain_wait" default:"5s"`
+	// Calls in flight may then continue for this long. Those that are left end with
+	// UNAVAILABLE, reason SERVER_STOPPING, and reads say where to resume. The process
+	// ends a few seconds later at most; give it drain_wait + grace + 15s before it is
+	// killed.
+	Grace Duration `yaml:"grace" default:"30s"`
+	// A connection accepts new calls for this long, so that callers spread over new
+	// gateways; calls in flight continue.
+	MaxConnectionAge Duration `yaml:"max_connection_age" default:"30m" min:"1s" zero:"no limit"`
+	// Calls on a connection that exceeds its age by this much are cancelled.
+	MaxConnectionAgeGrace Duration `yaml:"max_connection_age_grace" default:"0s" zero:"never"`
+	// How dead connections are found, and how often clients may ping.
+	Keepalive Keepalive `yaml:"keepalive"`
 }
 
-// Keepalive says how dead connections are found, and how often clients may ask.
+// Keepalive says how dead connections are found, and how often clients may ping.
 type Keepalive struct {
-	PingAfter     Duration `yaml:"ping_after"`
-	PingTimeout   Duration `yaml:"ping_timeout"`
-	MinClientPing Duration `yaml:"min_client_ping"`
-}
-
-func defaultLifecycle() Lifecycle {
-	return Lifecycle{
-		DrainWait:        Duration(5 * time.Second),
-		Grace:            Duration(30 * time.Second),
-		MaxConnectionAge: Duration(30 * time.Minute),
-		Keepalive: Keepalive{
-			PingAfter:     Duration(time.Minute),
-			PingTimeout:   Duration(20 * time.Second),
-			MinClientPing: Duration(10 * time.Second),
-		},
-	}
+	// A connection that is silent for this long is pinged.
+	PingAfter Duration `yaml:"ping_after" default:"1m" min:"1s"`
+	// It is closed when no response to the ping arrives in time.
+	PingTimeout Duration `yaml:"ping_timeout" default:"20s" min:"1s"`
+	// Clients that ping more often than this are disconnected.
+	MinClientPingInterval Duration `yaml:"min_client_ping_interval" default:"10s" min:"1s"`
 }
 
 func (l Lifecycle) check(r *report) {
 	if l.MaxConnectionAgeGrace > 0 && l.MaxConnectionAge == 0 {
-		r.add("max_connection_age_grace", "is set, and max_connection_age: 0s lets connections live for ever", "set lifecycle.max_connection_age as well, or leave this out")
-	}
-	if 0 < l.MaxConnectionAge && l.MaxConnectionAge < Duration(time.Second) {
-		r.add("max_connection_age", "is below 1s: callers would do nothing but connect", "use a time in minutes, or 0s for no limit")
-	}
-	k := r.in("keepalive")
-	if l.Keepalive.PingAfter < Duration(time.Second) {
-		k.add("ping_after", "is below 1s", "use 10s or more")
-	}
-	if l.Keepalive.PingTimeout < Duration(time.Second) {
-		k.add("ping_timeout", "is below 1s", "use a time in which a busy caller can answer, such as 20s")
-	}
-	if l.Keepalive.MinClientPing < Duration(time.Second) {
-		k.add("min_client_ping", "is below 1s: a client could keep the gateway busy with pings", "use 5s or more")
+		r.add("max_connection_age_grace", "is set, and max_connection_age: 0s means that connections have no age limit", "set lifecycle.max_connection_age as well, or leave this out")
 	}
 }
 
@@ -62,5 +49,5 @@ func (l Lifecycle) Apply(o *service.Options) {
 	o.Connections.MaxAgeGrace = time.Duration(l.MaxConnectionAgeGrace)
 	o.Connections.PingAfter = time.Duration(l.Keepalive.PingAfter)
 	o.Connections.PingTimeout = time.Duration(l.Keepalive.PingTimeout)
-	o.Connections.MinPing = time.Duration(l.Keepalive.MinClientPing)
+	o.Connections.MinPing = time.Duration(l.Keepalive.MinClientPingInterval)
 }

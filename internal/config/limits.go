@@ -1,84 +1,68 @@
 package config
 
 import (
-	"math"
 	"time"
 
 	"github.com/cosgate/cosgate/service"
 )
 
-// leastUploadMemory lets one upload have the parts it sends side by side, twice.
-const leastUploadMemory Size = 64 << 20
+// minUploadMemory is enough for the parts that one upload sends in parallel, twice.
+const minUploadMemory Size = 64 << 20
 
-// leastReadMemory has one message of the largest size.
-const leastReadMemory Size = 1 << 20
+// minReadMemory is one message of the largest size.
+const minReadMemory Size = 1 << 20
 
-// Limits bound what callers can take of the gateway.
+// Limits bound how much of the gateway callers can use.
 type Limits struct {
-	MaxStreams   int64 `yaml:"max_streams"`
-	Connections  int64 `yaml:"connections"`
-	UploadMemory Size  `yaml:"upload_memory"`
-	ReadMemory   Size  `yaml:"read_memory"`
-
-	Calls         int64    `yaml:"calls"`
-	CallerCalls   int64    `yaml:"caller_calls"`
-	CallerRate    int64    `yaml:"caller_rate"`
-	CallerBurst   int64    `yaml:"caller_burst"`
-	CallerUpload  Size     `yaml:"caller_upload_memory"`
-	CallerRead    Size     `yaml:"caller_read_memory"`
-	DeadlineFloor Duration `yaml:"deadline_floor"`
+	// Calls on one connection at a time; the client holds back the others.
+	StreamsPerConnection int64 `yaml:"streams_per_connection" default:"1000" min:"1" max:"2147483647"`
+	// Connections at a time; further ones wait to be accepted.
+	Connections int64 `yaml:"connections" default:"10000" min:"1" max:"2147483647"`
+	// What all uploads of unknown or very large size buffer in memory. One upload alone
+	// can use 64MiB.
+	UploadMemory Size `yaml:"upload_memory" default:"512MiB" min:"64MiB"`
+	// What all reads buffer in memory before they switch to small messages.
+	ReadMemory Size `yaml:"read_memory" default:"256MiB" min:"1MiB"`
+	// Calls at a time, over all callers. A call holds at most about 4 MiB in addition to
+	// upload_memory.
+	Calls int64 `yaml:"calls" default:"0" min:"1" max:"2147483647" zero:"no limit"`
+	// Calls at a time of each caller.
+	CallerCalls int64 `yaml:"caller_calls" default:"0" min:"1" max:"2147483647" zero:"no limit"`
+	// Calls a second that each caller may start.
+	CallerRate int64 `yaml:"caller_rate" default:"0" min:"1" max:"1000000" zero:"no limit"`
+	// Calls that a caller may start at once after a pause; needs caller_rate.
+	CallerBurst int64 `yaml:"caller_burst" default:"0" min:"1" max:"2147483647" zero:"caller_rate + 1"`
+	// The share of upload_memory that one caller may use, so that it leaves the rest to
+	// others: from 64MiB to upload_memory.
+	CallerUploadMemory Size `yaml:"caller_upload_memory" default:"0" zero:"no limit"`
+	// The share of read_memory that one caller may use: from 1MiB to read_memory.
+	CallerReadMemory Size `yaml:"caller_read_memory" default:"0" zero:"no limit"`
+	// Calls with less time left than this are refused at once.
+	MinDeadline Duration `yaml:"min_deadline" default:"0s" zero:"none is refused"`
 }
 
-func defaultLimits() Limits {
-	return Limits{MaxStreams: 1000, Connections: 10_000, UploadMemory: 512 << 20, ReadMemory: 256 << 20}
-}
-
+// check holds what one caller may use against what all may.
 func (l Limits) check(r *report) {
-	if l.MaxStreams < 1 || l.MaxStreams > math.MaxInt32 {
-		r.add("max_streams", "is not from 1 to 2147483647", "1000 is the default")
-	}
-	if l.Connections < 1 || l.Connections > math.MaxInt32 {
-		r.add("connections", "is not from 1 to 2147483647", "10000 is the default")
-	}
-	for key, n := range map[string]int64{"calls": l.Calls, "caller_calls": l.CallerCalls, "caller_burst": l.CallerBurst} {
-		if n < 0 || n > math.MaxInt32 {
-			r.add(key, "is not from 0 to 2147483647", "0 is no limit")
-		}
-	}
-	if l.CallerRate < 0 || l.CallerRate > 1e6 {
-		r.add("caller_rate", "is not from 0 to 1000000 calls a second", "0 is no limit")
-	}
 	if l.CallerBurst > 0 && l.CallerRate == 0 {
 		r.add("caller_burst", "is set without caller_rate, and limits nothing", "set limits.caller_rate")
 	}
-	if l.UploadMemory < leastUploadMemory {
-		r.add("upload_memory", "is below 64MiB: one upload would fill it", "512MiB is the default")
+	if l.CallerUploadMemory != 0 && (l.CallerUploadMemory < minUploadMemory || l.CallerUploadMemory > l.UploadMemory) {
+		r.add("caller_upload_memory", "is not from 64MiB to upload_memory", "0 means no limit")
 	}
-	if l.ReadMemory < leastReadMemory {
-		r.add("read_memory", "is below 1MiB", "256MiB is the default")
-	}
-	l.checkShares(r)
-}
-
-// checkShares holds what one caller may have against what all may.
-func (l Limits) checkShares(r *report) {
-	if l.CallerUpload != 0 && (l.CallerUpload < leastUploadMemory || l.CallerUpload > l.UploadMemory) {
-		r.add("caller_upload_memory", "is not from 64MiB to upload_memory", "0 is no limit")
-	}
-	if l.CallerRead != 0 && (l.CallerRead < leastReadMemory || l.CallerRead > l.ReadMemory) {
-		r.add("caller_read_memory", "is not from 1MiB to read_memory", "0 is no limit")
+	if l.CallerReadMemory != 0 && (l.CallerReadMemory < minReadMemory || l.CallerReadMemory > l.ReadMemory) {
+		r.add("caller_read_memory", "is not from 1MiB to read_memory", "0 means no limit")
 	}
 }
 
 // Apply writes the section into the options of the server. Connections are counted
 // where they are accepted.
 func (l Limits) Apply(o *service.Options) {
-	o.Connections.MaxStreams = uint32(l.MaxStreams) //nolint:gosec // checked
+	o.Connections.MaxStreams = uint32(l.StreamsPerConnection) //nolint:gosec // checked
 	o.UploadMemory = int64(l.UploadMemory)
 	o.ReadMemory = int64(l.ReadMemory)
 	o.Limits = service.Limits{
 		Calls: int(l.Calls), CallerCalls: int(l.CallerCalls), CallerRate: float64(l.CallerRate), CallerBurst: int(l.CallerBurst),
-		CallerUploadMemory: int64(l.CallerUpload), CallerReadMemory: int64(l.CallerRead),
-		DeadlineFloor: time.Duration(l.DeadlineFloor),
+		CallerUploadMemory: int64(l.CallerUploadMemory), CallerReadMemory: int64(l.CallerReadMemory),
+		DeadlineFloor: time.Duration(l.MinDeadline),
 	}
 }

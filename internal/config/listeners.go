@@ -33,8 +33,8 @@ func Loopback(addr string) bool {
 	return err == nil && ip.IsLoopback()
 }
 
-// checkDoors checks where the gateway can be reached, and by whom.
-func (c *Config) checkDoors(r *report) {
+// checkListeners checks where the gateway can be reached, and by whom.
+func (c *Config) checkListeners(r *report) {
 	valid := true
 	for key, addr := range map[string]string{"listen": c.Listen, "admin": c.Admin} {
 		if err := CheckAddress(addr); err != nil {
@@ -62,20 +62,20 @@ func (c *Config) checkDoors(r *report) {
 	}
 }
 
-// checkReachable checks a door that others can reach.
+// checkReachable checks a listener that others can reach.
 func (c *Config) checkReachable(r *report) {
 	switch {
 	case c.Insecure:
 	case !c.TLS.enabled():
 		r.add("listen", strconv.Quote(c.Listen)+" can be reached by others, and without tls they could read and change what passes",
 			"set tls.cert and tls.key, or use 127.0.0.1, or accept it with insecure: true (--insecure)")
-	case !c.knowsCallers():
-		r.add("listen", strconv.Quote(c.Listen)+" can be reached by others, and nobody asks who they are",
+	case !c.identifiesCallers():
+		r.add("listen", strconv.Quote(c.Listen)+" can be reached by others, and they need not prove who they are",
 			"set authentication and authorization; or tls.client_ca and tls.client_auth: require, if every certificate of your authority may do everything; or use 127.0.0.1")
 	}
 }
 
-// knowsCallers reports whether a caller must prove who it is.
-func (c *Config) knowsCallers() bool {
+// identifiesCallers reports whether a caller must prove who it is.
+func (c *Config) identifiesCallers() bool {
 	return c.TLS.ClientAuth == clientAuthRequire || c.Authentication.enabled()
 }

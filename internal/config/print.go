@@ -7,12 +7,12 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-// Print writes c as a file that says the same, with every default, and a comment
-// behind what a flag or a variable set. There are no secrets in it: c has only the
+// Print writes c as a configuration file with the same meaning, with every default, and
+// a comment on what a flag or a variable set. There are no secrets in it: c has only the
 // names of files and variables.
 func (c *Config) Print(w io.Writer) error {
 	comments := make(yaml.CommentMap)
-	for path, flag := range c.source.said {
+	for path, flag := range c.source.set {
 		comments["$."+path] = []*yaml.Comment{yaml.LineComment(" from " + flag)}
 	}
 	return yaml.NewEncoder(w, yaml.WithComment(comments)).Encode(c)

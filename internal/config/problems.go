@@ -9,9 +9,9 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// A Problem is one thing that is wrong, and how to put it right.
+// A Problem is one thing that is wrong, and how to fix it.
 type Problem struct {
-	Where   string // file:line:column, or the flag and the variable that said it
+	Where   string // file:line:column, or the flag and its variable
 	Path    string // such as "tls.cert"; empty for the file as a whole
 	Problem string
 	Fix     string // may be empty
@@ -35,8 +35,7 @@ func (p Problem) String() string {
 // Problems is everything that is wrong with a configuration, in the order of the file.
 type Problems []Problem //nolint:errname // it is a list first
 
-// Error has the first problem and the number of the others: who starts a server wants
-// one line.
+// Error has the first problem and the number of the others, in one line.
 func (p Problems) Error() string {
 	if len(p) == 1 {
 		return p[0].String()
@@ -51,20 +50,20 @@ func (p Problems) sorted() Problems {
 	return p
 }
 
-// A source knows where each value was said.
+// A source knows where each value was set.
 type source struct {
 	file string
 	at   map[string]*token.Position // by path
-	said map[string]string          // paths that a flag or a variable set, and which
+	set  map[string]string          // paths that a flag or a variable set, and which
 }
 
 func newSource(file string) source {
-	return source{file: file, at: make(map[string]*token.Position), said: make(map[string]string)}
+	return source{file: file, at: make(map[string]*token.Position), set: make(map[string]string)}
 }
 
-// where returns the position of what was said at path, or of what is nearest to it.
+// where returns the position of the value at path, or of the nearest one that exists.
 func (s source) where(path string) (string, *token.Position) {
-	if flag, ok := s.said[path]; ok {
+	if flag, ok := s.set[path]; ok {
 		return flag, nil
 	}
 	for path != "" {
@@ -88,12 +87,17 @@ type report struct {
 	found  *Problems
 }
 
-// in returns a report for what stands below key.
+// in returns a report for what is below key.
 func (r *report) in(key string) *report {
 	return &report{source: r.source, prefix: join(r.prefix, key), found: r.found}
 }
 
-// add reports a problem with the value at key, and how to put it right.
+// item returns a report for an element of the list that r is for.
+func (r *report) item(i int) *report {
+	return &report{source: r.source, prefix: fmt.Sprintf("%s[%d]", r.prefix, i), found: r.found}
+}
+
+// add reports a problem with the value at key, and how to fix it.
 func (r *report) add(key, problem, fix string) {
 	path := join(r.prefix, key)
 	where, at := r.source.where(path)

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -17,50 +16,61 @@ import (
 
 // A Profile is one way to reach COS.
 type Profile struct {
-	Endpoint        string      `yaml:"endpoint"`
-	PublicEndpoint  string      `yaml:"public_endpoint,omitempty"`
-	ServiceEndpoint string      `yaml:"service_endpoint,omitempty"`
-	Region          string      `yaml:"region,omitempty"`
-	Proxy           string      `yaml:"proxy,omitempty"`
-	Credentials     Credentials `yaml:"credentials"`
-
-	// CallerCredentials lets callers bring COS credentials of their own, over TLS.
-	CallerCredentials bool `yaml:"caller_credentials,omitempty"`
-}
-
-const defaultEndpoint = "https://{bucket}.cos.{region}.myqcloud.com"
-
-// complete writes down the defaults.
-func (p Profile) complete() Profile {
-	p.Endpoint = cmp.Or(p.Endpoint, defaultEndpoint)
-	p.Credentials = p.Credentials.complete()
-	return p
+	// The template of bucket addresses. {bucket} begins the host; without {region} the
+	// endpoint serves a single region.
+	Endpoint string `yaml:"endpoint" default:"https://{bucket}.cos.{region}.myqcloud.com"`
+	// The template of presigned URLs and forms, when their users reach COS at another
+	// address than the gateway, for example because the gateway uses an internal
+	// endpoint. Without it endpoint is used.
+	PublicEndpoint string `yaml:"public_endpoint,omitempty"`
+	// Where ListBuckets goes. Without it the address is derived from endpoint.
+	ServiceEndpoint string `yaml:"service_endpoint,omitempty"`
+	// The region of requests that name none. Without it the region of each bucket is
+	// looked up.
+	Region string `yaml:"region,omitempty"`
+	// An HTTP proxy to COS, as http://host:port. Proxy variables of the environment are
+	// ignored. `cosgate cos` is such a proxy: with an http endpoint the gateway uses it in
+	// place of the real COS.
+	Proxy string `yaml:"proxy,omitempty"`
+	// Callers may bring COS credentials of their own, over TLS, in the metadata
+	// cosgate-cos-secret-id, -secret-key and -security-token.
+	CallerCredentials bool `yaml:"caller_credentials" default:"false"`
+	// The gateway's own credentials. Required: exactly one of env, file, metadata and
+	// assume_role.
+	Credentials Credentials `yaml:"credentials"`
 }
 
 var profileName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
 func (c *Config) checkProfiles(r *report) {
 	if len(c.Profiles) == 0 {
-		r.add("profiles", "there is none", "describe at least one, with the credentials to reach COS, below profiles")
+		r.add("profiles", "there is none", "configure at least one, with the credentials for COS, in profiles")
 		return
 	}
-	if _, ok := c.Profiles[c.DefaultProfile]; c.DefaultProfile != "" && !ok {
-		r.add("default_profile", fmt.Sprintf("%q is not one of the profiles", c.DefaultProfile), "use one of "+names(c.Profiles))
-	}
-	if c.DefaultProfile == "" && len(c.Profiles) > 1 {
-		r.add("default_profile", "is not set, and there are several profiles", "use one of "+names(c.Profiles))
-	}
+	c.settleDefaultProfile(r)
 	r = r.in("profiles")
 	for _, name := range slices.Sorted(maps.Keys(c.Profiles)) {
 		if !profileName.MatchString(name) {
-			r.add(name, fmt.Sprintf("%q is not a name of a profile", name), "use letters, digits and ._-, at most 64")
+			r.add(name, fmt.Sprintf("%q is not a valid name of a profile", name), "use letters, digits and ._-, at most 64")
 		}
 		c.Profiles[name].check(r.in(name))
 	}
 }
 
-func names(profiles map[string]Profile) string {
-	return strings.Join(slices.Sorted(maps.Keys(profiles)), ", ")
+// settleDefaultProfile sets the default profile when there is only one, and reports a
+// choice that is missing or wrong.
+func (c *Config) settleDefaultProfile(r *report) {
+	names := slices.Sorted(maps.Keys(c.Profiles))
+	switch {
+	case c.DefaultProfile != "":
+		if !slices.Contains(names, c.DefaultProfile) {
+			r.add("default_profile", fmt.Sprintf("%q is not one of the profiles", c.DefaultProfile), "use one of "+strings.Join(names, ", "))
+		}
+	case len(names) == 1:
+		c.DefaultProfile = names[0]
+	default:
+		r.add("default_profile", "is not set, and there are several profiles", "use one of "+strings.Join(names, ", "))
+	}
 }
 
 func (p Profile) check(r *report) {
@@ -69,7 +79,7 @@ func (p Profile) check(r *report) {
 		r.add("proxy", err.Error(), "")
 		return
 	}
-	// COS's own rules for endpoints are asked, with credentials that lead nowhere.
+	// The rules of cosbackend for endpoints, with made-up credentials.
 	nobody := cosbackend.StaticCredentials(cosbackend.Credentials{SecretID: "nobody", SecretKey: "nobody"})
 	client, err := p.client("check", nobody, nil, nil)
 	if err != nil {
@@ -97,11 +107,11 @@ func (p Profile) client(name string, credentials cosbackend.CredentialProvider, 
 	})
 }
 
-// parseProxy returns nil for no proxy. A user in the URL is refused: passwords
-// do not stand in the configuration, and its text is not repeated.
+// parseProxy returns nil for no proxy. A user in the URL is refused without being shown:
+// passwords do not belong in the configuration.
 func parseProxy(s string) (*url.URL, error) {
 	if s == "" {
-		return nil, nil //nolint:nilnil // no proxy
+		return nil, nil // no proxy
 	}
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme != "http" || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
@@ -110,33 +120,33 @@ func parseProxy(s string) (*url.URL, error) {
 	return u, nil
 }
 
-// Clients are the ways to reach COS.
+// Clients reach COS.
 type Clients struct {
-	// ByProfile has them by the names of their profiles.
+	// ByProfile has the client of each profile.
 	ByProfile map[string]*cosbackend.Client
 	sources   []io.Closer
 }
 
-// Close closes them all, and what renews their credentials.
+// Close closes the clients, and stops what renews their credentials.
 func (c Clients) Close() {
 	for _, client := range c.ByProfile {
 		client.Close()
 	}
 	for _, source := range c.sources {
-		_ = source.Close() // what it renews is wanted no more
+		_ = source.Close() // its credentials are not needed any more
 	}
 }
 
-// CallerCredentials names the profiles that take COS credentials of callers.
+// CallerCredentials says which profiles accept COS credentials of callers.
 func (c *Config) CallerCredentials() map[string]bool {
-	taken := make(map[string]bool)
+	accepted := make(map[string]bool)
 	for name, p := range c.Profiles {
-		taken[name] = p.CallerCredentials
+		accepted[name] = p.CallerCredentials
 	}
-	return taken
+	return accepted
 }
 
-// BuildClients makes a client for each profile, whose requests observer is told of.
+// BuildClients makes a client for each profile, which reports its requests to observer.
 // Nothing is sent to COS yet. An error names the profile and never shows a secret.
 func (c *Config) BuildClients(log *slog.Logger, observer cosbackend.Observer) (Clients, error) {
 	clients := Clients{ByProfile: make(map[string]*cosbackend.Client)}

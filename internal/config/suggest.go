@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// suggest says what may have been meant by a key that t does not have: one that is
-// spelled almost so, or one of that name in another section.
+// suggest proposes a key in place of one that t does not have: one with a similar
+// spelling, or one of that name in another section.
 func suggest(t reflect.Type, key string) string {
 	known := keysOf(t)
 	for _, k := range known {
@@ -33,7 +33,7 @@ func keysOf(t reflect.Type) []string {
 	return keys
 }
 
-// pathsOf lists every key below t with its path. The names of a map are a star.
+// pathsOf lists every key below t with its path, in which * stands for the names of a map.
 func pathsOf(t reflect.Type, prefix string) []string {
 	switch t.Kind() {
 	case reflect.Pointer, reflect.Slice:
@@ -54,7 +54,7 @@ func pathsOf(t reflect.Type, prefix string) []string {
 	return paths
 }
 
-// distance is the number of letters to change, add or drop to make b of a.
+// distance is the number of letters to change, add or remove to get from a to b.
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

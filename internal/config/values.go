@@ -35,12 +35,13 @@ func (d Duration) MarshalText() ([]byte, error) {
 // A Size is a number of bytes, such as 512MiB.
 type Size int64
 
-// unit is a suffix of sizes, the largest first.
+// A unit is a suffix of sizes.
 type unit struct {
 	suffix string
 	shift  uint
 }
 
+// units lists the suffixes, the largest first.
 func units() []unit { return []unit{{"GiB", 30}, {"MiB", 20}, {"KiB", 10}, {"B", 0}} }
 
 // UnmarshalText implements [encoding.TextUnmarshaler].
@@ -67,5 +68,5 @@ func (s Size) MarshalText() ([]byte, error) {
 			return []byte(strconv.FormatInt(int64(s>>u.shift), 10) + u.suffix), nil
 		}
 	}
-	return []byte("0B"), nil
+	return []byte("0"), nil
 }
