@@ -161,7 +161,7 @@ func TestEmbeddedRefusalsOfParts(t *testing.T) {
 
 func TestEmbeddedCompletionsWhoseAnswerIsLost(t *testing.T) {
 	for name, fault := range map[string]embedded.Fault{
-		"lost":                      {LoseAnswer: true, Nth: 1},
+		"lost":                      {LoseResponse: true, Nth: 1},
 		"cut":                       {Truncate: 20, Nth: 1},
 		"cut after the white space": {KeepAlive: time.Millisecond, Truncate: 20, Nth: 1},
 		"500 before the work":       {Status: 500, Code: "InternalError", Nth: 1},
@@ -188,7 +188,7 @@ func TestEmbeddedCompletionsWhoseAnswerIsLost(t *testing.T) {
 func TestEmbeddedAbortWhoseAnswerIsLost(t *testing.T) {
 	c, s := start(t)
 	u := begin(t, c, "k", cosbackend.Attributes{})
-	s.Faults().Add(embedded.Fault{Operation: "AbortMultipartUpload", LoseAnswer: true, Nth: 1})
+	s.Faults().Add(embedded.Fault{Operation: "AbortMultipartUpload", LoseResponse: true, Nth: 1})
 	if err := c.AbortMultipartUpload(t.Context(), u); err != nil {
 		t.Errorf("AbortMultipartUpload = %v, want success: the first attempt did it", err)
 	}
@@ -201,7 +201,7 @@ func TestEmbeddedAppend(t *testing.T) {
 	position := int64(0)
 	for i, end := range []int64{100_000, 100_001, 300_000} {
 		if i == 2 {
-			s.Faults().Add(embedded.Fault{Operation: "AppendObject", LoseAnswer: true, Count: 1})
+			s.Faults().Add(embedded.Fault{Operation: "AppendObject", LoseResponse: true, Count: 1})
 		}
 		piece := data[position:end]
 		sum := crc64ecma.Checksum(piece)

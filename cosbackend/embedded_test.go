@@ -312,7 +312,7 @@ func TestEmbeddedFaults(t *testing.T) {
 		return err
 	}
 
-	remove := faulty(embedded.Fault{Operation: "PutObject", LoseAnswer: true})
+	remove := faulty(embedded.Fault{Operation: "PutObject", LoseResponse: true})
 	err := put(ctx, cosbackend.PutOptions{ForbidOverwrite: true})
 	if e, ok := errors.AsType[*cosbackend.Error](err); !ok || !e.OutcomeUnknown || e.Attempts != 1 || e.Retryable {
 		t.Errorf("PutObject whose answer was lost = %+v, want an unknown outcome after one attempt", err)

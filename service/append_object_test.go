@@ -44,7 +44,7 @@ func TestAppendsAddToTheEndOnly(t *testing.T) {
 
 func TestLostAnswersOfAppendsAreSettled(t *testing.T) {
 	g := open(t)
-	g.cos.Faults().Add(embedded.Fault{Operation: "AppendObject", Nth: 1, LoseAnswer: true})
+	g.cos.Faults().Add(embedded.Fault{Operation: "AppendObject", Nth: 1, LoseResponse: true})
 	resp, err := g.append(t.Context(), 0, "once", nil)
 	if err != nil || resp.GetNextPosition() != 4 {
 		t.Fatalf("AppendObject whose answer was lost = %v, %v, want position 4", resp, err)

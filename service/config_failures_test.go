@@ -172,7 +172,7 @@ func TestConfigurationRPCsRepeatWhatIsIdempotent(t *testing.T) {
 
 func TestOneOffInventoryWhoseAnswerIsLostIsToldAsUnknown(t *testing.T) {
 	g, r := open(t), newRandomizer(t, 0)
-	g.cos.Faults().Add(embedded.Fault{LoseAnswer: true})
+	g.cos.Faults().Add(embedded.Fault{LoseResponse: true})
 	m := cosgatev1.File_cosgate_v1_bucket_config_service_proto.Services().Get(0).Methods().ByName("PostBucketInventory")
 	err := g.invoke(t.Context(), t, r, m)
 	if e, _ := detail[*cosgatev1.CosError](err); status.Code(err) != codes.Unavailable || !e.GetOutcomeUnknown() || e.GetAttempts() != 1 {

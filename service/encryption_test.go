@@ -84,7 +84,7 @@ func (g *gateway) partsOf(t *testing.T) {
 	}
 	part.CustomerKey = customer(plantedKey)
 	must(t, second(g.uploads.UploadPartCopy(ctx, part)))
-	g.cos.Faults().Add(embedded.Fault{Operation: "CompleteMultipartUpload", Nth: 1, LoseAnswer: true})
+	g.cos.Faults().Add(embedded.Fault{Operation: "CompleteMultipartUpload", Nth: 1, LoseResponse: true})
 	g.complete(t, "p", begun.GetUploadId(), customer(plantedKey)) // found by a HEAD with the key
 	if got, _, err := g.get(ctx, &cosgatev1.GetObjectRequest{Bucket: testBucket, Key: "p", CustomerKey: customer(plantedKey)}); err != nil || string(got) != "x" {
 		t.Errorf("GetObject = %q, %v", got, err)

@@ -180,7 +180,7 @@ func TestLostAnswersOfChangesAreSettledOrToldAsUnknown(t *testing.T) {
 			g := open(t)
 			g.put(t, "k", []byte("a"))
 			g.cos.Journal().Reset()
-			g.cos.Faults().Add(embedded.Fault{Operation: c.op, Nth: 1, LoseAnswer: true})
+			g.cos.Faults().Add(embedded.Fault{Operation: c.op, Nth: 1, LoseResponse: true})
 			err := c.call(g, t.Context())
 			if status.Code(err) != c.code {
 				t.Fatalf("%s = %v, want %v", c.op, err, c.code)

@@ -66,9 +66,9 @@ func troubles() []trouble {
 		{name: "corrupt byte", fault: always(embedded.Fault{FlipByte: 50}), body: true, acts: true}, // in an XML answer the name of its root
 		{name: "500", fault: always(embedded.Fault{Code: "InternalError"})},
 		{name: "503", fault: always(embedded.Fault{Code: "SlowDown"})},
-		{name: "503 before the content", fault: always(embedded.Fault{Code: "SlowDown", EarlyAnswer: true})},
+		{name: "503 before the content", fault: always(embedded.Fault{Code: "SlowDown", EarlyResponse: true})},
 		{name: "error inside 200", fault: always(embedded.Fault{ErrorInSuccess: "InternalError"})},
-		{name: "lost answer", fault: always(embedded.Fault{LoseAnswer: true}), acts: true},
+		{name: "lost answer", fault: always(embedded.Fault{LoseResponse: true}), acts: true},
 		{name: "no checksum", fault: always(embedded.Fault{DropHeader: []string{"x-cos-hash-crc64ecma"}}), acts: true},
 		{name: "wrong checksum", fault: always(embedded.Fault{WrongCRC64: true}), acts: true},
 	}

@@ -108,9 +108,9 @@ func TestPassingTroubleOfPartsIsRepeatedFromMemory(t *testing.T) {
 	for _, f := range []embedded.Fault{
 		{Operation: "UploadPart", Nth: 1, Status: 503, Code: "SlowDown"},
 		{Operation: "UploadPart", Nth: 2, Reset: true},
-		{Operation: "UploadPart", Nth: 3, LoseAnswer: true},
+		{Operation: "UploadPart", Nth: 3, LoseResponse: true},
 		{Operation: "UploadPart", Nth: 4, WrongCRC64: true},
-		{Operation: "CompleteMultipartUpload", Nth: 1, LoseAnswer: true},
+		{Operation: "CompleteMultipartUpload", Nth: 1, LoseResponse: true},
 	} {
 		g.cos.Faults().Add(f)
 	}

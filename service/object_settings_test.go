@@ -143,7 +143,7 @@ func TestAspectsFailWithTheirCodes(t *testing.T) {
 func TestAspectsAreRepeatedWhenAnswersAreLost(t *testing.T) {
 	for _, a := range aspects() {
 		for name, f := range map[string]embedded.Fault{
-			"lost answer": {LoseAnswer: true}, "reset": {Reset: true}, "500": {Code: "InternalError"}, "503": {Code: "SlowDown"},
+			"lost answer": {LoseResponse: true}, "reset": {Reset: true}, "500": {Code: "InternalError"}, "503": {Code: "SlowDown"},
 		} {
 			t.Run(a.rpc+" "+name, func(t *testing.T) {
 				t.Parallel()

@@ -398,7 +398,7 @@ func TestSecretsStaySecretWhenCallsFail(t *testing.T) {
 		"refused":           {fault: embedded.Fault{Status: 403, Code: "AccessDenied"}, want: codes.PermissionDenied},
 		"key is refused":    {fault: embedded.Fault{Status: 403, Code: "SignatureDoesNotMatch"}, want: codes.Unauthenticated},
 		"no answer":         {fault: embedded.Fault{Reset: true}, want: codes.Unavailable},
-		"lost answer":       {fault: embedded.Fault{LoseAnswer: true}, want: codes.Unavailable},
+		"lost answer":       {fault: embedded.Fault{LoseResponse: true}, want: codes.Unavailable},
 		"cut answer":        {fault: embedded.Fault{Truncate: -1}, want: codes.Unavailable},
 		"garbled answer":    {fault: embedded.Fault{FlipByte: 10}, want: codes.DataLoss},
 		"too late":          {fault: embedded.Fault{Delay: time.Hour}, want: codes.DeadlineExceeded},
@@ -422,7 +422,7 @@ func TestSecretsStaySecretWhenCallsFail(t *testing.T) {
 					c.change(s, w)
 				}
 			})
-			if (c.fault.Status != 0) || c.fault.Reset || c.fault.LoseAnswer || c.fault.Truncate != 0 || c.fault.FlipByte != 0 || c.fault.Delay != 0 {
+			if (c.fault.Status != 0) || c.fault.Reset || c.fault.LoseResponse || c.fault.Truncate != 0 || c.fault.FlipByte != 0 || c.fault.Delay != 0 {
 				w.cos.Faults().Add(c.fault)
 			}
 			limit := 10 * time.Second

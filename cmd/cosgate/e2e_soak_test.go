@@ -242,7 +242,7 @@ func soakFault(random *rand.Rand, operation, key string) embedded.Fault {
 	case 4:
 		f.ErrorInSuccess = "InternalError"
 	case 5:
-		f.LoseAnswer = true
+		f.LoseResponse = true
 	case 6:
 		f.WrongCRC64 = true
 	case 7:

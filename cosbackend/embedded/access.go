@@ -49,15 +49,15 @@ func (x *exchange) ownersOnly() error {
 // permit refuses an operation on a key of the bucket that neither the policy nor an
 // ACL opens to the caller, or that the policy closes.
 func (x *exchange) permit(ctx context.Context, need access, operation, key string) error {
-	verdict, err := x.policyVerdict(ctx, operation, key)
+	decision, err := x.policyDecision(ctx, operation, key)
 	switch {
 	case err != nil:
 		return err
-	case verdict >= policyDenies:
-		return denied(verdict)
+	case decision >= policyDenies:
+		return denied(decision)
 	case x.signed:
 		return nil
-	case verdict == policyAllows && need != ownerOnly:
+	case decision == policyAllows && need != ownerOnly:
 		return nil
 	}
 	allowed, err := x.publicly(ctx, need, key)

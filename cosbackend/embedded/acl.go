@@ -203,12 +203,12 @@ func account(text string) (string, bool) {
 func aclShape() shape {
 	permission := leaf("Permission", oneOf(permitRead, permitWrite, permitReadACP, permitWriteACP, permitFullControl))
 	grantee := branch(
-		"Grantee", text("ID").perhaps(), text("DisplayName").perhaps(), text("URI").perhaps(), text("uin").perhaps(), text("Subaccount").perhaps(),
+		"Grantee", text("ID").optional(), text("DisplayName").optional(), text("URI").optional(), text("uin").optional(), text("Subaccount").optional(),
 	)
 	return branch(
 		"AccessControlPolicy",
-		branch("Owner", required("ID").once(), text("DisplayName").perhaps()).perhaps(),
-		branch("AccessControlList", branch("Grant", grantee.once(), permission.once()).any()).once(),
+		branch("Owner", required("ID").once(), text("DisplayName").optional()).optional(),
+		branch("AccessControlList", branch("Grant", grantee.once(), permission.once()).zeroOrMore()).once(),
 	)
 }
 
@@ -293,7 +293,7 @@ func (s *Server) putObjectACL(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	showVersion(x.answer.header(), o.VersionID)
+	showVersion(x.response.header(), o.VersionID)
 	x.sendEmpty(http.StatusOK)
 	return nil
 }
@@ -303,7 +303,7 @@ func (s *Server) getObjectACL(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	showVersion(x.answer.header(), o.VersionID)
+	showVersion(x.response.header(), o.VersionID)
 	a := parseACL(o.ACL)
 	if a.preset == "" {
 		a.preset = aclDefault
@@ -316,7 +316,7 @@ func (s *Server) getObjectACL(x *exchange) error {
 // (E085).
 func (x *exchange) sendACL(a acl) {
 	if len(a.grants) == 0 && a.preset != aclGranted {
-		x.answer.header().Set(headerACL, a.preset)
+		x.response.header().Set(headerACL, a.preset)
 	}
 	doc := newXML()
 	doc.open("AccessControlPolicy")

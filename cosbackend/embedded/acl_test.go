@@ -24,7 +24,7 @@ const (
 )
 
 // grants reads an AccessControlPolicy as "PERMISSION grantee" lines.
-func (a answer) grants(t *testing.T) (lines []string) {
+func (a response) grants(t *testing.T) (lines []string) {
 	t.Helper()
 	var policy struct {
 		XMLName xml.Name `xml:"AccessControlPolicy"`
@@ -187,7 +187,7 @@ func TestNewObjectsAndBucketsTakeGrants(t *testing.T) {
 	id := c.initiate(t, "multi", grant...)
 	part := c.part(t, "multi", id, 1, "x")
 	body := "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>" + part + "</ETag></Part></CompleteMultipartUpload>"
-	done := func(header ...string) answer {
+	done := func(header ...string) response {
 		return c.do(t, call{method: "POST", key: "multi", query: "uploadId=" + id, body: []byte(body), header: headers(header)})
 	}
 	done("x-cos-acl", "public-read").want(t, 400, "InvalidArgument")
@@ -292,7 +292,7 @@ func TestACLsSurviveARestart(t *testing.T) {
 }
 
 // setACL gives an object a preset; query may name a version.
-func (c *client) setACL(t *testing.T, key, query, preset string) answer {
+func (c *client) setACL(t *testing.T, key, query, preset string) response {
 	t.Helper()
 	return c.do(t, call{method: "PUT", key: key, query: "acl" + query, header: map[string]string{"x-cos-acl": preset}})
 }

@@ -45,7 +45,7 @@ func (s *Server) appendObject(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	h := x.answer.header()
+	h := x.response.header()
 	h.Set("ETag", quoted(o.ETag))
 	h.Set(headerCRC64, formatCRC(o.CRC64))
 	h.Set(headerNextAppend, strconv.FormatInt(o.Size, 10))

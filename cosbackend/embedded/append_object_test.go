@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-func (c *client) append(t testing.TB, key string, position int, body string, header ...string) answer {
+func (c *client) append(t testing.TB, key string, position int, body string, header ...string) response {
 	t.Helper()
 	return c.do(t, call{method: "POST", key: key, query: "append&position=" + strconv.Itoa(position), body: []byte(body), header: headers(header)})
 }

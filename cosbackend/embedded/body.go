@@ -42,7 +42,7 @@ type bodyReader struct {
 }
 
 func (x *exchange) body() *bodyReader {
-	return &bodyReader{x: x, rc: x.answer.rc}
+	return &bodyReader{x: x, rc: x.response.rc}
 }
 
 // Read reads from the body. Its errors are io.EOF and apiErrors.
@@ -52,7 +52,7 @@ func (b *bodyReader) Read(p []byte) (int, error) {
 		_ = b.rc.SetReadDeadline(now.Add(bodyTimeout)) // a recorder in a test has no deadline
 	}
 	n, err := b.x.r.Body.Read(p[:b.x.pace.piece(len(p))])
-	b.x.hold(n)
+	b.x.throttle(n)
 	b.fresh += n
 	if err == nil {
 		return n, nil
@@ -214,10 +214,10 @@ func (s *Server) send(x *exchange, r io.Reader, status int, length int64) error 
 			return err
 		}
 		if first {
-			x.answer.begin(status, length)
+			x.response.begin(status, length)
 		}
-		x.hold(len(piece))
-		if _, err := x.answer.Write(piece); err != nil {
+		x.throttle(len(piece))
+		if _, err := x.response.Write(piece); err != nil {
 			return nil // the client is gone; answer.err keeps it for the journal
 		}
 		length -= int64(len(piece))

@@ -32,16 +32,16 @@ func (v conversation) say(t testing.TB, text string) {
 	}
 }
 
-func (v conversation) hear(t testing.TB) answer {
+func (v conversation) hear(t testing.TB) response {
 	t.Helper()
 	resp, err := http.ReadResponse(v.Reader, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if resp.StatusCode == http.StatusContinue {
-		return answer{Response: resp}
+		return response{Response: resp}
 	}
-	a, err := readAnswer(resp)
+	a, err := readResponse(resp)
 	if err != nil {
 		t.Fatal(err)
 	}

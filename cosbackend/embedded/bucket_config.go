@@ -199,11 +199,11 @@ type configCache struct {
 // configured is the parsed form of a document of a bucket; nil when there is none.
 func configured[T any](ctx context.Context, s *Server, c store.Config, parse func([]byte) (*T, error)) (*T, error) {
 	s.configs.mu.RLock()
-	kept, ok := s.configs.known[c].(*T)
+	cached, ok := s.configs.known[c].(*T)
 	changes := s.configs.changes
 	s.configs.mu.RUnlock()
 	if ok {
-		return kept, nil
+		return cached, nil
 	}
 	document, err := s.store.Config(ctx, c)
 	switch {
@@ -211,7 +211,7 @@ func configured[T any](ctx context.Context, s *Server, c store.Config, parse fun
 	case err != nil:
 		return nil, err
 	default:
-		if kept, err = parse(document); err != nil {
+		if cached, err = parse(document); err != nil {
 			return nil, err
 		}
 	}
@@ -221,9 +221,9 @@ func configured[T any](ctx context.Context, s *Server, c store.Config, parse fun
 		if s.configs.known == nil {
 			s.configs.known = make(map[store.Config]any)
 		}
-		s.configs.known[c] = kept
+		s.configs.known[c] = cached
 	}
-	return kept, nil
+	return cached, nil
 }
 
 // forget drops what is known of the documents that changed.

@@ -85,7 +85,7 @@ func compact(text string) string {
 }
 
 // configure puts a document with its Content-MD5.
-func (c *client) configure(t testing.TB, sub, text string) answer {
+func (c *client) configure(t testing.TB, sub, text string) response {
 	t.Helper()
 	return c.do(t, call{method: "PUT", query: sub, body: []byte(text), header: map[string]string{"Content-MD5": contentMD5([]byte(text))}})
 }

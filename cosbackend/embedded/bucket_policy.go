@@ -157,9 +157,9 @@ func (s *Server) getPolicy(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	x.answer.header().Set("Content-Type", "application/json")
-	x.answer.begin(http.StatusOK, int64(len(document)))
-	_, _ = x.answer.Write(document) // a failure is kept in answer.err
+	x.response.header().Set("Content-Type", "application/json")
+	x.response.begin(http.StatusOK, int64(len(document)))
+	_, _ = x.response.Write(document) // a failure is kept in answer.err
 	return nil
 }
 
@@ -193,11 +193,11 @@ func (s *Server) deletePolicy(x *exchange) error {
 	return nil
 }
 
-// A verdict of a policy on one request.
-type policyVerdict int
+// A decision of a policy on one request.
+type policyDecision int
 
 const (
-	policySilent policyVerdict = iota
+	policySilent policyDecision = iota
 	policyAllows
 	policyDenies
 	// policyMayDeny is a denial under conditions this server does not know. It is
@@ -241,11 +241,11 @@ func parsePermissions(document []byte) (*permissions, error) {
 
 // judge finds what the policy says. What it leaves open for this server is decided
 // against the caller: conditions do not allow, but deny (E088).
-func (ps *permissions) judge(actions []string, region, bucket, key string) policyVerdict {
+func (ps *permissions) evaluate(actions []string, region, bucket, key string) policyDecision {
 	if ps == nil {
 		return policySilent
 	}
-	verdict := policySilent
+	decision := policySilent
 	for _, p := range *ps {
 		if !p.about(actions) {
 			continue
@@ -253,14 +253,14 @@ func (ps *permissions) judge(actions []string, region, bucket, key string) polic
 		hits, known := p.covers(region, bucket, key)
 		switch {
 		case p.deny && (hits || !known) && (p.conditional || !known):
-			verdict = max(verdict, policyMayDeny)
+			decision = max(decision, policyMayDeny)
 		case p.deny && hits:
 			return policyDenies
 		case !p.deny && hits && known && !p.conditional:
-			verdict = max(verdict, policyAllows)
+			decision = max(decision, policyAllows)
 		}
 	}
-	return verdict
+	return decision
 }
 
 func (p permission) about(actions []string) bool {
@@ -331,17 +331,17 @@ func policyActions(operation string) []string {
 	}
 }
 
-// policyVerdict is what the policy of the bucket says of an operation on a key.
-func (x *exchange) policyVerdict(ctx context.Context, operation, key string) (policyVerdict, error) {
+// policyDecision is what the policy of the bucket says of an operation on a key.
+func (x *exchange) policyDecision(ctx context.Context, operation, key string) (policyDecision, error) {
 	ps, err := configured(ctx, x.s, x.config(policySub, ""), parsePermissions)
 	if err != nil || ps == nil {
 		return policySilent, err
 	}
-	return ps.judge(policyActions(operation), x.found.Region, x.bucket, key), nil
+	return ps.evaluate(policyActions(operation), x.found.Region, x.bucket, key), nil
 }
 
 // denied is the refusal by a policy.
-func denied(v policyVerdict) *apiError {
+func denied(v policyDecision) *apiError {
 	if v == policyMayDeny {
 		return fail(accessDenied, "A statement of the bucket policy denies this request under conditions, or for resources, that the embedded server does not know. It is taken to apply.")
 	}

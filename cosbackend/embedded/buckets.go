@@ -102,7 +102,7 @@ func (x *exchange) checkBucketName() error {
 }
 
 func (s *Server) headBucket(x *exchange) error {
-	x.answer.header().Set(headerBucketRegion, x.found.Region)
+	x.response.header().Set(headerBucketRegion, x.found.Region)
 	x.sendEmpty(http.StatusOK)
 	return nil
 }

@@ -75,7 +75,7 @@ type call struct {
 	unsigned bool
 }
 
-type answer struct {
+type response struct {
 	*http.Response
 	body []byte
 	err  cosError // of an XML error body
@@ -119,22 +119,22 @@ func (c *client) request(t testing.TB, in call) *http.Request {
 }
 
 // do makes the call and reads the whole answer.
-func (c *client) do(t testing.TB, in call) answer {
+func (c *client) do(t testing.TB, in call) response {
 	t.Helper()
 	return c.send(t, c.request(t, in))
 }
 
 // want checks status and code; code "" means an answer that is no error.
-func (a answer) want(t testing.TB, status int, code string) answer {
+func (a response) want(t testing.TB, status int, code string) response {
 	t.Helper()
 	if a.StatusCode != status || a.err.Code != code {
-		t.Fatalf("answer = %d %q (%s), want %d %q", a.StatusCode, a.err.Code, a.err.Message, status, code)
+		t.Fatalf("response = %d %q (%s), want %d %q", a.StatusCode, a.err.Code, a.err.Message, status, code)
 	}
 	return a
 }
 
 // put stores an object.
-func (c *client) put(t testing.TB, key, body string, header ...string) answer {
+func (c *client) put(t testing.TB, key, body string, header ...string) response {
 	t.Helper()
 	h := make(map[string]string)
 	for i := 0; i < len(header); i += 2 {
@@ -219,22 +219,22 @@ func crcOf(body string) string {
 func at(unix int64) func() time.Time { return func() time.Time { return time.Unix(unix, 0) } }
 
 // send sends a request as it is.
-func (c *client) send(t testing.TB, r *http.Request) answer {
+func (c *client) send(t testing.TB, r *http.Request) response {
 	t.Helper()
 	resp, err := c.http.Do(r)
 	if err != nil {
 		t.Fatalf("%s %s: %v", r.Method, r.URL, err)
 	}
-	a, err := readAnswer(resp)
+	a, err := readResponse(resp)
 	if err != nil {
 		t.Fatalf("%s %s: %v", r.Method, r.URL, err)
 	}
 	return a
 }
 
-func readAnswer(resp *http.Response) (answer, error) {
+func readResponse(resp *http.Response) (response, error) {
 	defer resp.Body.Close()
-	a := answer{Response: resp}
+	a := response{Response: resp}
 	var err error
 	if a.body, err = io.ReadAll(resp.Body); err != nil {
 		return a, err

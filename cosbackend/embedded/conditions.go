@@ -14,13 +14,13 @@ type conditions struct {
 	ifModifiedSince, ifUnmodifiedSince string
 }
 
-// A verdict is what conditions say of an object.
-type verdict int
+// A conditionResult is what the conditions of a request come to for an object.
+type conditionResult int
 
 const (
-	holds verdict = iota
-	notModified
-	failed
+	conditionsHold conditionResult = iota
+	conditionNotModified
+	conditionFailed
 )
 
 // readConditions takes the headers with a prefix: none, or "x-cos-copy-source-".
@@ -34,34 +34,34 @@ func (x *exchange) readConditions(prefix string) conditions {
 }
 
 // judge applies the precedence of HTTP: an entity tag outranks a date (E020).
-func (c conditions) judge(o store.Object) verdict {
+func (c conditions) evaluate(o store.Object) conditionResult {
 	modified := o.Modified.Truncate(time.Second)
 	if c.ifMatch != "" {
 		if !matchesETag(c.ifMatch, o.ETag, false) {
-			return failed
+			return conditionFailed
 		}
 	} else if t, ok := httpDate(c.ifUnmodifiedSince); ok && modified.After(t) {
-		return failed
+		return conditionFailed
 	}
 	if c.ifNoneMatch != "" {
 		if matchesETag(c.ifNoneMatch, o.ETag, true) {
-			return notModified
+			return conditionNotModified
 		}
 	} else if t, ok := httpDate(c.ifModifiedSince); ok && !modified.After(t) {
-		return notModified
+		return conditionNotModified
 	}
-	return holds
+	return conditionsHold
 }
 
-// answerCondition judges the conditions of a read. It reports true when it has
+// checkConditions judges the conditions of a read. It reports true when it has
 // answered 304, which has no body but says which object it speaks of.
-func (x *exchange) answerCondition(o store.Object) (bool, error) {
-	switch x.readConditions("").judge(o) {
-	case notModified:
-		identify(x.answer.header(), o)
+func (x *exchange) checkConditions(o store.Object) (bool, error) {
+	switch x.readConditions("").evaluate(o) {
+	case conditionNotModified:
+		identify(x.response.header(), o)
 		x.sendEmpty(http.StatusNotModified)
 		return true, nil
-	case failed:
+	case conditionFailed:
 		return false, fail(preconditionFailed, "")
 	default:
 		return false, nil

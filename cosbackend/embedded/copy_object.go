@@ -91,11 +91,11 @@ func (s *Server) copyObject(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	h := x.answer.header()
+	h := x.response.header()
 	showVersion(h, o.VersionID)
 	showSourceVersion(h, copied.VersionID)
 	x.describeEncryption(h, o.Encryption)
-	o.CRC64 = x.answer.fault.crc64(o.CRC64)
+	o.CRC64 = x.response.fault.crc64(o.CRC64)
 	x.sendXML(http.StatusOK, copyResult("CopyObjectResult", o))
 	return nil
 }
@@ -146,7 +146,7 @@ func (x *exchange) sourceCheck(taken func(src store.Object) int64) func(src stor
 			return err
 		}
 		switch {
-		case c.judge(src) != holds:
+		case c.evaluate(src) != conditionsHold:
 			return fail(preconditionFailed, "")
 		case x.checkReadable(src) != nil:
 			return notRestored(src)

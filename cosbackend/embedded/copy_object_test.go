@@ -8,7 +8,7 @@ import (
 	"github.com/cosgate/cosgate/cosbackend/embedded"
 )
 
-func (c *client) copy(t *testing.T, key, source string, header ...string) answer {
+func (c *client) copy(t *testing.T, key, source string, header ...string) response {
 	t.Helper()
 	h := map[string]string{"x-cos-copy-source": source}
 	for i := 0; i < len(header); i += 2 {
@@ -116,12 +116,12 @@ type deleteResult struct {
 	Error   []struct{ Key, Code, Message string }
 }
 
-func (c *client) deleteMany(t *testing.T, body string) answer {
+func (c *client) deleteMany(t *testing.T, body string) response {
 	t.Helper()
 	return c.do(t, call{method: "POST", query: "delete", body: []byte(body), header: map[string]string{"Content-MD5": contentMD5([]byte(body))}})
 }
 
-func (a answer) deleted(t *testing.T) (keys, failures string) {
+func (a response) deleted(t *testing.T) (keys, failures string) {
 	t.Helper()
 	var r deleteResult
 	if err := xml.Unmarshal(a.want(t, 200, "").body, &r); err != nil {

@@ -17,11 +17,11 @@ func corsConfiguration() configuration {
 			"CORSConfiguration",
 			branch(
 				"CORSRule",
-				text("ID").perhaps(), required("AllowedOrigin").several(),
-				leaf("AllowedMethod", oneOf("GET", "PUT", "POST", "DELETE", "HEAD")).several(),
-				required("AllowedHeader").any(), required("ExposeHeader").any(), leaf("MaxAgeSeconds", between(0, many)).perhaps(),
-			).several(),
-			leaf("ResponseVary", boolean).perhaps(),
+				text("ID").optional(), required("AllowedOrigin").oneOrMore(),
+				leaf("AllowedMethod", oneOf("GET", "PUT", "POST", "DELETE", "HEAD")).oneOrMore(),
+				required("AllowedHeader").zeroOrMore(), required("ExposeHeader").zeroOrMore(), leaf("MaxAgeSeconds", between(0, unlimited)).optional(),
+			).oneOrMore(),
+			leaf("ResponseVary", boolean).optional(),
 		),
 	}
 }
@@ -130,10 +130,10 @@ func (x *exchange) crossOrigin(ctx context.Context) (*crossOrigin, error) {
 	return configured(ctx, x.s, x.config("cors", ""), parseCORS)
 }
 
-// answerOrigin adds the CORS headers to whatever the answer will be, an error too,
+// addCORSHeaders adds the CORS headers to whatever the answer will be, an error too,
 // for else a browser would not show it (E087). That the bucket cannot be looked at
 // is for the handler to say.
-func (x *exchange) answerOrigin(ctx context.Context) {
+func (x *exchange) addCORSHeaders(ctx context.Context) {
 	if x.bucket == "" || x.r.Method == http.MethodOptions {
 		return
 	}
@@ -146,10 +146,10 @@ func (x *exchange) answerOrigin(ctx context.Context) {
 		return
 	}
 	if c.vary {
-		x.answer.header().Set("Vary", headerOrigin)
+		x.response.header().Set("Vary", headerOrigin)
 	}
 	if r, ok := c.find(x.header(headerOrigin), x.r.Method, nil); ok {
-		r.describe(x.answer.header(), x.header(headerOrigin))
+		r.describe(x.response.header(), x.header(headerOrigin))
 	}
 }
 
@@ -170,7 +170,7 @@ func (s *Server) preflight(x *exchange) error {
 	if !ok {
 		return fail(accessForbidden, "")
 	}
-	h := x.answer.header()
+	h := x.response.header()
 	rule.describe(h, x.header(headerOrigin))
 	if len(headers) > 0 {
 		h.Set("Access-Control-Allow-Headers", strings.Join(headers, ","))

@@ -30,7 +30,7 @@ func corsHeaders(h http.Header) map[string]string {
 
 func TestPreflightsAreJudgedByTheRules(t *testing.T) {
 	c := open(t)
-	ask := func(origin, method, headers, query, key string) answer {
+	ask := func(origin, method, headers, query, key string) response {
 		h := make(map[string]string)
 		for name, v := range map[string]string{"Origin": origin, "Access-Control-Request-Method": method, "Access-Control-Request-Headers": headers} {
 			if v != "" {

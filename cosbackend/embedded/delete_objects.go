@@ -16,12 +16,12 @@ const (
 // A deleteRequest is the body of DELETE Multiple Objects.
 type deleteRequest struct {
 	quiet   bool
-	targets []store.Target
+	targets []store.DeleteTarget
 }
 
 // A deleteOutcome is what became of one target.
 type deleteOutcome struct {
-	removal store.Removal
+	removal store.DeleteResult
 	refused *apiError // nil when it was deleted
 }
 
@@ -37,19 +37,19 @@ func (s *Server) deleteObjects(x *exchange) error {
 		return err
 	}
 	outcomes := make([]deleteOutcome, len(req.targets))
-	var valid []store.Target
+	var valid []store.DeleteTarget
 	var places []int
 	for i, t := range req.targets {
 		if e, ok := errors.AsType[*apiError](checkKey(t.Key)); ok {
 			outcomes[i].refused = e
 			continue
 		}
-		verdict, err := x.policyVerdict(x.ctx(), opDeleteObject, t.Key)
+		decision, err := x.policyDecision(x.ctx(), opDeleteObject, t.Key)
 		if err != nil {
 			return err
 		}
-		if verdict >= policyDenies {
-			outcomes[i].refused = denied(verdict)
+		if decision >= policyDenies {
+			outcomes[i].refused = denied(decision)
 			continue
 		}
 		valid, places = append(valid, t), append(places, i)
@@ -92,7 +92,7 @@ func (d deleteRequest) result(outcomes []deleteOutcome) *xmlWriter {
 
 // deleted says what was deleted: a version, or an object in front of which there
 // is now a marker.
-func deleted(doc *xmlWriter, t store.Target, r store.Removal) {
+func deleted(doc *xmlWriter, t store.DeleteTarget, r store.DeleteResult) {
 	doc.open("Deleted")
 	doc.text("Key", t.Key)
 	if t.VersionID != "" {
@@ -145,7 +145,7 @@ func (d *deleteRequest) readQuiet(r *xmlReader) error {
 }
 
 func (d *deleteRequest) readObject(r *xmlReader) error {
-	var t store.Target
+	var t store.DeleteTarget
 	err := r.children(func(name string) error {
 		text, err := r.content()
 		switch {

@@ -36,9 +36,9 @@ func certificateShape() shape {
 		"DomainCertificate",
 		branch(
 			"CertificateInfo", leaf("CertType", oneOf("CustomCert")).once(),
-			branch("CustomCert", text("CertId").perhaps(), text("Cert").perhaps(), text("PrivateKey").perhaps()).once(),
+			branch("CustomCert", text("CertId").optional(), text("Cert").optional(), text("PrivateKey").optional()).once(),
 		).once(),
-		branch("DomainList", required("DomainName").several()).once(),
+		branch("DomainList", required("DomainName").oneOrMore()).once(),
 	)
 }
 
@@ -78,7 +78,7 @@ func (s *Server) putCertificate(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	kept, err := describeCertificate(doc.child("CertificateInfo").child("CustomCert"))
+	document, err := describeCertificate(doc.child("CertificateInfo").child("CustomCert"))
 	if err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func (s *Server) putCertificate(x *exchange) error {
 		}
 		names = append(names, name)
 	}
-	if err := s.store.PutConfigs(x.ctx(), x.bucket, certificates, names, kept); err != nil {
+	if err := s.store.PutConfigs(x.ctx(), x.bucket, certificates, names, document); err != nil {
 		return err
 	}
 	x.sendEmpty(http.StatusOK)
@@ -162,12 +162,12 @@ func (s *Server) deleteCertificate(x *exchange) error {
 func domainConfiguration() configuration {
 	return configuration{
 		sub: "domain", noun: "BucketDomain", absent: domainConfigNotFound, check: checkDomains,
-		before: func(x *exchange) { x.answer.header().Set(headerDomainTXT, domainProof(x.bucket)) },
+		before: func(x *exchange) { x.response.header().Set(headerDomainTXT, domainProof(x.bucket)) },
 		shape: branch("DomainConfiguration", branch(
 			"DomainRule",
 			status("ENABLED", "DISABLED").once(), required("Name").once(), leaf("Type", oneOf("REST", "WEBSITE", "ACCELERATE")).once(),
-			leaf("ForcedReplacement", oneOf("CNAME", "TXT")).perhaps(),
-		).several()),
+			leaf("ForcedReplacement", oneOf("CNAME", "TXT")).optional(),
+		).oneOrMore()),
 	}
 }
 

@@ -51,10 +51,10 @@ func TestACertificateIsKeptWithoutItsKey(t *testing.T) {
 	var log bytes.Buffer
 	t.Run("used", func(t *testing.T) {
 		c := open(t, func(o *embedded.Options) { o.Dir, o.Logger = dir, slog.New(slog.NewTextHandler(&log, nil)) })
-		get := func(name string) answer {
+		get := func(name string) response {
 			return c.do(t, call{method: "GET", query: "domaincertificate&domainname=" + name})
 		}
-		put := func(text string) answer {
+		put := func(text string) response {
 			a := c.do(t, call{method: "PUT", query: "domaincertificate", body: []byte(text)})
 			if bytes.Contains(a.body, []byte("PRIVATE")) || strings.Contains(a.err.Message, key[40:60]) {
 				t.Errorf("the answer shows the key: %s", a.body)

@@ -32,7 +32,7 @@ func customerKey(prefix string, seed byte) []string {
 	}
 }
 
-func (a answer) wantHeaders(t testing.TB, pairs ...string) {
+func (a response) wantHeaders(t testing.TB, pairs ...string) {
 	t.Helper()
 	for i := 0; i < len(pairs); i += 2 {
 		if got := a.Header.Get(pairs[i]); got != pairs[i+1] {
@@ -107,7 +107,7 @@ func TestAClientsOwnKeyIsNeededForEverything(t *testing.T) {
 	c.put(t, "k", "secret", own...).wantHeaders(t, told...)
 	c.put(t, "plain", "open")
 	for _, method := range []string{"GET", "HEAD"} {
-		ask := func(key string, header []string) answer {
+		ask := func(key string, header []string) response {
 			return c.do(t, call{method: method, key: key, header: headers(header)})
 		}
 		ask("k", own).want(t, 200, "").wantHeaders(t, told...)
@@ -131,7 +131,7 @@ func TestAClientsOwnKeyIsNeededForEverything(t *testing.T) {
 	c.copy(t, "to", testHost+"/plain", from...).want(t, 400, "SsecDecryptHeaderInvalid")
 
 	id := c.initiate(t, "parts", own...)
-	part := func(header []string) answer {
+	part := func(header []string) response {
 		return c.do(t, call{method: "PUT", key: "parts", query: partQuery(1, id), body: []byte("x"), header: headers(header)})
 	}
 	part(nil).want(t, 400, "SsecDecryptHeaderInvalid")

@@ -244,7 +244,7 @@ func (e *apiError) text() string {
 func fail(f failure, message string) *apiError { return &apiError{failure: f, message: message} }
 
 // refusal is the error of COS that says the same as one of the store.
-func refusal(err error) (*apiError, bool) {
+func fromStoreError(err error) (*apiError, bool) {
 	if at, ok := errors.AsType[*store.PositionError](err); ok {
 		e := fail(appendPositionErr, "")
 		e.header = http.Header{headerNextAppend: {strconv.FormatInt(at.Size, 10)}}

@@ -20,17 +20,17 @@ import (
 
 // An exchange is one request on its way to its answer.
 type exchange struct {
-	s      *Server
-	r      *http.Request
-	answer *answer
-	params params
-	route  *route
-	host   hostName
-	bucket string       // "" on the service
-	key    string       // "" on the service and on buckets
-	found  store.Bucket // the bucket, once it was looked up
-	signed bool         // the caller is the owner: signed, or not asked to sign
-	pace   pace         // of the bodies
+	s        *Server
+	r        *http.Request
+	response *response
+	params   params
+	route    *route
+	host     hostName
+	bucket   string       // "" on the service
+	key      string       // "" on the service and on buckets
+	found    store.Bucket // the bucket, once it was looked up
+	signed   bool         // the caller is the owner: signed, or not asked to sign
+	pace     pacer        // of the bodies
 
 	started time.Time // real time, for the duration
 	entry   Entry     // for the journal
@@ -55,20 +55,20 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		x.fail(err)
 	}
-	x.answer.end()
+	x.response.end()
 }
 
 func (s *Server) newExchange(w http.ResponseWriter, r *http.Request) *exchange {
 	now := s.opts.Clock()
 	x := &exchange{s: s, r: r, started: time.Now()}
-	x.answer = &answer{
-		w: w, rc: http.NewResponseController(w), stop: s.stop, gone: r.Context().Done(),
+	x.response = &response{
+		w: w, rc: http.NewResponseController(w), stop: s.stop, clientGone: r.Context().Done(),
 		request: s.newRequestID(now), head: r.Method == http.MethodHead,
 	}
-	x.answer.last = func() { x.record(true) }
+	x.response.onComplete = func() { x.record(true) }
 	x.entry = Entry{
 		Time: now, Method: r.Method, Host: r.Host, Target: journalTarget(r.URL),
-		RequestID: x.answer.request,
+		RequestID: x.response.request,
 	}
 	w.Header().Set("Date", now.UTC().Format(http.TimeFormat))
 	return x
@@ -93,9 +93,9 @@ func (x *exchange) finish() {
 	if p != nil && p != http.ErrAbortHandler { //nolint:errorlint // net/http compares the panic value too
 		x.s.opts.Logger.Error("embedded: panic", "operation", x.entry.Operation,
 			"request_id", x.entry.RequestID, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-		p = x.answerPanic()
+		p = x.respondToPanic()
 	}
-	x.record(p == nil && x.answer.err == nil)
+	x.record(p == nil && x.response.err == nil)
 	if p != nil {
 		panic(p)
 	}
@@ -103,22 +103,22 @@ func (x *exchange) finish() {
 
 // record brings the journal up to date.
 func (x *exchange) record(delivered bool) {
-	x.entry.Status = x.answer.status
-	x.entry.AnswerDelivered = delivered
+	x.entry.Status = x.response.status
+	x.entry.ResponseDelivered = delivered
 	x.entry.Duration = time.Since(x.started)
 	x.number = x.s.journal.record(x.number, x.entry)
 }
 
-// answerPanic answers 500 when no answer was begun, and otherwise returns the
+// respondToPanic answers 500 when no answer was begun, and otherwise returns the
 // value to panic with so that the connection is closed.
-func (x *exchange) answerPanic() (p any) {
-	if x.answer.status != 0 {
+func (x *exchange) respondToPanic() (p any) {
+	if x.response.status != 0 {
 		return http.ErrAbortHandler
 	}
 	defer func() { p = recover() }() // a fault rule may end this answer too
-	clear(x.answer.header())
+	clear(x.response.header())
 	x.fail(fail(internalError, ""))
-	x.answer.end()
+	x.response.end()
 	return nil
 }
 
@@ -126,15 +126,15 @@ func (x *exchange) answerPanic() (p any) {
 // the same; the rest is an InternalError whose cause is in the log only.
 func (x *exchange) fail(err error) {
 	if x.r.Context().Err() != nil && !isAPIError(err) {
-		x.answer.abort() // nobody is left to be told
+		x.response.abort() // nobody is left to be told
 	}
-	if x.answer.status != 0 && !x.answer.streaming() { // in the middle of an answer there is no other way to say it
-		x.s.opts.Logger.Warn("embedded: answer broken off", "operation", x.entry.Operation,
+	if x.response.status != 0 && !x.response.streaming() { // in the middle of an answer there is no other way to say it
+		x.s.opts.Logger.Warn("embedded: response ended early", "operation", x.entry.Operation,
 			"request_id", x.entry.RequestID, "error", err)
-		_ = x.answer.rc.Flush()
-		x.answer.abort()
+		_ = x.response.rc.Flush()
+		x.response.abort()
 	}
-	x.answerError(x.toAPIError(err))
+	x.respondWithError(x.toAPIError(err))
 }
 
 func isAPIError(err error) bool {
@@ -147,7 +147,7 @@ func (x *exchange) toAPIError(err error) *apiError {
 	if e, ok := errors.AsType[*apiError](err); ok {
 		return e
 	}
-	if e, ok := refusal(err); ok {
+	if e, ok := fromStoreError(err); ok {
 		return e
 	}
 	switch {
@@ -163,17 +163,17 @@ func (x *exchange) toAPIError(err error) *apiError {
 	}
 }
 
-// answerError sends an error answer: XML, or the bare headers for a HEAD.
-func (x *exchange) answerError(e *apiError) {
+// respondWithError sends an error answer: XML, or the bare headers for a HEAD.
+func (x *exchange) respondWithError(e *apiError) {
 	row := e.row()
 	x.entry.Code = row.code
-	maps.Copy(x.answer.header(), e.header)
+	maps.Copy(x.response.header(), e.header)
 	x.sendError(row.status, row.code, e.text(), e.extra)
 }
 
 func (x *exchange) sendError(status int, code, message string, extra []element) {
 	if x.r.ContentLength != 0 {
-		_ = x.answer.rc.SetReadDeadline(time.Now().Add(refusedBodyTimeout))
+		_ = x.response.rc.SetReadDeadline(time.Now().Add(refusedBodyTimeout))
 	}
 	doc := newXML()
 	doc.open("Error")
@@ -183,9 +183,9 @@ func (x *exchange) sendError(status int, code, message string, extra []element) 
 		doc.text(el.name, el.text)
 	}
 	doc.text("Resource", x.r.Host+"/"+x.key)
-	if x.answer.request != "" {
-		doc.text("RequestId", x.answer.request)
-		doc.text("TraceId", x.answer.traceID())
+	if x.response.request != "" {
+		doc.text("RequestId", x.response.request)
+		doc.text("TraceId", x.response.traceID())
 	}
 	doc.close("Error")
 	x.sendXML(status, doc)
@@ -194,25 +194,25 @@ func (x *exchange) sendError(status int, code, message string, extra []element) 
 // sendXML sends a whole XML answer. A HEAD gets its headers with length 0, as
 // COS does for errors (E003).
 func (x *exchange) sendXML(status int, doc *xmlWriter) {
-	if f := x.answer.fault; f != nil && f.KeepAlive != 0 && status == http.StatusOK && !x.answer.streaming() {
+	if f := x.response.fault; f != nil && f.KeepAlive != 0 && status == http.StatusOK && !x.response.streaming() {
 		x.startStream()
 		x.holdStream(f.KeepAlive)
 	}
-	if x.answer.streaming() {
+	if x.response.streaming() {
 		x.endStream(doc)
 		return
 	}
-	x.answer.header().Set("Content-Type", "application/xml")
+	x.response.header().Set("Content-Type", "application/xml")
 	length := int64(len(doc.buf))
-	if x.answer.head {
+	if x.response.head {
 		length = 0
 	}
-	x.answer.begin(status, length)
-	_, _ = x.answer.Write(doc.buf) // a failure is kept in answer.err
+	x.response.begin(status, length)
+	_, _ = x.response.Write(doc.buf) // a failure is kept in answer.err
 }
 
 // sendEmpty sends an answer without a body.
-func (x *exchange) sendEmpty(status int) { x.answer.begin(status, 0) }
+func (x *exchange) sendEmpty(status int) { x.response.begin(status, 0) }
 
 // ctx ends when the client gives up.
 func (x *exchange) ctx() context.Context { return x.r.Context() }
@@ -322,7 +322,7 @@ func (x *exchange) resolveRoute(onBucket bool) error {
 // admit lets a request through to its handler: signature first, as in COS, then
 // what is not implemented, the bucket, and whether the caller may.
 func (x *exchange) admit(ctx context.Context) error {
-	x.answerOrigin(ctx)
+	x.addCORSHeaders(ctx)
 	if x.route.access != everyone {
 		if err := x.authenticate(); err != nil {
 			return err

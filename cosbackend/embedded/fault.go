@@ -24,10 +24,10 @@ type Fault struct {
 	Delay time.Duration // wait before anything else; ends early when the client gives up
 	Reset bool          // close the connection without an answer (RST over TCP)
 
-	// EarlyAnswer leaves the request's body unread when one of the answers below
+	// EarlyResponse leaves the request's body unread when one of the answers below
 	// is given instead of the work. Without it the body is read first, so that a
 	// client always gets to see the answer.
-	EarlyAnswer bool
+	EarlyResponse bool
 	// Status answers with a COS error of this HTTP status instead of doing the
 	// work. With Code and Message empty the answer has no body, as for a HEAD.
 	Status  int
@@ -56,7 +56,7 @@ type Fault struct {
 	NoRequestID bool        // no x-cos-request-id, x-cos-trace-id, RequestId and TraceId
 	WrongCRC64  bool        // another value in x-cos-hash-crc64ecma and in <CRC64>
 
-	LoseAnswer bool // do the work, commit it, then close the connection without an answer
+	LoseResponse bool // do the work, commit it, then close the connection without an answer
 	// Truncate sends only the first bytes of the answer's body, announces the
 	// length of the whole, and closes the connection; -1 sends none of it.
 	Truncate int64
@@ -169,42 +169,42 @@ func (x *exchange) applyFault() bool {
 	if f == nil {
 		return false
 	}
-	x.entry.Fault, x.answer.fault = id, f
+	x.entry.Fault, x.response.fault = id, f
 	if f.NoRequestID {
-		x.answer.request = ""
+		x.response.request = ""
 	}
 	if f.Delay > 0 {
 		x.delay(f.Delay)
 	}
 	if f.Reset {
-		x.answer.reset(x.r)
+		x.response.reset(x.r)
 	}
-	if !f.answers() {
+	if !f.responds() {
 		return false
 	}
-	if !f.EarlyAnswer {
+	if !f.EarlyResponse {
 		// An error here is the client's end; the answer goes out all the same.
 		_, _ = io.Copy(io.Discard, x.body())
 	}
-	x.answerFault(f)
-	x.answer.end()
+	x.sendFault(f)
+	x.response.end()
 	return true
 }
 
 func (x *exchange) delay(d time.Duration) {
 	x.pause(d)
 	if x.ctx().Err() != nil {
-		x.answer.abort()
+		x.response.abort()
 	}
 }
 
 // answers reports whether the rule answers instead of the handler.
-func (f *Fault) answers() bool {
+func (f *Fault) responds() bool {
 	return f.Status != 0 || f.Code != "" || f.Body != nil || f.BodySize > 0 || f.ErrorInSuccess != ""
 }
 
-// answerFault sends the answer the rule describes.
-func (x *exchange) answerFault(f *Fault) {
+// sendFault sends the answer the rule describes.
+func (x *exchange) sendFault(f *Fault) {
 	switch {
 	case f.ErrorInSuccess != "":
 		x.entry.Code = f.ErrorInSuccess
@@ -212,7 +212,7 @@ func (x *exchange) answerFault(f *Fault) {
 	case f.Body != nil || f.BodySize > 0:
 		x.sendRaw(f)
 	case f.Code == "" && f.Message == "":
-		x.answer.header().Set("Content-Type", "application/xml")
+		x.response.header().Set("Content-Type", "application/xml")
 		x.sendEmpty(f.Status)
 	default:
 		status := f.Status
@@ -241,12 +241,12 @@ func (x *exchange) sendRaw(f *Fault) {
 		piece = append(slices.Clip(piece), piece...)
 	}
 	if f.ContentType != "" {
-		x.answer.header().Set("Content-Type", f.ContentType)
+		x.response.header().Set("Content-Type", f.ContentType)
 	}
-	x.answer.begin(status, size)
+	x.response.begin(status, size)
 	for size > 0 {
 		n := min(size, int64(len(piece)))
-		if _, err := x.answer.Write(piece[:n]); err != nil {
+		if _, err := x.response.Write(piece[:n]); err != nil {
 			return
 		}
 		size -= n

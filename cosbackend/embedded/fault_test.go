@@ -31,18 +31,18 @@ func (c *client) over(t *testing.T) *client {
 }
 
 // broken makes a call whose answer must not arrive whole, and returns what did.
-func (c *client) broken(t *testing.T, in call) (answer, error) {
+func (c *client) broken(t *testing.T, in call) (response, error) {
 	t.Helper()
 	resp, err := c.http.Do(c.request(t, in))
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	if err == nil {
 		t.Fatalf("%s %s = %d %q, want it to break off", in.method, in.key, resp.StatusCode, body)
 	}
-	return answer{Response: resp, body: body}, err
+	return response{Response: resp, body: body}, err
 }
 
 func TestAFaultAnswersInsteadOfTheWork(t *testing.T) {
@@ -54,59 +54,59 @@ func TestAFaultAnswersInsteadOfTheWork(t *testing.T) {
 		in     call
 		status int
 		code   string
-		check  func(t *testing.T, a answer)
+		check  func(t *testing.T, a response)
 	}{
-		"a COS error": {embedded.Fault{Status: 503, Code: "SlowDown", Message: "slow"}, get, 503, "SlowDown", func(t *testing.T, a answer) {
+		"a COS error": {embedded.Fault{Status: 503, Code: "SlowDown", Message: "slow"}, get, 503, "SlowDown", func(t *testing.T, a response) {
 			if a.err.Message != "slow" || a.err.RequestID == "" || a.Header.Get("x-cos-trace-id") == "" {
-				t.Errorf("answer = %v %s", a.Header, a.body)
+				t.Errorf("response = %v %s", a.Header, a.body)
 			}
 		}},
 		"a code alone":     {embedded.Fault{Code: "NoSuchKey"}, get, 404, "NoSuchKey", nil},
 		"a code we lack":   {embedded.Fault{Code: "InvalidTag"}, get, 400, "InvalidTag", nil},
 		"an error to HEAD": {embedded.Fault{Status: 403, Code: "AccessDenied"}, call{method: "HEAD", key: "k"}, 403, "", nil},
-		"a status alone": {embedded.Fault{Status: 502}, get, 502, "", func(t *testing.T, a answer) {
+		"a status alone": {embedded.Fault{Status: 502}, get, 502, "", func(t *testing.T, a response) {
 			if len(a.body) != 0 {
 				t.Errorf("body = %q", a.body)
 			}
 		}},
-		"HTML": {embedded.Fault{Status: 502, ContentType: "text/html", Body: []byte("<html>"), NoRequestID: true}, get, 502, "", func(t *testing.T, a answer) {
+		"HTML": {embedded.Fault{Status: 502, ContentType: "text/html", Body: []byte("<html>"), NoRequestID: true}, get, 502, "", func(t *testing.T, a response) {
 			if string(a.body) != "<html>" || a.Header.Get("Content-Type") != "text/html" || a.Header.Get("x-cos-request-id")+a.Header.Get("x-cos-trace-id") != "" {
-				t.Errorf("answer = %v %q", a.Header, a.body)
+				t.Errorf("response = %v %q", a.Header, a.body)
 			}
 		}},
 		"JSON": {embedded.Fault{Status: 400, ContentType: "application/json", Body: []byte(`{"code":-1}`)}, get, 400, "", nil},
-		"a big body": {embedded.Fault{Status: 503, Body: []byte("ab"), BodySize: 1<<20 + 1}, get, 503, "", func(t *testing.T, a answer) {
+		"a big body": {embedded.Fault{Status: 503, Body: []byte("ab"), BodySize: 1<<20 + 1}, get, 503, "", func(t *testing.T, a response) {
 			if len(a.body) != 1<<20+1 || !bytes.HasPrefix(a.body, []byte("ababab")) || a.body[1<<20] != 'a' {
 				t.Errorf("body of %d bytes", len(a.body))
 			}
 		}},
-		"spaces": {embedded.Fault{BodySize: 3}, get, 200, "", func(t *testing.T, a answer) {
+		"spaces": {embedded.Fault{BodySize: 3}, get, 200, "", func(t *testing.T, a response) {
 			if string(a.body) != "   " {
 				t.Errorf("body = %q", a.body)
 			}
 		}},
 		"an error inside 200": {embedded.Fault{ErrorInSuccess: "InternalError", Message: "m"}, get, 200, "InternalError", nil},
-		"no ids": {embedded.Fault{Status: 500, Code: "InternalError", NoRequestID: true}, get, 500, "InternalError", func(t *testing.T, a answer) {
+		"no ids": {embedded.Fault{Status: 500, Code: "InternalError", NoRequestID: true}, get, 500, "InternalError", func(t *testing.T, a response) {
 			if a.err.RequestID+a.err.TraceID != "" || strings.Contains(string(a.body), "RequestId") {
 				t.Errorf("body = %s", a.body)
 			}
 		}},
-		"another header": {embedded.Fault{Header: http.Header{"x-extra": {"1"}, "ETag": {"x"}}, DropHeader: []string{"Last-Modified", "date"}}, get, 200, "", func(t *testing.T, a answer) {
+		"another header": {embedded.Fault{Header: http.Header{"x-extra": {"1"}, "ETag": {"x"}}, DropHeader: []string{"Last-Modified", "date"}}, get, 200, "", func(t *testing.T, a response) {
 			if a.Header.Get("X-Extra") != "1" || a.Header.Get("ETag") != "x" || a.Header.Get("Last-Modified")+a.Header.Get("Date") != "" {
 				t.Errorf("headers = %v", a.Header)
 			}
 		}},
-		"a wrong checksum": {embedded.Fault{WrongCRC64: true}, get, 200, "", func(t *testing.T, a answer) {
+		"a wrong checksum": {embedded.Fault{WrongCRC64: true}, get, 200, "", func(t *testing.T, a response) {
 			if v := a.Header.Get("x-cos-hash-crc64ecma"); v == crcOf("hello") || v == "" {
 				t.Errorf("x-cos-hash-crc64ecma = %q", v)
 			}
 		}},
-		"a flipped byte": {embedded.Fault{FlipByte: 2}, get, 200, "", func(t *testing.T, a answer) {
+		"a flipped byte": {embedded.Fault{FlipByte: 2}, get, 200, "", func(t *testing.T, a response) {
 			if string(a.body) != "h\x9allo" {
 				t.Errorf("body = %q", a.body)
 			}
 		}},
-		"an early answer to a PUT": {embedded.Fault{Status: 403, Code: "AccessDenied", EarlyAnswer: true}, call{method: "PUT", key: "k", body: []byte("x")}, 403, "AccessDenied", nil},
+		"an early answer to a PUT": {embedded.Fault{Status: 403, Code: "AccessDenied", EarlyResponse: true}, call{method: "PUT", key: "k", body: []byte("x")}, 403, "AccessDenied", nil},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -167,13 +167,13 @@ func TestRulesMatchAndCount(t *testing.T) {
 func TestALostAnswerLeavesTheWorkDone(t *testing.T) {
 	for name, c := range map[string]*client{"memory": open(t), "tcp": open(t).over(t)} {
 		t.Run(name, func(t *testing.T) {
-			id := c.server.Faults().Add(embedded.Fault{Operation: "PutObject", LoseAnswer: true})
+			id := c.server.Faults().Add(embedded.Fault{Operation: "PutObject", LoseResponse: true})
 			if _, err := c.broken(t, call{method: "PUT", key: "k", body: []byte("kept")}); !errors.Is(err, io.EOF) {
 				t.Errorf("error = %v, want EOF", err)
 			}
 			c.server.Faults().Remove(id)
 			es := c.server.Journal().Entries()
-			if e := es[len(es)-1]; e.Status != 200 || e.AnswerDelivered || e.Fault != id {
+			if e := es[len(es)-1]; e.Status != 200 || e.ResponseDelivered || e.Fault != id {
 				t.Errorf("journal = %+v, want a 200 that was not delivered", e)
 			}
 			if got := c.do(t, call{method: "GET", key: "k"}).want(t, 200, ""); string(got.body) != "kept" {
@@ -293,7 +293,7 @@ func TestTheJournalTellsWhatHappened(t *testing.T) {
 		if got := (row{e.Method, e.Operation, e.Bucket, e.Key, e.Code, e.Status}); got != want[i] {
 			t.Errorf("entry %d = %+v, want %+v", i, got, want[i])
 		}
-		if !e.AnswerDelivered || e.RequestID == "" || e.Host == "" || !e.Time.Equal(time.Unix(1700000000, 0)) || e.Fault != 0 {
+		if !e.ResponseDelivered || e.RequestID == "" || e.Host == "" || !e.Time.Equal(time.Unix(1700000000, 0)) || e.Fault != 0 {
 			t.Errorf("entry %d = %+v", i, e)
 		}
 	}

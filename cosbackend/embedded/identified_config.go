@@ -9,21 +9,21 @@ import (
 	"github.com/cosgate/cosgate/cosbackend/embedded/internal/store"
 )
 
-// An identified is a configuration that a bucket has several of, by id. They are
+// An identifiedConfiguration is a configuration that a bucket has several of, by id. They are
 // stored only.
-type identified struct {
+type identifiedConfiguration struct {
 	sub, noun string
 	shape     shape
 	absent    failure
 	empty     func(x *exchange)
 	check     func(doc *node) error
-	most      int
-	full      failure // one more than most
+	max       int
+	full      failure // one more than max
 }
 
 func identifiedRoutes() []route {
 	var rs []route
-	for _, d := range []identified{inventories(), tierings()} {
+	for _, d := range []identifiedConfiguration{inventories(), tierings()} {
 		add := func(method, operation string, handle func(*Server, *exchange) error, params ...string) {
 			rs = append(rs, route{
 				method: method, target: onBucketItself, sub: d.sub, operation: operation + d.noun, access: ownerOnly, params: params,
@@ -54,7 +54,7 @@ func idRune(c rune) bool {
 }
 
 // get answers with one document, or without an id with a page of all of them.
-func (d identified) get(s *Server, x *exchange) error {
+func (d identifiedConfiguration) get(s *Server, x *exchange) error {
 	if _, one := x.params.get("id"); !one {
 		return d.list(s, x)
 	}
@@ -76,7 +76,7 @@ func (d identified) get(s *Server, x *exchange) error {
 	return nil
 }
 
-func (d identified) list(s *Server, x *exchange) error {
+func (d identifiedConfiguration) list(s *Server, x *exchange) error {
 	token, _ := x.params.get("continuation-token")
 	after, err := base64.RawURLEncoding.DecodeString(token)
 	if err != nil {
@@ -110,7 +110,7 @@ func (d identified) list(s *Server, x *exchange) error {
 }
 
 // read takes the id and the document of a PUT or POST, which must agree.
-func (d identified) read(x *exchange) (id string, doc *node, err error) {
+func (d identifiedConfiguration) read(x *exchange) (id string, doc *node, err error) {
 	if id, err = x.requestedID(); err != nil {
 		return "", nil, err
 	}
@@ -127,12 +127,12 @@ func (d identified) read(x *exchange) (id string, doc *node, err error) {
 	return id, doc, d.check(doc)
 }
 
-func (d identified) put(s *Server, x *exchange) error {
+func (d identifiedConfiguration) put(s *Server, x *exchange) error {
 	id, doc, err := d.read(x)
 	if err != nil {
 		return err
 	}
-	err = s.putConfig(x, x.config(d.sub, id), doc.canonical(), store.PutConfigOptions{Most: d.most})
+	err = s.putConfig(x, x.config(d.sub, id), doc.canonical(), store.PutConfigOptions{Max: d.max})
 	if errors.Is(err, store.ErrTooManyConfigs) {
 		return fail(d.full, "The bucket has 1000 of these already.")
 	}
@@ -143,7 +143,7 @@ func (d identified) put(s *Server, x *exchange) error {
 	return nil
 }
 
-func (d identified) remove(s *Server, x *exchange) error {
+func (d identifiedConfiguration) remove(s *Server, x *exchange) error {
 	id, err := x.requestedID()
 	if err != nil {
 		return err

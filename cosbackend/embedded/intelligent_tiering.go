@@ -1,21 +1,21 @@
 package embedded
 
-func tierings() identified {
+func tierings() identifiedConfiguration {
 	filter := branch(
 		"Filter",
-		branch("And", text("Prefix").perhaps(), tagShape().any()).perhaps(), text("Prefix").perhaps(), tagShape().perhaps(),
+		branch("And", text("Prefix").optional(), tagShape().zeroOrMore()).optional(), text("Prefix").optional(), tagShape().optional(),
 	)
-	return identified{
+	return identifiedConfiguration{
 		sub: "intelligent-tiering", noun: "BucketIntelligentTiering", empty: emptyDocument("IntelligentTieringConfiguration"), // (E075)
-		most: maxInventories, full: invalidRequest, check: checkTiering,
+		max: maxInventories, full: invalidRequest, check: checkTiering,
 		shape: branch(
 			"IntelligentTieringConfiguration",
-			required("Id").once(), status("Enabled", "Suspended", "Disabled").once(), filter.perhaps(),
+			required("Id").once(), status("Enabled", "Suspended", "Disabled").once(), filter.optional(),
 			branch(
 				"Tiering",
 				leaf("AccessTier", oneOf("INFREQUENT", "ARCHIVE_ACCESS", "DEEP_ARCHIVE_ACCESS")).once(), leaf("Days", between(1, 36500)).once(),
-				leaf("RequestFrequent", between(1, many)).perhaps(),
-			).several(),
+				leaf("RequestFrequent", between(1, unlimited)).optional(),
+			).oneOrMore(),
 		),
 	}
 }
@@ -33,7 +33,7 @@ func tieringConfiguration() configuration {
 		shape: branch(
 			"IntelligentTieringConfiguration",
 			status("Enabled", "Suspended").once(),
-			branch("Transition", leaf("Days", oneOf("30", "60", "90")).once(), leaf("RequestFrequent", oneOf("1")).perhaps()).once(),
+			branch("Transition", leaf("Days", oneOf("30", "60", "90")).once(), leaf("RequestFrequent", oneOf("1")).optional()).once(),
 		),
 	}
 }

@@ -14,33 +14,33 @@ const (
 	inventoryJobs = "inventory-job"
 )
 
-func inventories() identified {
-	return identified{
+func inventories() identifiedConfiguration {
+	return identifiedConfiguration{
 		sub: "inventory", noun: "BucketInventory", absent: inventoryNotFound, shape: inventoryShape(true), check: checkInventory,
-		most: maxInventories, full: inventoryFull,
+		max: maxInventories, full: inventoryFull,
 	}
 }
 
 // inventoryShape is that of a job that repeats, or of one that runs once.
 func inventoryShape(repeats bool) shape {
-	selection := []shape{text("Prefix").perhaps(), tagShape().any(), text("StorageClass").perhaps()}
+	selection := []shape{text("Prefix").optional(), tagShape().zeroOrMore(), text("StorageClass").optional()}
 	filter := branch("Filter", append(
 		selection,
-		branch("And", selection...).perhaps(),
-		branch("Period", leaf("StartTime", between(0, 1<<62)).perhaps(), leaf("EndTime", between(0, 1<<62)).perhaps()).perhaps(),
+		branch("And", selection...).optional(),
+		branch("Period", leaf("StartTime", between(0, 1<<62)).optional(), leaf("EndTime", between(0, 1<<62)).optional()).optional(),
 	)...)
 	parts := []shape{
-		required("Id").once(), leaf("IncludedObjectVersions", oneOf("All", "Current")).once(), filter.perhaps(),
-		branch("OptionalFields", required("Field").any()).perhaps(),
+		required("Id").once(), leaf("IncludedObjectVersions", oneOf("All", "Current")).once(), filter.optional(),
+		branch("OptionalFields", required("Field").zeroOrMore()).optional(),
 		branch("Destination", branch(
 			"COSBucketDestination",
-			required("Bucket").once(), text("AccountId").perhaps(), text("Prefix").perhaps(), leaf("Format", oneOf("CSV", "ORC", "Parquet")).once(),
-			branch("Encryption", text("SSE-COS").perhaps()).perhaps(),
+			required("Bucket").once(), text("AccountId").optional(), text("Prefix").optional(), leaf("Format", oneOf("CSV", "ORC", "Parquet")).once(),
+			branch("Encryption", text("SSE-COS").optional()).optional(),
 		).once()).once(),
 	}
 	if repeats {
 		parts = append(parts, leaf("IsEnabled", boolean).once(), branch(
-			"Schedule", leaf("Frequency", oneOf("Daily", "Weekly", "Monthly")).once(), leaf("MonthlyDate", between(1, 31)).perhaps(),
+			"Schedule", leaf("Frequency", oneOf("Daily", "Weekly", "Monthly")).once(), leaf("MonthlyDate", between(1, 31)).optional(),
 		).once())
 	}
 	return branch("InventoryConfiguration", parts...)
@@ -62,7 +62,7 @@ func (s *Server) postInventory(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	err = s.putConfig(x, x.config(inventoryJobs, id), doc.canonical(), store.PutConfigOptions{New: true, Most: d.most})
+	err = s.putConfig(x, x.config(inventoryJobs, id), doc.canonical(), store.PutConfigOptions{New: true, Max: d.max})
 	if errors.Is(err, store.ErrExists) {
 		return fail(duplicateInventoryID, "")
 	}

@@ -76,7 +76,7 @@ func TestAOneOffInventoryIsPostedOnce(t *testing.T) {
 	c := open(t)
 	repeats := inventory("once")
 	job := strings.NewReplacer("<IsEnabled>true</IsEnabled>", "", "<Schedule><Frequency>Weekly</Frequency></Schedule>", "").Replace(repeats)
-	post := func(text string) answer {
+	post := func(text string) response {
 		return c.do(t, call{method: "POST", query: "inventory&id=once", body: []byte(text)})
 	}
 	post(repeats).want(t, 400, "MalformedXML")

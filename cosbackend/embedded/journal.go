@@ -28,18 +28,18 @@ type Entry struct {
 	RequestID string
 	Fault     int // the id of the fault rule that was applied; 0 for none
 
-	// AnswerDelivered says that the whole answer was handed to the connection.
-	AnswerDelivered bool
-	Duration        time.Duration
+	// ResponseDelivered says that the whole answer was handed to the connection.
+	ResponseDelivered bool
+	Duration          time.Duration
 }
 
 // Journal remembers the last 10,000 requests, for tests that must know what the
 // server saw. It is safe for concurrent use.
 type Journal struct {
-	mu    sync.Mutex
-	ring  []Entry
-	begun uint64 // how many entries were ever begun; entry n is at (n-1) % journalSize
-	gone  uint64 // how many of them Reset made forgotten
+	mu        sync.Mutex
+	ring      []Entry
+	begun     uint64 // how many entries were ever begun; entry n is at (n-1) % journalSize
+	forgotten uint64 // how many of them Reset discarded
 }
 
 // Entries returns what is remembered, in the order of the answers. An entry is
@@ -47,7 +47,7 @@ type Journal struct {
 func (j *Journal) Entries() []Entry {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	first := max(j.gone, j.begun-min(j.begun, journalSize))
+	first := max(j.forgotten, j.begun-min(j.begun, journalSize))
 	entries := make([]Entry, 0, j.begun-first)
 	for n := first; n < j.begun; n++ {
 		entries = append(entries, j.ring[n%journalSize])
@@ -60,7 +60,7 @@ func (j *Journal) Entries() []Entry {
 func (j *Journal) Reset() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.gone = j.begun
+	j.forgotten = j.begun
 }
 
 // record keeps an entry: a new one when n is zero, else the one of that number.

@@ -15,38 +15,38 @@ func lifecycleConfiguration() configuration {
 		sub: "lifecycle", noun: "BucketLifecycle", md5: true, absent: noSuchLifecycle, real: true, proof: "TestTheLifecycleRunsByItself", check: checkLifecycle, unlocked: true,
 		shape: branch("LifecycleConfiguration", branch(
 			"Rule",
-			text("ID").perhaps(), lifecycleFilter().perhaps(), status("Enabled", "Disabled").once(),
-			branch("Transition", dueDays("Days"), dueDate(), newClass().once(), accessFrequency().perhaps()).any(),
-			branch("Expiration", dueDays("Days"), dueDate(), leaf("ExpiredObjectDeleteMarker", boolean).perhaps()).perhaps(),
-			branch("AbortIncompleteMultipartUpload", leaf("DaysAfterInitiation", between(1, many)).once()).perhaps(),
-			branch("NoncurrentVersionTransition", dueDays(noncurrentDays), newClass().once(), accessFrequency().perhaps()).any(),
-			branch("NoncurrentVersionExpiration", dueDays(noncurrentDays)).perhaps(),
+			text("ID").optional(), lifecycleFilter().optional(), status("Enabled", "Disabled").once(),
+			branch("Transition", dueDays("Days"), dueDate(), newClass().once(), accessFrequency().optional()).zeroOrMore(),
+			branch("Expiration", dueDays("Days"), dueDate(), leaf("ExpiredObjectDeleteMarker", boolean).optional()).optional(),
+			branch("AbortIncompleteMultipartUpload", leaf("DaysAfterInitiation", between(1, unlimited)).once()).optional(),
+			branch("NoncurrentVersionTransition", dueDays(noncurrentDays), newClass().once(), accessFrequency().optional()).zeroOrMore(),
+			branch("NoncurrentVersionExpiration", dueDays(noncurrentDays)).optional(),
 		).upTo(1000)),
 	}
 }
 
 const noncurrentDays = "NoncurrentDays"
 
-func dueDays(name string) shape { return leaf(name, between(0, many)).perhaps() }
+func dueDays(name string) shape { return leaf(name, between(0, unlimited)).optional() }
 
-func dueDate() shape { return leaf("Date", date).perhaps() }
+func dueDate() shape { return leaf("Date", date).optional() }
 
 func newClass() shape {
 	return leaf("StorageClass", func(text string) bool { return text != classStandard && slices.Contains(storageClasses(), text) })
 }
 
 func accessFrequency() shape {
-	return branch("AccessFrequency", leaf("AccessCountLessThan", between(1, many)).once(), leaf("RecentDays", between(1, many)).once())
+	return branch("AccessFrequency", leaf("AccessCountLessThan", between(1, unlimited)).once(), leaf("RecentDays", between(1, unlimited)).once())
 }
 
 func lifecycleFilter() shape {
 	return branch(
 		"Filter",
-		text("Prefix").perhaps(), tagShape().perhaps(),
+		text("Prefix").optional(), tagShape().optional(),
 		branch(
-			"And", text("Prefix").perhaps(), tagShape().any(), text("PrefixNotEquals").perhaps(),
-			leaf("ObjectSizeGreaterThan", between(0, 1<<62)).perhaps(), leaf("ObjectSizeLessThan", between(0, 1<<62)).perhaps(),
-		).perhaps(),
+			"And", text("Prefix").optional(), tagShape().zeroOrMore(), text("PrefixNotEquals").optional(),
+			leaf("ObjectSizeGreaterThan", between(0, 1<<62)).optional(), leaf("ObjectSizeLessThan", between(0, 1<<62)).optional(),
+		).optional(),
 	)
 }
 
@@ -139,8 +139,8 @@ func checkConflicts(rules []*node) error {
 	return nil
 }
 
-// lifecycleEvery is how often the rules are applied by themselves.
-const lifecycleEvery = 10 * time.Minute
+// lifecycleInterval is how often the rules are applied by themselves.
+const lifecycleInterval = 10 * time.Minute
 
 // A LifecycleReport says what one run of the lifecycle rules did.
 type LifecycleReport struct {
@@ -172,9 +172,9 @@ type lifecycleRule struct {
 	abortAfter        due
 
 	// What becomes of versions; the time is that since which they are not the newest.
-	versionsExpire due
-	versionsMove   []transition
-	removesMarkers bool // delete markers without other versions
+	versionExpiration  due
+	versionTransitions []transition
+	removesMarkers     bool // delete markers without other versions
 }
 
 type transition struct {
@@ -244,9 +244,9 @@ func newLifecycleRule(n *node) lifecycleRule {
 		r.transitions = append(r.transitions, transition{dueIn(t, "Days"), t.value("StorageClass")})
 	}
 	r.removesMarkers = n.value("Expiration", "ExpiredObjectDeleteMarker") == "true"
-	r.versionsExpire = dueIn(n.child("NoncurrentVersionExpiration"), noncurrentDays)
+	r.versionExpiration = dueIn(n.child("NoncurrentVersionExpiration"), noncurrentDays)
 	for _, t := range n.all("NoncurrentVersionTransition") {
-		r.versionsMove = append(r.versionsMove, transition{dueIn(t, noncurrentDays), t.value("StorageClass")})
+		r.versionTransitions = append(r.versionTransitions, transition{dueIn(t, noncurrentDays), t.value("StorageClass")})
 	}
 	return r
 }
@@ -311,7 +311,7 @@ func (s *Server) runLifecycle(ctx context.Context, bucket string) (report Lifecy
 		{(*Server).expire, &report.Expired},
 		{(*Server).expireVersions, &report.VersionsExpired},
 		{(*Server).removeMarkers, &report.MarkersRemoved},
-		{(*Server).giveUpUploads, &report.Aborted},
+		{(*Server).abortUploads, &report.Aborted},
 		{(*Server).transition, &report.Transitioned},
 		{(*Server).transitionVersions, &report.VersionsTransitioned},
 	} {
@@ -380,8 +380,8 @@ func (s *Server) expire(ctx context.Context, bucket string, r lifecycleRule, now
 		if len(page) == 0 {
 			return nil
 		}
-		gone, err := s.store.DeleteUnchanged(ctx, bucket, page)
-		n += gone
+		removed, err := s.store.DeleteUnchanged(ctx, bucket, page)
+		n += removed
 		return err
 	})
 	return n, err
@@ -410,7 +410,7 @@ func (s *Server) transition(ctx context.Context, bucket string, r lifecycleRule,
 	return n, err
 }
 
-func (s *Server) giveUpUploads(ctx context.Context, bucket string, r lifecycleRule, now time.Time) (n int, err error) {
+func (s *Server) abortUploads(ctx context.Context, bucket string, r lifecycleRule, now time.Time) (n int, err error) {
 	if !r.abortAfter.set || len(r.tags) > 0 {
 		return 0, nil
 	}
@@ -438,15 +438,15 @@ func (s *Server) giveUpUploads(ctx context.Context, bucket string, r lifecycleRu
 	return n, nil
 }
 
-// keepLifecycle applies the rules every now and then until the server is closed.
-func (s *Server) keepLifecycle() {
+// applyLifecyclePeriodically applies the rules every now and then until the server is closed.
+func (s *Server) applyLifecyclePeriodically() {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	s.doors.Go(func() {
+	s.serving.Go(func() {
 		<-s.stop
 		cancel() // a run under way ends with the page it is at
 	})
-	ticker := time.NewTicker(lifecycleEvery)
+	ticker := time.NewTicker(lifecycleInterval)
 	defer ticker.Stop()
 	for {
 		select {
@@ -536,10 +536,10 @@ func (s *Server) covered(ctx context.Context, bucket string, r lifecycleRule, wa
 
 // expireVersions removes versions and delete markers that are not the newest.
 func (s *Server) expireVersions(ctx context.Context, bucket string, r lifecycleRule, now time.Time) (n int, err error) {
-	if !r.versionsExpire.set {
+	if !r.versionExpiration.set {
 		return 0, nil
 	}
-	return s.removeVersions(ctx, bucket, r, func(v agedVersion) bool { return v.old(r.versionsExpire, now) })
+	return s.removeVersions(ctx, bucket, r, func(v agedVersion) bool { return v.old(r.versionExpiration, now) })
 }
 
 // removeMarkers removes the delete markers that are all that is left of their key.
@@ -556,8 +556,8 @@ func (s *Server) removeVersions(ctx context.Context, bucket string, r lifecycleR
 		for i, v := range page {
 			listed[i] = v.Version
 		}
-		gone, err := s.store.RemoveListed(ctx, bucket, listed)
-		n += gone
+		removed, err := s.store.RemoveListed(ctx, bucket, listed)
+		n += removed
 		return err
 	})
 	return n, err
@@ -565,14 +565,14 @@ func (s *Server) removeVersions(ctx context.Context, bucket string, r lifecycleR
 
 // transitionVersions moves versions that are not the newest to colder classes.
 func (s *Server) transitionVersions(ctx context.Context, bucket string, r lifecycleRule, now time.Time) (n int, err error) {
-	if len(r.versionsMove) == 0 {
+	if len(r.versionTransitions) == 0 {
 		return 0, nil
 	}
 	to := func(v agedVersion) string {
 		if v.Marker || v.since.IsZero() {
 			return ""
 		}
-		return class(r.versionsMove, now, v.since, v.Object)
+		return class(r.versionTransitions, now, v.since, v.Object)
 	}
 	wanted := func(v agedVersion) bool { return to(v) != "" }
 	err = s.eachVersion(ctx, bucket, r, wanted, func(page []agedVersion) error {

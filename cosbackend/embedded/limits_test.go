@@ -57,9 +57,9 @@ func TestASlowUploadGoesOnAndADripDoesNot(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				a, err := readAnswer(resp)
+				a, err := readResponse(resp)
 				if err != nil || a.StatusCode != tt.want {
-					t.Errorf("answer = %d %s, %v, want %d", a.StatusCode, a.err.Code, err, tt.want)
+					t.Errorf("response = %d %s, %v, want %d", a.StatusCode, a.err.Code, err, tt.want)
 				}
 				if tt.want == 400 && (a.err.Code != "RequestTimeout" || time.Since(began) > 2*time.Minute) {
 					t.Errorf("refused with %s after %v", a.err.Code, time.Since(began))
@@ -145,7 +145,7 @@ func TestAPanicIsA500AndTheServerLivesOn(t *testing.T) {
 	rec := newRecorder()
 	c.server.Handler().ServeHTTP(rec, r)
 	if rec.Code != 500 || !strings.Contains(rec.Body.String(), "<Code>InternalError</Code>") || strings.Contains(rec.Body.String(), "broken") {
-		t.Errorf("answer = %d %s", rec.Code, rec.Body)
+		t.Errorf("response = %d %s", rec.Code, rec.Body)
 	}
 	es := c.server.Journal().Entries()
 	if e := es[len(es)-1]; e.Operation != "PutObject" || e.Status != 500 || e.Code != "InternalError" {

@@ -84,7 +84,7 @@ func (s *Server) listObjects(x *exchange) error {
 			return err
 		}
 	}
-	x.answer.header().Set(headerBucketRegion, x.found.Region)
+	x.response.header().Set(headerBucketRegion, x.found.Region)
 	x.sendXML(http.StatusOK, q.result(x.bucket, page))
 	return nil
 }

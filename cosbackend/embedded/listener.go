@@ -45,30 +45,30 @@ func (s *Server) newHTTPServer() *http.Server {
 
 // connState follows a connection from request to request.
 func (s *Server) connState(c net.Conn, state http.ConnState) {
-	s.fresh.track(c, state)
-	if idle, ok := c.(*idConn); ok && state == http.StateIdle {
+	s.newConns.track(c, state)
+	if idle, ok := c.(*requestIDConn); ok && state == http.StateIdle {
 		idle.served.Store(false) // the answer is written
 	}
 }
 
 // serve serves l in the background until Close.
 func (s *Server) serve(l net.Listener) {
-	s.doors.Go(func() {
-		if err := s.http.Serve(&idListener{l, s}); err != nil && !errors.Is(err, http.ErrServerClosed) {
+	s.serving.Go(func() {
+		if err := s.http.Serve(&requestIDListener{l, s}); err != nil && !errors.Is(err, http.ErrServerClosed) {
 			s.opts.Logger.Error("embedded: door closed", "addr", l.Addr().String(), "error", err)
 		}
 	})
 }
 
-// freshConns are the connections on which no request has begun. Shutdown would
+// newConns are the connections on which no request has begun. Shutdown would
 // wait seconds for a first request on them; clients open such connections ahead.
-type freshConns struct {
+type newConns struct {
 	mu     sync.Mutex
 	conns  map[net.Conn]struct{}
 	closed bool
 }
 
-func (f *freshConns) track(c net.Conn, state http.ConnState) {
+func (f *newConns) track(c net.Conn, state http.ConnState) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if state != http.StateNew {
@@ -86,7 +86,7 @@ func (f *freshConns) track(c net.Conn, state http.ConnState) {
 }
 
 // close closes them all, and those still to come.
-func (f *freshConns) close() {
+func (f *newConns) close() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.closed = true
@@ -141,7 +141,7 @@ func (c *limitedConn) Close() error {
 
 // abortive makes the coming Close of a TCP connection send RST.
 func abortive(c net.Conn) {
-	if i, ok := c.(*idConn); ok {
+	if i, ok := c.(*requestIDConn); ok {
 		c = i.Conn
 	}
 	if l, ok := c.(*limitedConn); ok {
@@ -152,25 +152,25 @@ func abortive(c net.Conn) {
 	}
 }
 
-// An idListener gives ids to what net/http answers by itself: the requests that it
+// An requestIDListener gives ids to what net/http answers by itself: the requests that it
 // cannot read, with 400, 431 and the like. Every answer of COS has a request id, and
 // SDKs take one without for the answer of something else.
-type idListener struct {
+type requestIDListener struct {
 	net.Listener
 	s *Server
 }
 
 // Accept waits for a connection.
-func (l *idListener) Accept() (net.Conn, error) {
+func (l *requestIDListener) Accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()
 	if err != nil {
 		return nil, err
 	}
-	return &idConn{Conn: c, s: l.s}, nil
+	return &requestIDConn{Conn: c, s: l.s}, nil
 }
 
-// An idConn is a connection of an idListener.
-type idConn struct {
+// An requestIDConn is a connection of an requestIDListener.
+type requestIDConn struct {
 	net.Conn
 	s *Server
 	// served is set while a handler answers. Otherwise what is written is an answer
@@ -179,7 +179,7 @@ type idConn struct {
 }
 
 // Write writes, and puts ids into an answer that has none.
-func (c *idConn) Write(p []byte) (int, error) {
+func (c *requestIDConn) Write(p []byte) (int, error) {
 	line := bytes.Index(p, []byte("\r\n"))
 	if c.served.Load() || line < 0 || !bytes.HasPrefix(p, []byte("HTTP/1.1 ")) {
 		return c.Conn.Write(p)
@@ -193,7 +193,7 @@ func (c *idConn) Write(p []byte) (int, error) {
 
 // serving notes that a handler answers on the connection of a request.
 func serving(r *http.Request) {
-	if c, ok := r.Context().Value(connKey{}).(*idConn); ok {
+	if c, ok := r.Context().Value(connKey{}).(*requestIDConn); ok {
 		c.served.Store(true)
 	}
 }

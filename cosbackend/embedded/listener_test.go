@@ -14,12 +14,12 @@ import (
 )
 
 // raw sends bytes over a TCP connection of their own and reads one answer.
-func (c *client) raw(t testing.TB, text string) answer { return c.exchange(t, text, false) }
+func (c *client) raw(t testing.TB, text string) response { return c.exchange(t, text, false) }
 
 // cut is raw by a client that says nothing more after its bytes.
-func (c *client) cut(t testing.TB, text string) answer { return c.exchange(t, text, true) }
+func (c *client) cut(t testing.TB, text string) response { return c.exchange(t, text, true) }
 
-func (c *client) exchange(t testing.TB, text string, halfClose bool) answer {
+func (c *client) exchange(t testing.TB, text string, halfClose bool) response {
 	t.Helper()
 	addr := c.listen(t)
 	var d net.Dialer
@@ -41,7 +41,7 @@ func (c *client) exchange(t testing.TB, text string, halfClose bool) answer {
 	if err != nil {
 		t.Fatalf("answer to %q: %v", text, err)
 	}
-	a, err := readAnswer(resp)
+	a, err := readResponse(resp)
 	if err != nil && resp.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
 		t.Fatalf("answer to %q: %v", text, err)
 	}
@@ -223,7 +223,7 @@ func TestUnreadableRequestsGetARequestID(t *testing.T) {
 			v.say(t, tt.text)
 			a := v.hear(t)
 			if a.StatusCode != tt.status || len(a.Header.Values("x-cos-request-id")) != 1 || a.Header.Get("x-cos-trace-id") == "" {
-				t.Errorf("answer = %d %v, want %d with ids", a.StatusCode, a.Header, tt.status)
+				t.Errorf("response = %d %v, want %d with ids", a.StatusCode, a.Header, tt.status)
 			}
 		})
 	}

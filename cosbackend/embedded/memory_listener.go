@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// memoryDoorBuffer is how much the in-memory door holds in each direction before a
+// memoryBuffer is how much the in-memory door holds in each direction before a
 // writer waits.
-const memoryDoorBuffer = 256 << 10
+const memoryBuffer = 256 << 10
 
 // A memoryListener is a net.Listener whose connections never leave the process.
 // Unlike net.Pipe they buffer, so that neither side waits for the other with each

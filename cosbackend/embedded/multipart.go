@@ -34,7 +34,7 @@ func (s *Server) initiateMultipartUpload(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	x.describeEncryption(x.answer.header(), opts.Encryption)
+	x.describeEncryption(x.response.header(), opts.Encryption)
 	doc := newXML()
 	doc.open("InitiateMultipartUploadResult")
 	doc.text("Bucket", x.bucket)
@@ -97,7 +97,7 @@ func (s *Server) uploadPart(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	h := x.answer.header()
+	h := x.response.header()
 	h.Set("ETag", quoted(part.ETag))
 	h.Set(headerCRC64, formatCRC(part.CRC64))
 	x.describeEncryption(h, at.encryption)
@@ -141,10 +141,10 @@ func (s *Server) uploadPartCopy(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	showSourceVersion(x.answer.header(), copied)
-	x.describeEncryption(x.answer.header(), at.encryption)
+	showSourceVersion(x.response.header(), copied)
+	x.describeEncryption(x.response.header(), at.encryption)
 	x.sendXML(http.StatusOK, copyResult("CopyPartResult", store.Object{
-		ETag: part.ETag, CRC64: x.answer.fault.crc64(part.CRC64), Modified: part.Modified,
+		ETag: part.ETag, CRC64: x.response.fault.crc64(part.CRC64), Modified: part.Modified,
 	}))
 	return nil
 }
@@ -208,17 +208,17 @@ func (s *Server) completeMultipartUpload(x *exchange) error {
 	}
 	done := make(chan outcome, 1)
 	ctx := context.WithoutCancel(x.ctx())
-	if !s.works.start(func() { done <- c.work(ctx) }) {
+	if !s.background.start(func() { done <- c.work(ctx) }) {
 		return store.ErrClosed
 	}
 	out := c.await(done)
 	if out.err != nil {
 		return out.err
 	}
-	if !x.answer.streaming() {
-		x.answer.header().Set(headerCRC64, formatCRC(out.object.CRC64))
-		showVersion(x.answer.header(), out.object.VersionID)
-		x.describeEncryption(x.answer.header(), out.object.Encryption)
+	if !x.response.streaming() {
+		x.response.header().Set(headerCRC64, formatCRC(out.object.CRC64))
+		showVersion(x.response.header(), out.object.VersionID)
+		x.describeEncryption(x.response.header(), out.object.Encryption)
 	}
 	x.sendXML(http.StatusOK, x.completeResult(out.object))
 	return nil
@@ -241,12 +241,12 @@ func (x *exchange) readCompletion() (*completion, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &completion{x: x, id: id, parts: parts, forbid: forbid}, x.checkRepeated(id)
+	return &completion{x: x, id: id, parts: parts, forbid: forbid}, x.checkInitiateHeaders(id)
 }
 
-// checkRepeated compares the headers of Initiate that a Complete repeats, as the SDK
+// checkInitiateHeaders compares the headers of Initiate that a Complete repeats, as the SDK
 // does, with what they were: they are fixed, and cannot be changed here (E045).
-func (x *exchange) checkRepeated(id string) error {
+func (x *exchange) checkInitiateHeaders(id string) error {
 	repeated := make(map[string]string)
 	for name := range x.r.Header {
 		switch lower := strings.ToLower(name); {
@@ -285,7 +285,7 @@ func (c *completion) work(ctx context.Context) (out outcome) {
 		}
 	}()
 	s := c.x.s
-	if f := c.x.answer.fault; f != nil && f.SlowWork > 0 {
+	if f := c.x.response.fault; f != nil && f.SlowWork > 0 {
 		t := time.NewTimer(f.SlowWork)
 		defer t.Stop()
 		select {
@@ -308,7 +308,7 @@ func (c *completion) await(done <-chan outcome) outcome {
 	case <-t.C:
 	}
 	if crc, ok := c.crc64(); ok {
-		c.x.answer.header().Set(headerCRC64, formatCRC(crc))
+		c.x.response.header().Set(headerCRC64, formatCRC(crc))
 	}
 	c.x.startStream()
 	ticks := time.NewTicker(keepAlive)
@@ -630,14 +630,14 @@ func multipartRoutes() []route {
 }
 
 // works are the goroutines that may outlive the requests they were begun for.
-type works struct {
+type backgroundTasks struct {
 	mu     sync.Mutex
 	closed bool
 	wg     sync.WaitGroup
 }
 
 // start runs f in the background, unless the server is closing.
-func (w *works) start(f func()) bool {
+func (w *backgroundTasks) start(f func()) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.closed {
@@ -647,7 +647,7 @@ func (w *works) start(f func()) bool {
 }
 
 // wait ends when all of them have.
-func (w *works) wait() {
+func (w *backgroundTasks) wait() {
 	w.mu.Lock()
 	w.closed = true
 	w.mu.Unlock()

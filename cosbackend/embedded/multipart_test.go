@@ -37,7 +37,7 @@ func (c *client) part(t testing.TB, key, id string, number int, body string) str
 }
 
 // complete names parts by number; each has the body given for its number.
-func (c *client) complete(t testing.TB, key, id string, parts map[int]string, header ...string) answer {
+func (c *client) complete(t testing.TB, key, id string, parts map[int]string, header ...string) response {
 	t.Helper()
 	return c.do(t, completeCall(key, id, parts, header...))
 }
@@ -214,7 +214,7 @@ func TestAPublicBucketTakesPartsFromAnybody(t *testing.T) {
 	c.do(t, in).want(t, 200, "")
 }
 
-func (c *client) copyPart(t testing.TB, key, id string, number int, source string, header ...string) answer {
+func (c *client) copyPart(t testing.TB, key, id string, number int, source string, header ...string) response {
 	t.Helper()
 	h := headers(header)
 	h["x-cos-copy-source"] = source
@@ -254,7 +254,7 @@ func TestPartsCanBeCopied(t *testing.T) {
 	a := c.copyPart(t, "k", id, 1, testHost+"/from", "x-cos-copy-source-range", "bytes=2-5", "x-cos-copy-source-If-Match", etagOf("0123456789")).want(t, 200, "")
 	want := "<CopyPartResult><ETag>" + etagOf("2345") + "</ETag><CRC64>" + crcOf("2345") + "</CRC64><LastModified>2019-11-07T03:04:23Z</LastModified></CopyPartResult>"
 	if !strings.HasSuffix(string(a.body), want) {
-		t.Errorf("answer = %s, want %s", a.body, want)
+		t.Errorf("response = %s, want %s", a.body, want)
 	}
 	c.copyPart(t, "k", id, 2, testHost+"/from").want(t, 200, "")
 	c.part(t, "k", id, 3, "x")
@@ -361,7 +361,7 @@ func TestPartsNeedOneMiB(t *testing.T) {
 }
 
 // timed reads an answer and notes how long its first byte and its end took.
-func (c *client) timed(t testing.TB, in call) (a answer, first, end time.Duration) {
+func (c *client) timed(t testing.TB, in call) (a response, first, end time.Duration) {
 	t.Helper()
 	began := time.Now()
 	resp, err := c.http.Do(c.request(t, in))
@@ -369,7 +369,7 @@ func (c *client) timed(t testing.TB, in call) (a answer, first, end time.Duratio
 		t.Fatal(err)
 	}
 	first = time.Since(began)
-	if a, err = readAnswer(resp); err != nil {
+	if a, err = readResponse(resp); err != nil {
 		t.Fatal(err)
 	}
 	return a, first, time.Since(began)
@@ -384,7 +384,7 @@ func TestASlowCompleteSendsSpacesUntilItIsDone(t *testing.T) {
 		want := strings.Repeat(" ", 10) + "<CompleteMultipartUploadResult><Location>http://" + testHost + "/k</Location><Bucket>" + testBucket + "</Bucket><Key>k</Key><ETag>" +
 			etagOfParts("begin ", "end") + "</ETag></CompleteMultipartUploadResult>"
 		if a.StatusCode != 200 || string(a.body) != want || a.Header.Get("x-cos-hash-crc64ecma") != crcOf("begin end") || a.Header.Get("x-cos-request-id") == "" {
-			t.Errorf("answer = %d %v %q, want %q", a.StatusCode, a.Header, a.body, want)
+			t.Errorf("response = %d %v %q, want %q", a.StatusCode, a.Header, a.body, want)
 		}
 		if a.ContentLength != -1 || fmt.Sprint(a.TransferEncoding) != "[chunked]" || a.Header.Get("Content-Type") != "application/xml" {
 			t.Errorf("answer has length %d and transfer encoding %v", a.ContentLength, a.TransferEncoding)
@@ -393,7 +393,7 @@ func TestASlowCompleteSendsSpacesUntilItIsDone(t *testing.T) {
 			t.Errorf("headers after %v and the end after %v", first, end)
 		}
 		es := c.server.Journal().Entries()
-		if e := es[len(es)-1]; e.Status != 200 || e.Code != "" || !e.AnswerDelivered {
+		if e := es[len(es)-1]; e.Status != 200 || e.Code != "" || !e.ResponseDelivered {
 			t.Errorf("journal = %+v", e)
 		}
 	})
@@ -408,10 +408,10 @@ func TestASlowCompleteCanFailInsideItsSuccess(t *testing.T) {
 		a, _, _ := c.timed(t, completeCall("k", id, parts))
 		a.want(t, 200, "InvalidPart")
 		if !strings.HasPrefix(string(a.body), "  <Error>") || a.err.RequestID != a.Header.Get("x-cos-request-id") || a.err.TraceID == "" {
-			t.Errorf("answer = %v %q", a.Header, a.body)
+			t.Errorf("response = %v %q", a.Header, a.body)
 		}
 		es := c.server.Journal().Entries()
-		if e := es[len(es)-1]; e.Status != 200 || e.Code != "InvalidPart" || !e.AnswerDelivered {
+		if e := es[len(es)-1]; e.Status != 200 || e.Code != "InvalidPart" || !e.ResponseDelivered {
 			t.Errorf("journal = %+v", e)
 		}
 		parts[2] = "end"
@@ -456,9 +456,9 @@ func TestClosingTheServerEndsSlowWork(t *testing.T) {
 		}
 		closed := make(chan error, 1)
 		go func() { closed <- c.server.Close() }()
-		a, err := readAnswer(resp)
+		a, err := readResponse(resp)
 		if err != nil || !strings.HasSuffix(string(a.body), "</CompleteMultipartUploadResult>") {
-			t.Errorf("answer = %q, %v", a.body, err)
+			t.Errorf("response = %q, %v", a.body, err)
 		}
 		if err := <-closed; err != nil {
 			t.Errorf("Close = %v", err)
@@ -512,7 +512,7 @@ func TestAnAnswerOfSpacesCanBreakOff(t *testing.T) {
 		c.server.Faults().Add(embedded.Fault{Operation: "CompleteMultipartUpload", SlowWork: time.Minute, Truncate: 3})
 		a, err := c.broken(t, completeCall("k", id, parts))
 		if !errors.Is(err, io.ErrUnexpectedEOF) || string(a.body) != "   " {
-			t.Errorf("answer = %q, %v", a.body, err)
+			t.Errorf("response = %q, %v", a.body, err)
 		}
 		<-time.After(time.Minute)
 		synctest.Wait()
@@ -521,7 +521,7 @@ func TestAnAnswerOfSpacesCanBreakOff(t *testing.T) {
 }
 
 func TestACompleteCanLoseItsAnswer(t *testing.T) {
-	for name, fault := range map[string]embedded.Fault{"fast": {LoseAnswer: true}, "slow": {LoseAnswer: true, SlowWork: 5 * time.Second}, "spaces": {LoseAnswer: true, KeepAlive: 5 * time.Second}} {
+	for name, fault := range map[string]embedded.Fault{"fast": {LoseResponse: true}, "slow": {LoseResponse: true, SlowWork: 5 * time.Second}, "spaces": {LoseResponse: true, KeepAlive: 5 * time.Second}} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c := open(t, smallParts)
@@ -529,7 +529,7 @@ func TestACompleteCanLoseItsAnswer(t *testing.T) {
 				fault.Operation = "CompleteMultipartUpload"
 				c.server.Faults().Add(fault)
 				if a, err := c.broken(t, completeCall("k", id, parts)); a.Response != nil || !errors.Is(err, io.EOF) {
-					t.Errorf("answer = %v, %v, want none", a.Response, err)
+					t.Errorf("response = %v, %v, want none", a.Response, err)
 				}
 				c.server.Faults().Clear()
 				c.do(t, call{method: "HEAD", key: "k"}).want(t, 200, "")
@@ -561,7 +561,7 @@ func TestFaultsKnowTheOperationsOfMultipart(t *testing.T) {
 			t.Errorf("%s %s?%s is %s in the journal, want %s", in.method, in.key, in.query, es[len(es)-1].Operation, operation)
 		}
 	}
-	lost := c.server.Faults().Add(embedded.Fault{Operation: "AppendObject", LoseAnswer: true})
+	lost := c.server.Faults().Add(embedded.Fault{Operation: "AppendObject", LoseResponse: true})
 	if _, err := c.broken(t, call{method: "POST", key: "log", query: "append&position=3", body: []byte("two")}); err == nil {
 		t.Error("the answer to an append was not lost")
 	}
@@ -574,7 +574,7 @@ func TestFaultsKnowTheOperationsOfMultipart(t *testing.T) {
 		t.Errorf("headers = %v", a.Header)
 	}
 	if a := c.copyPart(t, "k", id, 3, testHost+"/log"); strings.Contains(string(a.body), crcOf("onetwo")) {
-		t.Errorf("answer = %s", a.body)
+		t.Errorf("response = %s", a.body)
 	}
 	c.server.Faults().Remove(wrong)
 }

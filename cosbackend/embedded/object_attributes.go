@@ -84,10 +84,10 @@ func (x *exchange) forbidOverwrite() (bool, error) {
 // storedHeaders collects the headers to keep. User metadata is counted without
 // its prefix, names and values together (E016).
 func (x *exchange) storedHeaders() (map[string]string, error) {
-	kept := make(map[string]string)
+	stored := make(map[string]string)
 	for _, name := range contentHeaders() {
 		if v := x.header(name); v != "" {
-			kept[name] = v
+			stored[name] = v
 		}
 	}
 	size := 0
@@ -98,12 +98,12 @@ func (x *exchange) storedHeaders() (map[string]string, error) {
 			continue
 		}
 		v := x.header(name)
-		kept[lower] = v
+		stored[lower] = v
 		if size += len(suffix) + len(v); size > maxMetadata {
 			return nil, fail(metadataTooLarge, "")
 		}
 	}
-	return kept, nil
+	return stored, nil
 }
 
 // describe puts what is known of an object into the headers of an answer.

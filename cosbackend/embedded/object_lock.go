@@ -142,7 +142,7 @@ func (s *Server) putObjectRetention(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	showVersion(x.answer.header(), o.VersionID)
+	showVersion(x.response.header(), o.VersionID)
 	x.sendEmpty(http.StatusOK)
 	return nil
 }
@@ -188,7 +188,7 @@ func (s *Server) getObjectRetention(x *exchange) error {
 	doc.text("Mode", modeCompliance)
 	doc.text("RetainUntilDate", iso(o.RetainUntil))
 	doc.close("Retention")
-	showVersion(x.answer.header(), o.VersionID)
+	showVersion(x.response.header(), o.VersionID)
 	x.sendXML(http.StatusOK, doc)
 	return nil
 }

@@ -16,7 +16,7 @@ const (
 	lockRule     = "<Rule><DefaultRetention><Mode>COMPLIANCE</Mode><Days>%d</Days></DefaultRetention></Rule>"
 )
 
-func (c *client) lockBucket(t testing.TB, days int) answer {
+func (c *client) lockBucket(t testing.TB, days int) response {
 	t.Helper()
 	rule := ""
 	if days != 0 {
@@ -25,7 +25,7 @@ func (c *client) lockBucket(t testing.TB, days int) answer {
 	return c.do(t, call{method: "PUT", query: "object-lock", body: fmt.Appendf(nil, lockDocument, rule)})
 }
 
-func (c *client) retain(t testing.TB, key, query, until string) answer {
+func (c *client) retain(t testing.TB, key, query, until string) response {
 	t.Helper()
 	body := "<Retention><Mode>COMPLIANCE</Mode><RetainUntilDate>" + until + "</RetainUntilDate></Retention>"
 	return c.do(t, call{method: "PUT", key: key, query: "retention" + query, body: []byte(body)})

@@ -27,7 +27,7 @@ func (s *Server) putObject(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	h := x.answer.header()
+	h := x.response.header()
 	h.Set("ETag", quoted(o.ETag))
 	h.Set(headerCRC64, formatCRC(o.CRC64))
 	showVersion(h, o.VersionID)
@@ -44,11 +44,11 @@ func (s *Server) headObject(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	if done, err := x.answerCondition(o); done || err != nil {
+	if done, err := x.checkConditions(o); done || err != nil {
 		return err
 	}
-	x.describe(x.answer.header(), o)
-	x.answer.begin(http.StatusOK, o.Size)
+	x.describe(x.response.header(), o)
+	x.response.begin(http.StatusOK, o.Size)
 	return nil
 }
 
@@ -65,7 +65,7 @@ func (s *Server) getObject(x *exchange) error {
 	if err := x.checkDecryption(o); err != nil {
 		return err
 	}
-	if done, err := x.answerCondition(o); done || err != nil {
+	if done, err := x.checkConditions(o); done || err != nil {
 		return err
 	}
 	if err := x.checkReadable(o); err != nil {
@@ -80,7 +80,7 @@ func (s *Server) getObject(x *exchange) error {
 			return err
 		}
 	}
-	h := x.answer.header()
+	h := x.response.header()
 	x.describe(h, o)
 	for name, value := range overrides {
 		h.Set(name, value)
@@ -117,14 +117,14 @@ func (x *exchange) responseOverrides() (map[string]string, error) {
 }
 
 func (s *Server) deleteObject(x *exchange) error {
-	removals, err := s.store.Remove(x.ctx(), x.bucket, []store.Target{{Key: x.key, VersionID: x.version()}})
+	removals, err := s.store.Remove(x.ctx(), x.bucket, []store.DeleteTarget{{Key: x.key, VersionID: x.version()}})
 	if err != nil {
 		return err
 	}
 	if err := removals[0].Refused; err != nil {
 		return err
 	}
-	h := x.answer.header()
+	h := x.response.header()
 	if store.PossibleVersion(removals[0].VersionID) { // nothing else gets from a request into a header
 		showVersion(h, removals[0].VersionID)
 	}

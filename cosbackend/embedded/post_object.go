@@ -188,7 +188,7 @@ func (x *exchange) successAction(f *form) (successAction, error) {
 // asked with.
 func (a successAction) send(x *exchange, o store.Object) {
 	location := "http://" + x.r.Host + "/" + strings.ReplaceAll(urlEncode(x.key), "%2F", "/")
-	h := x.answer.header()
+	h := x.response.header()
 	h.Set("ETag", quoted(o.ETag))
 	h.Set(headerCRC64, formatCRC(o.CRC64))
 	showVersion(h, o.VersionID)
@@ -492,7 +492,7 @@ func (x *exchange) checkKeyTime(window string) error {
 	if !ok {
 		return fail(accessDenied, "The signature is malformed: "+errTime.Error()+".")
 	}
-	return x.checkClock(&authorization{start: start, end: end})
+	return x.checkClock(&requestSignature{start: start, end: end})
 }
 
 var errPolicy = errors.New("malformed")

@@ -103,7 +103,7 @@ func (c *client) formRequest(t testing.TB, in formUpload) *http.Request {
 	return r
 }
 
-func (c *client) post(t testing.TB, in formUpload) answer {
+func (c *client) post(t testing.TB, in formUpload) response {
 	t.Helper()
 	return c.send(t, c.formRequest(t, in))
 }
@@ -127,7 +127,7 @@ func TestAFormUploadsAFile(t *testing.T) {
 		file: content,
 	}).want(t, 204, "")
 	if got.Header.Get("ETag") != etagOf(content) || got.Header.Get("X-Cos-Hash-Crc64ecma") != crcOf(content) || len(got.body) != 0 {
-		t.Errorf("answer = %v %q, want ETag, CRC64 and no body", got.Header, got.body)
+		t.Errorf("response = %v %q, want ETag, CRC64 and no body", got.Header, got.body)
 	}
 	if want := "http://" + testHost + "/dir/%E4%B8%AD%20%E6%96%87.txt"; got.Header.Get("Location") != want {
 		t.Errorf("Location = %q, want %q", got.Header.Get("Location"), want)
@@ -302,7 +302,7 @@ func TestAFormMustBeSigned(t *testing.T) {
 		"policy", base64.StdEncoding.EncodeToString([]byte(policy)), "q-sign-algorithm", "sha1", "q-ak", c.cred.SecretID,
 		"q-key-time", keyTime(), "q-signature", formSignature(c.cred, keyTime(), policy),
 	}
-	send := func(fields []string) answer {
+	send := func(fields []string) response {
 		return c.post(t, formUpload{fields: append(key[:2:2], fields...), unsigned: true, file: "x"})
 	}
 	send(all).want(t, 204, "")
@@ -535,7 +535,7 @@ func TestAFormCanEncryptWithTheClientsOwnKey(t *testing.T) {
 		fields: append([]string{"key", "k"}, key...), conditions: []any{map[string]string{customer + "key": other}}, file: "x",
 	}).want(t, 403, "AccessDenied")
 	if strings.Contains(string(got.body), other) || !strings.Contains(got.err.Message, customer+"key") {
-		t.Errorf("answer = %s, want the name of the condition without its value", got.body)
+		t.Errorf("response = %s, want the name of the condition without its value", got.body)
 	}
 }
 

@@ -24,17 +24,17 @@ const (
 
 // An answer is the way of all bytes back to the client. It adds what every
 // answer carries and applies the fault rule of its request, if there is one.
-type answer struct {
-	w       http.ResponseWriter
-	rc      *http.ResponseController
-	fault   *Fault // nil for none
-	stop    <-chan struct{}
-	gone    <-chan struct{} // closed when the client is
-	request string          // ids
-	trace   string
-	head    bool // a HEAD gets no body
-	// last is called before the bytes that complete the answer are handed over.
-	last func()
+type response struct {
+	w          http.ResponseWriter
+	rc         *http.ResponseController
+	fault      *Fault // nil for none
+	stop       <-chan struct{}
+	clientGone <-chan struct{} // closed when the client gave up
+	request    string          // ids
+	trace      string
+	head       bool // a HEAD gets no body
+	// onComplete is called before the bytes that complete the answer are handed over.
+	onComplete func()
 
 	status   int   // 0 until begun
 	length   int64 // of the whole body, or unknownLength
@@ -44,142 +44,142 @@ type answer struct {
 }
 
 // traceID is made when an answer needs one: only errors carry it.
-func (a *answer) traceID() string {
-	if a.trace == "" {
-		a.trace = newTraceID()
+func (r *response) traceID() string {
+	if r.trace == "" {
+		r.trace = newTraceID()
 	}
-	return a.trace
+	return r.trace
 }
 
-func (a *answer) header() http.Header { return a.w.Header() }
+func (r *response) header() http.Header { return r.w.Header() }
 
 // begin sends the status and the headers. length is that of the whole body;
 // statuses that have none ignore it. An answer of unknownLength is sent in chunks.
-func (a *answer) begin(status int, length int64) {
-	a.status, a.length = status, length
-	h := a.header()
-	if a.request != "" {
-		h.Set(headerRequestID, a.request)
+func (r *response) begin(status int, length int64) {
+	r.status, r.length = status, length
+	h := r.header()
+	if r.request != "" {
+		h.Set(headerRequestID, r.request)
 		if status >= http.StatusMultipleChoices {
-			h.Set(headerTraceID, a.traceID())
+			h.Set(headerTraceID, r.traceID())
 		}
 	}
 	h.Set("Server", "tencent-cos")
 	if length != unknownLength && status != http.StatusNoContent && status != http.StatusNotModified {
 		h.Set("Content-Length", strconv.FormatInt(length, 10))
 	}
-	if a.fault != nil {
-		if a.fault.LoseAnswer {
+	if r.fault != nil {
+		if r.fault.LoseResponse {
 			return
 		}
-		a.fault.changeHeader(h)
+		r.fault.changeHeader(h)
 	}
-	a.extendDeadline()
-	a.w.WriteHeader(status)
+	r.extendDeadline()
+	r.w.WriteHeader(status)
 }
 
 // streaming reports whether the answer is begun and its end not known.
-func (a *answer) streaming() bool { return a.status != 0 && a.length == unknownLength }
+func (r *response) streaming() bool { return r.status != 0 && r.length == unknownLength }
 
 // flush hands what was written to the connection.
-func (a *answer) flush() {
-	if a.fault != nil && a.fault.LoseAnswer {
+func (r *response) flush() {
+	if r.fault != nil && r.fault.LoseResponse {
 		return
 	}
-	if err := a.rc.Flush(); err != nil && a.err == nil {
-		a.err = err
+	if err := r.rc.Flush(); err != nil && r.err == nil {
+		r.err = err
 	}
 }
 
 // Write sends a part of the body, as far as the fault rule lets it through.
-func (a *answer) Write(p []byte) (int, error) {
-	if a.head || len(p) == 0 {
+func (r *response) Write(p []byte) (int, error) {
+	if r.head || len(p) == 0 {
 		return len(p), nil
 	}
-	if a.fault == nil {
-		return a.write(p)
+	if r.fault == nil {
+		return r.write(p)
 	}
-	if a.fault.LoseAnswer {
+	if r.fault.LoseResponse {
 		return len(p), nil
 	}
 	n := int64(len(p))
-	if i := a.fault.FlipByte - 1; i >= a.sent && i < a.sent+n {
+	if i := r.fault.FlipByte - 1; i >= r.sent && i < r.sent+n {
 		p = slices.Clone(p)
-		p[i-a.sent] ^= 0xff
+		p[i-r.sent] ^= 0xff
 	}
-	if limit, cut := a.limit(); cut && a.sent+n >= limit {
-		_, _ = a.write(p[:max(limit-a.sent, 0)])
-		a.breakOff()
+	if limit, cut := r.limit(); cut && r.sent+n >= limit {
+		_, _ = r.write(p[:max(limit-r.sent, 0)])
+		r.cutShort()
 	}
-	return a.write(p)
+	return r.write(p)
 }
 
 // limit is how much of the body the fault rule lets through.
-func (a *answer) limit() (int64, bool) {
+func (r *response) limit() (int64, bool) {
 	switch {
-	case a.fault.Truncate != 0:
-		return max(a.fault.Truncate, 0), true
-	case a.fault.StallAfter != 0:
-		return max(a.fault.StallAfter, 0), true
+	case r.fault.Truncate != 0:
+		return max(r.fault.Truncate, 0), true
+	case r.fault.StallAfter != 0:
+		return max(r.fault.StallAfter, 0), true
 	default:
 		return 0, false
 	}
 }
 
-// breakOff ends an answer in the middle: what was sent arrives, nothing follows.
-func (a *answer) breakOff() {
-	_ = a.rc.Flush()
-	if a.fault.Truncate == 0 { // a stall
+// cutShort ends an answer in the middle: what was sent arrives, nothing follows.
+func (r *response) cutShort() {
+	_ = r.rc.Flush()
+	if r.fault.Truncate == 0 { // a stall
 		select {
-		case <-a.gone:
-		case <-a.stop:
+		case <-r.clientGone:
+		case <-r.stop:
 		}
 	}
-	a.abort()
+	r.abort()
 }
 
-func (a *answer) write(p []byte) (int, error) {
-	a.extendDeadline()
-	if a.sent+int64(len(p)) == a.length {
-		a.last()
+func (r *response) write(p []byte) (int, error) {
+	r.extendDeadline()
+	if r.sent+int64(len(p)) == r.length {
+		r.onComplete()
 	}
-	n, err := a.w.Write(p)
-	a.sent += int64(n)
-	if err != nil && a.err == nil {
-		a.err = err
+	n, err := r.w.Write(p)
+	r.sent += int64(n)
+	if err != nil && r.err == nil {
+		r.err = err
 	}
 	return n, err
 }
 
 // extendDeadline lets a reader that is slow but alive go on.
-func (a *answer) extendDeadline() {
+func (r *response) extendDeadline() {
 	now := time.Now()
-	if a.deadline.Sub(now) > writeTimeout*3/4 {
+	if r.deadline.Sub(now) > writeTimeout*3/4 {
 		return
 	}
-	a.deadline = now.Add(writeTimeout)
-	_ = a.rc.SetWriteDeadline(a.deadline) // a recorder in a test has no deadline
+	r.deadline = now.Add(writeTimeout)
+	_ = r.rc.SetWriteDeadline(r.deadline) // a recorder in a test has no deadline
 }
 
 // end hands what is left to the connection, so that the journal knows whether
 // the answer was delivered.
-func (a *answer) end() {
-	if a.fault != nil && a.fault.LoseAnswer {
-		a.abort()
+func (r *response) end() {
+	if r.fault != nil && r.fault.LoseResponse {
+		r.abort()
 	}
-	if a.sent == 0 {
-		a.last()
+	if r.sent == 0 {
+		r.onComplete()
 	}
-	a.flush()
-	if !a.deadline.IsZero() {
-		_ = a.rc.SetWriteDeadline(time.Time{}) // the next request on the connection starts afresh
+	r.flush()
+	if !r.deadline.IsZero() {
+		_ = r.rc.SetWriteDeadline(time.Time{}) // the next request on the connection starts afresh
 	}
 }
 
 // abort closes the connection without completing the answer. It does not return.
-func (a *answer) abort() {
-	if a.err == nil {
-		a.err = io.ErrClosedPipe
+func (r *response) abort() {
+	if r.err == nil {
+		r.err = io.ErrClosedPipe
 	}
 	panic(http.ErrAbortHandler)
 }
@@ -188,26 +188,26 @@ func (a *answer) abort() {
 type connKey struct{}
 
 // reset makes abort send RST when the request came over TCP.
-func (a *answer) reset(r *http.Request) {
-	if c, ok := r.Context().Value(connKey{}).(net.Conn); ok {
+func (r *response) reset(req *http.Request) {
+	if c, ok := req.Context().Value(connKey{}).(net.Conn); ok {
 		abortive(c)
 	}
-	a.abort()
+	r.abort()
 }
 
 // startStream answers 200 before the outcome is known. From here on an error is
 // told inside the body.
 func (x *exchange) startStream() {
-	x.answer.header().Set("Content-Type", "application/xml")
-	x.answer.begin(http.StatusOK, unknownLength)
-	x.answer.flush()
+	x.response.header().Set("Content-Type", "application/xml")
+	x.response.begin(http.StatusOK, unknownLength)
+	x.response.flush()
 }
 
 // space keeps the connection of a stream alive.
 func (x *exchange) space() {
-	if x.answer.err == nil { // else nobody is left to be kept waiting
-		_, _ = x.answer.Write([]byte{' '})
-		x.answer.flush()
+	if x.response.err == nil { // else nobody is left to be kept waiting
+		_, _ = x.response.Write([]byte{' '})
+		x.response.flush()
 	}
 }
 
@@ -222,7 +222,7 @@ func (x *exchange) holdStream(d time.Duration) {
 		}
 		x.pause(next)
 		if x.ctx().Err() != nil {
-			x.answer.abort()
+			x.response.abort()
 		}
 		if x.s.closing() || d > 0 && !time.Now().Before(end) {
 			return
@@ -234,6 +234,6 @@ func (x *exchange) holdStream(d time.Duration) {
 // very beginning of a document only (E040).
 func (x *exchange) endStream(doc *xmlWriter) {
 	text := bytes.TrimPrefix(doc.buf, []byte(xmlHeader))
-	x.answer.length = x.answer.sent + int64(len(text))
-	_, _ = x.answer.Write(text) // a failure is kept in answer.err
+	x.response.length = x.response.sent + int64(len(text))
+	_, _ = x.response.Write(text) // a failure is kept in answer.err
 }

@@ -31,7 +31,7 @@ func TestAnArchivedObjectIsRestoredForATime(t *testing.T) {
 	clock := newClock()
 	c := open(t, func(o *embedded.Options) { o.Clock, o.RestoreDelay = clock.now, time.Hour })
 	c.put(t, "k", "frozen", "x-cos-storage-class", "ARCHIVE")
-	restore := func() answer {
+	restore := func() response {
 		t.Helper()
 		return c.do(t, call{method: "POST", key: "k", query: "restore", body: restoreRequest("2", "Standard")})
 	}

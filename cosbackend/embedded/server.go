@@ -120,12 +120,12 @@ type Server struct {
 	journal Journal
 	buffers sync.Pool // of *[]byte, transferChunk long
 
-	http   *http.Server
-	memory *memoryListener
-	fresh  freshConns
-	stop   chan struct{}  // closed by Close: ends delays and stalls
-	doors  sync.WaitGroup // serving goroutines, and the one of the lifecycle
-	works  works          // what goes on without its client
+	http       *http.Server
+	memory     *memoryListener
+	newConns   newConns
+	stop       chan struct{}   // closed by Close: ends delays and stalls
+	serving    sync.WaitGroup  // serving goroutines, and the one of the lifecycle
+	background backgroundTasks // what goes on without its client
 
 	instance uint32        // tells request ids of different servers apart
 	requests atomic.Uint64 // numbers request ids
@@ -151,7 +151,7 @@ func New(opts Options) (*Server, error) {
 		keys:   make(map[string]Credential, len(opts.Credentials)),
 		routes: allRoutes(),
 		store:  st,
-		memory: newMemoryListener(memoryDoorBuffer),
+		memory: newMemoryListener(memoryBuffer),
 		stop:   make(chan struct{}),
 	}
 	s.buffers.New = func() any { b := make([]byte, transferChunk); return &b }
@@ -166,7 +166,7 @@ func New(opts Options) (*Server, error) {
 	}
 	s.http = s.newHTTPServer()
 	s.serve(s.memory)
-	s.doors.Go(s.keepLifecycle)
+	s.serving.Go(s.applyLifecyclePeriodically)
 	return s, nil
 }
 
@@ -252,13 +252,13 @@ func (s *Server) Close() error {
 		ctx, cancel := context.WithTimeout(context.Background(), closeGrace)
 		defer cancel()
 		close(s.stop)
-		s.fresh.close()
+		s.newConns.close()
 		if err := s.http.Shutdown(ctx); err != nil {
 			// What is still going is cut; its work ends with its request's context.
 			_ = s.http.Close()
 		}
-		s.doors.Wait()
-		s.works.wait()
+		s.serving.Wait()
+		s.background.wait()
 		if err := s.store.Close(); err != nil {
 			s.closeErr = fmt.Errorf("embedded: close store: %w", err)
 		}

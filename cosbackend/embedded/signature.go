@@ -23,7 +23,7 @@ func (x *exchange) authenticate() error {
 		x.signed = true
 		return nil
 	}
-	auth, err := findAuthorization(x.r, x.params)
+	auth, err := findSignature(x.r, x.params)
 	if err != nil {
 		// The documentation names no code for a malformed signature (E009).
 		return fail(accessDenied, "The signature is malformed: "+err.Error()+".")
@@ -65,7 +65,7 @@ func (s *Server) credential(secretID, token string) (Credential, error) {
 }
 
 // checkClock judges the window of a signature and the client's clock (E011).
-func (x *exchange) checkClock(auth *authorization) error {
+func (x *exchange) checkClock(auth *requestSignature) error {
 	now := x.s.opts.Clock()
 	if now.Unix() > auth.end {
 		return fail(accessDenied, "Request has expired")
@@ -98,7 +98,7 @@ func tooSkewed(now time.Time) *apiError {
 
 // checkSignature recomputes the signature. The refusal shows what was signed
 // here, as COS does, because nothing helps more to find the difference.
-func (x *exchange) checkSignature(auth *authorization, secret string) error {
+func (x *exchange) checkSignature(auth *requestSignature, secret string) error {
 	format, complete := formatString(x.r, x.params, auth)
 	digest := sha1.Sum([]byte(format)) //nolint:gosec // the algorithm of COS signatures
 	toSign := "sha1\n" + auth.signTime + "\n" + hex.EncodeToString(digest[:]) + "\n"
@@ -119,7 +119,7 @@ func hexHMAC(key, message string) string {
 
 // formatString is the text whose hash is signed. It is complete when everything
 // that the signature lists is in the request.
-func formatString(r *http.Request, ps params, auth *authorization) (text string, complete bool) {
+func formatString(r *http.Request, ps params, auth *requestSignature) (text string, complete bool) {
 	query, ok1 := signedPairs(auth.params, func(name string) []string {
 		var values []string
 		for _, p := range ps {
@@ -195,7 +195,7 @@ func urlEncode(s string) string {
 const paramToken = "x-cos-security-token" //nolint:gosec // a name, not a token
 
 // An authorization is a parsed signature, in whichever of its three forms it came.
-type authorization struct {
+type requestSignature struct {
 	ak        string
 	signTime  string // as sent: it is part of what is signed
 	keyTime   string
@@ -219,18 +219,18 @@ var (
 	errTwoHeaders   = errors.New("there is more than one Authorization header")
 )
 
-// findAuthorization takes the signature out of a request: the Authorization
+// findSignature takes the signature out of a request: the Authorization
 // header, the merged sign parameter, or the seven q- parameters, in this order
 // (E007). Without any of them it returns nil and no error.
-func findAuthorization(r *http.Request, ps params) (*authorization, error) {
+func findSignature(r *http.Request, ps params) (*requestSignature, error) {
 	if values := r.Header.Values("Authorization"); len(values) > 0 {
 		if len(values) > 1 {
 			return nil, errTwoHeaders
 		}
-		return parseAuthorization(values[0], func(string) bool { return false })
+		return parseSignature(values[0], func(string) bool { return false })
 	}
 	if sign, ok := ps.get("sign"); ok {
-		return parseAuthorization(sign, func(lower string) bool { return lower == "sign" })
+		return parseSignature(sign, func(lower string) bool { return lower == "sign" })
 	}
 	fields := make(map[string]string, 7)
 	for _, p := range ps {
@@ -245,7 +245,7 @@ func findAuthorization(r *http.Request, ps params) (*authorization, error) {
 	if len(fields) == 0 {
 		return nil, nil //nolint:nilnil // no signature is not an error here: an ACL may allow the request
 	}
-	return newAuthorization(fields, signatureField)
+	return newSignature(fields, signatureField)
 }
 
 func signatureField(name string) bool {
@@ -257,8 +257,8 @@ func signatureField(name string) bool {
 	}
 }
 
-// parseAuthorization reads the text form: fields joined by "&", in any order.
-func parseAuthorization(s string, excluded func(string) bool) (*authorization, error) {
+// parseSignature reads the text form: fields joined by "&", in any order.
+func parseSignature(s string, excluded func(string) bool) (*requestSignature, error) {
 	fields := make(map[string]string, 7)
 	for part := range strings.SplitSeq(s, "&") {
 		name, value, _ := strings.Cut(part, "=")
@@ -271,14 +271,14 @@ func parseAuthorization(s string, excluded func(string) bool) (*authorization, e
 		}
 		fields[name] = value
 	}
-	return newAuthorization(fields, excluded)
+	return newSignature(fields, excluded)
 }
 
-func newAuthorization(fields map[string]string, excluded func(string) bool) (*authorization, error) {
+func newSignature(fields map[string]string, excluded func(string) bool) (*requestSignature, error) {
 	if len(fields) != 7 {
 		return nil, errNoField
 	}
-	a := &authorization{
+	a := &requestSignature{
 		ak:       fields["q-ak"],
 		signTime: fields["q-sign-time"], keyTime: fields["q-key-time"],
 		headers: splitList(fields["q-header-list"]), params: splitList(fields["q-url-param-list"]),

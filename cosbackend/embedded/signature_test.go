@@ -61,7 +61,7 @@ func TestPublishedSignaturesAreAccepted(t *testing.T) {
 			tt.in.unsigned = true
 			tt.in.header["Authorization"] = tt.auth
 			if got := c.do(t, tt.in); got.StatusCode != tt.status {
-				t.Errorf("answer = %d %s %s, want %d", got.StatusCode, got.err.Code, got.err.FormatString, tt.status)
+				t.Errorf("response = %d %s %s, want %d", got.StatusCode, got.err.Code, got.err.FormatString, tt.status)
 			}
 			tt.in.header["Authorization"] = tt.auth[:len(tt.auth)-1] + "f"
 			c.do(t, tt.in).want(t, 403, "SignatureDoesNotMatch")
@@ -166,7 +166,7 @@ func TestEachWrongSignatureGetsItsCode(t *testing.T) {
 			tt.change(r)
 			got := c.send(t, r)
 			if got.StatusCode != 403 || !strings.HasPrefix(got.err.Code+" "+got.err.Message, tt.want) {
-				t.Errorf("answer = %d %s %s, want 403 %s", got.StatusCode, got.err.Code, got.err.Message, tt.want)
+				t.Errorf("response = %d %s %s, want 403 %s", got.StatusCode, got.err.Code, got.err.Message, tt.want)
 			}
 		})
 	}
@@ -213,7 +213,7 @@ func TestAQueryCanCarryTheSignature(t *testing.T) {
 			r := c.request(t, call{method: "GET", key: "p/中 文+&?.txt", query: "response-content-type=text%2Fhtml&" + query, unsigned: true})
 			got := c.send(t, r).want(t, 200, "")
 			if string(got.body) != "presigned" || got.Header.Get("Content-Type") != "text/html" {
-				t.Errorf("answer = %q as %s", got.body, got.Header.Get("Content-Type"))
+				t.Errorf("response = %q as %s", got.body, got.Header.Get("Content-Type"))
 			}
 		})
 	}

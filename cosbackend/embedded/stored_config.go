@@ -24,7 +24,7 @@ func loggingConfiguration() configuration {
 		sub: "logging", noun: "BucketLogging", noDelete: true, empty: emptyDocument("BucketLoggingStatus"), check: checkLogging,
 		shape: branch(
 			"BucketLoggingStatus",
-			branch("LoggingEnabled", required("TargetBucket").once(), text("TargetPrefix").perhaps()).perhaps(),
+			branch("LoggingEnabled", required("TargetBucket").once(), text("TargetPrefix").optional()).optional(),
 		),
 	}
 }
@@ -36,7 +36,7 @@ func checkLogging(x *exchange, doc *node) error {
 		return nil
 	}
 	target, err := x.s.lookupBucket(x.ctx(), enabled.value("TargetBucket"))
-	if e, ok := refusal(err); err != nil && (!ok || e.failure != noSuchBucket) {
+	if e, ok := fromStoreError(err); err != nil && (!ok || e.failure != noSuchBucket) {
 		return err
 	}
 	if err != nil || target.Region != x.found.Region {
@@ -54,7 +54,7 @@ func encryptionConfiguration() configuration {
 		shape: branch("ServerSideEncryptionConfiguration", branch("Rule", branch(
 			"ApplyServerSideEncryptionByDefault",
 			leaf("SSEAlgorithm", oneOf("AES256", "SM4", "KMS")).once(),
-			text("KMSMasterKeyID").perhaps(), text("KMSAlgorithm").perhaps(),
+			text("KMSMasterKeyID").optional(), text("KMSAlgorithm").optional(),
 		).once()).once()),
 		check: func(_ *exchange, doc *node) error {
 			by := doc.child("Rule").child("ApplyServerSideEncryptionByDefault")
@@ -69,7 +69,7 @@ func encryptionConfiguration() configuration {
 func replicationConfiguration() configuration {
 	filter := branch(
 		"Filter",
-		branch("And", text("Prefix").perhaps(), tagShape().any()).perhaps(), text("Prefix").perhaps(), tagShape().perhaps(),
+		branch("And", text("Prefix").optional(), tagShape().zeroOrMore()).optional(), text("Prefix").optional(), tagShape().optional(),
 	)
 	return configuration{
 		sub: "replication", noun: "BucketReplication", absent: replicationNotFound, check: checkReplication, versioned: true, unlocked: true,
@@ -78,10 +78,10 @@ func replicationConfiguration() configuration {
 			required("Role").once(),
 			branch(
 				"Rule",
-				text("ID").perhaps(), status("Enabled", "Disabled").once(), leaf("Priority", between(0, many)).perhaps(),
-				text("Prefix").perhaps(), filter.perhaps(),
-				branch("Destination", required("Bucket").once(), leaf("StorageClass", oneOf(replicaClasses()...)).perhaps()).once(),
-				branch("DeleteMarkerReplication", status("Enabled", "Disabled").once()).perhaps(),
+				text("ID").optional(), status("Enabled", "Disabled").once(), leaf("Priority", between(0, unlimited)).optional(),
+				text("Prefix").optional(), filter.optional(),
+				branch("Destination", required("Bucket").once(), leaf("StorageClass", oneOf(replicaClasses()...)).optional()).once(),
+				branch("DeleteMarkerReplication", status("Enabled", "Disabled").once()).optional(),
 			).upTo(1000),
 		),
 	}
@@ -121,52 +121,52 @@ func refererConfiguration() configuration {
 		shape: branch(
 			"RefererConfiguration",
 			status("Enabled", "Disabled").once(), leaf("RefererType", oneOf("Black-List", "White-List")).once(),
-			branch("DomainList", required("Domain").any()).once(),
-			leaf("EmptyReferConfiguration", oneOf("Allow", "Deny")).perhaps(),
-			leaf("VerifySignatureURL", oneOf("Allow", "Deny", "Enabled", "Disabled", "true", "false")).perhaps(),
+			branch("DomainList", required("Domain").zeroOrMore()).once(),
+			leaf("EmptyReferConfiguration", oneOf("Allow", "Deny")).optional(),
+			leaf("VerifySignatureURL", oneOf("Allow", "Deny", "Enabled", "Disabled", "true", "false")).optional(),
 		),
 	}
 }
 
 func originConfiguration() configuration {
 	headers := func(name string) shape {
-		return branch(name, branch("Header", text("Key").perhaps(), text("Value").perhaps()).any())
+		return branch(name, branch("Header", text("Key").optional(), text("Value").optional()).zeroOrMore())
 	}
 	return configuration{
 		sub: "origin", noun: "BucketOrigin", absent: originNotFound,
 		shape: branch("OriginConfiguration", branch(
 			"OriginRule",
-			leaf("RulePriority", between(0, many)).perhaps(), leaf("OriginType", oneOf("Redirect", "Proxy", "Mirror")).once(),
+			leaf("RulePriority", between(0, unlimited)).optional(), leaf("OriginType", oneOf("Redirect", "Proxy", "Mirror")).once(),
 			branch(
-				"OriginCondition", leaf("HTTPStatusCode", statusCode).perhaps(), text("Prefix").perhaps(), text("Suffix").perhaps(),
-				branch("FilterHost", branch("ForbidHost", branch("DomainList", required("Domain").any()).perhaps()).perhaps()).perhaps(),
-			).perhaps(),
+				"OriginCondition", leaf("HTTPStatusCode", statusCode).optional(), text("Prefix").optional(), text("Suffix").optional(),
+				branch("FilterHost", branch("ForbidHost", branch("DomainList", required("Domain").zeroOrMore()).optional()).optional()).optional(),
+			).optional(),
 			branch(
 				"OriginParameter",
-				leaf("Protocol", oneOf("HTTP", "HTTPS", "FOLLOW")).perhaps(), leaf("TransparentErrorCode", boolean).perhaps(),
-				leaf("FollowQueryString", boolean).perhaps(), leaf("FollowRedirection", boolean).perhaps(), leaf("CopyOriginData", boolean).perhaps(),
-				leaf("HttpRedirectCode", oneOf("301", "302", "303", "307", "308")).perhaps(),
+				leaf("Protocol", oneOf("HTTP", "HTTPS", "FOLLOW")).optional(), leaf("TransparentErrorCode", boolean).optional(),
+				leaf("FollowQueryString", boolean).optional(), leaf("FollowRedirection", boolean).optional(), leaf("CopyOriginData", boolean).optional(),
+				leaf("HttpRedirectCode", oneOf("301", "302", "303", "307", "308")).optional(),
 				branch(
-					"HttpHeader", leaf("FollowAllHeaders", boolean).perhaps(), headers("NewHttpHeaders").perhaps(),
-					headers("FollowHttpHeaders").perhaps(), headers("ForbidFollowHeaders").perhaps(),
-				).perhaps(),
-			).perhaps(),
-			branch("HTTPStandbyCode", leaf("StatusCode", between(400, 599)).any()).perhaps(),
-			branch("OriginInfo", originHost().any(), originFile().perhaps()).once(),
+					"HttpHeader", leaf("FollowAllHeaders", boolean).optional(), headers("NewHttpHeaders").optional(),
+					headers("FollowHttpHeaders").optional(), headers("ForbidFollowHeaders").optional(),
+				).optional(),
+			).optional(),
+			branch("HTTPStandbyCode", leaf("StatusCode", between(400, 599)).zeroOrMore()).optional(),
+			branch("OriginInfo", originHost().zeroOrMore(), originFile().optional()).once(),
 		).upTo(1000)),
 	}
 }
 
 func originHost() shape {
-	return branch("HostInfo", required("HostName").once(), leaf("Weight", between(0, many)).perhaps(), required("StandbyHostName_#").any())
+	return branch("HostInfo", required("HostName").once(), leaf("Weight", between(0, unlimited)).optional(), required("StandbyHostName_#").zeroOrMore())
 }
 
 func originFile() shape {
 	return branch(
 		"FileInfo",
-		leaf("PrefixDirective", boolean).perhaps(), text("Prefix").perhaps(), text("Suffix").perhaps(),
-		branch("PrefixConfiguration", text("Prefix").perhaps()).perhaps(), branch("SuffixConfiguration", text("Suffix").perhaps()).perhaps(),
-		branch("FixedFileConfiguration", text("FixedFilePath").perhaps()).perhaps(),
+		leaf("PrefixDirective", boolean).optional(), text("Prefix").optional(), text("Suffix").optional(),
+		branch("PrefixConfiguration", text("Prefix").optional()).optional(), branch("SuffixConfiguration", text("Suffix").optional()).optional(),
+		branch("FixedFileConfiguration", text("FixedFilePath").optional()).optional(),
 	)
 }
 
@@ -178,6 +178,6 @@ func statusCode(text string) bool {
 func accelerateConfiguration() configuration {
 	return configuration{
 		sub: "accelerate", noun: "BucketAccelerate", noDelete: true, empty: emptyDocument("AccelerateConfiguration"),
-		shape: branch("AccelerateConfiguration", status("Enabled", "Suspended").once(), text("Type").perhaps()),
+		shape: branch("AccelerateConfiguration", status("Enabled", "Suspended").once(), text("Type").optional()),
 	}
 }

@@ -56,7 +56,7 @@ func (s *Server) putSymlink(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	h := x.answer.header()
+	h := x.response.header()
 	h.Set("ETag", quoted(o.ETag))
 	showVersion(h, o.VersionID)
 	x.sendEmpty(http.StatusOK)
@@ -72,7 +72,7 @@ func (s *Server) getSymlink(x *exchange) error {
 	if o.Type != typeSymlink {
 		return fail(invalidArgument, "The object is not a symbolic link.")
 	}
-	h := x.answer.header()
+	h := x.response.header()
 	h.Set(headerLinkTarget, urlEncode(o.LinkTarget))
 	h.Set("ETag", quoted(o.ETag))
 	h.Set("Last-Modified", o.Modified.UTC().Format(http.TimeFormat))

@@ -8,7 +8,7 @@ import (
 )
 
 // link makes a symbolic link.
-func (c *client) link(t testing.TB, key, target string, header ...string) answer {
+func (c *client) link(t testing.TB, key, target string, header ...string) response {
 	t.Helper()
 	h := headers(header)
 	h["x-cos-symlink-target"] = escape(target)

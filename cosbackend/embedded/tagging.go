@@ -102,7 +102,7 @@ func (s *Server) setTags(x *exchange, tags []store.Tag) error {
 	if err != nil {
 		return err
 	}
-	showVersion(x.answer.header(), o.VersionID)
+	showVersion(x.response.header(), o.VersionID)
 	x.sendEmpty(http.StatusNoContent)
 	return nil
 }
@@ -126,7 +126,7 @@ func (s *Server) getObjectTagging(x *exchange) error {
 	}
 	doc.close("TagSet")
 	doc.close("Tagging")
-	showVersion(x.answer.header(), o.VersionID)
+	showVersion(x.response.header(), o.VersionID)
 	x.sendXML(http.StatusOK, doc)
 	return nil
 }
@@ -177,7 +177,7 @@ const (
 func taggingConfiguration() configuration {
 	return configuration{
 		sub: "tagging", noun: "BucketTagging", md5: true, absent: noSuchTagSet, putStatus: http.StatusNoContent, real: true,
-		shape: branch("Tagging", branch("TagSet", tagShape().any()).once()),
+		shape: branch("Tagging", branch("TagSet", tagShape().zeroOrMore()).once()),
 		check: func(_ *exchange, doc *node) error { return checkTagSet(doc.child("TagSet"), maxBucketTags) },
 	}
 }

@@ -20,7 +20,7 @@ func tagSet(pairs ...string) string {
 	return b.String() + "</TagSet></Tagging>"
 }
 
-func (c *client) putTags(t testing.TB, key, query, body string) answer {
+func (c *client) putTags(t testing.TB, key, query, body string) response {
 	t.Helper()
 	return c.do(t, call{
 		method: "PUT", key: key, query: "tagging" + query, body: []byte(body),

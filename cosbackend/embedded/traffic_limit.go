@@ -13,13 +13,13 @@ const (
 	minTrafficLimit = 819_200
 	maxTrafficLimit = 838_860_800
 
-	// pacesPerSecond is in how many pieces the bytes of one second are moved.
-	pacesPerSecond = 10
+	// piecesPerSecond is in how many pieces the bytes of one second are moved.
+	piecesPerSecond = 10
 )
 
-// A pace slows the body of one request, or of its answer, down to a traffic
+// A pacer slows the body of one request, or of its answer, down to a traffic
 // limit. The zero value is no limit.
-type pace struct {
+type pacer struct {
 	rate  int64 // bytes a second
 	begun time.Time
 	moved int64 // bytes since then
@@ -44,19 +44,19 @@ func (x *exchange) trafficLimit() error {
 }
 
 // piece is how many of n bytes to move at a time.
-func (p *pace) piece(n int) int {
+func (p *pacer) piece(n int) int {
 	if p.rate == 0 {
 		return n
 	}
 	if p.begun.IsZero() {
 		p.begun = time.Now()
 	}
-	return int(min(int64(n), p.rate/pacesPerSecond))
+	return int(min(int64(n), p.rate/piecesPerSecond))
 }
 
-// hold waits until n more bytes are due. It ends early when the client gives up
+// throttle waits until n more bytes are due. It ends early when the client gives up
 // or the server closes; whoever moves the bytes finds out by itself.
-func (x *exchange) hold(n int) {
+func (x *exchange) throttle(n int) {
 	if x.pace.rate == 0 {
 		return
 	}

@@ -21,7 +21,7 @@ func (c *client) versioning(t testing.TB, status string) {
 	c.do(t, call{method: "PUT", query: "versioning", body: body}).want(t, 200, "")
 }
 
-func (a answer) version() string { return a.Header.Get("x-cos-version-id") }
+func (a response) version() string { return a.Header.Get("x-cos-version-id") }
 
 // A listedVersion is a Version or DeleteMarker of a list, in the order of the
 // document.
@@ -206,7 +206,7 @@ func TestManyVersionsAreDeletedAtOnce(t *testing.T) {
 		`<Deleted><Key>c</Key><VersionId>%s</VersionId><DeleteMarker>true</DeleteMarker><DeleteMarkerVersionId>%s</DeleteMarkerVersionId></Deleted>`+
 		`<Deleted><Key>d</Key><VersionId>null</VersionId></Deleted></DeleteResult>`, v, all[0].ID, m, m)
 	if _, after, _ := strings.Cut(string(got.body), "?>\n"); after != want {
-		t.Errorf("answer = %s, want %s", after, want)
+		t.Errorf("response = %s, want %s", after, want)
 	}
 	if all, _ := c.versions(t, ""); len(all) != 2 {
 		t.Errorf("left are %v, want b and its marker", all)
@@ -219,12 +219,12 @@ func TestVersionsAreCopied(t *testing.T) {
 	v1 := c.put(t, "k", "one").version()
 	v2 := c.put(t, "k", "two").version()
 	m := c.do(t, call{method: "DELETE", key: "k"}).version()
-	copying := func(to, query string) answer {
+	copying := func(to, query string) response {
 		return c.do(t, call{method: "PUT", key: to, header: map[string]string{"x-cos-copy-source": testHost + "/k" + query}})
 	}
 	id := c.initiate(t, "p")
-	part := func(query string) answer { return c.copyPart(t, "p", id, 1, testHost+"/k"+query) }
-	for _, ask := range []func(string) answer{part, func(query string) answer { return copying("to", query) }} {
+	part := func(query string) response { return c.copyPart(t, "p", id, 1, testHost+"/k"+query) }
+	for _, ask := range []func(string) response{part, func(query string) response { return copying("to", query) }} {
 		for query, want := range map[string]string{"?versionId=" + v1: v1, "?VersionId=" + v2: v2} {
 			if got := ask(query).want(t, 200, ""); got.Header.Get("x-cos-copy-source-version-id") != want {
 				t.Errorf("copy of %s = %v, want its version", query, got.Header)
@@ -256,7 +256,7 @@ func TestForbidOverwriteHasNoEffectWithVersioning(t *testing.T) {
 
 func TestAppendingAndVersions(t *testing.T) {
 	c := open(t)
-	appending := func(position string) answer {
+	appending := func(position string) response {
 		return c.do(t, call{method: "POST", key: "k", query: "append&position=" + position, body: []byte("ab")})
 	}
 	appending("0").want(t, 200, "")

@@ -20,14 +20,14 @@ func websiteConfiguration() configuration {
 		shape: branch(
 			"WebsiteConfiguration",
 			branch("IndexDocument", required("Suffix").once()).once(),
-			branch("RedirectAllRequestsTo", protocol().once()).perhaps(),
-			branch("AutoAddressing", enabled("Status").once()).perhaps(),
-			branch("ErrorDocument", required("Key").once(), enabled("OriginalHttpStatus").perhaps()).perhaps(),
+			branch("RedirectAllRequestsTo", protocol().once()).optional(),
+			branch("AutoAddressing", enabled("Status").once()).optional(),
+			branch("ErrorDocument", required("Key").once(), enabled("OriginalHttpStatus").optional()).optional(),
 			branch("RoutingRules", branch(
 				"RoutingRule",
-				branch("Condition", leaf("HttpErrorCodeReturnedEquals", between(400, 499)).perhaps(), required("KeyPrefixEquals").perhaps()).once(),
-				branch("Redirect", protocol().perhaps(), required("ReplaceKeyWith").perhaps(), text("ReplaceKeyPrefixWith").perhaps()).once(),
-			).any()).perhaps(),
+				branch("Condition", leaf("HttpErrorCodeReturnedEquals", between(400, 499)).optional(), required("KeyPrefixEquals").optional()).once(),
+				branch("Redirect", protocol().optional(), required("ReplaceKeyWith").optional(), text("ReplaceKeyPrefixWith").optional()).once(),
+			).zeroOrMore()).optional(),
 		),
 	}
 }
@@ -133,14 +133,14 @@ func (s *Server) getPage(x *exchange) error {
 	}
 	key, err := x.findPage(w)
 	if err != nil {
-		return s.answerProblem(x, w, err)
+		return s.respondToProblem(x, w, err)
 	}
 	if strings.HasSuffix(key, "/") {
 		x.redirect(http.StatusFound, "", key)
 		return nil
 	}
 	x.key = key
-	if x.answer.head {
+	if x.response.head {
 		return s.headObject(x)
 	}
 	return s.getObject(x)
@@ -171,7 +171,7 @@ func (x *exchange) readable(key string) error {
 		return err
 	}
 	operation := opGetObject
-	if x.answer.head {
+	if x.response.head {
 		operation = opHeadObject
 	}
 	if err := x.permit(x.ctx(), readObject, operation, key); err != nil {
@@ -181,12 +181,12 @@ func (x *exchange) readable(key string) error {
 	return err
 }
 
-// answerProblem redirects by a rule for the status of an error, or shows the error
+// respondToProblem redirects by a rule for the status of an error, or shows the error
 // document, or answers with the error.
-func (s *Server) answerProblem(x *exchange, w *website, problem error) error {
+func (s *Server) respondToProblem(x *exchange, w *website, problem error) error {
 	e, known := errors.AsType[*apiError](problem)
 	if !known {
-		if e, known = refusal(problem); !known {
+		if e, known = fromStoreError(problem); !known {
 			return problem
 		}
 	}
@@ -211,7 +211,7 @@ func (s *Server) answerProblem(x *exchange, w *website, problem error) error {
 	if !w.keepCode {
 		status = http.StatusOK
 	}
-	x.describe(x.answer.header(), o)
+	x.describe(x.response.header(), o)
 	return s.send(x, body, status, o.Size)
 }
 
@@ -221,7 +221,7 @@ func (x *exchange) redirect(status int, protocol, key string) {
 		protocol = "http"
 	}
 	to := url.URL{Scheme: protocol, Host: x.r.Host, Path: "/" + key, RawQuery: x.r.URL.RawQuery}
-	x.answer.header().Set("Location", to.String())
+	x.response.header().Set("Location", to.String())
 	x.sendEmpty(status)
 }
 

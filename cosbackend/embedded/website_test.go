@@ -10,7 +10,7 @@ import (
 const websiteHost = testBucket + ".cos-website.ap-guangzhou.myqcloud.com"
 
 // browse asks for a page without a signature.
-func (c *client) browse(t *testing.T, key string, header ...string) answer {
+func (c *client) browse(t *testing.T, key string, header ...string) response {
 	t.Helper()
 	return c.do(t, call{method: "GET", host: websiteHost, key: key, header: headers(header), unsigned: true})
 }

@@ -10,8 +10,8 @@ import (
 
 const (
 	maxXMLDepth = 12
-	// many is the bound of elements that may stand any number of times.
-	many = 1 << 30
+	// unlimited is the bound of elements that may stand any number of times.
+	unlimited = 1 << 30
 )
 
 var (
@@ -92,8 +92,8 @@ func (n *node) canonical() []byte {
 // A shape is what an element has to look like.
 type shape struct {
 	name  string // "#" at the end stands for digits
-	least int
-	most  int
+	min   int
+	max   int
 	parts []shape
 	// check judges the text of an element without parts, freed of white space
 	// around it; nil takes any text as it is.
@@ -101,11 +101,11 @@ type shape struct {
 }
 
 // once, perhaps, several and upTo say how often a shape may stand.
-func (s shape) once() shape        { s.least, s.most = 1, 1; return s }
-func (s shape) perhaps() shape     { s.least, s.most = 0, 1; return s }
-func (s shape) several() shape     { s.least, s.most = 1, many; return s }
-func (s shape) any() shape         { s.least, s.most = 0, many; return s }
-func (s shape) upTo(n int) shape   { s.least, s.most = 1, n; return s }
+func (s shape) once() shape        { s.min, s.max = 1, 1; return s }
+func (s shape) optional() shape    { s.min, s.max = 0, 1; return s }
+func (s shape) oneOrMore() shape   { s.min, s.max = 1, unlimited; return s }
+func (s shape) zeroOrMore() shape  { s.min, s.max = 0, unlimited; return s }
+func (s shape) upTo(n int) shape   { s.min, s.max = 1, n; return s }
 func (s shape) fits(n string) bool { return s.name == n || s.numbered(n) }
 
 func (s shape) numbered(n string) bool {
@@ -197,7 +197,7 @@ func (s shape) complete(n *node) error {
 				count++
 			}
 		}
-		if count < p.least || count > p.most {
+		if count < p.min || count > p.max {
 			return errCount
 		}
 	}

@@ -58,9 +58,9 @@ type dirBodies struct {
 	folder *folder
 	gate   *sync.RWMutex
 	warn   func(msg string, args ...any)
-	// giveBack gives space back that a body can use: that of removed objects of many parts,
+	// freeSpace gives space back that a body can use: that of removed objects of many parts,
 	// and of the write-ahead log.
-	giveBack func()
+	freeSpace func()
 
 	dirs  sync.Mutex
 	known map[string]bool // sub-folders of blobs/ that are there and durable
@@ -73,9 +73,9 @@ type dirBodies struct {
 	ended   chan struct{}
 }
 
-func newDirBodies(f *folder, gate *sync.RWMutex, warn func(string, ...any), giveBack func()) *dirBodies {
+func newDirBodies(f *folder, gate *sync.RWMutex, warn func(string, ...any), freeSpace func()) *dirBodies {
 	b := &dirBodies{
-		folder: f, gate: gate, warn: warn, giveBack: giveBack,
+		folder: f, gate: gate, warn: warn, freeSpace: freeSpace,
 		known: map[string]bool{}, wake: make(chan struct{}, 1), ended: make(chan struct{}),
 	}
 	b.idle.L = &b.mu
@@ -107,7 +107,7 @@ func (b *dirBodies) create() (bodyWriter, error) {
 func (b *dirBodies) withRoom(do func() error) error {
 	err := do()
 	if errors.Is(err, ErrNoSpace) {
-		b.giveBack()
+		b.freeSpace()
 		b.settle()
 		err = do()
 	}

@@ -22,9 +22,9 @@ type ConfigDocument struct {
 // PutConfigOptions are the conditions of PutConfig, judged where the document is
 // written.
 type PutConfigOptions struct {
-	// Most bounds how many documents of this kind the bucket may have, when the id
+	// Max bounds how many documents of this kind the bucket may have, when the id
 	// is a new one; 0 is no bound. Beyond it is ErrTooManyConfigs.
-	Most int
+	Max int
 	// New refuses with ErrExists an id that has a document.
 	New bool
 	// Unlocked refuses with ErrBucketLocked a bucket that has an object lock.
@@ -77,7 +77,7 @@ func (t *txn) putConfig(bucket int64, kind, id string, document []byte) error {
 }
 
 func (t *txn) checkConfig(bucket int64, c Config, o PutConfigOptions) error {
-	if o.Most == 0 && !o.New {
+	if o.Max == 0 && !o.New {
 		return nil
 	}
 	var others, same int
@@ -88,7 +88,7 @@ func (t *txn) checkConfig(bucket int64, c Config, o PutConfigOptions) error {
 		return err
 	case o.New && same > 0:
 		return ErrExists
-	case o.Most > 0 && same == 0 && others >= o.Most:
+	case o.Max > 0 && same == 0 && others >= o.Max:
 		return ErrTooManyConfigs
 	default:
 		return nil

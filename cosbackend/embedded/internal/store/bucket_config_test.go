@@ -28,7 +28,7 @@ func TestConfigsAreKeptByKindAndID(t *testing.T) {
 	}
 	for i := range 3 {
 		c := Config{Bucket: testBucket, Kind: "many", ID: fmt.Sprint(i)}
-		if err := s.PutConfig(ctx, c, []byte("d"), PutConfigOptions{Most: 3, New: true}); err != nil {
+		if err := s.PutConfig(ctx, c, []byte("d"), PutConfigOptions{Max: 3, New: true}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -36,10 +36,10 @@ func TestConfigsAreKeptByKindAndID(t *testing.T) {
 	if err := s.PutConfig(ctx, again, []byte("e"), PutConfigOptions{New: true}); !errors.Is(err, ErrExists) {
 		t.Errorf("PutConfig of a new one again = %v, want ErrExists", err)
 	}
-	if err := s.PutConfig(ctx, Config{Bucket: testBucket, Kind: "many", ID: "9"}, []byte("e"), PutConfigOptions{Most: 3}); !errors.Is(err, ErrTooManyConfigs) {
+	if err := s.PutConfig(ctx, Config{Bucket: testBucket, Kind: "many", ID: "9"}, []byte("e"), PutConfigOptions{Max: 3}); !errors.Is(err, ErrTooManyConfigs) {
 		t.Errorf("PutConfig of a fourth = %v, want ErrTooManyConfigs", err)
 	}
-	if err := s.PutConfig(ctx, again, []byte("e"), PutConfigOptions{Most: 3}); err != nil {
+	if err := s.PutConfig(ctx, again, []byte("e"), PutConfigOptions{Max: 3}); err != nil {
 		t.Errorf("PutConfig over one of three = %v", err)
 	}
 	page, more, err := s.Configs(ctx, testBucket, "many", "0", 1)

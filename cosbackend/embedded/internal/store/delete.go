@@ -7,16 +7,16 @@ import (
 	"time"
 )
 
-// A Target names what is to be deleted.
-type Target struct {
+// A DeleteTarget names what is to be deleted.
+type DeleteTarget struct {
 	Key string
 	// VersionID removes that version for good. "" deletes the object: where
 	// versioning was ever set that puts a delete marker on top of its versions.
 	VersionID string
 }
 
-// A Removal is what became of a Target.
-type Removal struct {
+// A DeleteResult is what became of a DeleteTarget.
+type DeleteResult struct {
 	// VersionID is that of the marker that was made, or of the version that was
 	// asked for. It is "" when the bucket has no versions and none was asked for.
 	VersionID string
@@ -35,7 +35,7 @@ func (s *Store) Delete(ctx context.Context, bucket, key string) error {
 // with ErrNoSuchBucket, or with ErrLocked when one of them is: the others are
 // deleted.
 func (s *Store) DeleteMany(ctx context.Context, bucket string, keys []string) error {
-	targets := make([]Target, len(keys))
+	targets := make([]DeleteTarget, len(keys))
 	for i, key := range keys {
 		targets[i].Key = key
 	}
@@ -48,8 +48,8 @@ func (s *Store) DeleteMany(ctx context.Context, bucket string, keys []string) er
 
 // Remove deletes objects and versions in one transaction; absent ones are fine. It
 // fails with ErrNoSuchBucket.
-func (s *Store) Remove(ctx context.Context, bucket string, targets []Target) ([]Removal, error) {
-	removals := make([]Removal, len(targets))
+func (s *Store) Remove(ctx context.Context, bucket string, targets []DeleteTarget) ([]DeleteResult, error) {
+	removals := make([]DeleteResult, len(targets))
 	now := s.now()
 	err := s.free(ctx, func(t *txn) error {
 		b, err := t.bucket(bucket)
@@ -62,7 +62,7 @@ func (s *Store) Remove(ctx context.Context, bucket string, targets []Target) ([]
 				removals[i], err = t.remove(p, target.VersionID, now)
 			}
 			if errors.Is(err, ErrLocked) { // before anything was changed
-				removals[i], err = Removal{VersionID: target.VersionID, Refused: err}, nil
+				removals[i], err = DeleteResult{VersionID: target.VersionID, Refused: err}, nil
 			}
 			if err != nil {
 				return err
@@ -76,20 +76,20 @@ func (s *Store) Remove(ctx context.Context, bucket string, targets []Target) ([]
 	return removals, nil
 }
 
-func (t *txn) remove(p place, version string, now time.Time) (Removal, error) {
+func (t *txn) remove(p place, version string, now time.Time) (DeleteResult, error) {
 	switch {
 	case version != "":
 		r, found, err := t.version(p, version)
 		if err != nil || !found {
-			return Removal{VersionID: version}, err
+			return DeleteResult{VersionID: version}, err
 		}
-		return Removal{VersionID: version, Marker: r.marker}, t.removeVersion(p, r, now)
+		return DeleteResult{VersionID: version, Marker: r.marker}, t.removeVersion(p, r, now)
 	case p.bucket.versioning != VersioningNever:
 		return t.mark(p, now)
 	case p.taken:
-		return Removal{}, t.removeVersion(p, p.newest, now)
+		return DeleteResult{}, t.removeVersion(p, p.newest, now)
 	default:
-		return Removal{}, nil
+		return DeleteResult{}, nil
 	}
 }
 
@@ -111,16 +111,16 @@ func (t *txn) removeVersion(p place, r versionRow, now time.Time) error {
 
 // mark puts a delete marker on top of the versions of a key. The key need not have
 // any.
-func (t *txn) mark(p place, now time.Time) (Removal, error) {
+func (t *txn) mark(p place, now time.Time) (DeleteResult, error) {
 	seq, id, old, err := t.vacate(p, now)
 	if err != nil {
-		return Removal{}, err
+		return DeleteResult{}, err
 	}
 	if _, err := t.exec("DELETE FROM current WHERE bucket_id = ? AND key = ?", p.bucket.id, p.key); err != nil {
-		return Removal{}, err
+		return DeleteResult{}, err
 	}
 	if err := t.writeRow(p.bucket.id, seq, id, true, Object{Key: string(p.key), Modified: now}, content{}); err != nil {
-		return Removal{}, err
+		return DeleteResult{}, err
 	}
-	return Removal{VersionID: shownVersion(p.bucket.versioning, id), Marker: true}, t.release(old)
+	return DeleteResult{VersionID: shownVersion(p.bucket.versioning, id), Marker: true}, t.release(old)
 }

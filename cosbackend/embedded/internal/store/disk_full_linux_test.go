@@ -83,7 +83,7 @@ func TestPartsGiveAFullDiskBack(t *testing.T) {
 		s := open(t, Options{Dir: dir})
 		for _, size := range []int{3_000, 20_000, 200_000} {
 			var keys []string
-			var ids []mark
+			var ids []uploadPosition
 			for refused := 0; refused < 5; {
 				key := fmt.Sprintf("%d/%04d", size, len(keys))
 				ok, id, err := tryParts(t, s, key, size)
@@ -96,7 +96,7 @@ func TestPartsGiveAFullDiskBack(t *testing.T) {
 				if ok {
 					keys = append(keys, key)
 				} else if id != "" {
-					ids = append(ids, mark{key, id})
+					ids = append(ids, uploadPosition{key, id})
 				}
 			}
 			if len(keys) == 0 {

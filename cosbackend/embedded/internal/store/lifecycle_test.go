@@ -94,13 +94,13 @@ func TestOnlyVersionsAsListedAreRemovedOrMoved(t *testing.T) {
 	for _, key := range []string{"null", "promoted", "promoted", "gone", "gone", "kept", "kept"} {
 		put(t, s, key, body(10, 2))
 	}
-	remove := func(targets ...Target) {
+	remove := func(targets ...DeleteTarget) {
 		t.Helper()
 		if _, err := s.Remove(ctx, testBucket, targets); err != nil {
 			t.Fatal(err)
 		}
 	}
-	remove(Target{Key: "marker"}, Target{Key: "covered"})
+	remove(DeleteTarget{Key: "marker"}, DeleteTarget{Key: "covered"})
 	page, err := s.ListVersions(ctx, testBucket, ListVersionsOptions{})
 	if err != nil || len(page.Versions) != 10 {
 		t.Fatalf("ListVersions = %+v, %v", page, err)
@@ -109,7 +109,7 @@ func TestOnlyVersionsAsListedAreRemovedOrMoved(t *testing.T) {
 	for _, v := range page.Versions {
 		versions[v.Key] = append(versions[v.Key], v)
 	}
-	remove(Target{Key: "promoted", VersionID: versions["promoted"][0].VersionID}, Target{Key: "gone", VersionID: versions["gone"][1].VersionID})
+	remove(DeleteTarget{Key: "promoted", VersionID: versions["promoted"][0].VersionID}, DeleteTarget{Key: "gone", VersionID: versions["gone"][1].VersionID})
 	put(t, s, "covered", body(10, 3))
 	if err := s.SetVersioning(ctx, testBucket, VersioningSuspended); err != nil {
 		t.Fatal(err)

@@ -23,8 +23,8 @@ type model struct {
 	random   *rand.Rand
 	step     int
 	state    Versioning
-	versions map[string][]modelVersion // newest first
-	uploads  map[mark]map[int][]byte   // by key and ID
+	versions map[string][]modelVersion         // newest first
+	uploads  map[uploadPosition]map[int][]byte // by key and ID
 }
 
 type modelVersion struct {
@@ -75,12 +75,12 @@ func (m *model) body() []byte {
 }
 
 // upload picks one under way, or none.
-func (m *model) upload() (at mark, parts map[int][]byte) {
+func (m *model) upload() (at uploadPosition, parts map[int][]byte) {
 	n := m.random.IntN(len(m.uploads) + 1)
 	if n == len(m.uploads) {
-		return mark{}, nil
+		return uploadPosition{}, nil
 	}
-	oldest := slices.SortedFunc(maps.Keys(m.uploads), func(a, b mark) int { return strings.Compare(a.id, b.id) })
+	oldest := slices.SortedFunc(maps.Keys(m.uploads), func(a, b uploadPosition) int { return strings.Compare(a.id, b.id) })
 	return oldest[n], m.uploads[oldest[n]]
 }
 
@@ -104,7 +104,7 @@ func (m *model) change() {
 		m.append()
 	case 6:
 		key := m.key()
-		m.uploads[mark{key, initiate(m.t, m.s, key)}] = map[int][]byte{}
+		m.uploads[uploadPosition{key, initiate(m.t, m.s, key)}] = map[int][]byte{}
 	case 7, 8:
 		if at, parts := m.upload(); parts != nil {
 			n, b := 1+m.random.IntN(6), m.body()
@@ -134,7 +134,7 @@ func (m *model) change() {
 
 func (m *model) remove() {
 	key := m.key()
-	got, err := m.s.Remove(m.t.Context(), testBucket, []Target{{Key: key}})
+	got, err := m.s.Remove(m.t.Context(), testBucket, []DeleteTarget{{Key: key}})
 	m.must(err)
 	if m.state == VersioningNever {
 		delete(m.versions, key)
@@ -153,9 +153,9 @@ func (m *model) removeVersion() {
 		return
 	}
 	i := m.random.IntN(len(all))
-	got, err := m.s.Remove(m.t.Context(), testBucket, []Target{{key, all[i].id}})
+	got, err := m.s.Remove(m.t.Context(), testBucket, []DeleteTarget{{key, all[i].id}})
 	m.must(err)
-	if want := (Removal{VersionID: all[i].id, Marker: all[i].marker}); got[0] != want {
+	if want := (DeleteResult{VersionID: all[i].id, Marker: all[i].marker}); got[0] != want {
 		m.t.Errorf("step %d: Remove() of a version = %v, want %v", m.step, got[0], want)
 	}
 	m.versions[key] = slices.Delete(all, i, i+1)
@@ -356,7 +356,7 @@ func TestRandomPartsCopiesAndAppendsAgreeWithSlices(t *testing.T) {
 			}
 			m := &model{
 				t: t, s: open(t, Options{Dir: dir}), random: rand.New(rand.NewPCG(11, 12)),
-				versions: map[string][]modelVersion{}, uploads: map[mark]map[int][]byte{},
+				versions: map[string][]modelVersion{}, uploads: map[uploadPosition]map[int][]byte{},
 			}
 			for round := range rounds {
 				for range steps {

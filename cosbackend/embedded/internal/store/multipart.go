@@ -520,9 +520,9 @@ type uploadLister struct {
 	last   UploadInfo // the newest entry; a common prefix has no ID
 }
 
-// A mark is a place in the order of uploads: behind those with this key and an
+// An uploadPosition is a place in the order of uploads: behind those with this key and an
 // ID up to this one. With no ID it is before those with this key.
-type mark struct{ key, id string }
+type uploadPosition struct{ key, id string }
 
 func (l *uploadLister) run(ctx context.Context) error {
 	from, ok := l.start()
@@ -536,22 +536,22 @@ func (l *uploadLister) run(ctx context.Context) error {
 }
 
 // start is where the listing begins; there is nothing to list when ok is false.
-func (l *uploadLister) start() (from mark, ok bool) {
-	from = mark{key: l.o.Prefix}
+func (l *uploadLister) start() (from uploadPosition, ok bool) {
+	from = uploadPosition{key: l.o.Prefix}
 	marker := l.o.KeyMarker
 	if marker == "" {
 		return from, true
 	}
-	after := mark{key: marker + "\x00"}
+	after := uploadPosition{key: marker + "\x00"}
 	if l.o.UploadIDMarker != "" {
-		after = mark{marker, l.o.UploadIDMarker}
+		after = uploadPosition{marker, l.o.UploadIDMarker}
 	}
 	if cp, rolled := l.rollUp(marker); rolled && cp == marker {
 		next, ok := successor(cp)
 		if !ok {
-			return mark{}, false
+			return uploadPosition{}, false
 		}
-		after = mark{key: next}
+		after = uploadPosition{key: next}
 	}
 	if after.key >= from.key {
 		from = after
@@ -561,10 +561,10 @@ func (l *uploadLister) start() (from mark, ok bool) {
 
 // scan adds entries from one run of the index. It returns where to go on, when
 // the uploads below a common prefix are to be skipped.
-func (l *uploadLister) scan(ctx context.Context, from mark) (next mark, more bool, err error) {
+func (l *uploadLister) scan(ctx context.Context, from uploadPosition) (next uploadPosition, more bool, err error) {
 	rows, err := l.query(from)
 	if err != nil {
-		return mark{}, false, err
+		return uploadPosition{}, false, err
 	}
 	defer func() { _ = rows.Close() }() // only read
 	skipped := 0
@@ -573,31 +573,31 @@ func (l *uploadLister) scan(ctx context.Context, from mark) (next mark, more boo
 		var u UploadInfo
 		var initiated int64
 		if err := rows.Scan(&raw, &u.ID, &initiated, &u.StorageClass, &u.ACL); err != nil {
-			return mark{}, false, fmt.Errorf("store: list uploads: %w", indexError(err))
+			return uploadPosition{}, false, fmt.Errorf("store: list uploads: %w", indexError(err))
 		}
 		if l.read++; l.read%checkEvery == 0 && ctx.Err() != nil {
-			return mark{}, false, ctx.Err()
+			return uploadPosition{}, false, ctx.Err()
 		}
 		if l.rolledUp() && bytes.HasPrefix(raw, []byte(l.last.Key)) {
 			if skipped++; skipped > seekAfter {
 				key, ok := successor(l.last.Key)
-				return mark{key: key}, ok, nil
+				return uploadPosition{key: key}, ok, nil
 			}
 			continue
 		}
 		u.Key, u.Initiated = string(raw), timeOf(initiated)
 		if !l.add(u) {
-			return mark{}, false, nil
+			return uploadPosition{}, false, nil
 		}
 		skipped = 0
 	}
 	if err := rows.Err(); err != nil {
-		return mark{}, false, fmt.Errorf("store: list uploads: %w", indexError(err))
+		return uploadPosition{}, false, fmt.Errorf("store: list uploads: %w", indexError(err))
 	}
-	return mark{}, false, nil
+	return uploadPosition{}, false, nil
 }
 
-func (l *uploadLister) query(from mark) (*sql.Rows, error) {
+func (l *uploadLister) query(from uploadPosition) (*sql.Rows, error) {
 	if end, ok := successor(l.o.Prefix); ok {
 		return l.view.rows(uploadsBounded, l.bucket, []byte(from.key), from.id, []byte(end))
 	}

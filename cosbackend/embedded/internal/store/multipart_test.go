@@ -459,25 +459,25 @@ func TestUploadIDsAreInOrderOfTime(t *testing.T) {
 
 // An uploadListing is a page of uploads as the tests compare it.
 type uploadListing struct {
-	Uploads   []mark
+	Uploads   []uploadPosition
 	Prefixes  []string
-	Next      mark
+	Next      uploadPosition
 	Truncated bool
 }
 
 func uploadSummary(p UploadsPage) uploadListing {
-	l := uploadListing{Prefixes: p.CommonPrefixes, Next: mark{p.NextKeyMarker, p.NextUploadIDMarker}, Truncated: p.Truncated}
+	l := uploadListing{Prefixes: p.CommonPrefixes, Next: uploadPosition{p.NextKeyMarker, p.NextUploadIDMarker}, Truncated: p.Truncated}
 	for _, u := range p.Uploads {
-		l.Uploads = append(l.Uploads, mark{u.Key, u.ID})
+		l.Uploads = append(l.Uploads, uploadPosition{u.Key, u.ID})
 	}
 	return l
 }
 
 // naiveUploads is the definition that Uploads must meet.
-func naiveUploads(all []mark, o ListUploadsOptions) uploadListing {
-	slices.SortFunc(all, compareMarks)
+func naiveUploads(all []uploadPosition, o ListUploadsOptions) uploadListing {
+	slices.SortFunc(all, comparePositions)
 	var l uploadListing
-	var last mark
+	var last uploadPosition
 	for _, m := range all {
 		entry, rolled := naiveEntry(m.key, ListOptions{Prefix: o.Prefix, Delimiter: o.Delimiter})
 		before := m.key <= o.KeyMarker
@@ -492,7 +492,7 @@ func naiveUploads(all []mark, o ListUploadsOptions) uploadListing {
 			break
 		}
 		if rolled {
-			l.Prefixes, last = append(l.Prefixes, entry), mark{key: entry}
+			l.Prefixes, last = append(l.Prefixes, entry), uploadPosition{key: entry}
 		} else {
 			l.Uploads, last = append(l.Uploads, m), m
 		}
@@ -500,7 +500,7 @@ func naiveUploads(all []mark, o ListUploadsOptions) uploadListing {
 	return l
 }
 
-func compareMarks(a, b mark) int {
+func comparePositions(a, b uploadPosition) int {
 	if c := strings.Compare(a.key, b.key); c != 0 {
 		return c
 	}
@@ -508,7 +508,7 @@ func compareMarks(a, b mark) int {
 }
 
 // putUploads starts uploads with the IDs given.
-func putUploads(t *testing.T, s *Store, all []mark) {
+func putUploads(t *testing.T, s *Store, all []uploadPosition) {
 	t.Helper()
 	err := s.change(t.Context(), func(x *txn) error {
 		for _, m := range all {
@@ -524,14 +524,14 @@ func putUploads(t *testing.T, s *Store, all []mark) {
 	}
 }
 
-func checkUploads(t *testing.T, s *Store, all []mark, o ListUploadsOptions) uploadListing {
+func checkUploads(t *testing.T, s *Store, all []uploadPosition, o ListUploadsOptions) uploadListing {
 	t.Helper()
 	page, err := s.Uploads(t.Context(), testBucket, o)
 	if err != nil {
 		t.Fatalf("Uploads(%#v) = %v", o, err)
 	}
 	got := uploadSummary(page)
-	if diff := cmp.Diff(naiveUploads(all, o), got, cmpopts.EquateEmpty(), cmp.AllowUnexported(mark{})); diff != "" {
+	if diff := cmp.Diff(naiveUploads(all, o), got, cmpopts.EquateEmpty(), cmp.AllowUnexported(uploadPosition{})); diff != "" {
 		t.Fatalf("Uploads(%#v) (-want +got):\n%s", o, diff)
 	}
 	return got
@@ -552,10 +552,10 @@ func TestUploadsAgreeWithTheirDefinition(t *testing.T) {
 	for round := range 3 {
 		t.Run(fmt.Sprint("keys of round ", round), func(t *testing.T) {
 			s := open(t, Options{})
-			seen := map[mark]bool{}
-			var all []mark
+			seen := map[uploadPosition]bool{}
+			var all []uploadPosition
 			for range 300 {
-				m := mark{word(2 + 2*round), id()}
+				m := uploadPosition{word(2 + 2*round), id()}
 				if m.key != "" && !seen[m] {
 					seen[m], all = true, append(all, m)
 				}
@@ -578,12 +578,12 @@ func TestUploadsAgreeWithTheirDefinition(t *testing.T) {
 
 func TestPagesOfUploadsFollowedByTheirMarkersGiveEveryEntryOnce(t *testing.T) {
 	eachMode(t, func(t *testing.T, s *Store) {
-		var all []mark
+		var all []uploadPosition
 		for i := range 30 {
 			for j := range 3 {
-				all = append(all, mark{fmt.Sprintf("d%02d/x", i), fmt.Sprint(j)}, mark{fmt.Sprintf("f%02d", i%7), fmt.Sprintf("%d-%d", i, j)})
+				all = append(all, uploadPosition{fmt.Sprintf("d%02d/x", i), fmt.Sprint(j)}, uploadPosition{fmt.Sprintf("f%02d", i%7), fmt.Sprintf("%d-%d", i, j)})
 			}
-			all = append(all, mark{"d05/many", fmt.Sprintf("%02d", i)}, mark{fmt.Sprintf("\xff/%02d", i), "0"})
+			all = append(all, uploadPosition{"d05/many", fmt.Sprintf("%02d", i)}, uploadPosition{fmt.Sprintf("\xff/%02d", i), "0"})
 		}
 		putUploads(t, s, all)
 		for _, delimiter := range []string{"", "/"} {
@@ -603,7 +603,7 @@ func TestPagesOfUploadsFollowedByTheirMarkersGiveEveryEntryOnce(t *testing.T) {
 					}
 					o.KeyMarker, o.UploadIDMarker = page.Next.key, page.Next.id
 				}
-				if diff := cmp.Diff(whole, got, cmp.AllowUnexported(mark{})); diff != "" {
+				if diff := cmp.Diff(whole, got, cmp.AllowUnexported(uploadPosition{})); diff != "" {
 					t.Errorf("pages of %d with delimiter %q (-want +got):\n%s", size, delimiter, diff)
 				}
 			}

@@ -157,7 +157,7 @@ func TestALockedVersionIsNotLost(t *testing.T) {
 				t.Errorf("%s with versioning = %v", name, err)
 			}
 		}
-		got, err := s.Remove(t.Context(), testBucket, []Target{{"k", NullVersion}, {"absent", NullVersion}})
+		got, err := s.Remove(t.Context(), testBucket, []DeleteTarget{{"k", NullVersion}, {"absent", NullVersion}})
 		if err != nil || !errors.Is(got[0].Refused, ErrLocked) || got[1].Refused != nil {
 			t.Errorf("Remove() = %v, %v, want %v for the first", got, err, ErrLocked)
 		}

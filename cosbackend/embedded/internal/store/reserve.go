@@ -29,12 +29,12 @@ func (f *folder) keepReserve() {
 		return // deletes have to do without
 	}
 	if err := errors.Join(allocate(file, want), file.Close()); err != nil {
-		f.giveUpReserve() // the disk filled up meanwhile
+		f.releaseReserve() // the disk filled up meanwhile
 	}
 }
 
-// giveUpReserve frees the reserve. It returns false when there was none.
-func (f *folder) giveUpReserve() bool { return f.root.Remove(reserveFile) == nil }
+// releaseReserve frees the reserve. It returns false when there was none.
+func (f *folder) releaseReserve() bool { return f.root.Remove(reserveFile) == nil }
 
 // available is how many bytes may still be written.
 func (f *folder) available() int64 {
@@ -53,7 +53,7 @@ func (f *folder) available() int64 {
 // withReserve runs do again without the reserve when it fails on a full disk.
 func (s *Store) withReserve(do func() error) error {
 	err := do()
-	if errors.Is(err, ErrNoSpace) && s.folder != nil && s.folder.giveUpReserve() {
+	if errors.Is(err, ErrNoSpace) && s.folder != nil && s.folder.releaseReserve() {
 		err = do()
 	}
 	return err

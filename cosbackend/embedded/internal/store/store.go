@@ -51,8 +51,8 @@ type Store struct {
 	// mode it also keeps readers and the writer apart, because SQLite's memory
 	// file system has no write-ahead log.
 	gate sync.RWMutex
-	// life is held shared by every method, so that Close waits for them.
-	life   sync.RWMutex
+	// open is held shared by every method, so that Close waits for them.
+	open   sync.RWMutex
 	closed bool
 
 	stmts stmtCache
@@ -72,13 +72,13 @@ func Open(opts Options) (*Store, error) {
 	if s.clock == nil {
 		s.clock = time.Now
 	}
-	if err := s.open(context.Background(), opts); err != nil {
+	if err := s.start(context.Background(), opts); err != nil {
 		return nil, errors.Join(err, s.release())
 	}
 	return s, nil
 }
 
-func (s *Store) open(ctx context.Context, opts Options) (err error) {
+func (s *Store) start(ctx context.Context, opts Options) (err error) {
 	dirty := false
 	if opts.Dir != "" {
 		if s.folder, err = openFolder(opts.Dir); err != nil {
@@ -113,11 +113,11 @@ func (s *Store) open(ctx context.Context, opts Options) (err error) {
 		if err := s.recoverFolder(ctx); err != nil {
 			return err
 		}
-		s.bodies = newDirBodies(s.folder, &s.gate, s.log.Warn, s.giveBack)
+		s.bodies = newDirBodies(s.folder, &s.gate, s.log.Warn, s.freeSpace)
 		w.begin, w.end = func() {}, func() {}
 		s.folder.keepReserve()
 		w.makeRoom = func(frees bool) bool {
-			return (!frees || s.folder.giveUpReserve()) && s.index.checkpoint() == nil
+			return (!frees || s.folder.releaseReserve()) && s.index.checkpoint() == nil
 		}
 		w.keepRoom = s.folder.keepReserve
 	}
@@ -146,8 +146,8 @@ func defaultTo[T comparable](v, def T) T {
 // of an object of many parts fails with ErrClosed where the next part begins.
 // Further calls of Close do nothing.
 func (s *Store) Close() error {
-	s.life.Lock()
-	defer s.life.Unlock()
+	s.open.Lock()
+	defer s.open.Unlock()
 	if s.closed {
 		return nil
 	}
@@ -180,24 +180,24 @@ func (s *Store) enter(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	s.life.RLock()
+	s.open.RLock()
 	if s.closed {
-		s.life.RUnlock()
+		s.open.RUnlock()
 		return ErrClosed
 	}
 	return nil
 }
 
-func (s *Store) leave() { s.life.RUnlock() }
+func (s *Store) leave() { s.open.RUnlock() }
 
-// giveBack waits for the sweeper and empties the write-ahead log. It is called by
+// freeSpace waits for the sweeper and empties the write-ahead log. It is called by
 // uploads, which may be in a method of the store already: so it does not wait for one that
 // is being closed.
-func (s *Store) giveBack() {
-	if !s.life.TryRLock() {
+func (s *Store) freeSpace() {
+	if !s.open.TryRLock() {
 		return
 	}
-	defer s.life.RUnlock()
+	defer s.open.RUnlock()
 	if s.closed {
 		return
 	}

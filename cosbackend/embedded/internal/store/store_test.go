@@ -82,9 +82,9 @@ func body(n int, seed byte) []byte {
 // An upload that outlives its store must not wake the writer, which is gone.
 func TestAClosedStoreGivesNothingBack(t *testing.T) {
 	s := open(t, Options{Dir: t.TempDir()})
-	s.giveBack()
+	s.freeSpace()
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	s.giveBack()
+	s.freeSpace()
 }

@@ -74,14 +74,14 @@ func (s *sweeper) pin(manifest int64) {
 func (s *sweeper) unpin(manifest int64) {
 	s.mu.Lock()
 	s.pins[manifest]--
-	gone := s.pins[manifest] == 0
+	unread := s.pins[manifest] == 0
 	_, due := s.later[manifest]
-	if gone {
+	if unread {
 		delete(s.pins, manifest)
 		delete(s.later, manifest)
 	}
 	s.mu.Unlock()
-	if gone && due {
+	if unread && due {
 		s.add(manifest)
 	}
 }

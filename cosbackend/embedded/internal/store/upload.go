@@ -174,7 +174,7 @@ func (u *Upload) end(ctx context.Context, do func(*txn, newBlob) error) error {
 	}
 	j := &job{weight: len(blob.inline), do: func(t *txn) error { return do(t, blob) }}
 	err = u.s.write(ctx, j)
-	if j.mayHaveHappened() {
+	if j.mayBeCommitted() {
 		u.keep()
 	}
 	return err

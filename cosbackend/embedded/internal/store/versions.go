@@ -368,8 +368,8 @@ type versionLister struct {
 	newest int64   // seq of the newest version of key
 }
 
-// A spot is a place in the order of versions: behind this one.
-type spot struct {
+// A versionPosition is a place in the order of versions: behind this one.
+type versionPosition struct {
 	key string
 	seq int64
 }
@@ -383,22 +383,22 @@ func (l *versionLister) run(ctx context.Context) error {
 }
 
 // start is where the listing begins; there is nothing to list when ok is false.
-func (l *versionLister) start() (from spot, ok bool, err error) {
-	from = spot{l.o.Prefix, beforeAll}
+func (l *versionLister) start() (from versionPosition, ok bool, err error) {
+	from = versionPosition{l.o.Prefix, beforeAll}
 	marker := l.o.KeyMarker
 	if marker == "" {
 		return from, true, nil
 	}
-	after := spot{marker + "\x00", beforeAll}
+	after := versionPosition{marker + "\x00", beforeAll}
 	if cp, rolled := l.rollUp(marker); rolled && cp == marker {
 		next, ok := successor(cp)
 		if !ok {
-			return spot{}, false, nil
+			return versionPosition{}, false, nil
 		}
-		after = spot{next, beforeAll}
+		after = versionPosition{next, beforeAll}
 	} else if l.o.VersionIDMarker != "" {
 		if after, err = l.within(marker, l.o.VersionIDMarker); err != nil {
-			return spot{}, false, err
+			return versionPosition{}, false, err
 		}
 	}
 	if after.key >= from.key {
@@ -408,8 +408,8 @@ func (l *versionLister) start() (from spot, ok bool, err error) {
 }
 
 // within is the place behind one version of a key.
-func (l *versionLister) within(key, id string) (spot, error) {
-	after := spot{key, beforeAll}
+func (l *versionLister) within(key, id string) (versionPosition, error) {
+	after := versionPosition{key, beforeAll}
 	raw := []byte(key)
 	if id == NullVersion {
 		_, err := l.view.row("SELECT seq FROM version WHERE bucket_id = ? AND key = ? AND version_id IS NULL ORDER BY seq LIMIT 1",
@@ -431,10 +431,10 @@ func (l *versionLister) within(key, id string) (spot, error) {
 
 // scan adds entries from one run of the index. It returns where to go on, when
 // the versions below a common prefix are to be skipped.
-func (l *versionLister) scan(ctx context.Context, from spot) (next spot, more bool, err error) {
+func (l *versionLister) scan(ctx context.Context, from versionPosition) (next versionPosition, more bool, err error) {
 	rows, err := l.query(from)
 	if err != nil {
-		return spot{}, false, err
+		return versionPosition{}, false, err
 	}
 	defer func() { _ = rows.Close() }() // only read
 	skipped, first := 0, true
@@ -444,15 +444,15 @@ func (l *versionLister) scan(ctx context.Context, from spot) (next spot, more bo
 		var id sql.NullString
 		var seq, mtime int64
 		if err := rows.Scan(&raw, &seq, &id, &r.Marker, &r.Size, &r.ETag, &mtime, &r.StorageClass, &r.Type); err != nil {
-			return spot{}, false, fmt.Errorf("store: list versions: %w", indexError(err))
+			return versionPosition{}, false, fmt.Errorf("store: list versions: %w", indexError(err))
 		}
 		if l.read++; l.read%checkEvery == 0 && ctx.Err() != nil {
-			return spot{}, false, ctx.Err()
+			return versionPosition{}, false, ctx.Err()
 		}
 		if l.rolledUp() && bytes.HasPrefix(raw, []byte(l.last.Key)) {
 			if skipped++; l.seeks(skipped) {
 				key, ok := successor(l.last.Key)
-				return spot{key, beforeAll}, ok, nil
+				return versionPosition{key, beforeAll}, ok, nil
 			}
 			continue
 		}
@@ -462,18 +462,18 @@ func (l *versionLister) scan(ctx context.Context, from spot) (next spot, more bo
 		r.Key, r.Modified, r.IsLatest = l.key, timeOf(mtime), seq == l.newest
 		r.VersionID = shownVersion(VersioningSuspended, id)
 		if !l.add(r) {
-			return spot{}, false, nil
+			return versionPosition{}, false, nil
 		}
 		skipped, l.large = 0, l.large && first
 		first = false
 	}
 	if err := rows.Err(); err != nil {
-		return spot{}, false, fmt.Errorf("store: list versions: %w", indexError(err))
+		return versionPosition{}, false, fmt.Errorf("store: list versions: %w", indexError(err))
 	}
-	return spot{}, false, nil
+	return versionPosition{}, false, nil
 }
 
-func (l *versionLister) query(from spot) (*sql.Rows, error) {
+func (l *versionLister) query(from versionPosition) (*sql.Rows, error) {
 	if end, ok := successor(l.o.Prefix); ok {
 		return l.view.rows(versionsBounded, l.bucket, []byte(from.key), from.seq, []byte(end))
 	}

@@ -38,7 +38,7 @@ func TestAVersionThatIsNotThereIsSaidSo(t *testing.T) {
 		enable(t, s, VersioningEnabled)
 		gone := put(t, s, "k", []byte("y"))
 		other := put(t, s, "l", []byte("y"))
-		if _, err := s.Remove(t.Context(), testBucket, []Target{{"k", gone.VersionID}}); err != nil {
+		if _, err := s.Remove(t.Context(), testBucket, []DeleteTarget{{"k", gone.VersionID}}); err != nil {
 			t.Fatal(err)
 		}
 		for _, id := range []string{gone.VersionID, other.VersionID, "x", "!", strings.Repeat("0", 32), strings.ToUpper(gone.VersionID)} {
@@ -51,7 +51,7 @@ func TestAVersionThatIsNotThereIsSaidSo(t *testing.T) {
 			if _, _, err := s.Copy(t.Context(), testBucket, "k", testBucket, "m", CopyOptions{SourceVersion: id}); !errors.Is(err, ErrNoSuchVersion) {
 				t.Errorf("Copy() of version %q = %v, want %v", id, err, ErrNoSuchVersion)
 			}
-			if _, err := s.Remove(t.Context(), testBucket, []Target{{"k", id}}); err != nil {
+			if _, err := s.Remove(t.Context(), testBucket, []DeleteTarget{{"k", id}}); err != nil {
 				t.Errorf("Remove(%q) = %v, want nothing to happen", id, err)
 			}
 		}
@@ -67,14 +67,14 @@ func TestAVersionThatIsNotThereIsSaidSo(t *testing.T) {
 func TestABucketOfMarkersIsNotEmpty(t *testing.T) {
 	eachMode(t, func(t *testing.T, s *Store) {
 		enable(t, s, VersioningEnabled)
-		got, err := s.Remove(t.Context(), testBucket, []Target{{Key: "never was"}})
+		got, err := s.Remove(t.Context(), testBucket, []DeleteTarget{{Key: "never was"}})
 		if err != nil || !got[0].Marker {
 			t.Fatalf("Remove() = %v, %v, want a marker", got, err)
 		}
 		if err := s.DeleteBucket(t.Context(), testBucket); !errors.Is(err, ErrBucketNotEmpty) {
 			t.Errorf("DeleteBucket() = %v, want %v", err, ErrBucketNotEmpty)
 		}
-		if _, err := s.Remove(t.Context(), testBucket, []Target{{"never was", got[0].VersionID}}); err != nil {
+		if _, err := s.Remove(t.Context(), testBucket, []DeleteTarget{{"never was", got[0].VersionID}}); err != nil {
 			t.Fatal(err)
 		}
 		if err := s.DeleteBucket(t.Context(), testBucket); err != nil {
@@ -117,9 +117,9 @@ func TestAListOfVersionsGoesOnWhereItsMarkerWas(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var targets []Target
+			var targets []DeleteTarget
 			for i, v := range page.Versions {
-				targets = append(targets, Target{v.Key, v.VersionID})
+				targets = append(targets, DeleteTarget{v.Key, v.VersionID})
 				if first := i == 0 || page.Versions[i-1].Key != v.Key; v.IsLatest != first {
 					t.Errorf("%s %s: IsLatest = %v, want %v", v.Key, v.VersionID, v.IsLatest, first)
 				}
@@ -183,7 +183,7 @@ func TestACrashKeepsEveryVersionThatWasAcknowledged(t *testing.T) {
 	s := open(t, Options{Dir: dir})
 	enable(t, s, VersioningEnabled)
 	type written struct {
-		Target
+		DeleteTarget
 		body []byte
 	}
 	acknowledged := make(chan written, 1000)
@@ -198,7 +198,7 @@ func TestACrashKeepsEveryVersionThatWasAcknowledged(t *testing.T) {
 				default:
 				}
 				b := body(maxInline-50+n, byte(i))
-				acknowledged <- written{Target{"hot", put(t, s, "hot", b).VersionID}, b}
+				acknowledged <- written{DeleteTarget{"hot", put(t, s, "hot", b).VersionID}, b}
 			}
 		})
 	}

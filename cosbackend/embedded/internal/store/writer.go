@@ -112,9 +112,9 @@ func (j *job) wait(ctx context.Context) error {
 	return j.err
 }
 
-// mayHaveHappened is true for a job that was committed, or whose commit failed
+// mayBeCommitted is true for a job that was committed, or whose commit failed
 // in a way that a crash may still undo. It is asked after wait.
-func (j *job) mayHaveHappened() bool {
+func (j *job) mayBeCommitted() bool {
 	return j.state.Load() == jobTaken && (j.err == nil || j.unsure)
 }
 
