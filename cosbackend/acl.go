@@ -1,6 +1,7 @@
 package cosbackend
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -119,7 +120,7 @@ func (g wireGrantee) account() string {
 	if g.ID != "" || g.UIN == "" {
 		return g.ID
 	}
-	return "qcs::cam::uin/" + g.UIN + ":uin/" + nameOr(g.Subaccount, g.UIN)
+	return "qcs::cam::uin/" + g.UIN + ":uin/" + cmp.Or(g.Subaccount, g.UIN)
 }
 
 func (p *AccessControlPolicy) wire() *wireACL {
@@ -181,10 +182,10 @@ func (c *Client) PutBucketACL(ctx context.Context, loc Location, acl ACL) error 
 	default:
 		headers = []pair{{"x-cos-acl", acl.Canned}}
 	}
-	cl, err := bucketACL().call(ctx, c, "Put", http.MethodPut, loc)
+	op, err := bucketACL().operation(ctx, c, "Put", http.MethodPut, loc)
 	if err != nil {
 		return err
 	}
-	cl.header, cl.read = headers, done
-	return c.do(ctx, cl)
+	op.header, op.decode = headers, readEmpty
+	return c.do(ctx, op)
 }

@@ -25,25 +25,25 @@ func (c *Client) AppendObject(ctx context.Context, loc Location, key string, pos
 	if err := c.checkAppend(loc, key, position, body, o); err != nil {
 		return AppendResult{}, err
 	}
-	cl, err := c.bucketCall(ctx, "AppendObject", http.MethodPost, loc, key)
+	op, err := c.newOperation(ctx, "AppendObject", http.MethodPost, loc, key)
 	if err != nil {
 		return AppendResult{}, err
 	}
-	cl.once = true
-	cl.query = []pair{{"append", ""}, {"position", strconv.FormatInt(position, 10)}}
-	cl.header = o.headers(cl.header)
-	cl.set(o.Settings)
-	cl.traffic(o.TrafficLimit)
-	cl.carry(&body, o.ContentMD5)
-	job := appending{client: c, loc: loc, key: key, position: position, size: body.Size, sum: o.sum(position, body.Size), encryptedWith: o.Encryption.CustomerKey}
-	cl.read = job.read
-	err = c.settle(ctx, cl, func(*Error) verdict { return job.judge(ctx, cl.whole) })
-	if e, ok := err.(*Error); ok && e.Code == "AppendPositionErr" { //nolint:errorlint // what settle returned, not what is inside
-		err = job.misplaced(ctx, e)
-		traceFrom(ctx).begin(cl.op, c.profile)
-	}
-	if err != nil {
+	op.query = []pair{{"append", ""}, {"position", strconv.FormatInt(position, 10)}}
+	op.header = o.headers(op.header)
+	op.set(o.Settings)
+	op.traffic(o.TrafficLimit)
+	op.carry(&body, o.ContentMD5)
+	job := pendingAppend{client: c, loc: loc, key: key, position: position, size: body.Size, sum: o.sum(position, body.Size), encryptedWith: o.Encryption.CustomerKey}
+	op.decode = job.read
+	got := c.settle(ctx, op, func(last outcome) settlement { return job.inspect(ctx, last.bodySent) })
+	if got.failure.code() == "AppendPositionErr" {
+		err := job.misplaced(ctx, got.failure.response)
+		traceFrom(ctx).begin(op.name, c.profile)
 		return AppendResult{}, err
+	}
+	if got.failure != nil {
+		return AppendResult{}, got.err()
 	}
 	return job.result, nil
 }
@@ -85,7 +85,7 @@ func (o AppendOptions) sum(position, size int64) func() uint64 {
 }
 
 // An appending is an AppendObject on its way.
-type appending struct {
+type pendingAppend struct {
 	client         *Client
 	loc            Location
 	key            string
@@ -98,14 +98,14 @@ type appending struct {
 var errAppendEnd = errors.New("the answer says that the object ends elsewhere than the append did")
 
 // read reads the answer and compares checksums.
-func (j *appending) read(ctx context.Context, a *answer) error {
-	put, err := a.putResult(ctx, j.sum)
+func (j *pendingAppend) read(ctx context.Context, r *response) error {
+	put, err := r.putResult(ctx, j.sum)
 	if err != nil {
 		return err
 	}
 	next := j.position + j.size
-	if text := headerText(a.resp.Header, nextPositionHeader); text != "" && text != strconv.FormatInt(next, 10) {
-		return a.garbled(errAppendEnd)
+	if text := headerText(r.http.Header, nextPositionHeader); text != "" && text != strconv.FormatInt(next, 10) {
+		return r.malformed(errAppendEnd)
 	}
 	j.result = AppendResult{NextPosition: next, ETag: put.ETag, CRC64: put.CRC64, HasCRC64: put.HasCRC64}
 	return nil
@@ -113,32 +113,32 @@ func (j *appending) read(ctx context.Context, a *answer) error {
 
 const nextPositionHeader = "X-Cos-Next-Append-Position"
 
-// judge looks where the object ends. The checksum of a body that was not sent as a
+// inspect looks where the object ends. The checksum of a body that was not sent as a
 // whole must not be asked for.
-func (j *appending) judge(ctx context.Context, whole bool) verdict {
+func (j *pendingAppend) inspect(ctx context.Context, bodySent bool) settlement {
 	info, err := j.client.HeadObject(ctx, j.loc, j.key, ReadOptions{CustomerKey: j.encryptedWith})
 	if err != nil {
 		if missing(err) && j.position == 0 {
-			return pending
+			return notApplied
 		}
-		return undetermined
+		return unsettled
 	}
 	if info.Size == j.position+j.size && info.Type != "normal" {
-		if j.sum != nil && info.HasCRC64 && (!whole || j.sum() != info.CRC64) {
-			return undetermined
+		if j.sum != nil && info.HasCRC64 && (!bodySent || j.sum() != info.CRC64) {
+			return unsettled
 		}
 		j.result = AppendResult{NextPosition: info.Size, ETag: info.ETag, CRC64: info.CRC64, HasCRC64: info.HasCRC64}
-		return happened
+		return applied
 	}
 	if info.Size == j.position {
-		return pending
+		return notApplied
 	}
-	return undetermined
+	return unsettled
 }
 
 // misplaced finds out where the object ends: at 0 when there is none. COS may say
 // so with the refusal (A027); who may not look gets the refusal alone.
-func (j *appending) misplaced(ctx context.Context, e *Error) error {
+func (j *pendingAppend) misplaced(ctx context.Context, e *Error) error {
 	end, err := strconv.ParseInt(e.Headers["x-cos-next-append-position"], 10, 64)
 	if err != nil || end < 0 {
 		info, err := j.client.HeadObject(ctx, j.loc, j.key, ReadOptions{CustomerKey: j.encryptedWith})

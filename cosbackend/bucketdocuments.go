@@ -128,14 +128,14 @@ func (c *Client) PutBucketReferer(ctx context.Context, loc Location, doc *Refere
 // DeleteBucketReferer removes the referer configuration of a bucket, by a PUT
 // without content: COS has no DELETE of it (A036). Idempotent.
 func (c *Client) DeleteBucketReferer(ctx context.Context, loc Location) error {
-	cl, err := c.configCall(ctx, "DeleteBucketReferer", http.MethodPut, loc, "referer")
+	op, err := c.configOperation(ctx, "DeleteBucketReferer", http.MethodPut, loc, "referer")
 	if err != nil {
 		return err
 	}
 	nothing := md5.Sum(nil) //nolint:gosec // COS asks for Content-MD5.
-	cl.header = []pair{{"content-md5", base64.StdEncoding.EncodeToString(nothing[:])}}
-	cl.read = done
-	return c.do(ctx, cl)
+	op.header = []pair{{"content-md5", base64.StdEncoding.EncodeToString(nothing[:])}}
+	op.decode = readEmpty
+	return c.do(ctx, op)
 }
 
 func bucketAccelerate() subresource[AccelerateConfiguration] {
@@ -161,9 +161,9 @@ func bucketObjectLock() subresource[ObjectLockConfiguration] {
 // GetBucketObjectLock returns the object lock of a bucket; without one the [*Error]
 // is NoSuchObjectLockConfiguration. Idempotent.
 func (c *Client) GetBucketObjectLock(ctx context.Context, loc Location) (*ObjectLockConfiguration, error) {
-	return bucketObjectLock().get(ctx, c, loc, func(a *answer, doc *ObjectLockConfiguration) error {
+	return bucketObjectLock().get(ctx, c, loc, func(r *response, doc *ObjectLockConfiguration) error {
 		if doc.ObjectLockEnabled == "" {
-			return a.notConfigured()
+			return r.notConfigured()
 		}
 		return nil
 	})

@@ -15,25 +15,25 @@ var errNotJSON = errors.New("the answer is not JSON")
 // GetBucketPolicy returns the policy of a bucket, the JSON that COS keeps; without
 // one the [*Error] is NoSuchBucketPolicy or NoSuchPolicy (A034). Idempotent.
 func (c *Client) GetBucketPolicy(ctx context.Context, loc Location) (string, error) {
-	cl, err := c.configCall(ctx, "GetBucketPolicy", http.MethodGet, loc, "policy")
+	op, err := c.configOperation(ctx, "GetBucketPolicy", http.MethodGet, loc, "policy")
 	if err != nil {
 		return "", err
 	}
 	var policy string
-	cl.read = func(ctx context.Context, a *answer) error {
-		data, err := a.readBody(ctx)
+	op.decode = func(ctx context.Context, r *response) error {
+		data, err := r.readBody(ctx)
 		switch {
 		case err != nil:
 			return err
 		case len(data) == 0:
-			return a.notConfigured()
+			return r.notConfigured()
 		case !json.Valid(data) || !utf8.Valid(data):
-			return a.garbled(errNotJSON)
+			return r.malformed(errNotJSON)
 		}
 		policy = string(data)
 		return nil
 	}
-	err = c.do(ctx, cl)
+	err = c.do(ctx, op)
 	return policy, err
 }
 
@@ -47,21 +47,21 @@ func (c *Client) PutBucketPolicy(ctx context.Context, loc Location, policy strin
 	case json.Unmarshal([]byte(policy), &object) != nil || object == nil || !utf8.ValidString(policy):
 		return invalid("policy.json", "must be a JSON object")
 	}
-	cl, err := c.configCall(ctx, "PutBucketPolicy", http.MethodPut, loc, "policy")
+	op, err := c.configOperation(ctx, "PutBucketPolicy", http.MethodPut, loc, "policy")
 	if err != nil {
 		return err
 	}
-	cl.document("application/json", []byte(policy))
-	cl.read = done
-	return c.do(ctx, cl)
+	op.document("application/json", []byte(policy))
+	op.decode = readEmpty
+	return c.do(ctx, op)
 }
 
 // DeleteBucketPolicy removes the policy of a bucket. Idempotent.
 func (c *Client) DeleteBucketPolicy(ctx context.Context, loc Location) error {
-	cl, err := c.configCall(ctx, "DeleteBucketPolicy", http.MethodDelete, loc, "policy")
+	op, err := c.configOperation(ctx, "DeleteBucketPolicy", http.MethodDelete, loc, "policy")
 	if err != nil {
 		return err
 	}
-	cl.read = done
-	return c.do(ctx, cl)
+	op.decode = readEmpty
+	return c.do(ctx, op)
 }

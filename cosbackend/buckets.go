@@ -1,6 +1,7 @@
 package cosbackend
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"slices"
@@ -21,29 +22,32 @@ func (c *Client) ListBuckets(ctx context.Context, o ListBucketsOptions) (BucketP
 	if o.MaxKeys < 0 || o.MaxKeys > maxListBuckets {
 		return BucketPage{}, invalid("page_size", "must be from 1 to 2000, or 0 for the default")
 	}
-	cl := &call{op: "ListBuckets", method: http.MethodGet, region: o.Region, scheme: c.service.scheme, host: c.service.host}
-	if o.Region != "" {
-		c.ofRegion(cl, o.Region)
+	op := operation{
+		name: "ListBuckets", method: http.MethodGet, retry: retryClassOf("ListBuckets"),
+		region: o.Region, scheme: c.service.scheme, host: c.service.host,
 	}
-	cl.parameter("marker", o.Marker)
-	cl.amount("max-keys", o.MaxKeys)
+	if o.Region != "" {
+		c.ofRegion(&op, o.Region)
+	}
+	op.parameter("marker", o.Marker)
+	op.amount("max-keys", o.MaxKeys)
 	var page BucketPage
-	cl.read = func(ctx context.Context, a *answer) (err error) {
-		page, err = a.bucketPage(ctx, o.Region)
+	op.decode = func(ctx context.Context, r *response) (err error) {
+		page, err = r.bucketPage(ctx, o.Region)
 		return err
 	}
-	err := c.do(ctx, cl)
+	err := c.do(ctx, op)
 	return page, err
 }
 
 // ofRegion restricts a list to one region: by the region's own host where the
 // endpoint says what that is, else by a parameter (A020).
-func (c *Client) ofRegion(cl *call, region string) {
+func (c *Client) ofRegion(op *operation, region string) {
 	if c.service.derived && c.endpoint.hasRegion {
-		cl.host = c.endpoint.regionHost(region)
+		op.host = c.endpoint.regionHost(region)
 		return
 	}
-	cl.parameter("region", region)
+	op.parameter("region", region)
 }
 
 // wireBucketPage is COS's ListAllMyBucketsResult.
@@ -61,16 +65,16 @@ type wireBucketPage struct {
 	IsTruncated bool
 }
 
-func (a *answer) bucketPage(ctx context.Context, region string) (BucketPage, error) {
+func (r *response) bucketPage(ctx context.Context, region string) (BucketPage, error) {
 	var wire wireBucketPage
-	if err := a.readXML(ctx, "ListAllMyBucketsResult", &wire); err != nil {
+	if err := r.readXML(ctx, "ListAllMyBucketsResult", &wire); err != nil {
 		return BucketPage{}, err
 	}
 	page := BucketPage{OwnerID: wire.Owner.ID, Truncated: wire.IsTruncated}
 	if page.Truncated {
 		page.NextMarker = wire.NextMarker
 		if page.NextMarker == "" {
-			return BucketPage{}, a.garbled(errNoMarker)
+			return BucketPage{}, r.malformed(errNoMarker)
 		}
 	}
 	for _, b := range wire.Buckets.Bucket {
@@ -96,21 +100,20 @@ func (c *Client) CreateBucket(ctx context.Context, loc Location, o CreateBucketO
 	if o.ACL != "" && !slices.Contains([]string{"private", "public-read", "public-read-write", "authenticated-read"}, o.ACL) {
 		return invalid("acl", "must be private, public-read, public-read-write or authenticated-read")
 	}
-	cl, err := c.bucketCall(ctx, "CreateBucket", http.MethodPut, loc, "")
+	op, err := c.newOperation(ctx, "CreateBucket", http.MethodPut, loc, "")
 	if err != nil {
 		return err
 	}
-	cl.once = true
 	if o.ACL != "" {
-		cl.header = append(cl.header, pair{"x-cos-acl", o.ACL})
+		op.header = append(op.header, pair{"x-cos-acl", o.ACL})
 	}
-	cl.read = done
-	return c.do(ctx, cl)
+	op.decode = readEmpty
+	return c.do(ctx, op)
 }
 
 // done reads an answer that says nothing beyond its status.
-func done(ctx context.Context, a *answer) error {
-	_, err := a.readBody(ctx)
+func readEmpty(ctx context.Context, r *response) error {
+	_, err := r.readBody(ctx)
 	return err
 }
 
@@ -120,21 +123,21 @@ func (c *Client) HeadBucket(ctx context.Context, loc Location) (BucketHead, erro
 	if err := c.checkLocation("", loc.Bucket, loc.Region); err != nil {
 		return BucketHead{}, err
 	}
-	cl, err := c.bucketCall(ctx, "HeadBucket", http.MethodHead, loc, "")
+	op, err := c.newOperation(ctx, "HeadBucket", http.MethodHead, loc, "")
 	if err != nil {
 		return BucketHead{}, err
 	}
 	var head BucketHead
-	cl.read = func(_ context.Context, a *answer) error {
-		h := a.resp.Header
+	op.decode = func(_ context.Context, r *response) error {
+		h := r.http.Header
 		head = BucketHead{
-			Region:  nameOr(headerText(h, "X-Cos-Bucket-Region"), cl.region),
+			Region:  cmp.Or(headerText(h, "X-Cos-Bucket-Region"), op.region),
 			MultiAZ: headerText(h, "X-Cos-Bucket-Az-Type") == "MAZ",
 			Arch:    headerText(h, "X-Cos-Bucket-Arch"),
 		}
 		return nil
 	}
-	err = c.do(ctx, cl)
+	err = c.do(ctx, op)
 	return head, err
 }
 
@@ -144,13 +147,12 @@ func (c *Client) DeleteBucket(ctx context.Context, loc Location) error {
 	if err := c.checkLocation("", loc.Bucket, loc.Region); err != nil {
 		return err
 	}
-	cl, err := c.bucketCall(ctx, "DeleteBucket", http.MethodDelete, loc, "")
+	op, err := c.newOperation(ctx, "DeleteBucket", http.MethodDelete, loc, "")
 	if err != nil {
 		return err
 	}
-	cl.once = true
-	cl.read = done
-	if err := c.do(ctx, cl); err != nil {
+	op.decode = readEmpty
+	if err := c.do(ctx, op); err != nil {
 		return err
 	}
 	c.regions.drop(loc.Bucket)
@@ -163,22 +165,22 @@ func (c *Client) GetBucketLocation(ctx context.Context, loc Location) (string, e
 	if err := c.checkLocation("", loc.Bucket, loc.Region); err != nil {
 		return "", err
 	}
-	cl, err := c.bucketCall(ctx, "GetBucketLocation", http.MethodGet, loc, "")
+	op, err := c.newOperation(ctx, "GetBucketLocation", http.MethodGet, loc, "")
 	if err != nil {
 		return "", err
 	}
-	cl.query = []pair{{"location", ""}}
+	op.query = []pair{{"location", ""}}
 	var region string
-	cl.read = func(ctx context.Context, a *answer) error {
+	op.decode = func(ctx context.Context, r *response) error {
 		var wire struct {
 			Region string `xml:",chardata"`
 		}
-		if err := a.readXML(ctx, "LocationConstraint", &wire); err != nil {
+		if err := r.readXML(ctx, "LocationConstraint", &wire); err != nil {
 			return err
 		}
 		region = strings.TrimSpace(wire.Region)
 		return nil
 	}
-	err = c.do(ctx, cl)
+	err = c.do(ctx, op)
 	return region, err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -115,7 +116,7 @@ func checkPicOperations(s string) error {
 }
 
 // callback adds the headers of b, and keeps them out of what is said of the call.
-func (cl *call) callback(b *Callback) {
+func (op *operation) callback(b *Callback) {
 	if b == nil {
 		return
 	}
@@ -126,10 +127,10 @@ func (cl *call) callback(b *Callback) {
 		Type string `json:"callbackBodyType,omitempty"`
 	}{b.URL, b.Host, b.Body, b.BodyType}) // strings can be
 	what := base64.StdEncoding.EncodeToString(document)
-	cl.header = append(cl.header, pair{"x-cos-callback", what})
-	cl.hidden = append(cl.hidden, what, b.URL, b.Body)
+	op.header = append(op.header, pair{"x-cos-callback", what})
+	op.confidential = append(op.confidential, what, b.URL, b.Body)
 	if _, query, ok := strings.Cut(b.URL, "?"); ok {
-		cl.hidden = append(cl.hidden, query)
+		op.confidential = append(op.confidential, query)
 	}
 	if len(b.Vars) == 0 {
 		return
@@ -138,32 +139,32 @@ func (cl *call) callback(b *Callback) {
 	for name, value := range b.Vars {
 		vars["x:"+name] = value
 		if len(value) >= 8 { // shorter ones are found in other words
-			cl.hidden = append(cl.hidden, value)
+			op.confidential = append(op.confidential, value)
 		}
 	}
 	document, _ = json.Marshal(vars)
 	what = base64.StdEncoding.EncodeToString(document)
-	cl.header = append(cl.header, pair{"x-cos-callback-var", what})
-	cl.hidden = append(cl.hidden, what)
+	op.header = append(op.header, pair{"x-cos-callback-var", what})
+	op.confidential = append(op.confidential, what)
 }
 
-func (cl *call) picOperations(s string) {
+func (op *operation) picOperations(s string) {
 	if s != "" {
-		cl.header = append(cl.header, pair{"pic-operations", s})
+		op.header = append(op.header, pair{"pic-operations", s})
 	}
 }
 
 // putCallback reads what a PUT says of its callback: the answer of the server, or an
 // <Error>. With a callback that is one of the callback, not of the upload (A057); err
 // is what reading the answer gave.
-func (a *answer) putCallback(b *Callback, data []byte, err error) (*CallbackResult, *Error, error) {
+func (r *response) putCallback(b *Callback, data []byte, err error) (*CallbackResult, *Error, error) {
 	if b == nil || err == nil && len(data) == 0 {
 		return nil, nil, err
 	}
 	if err == nil {
 		return &CallbackResult{HTTPStatus: http.StatusOK, Body: data}, nil, nil
 	}
-	e, ok := err.(*Error) //nolint:errorlint // what readRaw returned, not what is inside
+	e, ok := errors.AsType[*Error](err)
 	if !ok || !e.InSuccessBody {
 		return nil, nil, err
 	}

@@ -1,6 +1,7 @@
 package cosbackend
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -55,7 +56,7 @@ type serviceEndpoint struct {
 // Config that is wrong.
 func New(cfg Config) (*Client, error) {
 	c := &Client{
-		profile:  nameOr(cfg.Profile, "default"),
+		profile:  cmp.Or(cfg.Profile, "default"),
 		region:   cfg.Region,
 		provider: cfg.Credentials,
 		clock:    cfg.Clock,
@@ -81,10 +82,10 @@ func New(cfg Config) (*Client, error) {
 // configure checks cfg and takes what needs checking from it.
 func (c *Client) configure(cfg Config) error {
 	var err error
-	if c.endpoint, err = parseEndpoint(nameOr(cfg.Endpoint, defaultEndpoint)); err != nil {
+	if c.endpoint, err = parseEndpoint(cmp.Or(cfg.Endpoint, defaultEndpoint)); err != nil {
 		return configError("Endpoint", err)
 	}
-	if c.public, err = parseEndpoint(nameOr(cfg.PublicEndpoint, nameOr(cfg.Endpoint, defaultEndpoint))); err != nil {
+	if c.public, err = parseEndpoint(cmp.Or(cfg.PublicEndpoint, cmp.Or(cfg.Endpoint, defaultEndpoint))); err != nil {
 		return configError("PublicEndpoint", err)
 	}
 	if c.public.hasRegion && !c.endpoint.hasRegion && cfg.Region == "" {
@@ -149,8 +150,8 @@ func completeRetry(o RetryOptions) (RetryOptions, error) {
 	if o.MaxAttempts == 0 {
 		o.MaxAttempts = 4
 	}
-	o.BaseDelay = durationOr(o.BaseDelay, 100*time.Millisecond)
-	o.MaxDelay = durationOr(o.MaxDelay, 5*time.Second)
+	o.BaseDelay = cmp.Or(o.BaseDelay, 100*time.Millisecond)
+	o.MaxDelay = cmp.Or(o.MaxDelay, 5*time.Second)
 	if o.BaseDelay > o.MaxDelay {
 		return o, configError("Retry.BaseDelay", errors.New("must not be longer than Retry.MaxDelay"))
 	}

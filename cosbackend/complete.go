@@ -13,7 +13,7 @@ import (
 const (
 	// keepAliveStall is how long COS may send nothing while it joins parts. It sends
 	// white space every few seconds, so that silence is a broken connection (A025).
-	keepAliveStall = time.Minute
+	stallLimit = time.Minute
 	// clockSkew is how far COS's clock may be from ours: it refuses signatures
 	// beyond that.
 	clockSkew = 15 * time.Minute
@@ -42,26 +42,26 @@ func (c *Client) CompleteMultipartUpload(ctx context.Context, u Upload, parts []
 	if err := c.checkComplete(u, parts, o); err != nil {
 		return CompleteResult{}, err
 	}
-	cl, err := c.bucketCall(ctx, "CompleteMultipartUpload", http.MethodPost, u.Location, u.Key)
+	op, err := c.newOperation(ctx, "CompleteMultipartUpload", http.MethodPost, u.Location, u.Key)
 	if err != nil {
 		return CompleteResult{}, err
 	}
-	cl.once = true
-	cl.query = []pair{{"uploadId", u.UploadID}}
-	cl.header = []pair{{"content-type", "application/xml"}}
-	cl.hide(o.CustomerKey)
-	cl.callback(o.Callback)
-	cl.picOperations(o.PicOperations)
+	op.query = []pair{{"uploadId", u.UploadID}}
+	op.header = []pair{{"content-type", "application/xml"}}
+	op.hide(o.CustomerKey)
+	op.callback(o.Callback)
+	op.picOperations(o.PicOperations)
 	if o.ForbidOverwrite {
-		cl.forbidOverwrite()
+		op.forbidOverwrite()
 	}
-	cl.payload = completeXML(parts)
-	job := completion{client: c, upload: u, parts: len(parts), o: o, crc64: o.CRC64, began: c.clock()}
-	cl.read = job.read
-	if err := c.settle(ctx, cl, func(e *Error) verdict { return job.judge(ctx, e) }); err != nil {
-		return CompleteResult{}, err
+	op.payload = completeXML(parts)
+	job := pendingCompletion{client: c, upload: u, parts: len(parts), o: o, crc64: o.CRC64, began: c.clock()}
+	op.decode = job.read
+	got := c.settle(ctx, op, func(last outcome) settlement { return job.inspect(ctx, last) })
+	if got.failure != nil {
+		return CompleteResult{}, got.err()
 	}
-	return job.result, job.verify(ctx, cl)
+	return job.result, job.verify(ctx, &op)
 }
 
 func (c *Client) checkComplete(u Upload, parts []CompletedPart, o CompleteOptions) error {
@@ -117,7 +117,7 @@ func completeXML(parts []CompletedPart) []byte {
 }
 
 // A completion is a CompleteMultipartUpload on its way.
-type completion struct {
+type pendingCompletion struct {
 	client    *Client
 	upload    Upload
 	parts     int
@@ -129,9 +129,9 @@ type completion struct {
 }
 
 // read waits out the white space and reads the result.
-func (j *completion) read(ctx context.Context, a *answer) error {
-	a.resp.Body = &spaceReader{ReadCloser: newStallReader(a.resp.Body, keepAliveStall)}
-	data, err := a.readBody(ctx)
+func (j *pendingCompletion) read(ctx context.Context, r *response) error {
+	r.http.Body = &spaceReader{ReadCloser: newStallReader(r.http.Body, stallLimit)}
+	data, err := r.readBody(ctx)
 	if err != nil {
 		return err
 	}
@@ -139,17 +139,17 @@ func (j *completion) read(ctx context.Context, a *answer) error {
 		Location, ETag, CRC64 string
 		CallbackResult        *wireCallback
 	}
-	if err := a.parseXML(data, "CompleteMultipartUploadResult", &wire); err != nil {
+	if err := r.parseXML(data, "CompleteMultipartUploadResult", &wire); err != nil {
 		return err
 	}
 	if wire.ETag == "" {
-		return a.garbled(errNoETag)
+		return r.malformed(errNoETag)
 	}
-	h := a.resp.Header
-	j.requestID = a.requestID
+	h := r.http.Header
+	j.requestID = r.requestID
 	j.result = CompleteResult{
 		ETag: unquoteETag(wire.ETag), Location: wire.Location, VersionID: headerText(h, "X-Cos-Version-Id"),
-		Callback: wire.CallbackResult.result(a.attempt),
+		Callback: wire.CallbackResult.result(r.attempt),
 	}
 	if j.o.PicOperations != "" {
 		j.result.Document = strings.ToValidUTF8(string(data), "\uFFFD")
@@ -161,24 +161,24 @@ func (j *completion) read(ctx context.Context, a *answer) error {
 	return nil
 }
 
-// judge looks for the upload, and then for the object that it became.
-func (j *completion) judge(ctx context.Context, e *Error) verdict {
-	if e.Code != noSuchUpload {
+// inspect looks for the upload, and then for the object that it became.
+func (j *pendingCompletion) inspect(ctx context.Context, last outcome) settlement {
+	if last.failure.code() != noSuchUpload {
 		_, err := j.client.ListParts(ctx, j.upload, ListPartsOptions{Max: 1})
 		if err == nil {
-			return pending
+			return notApplied
 		}
 	}
 	info, err := j.client.HeadObject(ctx, j.upload.Location, j.upload.Key, ReadOptions{CustomerKey: j.o.CustomerKey})
 	if err != nil || !j.made(info) {
-		return undetermined
+		return unsettled
 	}
 	j.result = CompleteResult{ETag: info.ETag, VersionID: info.VersionID, CRC64: info.CRC64, HasCRC64: info.HasCRC64}
-	return happened
+	return applied
 }
 
 // made reports whether info is of the object that the parts make.
-func (j *completion) made(info ObjectInfo) bool {
+func (j *pendingCompletion) made(info ObjectInfo) bool {
 	if info.LastModified.Before(j.began.Add(-clockSkew)) {
 		return false
 	}
@@ -189,13 +189,13 @@ func (j *completion) made(info ObjectInfo) bool {
 }
 
 // verify compares checksums, and fetches COS's when the answer had none.
-func (j *completion) verify(ctx context.Context, cl *call) error {
+func (j *pendingCompletion) verify(ctx context.Context, op *operation) error {
 	if j.crc64 == nil {
 		return nil
 	}
 	if !j.result.HasCRC64 {
 		info, err := j.client.HeadObject(ctx, j.upload.Location, j.upload.Key, ReadOptions{VersionID: j.result.VersionID, CustomerKey: j.o.CustomerKey})
-		traceFrom(ctx).begin(cl.op, j.client.profile)
+		traceFrom(ctx).begin(op.name, j.client.profile)
 		if err == nil && info.ETag == j.result.ETag {
 			j.result.CRC64, j.result.HasCRC64 = info.CRC64, info.HasCRC64
 		}
@@ -204,7 +204,7 @@ func (j *completion) verify(ctx context.Context, cl *call) error {
 		return nil
 	}
 	return &IntegrityError{
-		Op: cl.op, Bucket: cl.bucket, Key: cl.key, RequestID: j.requestID,
+		Op: op.name, Bucket: op.bucket, Key: op.key, RequestID: j.requestID,
 		Want: *j.crc64, Got: j.result.CRC64, Stored: true,
 	}
 }

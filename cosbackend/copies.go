@@ -1,6 +1,7 @@
 package cosbackend
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -17,26 +18,26 @@ func (c *Client) CopyObject(ctx context.Context, loc Location, key string, o Cop
 	if err := c.checkCopy(loc, key, o); err != nil {
 		return CopyResult{}, err
 	}
-	cl, err := c.copyCall(ctx, "CopyObject", loc, key, o.Source)
+	op, err := c.copyOperation(ctx, "CopyObject", loc, key, o.Source)
 	if err != nil {
 		return CopyResult{}, err
 	}
-	cl.header = o.headers(cl.header)
-	cl.set(o.Settings)
+	op.header = o.headers(op.header)
+	op.set(o.Settings)
 	if o.ReplaceTags {
-		cl.header = append(cl.header, pair{"x-cos-tagging-directive", "Replaced"})
+		op.header = append(op.header, pair{"x-cos-tagging-directive", "Replaced"})
 	}
 	if o.Replace {
-		cl.header = append(cl.header, pair{"x-cos-metadata-directive", "Replaced"})
+		op.header = append(op.header, pair{"x-cos-metadata-directive", "Replaced"})
 	} else {
-		cl.header = append(cl.header, pair{"x-cos-metadata-directive", "Copy"})
+		op.header = append(op.header, pair{"x-cos-metadata-directive", "Copy"})
 	}
 	var result CopyResult
-	cl.read = func(ctx context.Context, a *answer) (err error) {
-		result, err = a.copyResult(ctx, "CopyObjectResult", key)
+	op.decode = func(ctx context.Context, r *response) (err error) {
+		result, err = r.copyResult(ctx, "CopyObjectResult", key)
 		return err
 	}
-	err = c.do(ctx, cl)
+	err = c.do(ctx, op)
 	return result, err
 }
 
@@ -79,20 +80,20 @@ func (c *Client) checkSource(s CopySource) error {
 	return checkConditions("source.preconditions.", s.Conditions)
 }
 
-// copyCall begins a call that copies a checked source.
-func (c *Client) copyCall(ctx context.Context, op string, loc Location, key string, s CopySource) (*call, error) {
+// copyOperation returns an operation that copies a checked source.
+func (c *Client) copyOperation(ctx context.Context, name string, loc Location, key string, s CopySource) (operation, error) {
 	sourceRegion, err := c.locate(ctx, s.Bucket, s.Region)
 	if err != nil {
-		return nil, err
+		return operation{}, err
 	}
-	cl, err := c.bucketCall(ctx, op, http.MethodPut, loc, key)
+	op, err := c.newOperation(ctx, name, http.MethodPut, loc, key)
 	if err != nil {
-		return nil, err
+		return operation{}, err
 	}
-	cl.header = append(cl.header, pair{"x-cos-copy-source", c.copySource(s, sourceRegion)})
-	cl.header = s.headers("x-cos-copy-source-", cl.header)
-	cl.customerKey(sourceCustomerHeaders, s.CustomerKey)
-	return cl, nil
+	op.header = append(op.header, pair{"x-cos-copy-source", c.copySource(s, sourceRegion)})
+	op.header = s.headers("x-cos-copy-source-", op.header)
+	op.customerKey(sourceCustomerHeaders, s.CustomerKey)
+	return op, nil
 }
 
 // copySource names the source as COS wants it: host, path and version. The key
@@ -112,24 +113,24 @@ func (c *Client) copySource(s CopySource, region string) string {
 var errNoETag = errors.New("the answer does not hold an ETag")
 
 // copyResult reads the answer to a copy of an object or of a part.
-func (a *answer) copyResult(ctx context.Context, root, key string) (CopyResult, error) {
+func (r *response) copyResult(ctx context.Context, root, key string) (CopyResult, error) {
 	var wire struct {
 		ETag         string
 		CRC64        string
 		LastModified string
 		VersionID    string `xml:"VersionId"`
 	}
-	if err := a.readXML(ctx, root, &wire); err != nil {
+	if err := r.readXML(ctx, root, &wire); err != nil {
 		return CopyResult{}, err
 	}
 	if wire.ETag == "" {
-		return CopyResult{}, a.garbled(errNoETag)
+		return CopyResult{}, r.malformed(errNoETag)
 	}
-	h := a.resp.Header
+	h := r.http.Header
 	result := CopyResult{SourceVersionID: headerText(h, "X-Cos-Copy-Source-Version-Id")}
 	result.Key = key
 	result.ETag = unquoteETag(wire.ETag)
-	result.VersionID = nameOr(headerText(h, "X-Cos-Version-Id"), wire.VersionID)
+	result.VersionID = cmp.Or(headerText(h, "X-Cos-Version-Id"), wire.VersionID)
 	result.LastModified = listTime(wire.LastModified)
 	result.CRC64, result.HasCRC64 = parseCRC64(wire.CRC64)
 	if !result.HasCRC64 {

@@ -1,6 +1,7 @@
 package cosbackend
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -37,7 +38,7 @@ type MetadataOptions struct {
 // MetadataCredentials come from the CAM role of the CVM that the process runs on
 // (A080). The error names the option that is wrong; the service is not asked yet.
 func MetadataCredentials(o MetadataOptions) (*TemporaryCredentials, error) {
-	endpoint, err := parseSourceEndpoint(nameOr(o.Endpoint, metadataEndpoint))
+	endpoint, err := parseSourceEndpoint(cmp.Or(o.Endpoint, metadataEndpoint))
 	if err != nil {
 		return nil, sourceError("metadata credentials", "Endpoint", err)
 	}

@@ -2,6 +2,7 @@ package cosbackend
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -61,14 +62,14 @@ func AssumeRoleCredentials(o AssumeRoleOptions) (*TemporaryCredentials, error) {
 	if err := checkTransport(o.Transport); err != nil {
 		return nil, err
 	}
-	endpoint, err := stsAddress(nameOr(o.Endpoint, stsEndpoint))
+	endpoint, err := stsAddress(cmp.Or(o.Endpoint, stsEndpoint))
 	if err != nil {
 		return nil, sourceError(roleCredential, "Endpoint", err)
 	}
 	if o.Source == nil {
 		return nil, sourceError(roleCredential, "Source", errors.New("must be given"))
 	}
-	if region := nameOr(o.Region, stsRegion); !validRegion(region) {
+	if region := cmp.Or(o.Region, stsRegion); !validRegion(region) {
 		return nil, sourceError(roleCredential, "Region", errors.New(`must be like "ap-guangzhou"`))
 	}
 	payload, err := assumeRoleRequest(o)
@@ -76,7 +77,7 @@ func AssumeRoleCredentials(o AssumeRoleOptions) (*TemporaryCredentials, error) {
 		return nil, err
 	}
 	s := &sts{
-		endpoint: endpoint, region: nameOr(o.Region, stsRegion), payload: payload, policy: o.Policy,
+		endpoint: endpoint, region: cmp.Or(o.Region, stsRegion), payload: payload, policy: o.Policy,
 		source: o.Source, clock: o.Clock, http: newSourceClient(o.Transport),
 	}
 	if s.clock == nil {
@@ -104,7 +105,7 @@ func assumeRoleRequest(o AssumeRoleOptions) ([]byte, error) {
 		DurationSeconds int64  `json:",omitempty"`
 		Policy          string `json:",omitempty"`
 		ExternalID      string `json:"ExternalId,omitempty"`
-	}{RoleArn: o.RoleARN, RoleSessionName: nameOr(o.SessionName, stsSessionName), ExternalID: o.ExternalID}
+	}{RoleArn: o.RoleARN, RoleSessionName: cmp.Or(o.SessionName, stsSessionName), ExternalID: o.ExternalID}
 	if !strings.HasPrefix(o.RoleARN, "qcs::") || len(o.RoleARN) > maxRoleARN || !printableASCII(o.RoleARN) {
 		return nil, sourceError(roleCredential, "RoleARN", errors.New(`must be like "qcs::cam::uin/100000000001:roleName/cosgate"`))
 	}

@@ -1,6 +1,7 @@
 package cosbackend
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -86,9 +87,9 @@ func (p staticProvider) Credentials(context.Context) (Credentials, error) { retu
 // mean COS_SECRET_ID, COS_SECRET_KEY and COS_SECURITY_TOKEN. The error names the
 // variable that is missing or unusable.
 func EnvCredentials(secretID, secretKey, securityToken string) (CredentialProvider, error) {
-	idName := nameOr(secretID, "COS_SECRET_ID")
-	keyName := nameOr(secretKey, "COS_SECRET_KEY")
-	tokenName := nameOr(securityToken, "COS_SECURITY_TOKEN")
+	idName := cmp.Or(secretID, "COS_SECRET_ID")
+	keyName := cmp.Or(secretKey, "COS_SECRET_KEY")
+	tokenName := cmp.Or(securityToken, "COS_SECURITY_TOKEN")
 	c := Credentials{SecretID: os.Getenv(idName), SecretKey: os.Getenv(keyName), Token: os.Getenv(tokenName)}
 	if c.SecretID == "" {
 		return nil, fmt.Errorf("cosbackend: credentials: environment variable %s is not set", idName)
@@ -100,13 +101,6 @@ func EnvCredentials(secretID, secretKey, securityToken string) (CredentialProvid
 		return nil, fmt.Errorf("cosbackend: credentials: environment variables %s, %s, %s: %w", idName, keyName, tokenName, err)
 	}
 	return StaticCredentials(c), nil
-}
-
-func nameOr(name, otherwise string) string {
-	if name == "" {
-		return otherwise
-	}
-	return name
 }
 
 type callerCredentialsKey struct{}

@@ -19,23 +19,23 @@ func (c *Client) DeleteObjects(ctx context.Context, loc Location, ids []ObjectID
 	if err := c.checkDeletes(loc, ids); err != nil {
 		return DeleteResult{}, err
 	}
-	cl, err := c.bucketCall(ctx, "DeleteObjects", http.MethodPost, loc, "")
+	op, err := c.newOperation(ctx, "DeleteObjects", http.MethodPost, loc, "")
 	if err != nil {
 		return DeleteResult{}, err
 	}
-	cl.query = []pair{{"delete", ""}}
-	cl.payload = deletesXML(ids, quiet)
-	sum := md5.Sum(cl.payload) //nolint:gosec // COS asks for Content-MD5.
-	cl.header = []pair{
+	op.query = []pair{{"delete", ""}}
+	op.payload = deletesXML(ids, quiet)
+	sum := md5.Sum(op.payload) //nolint:gosec // COS asks for Content-MD5.
+	op.header = []pair{
 		{"content-type", "application/xml"},
 		{"content-md5", base64.StdEncoding.EncodeToString(sum[:])},
 	}
 	var result DeleteResult
-	cl.read = func(ctx context.Context, a *answer) (err error) {
-		result, err = a.deleteResult(ctx)
+	op.decode = func(ctx context.Context, r *response) (err error) {
+		result, err = r.deleteResult(ctx)
 		return err
 	}
-	err = c.do(ctx, cl)
+	err = c.do(ctx, op)
 	return result, err
 }
 
@@ -101,12 +101,12 @@ type wireDeleteResult struct {
 	}
 }
 
-func (a *answer) deleteResult(ctx context.Context) (DeleteResult, error) {
+func (r *response) deleteResult(ctx context.Context) (DeleteResult, error) {
 	var wire wireDeleteResult
-	if err := a.readXML(ctx, "DeleteResult", &wire); err != nil {
+	if err := r.readXML(ctx, "DeleteResult", &wire); err != nil {
 		return DeleteResult{}, err
 	}
-	result := DeleteResult{RequestID: a.requestID, TraceID: a.traceID}
+	result := DeleteResult{RequestID: r.requestID, TraceID: r.traceID}
 	for _, d := range wire.Deleted {
 		result.Deleted = append(result.Deleted, DeletedObject{
 			Key: d.Key, VersionID: d.VersionID,
@@ -115,8 +115,8 @@ func (a *answer) deleteResult(ctx context.Context) (DeleteResult, error) {
 	}
 	for _, e := range wire.Error {
 		result.Failures = append(result.Failures, DeleteFailure{
-			Key: e.Key, VersionID: e.VersionID, Code: a.attempt.clean(e.Code, maxCode),
-			Message: a.attempt.clean(e.Message, maxMessage),
+			Key: e.Key, VersionID: e.VersionID, Code: r.attempt.clean(e.Code, maxCode),
+			Message: r.attempt.clean(e.Message, maxMessage),
 		})
 	}
 	return result, nil

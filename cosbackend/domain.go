@@ -40,8 +40,8 @@ func bucketDomain() subresource[DomainConfiguration] {
 // is DomainConfigNotFoundError. Idempotent.
 func (c *Client) GetBucketDomain(ctx context.Context, loc Location) (*BucketDomains, error) {
 	var txt string
-	doc, err := bucketDomain().get(ctx, c, loc, func(a *answer, _ *DomainConfiguration) error {
-		txt = headerText(a.resp.Header, "X-Cos-Domain-Txt-Verification")
+	doc, err := bucketDomain().get(ctx, c, loc, func(r *response, _ *DomainConfiguration) error {
+		txt = headerText(r.http.Header, "X-Cos-Domain-Txt-Verification")
 		return nil
 	})
 	if err != nil {
@@ -96,25 +96,25 @@ func (c *Client) DeleteBucketDomainCertificate(ctx context.Context, loc Location
 // any of its private key. Idempotent.
 func (c *Client) PutBucketDomainCertificate(ctx context.Context, loc Location, doc *DomainCertificate) error {
 	s := subresource[DomainCertificate]{noun: "BucketDomainCertificate", name: "domaincertificate", root: "DomainCertificate", field: "certificate"}
-	cl, err := s.write(ctx, c, "Put", http.MethodPut, loc, doc)
+	op, err := s.write(ctx, c, "Put", http.MethodPut, loc, doc)
 	if err != nil {
 		return err
 	}
-	cl.sealed = true
+	op.secretPayload = true
 	if doc.CertificateInfo != nil && doc.CertificateInfo.CustomCert != nil {
-		cl.seal(doc.CertificateInfo.CustomCert.PrivateKey)
+		op.seal(doc.CertificateInfo.CustomCert.PrivateKey)
 	}
-	return c.do(ctx, cl)
+	return c.do(ctx, op)
 }
 
 // telling is how much of a secret's line tells something.
 const telling = 8
 
 // seal keeps a secret of several lines out of what is said of the call.
-func (cl *call) seal(secret string) {
-	cl.secret = secret
+func (op *operation) seal(secret string) {
+	op.secret = secret
 	for line := range secretLines(secret) {
-		cl.hidden = append(cl.hidden, line)
+		op.confidential = append(op.confidential, line)
 	}
 }
 

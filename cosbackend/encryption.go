@@ -1,6 +1,7 @@
 package cosbackend
 
 import (
+	"cmp"
 	"crypto/md5" //nolint:gosec // COS asks for the MD5 of the key.
 	"encoding/base64"
 	"encoding/json"
@@ -108,48 +109,48 @@ func (k CustomerKey) check(field string) error {
 }
 
 // encrypt has COS encrypt what the call writes.
-func (cl *call) encrypt(e Encryption) {
+func (op *operation) encrypt(e Encryption) {
 	switch {
 	case e.COS:
-		cl.header = append(cl.header, pair{encryptionHeader, "AES256"})
+		op.header = append(op.header, pair{encryptionHeader, "AES256"})
 	case e.KMS != nil:
-		cl.header = append(cl.header, pair{encryptionHeader, "cos/kms"})
+		op.header = append(op.header, pair{encryptionHeader, "cos/kms"})
 		if e.KMS.ID != "" {
-			cl.header = append(cl.header, pair{encryptionHeader + "-cos-kms-key-id", e.KMS.ID})
+			op.header = append(op.header, pair{encryptionHeader + "-cos-kms-key-id", e.KMS.ID})
 		}
 		if len(e.KMS.Context) > 0 {
 			context, _ := json.Marshal(e.KMS.Context) // a map of strings can be
-			cl.header = append(cl.header, pair{encryptionHeader + "-context", base64.StdEncoding.EncodeToString(context)})
+			op.header = append(op.header, pair{encryptionHeader + "-context", base64.StdEncoding.EncodeToString(context)})
 		}
 	default:
-		cl.customerKey(customerHeaders, e.CustomerKey)
+		op.customerKey(customerHeaders, e.CustomerKey)
 	}
 }
 
 // customerKey adds the headers of a key, and keeps it out of what is said of the call.
-func (cl *call) customerKey(prefix string, k CustomerKey) {
+func (op *operation) customerKey(prefix string, k CustomerKey) {
 	if len(k) == 0 {
 		return
 	}
 	sum := md5.Sum(k) //nolint:gosec // COS asks for the MD5 of the key.
-	cl.header = append(
-		cl.header,
+	op.header = append(
+		op.header,
 		pair{prefix + "algorithm", "AES256"}, pair{prefix + "key", base64.StdEncoding.EncodeToString(k)},
 		pair{prefix + "key-md5", base64.StdEncoding.EncodeToString(sum[:])},
 	)
-	cl.hide(k)
+	op.hide(k)
 }
 
 // hide keeps a key out of what is said of the call.
-func (cl *call) hide(k CustomerKey) {
+func (op *operation) hide(k CustomerKey) {
 	if len(k) > 0 {
-		cl.hidden = append(cl.hidden, base64.StdEncoding.EncodeToString(k), string(k))
+		op.confidential = append(op.confidential, base64.StdEncoding.EncodeToString(k), string(k))
 	}
 }
 
 func headerEncryption(h http.Header) EncryptionInfo {
 	return EncryptionInfo{
-		Algorithm: nameOr(headerText(h, "X-Cos-Server-Side-Encryption"),
+		Algorithm: cmp.Or(headerText(h, "X-Cos-Server-Side-Encryption"),
 			headerText(h, "X-Cos-Server-Side-Encryption-Customer-Algorithm")),
 		KMSKeyID:       headerText(h, "X-Cos-Server-Side-Encryption-Cos-Kms-Key-Id"),
 		CustomerKeyMD5: headerText(h, "X-Cos-Server-Side-Encryption-Customer-Key-Md5"),

@@ -2,6 +2,7 @@ package cosbackend
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
@@ -111,7 +112,7 @@ func parseErrorJSON(data []byte, c cleaner) errorBody {
 	}
 	body := errorBody{
 		Message:   c.clean(answer.Message, maxMessage),
-		RequestID: c.clean(nameOr(answer.RequestID, answer.RequestID2), maxID),
+		RequestID: c.clean(cmp.Or(answer.RequestID, answer.RequestID2), maxID),
 		TraceID:   c.clean(answer.TraceID, maxID),
 	}
 	switch code := answer.Code.(type) {

@@ -333,8 +333,8 @@ func TestHugeListIsRefused(t *testing.T) {
 	c, _ := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
 		answerXML(w, 200, "<ListBucketResult>"+strings.Repeat(" ", maxXML))
 	}, attempts(1))
-	if err := list(t.Context(), c); !errors.Is(err, errHugeAnswer) {
-		t.Errorf("ListObjects = %v, want %v", err, errHugeAnswer)
+	if err := list(t.Context(), c); !errors.Is(err, errResponseTooLarge) {
+		t.Errorf("ListObjects = %v, want %v", err, errResponseTooLarge)
 	}
 }
 

@@ -39,15 +39,15 @@ func TestErrorsReadWell(t *testing.T) {
 func TestTheCallersDeadlineIsSeenBeforeItsTimer(t *testing.T) {
 	past, cancel := context.WithDeadlineCause(t.Context(), time.Now().Add(-time.Second), errors.New("custom cause"))
 	defer cancel()
-	err := transportCause(past, &attempt{}, errors.New("i/o timeout"))
+	err := (&attempt{op: &operation{}}).transportCause(past, errors.New("i/o timeout"))
 	if !errors.Is(err, context.DeadlineExceeded) || err.Error() != "context deadline exceeded: i/o timeout" {
 		t.Errorf("cause = %v, want the deadline and what the network said", err)
 	}
-	err = transportCause(t.Context(), &attempt{}, fmt.Errorf("dial: %w", context.DeadlineExceeded))
+	err = (&attempt{op: &operation{}}).transportCause(t.Context(), fmt.Errorf("dial: %w", context.DeadlineExceeded))
 	if errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("cause = %v, which claims to be the caller's deadline", err)
 	}
-	if err := transportCause(t.Context(), &attempt{}, io.ErrUnexpectedEOF); !errors.Is(err, io.ErrUnexpectedEOF) {
+	if err := (&attempt{op: &operation{}}).transportCause(t.Context(), io.ErrUnexpectedEOF); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("cause = %v, want io.ErrUnexpectedEOF to be found", err)
 	}
 }
@@ -74,17 +74,17 @@ func TestAnInMemoryDialerObeysTheDialTimeout(t *testing.T) {
 }
 
 func TestAnUploadCanMoveToAnotherConnectionOnlyUntouched(t *testing.T) {
-	u := &upload{reader: strings.NewReader("x"), size: 1}
-	if body, err := u.again(); err != nil || body != u {
+	u := &bodyReader{reader: strings.NewReader("x"), size: 1}
+	if body, err := u.reopen(); err != nil || body != u {
 		t.Errorf("again = %v, %v, want the same body", body, err)
 	}
 	_, _ = u.Read(make([]byte, 1))
-	if _, err := u.again(); !errors.Is(err, errBodyTaken) {
+	if _, err := u.reopen(); !errors.Is(err, errBodyTaken) {
 		t.Errorf("again = %v, want %v", err, errBodyTaken)
 	}
 	u.end()
-	if _, err := u.Read(make([]byte, 1)); !errors.Is(err, errUploadEnded) {
-		t.Errorf("Read after the end = %v, want %v", err, errUploadEnded)
+	if _, err := u.Read(make([]byte, 1)); !errors.Is(err, errAttemptEnded) {
+		t.Errorf("Read after the end = %v, want %v", err, errAttemptEnded)
 	}
 }
 

@@ -1,6 +1,7 @@
 package cosbackend
 
 import (
+	"cmp"
 	"net/http"
 	"strconv"
 	"strings"
@@ -28,13 +29,13 @@ func (a Attributes) headers(pairs []pair) []pair {
 }
 
 // replace adds the parameters of r.
-func (cl *call) replace(r ResponseHeaders) {
-	cl.parameter("response-content-type", r.ContentType)
-	cl.parameter("response-cache-control", r.CacheControl)
-	cl.parameter("response-content-disposition", r.ContentDisposition)
-	cl.parameter("response-content-encoding", r.ContentEncoding)
-	cl.parameter("response-content-language", r.ContentLanguage)
-	cl.parameter("response-expires", r.Expires)
+func (op *operation) replace(r ResponseHeaders) {
+	op.parameter("response-content-type", r.ContentType)
+	op.parameter("response-cache-control", r.CacheControl)
+	op.parameter("response-content-disposition", r.ContentDisposition)
+	op.parameter("response-content-encoding", r.ContentEncoding)
+	op.parameter("response-content-language", r.ContentLanguage)
+	op.parameter("response-expires", r.Expires)
 }
 
 func (r ResponseHeaders) check() error {
@@ -72,9 +73,9 @@ func checkTraffic(limit int64) error {
 }
 
 // traffic has COS shape the connection (A059).
-func (cl *call) traffic(limit int64) {
+func (op *operation) traffic(limit int64) {
 	if limit != 0 {
-		cl.header = append(cl.header, pair{"x-cos-traffic-limit", strconv.FormatInt(limit, 10)})
+		op.header = append(op.header, pair{"x-cos-traffic-limit", strconv.FormatInt(limit, 10)})
 	}
 }
 
@@ -172,7 +173,7 @@ func headerAttributes(h http.Header) Attributes {
 		ContentEncoding:    headerText(h, "Content-Encoding"),
 		ContentLanguage:    headerText(h, "Content-Language"),
 		Expires:            headerText(h, "Expires"),
-		StorageClass:       nameOr(headerText(h, "X-Cos-Storage-Class"), "STANDARD"), // A011
+		StorageClass:       cmp.Or(headerText(h, "X-Cos-Storage-Class"), "STANDARD"), // A011
 	}
 	for name, values := range h {
 		if suffix, ok := strings.CutPrefix(name, "X-Cos-Meta-"); ok && suffix != "" {

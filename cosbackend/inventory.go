@@ -117,12 +117,11 @@ func (c *Client) PostBucketInventory(ctx context.Context, loc Location, doc *Inv
 	if err := checkConfigID("inventory.id", doc.ID); err != nil {
 		return err
 	}
-	cl, err := bucketInventory(doc.ID).write(ctx, c, "Post", http.MethodPost, loc, doc)
+	op, err := bucketInventory(doc.ID).write(ctx, c, "Post", http.MethodPost, loc, doc)
 	if err != nil {
 		return err
 	}
-	cl.once = true
-	return c.do(ctx, cl)
+	return c.do(ctx, op)
 }
 
 // wireInventoryPage is COS's ListInventoryConfigurationResult.
@@ -138,26 +137,26 @@ func (c *Client) ListBucketInventories(ctx context.Context, loc Location, token 
 	if err := checkListParam("page_token", token); err != nil {
 		return InventoryPage{}, err
 	}
-	cl, err := c.configCall(ctx, "ListBucketInventories", http.MethodGet, loc, "inventory")
+	op, err := c.configOperation(ctx, "ListBucketInventories", http.MethodGet, loc, "inventory")
 	if err != nil {
 		return InventoryPage{}, err
 	}
-	cl.parameter("continuation-token", token)
+	op.parameter("continuation-token", token)
 	var page InventoryPage
-	cl.read = func(ctx context.Context, a *answer) error {
+	op.decode = func(ctx context.Context, r *response) error {
 		var wire wireInventoryPage
-		if err := a.readXML(ctx, "ListInventoryConfigurationResult", &wire); err != nil {
+		if err := r.readXML(ctx, "ListInventoryConfigurationResult", &wire); err != nil {
 			return err
 		}
 		page = InventoryPage{Inventories: wire.Inventories, Truncated: wire.IsTruncated}
 		if page.Truncated {
 			page.NextToken = wire.NextContinuationToken
 			if page.NextToken == "" || page.NextToken == token {
-				return a.garbled(errNoMarker)
+				return r.malformed(errNoMarker)
 			}
 		}
 		return nil
 	}
-	err = c.do(ctx, cl)
+	err = c.do(ctx, op)
 	return page, err
 }

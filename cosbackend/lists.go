@@ -1,6 +1,7 @@
 package cosbackend
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -15,21 +16,21 @@ func (c *Client) ListObjects(ctx context.Context, loc Location, o ListOptions) (
 	if err := c.checkList(loc, o); err != nil {
 		return ObjectPage{}, err
 	}
-	cl, err := c.bucketCall(ctx, "ListObjects", http.MethodGet, loc, "")
+	op, err := c.newOperation(ctx, "ListObjects", http.MethodGet, loc, "")
 	if err != nil {
 		return ObjectPage{}, err
 	}
-	cl.query = []pair{{"encoding-type", "url"}} // A019
-	cl.parameter("prefix", o.Prefix)
-	cl.parameter("delimiter", o.Delimiter)
-	cl.parameter("marker", o.Marker)
-	cl.amount("max-keys", o.MaxKeys)
+	op.query = []pair{{"encoding-type", "url"}} // A019
+	op.parameter("prefix", o.Prefix)
+	op.parameter("delimiter", o.Delimiter)
+	op.parameter("marker", o.Marker)
+	op.amount("max-keys", o.MaxKeys)
 	var page ObjectPage
-	cl.read = func(ctx context.Context, a *answer) (err error) {
-		page, err = a.objectPage(ctx)
+	op.decode = func(ctx context.Context, r *response) (err error) {
+		page, err = r.objectPage(ctx)
 		return err
 	}
-	err = c.do(ctx, cl)
+	err = c.do(ctx, op)
 	return page, err
 }
 
@@ -51,15 +52,15 @@ func (c *Client) checkList(loc Location, o ListOptions) error {
 }
 
 // parameter adds a query parameter that is not empty.
-func (cl *call) parameter(name, value string) {
+func (op *operation) parameter(name, value string) {
 	if value != "" {
-		cl.query = append(cl.query, pair{name, value})
+		op.query = append(op.query, pair{name, value})
 	}
 }
 
-func (cl *call) amount(name string, n int) {
+func (op *operation) amount(name string, n int) {
 	if n != 0 {
-		cl.query = append(cl.query, pair{name, strconv.Itoa(n)})
+		op.query = append(op.query, pair{name, strconv.Itoa(n)})
 	}
 }
 
@@ -81,9 +82,9 @@ type wireObjectPage struct {
 
 var errNoMarker = errors.New("the page is truncated and does not say where the next one begins")
 
-func (a *answer) objectPage(ctx context.Context) (ObjectPage, error) {
+func (r *response) objectPage(ctx context.Context) (ObjectPage, error) {
 	var wire wireObjectPage
-	if err := a.readXML(ctx, "ListBucketResult", &wire); err != nil {
+	if err := r.readXML(ctx, "ListBucketResult", &wire); err != nil {
 		return ObjectPage{}, err
 	}
 	names := decoder{encoded: wire.EncodingType == "url"}
@@ -94,7 +95,7 @@ func (a *answer) objectPage(ctx context.Context) (ObjectPage, error) {
 			Key: names.decode(o.Key), ETag: unquoteETag(o.ETag), Size: o.Size,
 			LastModified: listTime(o.LastModified), StorageTier: o.StorageTier,
 		}
-		info.StorageClass = nameOr(o.StorageClass, "STANDARD")
+		info.StorageClass = cmp.Or(o.StorageClass, "STANDARD")
 		page.Objects = append(page.Objects, info)
 		last = max(last, info.Key)
 	}
@@ -104,13 +105,13 @@ func (a *answer) objectPage(ctx context.Context) (ObjectPage, error) {
 		last = max(last, prefix)
 	}
 	if page.Truncated {
-		page.NextMarker = nameOr(names.decode(wire.NextMarker), last)
+		page.NextMarker = cmp.Or(names.decode(wire.NextMarker), last)
 	}
 	switch {
 	case names.err != nil:
-		return ObjectPage{}, a.garbled(names.err)
+		return ObjectPage{}, r.malformed(names.err)
 	case page.Truncated && page.NextMarker == "":
-		return ObjectPage{}, a.garbled(errNoMarker)
+		return ObjectPage{}, r.malformed(errNoMarker)
 	}
 	return page, nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"net/http"
 	"sync"
 	"time"
 
@@ -46,19 +45,6 @@ func (c *Client) locate(ctx context.Context, bucket, region string) (string, err
 		return c.regions.lookup(ctx, bucket)
 	}
 	return region, nil
-}
-
-// bucketCall begins a call on a bucket or, with a key, on an object.
-func (c *Client) bucketCall(ctx context.Context, op, method string, loc Location, key string) (*call, error) {
-	region, err := c.locate(ctx, loc.Bucket, loc.Region)
-	if err != nil {
-		return nil, err
-	}
-	return &call{
-		op: op, method: method, bucket: loc.Bucket, region: region, key: key,
-		scheme: c.endpoint.scheme, host: c.endpoint.host(loc.Bucket, region),
-		changes: method != http.MethodGet && method != http.MethodHead,
-	}, nil
 }
 
 // A regionCache remembers where buckets are. Callers that ask for the same bucket
@@ -144,7 +130,7 @@ func (r *regionCache) landed(ctx context.Context, bucket string, result singlefl
 		own := *e
 		own.Bucket = bucket
 		if own.RequestID != "" {
-			traceFrom(ctx).answer(own.HTTPStatus, own.RequestID, own.TraceID, false)
+			traceFrom(ctx).response(own.HTTPStatus, own.RequestID, own.TraceID, false)
 		}
 		return "", &own
 	}

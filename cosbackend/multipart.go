@@ -47,8 +47,8 @@ func checkPartNumber(field string, number int) error {
 }
 
 // part says which part of which upload a call is about.
-func (cl *call) part(u Upload, number int) {
-	cl.query = []pair{{"partNumber", strconv.Itoa(number)}, {"uploadId", u.UploadID}}
+func (op *operation) part(u Upload, number int) {
+	op.query = []pair{{"partNumber", strconv.Itoa(number)}, {"uploadId", u.UploadID}}
 }
 
 // InitiateMultipartUpload begins an upload of any size and returns its id.
@@ -65,33 +65,32 @@ func (c *Client) InitiateMultipartUpload(ctx context.Context, loc Location, key 
 	if err := o.Settings.check(); err != nil {
 		return "", err
 	}
-	cl, err := c.bucketCall(ctx, "InitiateMultipartUpload", http.MethodPost, loc, key)
+	op, err := c.newOperation(ctx, "InitiateMultipartUpload", http.MethodPost, loc, key)
 	if err != nil {
 		return "", err
 	}
-	cl.once = true
-	cl.query = []pair{{"uploads", ""}}
-	cl.header = o.headers(cl.header)
-	cl.set(o.Settings)
-	cl.read = func(ctx context.Context, a *answer) (err error) {
-		uploadID, err = a.uploadID(ctx)
+	op.query = []pair{{"uploads", ""}}
+	op.header = o.headers(op.header)
+	op.set(o.Settings)
+	op.decode = func(ctx context.Context, r *response) (err error) {
+		uploadID, err = r.uploadID(ctx)
 		return err
 	}
-	err = c.do(ctx, cl)
+	err = c.do(ctx, op)
 	return uploadID, err
 }
 
 var errUploadID = errors.New("the answer holds no upload id that could be used")
 
-func (a *answer) uploadID(ctx context.Context) (string, error) {
+func (r *response) uploadID(ctx context.Context) (string, error) {
 	var wire struct {
 		UploadID string `xml:"UploadId"`
 	}
-	if err := a.readXML(ctx, "InitiateMultipartUploadResult", &wire); err != nil {
+	if err := r.readXML(ctx, "InitiateMultipartUploadResult", &wire); err != nil {
 		return "", err
 	}
 	if !validUploadID(wire.UploadID) {
-		return "", a.garbled(errUploadID)
+		return "", r.malformed(errUploadID)
 	}
 	return wire.UploadID, nil
 }
@@ -107,27 +106,27 @@ func (c *Client) UploadPart(ctx context.Context, u Upload, number int, body Body
 	if err := c.checkPart(u, number, body, o); err != nil {
 		return Part{}, err
 	}
-	cl, err := c.bucketCall(ctx, "UploadPart", http.MethodPut, u.Location, u.Key)
+	op, err := c.newOperation(ctx, "UploadPart", http.MethodPut, u.Location, u.Key)
 	if err != nil {
 		return Part{}, err
 	}
-	cl.part(u, number)
-	cl.carry(&body, o.ContentMD5)
-	cl.customerKey(customerHeaders, o.CustomerKey)
-	cl.traffic(o.TrafficLimit)
+	op.part(u, number)
+	op.carry(&body, o.ContentMD5)
+	op.customerKey(customerHeaders, o.CustomerKey)
+	op.traffic(o.TrafficLimit)
 	part := Part{Number: number, Size: body.Size}
-	cl.read = func(ctx context.Context, a *answer) error {
-		result, err := a.putResult(ctx, o.CRC64)
+	op.decode = func(ctx context.Context, r *response) error {
+		result, err := r.putResult(ctx, o.CRC64)
 		if err != nil {
 			return err
 		}
 		if result.ETag == "" {
-			return a.garbled(errNoETag)
+			return r.malformed(errNoETag)
 		}
 		part.ETag, part.CRC64, part.HasCRC64 = result.ETag, result.CRC64, result.HasCRC64
 		return nil
 	}
-	if err := c.do(ctx, cl); err != nil {
+	if err := c.do(ctx, op); err != nil {
 		return Part{}, err
 	}
 	return part, nil
@@ -155,23 +154,23 @@ func (c *Client) UploadPartCopy(ctx context.Context, u Upload, number int, o Par
 	if err := c.checkPartCopy(u, number, o); err != nil {
 		return Part{}, err
 	}
-	cl, err := c.copyCall(ctx, "UploadPartCopy", u.Location, u.Key, o.Source)
+	op, err := c.copyOperation(ctx, "UploadPartCopy", u.Location, u.Key, o.Source)
 	if err != nil {
 		return Part{}, err
 	}
-	cl.part(u, number)
-	cl.customerKey(customerHeaders, o.CustomerKey)
+	op.part(u, number)
+	op.customerKey(customerHeaders, o.CustomerKey)
 	if o.Range != nil {
-		cl.header = append(cl.header, pair{"x-cos-copy-source-range", o.Range.header()})
+		op.header = append(op.header, pair{"x-cos-copy-source-range", o.Range.header()})
 	}
 	part := Part{Number: number}
-	cl.read = func(ctx context.Context, a *answer) error {
-		result, err := a.copyResult(ctx, "CopyPartResult", u.Key)
+	op.decode = func(ctx context.Context, r *response) error {
+		result, err := r.copyResult(ctx, "CopyPartResult", u.Key)
 		part.ETag, part.LastModified = result.ETag, result.LastModified
 		part.CRC64, part.HasCRC64 = result.CRC64, result.HasCRC64
 		return err
 	}
-	if err := c.do(ctx, cl); err != nil {
+	if err := c.do(ctx, op); err != nil {
 		return Part{}, err
 	}
 	return part, nil
@@ -200,23 +199,23 @@ func (c *Client) checkPartCopy(u Upload, number int, o PartCopyOptions) error {
 }
 
 // AbortMultipartUpload ends an upload and drops its parts. An upload that is not
-// there is the [*Error] NoSuchUpload, except in a repeat, when an earlier attempt
-// may be what ended it. Idempotent.
+// there is the [*Error] NoSuchUpload, unless an earlier attempt of this call may have
+// ended it. Idempotent.
 func (c *Client) AbortMultipartUpload(ctx context.Context, u Upload) error {
 	if err := c.checkUpload(u); err != nil {
 		return err
 	}
-	cl, err := c.bucketCall(ctx, "AbortMultipartUpload", http.MethodDelete, u.Location, u.Key)
+	op, err := c.newOperation(ctx, "AbortMultipartUpload", http.MethodDelete, u.Location, u.Key)
 	if err != nil {
 		return err
 	}
-	cl.query = []pair{{"uploadId", u.UploadID}}
-	cl.read = done
-	err = c.do(ctx, cl)
-	if e, ok := err.(*Error); ok && e.Code == noSuchUpload && cl.doubt { //nolint:errorlint // what do returned, not what is inside
+	op.query = []pair{{"uploadId", u.UploadID}}
+	op.decode = readEmpty
+	got := c.execute(ctx, op)
+	if got.failure.code() == noSuchUpload && got.mayHaveBeenApplied {
 		return nil
 	}
-	return err
+	return got.err()
 }
 
 const noSuchUpload = "NoSuchUpload"

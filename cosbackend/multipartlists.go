@@ -1,6 +1,7 @@
 package cosbackend
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 )
@@ -17,19 +18,19 @@ func (c *Client) ListParts(ctx context.Context, u Upload, o ListPartsOptions) (P
 	if o.After < 0 || o.After > maxPartNumber {
 		return PartPage{}, invalid("after", "must be a part number, or 0 for the first page")
 	}
-	cl, err := c.bucketCall(ctx, "ListParts", http.MethodGet, u.Location, u.Key)
+	op, err := c.newOperation(ctx, "ListParts", http.MethodGet, u.Location, u.Key)
 	if err != nil {
 		return PartPage{}, err
 	}
-	cl.query = []pair{{"uploadId", u.UploadID}, {"encoding-type", "url"}} // A019
-	cl.amount("part-number-marker", o.After)
-	cl.amount("max-parts", o.Max)
+	op.query = []pair{{"uploadId", u.UploadID}, {"encoding-type", "url"}} // A019
+	op.amount("part-number-marker", o.After)
+	op.amount("max-parts", o.Max)
 	var page PartPage
-	cl.read = func(ctx context.Context, a *answer) (err error) {
-		page, err = a.partPage(ctx, o.After)
+	op.decode = func(ctx context.Context, r *response) (err error) {
+		page, err = r.partPage(ctx, o.After)
 		return err
 	}
-	err = c.do(ctx, cl)
+	err = c.do(ctx, op)
 	return page, err
 }
 
@@ -46,13 +47,13 @@ type wirePartPage struct {
 	}
 }
 
-func (a *answer) partPage(ctx context.Context, after int) (PartPage, error) {
+func (r *response) partPage(ctx context.Context, after int) (PartPage, error) {
 	var wire wirePartPage
-	if err := a.readXML(ctx, "ListPartsResult", &wire); err != nil {
+	if err := r.readXML(ctx, "ListPartsResult", &wire); err != nil {
 		return PartPage{}, err
 	}
 	page := PartPage{
-		Truncated: wire.IsTruncated, StorageClass: nameOr(wire.StorageClass, "STANDARD"),
+		Truncated: wire.IsTruncated, StorageClass: cmp.Or(wire.StorageClass, "STANDARD"),
 		Parts: make([]Part, 0, len(wire.Part)),
 	}
 	last := 0
@@ -65,7 +66,7 @@ func (a *answer) partPage(ctx context.Context, after int) (PartPage, error) {
 	if page.Truncated {
 		page.NextAfter = max(wire.NextPartNumberMarker, last)
 		if page.NextAfter <= after { // the next page would be this one again
-			return PartPage{}, a.garbled(errNoMarker)
+			return PartPage{}, r.malformed(errNoMarker)
 		}
 	}
 	return page, nil
@@ -78,22 +79,22 @@ func (c *Client) ListMultipartUploads(ctx context.Context, loc Location, o ListU
 	if err := c.checkUploadList(loc, o); err != nil {
 		return UploadPage{}, err
 	}
-	cl, err := c.bucketCall(ctx, "ListMultipartUploads", http.MethodGet, loc, "")
+	op, err := c.newOperation(ctx, "ListMultipartUploads", http.MethodGet, loc, "")
 	if err != nil {
 		return UploadPage{}, err
 	}
-	cl.query = []pair{{"uploads", ""}, {"encoding-type", "url"}} // A019
-	cl.parameter("prefix", o.Prefix)
-	cl.parameter("delimiter", o.Delimiter)
-	cl.parameter("key-marker", o.KeyMarker)
-	cl.parameter("upload-id-marker", o.UploadIDMarker)
-	cl.amount("max-uploads", o.Max)
+	op.query = []pair{{"uploads", ""}, {"encoding-type", "url"}} // A019
+	op.parameter("prefix", o.Prefix)
+	op.parameter("delimiter", o.Delimiter)
+	op.parameter("key-marker", o.KeyMarker)
+	op.parameter("upload-id-marker", o.UploadIDMarker)
+	op.amount("max-uploads", o.Max)
 	var page UploadPage
-	cl.read = func(ctx context.Context, a *answer) (err error) {
-		page, err = a.uploadPage(ctx, o)
+	op.decode = func(ctx context.Context, r *response) (err error) {
+		page, err = r.uploadPage(ctx, o)
 		return err
 	}
-	err = c.do(ctx, cl)
+	err = c.do(ctx, op)
 	return page, err
 }
 
@@ -139,17 +140,17 @@ type wireUploadPage struct {
 	CommonPrefixes2 []struct{ Prefix string } `xml:"CommonPrefixs"`
 }
 
-func (a *answer) uploadPage(ctx context.Context, o ListUploadsOptions) (UploadPage, error) {
+func (r *response) uploadPage(ctx context.Context, o ListUploadsOptions) (UploadPage, error) {
 	var wire wireUploadPage
-	if err := a.readXML(ctx, "ListMultipartUploadsResult", &wire); err != nil {
+	if err := r.readXML(ctx, "ListMultipartUploadsResult", &wire); err != nil {
 		return UploadPage{}, err
 	}
-	names := decoder{encoded: nameOr(wire.EncodingType, nameOr(wire.EncodingType2, wire.EncodingType3)) == "url"}
+	names := decoder{encoded: cmp.Or(wire.EncodingType, cmp.Or(wire.EncodingType2, wire.EncodingType3)) == "url"}
 	page := UploadPage{Truncated: wire.IsTruncated, Uploads: make([]MultipartUpload, 0, len(wire.Upload))}
 	for _, u := range wire.Upload {
 		page.Uploads = append(page.Uploads, MultipartUpload{
 			Key: names.decode(u.Key), UploadID: u.UploadID,
-			StorageClass: nameOr(u.StorageClass, "STANDARD"), Initiated: listTime(u.Initiated),
+			StorageClass: cmp.Or(u.StorageClass, "STANDARD"), Initiated: listTime(u.Initiated),
 		})
 	}
 	for _, p := range append(wire.CommonPrefixes, wire.CommonPrefixes2...) {
@@ -160,9 +161,9 @@ func (a *answer) uploadPage(ctx context.Context, o ListUploadsOptions) (UploadPa
 	}
 	switch {
 	case names.err != nil:
-		return UploadPage{}, a.garbled(names.err)
+		return UploadPage{}, r.malformed(names.err)
 	case page.Truncated && !page.advances(o):
-		return UploadPage{}, a.garbled(errNoMarker)
+		return UploadPage{}, r.malformed(errNoMarker)
 	}
 	return page, nil
 }

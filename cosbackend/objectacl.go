@@ -29,9 +29,9 @@ func checkGrants(prefix string, g *GrantHeaders) error {
 }
 
 // grant adds the headers of g (A061).
-func (cl *call) grant(g *GrantHeaders) {
+func (op *operation) grant(g *GrantHeaders) {
 	if g != nil {
-		cl.header = g.headers(cl.header)
+		op.header = g.headers(op.header)
 	}
 }
 
@@ -50,16 +50,16 @@ func checkCannedACL(field, acl string) error {
 // GetObjectACL returns who may do what with an object, or one version of it.
 // Idempotent.
 func (c *Client) GetObjectACL(ctx context.Context, loc Location, key, versionID string) (*AccessControlPolicy, error) {
-	cl, err := c.objectCall(ctx, "GetObjectAcl", http.MethodGet, loc, key, "acl", versionID)
+	op, err := c.objectOperation(ctx, "GetObjectAcl", http.MethodGet, loc, key, "acl", versionID)
 	if err != nil {
 		return nil, err
 	}
 	var wire wireACL
-	cl.read = func(ctx context.Context, a *answer) error {
+	op.decode = func(ctx context.Context, r *response) error {
 		wire = wireACL{}
-		return a.readXML(ctx, "AccessControlPolicy", &wire)
+		return r.readXML(ctx, "AccessControlPolicy", &wire)
 	}
-	if err := c.do(ctx, cl); err != nil {
+	if err := c.do(ctx, op); err != nil {
 		return nil, err
 	}
 	return wire.policy(), nil
@@ -70,7 +70,7 @@ func (c *Client) PutObjectACL(ctx context.Context, loc Location, key, versionID 
 	if err := checkObjectACL(acl); err != nil {
 		return err
 	}
-	cl, err := c.objectCall(ctx, "PutObjectAcl", http.MethodPut, loc, key, "acl", versionID)
+	op, err := c.objectOperation(ctx, "PutObjectAcl", http.MethodPut, loc, key, "acl", versionID)
 	if err != nil {
 		return err
 	}
@@ -80,14 +80,14 @@ func (c *Client) PutObjectACL(ctx context.Context, loc Location, key, versionID 
 		if err != nil {
 			return invalid("policy", err.Error())
 		}
-		cl.document("application/xml", document)
+		op.document("application/xml", document)
 	case acl.Canned != "":
-		cl.header = append(cl.header, pair{"x-cos-acl", acl.Canned})
+		op.header = append(op.header, pair{"x-cos-acl", acl.Canned})
 	default:
-		cl.grant(acl.Grants)
+		op.grant(acl.Grants)
 	}
-	cl.read = done
-	return c.do(ctx, cl)
+	op.decode = readEmpty
+	return c.do(ctx, op)
 }
 
 func checkObjectACL(acl ACL) error {

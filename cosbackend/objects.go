@@ -1,6 +1,7 @@
 package cosbackend
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -21,9 +22,9 @@ func (c *Client) checkObject(loc Location, key, versionID string) error {
 	return checkVersionID("version_id", versionID)
 }
 
-func (cl *call) version(id string) {
+func (op *operation) version(id string) {
 	if id != "" {
-		cl.query = append(cl.query, pair{"versionId", id})
+		op.query = append(op.query, pair{"versionId", id})
 	}
 }
 
@@ -36,21 +37,20 @@ func (c *Client) HeadObject(ctx context.Context, loc Location, key string, o Rea
 	if o.Range != nil || o.TrafficLimit != 0 || o.ResponseHeaders != (ResponseHeaders{}) {
 		return ObjectInfo{}, invalid("range", "cannot be given for the metadata of an object, nor a traffic limit, nor response headers")
 	}
-	cl, err := c.readCall(ctx, "HeadObject", http.MethodHead, loc, key, o)
+	op, err := c.readOperation(ctx, "HeadObject", http.MethodHead, loc, key, o)
 	if err != nil {
 		return ObjectInfo{}, err
 	}
-	cl.read = readInfo
-	err = c.do(ctx, cl)
-	return cl.info, err
-}
-
-func readInfo(_ context.Context, a *answer) error {
-	if a.resp.ContentLength < 0 {
-		return a.garbled(errNoLength)
+	var info ObjectInfo
+	op.decode = func(_ context.Context, r *response) error {
+		if r.http.ContentLength < 0 {
+			return r.malformed(errNoLength)
+		}
+		info = objectInfo(key, r.http.Header, r.http.ContentLength)
+		return nil
 	}
-	a.call.info = objectInfo(a.call.key, a.resp.Header, a.resp.ContentLength)
-	return nil
+	err = c.do(ctx, op)
+	return info, err
 }
 
 var (
@@ -58,30 +58,30 @@ var (
 	errRange    = errors.New("the answer holds another range than was asked for")
 )
 
-func (c *Client) readCall(ctx context.Context, op, method string, loc Location, key string, o ReadOptions) (*call, error) {
+// readOperation returns a HEAD or GET of an object.
+func (c *Client) readOperation(ctx context.Context, name, method string, loc Location, key string, o ReadOptions) (operation, error) {
 	if err := c.checkObject(loc, key, o.VersionID); err != nil {
-		return nil, err
+		return operation{}, err
 	}
 	if err := checkConditions("preconditions.", o.Conditions); err != nil {
-		return nil, err
+		return operation{}, err
 	}
 	if err := o.check(); err != nil {
-		return nil, err
+		return operation{}, err
 	}
-	cl, err := c.bucketCall(ctx, op, method, loc, key)
+	op, err := c.newOperation(ctx, name, method, loc, key)
 	if err != nil {
-		return nil, err
+		return operation{}, err
 	}
-	cl.version(o.VersionID)
-	cl.replace(o.ResponseHeaders)
-	cl.customerKey(customerHeaders, o.CustomerKey)
-	cl.traffic(o.TrafficLimit)
-	cl.lasting = len(cl.header)
-	cl.header = o.headers("", cl.header)
+	op.version(o.VersionID)
+	op.replace(o.ResponseHeaders)
+	op.customerKey(customerHeaders, o.CustomerKey)
+	op.traffic(o.TrafficLimit)
+	op.selection = o.headers("", nil)
 	if o.Range != nil {
-		cl.header = append(cl.header, pair{"range", o.Range.header()})
+		op.selection = append(op.selection, pair{"range", o.Range.header()})
 	}
-	return cl, nil
+	return op, nil
 }
 
 func (o ReadOptions) check() error {
@@ -110,61 +110,62 @@ func (c *Client) GetObject(ctx context.Context, loc Location, key string, o Read
 	if o.Resume.Attempts < 0 || o.Resume.Stall < 0 {
 		return nil, invalid("resume", "must not be negative")
 	}
-	cl, err := c.readCall(ctx, "GetObject", http.MethodGet, loc, key, o)
+	op, err := c.readOperation(ctx, "GetObject", http.MethodGet, loc, key, o)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	body := &download{client: c, ctx: ctx, cancel: cancel, call: cl, resume: o.Resume}
+	body := &objectBody{client: c, ctx: ctx, cancel: cancel, resume: o.Resume}
 	var object *Object
-	cl.streams = true
-	cl.read = func(ctx context.Context, a *answer) error {
-		info, offset, err := a.extent(ctx, key)
+	op.streaming = true
+	op.decode = func(ctx context.Context, r *response) error {
+		info, offset, err := r.extent(ctx, key)
 		if err != nil {
 			return err
 		}
-		length := a.resp.ContentLength
+		length := r.http.ContentLength
 		asked := Range{Length: -1}
 		if o.Range != nil {
 			asked = *o.Range
 		}
 		if !asked.selects(offset, length, info.Size) {
-			return a.garbled(errRange)
+			return r.malformed(errRange)
 		}
 		object = &Object{ObjectInfo: info, Offset: offset, Length: length, Body: body}
-		body.object, body.part = info, newSegment(ctx, a, o.Resume.Stall)
+		body.object, body.segment = info, newBodySegment(ctx, r, o.Resume.Stall)
 		body.next, body.end = offset, offset+length
 		return nil
 	}
-	if err := c.do(ctx, cl); err != nil {
+	got := c.execute(ctx, op)
+	if got.failure != nil {
 		cancel()
-		return nil, err
+		return nil, got.err()
 	}
-	cl.single = true // the download itself counts what follows
+	body.op, body.attempts = op, got.attempts
 	return object, nil
 }
 
 // extent reads which part of which object an answer holds. An object has an ETag; a
 // document without one is an error that hides in a 200, and must not pass for content.
-func (a *answer) extent(ctx context.Context, key string) (info ObjectInfo, offset int64, err error) {
-	if headerText(a.resp.Header, "Etag") == "" && headerText(a.resp.Header, "Content-Type") == "application/xml" {
-		if _, err := a.readBody(ctx); err != nil {
+func (r *response) extent(ctx context.Context, key string) (info ObjectInfo, offset int64, err error) {
+	if headerText(r.http.Header, "Etag") == "" && headerText(r.http.Header, "Content-Type") == "application/xml" {
+		if _, err := r.readBody(ctx); err != nil {
 			return info, 0, err
 		}
-		return info, 0, a.garbled(errNoETag)
+		return info, 0, r.malformed(errNoETag)
 	}
-	length := a.resp.ContentLength
+	length := r.http.ContentLength
 	if length < 0 {
-		return info, 0, a.garbled(errNoLength)
+		return info, 0, r.malformed(errNoLength)
 	}
 	size := length
-	if a.resp.StatusCode == http.StatusPartialContent {
+	if r.http.StatusCode == http.StatusPartialContent {
 		var ok bool
-		if offset, size, ok = parseContentRange(headerText(a.resp.Header, "Content-Range"), length); !ok {
-			return info, 0, a.garbled(errRange)
+		if offset, size, ok = parseContentRange(headerText(r.http.Header, "Content-Range"), length); !ok {
+			return info, 0, r.malformed(errRange)
 		}
 	}
-	return objectInfo(key, a.resp.Header, size), offset, nil
+	return objectInfo(key, r.http.Header, size), offset, nil
 }
 
 // parseContentRange reads "bytes 0-9/100" of a body of length bytes.
@@ -201,26 +202,26 @@ func (c *Client) PutObject(ctx context.Context, loc Location, key string, body B
 	if err := c.checkPut(loc, key, body, o); err != nil {
 		return PutResult{}, err
 	}
-	cl, err := c.bucketCall(ctx, "PutObject", http.MethodPut, loc, key)
+	op, err := c.newOperation(ctx, "PutObject", http.MethodPut, loc, key)
 	if err != nil {
 		return PutResult{}, err
 	}
-	cl.carry(&body, o.ContentMD5)
-	cl.header = o.headers(cl.header)
-	cl.set(o.Settings)
-	cl.traffic(o.TrafficLimit)
-	cl.callback(o.Callback)
-	cl.picOperations(o.PicOperations)
+	op.carry(&body, o.ContentMD5)
+	op.header = o.headers(op.header)
+	op.set(o.Settings)
+	op.traffic(o.TrafficLimit)
+	op.callback(o.Callback)
+	op.picOperations(o.PicOperations)
 	if o.ForbidOverwrite {
-		cl.forbidOverwrite()
+		op.forbidOverwrite()
 	}
 	var result PutResult
 	var refusal *Error // of the callback
-	cl.read = func(ctx context.Context, a *answer) (err error) {
-		result, refusal, err = a.putAnswer(ctx, o)
+	op.decode = func(ctx context.Context, r *response) (err error) {
+		result, refusal, err = r.putAnswer(ctx, o)
 		return err
 	}
-	if err := c.do(ctx, cl); err != nil {
+	if err := c.do(ctx, op); err != nil {
 		return PutResult{}, err
 	}
 	if refusal != nil && result.ETag == "" {
@@ -231,13 +232,13 @@ func (c *Client) PutObject(ctx context.Context, loc Location, key string, body B
 
 // putAnswer reads the answer to a PUT, with what it says of a callback; refusal is why
 // that failed.
-func (a *answer) putAnswer(ctx context.Context, o PutOptions) (result PutResult, refusal *Error, err error) {
-	data, err := a.readRaw(ctx)
-	callback, refusal, err := a.putCallback(o.Callback, data, err)
+func (r *response) putAnswer(ctx context.Context, o PutOptions) (result PutResult, refusal *Error, err error) {
+	data, err := r.readRaw(ctx)
+	callback, refusal, err := r.putCallback(o.Callback, data, err)
 	if err != nil {
 		return PutResult{}, nil, err
 	}
-	result, err = a.stored(o.CRC64)
+	result, err = r.stored(o.CRC64)
 	result.Callback = callback
 	if o.PicOperations != "" && refusal == nil {
 		result.Document = strings.ToValidUTF8(string(data), "\uFFFD")
@@ -281,49 +282,51 @@ func checkBody(body Body, contentMD5 []byte, tooLarge string) error {
 	return nil
 }
 
-// carry gives the call a checked body. One that can be read only once makes the
-// call one that is.
-func (cl *call) carry(body *Body, contentMD5 []byte) {
-	cl.body = body
-	cl.once = cl.once || body.Size > 0 && body.Reopen == nil
+// carry gives the operation a checked body.
+func (op *operation) carry(body *Body, contentMD5 []byte) {
+	op.body = body
 	if contentMD5 != nil {
-		cl.header = append(cl.header, pair{"content-md5", base64.StdEncoding.EncodeToString(contentMD5)})
+		op.header = append(op.header, pair{"content-md5", base64.StdEncoding.EncodeToString(contentMD5)})
 	}
 }
 
-func (cl *call) forbidOverwrite() {
-	cl.once = true
-	cl.header = append(cl.header, pair{"x-cos-forbid-overwrite", "true"})
+// forbidOverwrite has COS refuse the write when the key exists. Sent again after it was
+// applied, it would be refused for what it stored itself.
+func (op *operation) forbidOverwrite() {
+	if op.retry != settled {
+		op.retry = once
+	}
+	op.header = append(op.header, pair{"x-cos-forbid-overwrite", "true"})
 }
 
 // putResult reads the answer to an upload and compares checksums.
-func (a *answer) putResult(ctx context.Context, crc64 func() uint64) (PutResult, error) {
-	if _, err := a.readBody(ctx); err != nil {
+func (r *response) putResult(ctx context.Context, crc64 func() uint64) (PutResult, error) {
+	if _, err := r.readBody(ctx); err != nil {
 		return PutResult{}, err
 	}
-	return a.stored(crc64)
+	return r.stored(crc64)
 }
 
 // stored is putResult of an answer that was read already.
-func (a *answer) stored(crc64 func() uint64) (PutResult, error) {
-	h := a.resp.Header
+func (r *response) stored(crc64 func() uint64) (PutResult, error) {
+	h := r.http.Header
 	result := PutResult{
 		ETag: unquoteETag(headerText(h, "Etag")), VersionID: headerText(h, "X-Cos-Version-Id"),
 		Encryption: headerEncryption(h),
 	}
 	result.CRC64, result.HasCRC64 = headerCRC64(h)
-	if crc64 == nil || !result.HasCRC64 || !a.attempt.upload.done() {
+	if crc64 == nil || !result.HasCRC64 || !r.attempt.bodyReader.sent() {
 		return result, nil
 	}
 	if want := crc64(); want != result.CRC64 {
-		return PutResult{}, a.mismatch(want, result.CRC64)
+		return PutResult{}, r.mismatch(want, result.CRC64)
 	}
 	return result, nil
 }
 
-func (a *answer) mismatch(want, got uint64) error {
+func (r *response) mismatch(want, got uint64) error {
 	return &IntegrityError{
-		Op: a.call.op, Bucket: a.call.bucket, Key: a.call.key, RequestID: a.requestID,
+		Op: r.op.name, Bucket: r.op.bucket, Key: r.op.key, RequestID: r.requestID,
 		Want: want, Got: got, Stored: true,
 	}
 }
@@ -334,25 +337,25 @@ func (c *Client) DeleteObject(ctx context.Context, loc Location, key, versionID 
 	if err := c.checkObject(loc, key, versionID); err != nil {
 		return DeletedObject{}, err
 	}
-	cl, err := c.bucketCall(ctx, "DeleteObject", http.MethodDelete, loc, key)
+	op, err := c.newOperation(ctx, "DeleteObject", http.MethodDelete, loc, key)
 	if err != nil {
 		return DeletedObject{}, err
 	}
-	cl.version(versionID)
+	op.version(versionID)
 	deleted := DeletedObject{Key: key, VersionID: versionID}
-	cl.read = func(ctx context.Context, a *answer) error {
-		if _, err := a.readBody(ctx); err != nil {
+	op.decode = func(ctx context.Context, r *response) error {
+		if _, err := r.readBody(ctx); err != nil {
 			return err
 		}
-		deleted.DeleteMarker = headerText(a.resp.Header, "X-Cos-Delete-Marker") == "true"
-		if id := headerText(a.resp.Header, "X-Cos-Version-Id"); deleted.DeleteMarker {
+		deleted.DeleteMarker = headerText(r.http.Header, "X-Cos-Delete-Marker") == "true"
+		if id := headerText(r.http.Header, "X-Cos-Version-Id"); deleted.DeleteMarker {
 			deleted.DeleteMarkerVersionID = id
 		} else {
-			deleted.VersionID = nameOr(id, versionID)
+			deleted.VersionID = cmp.Or(id, versionID)
 		}
 		return nil
 	}
-	err = c.do(ctx, cl)
+	err = c.do(ctx, op)
 	return deleted, err
 }
 

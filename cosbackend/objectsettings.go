@@ -1,6 +1,7 @@
 package cosbackend
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -10,25 +11,25 @@ import (
 	"time"
 )
 
-// objectCall begins a call on one aspect of an object, such as its tags.
-func (c *Client) objectCall(ctx context.Context, op, method string, loc Location, key, name, versionID string) (*call, error) {
+// objectOperation returns an operation on a subresource of an object, such as its tags.
+func (c *Client) objectOperation(ctx context.Context, name, method string, loc Location, key, subresource, versionID string) (operation, error) {
 	if err := c.checkObject(loc, key, versionID); err != nil {
-		return nil, err
+		return operation{}, err
 	}
-	cl, err := c.bucketCall(ctx, op, method, loc, key)
+	op, err := c.newOperation(ctx, name, method, loc, key)
 	if err != nil {
-		return nil, err
+		return operation{}, err
 	}
-	cl.query = []pair{{name, ""}}
-	cl.version(versionID)
-	return cl, nil
+	op.query = []pair{{subresource, ""}}
+	op.version(versionID)
+	return op, nil
 }
 
 // versionOf reads an answer that says nothing beyond its status and a version.
-func versionOf(versionID *string) func(context.Context, *answer) error {
-	return func(ctx context.Context, a *answer) error {
-		*versionID = headerText(a.resp.Header, "X-Cos-Version-Id")
-		return done(ctx, a)
+func versionOf(versionID *string) func(context.Context, *response) error {
+	return func(ctx context.Context, r *response) error {
+		*versionID = headerText(r.http.Header, "X-Cos-Version-Id")
+		return readEmpty(ctx, r)
 	}
 }
 
@@ -36,21 +37,21 @@ func versionOf(versionID *string) func(context.Context, *answer) error {
 // version they belong to. Without tags they are empty, or the [*Error] NoSuchTagSet.
 // Idempotent.
 func (c *Client) GetObjectTagging(ctx context.Context, loc Location, key, versionID string) (tags []Tag, version string, err error) {
-	cl, err := c.objectCall(ctx, "GetObjectTagging", http.MethodGet, loc, key, "tagging", versionID)
+	op, err := c.objectOperation(ctx, "GetObjectTagging", http.MethodGet, loc, key, "tagging", versionID)
 	if err != nil {
 		return nil, "", err
 	}
-	cl.read = func(ctx context.Context, a *answer) error {
+	op.decode = func(ctx context.Context, r *response) error {
 		var wire struct {
 			Tags []Tag `xml:"TagSet>Tag"`
 		}
-		if err := a.readXML(ctx, "Tagging", &wire); err != nil {
+		if err := r.readXML(ctx, "Tagging", &wire); err != nil {
 			return err
 		}
-		tags, version = wire.Tags, headerText(a.resp.Header, "X-Cos-Version-Id")
+		tags, version = wire.Tags, headerText(r.http.Header, "X-Cos-Version-Id")
 		return nil
 	}
-	err = c.do(ctx, cl)
+	err = c.do(ctx, op)
 	return tags, version, err
 }
 
@@ -63,7 +64,7 @@ func (c *Client) PutObjectTagging(ctx context.Context, loc Location, key, versio
 	if err := checkTags("tags", tags); err != nil {
 		return "", err
 	}
-	cl, err := c.objectCall(ctx, "PutObjectTagging", http.MethodPut, loc, key, "tagging", versionID)
+	op, err := c.objectOperation(ctx, "PutObjectTagging", http.MethodPut, loc, key, "tagging", versionID)
 	if err != nil {
 		return "", err
 	}
@@ -76,21 +77,21 @@ func (c *Client) PutObjectTagging(ctx context.Context, loc Location, key, versio
 		b.WriteString("</Tag>")
 	}
 	b.WriteString("</TagSet></Tagging>")
-	cl.document("application/xml", []byte(b.String()))
-	cl.read = versionOf(&version)
-	err = c.do(ctx, cl)
+	op.document("application/xml", []byte(b.String()))
+	op.decode = versionOf(&version)
+	err = c.do(ctx, op)
 	return version, err
 }
 
 // DeleteObjectTagging removes the tags of an object, or of one version of it, and
 // returns the version they belonged to. Idempotent.
 func (c *Client) DeleteObjectTagging(ctx context.Context, loc Location, key, versionID string) (version string, err error) {
-	cl, err := c.objectCall(ctx, "DeleteObjectTagging", http.MethodDelete, loc, key, "tagging", versionID)
+	op, err := c.objectOperation(ctx, "DeleteObjectTagging", http.MethodDelete, loc, key, "tagging", versionID)
 	if err != nil {
 		return "", err
 	}
-	cl.read = versionOf(&version)
-	err = c.do(ctx, cl)
+	op.decode = versionOf(&version)
+	err = c.do(ctx, op)
 	return version, err
 }
 
@@ -110,26 +111,26 @@ type RestoreInfo struct {
 
 // RestoreObject begins to restore an archived object, or one version of it. It
 // returns true when the object is restored already and has its days counted anew
-// (A054). One that is being restored is the [*Error] RestoreAlreadyInProgress, except
-// in a repeat, when an earlier attempt may be what began it. Idempotent.
+// (A054). One that is being restored is the [*Error] RestoreAlreadyInProgress, unless
+// an earlier attempt of this call may have begun it. Idempotent.
 func (c *Client) RestoreObject(ctx context.Context, loc Location, key, versionID string, o RestoreOptions) (restored bool, err error) {
 	if err := o.check(); err != nil {
 		return false, err
 	}
-	cl, err := c.objectCall(ctx, "RestoreObject", http.MethodPost, loc, key, "restore", versionID)
+	op, err := c.objectOperation(ctx, "RestoreObject", http.MethodPost, loc, key, "restore", versionID)
 	if err != nil {
 		return false, err
 	}
-	cl.document("application/xml", o.document())
-	cl.read = func(ctx context.Context, a *answer) error {
-		restored = a.resp.StatusCode == http.StatusOK
-		return done(ctx, a)
+	op.document("application/xml", o.document())
+	op.decode = func(ctx context.Context, r *response) error {
+		restored = r.http.StatusCode == http.StatusOK
+		return readEmpty(ctx, r)
 	}
-	err = c.do(ctx, cl)
-	if e, ok := err.(*Error); ok && e.Code == "RestoreAlreadyInProgress" && cl.doubt { //nolint:errorlint // what do returned, not what is inside
+	got := c.execute(ctx, op)
+	if got.failure.code() == "RestoreAlreadyInProgress" && got.mayHaveBeenApplied {
 		return false, nil
 	}
-	return restored && err == nil, err
+	return restored && got.failure == nil, got.err()
 }
 
 func (o RestoreOptions) check() error {
@@ -178,23 +179,23 @@ func headerRestore(h http.Header) *RestoreInfo {
 
 // GetObjectRetention returns until when an object is kept from changes. Idempotent.
 func (c *Client) GetObjectRetention(ctx context.Context, loc Location, key string) (Retention, error) {
-	cl, err := c.objectCall(ctx, "GetObjectRetention", http.MethodGet, loc, key, "retention", "")
+	op, err := c.objectOperation(ctx, "GetObjectRetention", http.MethodGet, loc, key, "retention", "")
 	if err != nil {
 		return Retention{}, err
 	}
 	var retention Retention
-	cl.read = func(ctx context.Context, a *answer) error {
+	op.decode = func(ctx context.Context, r *response) error {
 		var wire struct{ Mode, RetainUntilDate string }
-		if err := a.readXML(ctx, "Retention", &wire); err != nil {
+		if err := r.readXML(ctx, "Retention", &wire); err != nil {
 			return err
 		}
 		retention = Retention{Mode: wire.Mode, Until: listTime(wire.RetainUntilDate)}
 		if retention.Until.IsZero() {
-			return a.garbled(errNoRetention)
+			return r.malformed(errNoRetention)
 		}
 		return nil
 	}
-	err = c.do(ctx, cl)
+	err = c.do(ctx, op)
 	return retention, err
 }
 
@@ -209,18 +210,18 @@ func (c *Client) PutObjectRetention(ctx context.Context, loc Location, key strin
 	if err := r.check("retention"); err != nil {
 		return err
 	}
-	cl, err := c.objectCall(ctx, "PutObjectRetention", http.MethodPut, loc, key, "retention", "")
+	op, err := c.objectOperation(ctx, "PutObjectRetention", http.MethodPut, loc, key, "retention", "")
 	if err != nil {
 		return err
 	}
 	var b strings.Builder
 	b.WriteString("<Retention>")
-	writeXML(&b, "Mode", nameOr(r.Mode, compliance))
+	writeXML(&b, "Mode", cmp.Or(r.Mode, compliance))
 	writeXML(&b, "RetainUntilDate", r.until())
 	b.WriteString("</Retention>")
-	cl.document("application/xml", []byte(b.String()))
-	cl.read = done
-	return c.do(ctx, cl)
+	op.document("application/xml", []byte(b.String()))
+	op.decode = readEmpty
+	return c.do(ctx, op)
 }
 
 func headerRetention(h http.Header) Retention {
@@ -244,28 +245,28 @@ var errNoTarget = errors.New("the answer does not say where the symlink leads")
 
 // GetSymlink returns where a symlink leads, or one version of it. Idempotent.
 func (c *Client) GetSymlink(ctx context.Context, loc Location, key, versionID string) (Symlink, error) {
-	cl, err := c.objectCall(ctx, "GetSymlink", http.MethodGet, loc, key, "symlink", versionID)
+	op, err := c.objectOperation(ctx, "GetSymlink", http.MethodGet, loc, key, "symlink", versionID)
 	if err != nil {
 		return Symlink{}, err
 	}
 	var link Symlink
-	cl.read = func(ctx context.Context, a *answer) error {
-		if err := done(ctx, a); err != nil {
+	op.decode = func(ctx context.Context, r *response) error {
+		if err := readEmpty(ctx, r); err != nil {
 			return err
 		}
-		target, err := url.PathUnescape(headerText(a.resp.Header, "X-Cos-Symlink-Target"))
+		target, err := url.PathUnescape(headerText(r.http.Header, "X-Cos-Symlink-Target"))
 		if err != nil || target == "" {
-			return a.garbled(errNoTarget)
+			return r.malformed(errNoTarget)
 		}
-		link = a.symlink(strings.ToValidUTF8(target, "\uFFFD"))
+		link = r.symlink(strings.ToValidUTF8(target, "\uFFFD"))
 		return nil
 	}
-	err = c.do(ctx, cl)
+	err = c.do(ctx, op)
 	return link, err
 }
 
-func (a *answer) symlink(target string) Symlink {
-	h := a.resp.Header
+func (r *response) symlink(target string) Symlink {
+	h := r.http.Header
 	return Symlink{Target: target, VersionID: headerText(h, "X-Cos-Version-Id"), ETag: unquoteETag(headerText(h, "Etag"))}
 }
 
@@ -275,16 +276,16 @@ func (c *Client) PutSymlink(ctx context.Context, loc Location, key, target strin
 	if err := checkKey("target_key", target); err != nil {
 		return Symlink{}, err
 	}
-	cl, err := c.objectCall(ctx, "PutSymlink", http.MethodPut, loc, key, "symlink", "")
+	op, err := c.objectOperation(ctx, "PutSymlink", http.MethodPut, loc, key, "symlink", "")
 	if err != nil {
 		return Symlink{}, err
 	}
-	cl.header = append(cl.header, pair{symlinkHeader, string(appendEscaped(nil, target))})
+	op.header = append(op.header, pair{symlinkHeader, string(appendEscaped(nil, target))})
 	var link Symlink
-	cl.read = func(ctx context.Context, a *answer) error {
-		link = a.symlink("")
-		return done(ctx, a)
+	op.decode = func(ctx context.Context, r *response) error {
+		link = r.symlink("")
+		return readEmpty(ctx, r)
 	}
-	err = c.do(ctx, cl)
+	err = c.do(ctx, op)
 	return link, err
 }

@@ -1,7 +1,9 @@
 package cosbackend
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"io"
 	"net/http/httptrace"
 	"sync"
@@ -56,10 +58,10 @@ type AttemptResult struct {
 	BytesReceived int64
 	// ConnectionReused says that no connection had to be opened.
 	ConnectionReused bool
-	// Repeat says that the request will be made again, unless the caller's time ends
+	// Retried says that the request will be made again, unless the caller's time ends
 	// first. It is false where the state is read before that is decided, as by
-	// CompleteMultipartUpload and AppendObject, and for a download that broke off.
-	Repeat bool
+	// CompleteMultipartUpload and AppendObject, and for a read that is resumed.
+	Retried bool
 	// Err is nil when the answer was good, or the reader closed a body early. It is
 	// valid until done returns.
 	Err error
@@ -74,24 +76,25 @@ type observation struct {
 	done    func(AttemptResult)
 	begun   time.Time
 
-	mu     sync.Mutex
-	body   *observedBody
-	result AttemptResult
-	got    bool // a connection
-	handed bool // the body, to who reads a download
-	over   bool
+	mu          sync.Mutex
+	body        *observedBody
+	result      AttemptResult
+	got         bool // a connection
+	ownedByBody bool // the body, to who reads a download
+	ended       bool
 }
 
 // observe begins an observation when there is an Observer.
-func (c *Client) observe(ctx context.Context, cl *call, at *attempt) context.Context {
+func (c *Client) observe(ctx context.Context, at *attempt) context.Context {
 	if c.observer == nil {
 		return ctx
 	}
-	o := &observation{client: c, at: at, payload: int64(len(cl.payload)), begun: time.Now()}
+	op := at.op
+	o := &observation{client: c, at: at, payload: int64(len(op.payload)), begun: time.Now()}
 	at.observed = o
 	ctx, o.done = c.observer.Attempt(ctx, AttemptInfo{
-		Operation: cl.op, Profile: c.profile, Method: cl.method, Host: cl.host, Bucket: cl.bucket,
-		Region: cl.region, Number: at.number, CallerCredentials: at.own,
+		Operation: op.name, Profile: c.profile, Method: op.method, Host: op.host, Bucket: op.bucket,
+		Region: op.region, Number: at.number, CallerCredentials: at.callerCredentials,
 	})
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: o.gotConn})
 }
@@ -100,38 +103,38 @@ func (o *observation) gotConn(info httptrace.GotConnInfo) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.result.ConnectionReused = info.Reused
-	if !o.got && !o.over {
+	if !o.got && !o.ended {
 		o.got = true
 		o.client.connections.inUse.Add(1)
 	}
 }
 
 // head notes that the head of the answer came, and counts the body from now on.
-func (o *observation) head(ctx context.Context, a *answer) {
+func (o *observation) head(ctx context.Context, r *response) {
 	if o == nil {
 		return
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.result.Head = max(time.Since(o.begun), 1) // 0 says that none came
-	o.result.HTTPStatus = a.resp.StatusCode
-	o.result.RequestID = a.requestID
-	o.body = &observedBody{ReadCloser: a.resp.Body, ctx: ctx, observed: o}
-	a.resp.Body = o.body
+	o.result.HTTPStatus = r.http.StatusCode
+	o.result.RequestID = r.requestID
+	o.body = &observedBody{ReadCloser: r.http.Body, ctx: ctx, observed: o}
+	r.http.Body = o.body
 }
 
-// end tells of the end of the attempt; only the first time counts.
-func (o *observation) end(err error, repeat bool) {
+// end reports the end of the attempt, with f when it failed; only the first time counts.
+func (o *observation) end(f *failure, retried bool) {
 	if o == nil {
 		return
 	}
 	o.mu.Lock()
-	if o.over {
+	if o.ended {
 		o.mu.Unlock()
 		return
 	}
-	o.over = true
-	o.conclude(err, repeat)
+	o.ended = true
+	o.conclude(f, retried)
 	result := o.result
 	if o.got {
 		o.client.connections.inUse.Add(-1)
@@ -142,44 +145,46 @@ func (o *observation) end(err error, repeat bool) {
 	}
 }
 
-func (o *observation) conclude(err error, repeat bool) {
+func (o *observation) conclude(f *failure, retried bool) {
 	r := &o.result
 	r.Duration = time.Since(o.begun)
-	r.Err, r.Repeat = err, repeat
-	r.BytesSent = o.at.state.read
+	r.Retried = retried
+	r.BytesSent = o.at.body.read
 	if o.got {
 		r.BytesSent += o.payload
 	}
 	if o.body != nil {
 		r.BytesReceived = o.body.count()
 	}
-	switch e := err.(type) { //nolint:errorlint // what send returned, not what is inside
-	case nil, *IntegrityError:
-		r.Origin = OriginCOS
-	case *Error:
+	r.Origin = OriginCOS
+	if f == nil {
+		return
+	}
+	r.Err = f.err
+	if e := f.response; e != nil {
 		r.Code, r.Origin = codeLabel(e.Code), e.Origin
-		r.RequestID = nameOr(e.RequestID, r.RequestID)
-	default:
+		r.RequestID = cmp.Or(e.RequestID, r.RequestID)
+	} else if _, corrupted := errors.AsType[*IntegrityError](f.err); !corrupted {
 		r.Origin = OriginTransport
 	}
 }
 
 // succeeded ends the observation of a good attempt, or leaves that to the body.
-func (at *attempt) succeeded(cl *call) {
-	if cl.streams {
-		at.observed.handOver()
+func (at *attempt) succeeded() {
+	if at.op.streaming {
+		at.observed.passToBody()
 	} else {
 		at.observed.end(nil, false)
 	}
 }
 
 // handOver leaves the end of a download's observation to its body.
-func (o *observation) handOver() {
+func (o *observation) passToBody() {
 	if o == nil {
 		return
 	}
 	o.mu.Lock()
-	o.handed = true
+	o.ownedByBody = true
 	body := o.body
 	o.mu.Unlock()
 	if body.isClosed() {
@@ -187,10 +192,10 @@ func (o *observation) handOver() {
 	}
 }
 
-func (o *observation) handedOver() bool {
+func (o *observation) isOwnedByBody() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.handed
+	return o.ownedByBody
 }
 
 // codeLabel lets through what looks like a code of COS.
@@ -260,16 +265,17 @@ func (b *observedBody) count() int64 {
 
 // end ends the observation of a download. The others are ended by who judges them.
 func (b *observedBody) end() {
-	if !b.observed.handedOver() {
+	if !b.observed.isOwnedByBody() {
 		return
 	}
 	b.mu.Lock()
 	err := b.err
 	b.mu.Unlock()
-	if err != nil {
-		err = transportCause(b.ctx, b.observed.at, err)
+	if err == nil {
+		b.observed.end(nil, false)
+		return
 	}
-	b.observed.end(err, false)
+	b.observed.end(failed(b.observed.at.transportCause(b.ctx, err)), false)
 }
 
 // PoolStats counts the connections to COS.

@@ -137,7 +137,7 @@ func TestObserverSeesRefusalsAndRepeats(t *testing.T) {
 	sizes := []int64{int64(len(errorXML("SlowDown", "m"))), int64(len(errorXML("NoSuchKey", "m")))}
 	wantError(t, "GetObject", get(t.Context(), c))
 	r.want([]AttemptInfo{info("GetObject", "GET", 1), info("GetObject", "GET", 2)}, []AttemptResult{
-		{HTTPStatus: 503, Code: "SlowDown", RequestID: "req-1", Repeat: true, BytesReceived: sizes[0]},
+		{HTTPStatus: 503, Code: "SlowDown", RequestID: "req-1", Retried: true, BytesReceived: sizes[0]},
 		{HTTPStatus: 404, Code: "NoSuchKey", RequestID: "req-1", BytesReceived: sizes[1], ConnectionReused: true},
 	})
 	for i, result := range r.results {
@@ -157,7 +157,7 @@ func TestObserverSeesFailuresOfTheNetwork(t *testing.T) {
 	_, err := c.PutObject(t.Context(), at(testBucket), "k", reopenable(data), PutOptions{})
 	wantError(t, "PutObject", err)
 	r.want([]AttemptInfo{info("PutObject", "PUT", 1), info("PutObject", "PUT", 2)}, []AttemptResult{
-		{Origin: OriginTransport, Repeat: true, BytesSent: 100},
+		{Origin: OriginTransport, Retried: true, BytesSent: 100},
 		{Origin: OriginTransport, BytesSent: 100},
 	})
 

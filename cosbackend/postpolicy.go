@@ -2,6 +2,7 @@ package cosbackend
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -151,7 +152,7 @@ func (b *policyBuilder) target(o PostPolicyOptions) {
 // attributes writes what a PUT would have as headers. The condition on a header that
 // no prefix frees is what keeps a form from choosing another.
 func (b *policyBuilder) attributes(o PostPolicyOptions) {
-	b.fixed("acl", nameOr(o.ACL, "default"))
+	b.fixed("acl", cmp.Or(o.ACL, "default"))
 	headers := o.headers(nil)
 	sortPairs(headers)
 	for _, h := range headers {

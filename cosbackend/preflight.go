@@ -15,8 +15,8 @@ type Preflight struct {
 	Headers []string
 }
 
-// A PreflightAnswer is what the CORS rules of the bucket allow.
-type PreflightAnswer struct {
+// A PreflightResult is what the CORS rules of the bucket allow.
+type PreflightResult struct {
 	Origin        string
 	Methods       []string
 	Headers       []string
@@ -29,28 +29,27 @@ type PreflightAnswer struct {
 // OptionsObject asks what the bucket's CORS rules would tell a browser. When no rule
 // allows the request it is the [*Error] AccessForbidden (A060). The object need not
 // exist. Idempotent.
-func (c *Client) OptionsObject(ctx context.Context, loc Location, key string, p Preflight) (PreflightAnswer, error) {
+func (c *Client) OptionsObject(ctx context.Context, loc Location, key string, p Preflight) (PreflightResult, error) {
 	if err := c.checkObject(loc, key, ""); err != nil {
-		return PreflightAnswer{}, err
+		return PreflightResult{}, err
 	}
 	if err := p.check(); err != nil {
-		return PreflightAnswer{}, err
+		return PreflightResult{}, err
 	}
-	cl, err := c.bucketCall(ctx, "OptionsObject", http.MethodOptions, loc, key)
+	op, err := c.newOperation(ctx, "OptionsObject", http.MethodOptions, loc, key)
 	if err != nil {
-		return PreflightAnswer{}, err
+		return PreflightResult{}, err
 	}
-	cl.changes = false
-	cl.header = []pair{{"origin", p.Origin}, {"access-control-request-method", p.Method}}
+	op.header = []pair{{"origin", p.Origin}, {"access-control-request-method", p.Method}}
 	if len(p.Headers) > 0 {
-		cl.header = append(cl.header, pair{"access-control-request-headers", strings.Join(p.Headers, ",")})
+		op.header = append(op.header, pair{"access-control-request-headers", strings.Join(p.Headers, ",")})
 	}
-	var allowed PreflightAnswer
-	cl.read = func(ctx context.Context, a *answer) error {
-		allowed = a.preflight()
-		return done(ctx, a)
+	var allowed PreflightResult
+	op.decode = func(ctx context.Context, r *response) error {
+		allowed = r.preflight()
+		return readEmpty(ctx, r)
 	}
-	err = c.do(ctx, cl)
+	err = c.do(ctx, op)
 	return allowed, err
 }
 
@@ -76,9 +75,9 @@ func (p Preflight) check() error {
 	return nil
 }
 
-func (a *answer) preflight() PreflightAnswer {
-	h := a.resp.Header
-	allowed := PreflightAnswer{
+func (r *response) preflight() PreflightResult {
+	h := r.http.Header
+	allowed := PreflightResult{
 		Origin:        headerText(h, "Access-Control-Allow-Origin"),
 		Methods:       headerList(h, "Access-Control-Allow-Methods"),
 		Headers:       headerList(h, "Access-Control-Allow-Headers"),

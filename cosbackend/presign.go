@@ -1,6 +1,7 @@
 package cosbackend
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -80,29 +81,29 @@ func (c *Client) PresignURL(ctx context.Context, loc Location, key string, o Pre
 	if err != nil {
 		return PresignedURL{}, err
 	}
-	cl := &call{key: key, query: o.query()}
+	op := &operation{key: key, query: o.query()}
 	if p.credentials.Token != "" {
-		cl.query = append(cl.query, pair{"x-cos-security-token", p.credentials.Token})
+		op.query = append(op.query, pair{"x-cos-security-token", p.credentials.Token})
 	}
 	headers := []pair{{"host", p.host}}
 	for name, value := range o.Headers {
 		headers = append(headers, pair{name, value})
 	}
-	path, raw := cl.path()
-	signature := p.key.authorization(o.Method, path, cl.query, headers)
+	path, raw := op.path()
+	signature := p.key.authorization(o.Method, path, op.query, headers)
 	for field := range strings.SplitSeq(signature, "&") {
 		name, value, _ := strings.Cut(field, "=")
-		cl.query = append(cl.query, pair{name, value})
+		op.query = append(op.query, pair{name, value})
 	}
 	return PresignedURL{
-		URL:    p.scheme + "://" + p.host + nameOr(raw, path) + "?" + encodeQuery(cl.query),
+		URL:    p.scheme + "://" + p.host + cmp.Or(raw, path) + "?" + encodeQuery(op.query),
 		Method: o.Method, Headers: maps.Clone(o.Headers), Expires: p.expires,
 	}, nil
 }
 
 // query returns the parameters that are not of the signature.
 func (o PresignOptions) query() []pair {
-	var cl call
+	var cl operation
 	switch {
 	case o.UploadID != "":
 		cl.part(Upload{UploadID: o.UploadID}, o.PartNumber)

@@ -11,113 +11,208 @@ import (
 	"time"
 )
 
-// do makes a call: as many attempts as its class, its body and the context allow.
-// Called again with the same call it goes on counting.
-func (c *Client) do(ctx context.Context, cl *call) error {
-	traceFrom(ctx).begin(cl.op, c.profile)
+// An execution carries out one operation. It holds everything that changes from one
+// attempt to the next.
+type execution struct {
+	client   *Client
+	op       operation
+	attempts int // made so far
+	limit    int // of attempts
+
+	// What is known of the attempts so far; neither turns false again.
+	//
+	// responseLost: one was sent and no response tells what became of it.
+	// mayHaveBeenApplied: that, or COS failed at one after it had received all of it.
+	responseLost       bool
+	mayHaveBeenApplied bool
+
+	first attempt // most executions have one, which is allocated with them
+}
+
+// An outcome is what became of an execution.
+type outcome struct {
+	failure  *failure // nil after success
+	attempts int
+	// bodySent says that the last attempt sent all of its body.
+	bodySent bool
+	// mayHaveBeenApplied says that an attempt may have been applied whose response does
+	// not say so.
+	mayHaveBeenApplied bool
+}
+
+// err returns the error for the caller; nil after success.
+func (o outcome) err() error {
+	if o.failure == nil {
+		return nil
+	}
+	return o.failure.err
+}
+
+// do carries out an operation: with as many attempts as its class, its body and the
+// context allow.
+func (c *Client) do(ctx context.Context, op operation) error {
+	return c.execute(ctx, op).err()
+}
+
+// execute is do with an outcome that says more than the error.
+func (c *Client) execute(ctx context.Context, op operation) outcome {
+	return c.newExecution(op).run(ctx)
+}
+
+func (c *Client) newExecution(op operation) *execution {
+	return &execution{client: c, op: op, limit: c.retry.MaxAttempts}
+}
+
+// run makes attempts until one succeeds or none may follow. Called again it goes on
+// counting.
+func (x *execution) run(ctx context.Context) outcome {
+	traceFrom(ctx).begin(x.op.name, x.client.profile)
 	for {
-		cl.number++
-		at := &cl.first
-		if cl.number > 1 {
-			at = &attempt{}
-		}
-		at.number, at.hidden = cl.number, cl.hidden
-		err := ended(ctx)
-		if err == nil {
-			err = c.send(ctx, cl, at)
+		at := x.nextAttempt()
+		var f *failure
+		if err := contextError(ctx); err != nil {
+			f = at.unsent(err)
 		} else {
-			err = c.unsent(cl, at, err)
+			f = at.send(ctx)
 		}
-		if err == nil {
-			at.succeeded(cl)
-			return nil
+		if f == nil {
+			at.succeeded()
+			return x.outcome(at, nil)
 		}
-		cl.unknown = cl.unknown || lost(cl, at)
-		cl.whole = at.state.complete
-		cl.doubt = cl.doubt || lost(cl, at) || cl.changes && cl.whole && undecided(err)
-		again := c.repeatable(ctx, cl, at, err)
-		at.observed.end(err, again)
-		if !again {
-			return c.final(ctx, cl, err)
+		x.note(at, f)
+		retried := x.retries(ctx, at, f)
+		at.observed.end(f, retried)
+		if !retried {
+			return x.outcome(at, x.final(ctx, f))
 		}
-		if waitErr := c.pause(ctx, cl.number, err); waitErr != nil {
-			return c.final(ctx, cl, interrupted(err, waitErr))
+		if err := x.client.pause(ctx, x.attempts, f.response); err != nil {
+			return x.outcome(at, x.final(ctx, f.endedBy(err)))
 		}
-		c.logger.Debug("cosbackend: repeat", "operation", cl.op, "attempt", cl.number, "error", err)
+		x.client.logger.Debug("cosbackend: retry", "operation", x.op.name, "attempt", x.attempts, "error", f.err)
 	}
 }
 
-// lost reports whether an attempt may have changed something without COS having
-// said so. What was not sent completely cannot have changed anything (A021),
+func (x *execution) nextAttempt() *attempt {
+	at := &x.first
+	if at.client != nil {
+		at = &attempt{}
+	}
+	x.attempts++
+	at.client, at.op, at.number = x.client, &x.op, x.attempts
+	return at
+}
+
+func (x *execution) outcome(at *attempt, f *failure) outcome {
+	return outcome{failure: f, attempts: x.attempts, bodySent: at.body.sent, mayHaveBeenApplied: x.mayHaveBeenApplied}
+}
+
+// note records what a failed attempt may have done.
+func (x *execution) note(at *attempt, f *failure) {
+	if !x.op.retry.modifies() {
+		return
+	}
+	lost := at.responseLost()
+	f.inDoubt = lost || at.body.sent && f.leavesInDoubt()
+	f.echoed = x.mayHaveBeenApplied && f.response.mayEchoSuccess()
+	x.responseLost = x.responseLost || lost
+	x.mayHaveBeenApplied = x.mayHaveBeenApplied || f.inDoubt
+	if x.op.retry == settled && x.attempts > 1 && f.code() == noSuchUpload {
+		x.mayHaveBeenApplied = true // an earlier attempt may be what ended the upload
+	}
+}
+
+// responseLost reports whether the attempt may have changed something without COS
+// having said so. What was not sent completely cannot have changed anything (A021),
 // unless COS says that it did.
-func lost(cl *call, at *attempt) bool {
-	return cl.changes && at.connected.Load() && (at.early || !at.answered && at.state.complete)
+func (at *attempt) responseLost() bool {
+	return at.connected.Load() && (at.earlyResponse || !at.responseReceived && at.body.sent)
 }
 
-// undecided reports an answer after which the work may be done all the same: COS
-// failed at it, and did not just turn the request away.
-func undecided(err error) bool {
-	e, ok := err.(*Error) //nolint:errorlint // what send returned, not what is inside
-	return ok && e.Origin == OriginCOS && transient(e) && !turnedAway(e)
+// leavesInDoubt reports a response after which the operation may have been applied
+// nevertheless: COS failed at it, or met another request at work on the same thing.
+func (f *failure) leavesInDoubt() bool {
+	e := f.response
+	return e != nil && e.Origin == OriginCOS && !throttled(e) && (transient(e) || contended(e))
 }
 
-// turnedAway reports an answer after which surely nothing happened.
+// mayEchoSuccess reports a response that an earlier attempt of the same operation can
+// have caused by being applied: what it made is there already, or what it removed is
+// gone.
+func (e *Error) mayEchoSuccess() bool {
+	if e == nil || e.Origin != OriginCOS {
+		return false
+	}
+	return e.HTTPStatus == http.StatusNotFound || e.HTTPStatus == http.StatusConflict || e.HTTPStatus == http.StatusPreconditionFailed
+}
+
+// turnedAway reports a response with which COS declined to begin.
 func turnedAway(e *Error) bool {
 	return e.Origin == OriginCOS && !e.InSuccessBody &&
 		(e.HTTPStatus == http.StatusServiceUnavailable || e.HTTPStatus == http.StatusTooManyRequests)
 }
 
+// throttled reports a response after which surely nothing was applied: COS counted the
+// request and dropped it. A bare 503 does not say that much.
+func throttled(e *Error) bool {
+	return turnedAway(e) && (e.HTTPStatus == http.StatusTooManyRequests || e.Code == "SlowDown")
+}
+
 // final completes the error that the caller gets.
-func (c *Client) final(ctx context.Context, cl *call, err error) error {
-	if u, ok := errors.AsType[*unsentError](err); ok {
-		err = u.err
+func (x *execution) final(ctx context.Context, f *failure) *failure {
+	e := f.response
+	if e == nil {
+		return f
 	}
-	e, ok := err.(*Error) //nolint:errorlint // what send returned, not what is inside
-	if !ok {
-		return err
+	repeats := x.op.retry.repeats()
+	e.OutcomeUnknown = x.responseLost || f.echoed && !repeats
+	e.Retryable = mayHelpToRetry(e) && (repeats || !e.OutcomeUnknown)
+	if e.HTTPStatus == http.StatusNotFound && (e.Code == "NoSuchBucket" || x.op.key == "" && e.Code == "") {
+		x.client.regions.forget(ctx, x.op.bucket)
 	}
-	e.OutcomeUnknown = cl.unknown
-	e.Retryable = helped(e) && (!cl.once || !cl.unknown)
-	if e.HTTPStatus == http.StatusNotFound && (e.Code == "NoSuchBucket" || cl.key == "" && e.Code == "") {
-		c.regions.forget(ctx, cl.bucket)
-	}
-	return e
+	return f
 }
 
-// interrupted is err of a call that ended while it waited to repeat. When the
-// context ended, that is the cause; when only no time was left, err says it all.
-func interrupted(err, cause error) error {
-	if errors.Is(cause, errNoTime) {
-		return err
+// endedBy is the failure of an execution that ended while it waited to retry. When the
+// context ended, that is the cause; when only no time was left, the failure says it all.
+func (f *failure) endedBy(cause error) *failure {
+	switch {
+	case errors.Is(cause, errNoTime):
+	case f.response != nil:
+		f.response.Cause = cause
+	default:
+		f.err = fmt.Errorf("%w (after %w)", cause, f.err)
 	}
-	if e, ok := err.(*Error); ok { //nolint:errorlint // what send returned, not what is inside
-		e.Cause = cause
-		return e
-	}
-	return fmt.Errorf("%w (after %w)", cause, err)
+	return f
 }
 
-// repeatable decides whether a failed attempt is followed by another one.
-func (c *Client) repeatable(ctx context.Context, cl *call, at *attempt, err error) bool {
-	if cl.single || at.number >= c.retry.MaxAttempts || ended(ctx) != nil {
+// retries decides whether a failed attempt is followed by another one.
+func (x *execution) retries(ctx context.Context, at *attempt, f *failure) bool {
+	if f.unsent || x.attempts >= x.limit || contextError(ctx) != nil {
 		return false
 	}
-	if cl.body != nil && cl.body.Size > 0 && cl.body.Reopen == nil && at.state.taken {
+	if at.body.taken && !x.op.resendable() {
 		return false
 	}
-	switch e := err.(type) { //nolint:errorlint // what send returned, not what is inside
-	case *IntegrityError:
-		return !cl.once
-	case *Error:
-		if !cl.once {
-			return transient(e)
-		}
-		if e.Origin == OriginTransport && e.HTTPStatus == 0 {
-			return transient(e) && !lost(cl, at)
-		}
-		return turnedAway(e)
+	e := f.response
+	switch {
+	case e == nil:
+		_, corrupted := errors.AsType[*IntegrityError](f.err)
+		return corrupted && x.op.retry.repeats()
+	case x.op.retry == partOfUpload:
+		return transient(e) || contended(e)
+	case x.op.retry.repeats():
+		return transient(e)
+	case e.Origin == OriginTransport && e.HTTPStatus == 0:
+		return transient(e) && !f.inDoubt
+	case x.op.retry == settled:
+		return throttled(e) // after anything else the state is looked at first
 	}
-	return false
+	return turnedAway(e)
+}
+
+// resendable reports whether the body can be read from its beginning again.
+func (op *operation) resendable() bool {
+	return op.body == nil || op.body.Size == 0 || op.body.Reopen != nil
 }
 
 // transient reports whether the failure may be gone in a moment.
@@ -138,8 +233,17 @@ func transient(e *Error) bool {
 	return hintForStatus(e.HTTPStatus).waitHelps()
 }
 
-// helped reports whether a later call may succeed: callers are told the same.
-func helped(e *Error) bool {
+// contended reports a race with another request on the same thing, also one whose code
+// is not known.
+func contended(e *Error) bool {
+	if code, known := LookupCode(e.Code); known {
+		return code.Contended
+	}
+	return e.Origin == OriginCOS && e.HTTPStatus == http.StatusConflict
+}
+
+// mayHelpToRetry reports whether a later call may succeed: callers are told the same.
+func mayHelpToRetry(e *Error) bool {
 	if e.Origin == OriginCOS {
 		return HintFor(e.Code, e.HTTPStatus).Retryable()
 	}
@@ -160,12 +264,13 @@ func certificateRefused(err error) bool {
 }
 
 // errNoTime says that the deadline comes before the next attempt would.
-var errNoTime = errors.New("no time left to repeat")
+var errNoTime = errors.New("no time left to retry")
 
-// pause waits before the attempt that follows number. It returns errNoTime at
-// once when the deadline would come first, and the context's error when that ends.
-func (c *Client) pause(ctx context.Context, number int, err error) error {
-	delay := c.delay(number, err)
+// pause waits before the attempt that follows a number of failed ones, the last of them
+// with e, which may be nil. It returns errNoTime at once when the deadline would come
+// first, and the context's error when that ends.
+func (c *Client) pause(ctx context.Context, failed int, e *Error) error {
+	delay := c.delay(failed, e)
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= delay {
 		return errNoTime
 	}
@@ -179,26 +284,26 @@ func (c *Client) pause(ctx context.Context, number int, err error) error {
 	}
 }
 
-// delay doubles with each attempt; half of it is left to chance, so that callers
+// delay doubles with each failed attempt; half of it is left to chance, so that callers
 // that failed together do not come back together.
-func (c *Client) delay(number int, err error) time.Duration {
+func (c *Client) delay(failed int, e *Error) time.Duration {
 	d := c.retry.BaseDelay
-	for range number - 1 {
+	for range failed - 1 {
 		if d *= 2; d >= c.retry.MaxDelay {
 			d = c.retry.MaxDelay
 			break
 		}
 	}
-	d = d/2 + rand.N(d/2+1)        //nolint:gosec // spreading load needs no secrecy
-	if e, ok := err.(*Error); ok { //nolint:errorlint // what send returned, not what is inside
+	d = d/2 + rand.N(d/2+1) //nolint:gosec // spreading load needs no secrecy
+	if e != nil {
 		d = max(d, min(retryAfter(e, c.clock()), c.retry.MaxDelay))
 	}
 	return d
 }
 
-// ended returns the context's error, also in the moment between its deadline and
+// contextError returns the context's error, also in the moment between its deadline and
 // the timer that reports it: the network may notice the deadline first.
-func ended(ctx context.Context) error {
+func contextError(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -206,56 +311,4 @@ func ended(ctx context.Context) error {
 		return context.DeadlineExceeded
 	}
 	return nil
-}
-
-// failure is an attempt without an answer.
-func (c *Client) failure(ctx context.Context, cl *call, at *attempt, cause error) error {
-	e := c.newError(cl, at)
-	e.Origin, e.Cause = OriginTransport, transportCause(ctx, at, cause)
-	return e
-}
-
-// transportCause makes a cause speak of the caller's context exactly when that
-// has ended. net/http's own timeouts claim to be context.DeadlineExceeded, too.
-func transportCause(ctx context.Context, at *attempt, err error) error {
-	cause := &networkError{err: err, text: at.clean(err.Error(), maxMessage)}
-	over := ended(ctx)
-	if over == nil {
-		return cause
-	}
-	return fmt.Errorf("%w: %w", over, cause)
-}
-
-// A networkError is a cause that is not the end of the caller's context, whatever
-// it says of itself, and whose text holds no secret: net/http quotes what it could
-// not read.
-type networkError struct {
-	err  error
-	text string
-}
-
-func (e *networkError) Error() string { return e.text }
-
-// Is finds what is inside, except the errors of a context.
-func (e *networkError) Is(target error) bool {
-	if target == context.DeadlineExceeded || target == context.Canceled {
-		return false
-	}
-	return errors.Is(e.err, target)
-}
-
-// As finds what is inside.
-func (e *networkError) As(target any) bool { return errors.As(e.err, target) }
-
-// accepted reports whether an answer shows that COS took the credentials for
-// valid. Refusals that may come before the signature is looked at do not.
-func accepted(status int, err error) bool {
-	switch status {
-	case http.StatusNotModified, http.StatusPreconditionFailed, http.StatusRequestedRangeNotSatisfiable:
-		return true
-	case http.StatusNotFound:
-		e, ok := errors.AsType[*Error](err)
-		return ok && e.Code == "NoSuchKey"
-	}
-	return status >= 200 && status <= 299
 }

@@ -120,11 +120,11 @@ type cleaner interface {
 	clean(s string, limit int) string
 }
 
-// clean takes out of s what the call must keep to itself, in whatever form it was
+// clean takes out of s what the operation must keep to itself, in whatever form it was
 // quoted: its credentials and signature, keys of objects, callbacks.
 func (at *attempt) clean(s string, limit int) string {
 	if at.secrets == nil {
-		at.secrets = secretForms(append(at.credentials.secrets(), append(at.hidden, at.authorization, signatureOf(at.authorization))...))
+		at.secrets = secretForms(append(at.credentials.secrets(), append(at.op.confidential, at.authorization, signatureOf(at.authorization))...))
 	}
 	return cleanText(hide(s, at.secrets), limit)
 }

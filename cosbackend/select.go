@@ -28,22 +28,21 @@ func (c *Client) SelectObjectContent(ctx context.Context, loc Location, key stri
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	cl, err := c.bucketCall(ctx, "SelectObjectContent", http.MethodPost, loc, key)
+	op, err := c.newOperation(ctx, "SelectObjectContent", http.MethodPost, loc, key)
 	if err != nil {
 		return nil, err
 	}
-	cl.changes = false // a POST that only reads
-	cl.query = []pair{{"select", ""}, {"select-type", "2"}}
-	cl.header = []pair{{"content-type", "application/xml"}}
-	cl.payload = o.document()
-	cl.streams = true
+	op.query = []pair{{"select", ""}, {"select-type", "2"}}
+	op.header = []pair{{"content-type", "application/xml"}}
+	op.payload = o.document()
+	op.streaming = true
 	ctx, cancel := context.WithCancel(ctx)
 	var selection *Selection
-	cl.read = func(ctx context.Context, a *answer) (err error) {
-		selection, err = newSelection(ctx, cancel, a)
+	op.decode = func(ctx context.Context, r *response) (err error) {
+		selection, err = newSelection(ctx, cancel, r)
 		return err
 	}
-	if err := c.do(ctx, cl); err != nil {
+	if err := c.do(ctx, op); err != nil {
 		cancel()
 		return nil, err
 	}
@@ -52,20 +51,20 @@ func (c *Client) SelectObjectContent(ctx context.Context, loc Location, key stri
 
 // A Selection is the result of an SQL expression on its way.
 type Selection struct {
-	ctx    context.Context //nolint:containedctx // the context of the call is that of its result
-	cancel context.CancelFunc
-	answer *answer
-	frames *frameReader
-	head   frameHead // of the frame that is being read
-	buffer []byte
-	err    error // what every later Next returns
+	ctx      context.Context //nolint:containedctx // the context of the call is that of its result
+	cancel   context.CancelFunc
+	response *response
+	frames   *frameReader
+	head     frameHead // of the frame that is being read
+	buffer   []byte
+	err      error // what every later Next returns
 }
 
 // newSelection reads the first frame, so that a refusal in it is one of the call.
-func newSelection(ctx context.Context, cancel context.CancelFunc, a *answer) (*Selection, error) {
-	body := newStallReader(a.resp.Body, keepAliveStall) // (A075)
-	a.resp.Body = body
-	s := &Selection{ctx: ctx, cancel: cancel, answer: a, frames: newFrameReader(body)}
+func newSelection(ctx context.Context, cancel context.CancelFunc, r *response) (*Selection, error) {
+	body := newStallReader(r.http.Body, stallLimit) // (A075)
+	r.http.Body = body
+	s := &Selection{ctx: ctx, cancel: cancel, response: r, frames: newFrameReader(body)}
 	if first, err := s.frames.r.Peek(1); err == nil && first[0] == '<' { // no frame is so long
 		return nil, s.document()
 	}
@@ -77,15 +76,15 @@ func newSelection(ctx context.Context, cancel context.CancelFunc, a *answer) (*S
 
 // document reads an answer that is XML instead of frames: an error, or nonsense.
 func (s *Selection) document() error {
-	a := s.answer
-	a.resp.Body = struct {
+	r := s.response
+	r.http.Body = struct {
 		io.Reader
 		io.Closer
-	}{s.frames.r, a.resp.Body}
-	if _, err := a.readBody(s.ctx); err != nil {
+	}{s.frames.r, r.http.Body}
+	if _, err := r.readBody(s.ctx); err != nil {
 		return err
 	}
-	return a.garbled(errFrame)
+	return r.malformed(errFrame)
 }
 
 // advance reads the head of the next frame.
@@ -101,29 +100,29 @@ func (s *Selection) advance() error {
 		return s.failed(err)
 	}
 	if s.head.message == "error" {
-		clean := s.answer.attempt.credentials.clean
-		e := s.answer.refused(errorBody{Code: clean(s.head.errorCode, maxCode), Message: clean(s.head.errorText, maxMessage)})
-		e.Retryable = helped(e)
+		clean := s.response.attempt.credentials.clean
+		e := s.response.serverError(errorBody{Code: clean(s.head.errorCode, maxCode), Message: clean(s.head.errorText, maxMessage)})
+		e.Retryable = mayHelpToRetry(e)
 		return e
 	}
-	return s.answer.garbled(errFrame)
+	return s.response.malformed(errFrame)
 }
 
 // failed is the error of a frame that was not had.
 func (s *Selection) failed(err error) error {
-	a := s.answer
+	r := s.response
 	switch damaged, ok := errors.AsType[*frameCRCError](err); {
 	case ok:
 		return &IntegrityError{
-			Op: a.call.op, Bucket: a.call.bucket, Key: a.call.key, RequestID: a.requestID,
+			Op: r.op.name, Bucket: r.op.bucket, Key: r.op.key, RequestID: r.requestID,
 			Want: uint64(damaged.want), Got: uint64(damaged.got), Frame: true,
 		}
 	case errors.Is(err, errFrame):
-		return a.garbled(err)
+		return r.malformed(err)
 	case errors.Is(err, io.EOF):
 		err = errNoEnd
 	}
-	return a.cut(s.ctx, err)
+	return r.truncated(s.ctx, err)
 }
 
 // Next returns the next event, and io.EOF when the result is whole: only then may it
@@ -204,10 +203,10 @@ func (s *Selection) stats(root string) (*SelectStats, error) {
 		BytesReturned  int64
 	}
 	if err := tolerantDecoder(data).Decode(&wire); err != nil {
-		return nil, s.answer.garbled(inside(err)) // its io.EOF must not pass for that of the result
+		return nil, s.response.malformed(inside(err)) // its io.EOF must not pass for that of the result
 	}
 	if wire.XMLName.Local != root {
-		return nil, s.answer.garbled(fmt.Errorf("element %q came where %q was due", s.answer.attempt.clean(wire.XMLName.Local, 64), root))
+		return nil, s.response.malformed(fmt.Errorf("element %q came where %q was due", s.response.attempt.clean(wire.XMLName.Local, 64), root))
 	}
 	return &SelectStats{BytesScanned: wire.BytesScanned, BytesProcessed: wire.BytesProcessed, BytesReturned: wire.BytesReturned}, nil
 }
@@ -215,7 +214,7 @@ func (s *Selection) stats(root string) (*SelectStats, error) {
 // Close lets go of the connection: it is kept when the whole result was read, and
 // dropped otherwise. Next must not be called after it.
 func (s *Selection) Close() error {
-	err := s.answer.resp.Body.Close()
+	err := s.response.http.Body.Close()
 	s.cancel()
 	return err
 }

@@ -276,8 +276,8 @@ func TestASilentSelectIsGivenUpAfterAMinute(t *testing.T) {
 			<-r.Context().Done()
 		}, attempts(1))
 		_, _, err := selected(t.Context(), c)
-		if e := wantError(t, "SelectObjectContent", err); e.Origin != OriginTransport || time.Since(begin) != keepAliveStall {
-			t.Errorf("SelectObjectContent = %v after %v, want a broken answer after %v", err, time.Since(begin), keepAliveStall)
+		if e := wantError(t, "SelectObjectContent", err); e.Origin != OriginTransport || time.Since(begin) != stallLimit {
+			t.Errorf("SelectObjectContent = %v after %v, want a broken answer after %v", err, time.Since(begin), stallLimit)
 		}
 	})
 }

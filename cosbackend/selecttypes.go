@@ -2,6 +2,7 @@ package cosbackend
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/xml"
 	"strings"
 	"unicode/utf8"
@@ -108,7 +109,7 @@ func (c SelectCSVInput) fields() []textField {
 func (c SelectCSVOutput) fields() []textField {
 	const at = "output.csv."
 	return []textField{
-		{at + "quote_fields", "QuoteFields", nameOr(c.QuoteFields, "ASNEEDED"), 16},
+		{at + "quote_fields", "QuoteFields", cmp.Or(c.QuoteFields, "ASNEEDED"), 16},
 		{at + "record_delimiter", "RecordDelimiter", c.RecordDelimiter, 2},
 		{at + "field_delimiter", "FieldDelimiter", c.FieldDelimiter, 1},
 		{at + "quote_character", "QuoteCharacter", c.QuoteCharacter, 1},
@@ -191,7 +192,7 @@ func (o SelectOptions) document() []byte {
 	b.WriteString("<SelectRequest>")
 	text(textField{name: "Expression", value: o.Expression})
 	b.WriteString("<ExpressionType>SQL</ExpressionType><InputSerialization>")
-	text(textField{name: "CompressionType", value: nameOr(o.Input.Compression, "NONE")})
+	text(textField{name: "CompressionType", value: cmp.Or(o.Input.Compression, "NONE")})
 	switch {
 	case o.Input.CSV != nil:
 		within("CSV", o.Input.CSV.fields()...)

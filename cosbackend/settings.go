@@ -1,6 +1,7 @@
 package cosbackend
 
 import (
+	"cmp"
 	"encoding/xml"
 	"io"
 	"strings"
@@ -57,27 +58,27 @@ func (s Settings) check() error {
 }
 
 // set adds the headers of s.
-func (cl *call) set(s Settings) {
+func (op *operation) set(s Settings) {
 	if s.ACL != "" {
-		cl.header = append(cl.header, pair{"x-cos-acl", s.ACL})
+		op.header = append(op.header, pair{"x-cos-acl", s.ACL})
 	}
-	cl.grant(s.Grants)
+	op.grant(s.Grants)
 	if len(s.Tags) > 0 {
-		cl.header = append(cl.header, pair{"x-cos-tagging", tagHeader(s.Tags)})
+		op.header = append(op.header, pair{"x-cos-tagging", tagHeader(s.Tags)})
 	}
 	if !s.Retention.Until.IsZero() {
-		cl.header = append(
-			cl.header,
-			pair{"x-cos-object-lock-mode", nameOr(s.Retention.Mode, compliance)},
+		op.header = append(
+			op.header,
+			pair{"x-cos-object-lock-mode", cmp.Or(s.Retention.Mode, compliance)},
 			pair{"x-cos-object-lock-retain-until-date", s.Retention.until()},
 		)
 	}
-	cl.encrypt(s.Encryption)
+	op.encrypt(s.Encryption)
 }
 
 // empty reports whether s says nothing.
 func (s Settings) empty() bool {
-	var cl call
+	var cl operation
 	cl.set(s)
 	return len(cl.header) == 0
 }

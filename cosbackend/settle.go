@@ -2,52 +2,50 @@ package cosbackend
 
 import "context"
 
-// A verdict is what COS shows of a change whose answer does not say what became
-// of it.
-type verdict int
+// A settlement is what COS shows of an operation whose response does not say whether it
+// was applied.
+type settlement int
 
 const (
-	// undetermined: nothing that COS shows tells.
-	undetermined verdict = iota
-	// happened: the change was made.
-	happened
-	// pending: it was not made, so far as can be seen, and may be sent again.
-	pending
+	// unsettled: nothing that COS shows tells.
+	unsettled settlement = iota
+	// applied: it was.
+	applied
+	// notApplied: it was not, as far as can be seen, and may be sent again.
+	notApplied
 )
 
-// settle makes a call of the class once, and when it fails in a way that may hide
-// a success asks judge before anything is reported or sent again. A caller that
-// has gone gets no verdict: there is nobody left to look for.
-func (c *Client) settle(ctx context.Context, cl *call, judge func(*Error) verdict) error {
+// settle carries out an operation of class settled. When it fails in a way that may hide
+// a success, inspect looks at what COS has before anything is sent again or reported.
+// Nothing is looked at for a caller that has gone.
+func (c *Client) settle(ctx context.Context, op operation, inspect func(outcome) settlement) outcome {
+	x := c.newExecution(op)
 	for {
-		before := cl.doubt
-		cl.doubt = false
-		err := c.do(ctx, cl)
-		fresh := cl.doubt // this time, not only an attempt before
-		cl.doubt = cl.doubt || before
-		e, ok := err.(*Error) //nolint:errorlint // what do returned, not what is inside
-		if !ok || !cl.doubt || ended(ctx) != nil {
-			return err
+		o := x.run(ctx)
+		if o.failure == nil || o.failure.response == nil || !o.mayHaveBeenApplied || contextError(ctx) != nil {
+			return o
 		}
-		v := judge(e)
-		traceFrom(ctx).begin(cl.op, c.profile)
-		if v == happened {
-			c.logger.Debug("cosbackend: a lost answer was a success", "operation", cl.op, "error", err)
-			return nil
+		found := inspect(o)
+		traceFrom(ctx).begin(op.name, c.profile)
+		if found == applied {
+			c.logger.Debug("cosbackend: the operation was applied although it failed", "operation", op.name, "error", o.failure.err)
+			o.failure = nil
+			return o
 		}
-		if over := ended(ctx); over != nil {
-			return interrupted(err, over)
+		if over := contextError(ctx); over != nil {
+			o.failure = o.failure.endedBy(over)
+			return o
 		}
-		if v != pending || !fresh || cl.number >= c.retry.MaxAttempts || !cl.resendable() {
-			return err
+		if found == unsettled {
+			o.failure.response.OutcomeUnknown, o.failure.response.Retryable = true, false
+			return o
 		}
-		if waitErr := c.pause(ctx, cl.number, err); waitErr != nil {
-			return interrupted(err, waitErr)
+		if !o.failure.inDoubt || x.attempts >= x.limit || !op.resendable() {
+			return o
+		}
+		if err := c.pause(ctx, x.attempts, o.failure.response); err != nil {
+			o.failure = o.failure.endedBy(err)
+			return o
 		}
 	}
-}
-
-// resendable reports whether the body can be had again.
-func (cl *call) resendable() bool {
-	return cl.body == nil || cl.body.Size == 0 || cl.body.Reopen != nil
 }

@@ -2,6 +2,7 @@ package cosbackend
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/md5" //nolint:gosec // COS asks for Content-MD5.
 	"encoding/base64"
@@ -31,101 +32,101 @@ type subresource[T any] struct {
 	blank bool
 }
 
-func (s subresource[T]) call(ctx context.Context, c *Client, verb, method string, loc Location) (*call, error) {
-	cl, err := c.configCall(ctx, verb+s.noun, method, loc, s.name)
+func (s subresource[T]) operation(ctx context.Context, c *Client, verb, method string, loc Location) (operation, error) {
+	op, err := c.configOperation(ctx, verb+s.noun, method, loc, s.name)
 	if err == nil && s.id.name != "" {
-		cl.query = append(cl.query, s.id)
+		op.query = append(op.query, s.id)
 	}
-	return cl, err
+	return op, err
 }
 
 // configCall begins a call on a configuration.
-func (c *Client) configCall(ctx context.Context, op, method string, loc Location, name string) (*call, error) {
+func (c *Client) configOperation(ctx context.Context, name, method string, loc Location, subresource string) (operation, error) {
 	if err := c.checkLocation("", loc.Bucket, loc.Region); err != nil {
-		return nil, err
+		return operation{}, err
 	}
-	cl, err := c.bucketCall(ctx, op, method, loc, "")
+	op, err := c.newOperation(ctx, name, method, loc, "")
 	if err != nil {
-		return nil, err
+		return operation{}, err
 	}
-	cl.query = []pair{{name, ""}}
-	return cl, nil
+	op.query = []pair{{subresource, ""}}
+	return op, nil
 }
 
 // get reads the document. then, unless it is nil, looks at it and at the answer it
 // came with; what it returns is the result of the call.
-func (s subresource[T]) get(ctx context.Context, c *Client, loc Location, then func(*answer, *T) error) (*T, error) {
-	cl, err := s.call(ctx, c, "Get", http.MethodGet, loc)
+func (s subresource[T]) get(ctx context.Context, c *Client, loc Location, then func(*response, *T) error) (*T, error) {
+	op, err := s.operation(ctx, c, "Get", http.MethodGet, loc)
 	if err != nil {
 		return nil, err
 	}
 	var doc *T
-	cl.read = func(ctx context.Context, a *answer) error {
-		data, err := a.readBody(ctx)
+	op.decode = func(ctx context.Context, r *response) error {
+		data, err := r.readBody(ctx)
 		if err != nil {
 			return err
 		}
 		if len(data) == 0 && s.blank {
-			return a.notConfigured()
+			return r.notConfigured()
 		}
 		doc = new(T)
-		if err := a.parseXML(data, s.root, doc); err != nil {
+		if err := r.parseXML(data, s.root, doc); err != nil {
 			return err
 		}
-		a.reportUnknown(data, s.root, doc)
+		r.reportUnknown(data, s.root, doc)
 		if then == nil {
 			return nil
 		}
-		return then(a, doc)
+		return then(r, doc)
 	}
-	if err := c.do(ctx, cl); err != nil {
+	if err := c.do(ctx, op); err != nil {
 		return nil, err
 	}
 	return doc, nil
 }
 
 func (s subresource[T]) put(ctx context.Context, c *Client, loc Location, doc *T) error {
-	cl, err := s.write(ctx, c, "Put", http.MethodPut, loc, doc)
+	op, err := s.write(ctx, c, "Put", http.MethodPut, loc, doc)
 	if err != nil {
 		return err
 	}
-	return c.do(ctx, cl)
+	return c.do(ctx, op)
 }
 
 // write begins a call that carries the document.
-func (s subresource[T]) write(ctx context.Context, c *Client, verb, method string, loc Location, doc *T) (*call, error) {
+func (s subresource[T]) write(ctx context.Context, c *Client, verb, method string, loc Location, doc *T) (operation, error) {
 	payload, err := documentXML(s.root, doc)
 	if err != nil {
-		return nil, invalid(nameOr(s.field, s.name), err.Error())
+		return operation{}, invalid(cmp.Or(s.field, s.name), err.Error())
 	}
-	cl, err := s.call(ctx, c, verb, method, loc)
+	op, err := s.operation(ctx, c, verb, method, loc)
 	if err != nil {
-		return nil, err
+		return operation{}, err
 	}
-	cl.document("application/xml", payload)
-	cl.read = done
-	return cl, nil
+	op.document("application/xml", payload)
+	op.decode = readEmpty
+	return op, nil
 }
 
 // document gives a call a body and the Content-MD5 that COS wants of configurations
 // (A031).
-func (cl *call) document(contentType string, payload []byte) {
+func (op *operation) document(contentType string, payload []byte) {
 	sum := md5.Sum(payload) //nolint:gosec // COS asks for Content-MD5.
-	cl.payload = payload
-	cl.header = append(
-		cl.header,
+	op.payload = payload
+	op.header = append(
+		op.header,
 		pair{"content-type", contentType}, pair{"content-md5", base64.StdEncoding.EncodeToString(sum[:])},
 	)
 }
 
 // remove deletes the document. One that is not there is deleted already (A032).
 func (s subresource[T]) remove(ctx context.Context, c *Client, loc Location) error {
-	cl, err := s.call(ctx, c, "Delete", http.MethodDelete, loc)
+	op, err := s.operation(ctx, c, "Delete", http.MethodDelete, loc)
 	if err != nil {
 		return err
 	}
-	cl.read = done
-	return c.do(ctx, cl)
+	op.decode = readEmpty
+	return c.do(ctx, op)
 }
 
 // documentXML writes a document. encoding/xml replaces what XML cannot express; a
@@ -142,14 +143,14 @@ func documentXML(root string, doc any) ([]byte, error) {
 }
 
 // notConfigured is an answer that says without an error that nothing was put.
-func (a *answer) notConfigured() error {
-	a.attempt.answered = true
-	return &NotConfiguredError{Err: a.newError()}
+func (r *response) notConfigured() error {
+	r.attempt.responseReceived = true
+	return &NotConfiguredError{Err: r.newError()}
 }
 
 // reportUnknown logs the names of elements that came and would not go back. What
 // they hold is not logged.
-func (a *answer) reportUnknown(data []byte, root string, doc any) {
+func (r *response) reportUnknown(data []byte, root string, doc any) {
 	again, err := documentXML(root, doc)
 	if err != nil {
 		return
@@ -163,8 +164,8 @@ func (a *answer) reportUnknown(data []byte, root string, doc any) {
 	}
 	if len(unknown) > 0 {
 		slices.Sort(unknown)
-		a.client.logger.Warn("cosbackend: COS sent elements of a configuration that are not known here; writing it back drops them",
-			"operation", a.call.op, "bucket", a.call.bucket, "elements", unknown[:min(len(unknown), maxHeaders)])
+		r.client.logger.Warn("cosbackend: COS sent elements of a configuration that are not known here; writing it back drops them",
+			"operation", r.op.name, "bucket", r.op.bucket, "elements", unknown[:min(len(unknown), maxHeaders)])
 	}
 }
 

@@ -31,9 +31,9 @@ func bucketTiering() subresource[IntelligentTiering] {
 // GetBucketIntelligentTiering returns the tiering of a bucket in its first form;
 // without it the error is a [*NotConfiguredError] (A033). Idempotent.
 func (c *Client) GetBucketIntelligentTiering(ctx context.Context, loc Location) (*IntelligentTiering, error) {
-	return bucketTiering().get(ctx, c, loc, func(a *answer, doc *IntelligentTiering) error {
+	return bucketTiering().get(ctx, c, loc, func(r *response, doc *IntelligentTiering) error {
 		if doc.Status == "" {
-			return a.notConfigured()
+			return r.notConfigured()
 		}
 		return nil
 	})
@@ -58,9 +58,9 @@ func (c *Client) GetBucketIntelligentTieringConfiguration(ctx context.Context, l
 	if err := checkConfigID("id", id); err != nil {
 		return nil, err
 	}
-	return tieringRule(id).get(ctx, c, loc, func(a *answer, doc *IntelligentTieringConfiguration) error {
+	return tieringRule(id).get(ctx, c, loc, func(r *response, doc *IntelligentTieringConfiguration) error {
 		if doc.Id == "" {
-			return a.notConfigured()
+			return r.notConfigured()
 		}
 		return nil
 	})
@@ -87,16 +87,16 @@ func (c *Client) DeleteBucketIntelligentTieringConfiguration(ctx context.Context
 // ListBucketIntelligentTieringConfigurations returns all rules of the second form.
 // Idempotent.
 func (c *Client) ListBucketIntelligentTieringConfigurations(ctx context.Context, loc Location) ([]*IntelligentTieringConfiguration, error) {
-	cl, err := c.configCall(ctx, "ListBucketIntelligentTieringConfigurations", http.MethodGet, loc, "intelligent-tiering")
+	op, err := c.configOperation(ctx, "ListBucketIntelligentTieringConfigurations", http.MethodGet, loc, "intelligent-tiering")
 	if err != nil {
 		return nil, err
 	}
 	var wire cos.ListIntelligentTieringConfigurations
-	cl.read = func(ctx context.Context, a *answer) error {
+	op.decode = func(ctx context.Context, r *response) error {
 		wire = cos.ListIntelligentTieringConfigurations{}
-		return a.readXML(ctx, "ListBucketIntelligentTieringConfigurationsOutput", &wire)
+		return r.readXML(ctx, "ListBucketIntelligentTieringConfigurationsOutput", &wire)
 	}
-	if err := c.do(ctx, cl); err != nil {
+	if err := c.do(ctx, op); err != nil {
 		return nil, err
 	}
 	return wire.Configurations, nil

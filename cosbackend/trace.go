@@ -79,7 +79,7 @@ func (t *Trace) attempt() {
 	t.info.Attempts++
 }
 
-func (t *Trace) answer(status int, requestID, traceID string, accepted bool) {
+func (t *Trace) response(status int, requestID, traceID string, accepted bool) {
 	if t == nil {
 		return
 	}

@@ -1,6 +1,7 @@
 package cosbackend
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -40,7 +41,7 @@ func (c *connections) stats() PoolStats {
 func newTransport(o TransportOptions, counts *connections) *http.Transport {
 	dial := o.DialContext
 	if dial == nil {
-		dialer := &net.Dialer{Timeout: durationOr(o.DialTimeout, 5*time.Second), KeepAlive: 30 * time.Second}
+		dialer := &net.Dialer{Timeout: cmp.Or(o.DialTimeout, 5*time.Second), KeepAlive: 30 * time.Second}
 		dial = dialer.DialContext
 	} else if o.DialTimeout > 0 {
 		dial = dialWithin(dial, o.DialTimeout)
@@ -58,14 +59,14 @@ func newTransport(o TransportOptions, counts *connections) *http.Transport {
 		return &patientConn{Conn: conn, closed: make(chan struct{}), counts: counts}, nil
 	}
 	config := &tls.Config{RootCAs: o.RootCAs, MinVersion: tls.VersionTLS12}
-	handshake := durationOr(o.TLSHandshakeTimeout, 10*time.Second)
+	handshake := cmp.Or(o.TLSHandshakeTimeout, 10*time.Second)
 	t := &http.Transport{
 		DialContext:           patient,
 		DialTLSContext:        dialTLS(patient, config, handshake),
 		TLSClientConfig:       config,
 		TLSHandshakeTimeout:   handshake,
-		ResponseHeaderTimeout: durationOr(o.ResponseHeaderTimeout, 60*time.Second),
-		IdleConnTimeout:       durationOr(o.IdleConnTimeout, 90*time.Second),
+		ResponseHeaderTimeout: cmp.Or(o.ResponseHeaderTimeout, 60*time.Second),
+		IdleConnTimeout:       cmp.Or(o.IdleConnTimeout, 90*time.Second),
 		ExpectContinueTimeout: time.Second,
 		MaxIdleConns:          0,
 		MaxIdleConnsPerHost:   o.MaxIdleConnsPerHost,
@@ -81,13 +82,6 @@ func newTransport(o TransportOptions, counts *connections) *http.Transport {
 		t.Proxy = http.ProxyURL(o.Proxy)
 	}
 	return t
-}
-
-func durationOr(d, otherwise time.Duration) time.Duration {
-	if d == 0 {
-		return otherwise
-	}
-	return d
 }
 
 type dialFunc func(ctx context.Context, network, addr string) (net.Conn, error)

@@ -47,22 +47,22 @@ func (c *Client) ListObjectVersions(ctx context.Context, loc Location, o ListVer
 	if err := c.checkVersions(loc, o); err != nil {
 		return VersionPage{}, err
 	}
-	cl, err := c.bucketCall(ctx, "ListObjectVersions", http.MethodGet, loc, "")
+	op, err := c.newOperation(ctx, "ListObjectVersions", http.MethodGet, loc, "")
 	if err != nil {
 		return VersionPage{}, err
 	}
-	cl.query = []pair{{"versions", ""}, {"encoding-type", "url"}} // A019
-	cl.parameter("prefix", o.Prefix)
-	cl.parameter("delimiter", o.Delimiter)
-	cl.parameter("key-marker", o.KeyMarker)
-	cl.parameter("version-id-marker", o.VersionIDMarker)
-	cl.amount("max-keys", o.MaxKeys)
+	op.query = []pair{{"versions", ""}, {"encoding-type", "url"}} // A019
+	op.parameter("prefix", o.Prefix)
+	op.parameter("delimiter", o.Delimiter)
+	op.parameter("key-marker", o.KeyMarker)
+	op.parameter("version-id-marker", o.VersionIDMarker)
+	op.amount("max-keys", o.MaxKeys)
 	var page VersionPage
-	cl.read = func(ctx context.Context, a *answer) (err error) {
-		page, err = a.versionPage(ctx)
+	op.decode = func(ctx context.Context, r *response) (err error) {
+		page, err = r.versionPage(ctx)
 		return err
 	}
-	err = c.do(ctx, cl)
+	err = c.do(ctx, op)
 	return page, err
 }
 
@@ -103,9 +103,9 @@ type wireVersion struct {
 	}
 }
 
-func (a *answer) versionPage(ctx context.Context) (VersionPage, error) {
+func (r *response) versionPage(ctx context.Context) (VersionPage, error) {
 	var wire wireVersions
-	if err := a.readXML(ctx, "ListVersionsResult", &wire); err != nil {
+	if err := r.readXML(ctx, "ListVersionsResult", &wire); err != nil {
 		return VersionPage{}, err
 	}
 	names := decoder{encoded: wire.EncodingType == "url"}
@@ -123,9 +123,9 @@ func (a *answer) versionPage(ctx context.Context) (VersionPage, error) {
 	}
 	switch {
 	case names.err != nil:
-		return VersionPage{}, a.garbled(names.err)
+		return VersionPage{}, r.malformed(names.err)
 	case page.Truncated && page.NextKeyMarker == "":
-		return VersionPage{}, a.garbled(errNoMarker)
+		return VersionPage{}, r.malformed(errNoMarker)
 	}
 	if !slices.IsSortedFunc(page.Versions, latestFirst) {
 		slices.SortStableFunc(page.Versions, func(a, b ObjectVersion) int {
@@ -140,7 +140,7 @@ func (e wireVersion) version(names *decoder) ObjectVersion {
 	v.Key, v.VersionID, v.LastModified = names.decode(e.Key), e.VersionID, listTime(e.LastModified)
 	if !v.DeleteMarker {
 		v.ETag, v.Size, v.StorageTier = unquoteETag(e.ETag), e.Size, e.StorageTier
-		v.StorageClass = nameOr(e.StorageClass, "STANDARD")
+		v.StorageClass = cmp.Or(e.StorageClass, "STANDARD")
 	}
 	return v
 }

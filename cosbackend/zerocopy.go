@@ -29,7 +29,7 @@ var blocks = sync.Pool{New: func() any { return new([4 * transferBuffer]byte) }}
 // another way one day, everything still works, with one copy more.
 func sendBody(conn io.Writer, r io.Reader) (int64, error) {
 	if limited, ok := r.(*io.LimitedReader); ok {
-		if u, ok := limited.R.(*upload); ok && limited.N == u.size {
+		if u, ok := limited.R.(*bodyReader); ok && limited.N == u.size {
 			if from, ok := u.reader.(io.WriterTo); ok {
 				n, err := u.pour(conn, from)
 				limited.N -= n
@@ -63,43 +63,43 @@ func sendBlocks(w io.Writer, r io.Reader) (int64, error) {
 }
 
 // pour lets the reader write itself to conn.
-func (u *upload) pour(conn io.Writer, from io.WriterTo) (int64, error) {
-	u.mu.Lock()
-	if u.ended {
-		u.mu.Unlock()
-		return 0, errUploadEnded
+func (b *bodyReader) pour(conn io.Writer, from io.WriterTo) (int64, error) {
+	b.mu.Lock()
+	if b.ended {
+		b.mu.Unlock()
+		return 0, errAttemptEnded
 	}
-	u.taken = true
-	u.mu.Unlock()
+	b.taken = true
+	b.mu.Unlock()
 
-	w := &bodyWriter{upload: u, conn: conn}
+	w := &bodyWriter{upload: b, conn: conn}
 	_, err := from.WriteTo(w)
 
-	u.mu.Lock()
-	defer u.mu.Unlock()
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	switch {
-	case u.ended:
-		return w.sent, errUploadEnded
+	case b.ended:
+		return w.sent, errAttemptEnded
 	case w.err != nil:
 		return w.sent, w.err
-	case u.read == u.size: // an error after the last byte comes too late
+	case b.read == b.size: // an error after the last byte comes too late
 		return w.sent, nil
 	case err == nil || errors.Is(err, io.EOF):
 		err = io.ErrUnexpectedEOF
 	}
-	return w.sent, u.fail(err)
+	return w.sent, b.fail(err)
 }
 
 // take counts n bytes of the body, or as many as are still missing, as had from
 // the reader.
-func (u *upload) take(n int64) (int64, error) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if u.ended {
-		return 0, errUploadEnded
+func (b *bodyReader) take(n int64) (int64, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.ended {
+		return 0, errAttemptEnded
 	}
-	n = min(n, u.size-u.read)
-	u.read += n
+	n = min(n, b.size-b.read)
+	b.read += n
 	return n, nil
 }
 
@@ -107,7 +107,7 @@ func (u *upload) take(n int64) (int64, error) {
 // counts as Read does: after end nothing passes any more, and never more than size
 // bytes do. What comes beyond that is io.ErrShortWrite.
 type bodyWriter struct {
-	upload *upload
+	upload *bodyReader
 	conn   io.Writer
 	sent   int64
 	err    error // of the connection

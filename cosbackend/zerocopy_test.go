@@ -237,8 +237,8 @@ func TestABodyThatWritesItselfStopsAtTheAnswer(t *testing.T) {
 		t.Errorf("PutObject = %v, want AccessDenied while the body waits", err)
 	}
 	close(body.release)
-	if err := <-body.stopped; !errors.Is(err, errUploadEnded) {
-		t.Errorf("Write after the answer = %v, want %v", err, errUploadEnded)
+	if err := <-body.stopped; !errors.Is(err, errAttemptEnded) {
+		t.Errorf("Write after the answer = %v, want %v", err, errAttemptEnded)
 	}
 }
 

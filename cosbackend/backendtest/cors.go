@@ -17,7 +17,7 @@ func preflightChecks() []check {
 func preflightAnswered(t *testing.T, s scope) {
 	b := s.newBucket(t, s.region())
 	const origin = "https://www.example.com"
-	ask := func(ctx context.Context, method string) (cosbackend.PreflightAnswer, error) {
+	ask := func(ctx context.Context, method string) (cosbackend.PreflightResult, error) {
 		return b.Client.OptionsObject(ctx, b.location(), b.key("k"), cosbackend.Preflight{Origin: origin, Method: method, Headers: []string{"x-a"}})
 	}
 	_, err := ask(t.Context(), "GET")

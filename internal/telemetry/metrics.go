@@ -136,7 +136,7 @@ func (m *Metrics) begin(info cosbackend.AttemptInfo) func(cosbackend.AttemptResu
 		if r.Head > 0 {
 			m.heads.WithLabelValues(info.Operation, info.Profile).Observe(r.Head.Seconds())
 		}
-		if r.Repeat {
+		if r.Retried {
 			m.repeats.WithLabelValues(info.Operation, info.Profile).Inc()
 		}
 		if !r.ConnectionReused {

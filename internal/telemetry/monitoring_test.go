@@ -47,7 +47,7 @@ func exported(t *testing.T) map[string]bool {
 	m.CallFailed("m", codes.Internal, false)
 	m.CallDenied("m", "r")
 	_, done := telemetry.Observer{Metrics: m}.Attempt(context.Background(), cosbackend.AttemptInfo{Operation: "o", Profile: "main"})
-	done(cosbackend.AttemptResult{Repeat: true, Head: time.Millisecond})
+	done(cosbackend.AttemptResult{Retried: true, Head: time.Millisecond})
 	families, err := m.Gatherer().Gather()
 	if err != nil {
 		t.Fatal(err)

@@ -69,7 +69,7 @@ func finish(span trace.Span, r cosbackend.AttemptResult) {
 		attribute.String("cos.request_id", r.RequestID),
 		attribute.Int64("http.request.body.size", r.BytesSent),
 		attribute.Int64("http.response.body.size", r.BytesReceived),
-		attribute.Bool("cos.repeated", r.Repeat),
+		attribute.Bool("cos.repeated", r.Retried),
 	)
 	if r.Err != nil {
 		kind := r.Code
