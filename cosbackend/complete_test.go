@@ -155,9 +155,9 @@ func TestCompleteComparesChecksums(t *testing.T) {
 // reported. P, G and H are a completion, a list of parts and a HEAD.
 func TestALostCompletionIsSettled(t *testing.T) {
 	const (
-		reset, cut, empty, half, noETag, stall, internal, hidden, slow, middlebox = "reset", "cut", "empty", "half", "no etag", "stall", "500", "hidden", "503", "502"
-		gone, exists, denied, ok, refused                                         = "gone", "exists", "denied", "ok", "invalid part"
-		ours, old, other, sum, otherSum, missing, broken                          = "ours", "old", "other", "sum", "other sum", "missing", "broken"
+		reset, cut, empty, half, noETag, stall, internal, hidden, slow, unavailable, conflict, middlebox = "reset", "cut", "empty", "half", "no etag", "stall", "500", "hidden", "503 SlowDown", "503", "409", "502"
+		gone, exists, denied, ok, refused                                                                = "gone", "exists", "denied", "ok", "invalid part"
+		ours, old, other, sum, otherSum, missing, broken                                                 = "ours", "old", "other", "sum", "other sum", "missing", "broken"
 	)
 	for _, tc := range []struct {
 		name      string
@@ -193,7 +193,16 @@ func TestALostCompletionIsSettled(t *testing.T) {
 		{"lost and the list is denied", []string{reset}, denied, ours, false, "PGH", ""},
 		{"lost and everything is denied", []string{reset}, denied, denied, false, "PGH", "transport!"},
 		{"lost and COS is broken", []string{reset}, broken, broken, false, "PGGGGHHHH", "transport!"},
-		{"turned away, then gone", []string{slow, gone}, gone, ours, false, "PP", "NoSuchUpload"},
+		{"throttled, then gone and made", []string{slow, gone}, gone, ours, false, "PPH", ""},
+		{"throttled, then gone and nothing there", []string{slow, gone}, gone, missing, false, "PPH", "NoSuchUpload!"},
+		{"503 and made", []string{unavailable}, gone, ours, false, "PGH", ""},
+		{"503, still there", []string{unavailable, ok}, ok, missing, false, "PGP", ""},
+		{"503, still there, made meanwhile", []string{unavailable, gone}, ok, ours, false, "PGPH", ""},
+		{"503 and nothing there", []string{unavailable}, gone, missing, false, "PGH", "ServiceUnavailable!"},
+		{"409 and made", []string{conflict}, gone, ours, false, "PGH", ""},
+		{"409, still there", []string{conflict, ok}, ok, missing, false, "PGP", ""},
+		{"409 and nothing there", []string{conflict}, gone, missing, false, "PGH", "OperationAborted!"},
+		{"exists at once", []string{exists}, ok, ours, false, "P", "FileAlreadyExists"},
 		{"gone at once", []string{gone}, gone, ours, false, "P", "NoSuchUpload"},
 		{"refused at once", []string{refused}, ok, ours, false, "P", "InvalidPart"},
 	} {
@@ -270,8 +279,12 @@ func answerStep(t *testing.T, w http.ResponseWriter, r *http.Request, step strin
 		answerXML(w, 500, errorXML("InternalError", "m"))
 	case "hidden":
 		answerXML(w, 200, "   "+errorXML("InternalError", "m"))
-	case "503":
+	case "503 SlowDown":
 		answerXML(w, 503, errorXML("SlowDown", "m"))
+	case "503":
+		answerXML(w, 503, errorXML("ServiceUnavailable", "m"))
+	case "409":
+		answerXML(w, 409, errorXML("OperationAborted", "m"))
 	case "502":
 		w.WriteHeader(502)
 	case "broken":

@@ -238,7 +238,7 @@ func TestEveryWireFormBecomesOneError(t *testing.T) {
 				Op: "ListObjects", HTTPStatus: 200, RequestID: "req-1",
 				Headers: map[string]string{"x-cos-request-id": "req-1", "content-length": "0"},
 			}),
-			cause: "parse the answer: the answer is empty where XML was due",
+			cause: "parse the response: the response is empty where XML was expected",
 		},
 		{
 			name: "other XML than was due", do: list,
@@ -247,7 +247,7 @@ func TestEveryWireFormBecomesOneError(t *testing.T) {
 				Op: "ListObjects", HTTPStatus: 200, RequestID: "req-1",
 				Headers: map[string]string{"content-type": "application/xml", "x-cos-request-id": "req-1", "content-length": "8"},
 			}),
-			cause: `parse the answer: element "Other" came where "ListBucketResult" was due`,
+			cause: `parse the response: the element is "Other" where "ListBucketResult" was expected`,
 		},
 		{
 			name: "XML that ends early in a whole answer", do: list,
@@ -258,7 +258,7 @@ func TestEveryWireFormBecomesOneError(t *testing.T) {
 				Op: "ListObjects", HTTPStatus: 200, RequestID: "req-1",
 				Headers: map[string]string{"content-type": "application/xml", "x-cos-request-id": "req-1", "content-length": "40"},
 			}),
-			cause: "parse the answer: XML syntax error on line 1: unexpected EOF",
+			cause: "parse the response: XML syntax error on line 1: unexpected EOF",
 		},
 		{
 			name: "damaged answer to a change", do: deleteMany,
@@ -267,7 +267,7 @@ func TestEveryWireFormBecomesOneError(t *testing.T) {
 				Op: "DeleteObjects", HTTPStatus: 200, RequestID: "req-1", OutcomeUnknown: true,
 				Headers: map[string]string{"content-type": "application/xml", "x-cos-request-id": "req-1", "content-length": "7"},
 			}),
-			cause: "parse the answer: the answer is not XML",
+			cause: "parse the response: the answer is not XML",
 		},
 		{
 			name: "answer cut short", do: list,
@@ -278,7 +278,7 @@ func TestEveryWireFormBecomesOneError(t *testing.T) {
 				Op: "ListObjects", HTTPStatus: 200, RequestID: "req-1", Origin: OriginTransport, Retryable: true,
 				Headers: map[string]string{"x-cos-request-id": "req-1", "content-length": "500"},
 			}),
-			cause: "read the answer: unexpected EOF",
+			cause: "read the response: unexpected EOF",
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

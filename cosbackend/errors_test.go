@@ -100,8 +100,8 @@ func TestASuccessBeforeTheBodyWasSentIsNotBelieved(t *testing.T) {
 		cosHeader(w)
 	}))
 	_, err := c.PutObject(t.Context(), at(testBucket), "k", Body{Size: 1000, Reader: r}, PutOptions{})
-	if e := wantError(t, "PutObject", err); !e.OutcomeUnknown || e.Retryable || e.Attempts != 1 {
-		t.Errorf("PutObject = %+v, want an unknown outcome after one attempt", e)
+	if e := wantError(t, "PutObject", err); !e.OutcomeUnknown || !e.Retryable || e.Attempts != 1 {
+		t.Errorf("PutObject = %+v, want an unknown outcome after one attempt, which the caller may repeat", e)
 	}
 	close(r.release)
 	<-returned

@@ -318,14 +318,15 @@ func TestRetryTableOfParts(t *testing.T) {
 		{"list uploads", listUploads},
 	}
 	want := map[string][]string{
-		"lost answer":            {"1!", "4r!", "1!", "4r!", "4r!", "4r", "4r"},
+		"lost answer":            {"1!", "4r!", "1r!", "4r!", "4r!", "4r", "4r"},
 		"429":                    {"4r", "4r", "1r", "4r", "4r", "4r", "4r"},
 		"500":                    {"1r", "4r", "1r", "4r", "4r", "4r", "4r"},
 		"503":                    {"4r", "4r", "1r", "4r", "4r", "4r", "4r"},
 		"400 RequestTimeout":     {"1r", "4r", "1r", "4r", "4r", "4r", "4r"},
 		"400 InvalidArgument":    {"1", "1", "1", "1", "1", "1", "1"},
+		"409":                    {"1r", "4r", "1r", "4r", "1r", "1r", "1r"},
 		"200 with InternalError": {"1r", "4r", "1r", "4r", "4r", "4r", "4r"},
-		"503 not from COS":       {"1!", "4r!", "1!", "4r!", "4r!", "4r", "4r"},
+		"503 not from COS":       {"1!", "4r!", "1r!", "4r!", "4r!", "4r", "4r"},
 	}
 	for _, f := range failures(t) {
 		if want[f.name] == nil {

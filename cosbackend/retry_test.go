@@ -83,8 +83,8 @@ func TestRetryTable(t *testing.T) {
 	// error that says that it is worth a repeat.
 	want := map[string][]string{
 		"no connection":          {"4r", "4r", "4r", "4r", "4r"},
-		"lost answer":            {"4r", "4r!", "4r!", "1!", "1!"},
-		"cut header":             {"4r", "4r!", "4r!", "1!", "1!"},
+		"lost answer":            {"4r", "4r!", "4r!", "1!", "1r!"},
+		"cut header":             {"4r", "4r!", "4r!", "1!", "1r!"},
 		"408":                    {"4r", "4r", "4r", "1r", "1r"},
 		"429":                    {"4r", "4r", "4r", "4r", "1r"},
 		"500":                    {"4r", "4r", "4r", "1r", "1r"},
@@ -101,7 +101,7 @@ func TestRetryTable(t *testing.T) {
 		"501":                    {"1", "1", "1", "1", "1"},
 		"200 with InternalError": {"4r", "4r", "4r", "1r", "1r"},
 		"200 with AccessDenied":  {"1", "1", "1", "1", "1"},
-		"503 not from COS":       {"4r", "4r!", "4r!", "1!", "1!"},
+		"503 not from COS":       {"4r", "4r!", "4r!", "1!", "1r!"},
 		"403 not from COS":       {"1", "1", "1", "1", "1"},
 	}
 	for _, f := range failures(t) {

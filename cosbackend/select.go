@@ -206,7 +206,7 @@ func (s *Selection) stats(root string) (*SelectStats, error) {
 		return nil, s.response.malformed(inside(err)) // its io.EOF must not pass for that of the result
 	}
 	if wire.XMLName.Local != root {
-		return nil, s.response.malformed(fmt.Errorf("element %q came where %q was due", s.response.attempt.clean(wire.XMLName.Local, 64), root))
+		return nil, s.response.malformed(fmt.Errorf("the element is %q where %q was expected", s.response.attempt.clean(wire.XMLName.Local, 64), root))
 	}
 	return &SelectStats{BytesScanned: wire.BytesScanned, BytesProcessed: wire.BytesProcessed, BytesReturned: wire.BytesReturned}, nil
 }
