@@ -127,13 +127,14 @@ func TestHugeErrorBodyIsNotReadWhole(t *testing.T) {
 }
 
 // COS does the work, and its answer is lost. What may be repeated is, and ends well.
-// What may not is told as unknown, and is not repeated behind the caller's back.
+// What may not is told as unknown, and is not repeated behind the caller's back. A
+// streamed upload that the gateway cannot repeat is the caller's to send again.
 func TestLostAnswersOfChangesAreSettledOrToldAsUnknown(t *testing.T) {
 	size := int64(keptSize + 1)
 	for _, c := range []struct {
 		op       string
 		call     func(*gateway, context.Context) error
-		attempts int
+		attempts int // negative: the caller is told to send it again
 		code     codes.Code
 		done     func(*gateway, *testing.T)
 	}{
@@ -144,7 +145,7 @@ func TestLostAnswersOfChangesAreSettledOrToldAsUnknown(t *testing.T) {
 		{"PutObject", func(g *gateway, ctx context.Context) error {
 			_, err := g.send(ctx, chunks(spec(size), noise(int(size)), 1<<20)...)
 			return err
-		}, 1, codes.Unavailable, wantContent(string(noise(int(size))))},
+		}, -1, codes.Unavailable, wantContent(string(noise(int(size))))},
 		{"PutObject", func(g *gateway, ctx context.Context) error {
 			s := spec(-1)
 			s.Key, s.ForbidOverwrite = "new", true
@@ -185,16 +186,30 @@ func TestLostAnswersOfChangesAreSettledOrToldAsUnknown(t *testing.T) {
 			if status.Code(err) != c.code {
 				t.Fatalf("%s = %v, want %v", c.op, err, c.code)
 			}
-			if got := count(g.requests(), c.op); got != c.attempts {
-				t.Errorf("COS saw %d requests of %s, want %d", got, c.op, c.attempts)
+			want := max(c.attempts, -c.attempts)
+			if got := count(g.requests(), c.op); got != want {
+				t.Errorf("COS saw %d requests of %s, want %d", got, c.op, want)
 			}
-			if c.code != codes.OK {
+			if c.attempts < 0 {
+				checkResendable(t, err)
+			} else if c.code != codes.OK {
 				checkUnknown(t, err)
 			}
 			if c.done != nil {
 				c.done(g, t)
 			}
 		})
+	}
+}
+
+// checkResendable wants the status of a change that may have happened, and that the caller
+// may send again all the same.
+func checkResendable(t *testing.T, err error) {
+	t.Helper()
+	e, _ := detail[*cosgatev1.CosError](err)
+	retry, ok := detail[*errdetails.RetryInfo](err)
+	if !e.GetOutcomeUnknown() || !e.GetRetryable() || !ok || retry.GetRetryDelay().AsDuration() <= 0 {
+		t.Errorf("%v: CosError %v and RetryInfo %v, want outcome_unknown, retryable and a delay", err, e, retry)
 	}
 }
 

@@ -41,7 +41,7 @@ func streamed() map[string]cell {
 		"503":                    {slow, slow},
 		"503 before the content": {fine, slow},
 		"error inside 200":       {failed, failed},
-		"lost answer":            {unknown, unknown},
+		"lost answer":            {unreachable, unreachable}, // the caller may send it again
 		"no checksum":            {fine, fine},
 		"wrong checksum":         {damaged, damaged},
 	}
