@@ -80,6 +80,13 @@ func LookupCode(name string) (Code, bool) {
 	return base, ok
 }
 
+// KnownCode reports whether a code is in the table. There is no bound on the others: they
+// come from outside.
+func KnownCode(name string) bool {
+	_, ok := LookupCode(name)
+	return ok
+}
+
 // Codes iterates over all known codes, by name. Spellings have the facts of the code
 // they stand for.
 func Codes() iter.Seq[Code] {

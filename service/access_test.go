@@ -24,6 +24,7 @@ import (
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 	"github.com/cosgate/cosgate/internal/identity"
 	"github.com/cosgate/cosgate/internal/policy"
+	cosstatus "github.com/cosgate/cosgate/service/status"
 )
 
 // guarded is a gateway that asks who calls, with one token for each name, and these
@@ -214,8 +215,8 @@ func TestADenialNamesActionAndResourceOnly(t *testing.T) {
 	_, err := g.objects.HeadObject(g.as(t.Context(), "alice"), &cosgatev1.HeadObjectRequest{Bucket: testBucket, Key: "key"})
 	info, _ := detail[*errdetails.ErrorInfo](err)
 	want := map[string]string{"action": "HeadObject", "resource": "object " + testBucket + "/key"}
-	if info.GetReason() != reasonCallerNotAllowed || !maps.Equal(info.GetMetadata(), want) {
-		t.Errorf("ErrorInfo = %v, want %s and %v", info, reasonCallerNotAllowed, want)
+	if info.GetReason() != cosstatus.ReasonCallerNotAllowed || !maps.Equal(info.GetMetadata(), want) {
+		t.Errorf("ErrorInfo = %v, want %s and %v", info, cosstatus.ReasonCallerNotAllowed, want)
 	}
 	if strings.Contains(status.Convert(err).String(), "secret plan") {
 		t.Errorf("the denial tells the policy: %v", err)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/cosgate/cosgate/cosbackend"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
+	cosstatus "github.com/cosgate/cosgate/service/status"
 )
 
 type appendStream = grpc.ClientStreamingServer[cosgatev1.AppendObjectRequest, cosgatev1.AppendObjectResponse]
@@ -35,7 +36,7 @@ func (s *objectServer) AppendObject(stream appendStream) error {
 
 func (s *objectServer) appendObject(stream appendStream, spec *cosgatev1.AppendObjectSpec, up *upload) (cosbackend.AppendResult, error) {
 	if spec.GetAttributes() != nil && spec.GetPosition() != 0 {
-		return cosbackend.AppendResult{}, failField(codes.InvalidArgument, reasonInvalidField, "spec.attributes",
+		return cosbackend.AppendResult{}, cosstatus.FailField(codes.InvalidArgument, cosstatus.ReasonInvalidField, "spec.attributes",
 			"are taken by the first append only, with position 0")
 	}
 	client, err := s.client(spec.GetProfile())

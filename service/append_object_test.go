@@ -11,6 +11,7 @@ import (
 
 	"github.com/cosgate/cosgate/cosbackend/embedded"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
+	cosstatus "github.com/cosgate/cosgate/service/status"
 )
 
 func TestAppendsAddToTheEndOnly(t *testing.T) {
@@ -75,8 +76,8 @@ func TestAppendsAreHeldAgainstTheChecksumOfTheWhole(t *testing.T) {
 	}
 	wrong := uint64(1)
 	_, err := g.append(t.Context(), 3, "two", &wrong)
-	if info, _ := detail[*errdetails.ErrorInfo](err); status.Code(err) != codes.DataLoss || info.GetReason() != reasonChecksumMismatch {
-		t.Errorf("AppendObject with another base = %v, want DATA_LOSS, %s", err, reasonChecksumMismatch)
+	if info, _ := detail[*errdetails.ErrorInfo](err); status.Code(err) != codes.DataLoss || info.GetReason() != cosstatus.ReasonChecksumMismatch {
+		t.Errorf("AppendObject with another base = %v, want DATA_LOSS, %s", err, cosstatus.ReasonChecksumMismatch)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 	"github.com/cosgate/cosgate/internal/frames"
+	cosstatus "github.com/cosgate/cosgate/service/status"
 )
 
 // audit keeps a record of every call that was to change something and of every call
@@ -130,10 +131,10 @@ func decisionOf(err error) string {
 	if err == nil {
 		return "allow"
 	}
-	switch statusReason(status.Convert(err)) {
-	case reasonCallerUnknown:
+	switch cosstatus.ReasonOf(status.Convert(err)) {
+	case cosstatus.ReasonCallerUnknown:
 		return "unknown caller"
-	case reasonCallerNotAllowed:
+	case cosstatus.ReasonCallerNotAllowed:
 		return "deny"
 	default:
 		return "allow"

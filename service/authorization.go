@@ -18,6 +18,7 @@ import (
 	"github.com/cosgate/cosgate/internal/frames"
 	"github.com/cosgate/cosgate/internal/identity"
 	"github.com/cosgate/cosgate/internal/policy"
+	cosstatus "github.com/cosgate/cosgate/service/status"
 )
 
 // An Authenticator finds out who makes a call. [identity.Authenticator] is one. Its
@@ -84,7 +85,7 @@ func (a *access) identify(ctx context.Context) (context.Context, error) {
 	} else if !errors.Is(err, identity.ErrNone) {
 		return ctx, err
 	}
-	return ctx, fail(codes.Unauthenticated, reasonCallerUnknown, text)
+	return ctx, cosstatus.Fail(codes.Unauthenticated, cosstatus.ReasonCallerUnknown, text)
 }
 
 // isOurs reports whether an RPC needs a rule: those of this API do, health and
@@ -167,8 +168,8 @@ func (a *access) denied(ctx context.Context, n need, d policy.Decision) error {
 	a.log.LogAttrs(ctx, slog.LevelWarn, "denied",
 		slog.String("request_id", c.requestID), slog.String("caller", name), slog.String("action", n.action),
 		slog.String("resource", resource), slog.Any("policies", d.Policies))
-	return failInfo(codes.PermissionDenied, &errdetails.ErrorInfo{
-		Reason: reasonCallerNotAllowed, Domain: errorDomain,
+	return cosstatus.FailInfo(codes.PermissionDenied, &errdetails.ErrorInfo{
+		Reason: cosstatus.ReasonCallerNotAllowed, Domain: cosstatus.Domain,
 		Metadata: map[string]string{"action": n.action, "resource": resource},
 	}, "the caller may not "+n.action+" on "+resource+"; the gateway's operators decide that")
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cosgate/cosgate/cosbackend"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
+	cosstatus "github.com/cosgate/cosgate/service/status"
 )
 
 // configsInParallel is how many configurations of a bucket GetBucketConfig reads at
@@ -21,7 +22,7 @@ const configsInParallel = 4
 type bucketConfigServer struct {
 	cosgatev1.UnimplementedBucketConfigServiceServer
 	profiles
-	mapper *mapper
+	mapper *cosstatus.Mapper
 }
 
 var _ cosgatev1.BucketConfigServiceServer = (*bucketConfigServer)(nil)
@@ -117,7 +118,7 @@ func (s *bucketConfigServer) concernsAll(ctx context.Context, err error) error {
 	if e, ok := errors.AsType[*cosbackend.Error](err); ok && e.Code == "NoSuchBucket" {
 		return err
 	}
-	if v, _ := s.mapper.decide(ctx, err); v.rejects {
+	if v, _ := s.mapper.Spec(ctx, err); v.CredentialsRefused {
 		return err
 	}
 	return nil
@@ -130,7 +131,7 @@ func (s *bucketConfigServer) partFailures(ctx context.Context, parts []cosgatev1
 		if err == nil || cosbackend.NotConfigured(err) {
 			continue
 		}
-		st, _ := s.mapper.status(ctx, err, callFrom(ctx).requestID)
+		st, _ := s.mapper.Status(ctx, err, callFrom(ctx).requestID)
 		out = append(out, &cosgatev1.BucketConfigFailure{Part: parts[i], Status: st.Proto()})
 	}
 	return out

@@ -7,6 +7,7 @@ import (
 
 	"github.com/cosgate/cosgate/cosbackend"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
+	cosstatus "github.com/cosgate/cosgate/service/status"
 )
 
 // bucketServer implements BucketService; the contract is in bucket_service.proto.
@@ -55,7 +56,7 @@ func (s *bucketServer) CreateBucket(ctx context.Context, req *cosgatev1.CreateBu
 		at.Region = client.Region()
 	}
 	if at.Region == "" {
-		return nil, failField(codes.InvalidArgument, reasonInvalidField, "region",
+		return nil, cosstatus.FailField(codes.InvalidArgument, cosstatus.ReasonInvalidField, "region",
 			"must say where to create the bucket, such as ap-guangzhou: the profile has no region")
 	}
 	if err := client.CreateBucket(ctx, at, cosbackend.CreateBucketOptions{ACL: req.GetAcl()}); err != nil {

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
+	cosstatus "github.com/cosgate/cosgate/service/status"
 )
 
 func TestBucketsAreCreatedFoundAndDeleted(t *testing.T) {
@@ -70,8 +71,8 @@ func TestRegionsAreLookedUpWhenNobodyNamesThem(t *testing.T) {
 		t.Errorf("the region was looked up %d times for two calls, want 1", n)
 	}
 	_, err := g.buckets.HeadBucket(t.Context(), &cosgatev1.HeadBucketRequest{Bucket: "absent-1250000000"})
-	if info, _ := detail[*errdetails.ErrorInfo](err); status.Code(err) != codes.NotFound || info.GetReason() != reasonRegionUnknown {
-		t.Errorf("HeadBucket of an unknown bucket = %v, want NOT_FOUND, %s", err, reasonRegionUnknown)
+	if info, _ := detail[*errdetails.ErrorInfo](err); status.Code(err) != codes.NotFound || info.GetReason() != cosstatus.ReasonRegionUnknown {
+		t.Errorf("HeadBucket of an unknown bucket = %v, want NOT_FOUND, %s", err, cosstatus.ReasonRegionUnknown)
 	}
 	_, err = g.buckets.CreateBucket(t.Context(), &cosgatev1.CreateBucketRequest{Bucket: "new-1250000000"})
 	if status.Code(err) != codes.InvalidArgument {

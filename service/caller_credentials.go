@@ -14,6 +14,7 @@ import (
 
 	"github.com/cosgate/cosgate/cosbackend"
 	"github.com/cosgate/cosgate/internal/frames"
+	cosstatus "github.com/cosgate/cosgate/service/status"
 )
 
 // Metadata by which a caller brings COS credentials of its own. The token belongs to
@@ -55,7 +56,7 @@ func takeCredentials(ctx context.Context) (context.Context, *broughtCredentials)
 		values, has := md[v.name]
 		delete(md, v.name)
 		if problem := flawOf(values, has, v.required); problem != "" && b.flaw == nil {
-			b.flaw = failField(codes.InvalidArgument, reasonCallerCredentials, v.name, problem)
+			b.flaw = cosstatus.FailField(codes.InvalidArgument, cosstatus.ReasonCallerCredentials, v.name, problem)
 		} else if problem == "" && has {
 			*v.to = values[0]
 		}
@@ -130,7 +131,7 @@ func (c callerCredentials) stream(srv any, ss grpc.ServerStream, _ *grpc.StreamS
 // admit refuses what no profile would take.
 func (c callerCredentials) admit(ctx context.Context, b *broughtCredentials) error {
 	if !c.plaintext && !private(ctx) {
-		return failPrecondition(reasonCallerNeedsTLS, mdSecretKey, "the caller's own COS credentials are taken over TLS only; whoever saw them on the way has them now")
+		return failPrecondition(cosstatus.ReasonCallerNeedsTLS, mdSecretKey, "the caller's own COS credentials are taken over TLS only; whoever saw them on the way has them now")
 	}
 	return b.flaw
 }
@@ -161,7 +162,7 @@ func (c callerCredentials) judge(req any) error {
 	if _, exists := c.profiles.clients[name]; !exists || c.taken[name] {
 		return nil
 	}
-	return failPrecondition(reasonCallerNotTaken, mdSecretID, "this profile takes no COS credentials of callers; leave them out, or name a profile that does")
+	return failPrecondition(cosstatus.ReasonCallerNotTaken, mdSecretID, "this profile takes no COS credentials of callers; leave them out, or name a profile that does")
 }
 
 // judgedStream judges the messages of a stream before its handler sees them.
@@ -204,7 +205,7 @@ func profileOf(req any) (string, bool) {
 // failPrecondition says that a call cannot be as the gateway is set up, and which
 // metadata key is the reason.
 func failPrecondition(reason, key, problem string) error {
-	return fail(codes.FailedPrecondition, reason, key+": "+problem, &errdetails.PreconditionFailure{
+	return cosstatus.Fail(codes.FailedPrecondition, reason, key+": "+problem, &errdetails.PreconditionFailure{
 		Violations: []*errdetails.PreconditionFailure_Violation{{Type: reason, Subject: key, Description: problem}},
 	})
 }

@@ -20,6 +20,7 @@ import (
 
 	"github.com/cosgate/cosgate/cosbackend/embedded"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
+	cosstatus "github.com/cosgate/cosgate/service/status"
 )
 
 // What callers are told of their own faults, as code and reason.
@@ -225,7 +226,7 @@ func TestUploadsPastTheirDeadlineStoreNothing(t *testing.T) {
 		for n := range len(all) + 1 {
 			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 			err := m.begun(ctx, t, k, all[:n]).answer()
-			if got := told(err); got != late && got != late+" "+reasonDeadline {
+			if got := told(err); got != late && got != late+" "+cosstatus.ReasonDeadline {
 				t.Errorf("silent after %d messages: %v, want %s", n, err, late)
 			}
 			cancel()

@@ -16,8 +16,10 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/descriptorpb"
 
+	"github.com/cosgate/cosgate/cosbackend"
 	"github.com/cosgate/cosgate/cosbackend/embedded"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
+	cosstatus "github.com/cosgate/cosgate/service/status"
 )
 
 // configMethods are the RPCs on one configuration each.
@@ -73,7 +75,6 @@ func promises(t *testing.T) map[string][]promise {
 	}
 	statuses := regexp.MustCompile(`([A-Z_]{5,}) \(([^)]*)\)`)
 	words := regexp.MustCompile(`[A-Z][A-Za-z]*[a-z][A-Za-z]*`)
-	table := newTable()
 	out := make(map[string][]promise)
 	comment := ""
 	for line := range strings.Lines(string(text)) {
@@ -90,7 +91,7 @@ func promises(t *testing.T) map[string][]promise {
 					t.Fatalf("%s: %v", name, err)
 				}
 				for _, word := range words.FindAllString(m[2], -1) {
-					if table.find(word, "", 0).known {
+					if cosbackend.KnownCode(word) {
 						out[name] = append(out[name], promise{word, code})
 					}
 				}
@@ -113,7 +114,7 @@ func TestConfigurationRPCsFailAsTheirCommentsSay(t *testing.T) {
 			err := g.invoke(t.Context(), t, r, m)
 			e, _ := detail[*cosgatev1.CosError](err)
 			info, _ := detail[*errdetails.ErrorInfo](err)
-			if status.Code(err) != p.code || e.GetCode() != p.cosCode || e.GetRequestId() == "" || info.GetReason() != reasonOf(p.cosCode) {
+			if status.Code(err) != p.code || e.GetCode() != p.cosCode || e.GetRequestId() == "" || info.GetReason() != cosstatus.ReasonFor(p.cosCode) {
 				t.Errorf("%s with %s = %v, %v, want %v", m.Name(), p.cosCode, err, e, p.code)
 			}
 			if e.GetOperation() != string(m.Name()) || e.GetBucket() != testBucket {
@@ -124,9 +125,12 @@ func TestConfigurationRPCsFailAsTheirCommentsSay(t *testing.T) {
 }
 
 // statusOf is the HTTP status that a code comes with.
-func statusOf(code string) int {
-	i := slices.IndexFunc(errorTable, func(r row) bool { return r.cosCode == code })
-	return errorTable[i].http
+func statusOf(code string) int { return rowOf(code).HTTP }
+
+// rowOf is the first row of a code.
+func rowOf(code string) cosstatus.Row {
+	rows := cosstatus.Rows()
+	return rows[slices.IndexFunc(rows, func(r cosstatus.Row) bool { return r.COSCode == code })]
 }
 
 // The public pages of COS name these codes for the configurations of buckets.
@@ -200,8 +204,8 @@ func TestWhatIsMissingWithoutACodeIsNotFound(t *testing.T) {
 		err := call()
 		info, _ := detail[*errdetails.ErrorInfo](err)
 		e, _ := detail[*cosgatev1.CosError](err)
-		if status.Code(err) != codes.NotFound || info.GetReason() != reasonNotConfigured || e.GetHttpStatus() != 200 || e.GetRequestId() == "" || e.GetOperation() != name {
-			t.Errorf("%s = %v, %v, want NOT_FOUND, %s and a request id", name, err, e, reasonNotConfigured)
+		if status.Code(err) != codes.NotFound || info.GetReason() != cosstatus.ReasonNotConfigured || e.GetHttpStatus() != 200 || e.GetRequestId() == "" || e.GetOperation() != name {
+			t.Errorf("%s = %v, %v, want NOT_FOUND, %s and a request id", name, err, e, cosstatus.ReasonNotConfigured)
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/cosgate/cosgate/cosbackend"
 	"github.com/cosgate/cosgate/cosbackend/embedded"
+	cosstatus "github.com/cosgate/cosgate/service/status"
 )
 
 // An emptyStream is a caller that sends one empty message.
@@ -66,7 +67,7 @@ func TestNoRPCAnswersUnimplemented(t *testing.T) {
 		}
 	}
 	var served []string
-	for _, r := range services(p, newMapper(), slog.New(slog.DiscardHandler), Options{}.withDefaults()) {
+	for _, r := range services(p, cosstatus.NewMapper(), slog.New(slog.DiscardHandler), Options{}.withDefaults()) {
 		served = append(served, r.desc.ServiceName)
 		for _, m := range r.desc.Methods {
 			check(r.desc.ServiceName, m.MethodName, calmly(func() error {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cosgate/cosgate/cosbackend"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
+	cosstatus "github.com/cosgate/cosgate/service/status"
 )
 
 // located is any request that says where its bucket is.
@@ -71,7 +72,7 @@ func lowerCase(metadata map[string]string, field string) (map[string]string, err
 		out[strings.ToLower(name)] = value
 	}
 	if len(out) < len(metadata) {
-		return nil, failField(codes.InvalidArgument, reasonInvalidField, field,
+		return nil, cosstatus.FailField(codes.InvalidArgument, cosstatus.ReasonInvalidField, field,
 			"has two names that differ only in case, which COS does not tell apart")
 	}
 	return out, nil

@@ -21,6 +21,7 @@ import (
 	"github.com/cosgate/cosgate/cosbackend"
 	"github.com/cosgate/cosgate/cosbackend/embedded"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
+	cosstatus "github.com/cosgate/cosgate/service/status"
 )
 
 func (g *gateway) head(ctx context.Context) error {
@@ -59,14 +60,14 @@ func TestEveryWireFormOfAnErrorBecomesAStatus(t *testing.T) {
 		{"error inside 200", (*gateway).copy, embedded.Fault{ErrorInSuccess: "NoSuchKey"}, codes.NotFound, "NO_SUCH_KEY", &cosgatev1.CosError{Code: "NoSuchKey", HttpStatus: 200, ErrorInSuccessBody: true, Origin: 1}},
 		{"JSON", (*gateway).read, embedded.Fault{Status: 400, ContentType: "application/json", Body: []byte(`{"code":-46628,"message":"no file","request_id":"x"}`)}, codes.InvalidArgument, "COS_46628", &cosgatev1.CosError{Code: "-46628", Message: "no file", HttpStatus: 400, Origin: 1}},
 		{"HTML of COS", (*gateway).read, embedded.Fault{Status: 502, ContentType: "text/html", Body: []byte(html)}, codes.Unavailable, "BAD_GATEWAY", &cosgatev1.CosError{HttpStatus: 502, Origin: 1}},
-		{"HTML of a proxy", (*gateway).read, embedded.Fault{Status: 502, ContentType: "text/html", Body: []byte(html), NoRequestID: true}, codes.Unavailable, reasonNotFromCOS, &cosgatev1.CosError{HttpStatus: 502, Origin: 2}},
-		{"404 of a proxy", (*gateway).read, embedded.Fault{Status: 404, ContentType: "text/html", Body: []byte(html), NoRequestID: true}, codes.Unavailable, reasonNotFromCOS, &cosgatev1.CosError{HttpStatus: 404, Origin: 2}},
-		{"login page of a proxy", (*gateway).read, embedded.Fault{Status: 200, ContentType: "text/html", Body: []byte(html), NoRequestID: true}, codes.Unavailable, reasonNotFromCOS, &cosgatev1.CosError{HttpStatus: 200, Origin: 2}},
+		{"HTML of a proxy", (*gateway).read, embedded.Fault{Status: 502, ContentType: "text/html", Body: []byte(html), NoRequestID: true}, codes.Unavailable, cosstatus.ReasonNotFromCOS, &cosgatev1.CosError{HttpStatus: 502, Origin: 2}},
+		{"404 of a proxy", (*gateway).read, embedded.Fault{Status: 404, ContentType: "text/html", Body: []byte(html), NoRequestID: true}, codes.Unavailable, cosstatus.ReasonNotFromCOS, &cosgatev1.CosError{HttpStatus: 404, Origin: 2}},
+		{"login page of a proxy", (*gateway).read, embedded.Fault{Status: 200, ContentType: "text/html", Body: []byte(html), NoRequestID: true}, codes.Unavailable, cosstatus.ReasonNotFromCOS, &cosgatev1.CosError{HttpStatus: 200, Origin: 2}},
 		{"truncated XML", (*gateway).read, embedded.Fault{Status: 403, Body: []byte("<Error><Code>AccessDenied</Code><Mess"), ContentType: "application/xml"}, codes.PermissionDenied, "ACCESS_DENIED", &cosgatev1.CosError{HttpStatus: 403, Origin: 1}},
-		{"garbled success", (*gateway).copy, embedded.Fault{Status: 200, Body: []byte("<CopyObjectRes"), ContentType: "application/xml"}, codes.Internal, reasonUnreadable, &cosgatev1.CosError{HttpStatus: 200, Origin: 1}},
-		{"empty success", (*gateway).copy, embedded.Fault{Status: 200}, codes.Internal, reasonUnreadable, &cosgatev1.CosError{HttpStatus: 200, Origin: 1}},
+		{"garbled success", (*gateway).copy, embedded.Fault{Status: 200, Body: []byte("<CopyObjectRes"), ContentType: "application/xml"}, codes.Internal, cosstatus.ReasonUnreadable, &cosgatev1.CosError{HttpStatus: 200, Origin: 1}},
+		{"empty success", (*gateway).copy, embedded.Fault{Status: 200}, codes.Internal, cosstatus.ReasonUnreadable, &cosgatev1.CosError{HttpStatus: 200, Origin: 1}},
 		{"redirect", (*gateway).read, embedded.Fault{Status: 302, Header: http.Header{"Location": {"http://other.example/k?q-signature=secret"}}}, codes.Unavailable, "MOVED_TEMPORARILY", &cosgatev1.CosError{HttpStatus: 302, Origin: 1}},
-		{"no answer", (*gateway).read, embedded.Fault{Reset: true}, codes.Unavailable, reasonUnreachable, &cosgatev1.CosError{Origin: 2, Retryable: true, Attempts: 2}},
+		{"no answer", (*gateway).read, embedded.Fault{Reset: true}, codes.Unavailable, cosstatus.ReasonUnreachable, &cosgatev1.CosError{Origin: 2, Retryable: true, Attempts: 2}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g := open(t, func(s *setup) { s.backend.Retry.MaxAttempts = 2 })
@@ -217,8 +218,8 @@ func checkUnknown(t *testing.T, err error) {
 	t.Helper()
 	info, _ := detail[*errdetails.ErrorInfo](err)
 	e, _ := detail[*cosgatev1.CosError](err)
-	if info.GetReason() != reasonOutcomeUnknown || !e.GetOutcomeUnknown() || e.GetRetryable() || e.GetOrigin() != cosgatev1.Origin_ORIGIN_TRANSPORT {
-		t.Errorf("%v: reason %q, CosError %v, want %s and outcome_unknown", err, info.GetReason(), e, reasonOutcomeUnknown)
+	if info.GetReason() != cosstatus.ReasonOutcomeUnknown || !e.GetOutcomeUnknown() || e.GetRetryable() || e.GetOrigin() != cosgatev1.Origin_ORIGIN_TRANSPORT {
+		t.Errorf("%v: reason %q, CosError %v, want %s and outcome_unknown", err, info.GetReason(), e, cosstatus.ReasonOutcomeUnknown)
 	}
 }
 
@@ -293,8 +294,8 @@ func TestRefusedCredentialsOfAProfileAreTheGatewaysFault(t *testing.T) {
 	err := g.read(t.Context())
 	info, _ := detail[*errdetails.ErrorInfo](err)
 	e, _ := detail[*cosgatev1.CosError](err)
-	if status.Code(err) != codes.Internal || info.GetReason() != reasonCredentials || e.GetCode() != "InvalidAccessKeyId" {
-		t.Errorf("GetObject = %v, want INTERNAL, %s and the COS code", err, reasonCredentials)
+	if status.Code(err) != codes.Internal || info.GetReason() != cosstatus.ReasonCredentials || e.GetCode() != "InvalidAccessKeyId" {
+		t.Errorf("GetObject = %v, want INTERNAL, %s and the COS code", err, cosstatus.ReasonCredentials)
 	}
 }
 
@@ -322,8 +323,8 @@ func TestStatusOfWorstCaseTextsReachesClientsWithAnHeaderLimit(t *testing.T) {
 		if !ok || e.GetKey() != key || e.GetHttpStatus() != 503 || e.GetRequestId() == "" || e.GetHeaders()["etag"] == "" {
 			t.Fatalf("code %.20q: CosError = %v of %v, want key, status, request id and ETag", c.code, e, err)
 		}
-		if st := status.Convert(err).Proto(); proto.Size(st) > maxStatusBytes {
-			t.Errorf("code %.20q: the status has %d bytes, want at most %d", c.code, proto.Size(st), maxStatusBytes)
+		if st := status.Convert(err).Proto(); proto.Size(st) > cosstatus.MaxBytes {
+			t.Errorf("code %.20q: the status has %d bytes, want at most %d", c.code, proto.Size(st), cosstatus.MaxBytes)
 		}
 		if r, ok := detail[*errdetails.RetryInfo](err); c.code == "SlowDown" && (!ok || r.GetRetryDelay().GetSeconds() != 7) {
 			t.Errorf("RetryInfo = %v, want the 7 s of Retry-After", r)

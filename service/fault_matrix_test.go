@@ -22,6 +22,7 @@ import (
 	"github.com/cosgate/cosgate/cosbackend"
 	"github.com/cosgate/cosgate/cosbackend/embedded"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
+	cosstatus "github.com/cosgate/cosgate/service/status"
 )
 
 // The fault matrix holds every operation that moves content against every fault of
@@ -229,7 +230,7 @@ func (m *matrix) try(t *testing.T, row matrixRow, limit time.Duration) (string, 
 		return fine, nil
 	}
 	info, _ := detail[*errdetails.ErrorInfo](err)
-	if status.Code(err) == codes.DeadlineExceeded && info.GetReason() == reasonDeadline {
+	if status.Code(err) == codes.DeadlineExceeded && info.GetReason() == cosstatus.ReasonDeadline {
 		return late, err // the server's word came first
 	}
 	return strings.TrimSpace(status.Code(err).String() + " " + info.GetReason()), err

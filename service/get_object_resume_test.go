@@ -11,6 +11,7 @@ import (
 
 	"github.com/cosgate/cosgate/cosbackend/embedded"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
+	cosstatus "github.com/cosgate/cosgate/service/status"
 )
 
 func TestBrokenReadsGoOnBehindTheLastByte(t *testing.T) {
@@ -98,8 +99,8 @@ func TestReadsOfAnObjectThatChangesAreAborted(t *testing.T) {
 		_, err = stream.Recv()
 	}
 	info, _ := detail[*errdetails.ErrorInfo](err)
-	if status.Code(err) != codes.Aborted || info.GetReason() != reasonObjectChanged {
-		t.Errorf("Recv = %v, want ABORTED, %s", err, reasonObjectChanged)
+	if status.Code(err) != codes.Aborted || info.GetReason() != cosstatus.ReasonObjectChanged {
+		t.Errorf("Recv = %v, want ABORTED, %s", err, cosstatus.ReasonObjectChanged)
 	}
 }
 

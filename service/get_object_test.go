@@ -14,6 +14,7 @@ import (
 	"github.com/cosgate/cosgate/cosbackend/embedded"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 	"github.com/cosgate/cosgate/internal/frames"
+	cosstatus "github.com/cosgate/cosgate/service/status"
 )
 
 // store puts an object of n bytes of noise under "k".
@@ -98,9 +99,9 @@ func TestGetObjectNeverPassesDamagedContentOffAsGood(t *testing.T) {
 		code   codes.Code
 		reason string
 	}{
-		{"other checksum", embedded.Fault{WrongCRC64: true}, codes.DataLoss, reasonChecksumMismatch},
-		{"flipped byte", embedded.Fault{FlipByte: 1_500_000}, codes.DataLoss, reasonChecksumMismatch},
-		{"cut behind the headers", embedded.Fault{Truncate: -1}, codes.Unavailable, reasonUnreachable},
+		{"other checksum", embedded.Fault{WrongCRC64: true}, codes.DataLoss, cosstatus.ReasonChecksumMismatch},
+		{"flipped byte", embedded.Fault{FlipByte: 1_500_000}, codes.DataLoss, cosstatus.ReasonChecksumMismatch},
+		{"cut behind the headers", embedded.Fault{Truncate: -1}, codes.Unavailable, cosstatus.ReasonUnreachable},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g := open(t)

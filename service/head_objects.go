@@ -13,6 +13,7 @@ import (
 
 	"github.com/cosgate/cosgate/cosbackend"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
+	cosstatus "github.com/cosgate/cosgate/service/status"
 )
 
 const (
@@ -60,7 +61,7 @@ func (s *objectServer) headOne(ctx context.Context, client *cosbackend.Client, r
 	case ctx.Err() != nil || !isCOS:
 		return nil, err
 	}
-	return headFailed(s.mapper.itemStatus(e)), nil
+	return headFailed(s.mapper.ItemStatus(e)), nil
 }
 
 func headFailed(st *spb.Status) *cosgatev1.HeadObjectResult {
@@ -69,7 +70,7 @@ func headFailed(st *spb.Status) *cosgatev1.HeadObjectResult {
 
 // fitHeads replaces the results that do not fit into room any more.
 func fitHeads(results []*cosgatev1.HeadObjectResult, room int) {
-	full := headFailed(status.Convert(fail(codes.ResourceExhausted, reasonAnswerFull, "the answer is full; ask for this object again, with fewer others")).Proto())
+	full := headFailed(status.Convert(cosstatus.Fail(codes.ResourceExhausted, cosstatus.ReasonAnswerFull, "the answer is full; ask for this object again, with fewer others")).Proto())
 	for i, r := range results {
 		size := proto.Size(r) + 8 // its tag and length
 		if size > room {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/cosgate/cosgate/cosbackend/embedded"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
+	cosstatus "github.com/cosgate/cosgate/service/status"
 )
 
 func toHead(keys ...string) *cosgatev1.HeadObjectsRequest {
@@ -119,8 +120,8 @@ func TestManyHeadsFailAsOneWhereNoObjectIsToBlame(t *testing.T) {
 	req = toHead("k", "l")
 	req.Bucket = "absent-1250000000"
 	_, err := g.objects.HeadObjects(t.Context(), req)
-	if info, _ := detail[*errdetails.ErrorInfo](err); status.Code(err) != codes.NotFound || info.GetReason() != reasonRegionUnknown {
-		t.Errorf("HeadObjects of a bucket of unknown region = %v, want NOT_FOUND, %s", err, reasonRegionUnknown)
+	if info, _ := detail[*errdetails.ErrorInfo](err); status.Code(err) != codes.NotFound || info.GetReason() != cosstatus.ReasonRegionUnknown {
+		t.Errorf("HeadObjects of a bucket of unknown region = %v, want NOT_FOUND, %s", err, cosstatus.ReasonRegionUnknown)
 	}
 	for _, req := range []*cosgatev1.HeadObjectsRequest{toHead(), toHead(""), toHead(make([]string, 1001)...)} {
 		if _, err := g.objects.HeadObjects(t.Context(), req); status.Code(err) != codes.InvalidArgument {

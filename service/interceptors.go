@@ -19,6 +19,7 @@ import (
 	"github.com/cosgate/cosgate/cosbackend"
 	"github.com/cosgate/cosgate/internal/frames"
 	"github.com/cosgate/cosgate/internal/telemetry"
+	cosstatus "github.com/cosgate/cosgate/service/status"
 )
 
 // A chain is the interceptors, outermost first. The order is the contract of each:
@@ -91,7 +92,7 @@ func recovered(ctx context.Context, logger *slog.Logger, p any) error {
 
 // errorMapping is the one place where errors become statuses.
 type errorMapping struct {
-	mapper  *mapper
+	mapper  *cosstatus.Mapper
 	log     *slog.Logger
 	health  *profileHealth
 	metrics *telemetry.Metrics // nil counts nothing
@@ -129,27 +130,27 @@ func (e *errorMapping) conclude(ctx context.Context, err error) (metadata.MD, er
 		e.health.accepted(info)
 		return md.md, nil
 	}
-	st, v := e.mapper.status(ctx, err, c.requestID)
-	if v.reason == "" { // a status of the gateway's own
-		md.set(mdPushback, ownPushback(st))
+	st, v := e.mapper.Status(ctx, err, c.requestID)
+	if v.Reason == "" { // a status of the gateway's own
+		md.set(mdPushback, cosstatus.PushbackOf(st))
 	} else {
-		md.set(mdPushback, v.pushback())
+		md.set(mdPushback, v.Pushback())
 	}
 	e.count(ctx, st, v)
-	if v.rejects {
-		e.health.rejected(v.cos.Profile) //nolint:contextcheck // what it begins outlives the call
+	if v.CredentialsRefused {
+		e.health.rejected(v.COS.Profile) //nolint:contextcheck // what it begins outlives the call
 	}
-	if v.reason == reasonInternal {
+	if v.Reason == cosstatus.ReasonInternal {
 		e.log.LogAttrs(ctx, slog.LevelError, "internal error", slog.String("request_id", c.requestID), slog.Any("error", err))
 	}
 	return md.md, st.Err()
 }
 
 // count tells the metrics how a call failed and by whose fault.
-func (e *errorMapping) count(ctx context.Context, st *status.Status, v verdict) {
+func (e *errorMapping) count(ctx context.Context, st *status.Status, v cosstatus.Spec) {
 	method, _ := grpc.Method(ctx)
-	e.metrics.CallFailed(method, st.Code(), v.cos != nil && !v.rejects)
-	if reason := statusReason(st); reason == reasonCallerUnknown || reason == reasonCallerNotAllowed {
+	e.metrics.CallFailed(method, st.Code(), v.COS != nil && !v.CredentialsRefused)
+	if reason := cosstatus.ReasonOf(st); reason == cosstatus.ReasonCallerUnknown || reason == cosstatus.ReasonCallerNotAllowed {
 		e.metrics.CallDenied(method, reason)
 	}
 }
@@ -163,7 +164,7 @@ type plainMetadata struct {
 // set adds a header value that is fit for HTTP/2: printable ASCII, not too long. The
 // name is in lower case.
 func (m *plainMetadata) set(name, value string) {
-	if value == "" || len(value) > maxIDBytes {
+	if value == "" || len(value) > cosstatus.MaxIDBytes {
 		return
 	}
 	for i := range len(value) {
@@ -213,9 +214,9 @@ const maxChunk = 2 << 20
 func (v validation) checkReceived(r *frames.Received) error {
 	switch {
 	case r.Data.Len() > maxChunk:
-		return failField(codes.InvalidArgument, reasonInvalidField, "chunk.data", "must have at most 2 MiB")
+		return cosstatus.FailField(codes.InvalidArgument, cosstatus.ReasonInvalidField, "chunk.data", "must have at most 2 MiB")
 	case r.Offset != nil && *r.Offset < 0:
-		return failField(codes.InvalidArgument, reasonInvalidField, "chunk.offset", "must be greater than or equal to 0")
+		return cosstatus.FailField(codes.InvalidArgument, cosstatus.ReasonInvalidField, "chunk.offset", "must be greater than or equal to 0")
 	case r.HasOthers:
 		return v.check(r.Message)
 	}
@@ -243,7 +244,7 @@ func (v validation) check(req any) error {
 		bad.FieldViolations = append(bad.FieldViolations, &errdetails.BadRequest_FieldViolation{
 			Field:       protovalidate.FieldPathString(violation.Proto.GetField()),
 			Description: violation.Proto.GetMessage(),
-			Reason:      reasonInvalidField,
+			Reason:      cosstatus.ReasonInvalidField,
 		})
 	}
 	first := bad.GetFieldViolations()[0]
@@ -251,5 +252,5 @@ func (v validation) check(req any) error {
 	if first.GetField() != "" {
 		text = first.GetField() + ": " + text
 	}
-	return fail(codes.InvalidArgument, reasonInvalidField, text, bad)
+	return cosstatus.Fail(codes.InvalidArgument, cosstatus.ReasonInvalidField, text, bad)
 }

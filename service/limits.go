@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/cosgate/cosgate/internal/frames"
+	cosstatus "github.com/cosgate/cosgate/service/status"
 )
 
 // Limits bound what callers can ask of the gateway at once. Zero is no limit. A caller
@@ -138,11 +139,11 @@ func (l *limits) begin(ctx context.Context) (end func(), err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.Calls > 0 && l.running >= l.Calls {
-		return nil, overLimit("calls", "the gateway", fmt.Sprintf("it runs %d calls, as many as it may", l.Calls), soonDelay)
+		return nil, overLimit("calls", "the gateway", fmt.Sprintf("it runs %d calls, as many as it may", l.Calls), cosstatus.SoonDelay)
 	}
 	u := l.use(name)
 	if l.CallerCalls > 0 && u.running >= l.CallerCalls {
-		return nil, overLimit("caller_calls", name, fmt.Sprintf("%d calls run already, as many as one caller may have", l.CallerCalls), soonDelay)
+		return nil, overLimit("caller_calls", name, fmt.Sprintf("%d calls run already, as many as one caller may have", l.CallerCalls), cosstatus.SoonDelay)
 	}
 	if u.rate != nil {
 		now := l.clock()
@@ -169,7 +170,7 @@ func (l *limits) checkDeadline(ctx context.Context) error {
 		return nil
 	}
 	if left := deadline.Sub(l.clock()); left < l.DeadlineFloor {
-		return fail(codes.DeadlineExceeded, reasonDeadlineShort, fmt.Sprintf(
+		return cosstatus.Fail(codes.DeadlineExceeded, cosstatus.ReasonDeadlineShort, fmt.Sprintf(
 			"the call has %s left when it gets here and needs at least %s; give it a later deadline", left.Round(time.Millisecond), l.DeadlineFloor))
 	}
 	return nil
@@ -210,8 +211,8 @@ func (l *limits) forgetIdle() {
 }
 
 func overLimit(quota, subject, problem string, wait time.Duration) error {
-	return failInfo(codes.ResourceExhausted, &errdetails.ErrorInfo{
-		Reason: reasonOverLimit, Domain: errorDomain, Metadata: map[string]string{"limit": quota},
+	return cosstatus.FailInfo(codes.ResourceExhausted, &errdetails.ErrorInfo{
+		Reason: cosstatus.ReasonOverLimit, Domain: cosstatus.Domain, Metadata: map[string]string{"limit": quota},
 	}, "limit "+quota+" of "+subject+": "+problem+"; wait and call again",
 		&errdetails.RetryInfo{RetryDelay: durationpb.New(wait)},
 		&errdetails.QuotaFailure{Violations: []*errdetails.QuotaFailure_Violation{{Subject: subject, Description: problem}}},

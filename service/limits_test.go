@@ -14,6 +14,7 @@ import (
 
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 	"github.com/cosgate/cosgate/internal/identity"
+	cosstatus "github.com/cosgate/cosgate/service/status"
 )
 
 // provedAs is a context as the interceptors leave it behind authentication.
@@ -28,7 +29,7 @@ func wantOverLimit(t *testing.T, err error, limit string) {
 	info, _ := detail[*errdetails.ErrorInfo](err)
 	retry, _ := detail[*errdetails.RetryInfo](err)
 	quota, _ := detail[*errdetails.QuotaFailure](err)
-	if status.Code(err) != codes.ResourceExhausted || info.GetReason() != reasonOverLimit || info.GetMetadata()["limit"] != limit ||
+	if status.Code(err) != codes.ResourceExhausted || info.GetReason() != cosstatus.ReasonOverLimit || info.GetMetadata()["limit"] != limit ||
 		retry.GetRetryDelay().AsDuration() <= 0 || len(quota.GetViolations()) != 1 {
 		t.Errorf("begin = %v, %v, want RESOURCE_EXHAUSTED with limit %s, a wait and the quota", err, status.Convert(err).Details(), limit)
 	}
@@ -119,8 +120,8 @@ func TestACallWithTooLittleTimeIsNotBegun(t *testing.T) {
 	defer cancel()
 	_, err := g.objects.HeadObject(ctx, &cosgatev1.HeadObjectRequest{Bucket: testBucket, Key: "k"})
 	info, _ := detail[*errdetails.ErrorInfo](err)
-	if status.Code(err) != codes.DeadlineExceeded || info.GetReason() != reasonDeadlineShort {
-		t.Errorf("HeadObject = %v, want DEADLINE_EXCEEDED, %s", err, reasonDeadlineShort)
+	if status.Code(err) != codes.DeadlineExceeded || info.GetReason() != cosstatus.ReasonDeadlineShort {
+		t.Errorf("HeadObject = %v, want DEADLINE_EXCEEDED, %s", err, cosstatus.ReasonDeadlineShort)
 	}
 	if seen := g.requests(); len(seen) > 0 {
 		t.Errorf("COS saw %v", seen)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/cosgate/cosgate/cosbackend"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
+	cosstatus "github.com/cosgate/cosgate/service/status"
 )
 
 // multipartServer implements MultipartService; the contract is in
@@ -140,7 +141,7 @@ func completedParts(parts []*cosgatev1.CompletedPart) ([]cosbackend.CompletedPar
 	for i, p := range parts {
 		out[i] = cosbackend.CompletedPart{Number: int(p.GetPartNumber()), ETag: p.GetEtag()}
 		if i > 0 && out[i].Number <= out[i-1].Number {
-			return nil, failField(codes.InvalidArgument, reasonInvalidField, fmt.Sprintf("parts[%d].part_number", i),
+			return nil, cosstatus.FailField(codes.InvalidArgument, cosstatus.ReasonInvalidField, fmt.Sprintf("parts[%d].part_number", i),
 				"must be larger than that of the part before")
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/cosgate/cosgate/cosbackend/embedded"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
+	cosstatus "github.com/cosgate/cosgate/service/status"
 )
 
 // partSize is small, so that tests have many parts.
@@ -63,8 +64,8 @@ func TestUploadsInPartsHoldContentAgainstChecksums(t *testing.T) {
 		ms := chunks(spec(-1), data, partSize)
 		ms[0].Checksums = sums
 		_, err := g.send(t.Context(), ms...)
-		if info, _ := detail[*errdetails.ErrorInfo](err); status.Code(err) != codes.InvalidArgument || info.GetReason() != reasonChecksumMismatch {
-			t.Errorf("%s: PutObject = %v, want INVALID_ARGUMENT, %s", name, err, reasonChecksumMismatch)
+		if info, _ := detail[*errdetails.ErrorInfo](err); status.Code(err) != codes.InvalidArgument || info.GetReason() != cosstatus.ReasonChecksumMismatch {
+			t.Errorf("%s: PutObject = %v, want INVALID_ARGUMENT, %s", name, err, cosstatus.ReasonChecksumMismatch)
 		}
 		g.mustMissing(t, "k")
 		g.noUploads(t)
@@ -172,8 +173,8 @@ func TestPartsGrowSoThatTheirNumberSuffices(t *testing.T) {
 		}
 	}
 	for _, err := range []error{s.fits(maxParts+1, unsized), s.fits(1, 1300<<30)} {
-		if info, _ := detail[*errdetails.ErrorInfo](err); info.GetReason() != reasonObjectTooLarge {
-			t.Errorf("an object too large for the memory = %v, want %s", err, reasonObjectTooLarge)
+		if info, _ := detail[*errdetails.ErrorInfo](err); info.GetReason() != cosstatus.ReasonObjectTooLarge {
+			t.Errorf("an object too large for the memory = %v, want %s", err, cosstatus.ReasonObjectTooLarge)
 		}
 	}
 }

@@ -119,17 +119,17 @@ func TestAspectsFailWithTheirCodes(t *testing.T) {
 		"PutObjectRetention":  "NoSuchKey NoSuchObjectLockConfiguration InvalidLockedTime ObjectLocked",
 		"OptionsObject":       "AccessForbidden",
 	}
-	g, table := open(t), newTable()
+	g := open(t)
 	for _, a := range aspects() {
 		for code := range strings.FieldsSeq(named[a.rpc] + " AccessDenied") {
-			want := table.byCode[code]
+			want := rowOf(code)
 			g.cos.Faults().Clear()
-			g.cos.Faults().Add(embedded.Fault{Operation: a.op, Status: want.http, Code: code, Message: "m"})
+			g.cos.Faults().Add(embedded.Fault{Operation: a.op, Status: want.HTTP, Code: code, Message: "m"})
 			err := a.call(t.Context(), g)
 			e, _ := detail[*cosgatev1.CosError](err)
 			info, _ := detail[*errdetails.ErrorInfo](err)
-			if status.Code(err) != want.code || info.GetReason() != want.reason || e.GetCode() != code || e.GetOperation() != a.rpc || e.GetRequestId() == "" {
-				t.Errorf("%s with %s = %v, CosError %v, want %v, %s", a.rpc, code, err, e, want.code, want.reason)
+			if status.Code(err) != want.Code || info.GetReason() != want.Reason || e.GetCode() != code || e.GetOperation() != a.rpc || e.GetRequestId() == "" {
+				t.Errorf("%s with %s = %v, CosError %v, want %v, %s", a.rpc, code, err, e, want.Code, want.Reason)
 			}
 			if keyed := a.rpc != "ListObjectVersions"; keyed != (e.GetKey() != "") {
 				t.Errorf("%s with %s: key %q", a.rpc, code, e.GetKey())

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
+	cosstatus "github.com/cosgate/cosgate/service/status"
 )
 
 func (g *gateway) versioning(t *testing.T, status string) {
@@ -160,8 +161,8 @@ func TestListsOfVersionsAreGroupedAndBoundToTheirFilter(t *testing.T) {
 		{Bucket: testBucket, PageToken: "!"},
 	} {
 		_, err = g.objects.ListObjectVersions(t.Context(), req)
-		if info, _ := detail[*errdetails.ErrorInfo](err); status.Code(err) != codes.InvalidArgument || info.GetReason() != reasonPageToken {
-			t.Errorf("ListObjectVersions(%v) = %v, want INVALID_ARGUMENT, %s", req, err, reasonPageToken)
+		if info, _ := detail[*errdetails.ErrorInfo](err); status.Code(err) != codes.InvalidArgument || info.GetReason() != cosstatus.ReasonPageToken {
+			t.Errorf("ListObjectVersions(%v) = %v, want INVALID_ARGUMENT, %s", req, err, cosstatus.ReasonPageToken)
 		}
 	}
 }

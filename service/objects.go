@@ -6,6 +6,7 @@ import (
 
 	"github.com/cosgate/cosgate/cosbackend"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
+	cosstatus "github.com/cosgate/cosgate/service/status"
 )
 
 // objectServer implements ObjectService; the contract is in object_service.proto.
@@ -13,7 +14,7 @@ import (
 type objectServer struct {
 	cosgatev1.UnimplementedObjectServiceServer
 	profiles
-	mapper *mapper // for failures inside a successful answer
+	mapper *cosstatus.Mapper // for failures inside a successful answer
 	parts  partSettings
 	reads  readSettings
 }
@@ -87,7 +88,7 @@ func (s *objectServer) deleteFailure(req *cosgatev1.DeleteObjectsRequest, f cosb
 	return &cosgatev1.DeleteFailure{
 		Key:       f.Key,
 		VersionId: f.VersionID,
-		Status: s.mapper.itemStatus(&cosbackend.Error{
+		Status: s.mapper.ItemStatus(&cosbackend.Error{
 			Op: "DeleteObjects", Bucket: req.GetBucket(), Key: f.Key, Region: req.GetRegion(),
 			Origin: cosbackend.OriginCOS, HTTPStatus: 200, InSuccessBody: true, Attempts: 1,
 			Code: f.Code, Message: f.Message, RequestID: r.RequestID, TraceID: r.TraceID,

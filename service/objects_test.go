@@ -13,6 +13,7 @@ import (
 
 	"github.com/cosgate/cosgate/cosbackend/embedded"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
+	cosstatus "github.com/cosgate/cosgate/service/status"
 )
 
 // keys of every kind that COS allows.
@@ -114,8 +115,8 @@ func TestListsArePagedGroupedAndBoundToTheirFilter(t *testing.T) {
 	}
 	for _, token := range []string{page.GetNextPageToken(), "!", "AAAA"} {
 		_, err = g.objects.ListObjects(t.Context(), &cosgatev1.ListObjectsRequest{Bucket: testBucket, Prefix: "a", PageToken: token})
-		if info, _ := detail[*errdetails.ErrorInfo](err); status.Code(err) != codes.InvalidArgument || info.GetReason() != reasonPageToken {
-			t.Errorf("ListObjects with the token %q of another list = %v, want INVALID_ARGUMENT, %s", token, err, reasonPageToken)
+		if info, _ := detail[*errdetails.ErrorInfo](err); status.Code(err) != codes.InvalidArgument || info.GetReason() != cosstatus.ReasonPageToken {
+			t.Errorf("ListObjects with the token %q of another list = %v, want INVALID_ARGUMENT, %s", token, err, cosstatus.ReasonPageToken)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 
+	cosstatus "github.com/cosgate/cosgate/service/status"
 	"google.golang.org/grpc/codes"
 )
 
@@ -49,6 +50,6 @@ func (l list) marker(token, start string) (string, error) {
 }
 
 func errPageToken() error {
-	return failField(codes.InvalidArgument, reasonPageToken, "page_token",
+	return cosstatus.FailField(codes.InvalidArgument, cosstatus.ReasonPageToken, "page_token",
 		"is not the next_page_token of this list; repeat the other fields as they were, or leave it empty to begin anew")
 }

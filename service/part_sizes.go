@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	cosstatus "github.com/cosgate/cosgate/service/status"
 	"google.golang.org/grpc/codes"
 )
 
@@ -57,7 +58,7 @@ func (s partSettings) sizeOf(number int, total int64) int64 {
 // number of the part that is to be gathered.
 func (s partSettings) fits(number int, total int64) error {
 	if number > maxParts || s.sizeOf(number, total) > s.most {
-		return failField(codes.FailedPrecondition, reasonObjectTooLarge, "spec.size", fmt.Sprintf(
+		return cosstatus.FailField(codes.FailedPrecondition, cosstatus.ReasonObjectTooLarge, "spec.size", fmt.Sprintf(
 			"is more than this gateway can upload in %d parts of at most %d MiB; its operators can give it more memory for uploads",
 			maxParts, s.most>>20))
 	}

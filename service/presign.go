@@ -12,6 +12,7 @@ import (
 
 	"github.com/cosgate/cosgate/cosbackend"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
+	cosstatus "github.com/cosgate/cosgate/service/status"
 )
 
 // presignServer implements PresignService; the contract is in presign_service.proto.
@@ -62,7 +63,7 @@ func (s *presignServer) life(asked *durationpb.Duration) (time.Duration, error) 
 	}
 	life := asked.AsDuration().Truncate(time.Second)
 	if life > s.longest {
-		return 0, failField(codes.InvalidArgument, reasonInvalidField, "expires_in",
+		return 0, cosstatus.FailField(codes.InvalidArgument, cosstatus.ReasonInvalidField, "expires_in",
 			fmt.Sprintf("must be at most %s (%d seconds), the bound of this gateway", s.longest, int64(s.longest/time.Second)))
 	}
 	return life, nil
@@ -74,7 +75,7 @@ func presignOptions(req *cosgatev1.PresignUrlRequest) (cosbackend.PresignOptions
 		headers[strings.ToLower(name)] = value
 	}
 	if len(headers) < len(req.GetHeaders()) {
-		return cosbackend.PresignOptions{}, failField(codes.InvalidArgument, reasonInvalidField, "headers",
+		return cosbackend.PresignOptions{}, cosstatus.FailField(codes.InvalidArgument, cosstatus.ReasonInvalidField, "headers",
 			"has two names that differ only in case, which HTTP does not tell apart")
 	}
 	return cosbackend.PresignOptions{

@@ -22,6 +22,7 @@ import (
 	"github.com/cosgate/cosgate/cosbackend"
 	"github.com/cosgate/cosgate/cosbackend/embedded"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
+	cosstatus "github.com/cosgate/cosgate/service/status"
 )
 
 const (
@@ -376,7 +377,7 @@ func TestPresigningFailsAsItsContractSays(t *testing.T) {
 	other := proto.CloneOf(req)
 	other.Profile = "other"
 	_, err := g.presign.PresignUrl(t.Context(), other)
-	wantStatus(t, "another profile", err, codes.NotFound, reasonProfileNotFound)
+	wantStatus(t, "another profile", err, codes.NotFound, cosstatus.ReasonProfileNotFound)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := g.presign.PresignUrl(ctx, req); status.Code(err) != codes.Canceled {
@@ -386,7 +387,7 @@ func TestPresigningFailsAsItsContractSays(t *testing.T) {
 	unknown := proto.CloneOf(req)
 	unknown.Bucket = "absent-1250000000"
 	_, err = g.presign.PresignUrl(t.Context(), unknown)
-	wantStatus(t, "a bucket without a region", err, codes.NotFound, reasonRegionUnknown)
+	wantStatus(t, "a bucket without a region", err, codes.NotFound, cosstatus.ReasonRegionUnknown)
 	if _, err := g.presign.PresignUrl(t.Context(), req); err != nil || !slices.Equal(g.requests(), []string{"ListBuckets", "ListBuckets"}) && !slices.Equal(g.requests(), []string{"ListBuckets"}) {
 		t.Errorf("PresignUrl = %v after %v, want success after lookups only", err, g.requests())
 	}
@@ -395,7 +396,7 @@ func TestPresigningFailsAsItsContractSays(t *testing.T) {
 	wantStatus(t, "a refused lookup", err, codes.PermissionDenied, "ACCESS_DENIED")
 	g = open(t, func(s *setup) { s.backend.Credentials = noCredentials{} })
 	_, err = g.presign.PresignUrl(t.Context(), req)
-	wantStatus(t, "no credentials", err, codes.Internal, reasonNoCredentials)
+	wantStatus(t, "no credentials", err, codes.Internal, cosstatus.ReasonNoCredentials)
 	if e, _ := detail[*cosgatev1.CosError](err); e.GetOperation() != "PresignURL" || e.GetAttempts() != 0 || e.GetOrigin() != cosgatev1.Origin_ORIGIN_TRANSPORT {
 		t.Errorf("no credentials: CosError = %v", e)
 	}

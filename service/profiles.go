@@ -6,6 +6,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/cosgate/cosgate/cosbackend"
+	cosstatus "github.com/cosgate/cosgate/service/status"
 )
 
 // profiles finds the COS client that a request asks for.
@@ -20,7 +21,7 @@ func (p profiles) client(name string) (*cosbackend.Client, error) {
 	}
 	c, ok := p.clients[name]
 	if !ok {
-		return nil, failField(codes.NotFound, reasonProfileNotFound, "profile",
+		return nil, cosstatus.FailField(codes.NotFound, cosstatus.ReasonProfileNotFound, "profile",
 			fmt.Sprintf("there is no profile %q; leave it empty for the default, or ask the gateway's operators for its profiles", name))
 	}
 	return c, nil

@@ -20,6 +20,7 @@ import (
 	"github.com/cosgate/cosgate/cosbackend/embedded"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 	"github.com/cosgate/cosgate/internal/frames"
+	cosstatus "github.com/cosgate/cosgate/service/status"
 )
 
 type putRequest = cosgatev1.PutObjectRequest
@@ -70,26 +71,26 @@ func TestPutObjectMisuseIsRefusedAndStoresNothing(t *testing.T) {
 		reason   string
 		text     string
 	}{
-		{"no message", nil, codes.InvalidArgument, reasonStreamOrder, "spec: the stream ended without any message"},
-		{"no spec first", []*putRequest{{Chunk: chunk("a")}}, codes.InvalidArgument, reasonStreamOrder, "spec: the first message must have it"},
-		{"second spec", []*putRequest{{Spec: spec(1)}, {Spec: spec(1)}}, codes.InvalidArgument, reasonStreamOrder, "spec: only the first message has it"},
-		{"data after finish", []*putRequest{{Spec: spec(-1), Chunk: chunk("a"), Finish: true}, {Chunk: chunk("b")}}, codes.InvalidArgument, reasonStreamOrder, "a message came after finish; close the stream behind it"},
-		{"data after finish of a streamed object", append(chunks(spec(keptSize+1), noise(keptSize+1), keptSize), &putRequest{Chunk: chunk("b")}), codes.InvalidArgument, reasonStreamOrder, "a message came after finish; close the stream behind it"},
-		{"empty message", []*putRequest{{Spec: spec(1)}, {}}, codes.InvalidArgument, reasonStreamOrder, "a message has neither spec, chunk, checksums nor finish"},
-		{"no finish", []*putRequest{{Spec: spec(1), Chunk: chunk("a")}}, codes.InvalidArgument, reasonFinishMissing, "finish: the stream ended without it, so nothing was stored"},
-		{"no finish of a streamed object", chunks(spec(keptSize+1), noise(keptSize+1), keptSize)[:3], codes.InvalidArgument, reasonFinishMissing, "finish: the stream ended without it, so nothing was stored"},
-		{"offset ahead", []*putRequest{{Spec: spec(3), Chunk: chunk("a")}, {Chunk: chunkAt(2, "c")}}, codes.OutOfRange, reasonOffset, "chunk.offset: is 2, but the next byte expected is 1"},
-		{"too much", []*putRequest{{Spec: spec(3), Chunk: chunk("ab")}, {Chunk: chunk("cd")}}, codes.OutOfRange, reasonTooMuchData, "chunk.data: reaches to byte 4, but spec.size is 3"},
-		{"too much for nothing", []*putRequest{{Spec: spec(0), Chunk: chunk("a"), Finish: true}}, codes.OutOfRange, reasonTooMuchData, "chunk.data: reaches to byte 1, but spec.size is 0"},
-		{"too little", []*putRequest{{Spec: spec(3), Chunk: chunk("ab"), Finish: true}}, codes.InvalidArgument, reasonTooLittleData, "finish: came after 2 bytes, but spec.size is 3"},
-		{"too little of a streamed object", []*putRequest{{Spec: spec(keptSize + 2), Chunk: chunk("ab")}, {Finish: true}}, codes.InvalidArgument, reasonTooLittleData, "finish: came after 2 bytes, but spec.size is 1048578"},
-		{"over 50,000 GiB", []*putRequest{{Spec: spec(50_000<<30 + 1)}}, codes.FailedPrecondition, reasonObjectTooLarge, "spec.size: is more than 50,000 GiB, the largest object COS keeps"},
-		{"chunk checksum", []*putRequest{{Spec: spec(-1), Chunk: &cosgatev1.Chunk{Data: []byte("a"), Crc32C: &wrong}}}, codes.InvalidArgument, reasonChecksumMismatch, "chunk.crc32c: does not match the chunk's data, which begins at offset 0; send the content again"},
-		{"object checksum", []*putRequest{{Spec: spec(-1), Chunk: chunk("a")}, {Checksums: &cosgatev1.Checksums{Crc64Ecma: &wrong64}, Finish: true}}, codes.InvalidArgument, reasonChecksumMismatch, "checksums.crc64ecma: is 1, but the content received has 3675645893302102789; send the content again"},
-		{"checksums twice", []*putRequest{{Spec: spec(-1), Checksums: sums}, {Checksums: sums}}, codes.InvalidArgument, reasonStreamOrder, "checksums: came before; send them once"},
-		{"late MD5", []*putRequest{{Spec: spec(-1)}, {Checksums: &cosgatev1.Checksums{Md5: make([]byte, 16)}}}, codes.InvalidArgument, reasonStreamOrder, "checksums.md5: must come with spec, since COS wants it before the content"},
-		{"metadata names alike", []*putRequest{{Spec: &cosgatev1.PutObjectSpec{Bucket: testBucket, Key: "k", Attributes: &cosgatev1.ObjectAttributes{Metadata: map[string]string{"A": "1", "a": "2"}}}, Finish: true}}, codes.InvalidArgument, reasonInvalidField, "spec.attributes.metadata: has two names that differ only in case, which COS does not tell apart"},
-		{"negative size", []*putRequest{{Spec: &cosgatev1.PutObjectSpec{Bucket: testBucket, Key: "k", Size: new(int64(-1))}}}, codes.InvalidArgument, reasonInvalidField, "spec.size: must be greater than or equal to 0"},
+		{"no message", nil, codes.InvalidArgument, cosstatus.ReasonStreamOrder, "spec: the stream ended without any message"},
+		{"no spec first", []*putRequest{{Chunk: chunk("a")}}, codes.InvalidArgument, cosstatus.ReasonStreamOrder, "spec: the first message must have it"},
+		{"second spec", []*putRequest{{Spec: spec(1)}, {Spec: spec(1)}}, codes.InvalidArgument, cosstatus.ReasonStreamOrder, "spec: only the first message has it"},
+		{"data after finish", []*putRequest{{Spec: spec(-1), Chunk: chunk("a"), Finish: true}, {Chunk: chunk("b")}}, codes.InvalidArgument, cosstatus.ReasonStreamOrder, "a message came after finish; close the stream behind it"},
+		{"data after finish of a streamed object", append(chunks(spec(keptSize+1), noise(keptSize+1), keptSize), &putRequest{Chunk: chunk("b")}), codes.InvalidArgument, cosstatus.ReasonStreamOrder, "a message came after finish; close the stream behind it"},
+		{"empty message", []*putRequest{{Spec: spec(1)}, {}}, codes.InvalidArgument, cosstatus.ReasonStreamOrder, "a message has neither spec, chunk, checksums nor finish"},
+		{"no finish", []*putRequest{{Spec: spec(1), Chunk: chunk("a")}}, codes.InvalidArgument, cosstatus.ReasonFinishMissing, "finish: the stream ended without it, so nothing was stored"},
+		{"no finish of a streamed object", chunks(spec(keptSize+1), noise(keptSize+1), keptSize)[:3], codes.InvalidArgument, cosstatus.ReasonFinishMissing, "finish: the stream ended without it, so nothing was stored"},
+		{"offset ahead", []*putRequest{{Spec: spec(3), Chunk: chunk("a")}, {Chunk: chunkAt(2, "c")}}, codes.OutOfRange, cosstatus.ReasonOffset, "chunk.offset: is 2, but the next byte expected is 1"},
+		{"too much", []*putRequest{{Spec: spec(3), Chunk: chunk("ab")}, {Chunk: chunk("cd")}}, codes.OutOfRange, cosstatus.ReasonTooMuchData, "chunk.data: reaches to byte 4, but spec.size is 3"},
+		{"too much for nothing", []*putRequest{{Spec: spec(0), Chunk: chunk("a"), Finish: true}}, codes.OutOfRange, cosstatus.ReasonTooMuchData, "chunk.data: reaches to byte 1, but spec.size is 0"},
+		{"too little", []*putRequest{{Spec: spec(3), Chunk: chunk("ab"), Finish: true}}, codes.InvalidArgument, cosstatus.ReasonTooLittleData, "finish: came after 2 bytes, but spec.size is 3"},
+		{"too little of a streamed object", []*putRequest{{Spec: spec(keptSize + 2), Chunk: chunk("ab")}, {Finish: true}}, codes.InvalidArgument, cosstatus.ReasonTooLittleData, "finish: came after 2 bytes, but spec.size is 1048578"},
+		{"over 50,000 GiB", []*putRequest{{Spec: spec(50_000<<30 + 1)}}, codes.FailedPrecondition, cosstatus.ReasonObjectTooLarge, "spec.size: is more than 50,000 GiB, the largest object COS keeps"},
+		{"chunk checksum", []*putRequest{{Spec: spec(-1), Chunk: &cosgatev1.Chunk{Data: []byte("a"), Crc32C: &wrong}}}, codes.InvalidArgument, cosstatus.ReasonChecksumMismatch, "chunk.crc32c: does not match the chunk's data, which begins at offset 0; send the content again"},
+		{"object checksum", []*putRequest{{Spec: spec(-1), Chunk: chunk("a")}, {Checksums: &cosgatev1.Checksums{Crc64Ecma: &wrong64}, Finish: true}}, codes.InvalidArgument, cosstatus.ReasonChecksumMismatch, "checksums.crc64ecma: is 1, but the content received has 3675645893302102789; send the content again"},
+		{"checksums twice", []*putRequest{{Spec: spec(-1), Checksums: sums}, {Checksums: sums}}, codes.InvalidArgument, cosstatus.ReasonStreamOrder, "checksums: came before; send them once"},
+		{"late MD5", []*putRequest{{Spec: spec(-1)}, {Checksums: &cosgatev1.Checksums{Md5: make([]byte, 16)}}}, codes.InvalidArgument, cosstatus.ReasonStreamOrder, "checksums.md5: must come with spec, since COS wants it before the content"},
+		{"metadata names alike", []*putRequest{{Spec: &cosgatev1.PutObjectSpec{Bucket: testBucket, Key: "k", Attributes: &cosgatev1.ObjectAttributes{Metadata: map[string]string{"A": "1", "a": "2"}}}, Finish: true}}, codes.InvalidArgument, cosstatus.ReasonInvalidField, "spec.attributes.metadata: has two names that differ only in case, which COS does not tell apart"},
+		{"negative size", []*putRequest{{Spec: &cosgatev1.PutObjectSpec{Bucket: testBucket, Key: "k", Size: new(int64(-1))}}}, codes.InvalidArgument, cosstatus.ReasonInvalidField, "spec.size: must be greater than or equal to 0"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g := open(t)
@@ -242,8 +243,8 @@ func TestPutObjectTellsThatCOSStoredOtherBytes(t *testing.T) {
 	g := open(t)
 	g.cos.Faults().Add(embedded.Fault{Operation: "PutObject", WrongCRC64: true})
 	_, err := g.send(t.Context(), &putRequest{Spec: spec(-1), Chunk: chunk("abc"), Finish: true})
-	if info, _ := detail[*errdetails.ErrorInfo](err); status.Code(err) != codes.DataLoss || info.GetReason() != reasonChecksumMismatch {
-		t.Errorf("PutObject = %v, want DATA_LOSS, %s", err, reasonChecksumMismatch)
+	if info, _ := detail[*errdetails.ErrorInfo](err); status.Code(err) != codes.DataLoss || info.GetReason() != cosstatus.ReasonChecksumMismatch {
+		t.Errorf("PutObject = %v, want DATA_LOSS, %s", err, cosstatus.ReasonChecksumMismatch)
 	}
 	if e, ok := detail[*cosgatev1.CosError](err); !ok || e.GetRequestId() == "" {
 		t.Errorf("CosError = %v, want one with the request id", e)

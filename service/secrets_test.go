@@ -70,7 +70,7 @@ type watched struct {
 func openWatchedForSecrets(t *testing.T, change ...func(*setup, *watched)) *watched {
 	t.Helper()
 	w := &watched{
-		plants: &plants{}, audit: &lockedBuffer{}, told: &lockedBuffer{}, metrics: telemetry.NewMetrics(KnownCode()),
+		plants: &plants{}, audit: &lockedBuffer{}, told: &lockedBuffer{}, metrics: telemetry.NewMetrics(cosbackend.KnownCode),
 		spans: tracetest.NewSpanRecorder(), tokens: make(map[string]string), codes: make(map[codes.Code]int),
 	}
 	for what, secret := range map[string]string{

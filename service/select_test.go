@@ -16,6 +16,7 @@ import (
 
 	"github.com/cosgate/cosgate/cosbackend/embedded"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
+	cosstatus "github.com/cosgate/cosgate/service/status"
 )
 
 // selectFrame writes a frame of COS's event stream: headers are names and values.
@@ -161,7 +162,7 @@ func TestASelectThatBreaksOffIsNeverOK(t *testing.T) {
 		} {
 			body()
 			_, _, err := g.selectAll(t.Context(), selectRequest())
-			wantStatus(t, name, err, codes.Unavailable, reasonUnreachable)
+			wantStatus(t, name, err, codes.Unavailable, cosstatus.ReasonUnreachable)
 			if e, _ := detail[*cosgatev1.CosError](err); e.GetOrigin() != cosgatev1.Origin_ORIGIN_TRANSPORT || !e.GetRetryable() {
 				t.Errorf("%s at byte %d: CosError = %v", name, n, e)
 			}
@@ -182,11 +183,11 @@ func TestADamagedSelectIsDataLoss(t *testing.T) {
 	for i := range stream {
 		g.answerSelect(stream, func(f *embedded.Fault) { f.FlipByte = int64(i + 1) })
 		_, _, err := g.selectAll(t.Context(), selectRequest())
-		wantStatus(t, "a flipped byte", err, codes.DataLoss, reasonChecksumMismatch)
+		wantStatus(t, "a flipped byte", err, codes.DataLoss, cosstatus.ReasonChecksumMismatch)
 	}
 	g.answerSelect(selectEventFrame("Stats", "no XML"))
 	_, _, err := g.selectAll(t.Context(), selectRequest())
-	wantStatus(t, "statistics that are none", err, codes.Internal, reasonUnreadable)
+	wantStatus(t, "statistics that are none", err, codes.Internal, cosstatus.ReasonUnreadable)
 }
 
 func TestACancelledSelectLetsGoOfTheConnection(t *testing.T) {

@@ -29,6 +29,7 @@ import (
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 	"github.com/cosgate/cosgate/internal/frames"
 	"github.com/cosgate/cosgate/internal/telemetry"
+	cosstatus "github.com/cosgate/cosgate/service/status"
 )
 
 // Bounds of the gRPC server, in one place.
@@ -170,7 +171,7 @@ func NewServer(deps Deps, opts Options) (*Server, error) {
 		health: h, profiles: newProfileHealth(h, deps.Profiles, log), fallback: clients.fallback,
 		stopping: newStopping(), wait: opts.DrainWait,
 	}
-	m := newMapper()
+	m := cosstatus.NewMapper()
 	if err := opts.Limits.check(opts.PartSize); err != nil {
 		return nil, err
 	}
@@ -236,7 +237,7 @@ type registration struct {
 }
 
 // services are those of cosgate.v1.
-func services(p profiles, m *mapper, log *slog.Logger, opts Options) []registration {
+func services(p profiles, m *cosstatus.Mapper, log *slog.Logger, opts Options) []registration {
 	return []registration{
 		{&cosgatev1.BucketService_ServiceDesc, &bucketServer{profiles: p}},
 		{&cosgatev1.BucketConfigService_ServiceDesc, &bucketConfigServer{profiles: p, mapper: m}},
@@ -250,7 +251,7 @@ func services(p profiles, m *mapper, log *slog.Logger, opts Options) []registrat
 	}
 }
 
-func (s *Server) register(p profiles, m *mapper, log *slog.Logger, opts Options) {
+func (s *Server) register(p profiles, m *cosstatus.Mapper, log *slog.Logger, opts Options) {
 	for _, r := range services(p, m, log, opts) {
 		s.grpc.RegisterService(r.desc, r.impl)
 	}

@@ -16,7 +16,6 @@ import (
 	reflectionv1 "google.golang.org/grpc/reflection/grpc_reflection_v1"
 	reflectionv1alpha "google.golang.org/grpc/reflection/grpc_reflection_v1alpha"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/dynamicpb"
@@ -24,6 +23,7 @@ import (
 	"github.com/cosgate/cosgate/cosbackend"
 	"github.com/cosgate/cosgate/cosbackend/embedded"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
+	cosstatus "github.com/cosgate/cosgate/service/status"
 )
 
 // contractFiles are the files of the contract that have services.
@@ -131,8 +131,8 @@ func TestHostileNamesAreRefusedBeforeAnyRequestLeaves(t *testing.T) {
 func TestUnknownProfileIsNotFound(t *testing.T) {
 	g := open(t)
 	_, err := g.buckets.ListBuckets(t.Context(), &cosgatev1.ListBucketsRequest{Profile: "other"})
-	if info, _ := detail[*errdetails.ErrorInfo](err); status.Code(err) != codes.NotFound || info.GetReason() != reasonProfileNotFound {
-		t.Errorf("ListBuckets = %v, want NOT_FOUND, %s", err, reasonProfileNotFound)
+	if info, _ := detail[*errdetails.ErrorInfo](err); status.Code(err) != codes.NotFound || info.GetReason() != cosstatus.ReasonProfileNotFound {
+		t.Errorf("ListBuckets = %v, want NOT_FOUND, %s", err, cosstatus.ReasonProfileNotFound)
 	}
 }
 
@@ -325,23 +325,4 @@ func TestServerRefusesAMissingDefaultProfile(t *testing.T) {
 	if _, err := NewServer(Deps{DefaultProfile: "x"}, Options{}); err == nil {
 		t.Error("NewServer without its default profile = nil error")
 	}
-}
-
-// cut must give valid UTF-8 of the length asked, whatever it is given.
-func FuzzCut(f *testing.F) {
-	f.Add("键键键", 5)
-	f.Add("\xff\xfe", 3)
-	f.Add("abc", 3)
-	f.Fuzz(func(t *testing.T, s string, n int) {
-		if n < 3 || n > 4096 {
-			return
-		}
-		got := cut(s, n)
-		if len(got) > n || !proto.Equal(&cosgatev1.CosError{Code: got}, &cosgatev1.CosError{Code: got}) {
-			t.Errorf("cut(%q, %d) has %d bytes", s, n, len(got))
-		}
-		if _, err := proto.Marshal(&cosgatev1.CosError{Code: got}); err != nil {
-			t.Errorf("cut(%q, %d) = %q: %v", s, n, got, err)
-		}
-	})
 }

@@ -8,11 +8,10 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 
-	"github.com/cosgate/cosgate/cosbackend"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 	"github.com/cosgate/cosgate/internal/frames"
+	cosstatus "github.com/cosgate/cosgate/service/status"
 )
 
 const (
@@ -27,15 +26,6 @@ const (
 
 // errStopping is why a call is cut.
 var errStopping = errors.New("service: the server is stopping")
-
-// A stoppedError is a call that was cut because the server stops.
-type stoppedError struct {
-	cause  error                 // what the handler made of it; nil when it was not waited for
-	resume *cosgatev1.ReadResume // of a read that had begun
-}
-
-func (e *stoppedError) Error() string { return errStopping.Error() }
-func (e *stoppedError) Unwrap() error { return e.cause }
 
 // stopping ends calls with a status when the time of the server is over. gRPC alone
 // would close their connections, and callers would not learn why nor where to go on.
@@ -129,7 +119,7 @@ func (s *stopping) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, 
 	defer s.leave(c)
 	resp, err := handler(ctx, req)
 	if err != nil && errors.Is(context.Cause(ctx), errStopping) {
-		return nil, &stoppedError{cause: err}
+		return nil, &cosstatus.StoppedError{Cause: err}
 	}
 	return resp, err
 }
@@ -153,7 +143,7 @@ func (s *stopping) read(srv any, ss grpc.ServerStream, handler grpc.StreamHandle
 	defer s.leave(c)
 	err := handler(srv, r)
 	if err != nil && r.cut() {
-		return &stoppedError{cause: err, resume: r.resume()}
+		return &cosstatus.StoppedError{Cause: err, Resume: r.resume()}
 	}
 	return err
 }
@@ -246,7 +236,7 @@ func stopped(err error) error {
 	if err == nil {
 		return nil
 	}
-	return &stoppedError{cause: err}
+	return &cosstatus.StoppedError{Cause: err}
 }
 
 // A stoppableStream knows whether its handler waits for the caller.
@@ -305,25 +295,4 @@ func (s *stoppableStream) SendMsg(m any) error {
 	}
 	defer s.leave()
 	return s.ServerStream.SendMsg(m)
-}
-
-// stoppedVerdict tells a caller to go on elsewhere. What COS answered in the last
-// moment is told instead, and so is a change whose answer was lost.
-func (m *mapper) stoppedVerdict(s *stoppedError, e *cosbackend.Error) verdict {
-	if e != nil && e.Origin == cosbackend.OriginCOS {
-		return m.cosVerdict(e)
-	}
-	v := verdict{
-		code: codes.Unavailable, reason: reasonStopping, retry: retrySoon,
-		text: "the gateway is stopping; another one takes the call",
-	}
-	v.delay = m.delay(v.retry, &cosbackend.Error{})
-	if s.resume != nil {
-		v.extra = s.resume
-	}
-	if e != nil && e.OutcomeUnknown {
-		v.cos = e
-		return m.unknownOutcome(v)
-	}
-	return v
 }

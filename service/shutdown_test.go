@@ -15,6 +15,7 @@ import (
 
 	"github.com/cosgate/cosgate/cosbackend/embedded"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
+	cosstatus "github.com/cosgate/cosgate/service/status"
 )
 
 // cutSoon leaves calls in flight hardly any time.
@@ -198,8 +199,8 @@ func TestAChangeThatIsCutIsNotCalledRepeatable(t *testing.T) {
 	g.stop()
 	err := <-ended
 	info, _ := detail[*errdetails.ErrorInfo](err)
-	if status.Code(err) != codes.Unavailable || info.GetReason() != reasonOutcomeUnknown {
-		t.Errorf("CreateBucket = %v (%v), want UNAVAILABLE, %s", err, info, reasonOutcomeUnknown)
+	if status.Code(err) != codes.Unavailable || info.GetReason() != cosstatus.ReasonOutcomeUnknown {
+		t.Errorf("CreateBucket = %v (%v), want UNAVAILABLE, %s", err, info, cosstatus.ReasonOutcomeUnknown)
 	}
 	if _, ok := detail[*errdetails.RetryInfo](err); ok {
 		t.Errorf("CreateBucket = %v asks to be repeated", err)

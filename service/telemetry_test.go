@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc/metadata"
 
+	"github.com/cosgate/cosgate/cosbackend"
 	"github.com/cosgate/cosgate/cosbackend/embedded"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 	"github.com/cosgate/cosgate/internal/telemetry"
@@ -20,7 +21,7 @@ import (
 // openWatched is a gateway with metrics and a collector of spans.
 func openWatched(t *testing.T) (*gateway, *telemetry.Metrics, *tracetest.SpanRecorder) {
 	t.Helper()
-	metrics := telemetry.NewMetrics(KnownCode())
+	metrics := telemetry.NewMetrics(cosbackend.KnownCode)
 	spans := tracetest.NewSpanRecorder()
 	provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans))
 	t.Cleanup(func() {

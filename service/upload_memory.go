@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	cosstatus "github.com/cosgate/cosgate/service/status"
 	"golang.org/x/sync/semaphore"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
@@ -82,7 +83,7 @@ func (s partSettings) reserve(ctx context.Context, size int64) (*reservation, er
 }
 
 func noUploadShare(caller string) error {
-	return overLimit("caller_upload_memory", caller, "its uploads hold as many bytes as those of one caller may", soonDelay)
+	return overLimit("caller_upload_memory", caller, "its uploads hold as many bytes as those of one caller may", cosstatus.SoonDelay)
 }
 
 // reach makes room for more than the content of a part has by now, up to size. It returns
@@ -117,9 +118,9 @@ func (r *reservation) release() {
 
 func noUploadMemory(limit int64) error {
 	problem := fmt.Sprintf("the uploads of all callers hold %d MiB, as many as they may", limit>>20)
-	return fail(codes.ResourceExhausted, reasonUploadMemory,
+	return cosstatus.Fail(codes.ResourceExhausted, cosstatus.ReasonUploadMemory,
 		"too many uploads gather parts at the moment; declare spec.size, or try again later",
-		&errdetails.RetryInfo{RetryDelay: durationpb.New(soonDelay)},
+		&errdetails.RetryInfo{RetryDelay: durationpb.New(cosstatus.SoonDelay)},
 		&errdetails.QuotaFailure{Violations: []*errdetails.QuotaFailure_Violation{{Subject: "the gateway", Description: problem}}},
 	)
 }

@@ -15,9 +15,11 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/cosgate/cosgate/cosbackend"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 	"github.com/cosgate/cosgate/internal/frames"
 	"github.com/cosgate/cosgate/internal/telemetry"
+	cosstatus "github.com/cosgate/cosgate/service/status"
 )
 
 const permitAll = "permit (principal, action, resource);"
@@ -42,7 +44,7 @@ func (g *guarded) silent(ctx context.Context, t *testing.T) {
 
 func TestUploadsThatFindNoMemoryWaitAndAreToldSo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		metrics := telemetry.NewMetrics(KnownCode())
+		metrics := telemetry.NewMetrics(cosbackend.KnownCode)
 		g := openForMemory(t, 8<<20, 8<<20, func(s *setup) { s.deps.Metrics = metrics })
 		mustSay := func(gauge string) {
 			t.Helper()
@@ -66,9 +68,9 @@ func TestUploadsThatFindNoMemoryWaitAndAreToldSo(t *testing.T) {
 		info, _ := detail[*errdetails.ErrorInfo](err)
 		retry, _ := detail[*errdetails.RetryInfo](err)
 		quota, _ := detail[*errdetails.QuotaFailure](err)
-		if status.Code(err) != codes.ResourceExhausted || info.GetReason() != reasonUploadMemory ||
+		if status.Code(err) != codes.ResourceExhausted || info.GetReason() != cosstatus.ReasonUploadMemory ||
 			retry.GetRetryDelay().AsDuration() <= 0 || len(quota.GetViolations()) != 1 {
-			t.Errorf("PutObject without memory = %v, %v, want RESOURCE_EXHAUSTED with %s, a wait and the quota", err, status.Convert(err).Details(), reasonUploadMemory)
+			t.Errorf("PutObject without memory = %v, %v, want RESOURCE_EXHAUSTED with %s, a wait and the quota", err, status.Convert(err).Details(), cosstatus.ReasonUploadMemory)
 		}
 		if waited := time.Since(began); waited != memoryWait {
 			t.Errorf("it was told after %v, want %v", waited, memoryWait)

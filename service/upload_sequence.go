@@ -12,6 +12,7 @@ import (
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 	"github.com/cosgate/cosgate/internal/crc64ecma"
 	"github.com/cosgate/cosgate/internal/frames"
+	cosstatus "github.com/cosgate/cosgate/service/status"
 )
 
 const (
@@ -75,7 +76,7 @@ func (q *putSequence) contentMD5() []byte {
 // accept takes the next message and drops from its data what was received before.
 func (q *putSequence) accept(m uploadMessage) error {
 	if q.finished {
-		return fail(codes.InvalidArgument, reasonStreamOrder, "a message came after finish; close the stream behind it")
+		return cosstatus.Fail(codes.InvalidArgument, cosstatus.ReasonStreamOrder, "a message came after finish; close the stream behind it")
 	}
 	if err := q.acceptSpec(m); err != nil {
 		return err
@@ -89,7 +90,7 @@ func (q *putSequence) accept(m uploadMessage) error {
 		}
 	}
 	if !m.hasSpec && !m.hasChunk && m.checksums == nil && !m.finish {
-		return fail(codes.InvalidArgument, reasonStreamOrder, "a message has neither spec, chunk, checksums nor finish")
+		return cosstatus.Fail(codes.InvalidArgument, cosstatus.ReasonStreamOrder, "a message has neither spec, chunk, checksums nor finish")
 	}
 	if m.finish {
 		q.finished = true
@@ -101,9 +102,9 @@ func (q *putSequence) accept(m uploadMessage) error {
 func (q *putSequence) acceptSpec(m uploadMessage) error {
 	switch {
 	case !q.begun && !m.hasSpec:
-		return failField(codes.InvalidArgument, reasonStreamOrder, "spec", "the first message must have it")
+		return cosstatus.FailField(codes.InvalidArgument, cosstatus.ReasonStreamOrder, "spec", "the first message must have it")
 	case q.begun && m.hasSpec:
-		return failField(codes.InvalidArgument, reasonStreamOrder, "spec", "only the first message has it")
+		return cosstatus.FailField(codes.InvalidArgument, cosstatus.ReasonStreamOrder, "spec", "only the first message has it")
 	case q.begun:
 		return nil
 	}
@@ -116,7 +117,7 @@ func (q *putSequence) acceptSpec(m uploadMessage) error {
 
 func (q *putSequence) checkSize(size int64, field string) error {
 	if size > maxObject {
-		return failField(codes.FailedPrecondition, reasonObjectTooLarge, field, "is more than 50,000 GiB, the largest object COS keeps")
+		return cosstatus.FailField(codes.FailedPrecondition, cosstatus.ReasonObjectTooLarge, field, "is more than 50,000 GiB, the largest object COS keeps")
 	}
 	return nil
 }
@@ -127,9 +128,9 @@ func (q *putSequence) acceptChecksums(m uploadMessage) error {
 	case sums == nil:
 		return nil
 	case q.sums:
-		return failField(codes.InvalidArgument, reasonStreamOrder, "checksums", "came before; send them once")
+		return cosstatus.FailField(codes.InvalidArgument, cosstatus.ReasonStreamOrder, "checksums", "came before; send them once")
 	case len(sums.GetMd5()) > 0 && !m.hasSpec:
-		return failField(codes.InvalidArgument, reasonStreamOrder, "checksums.md5", "must come with spec, since COS wants it before the content")
+		return cosstatus.FailField(codes.InvalidArgument, cosstatus.ReasonStreamOrder, "checksums.md5", "must come with spec, since COS wants it before the content")
 	}
 	q.sums, q.wantMD5, q.wantCRC = true, sums.GetMd5(), sums.Crc64Ecma
 	if len(q.wantMD5) > 0 && q.inParts() {
@@ -140,19 +141,19 @@ func (q *putSequence) acceptChecksums(m uploadMessage) error {
 
 func (q *putSequence) acceptChunk(m uploadMessage) error {
 	if m.crc32c != nil && checksum32(m.data) != *m.crc32c {
-		return failField(codes.InvalidArgument, reasonChecksumMismatch, "chunk.crc32c",
+		return cosstatus.FailField(codes.InvalidArgument, cosstatus.ReasonChecksumMismatch, "chunk.crc32c",
 			fmt.Sprintf("does not match the chunk's data, which begins at offset %d; send the content again", q.received))
 	}
 	if m.offset != nil {
 		if *m.offset > q.received {
-			return failField(codes.OutOfRange, reasonOffset, "chunk.offset",
+			return cosstatus.FailField(codes.OutOfRange, cosstatus.ReasonOffset, "chunk.offset",
 				fmt.Sprintf("is %d, but the next byte expected is %d", *m.offset, q.received))
 		}
 		m.data.Skip(int(min(q.received-*m.offset, int64(m.data.Len()))))
 	}
 	end := q.received + int64(m.data.Len())
 	if q.size != unsized && end > q.size {
-		return failField(codes.OutOfRange, reasonTooMuchData, "chunk.data",
+		return cosstatus.FailField(codes.OutOfRange, cosstatus.ReasonTooMuchData, "chunk.data",
 			fmt.Sprintf("reaches to byte %d, but spec.size is %d", end, q.size))
 	}
 	if err := q.checkSize(end, "chunk.data"); err != nil {
@@ -178,15 +179,15 @@ func checksum32(v *frames.Views) (crc uint32) {
 // check judges the whole content once its sender said finish.
 func (q *putSequence) check() error {
 	if q.size != unsized && q.received < q.size {
-		return failField(codes.InvalidArgument, reasonTooLittleData, "finish",
+		return cosstatus.FailField(codes.InvalidArgument, cosstatus.ReasonTooLittleData, "finish",
 			fmt.Sprintf("came after %d bytes, but spec.size is %d", q.received, q.size))
 	}
 	if q.wantCRC != nil && *q.wantCRC != q.crc64 {
-		return failField(codes.InvalidArgument, reasonChecksumMismatch, "checksums.crc64ecma",
+		return cosstatus.FailField(codes.InvalidArgument, cosstatus.ReasonChecksumMismatch, "checksums.crc64ecma",
 			fmt.Sprintf("is %d, but the content received has %d; send the content again", *q.wantCRC, q.crc64))
 	}
 	if q.md5 != nil && !bytes.Equal(q.md5.Sum(nil), q.wantMD5) {
-		return failField(codes.InvalidArgument, reasonChecksumMismatch, "checksums.md5",
+		return cosstatus.FailField(codes.InvalidArgument, cosstatus.ReasonChecksumMismatch, "checksums.md5",
 			"does not match the content received; send the content again")
 	}
 	return nil
@@ -196,9 +197,9 @@ func (q *putSequence) check() error {
 func (q *putSequence) end() error {
 	switch {
 	case !q.begun:
-		return failField(codes.InvalidArgument, reasonStreamOrder, "spec", "the stream ended without any message")
+		return cosstatus.FailField(codes.InvalidArgument, cosstatus.ReasonStreamOrder, "spec", "the stream ended without any message")
 	case !q.finished:
-		return failField(codes.InvalidArgument, reasonFinishMissing, "finish", "the stream ended without it, so nothing was stored")
+		return cosstatus.FailField(codes.InvalidArgument, cosstatus.ReasonFinishMissing, "finish", "the stream ended without it, so nothing was stored")
 	}
 	return nil
 }

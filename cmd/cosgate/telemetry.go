@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/cosgate/cosgate/cosbackend"
 	"github.com/cosgate/cosgate/internal/telemetry"
 	"github.com/cosgate/cosgate/service"
 )
@@ -21,7 +22,7 @@ type watch struct {
 }
 
 func newWatch(ctx context.Context, log *slog.Logger) (*watch, error) {
-	metrics := telemetry.NewMetrics(service.KnownCode())
+	metrics := telemetry.NewMetrics(cosbackend.KnownCode)
 	tracing, err := telemetry.NewTracing(ctx, metrics, readBuild().Version)
 	if err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-package service
+package status
 
 import (
 	"maps"
@@ -10,7 +10,7 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	spb "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
+	grpcstatus "google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -22,11 +22,11 @@ import (
 // Sizes of a status. It travels in base64, beside its message in per cent encoding
 // and the plain trailers; some clients drop all of it above 8 KiB of headers.
 const (
-	maxStatusBytes     = 4096
-	maxItemStatusBytes = 2048
+	MaxBytes     = 4096
+	maxItemBytes = 2048
 
 	maxMessage     = 400 // bytes of the status message
-	maxIDBytes     = 128 // a code or an id
+	MaxIDBytes     = 128 // a code or an id
 	maxTextBytes   = 512 // message and resource
 	maxKeyBytes    = 850 // a key, in CosError
 	maxKeyCopy     = 200 // a key, where it stands a second time
@@ -38,7 +38,7 @@ const helpURL = "https://www.tencentcloud.com/document/product/436/7730"
 
 // write makes the status: the most important detail first, and no more of them than
 // fit into limit bytes.
-func (v verdict) write(requestID string, limit int) *spb.Status {
+func (v Spec) write(requestID string, limit int) *spb.Status {
 	st := &spb.Status{Code: int32(v.code), Message: v.message()} //nolint:gosec // a code is below 17
 	for i, d := range v.details(requestID) {
 		a, err := anypb.New(d)
@@ -55,24 +55,24 @@ func (v verdict) write(requestID string, limit int) *spb.Status {
 }
 
 // message is our sentence, the code people search for, and COS's own words.
-func (v verdict) message() string {
+func (v Spec) message() string {
 	var b strings.Builder
-	if v.field != "" && v.cos == nil {
+	if v.field != "" && v.COS == nil {
 		b.WriteString(v.field + ": ")
 	}
-	if v.cos != nil && v.cos.Code != "" {
-		b.WriteString(cut(v.cos.Code, maxIDBytes) + ": ")
+	if v.COS != nil && v.COS.Code != "" {
+		b.WriteString(cut(v.COS.Code, MaxIDBytes) + ": ")
 	}
 	b.WriteString(v.text)
-	if v.cos == nil {
+	if v.COS == nil {
 		return cut(b.String(), maxMessage)
 	}
 	var tail []string
-	if v.cos.Message != "" {
-		tail = append(tail, "COS says: "+cut(strings.TrimRight(v.cos.Message, ". "), maxMessage/3))
+	if v.COS.Message != "" {
+		tail = append(tail, "COS says: "+cut(strings.TrimRight(v.COS.Message, ". "), maxMessage/3))
 	}
-	if v.cos.RequestID != "" {
-		tail = append(tail, "request id "+cut(v.cos.RequestID, maxIDBytes))
+	if v.COS.RequestID != "" {
+		tail = append(tail, "request id "+cut(v.COS.RequestID, MaxIDBytes))
 	}
 	if len(tail) > 0 {
 		b.WriteString(" (" + strings.Join(tail, "; ") + ")")
@@ -81,9 +81,9 @@ func (v verdict) message() string {
 }
 
 // details lists what goes with the status, most important first.
-func (v verdict) details(requestID string) []proto.Message {
+func (v Spec) details(requestID string) []proto.Message {
 	ds := []proto.Message{v.errorInfo()}
-	if v.cos != nil {
+	if v.COS != nil {
 		ds = append(ds, v.cosError())
 	}
 	if v.delay > 0 {
@@ -95,7 +95,7 @@ func (v verdict) details(requestID string) []proto.Message {
 	if d := v.particular(); d != nil {
 		ds = append(ds, d)
 	}
-	if v.cos != nil && v.cos.Bucket != "" {
+	if v.COS != nil && v.COS.Bucket != "" {
 		ds = append(ds, v.resourceInfo())
 	}
 	if requestID != "" {
@@ -103,51 +103,51 @@ func (v verdict) details(requestID string) []proto.Message {
 	}
 	if v.known {
 		ds = append(ds, &errdetails.Help{Links: []*errdetails.Help_Link{{
-			Description: "What COS means by " + cut(v.cos.Code, maxIDBytes), Url: helpURL,
+			Description: "What COS means by " + cut(v.COS.Code, MaxIDBytes), Url: helpURL,
 		}}})
 	}
 	return ds
 }
 
-func (v verdict) errorInfo() *errdetails.ErrorInfo {
-	info := &errdetails.ErrorInfo{Reason: v.reason, Domain: errorDomain}
-	if v.cos == nil {
+func (v Spec) errorInfo() *errdetails.ErrorInfo {
+	info := &errdetails.ErrorInfo{Reason: v.Reason, Domain: Domain}
+	if v.COS == nil {
 		return info
 	}
 	info.Metadata = make(map[string]string)
 	for name, value := range map[string]string{
-		"cos_code":   cut(v.cos.Code, maxIDBytes),
-		"request_id": cut(v.cos.RequestID, maxIDBytes),
-		"bucket":     cut(v.cos.Bucket, maxIDBytes),
-		"key":        cut(v.cos.Key, maxKeyCopy),
-		"operation":  v.cos.Op,
+		"cos_code":   cut(v.COS.Code, MaxIDBytes),
+		"request_id": cut(v.COS.RequestID, MaxIDBytes),
+		"bucket":     cut(v.COS.Bucket, MaxIDBytes),
+		"key":        cut(v.COS.Key, maxKeyCopy),
+		"operation":  v.COS.Op,
 	} {
 		if value != "" {
 			info.Metadata[name] = value
 		}
 	}
-	if v.cos.HTTPStatus != 0 {
-		info.Metadata["http_status"] = strconv.Itoa(v.cos.HTTPStatus)
+	if v.COS.HTTPStatus != 0 {
+		info.Metadata["http_status"] = strconv.Itoa(v.COS.HTTPStatus)
 	}
 	return info
 }
 
-func (v verdict) cosError() *cosgatev1.CosError {
-	e := v.cos
+func (v Spec) cosError() *cosgatev1.CosError {
+	e := v.COS
 	out := &cosgatev1.CosError{
-		Code:               cut(e.Code, maxIDBytes),
+		Code:               cut(e.Code, MaxIDBytes),
 		Message:            cut(e.Message, maxTextBytes),
-		RequestId:          cut(e.RequestID, maxIDBytes),
-		TraceId:            cut(e.TraceID, maxIDBytes),
+		RequestId:          cut(e.RequestID, MaxIDBytes),
+		TraceId:            cut(e.TraceID, MaxIDBytes),
 		HttpStatus:         int32(e.HTTPStatus), //nolint:gosec // three digits
 		Resource:           cut(e.Resource, maxTextBytes),
 		Headers:            headers(e.Headers),
 		Origin:             cosgatev1.Origin_ORIGIN_COS,
 		Operation:          e.Op,
-		Bucket:             cut(e.Bucket, maxIDBytes),
+		Bucket:             cut(e.Bucket, MaxIDBytes),
 		Key:                cut(e.Key, maxKeyBytes),
-		Region:             cut(e.Region, maxIDBytes),
-		Retryable:          v.retry.retryable(),
+		Region:             cut(e.Region, MaxIDBytes),
+		Retryable:          v.hint.Retryable(),
 		Attempts:           int32(min(e.Attempts, 1<<20)), //nolint:gosec // bounded
 		CredentialSource:   cosgatev1.CredentialSource_CREDENTIAL_SOURCE_PROFILE,
 		ErrorInSuccessBody: e.InSuccessBody,
@@ -166,11 +166,11 @@ func (v verdict) cosError() *cosgatev1.CosError {
 }
 
 // particular is the one detail that belongs to the code.
-func (v verdict) particular() proto.Message {
+func (v Spec) particular() proto.Message {
 	switch v.code {
 	case codes.FailedPrecondition:
 		return &errdetails.PreconditionFailure{Violations: []*errdetails.PreconditionFailure_Violation{{
-			Type: v.reason, Subject: v.subject(), Description: v.text,
+			Type: v.Reason, Subject: v.subject(), Description: v.text,
 		}}}
 	case codes.ResourceExhausted:
 		return &errdetails.QuotaFailure{Violations: []*errdetails.QuotaFailure_Violation{{
@@ -179,7 +179,7 @@ func (v verdict) particular() proto.Message {
 	case codes.InvalidArgument, codes.OutOfRange:
 		if v.field != "" {
 			return &errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{{
-				Field: v.field, Description: v.text, Reason: v.reason,
+				Field: v.field, Description: v.text, Reason: v.Reason,
 			}}}
 		}
 	default:
@@ -188,19 +188,19 @@ func (v verdict) particular() proto.Message {
 }
 
 // subject names what the failure is about: bucket or bucket/key.
-func (v verdict) subject() string {
-	if v.cos == nil {
+func (v Spec) subject() string {
+	if v.COS == nil {
 		return ""
 	}
-	if v.cos.Key == "" {
-		return cut(v.cos.Bucket, maxIDBytes)
+	if v.COS.Key == "" {
+		return cut(v.COS.Bucket, MaxIDBytes)
 	}
-	return cut(v.cos.Bucket, maxIDBytes) + "/" + cut(v.cos.Key, maxKeyCopy)
+	return cut(v.COS.Bucket, MaxIDBytes) + "/" + cut(v.COS.Key, maxKeyCopy)
 }
 
-func (v verdict) resourceInfo() *errdetails.ResourceInfo {
+func (v Spec) resourceInfo() *errdetails.ResourceInfo {
 	kind := "cos.bucket"
-	if v.cos.Key != "" {
+	if v.COS.Key != "" {
 		kind = "cos.object"
 	}
 	return &errdetails.ResourceInfo{ResourceType: kind, ResourceName: v.subject(), Description: v.text}
@@ -227,7 +227,7 @@ func headers(all map[string]string) map[string]string {
 		take(name)
 	}
 	for _, name := range slices.Sorted(maps.Keys(all)) {
-		take(cut(name, maxIDBytes))
+		take(cut(name, MaxIDBytes))
 	}
 	return out
 }
@@ -250,7 +250,7 @@ func cut(s string, n int) string {
 // pushback is the value of the trailer grpc-retry-pushback-ms, the one hint that
 // grpc-go's own retries obey: when to come back, or not at all (-1). It is empty
 // when the status already keeps callers from repeating.
-func (v verdict) pushback() string {
+func (v Spec) Pushback() string {
 	switch {
 	case v.delay > 0:
 		return strconv.FormatInt(v.delay.Milliseconds(), 10)
@@ -261,9 +261,9 @@ func (v verdict) pushback() string {
 	}
 }
 
-// ownPushback is the pushback of a status that was written elsewhere: the wait that its
+// PushbackOf is the pushback of a status that was written elsewhere: the wait that its
 // RetryInfo names.
-func ownPushback(st *status.Status) string {
+func PushbackOf(st *grpcstatus.Status) string {
 	for _, d := range st.Details() {
 		if r, ok := d.(*errdetails.RetryInfo); ok {
 			return strconv.FormatInt(r.GetRetryDelay().AsDuration().Milliseconds(), 10)

@@ -1,4 +1,4 @@
-package service
+package status
 
 import (
 	"bytes"
@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"google.golang.org/grpc/codes"
+
+	"github.com/cosgate/cosgate/cosbackend"
 )
 
 // errorDocument writes docs/errors.md from the tables.
@@ -16,15 +18,15 @@ func errorDocument() []byte {
 	var b bytes.Buffer
 	b.WriteString(errorIntroduction)
 	b.WriteString("\n## COS codes\n\n| COS code | HTTP | gRPC status | reason | repeat | meaning | what to do |\n| --- | --- | --- | --- | --- | --- | --- |\n")
-	lines := contract()
+	lines := Rows()
 	for _, l := range lines {
-		if l.cosCode != "" {
-			writeLine(&b, "`"+l.cosCode+"`", l)
+		if l.COSCode != "" {
+			writeLine(&b, "`"+l.COSCode+"`", l)
 		}
 	}
 	b.WriteString("\n## HTTP statuses without a known code\n\nA HEAD has no body, so its errors have no code. Codes COS may add later come here too, with a reason made of the code.\n\n| COS code | HTTP | gRPC status | reason | repeat | meaning | what to do |\n| --- | --- | --- | --- | --- | --- | --- |\n")
 	for _, l := range lines {
-		if l.cosCode == "" {
+		if l.COSCode == "" {
 			writeLine(&b, "", l)
 		}
 	}
@@ -34,13 +36,13 @@ func errorDocument() []byte {
 
 // The reasons that the gateway has of its own are all told to callers.
 func TestErrorDocumentHasEveryReasonOfTheGateway(t *testing.T) {
-	source, err := os.ReadFile("failures.go")
+	source, err := os.ReadFile("reasons.go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	reasons := regexp.MustCompile(`(?m)^\treason[A-Za-z]+ += "([A-Z_]+)"`).FindAllSubmatch(source, -1)
+	reasons := regexp.MustCompile(`(?m)^\tReason[A-Za-z]+ += "([A-Z_]+)"`).FindAllSubmatch(source, -1)
 	if len(reasons) < 30 {
-		t.Fatalf("failures.go has %d reasons", len(reasons))
+		t.Fatalf("reasons.go has %d reasons", len(reasons))
 	}
 	for _, r := range reasons {
 		row := regexp.MustCompile("(?m)^\\| `[A-Z_]+` \\| `" + string(r[1]) + "` \\| .+ \\| .+ \\|$")
@@ -50,54 +52,54 @@ func TestErrorDocumentHasEveryReasonOfTheGateway(t *testing.T) {
 	}
 }
 
-func writeLine(b *bytes.Buffer, code string, l contractLine) {
+func writeLine(b *bytes.Buffer, code string, l Row) {
 	http := "any"
-	if l.http != 0 {
-		http = fmt.Sprint(l.http)
+	if l.HTTP != 0 {
+		http = fmt.Sprint(l.HTTP)
 	}
-	fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s | %s |\n", code, http, grpcName(l), reasonName(l), retryName(l.retry), l.text, advice(l))
+	fmt.Fprintf(b, "| %s | %s | %s | %s | %v | %s | %s |\n", code, http, grpcName(l), reasonName(l), l.Hint, l.Text, advice(l))
 }
 
-func grpcName(l contractLine) string {
-	name := strings.ToUpper(l.code.String())
+func grpcName(l Row) string {
+	name := strings.ToUpper(l.Code.String())
 	if n, ok := map[codes.Code]string{
 		codes.InvalidArgument: "INVALID_ARGUMENT", codes.FailedPrecondition: "FAILED_PRECONDITION", codes.NotFound: "NOT_FOUND",
 		codes.AlreadyExists: "ALREADY_EXISTS", codes.PermissionDenied: "PERMISSION_DENIED", codes.ResourceExhausted: "RESOURCE_EXHAUSTED",
 		codes.OutOfRange: "OUT_OF_RANGE",
-	}[l.code]; ok {
+	}[l.Code]; ok {
 		name = n
 	}
-	if l.credential {
+	if l.Credential {
 		return "`INTERNAL`, or `" + name + "` ¹"
 	}
 	return "`" + name + "`"
 }
 
-func reasonName(l contractLine) string {
-	if l.credential {
-		return "`" + reasonCredentials + "`, or `" + l.reason + "` ¹"
+func reasonName(l Row) string {
+	if l.Credential {
+		return "`" + ReasonCredentials + "`, or `" + l.Reason + "` ¹"
 	}
-	return "`" + l.reason + "`"
+	return "`" + l.Reason + "`"
 }
 
-func advice(l contractLine) string {
-	if l.credential {
+func advice(l Row) string {
+	if l.Credential {
 		return "operators renew the profile's credentials (or the caller its own) and check the clock"
 	}
-	switch l.retry {
-	case retrySoon:
+	switch l.Hint {
+	case cosbackend.HintSoon:
 		return "repeat after RetryInfo"
-	case retrySlowly:
+	case cosbackend.HintSlowly:
 		return "repeat after RetryInfo, and call less often"
-	case retryOnce:
+	case cosbackend.HintOnce:
 		return "check the content and the checksum, then repeat once"
-	case retryReread:
+	case cosbackend.HintReread:
 		return "read the object's size, then make another call"
-	case retryRelocat:
+	case cosbackend.HintRelocate:
 		return "operators correct the profile's endpoint or region"
-	case retryNever, retryResign:
+	case cosbackend.HintNever, cosbackend.HintResign:
 	}
-	switch l.code {
+	switch l.Code {
 	case codes.InvalidArgument, codes.OutOfRange:
 		return "correct the request"
 	case codes.NotFound:
@@ -121,7 +123,7 @@ func advice(l contractLine) string {
 
 const errorIntroduction = `# Errors
 
-This page is generated from the tables in ` + "`service/errors.go` and `service/statuses.go`" + ` by ` + "`go test ./service -update`" + `; a test keeps it current.
+This page is generated from the tables in ` + "`cosbackend/codes.go` and `service/status`" + ` by ` + "`go test ./service/status -update`" + `; a test keeps it current.
 Codes and statuses come from public COS documentation and the official SDKs. Nothing was compared with the real COS.
 
 ## How a failure is judged
