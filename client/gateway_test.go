@@ -113,6 +113,7 @@ type gateway struct {
 // A fault has the fields of embedded.Fault that the tests use.
 type fault struct {
 	Operation string
+	Nth       int
 	Count     int
 	Delay     time.Duration
 	Status    int
