@@ -13,7 +13,7 @@ func TestPushbackIsReadAsGRPCDoes(t *testing.T) {
 	for name, v := range map[string]struct {
 		values  []string
 		want    time.Duration
-		told    bool
+		present bool
 		refused bool
 	}{
 		"none":     {nil, 0, false, false},
@@ -26,8 +26,8 @@ func TestPushbackIsReadAsGRPCDoes(t *testing.T) {
 		"unit":     {[]string{"1h2"}, 0, true, true},
 		"fraction": {[]string{"1.5"}, 0, true, true},
 	} {
-		if d, told, refused := pushback(v.values); d != v.want || told != v.told || refused != v.refused {
-			t.Errorf("%s: pushback(%q) = %v, %t, %t, want %v, %t, %t", name, v.values, d, told, refused, v.want, v.told, v.refused)
+		if d, present, refused := pushback(v.values); d != v.want || present != v.present || refused != v.refused {
+			t.Errorf("%s: pushback(%q) = %v, %t, %t, want %v, %t, %t", name, v.values, d, present, refused, v.want, v.present, v.refused)
 		}
 	}
 }

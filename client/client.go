@@ -1,14 +1,62 @@
 // Package client calls cosgate from Go.
 //
-// A [Client] hands out the generated stubs of cosgate.v1 and two types that know how
-// its streams are to be used: a [Reader] reads an object, holds every byte against its
-// checksums and goes on by itself where a connection broke; a [Writer] stores one,
-// whole or not at all. Both move content without the copies that the ordinary codec
-// makes. Every error of a call, also of the stubs, has an [*Error] with the COS code
-// and the RequestId in it, to be found with errors.As.
+// A [Client] has the generated stubs of cosgate.v1, and three things on top of them:
 //
-// Callers in other languages, and Go callers with stubs of their own, need nothing of
-// this: the wire is plain gRPC.
+//   - a [Reader] reads an object, verifies every byte, and resumes by itself after a
+//     broken connection;
+//   - a [Writer] stores an object completely or not at all;
+//   - iterators such as [Client.ListObjects] go through the pages of a list.
+//
+// Reader and Writer move content without the copies that the ordinary codec makes.
+//
+// # Connecting
+//
+// [Dial] takes a target and the options of gRPC; the transport credentials must be among
+// them. One Client is enough for a program. It spreads its calls over all addresses of the
+// target and reconnects by itself.
+//
+//	c, err := client.Dial("dns:///cosgate.example.com:50051", grpc.WithTransportCredentials(credentials.NewTLS(config)))
+//
+// # Objects
+//
+// Write into the [Writer] of [Client.NewWriter] and call [Writer.Commit]: the object
+// exists when Commit returns without an error, with exactly the content that was written.
+// The [Reader] of [Client.NewReader] is an [io.Reader]: when it ends with io.EOF, every
+// byte matched its checksums. A long read survives restarts of gateways; it fails with
+// [ErrChanged] when the object was replaced meanwhile. To continue a read in another
+// process, ask for the missing range with the ETag of [Reader.Object] as if_match.
+//
+// Everything else is a call of a stub, such as
+//
+//	_, err := c.Objects().DeleteObject(ctx, &cosgatev1.DeleteObjectRequest{Bucket: bucket, Key: key})
+//
+// # Errors
+//
+// Every call that fails, also that of a stub, returns an [*Error], possibly wrapped:
+//
+//	if e, ok := errors.AsType[*client.Error](err); ok && e.Reason == "NO_SUCH_KEY" {
+//		…
+//	}
+//
+// Decide by Code and Reason; docs/errors.md lists both. RequestID and GatewayRequestID
+// belong into the log of the caller.
+//
+// # Retries
+//
+// A Client retries what is safe to retry, within the deadline of the context: gRPC
+// retries idempotent calls as [ServiceConfig] says, the gateway retries requests to COS,
+// and a Reader resumes. Nothing retries a Writer, and nothing else that is not idempotent.
+// After an error with OutcomeUnknown, read the state before the next attempt; after one
+// with Retryable, wait for RetryDelay.
+//
+// # What is promised
+//
+// The names of this package and of gen/cosgate/v1 follow semantic versioning, and so do
+// the codes and reasons of errors. The texts of messages may change, and so may timing:
+// how often and when a call is retried, and how content is split into messages.
+//
+// Nothing of this package is needed to call cosgate: the wire is plain gRPC, and any stub
+// in any language fits.
 package client
 
 import (
@@ -25,32 +73,33 @@ import (
 	"github.com/cosgate/cosgate/internal/frames"
 )
 
-// Sizes of a connection. Both windows are set, or neither: one alone would turn off the
-// estimate that grpc makes of the other.
+// Sizes of a connection. Set both windows or neither: one alone would turn off gRPC's
+// estimate of the other.
 const (
 	streamWindow = 4 << 20
 	connWindow   = 16 << 20
 	bufferSize   = 128 << 10
 )
 
-// What shows that a silent gateway is gone: a ping after pingAfter of silence during a
-// call, and the end of the connection when nothing came for pingTimeout. The gateway
-// takes pings every 10 seconds.
+// How a silent gateway is detected: a ping after pingAfter of silence during a call, and
+// the end of the connection when nothing is received for pingTimeout after it. The
+// gateway accepts pings every 10 seconds.
 const (
 	pingAfter   = 30 * time.Second
 	pingTimeout = 20 * time.Second
 )
 
-// A Client calls one gateway. It is safe for concurrent use.
+// A Client calls one gateway, or the replicas of one. It is safe for concurrent use.
 type Client struct {
-	conn   caller
-	close  func() error
-	pool   *frames.Pool
-	resume backoff
+	conn    connection
+	close   func() error
+	pool    *frames.Pool
+	backoff backoff
 }
 
-// Dial makes a client of a connection of its own. It does not connect yet: the first
-// call does. target is as in [grpc.NewClient], such as "dns:///cosgate:50051".
+// Dial makes a client with a connection of its own, which [Client.Close] closes. It does
+// not connect: the first call does. target is as in [grpc.NewClient], such as
+// "dns:///cosgate:50051".
 //
 // Windows, buffers, keepalive and [ServiceConfig], with its balancing and retries, are
 // set already; opts are applied after that and win. Only a service config is not
@@ -88,20 +137,20 @@ func dial(pool *frames.Pool, target string, opts ...grpc.DialOption) (*Client, e
 	return c, nil
 }
 
-// New makes a client of a connection that the caller has, and closes. What Dial sets for
-// a connection, retries too, is then the caller's business; Reader and Writer work with
-// any.
+// New makes a client from a connection of the caller, who also closes it. Reader, Writer
+// and iterators work with any connection. What Dial sets, including the retries, is up to
+// the caller; see [ServiceConfig].
 func New(conn grpc.ClientConnInterface) *Client {
 	return &Client{
-		conn:   caller{conn},
-		close:  func() error { return nil },
-		pool:   frames.NewPool(),
-		resume: backoff{attempts: resumeAttempts, base: resumeDelay, most: maxResumeDelay, jitter: rand.Float64, wait: wait},
+		conn:    connection{conn},
+		close:   func() error { return nil },
+		pool:    frames.NewPool(),
+		backoff: backoff{attempts: resumeAttempts, min: minResumeDelay, max: maxResumeDelay, jitter: rand.Float64, wait: wait},
 	}
 }
 
-// Close closes the connection of a client that Dial made, and with it every call, Reader
-// and Writer of it. For one of New it does nothing.
+// Close closes the connection of a client made by [Dial], and ends all its calls,
+// Readers and Writers. It does nothing to a client made by [New].
 func (c *Client) Close() error { return c.close() }
 
 // Buckets returns the stub of BucketService.
@@ -109,13 +158,14 @@ func (c *Client) Buckets() cosgatev1.BucketServiceClient {
 	return cosgatev1.NewBucketServiceClient(c.conn)
 }
 
-// Objects returns the stub of ObjectService. For GetObject and PutObject there are
-// NewReader and NewWriter.
+// Objects returns the stub of ObjectService. In place of its GetObject, PutObject and
+// lists, use NewReader, NewWriter and the iterators, such as ListObjects.
 func (c *Client) Objects() cosgatev1.ObjectServiceClient {
 	return cosgatev1.NewObjectServiceClient(c.conn)
 }
 
-// Multipart returns the stub of MultipartService. A Writer needs none of it.
+// Multipart returns the stub of MultipartService. Large objects do not need it: the
+// gateway splits what a Writer sends.
 func (c *Client) Multipart() cosgatev1.MultipartServiceClient {
 	return cosgatev1.NewMultipartServiceClient(c.conn)
 }

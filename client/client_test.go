@@ -16,7 +16,7 @@ import (
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 )
 
-// A recorder is a connection that answers nothing and remembers the services asked.
+// A recorder is a connection that records which services are called.
 type recorder struct {
 	grpc.ClientConnInterface
 	services map[string]bool
@@ -28,7 +28,8 @@ func (r *recorder) Invoke(_ context.Context, method string, _, _ any, _ ...grpc.
 	return nil
 }
 
-func TestAClientHandsOutTheStubOfEveryService(t *testing.T) {
+func TestClientHasAStubForEveryService(t *testing.T) {
+	t.Parallel()
 	r := &recorder{services: make(map[string]bool)}
 	c, ctx := New(r), t.Context()
 	_, err1 := c.Buckets().HeadBucket(ctx, &cosgatev1.HeadBucketRequest{})
@@ -54,7 +55,8 @@ func TestAClientHandsOutTheStubOfEveryService(t *testing.T) {
 	}
 }
 
-func TestTheStubsForConfigurationsAndURLsReachTheGateway(t *testing.T) {
+func TestClientStubsGetBucketLifecycleAndPresignUrl(t *testing.T) {
+	t.Parallel()
 	c, _ := open(t)
 	_, err := c.BucketConfigs().GetBucketLifecycle(t.Context(), &cosgatev1.GetBucketLifecycleRequest{Bucket: testBucket})
 	if e := mustFail(t, "GetBucketLifecycle", err, codes.NotFound, "NO_SUCH_LIFECYCLE_CONFIGURATION"); e.COSCode != "NoSuchLifecycleConfiguration" {

@@ -14,59 +14,60 @@ import (
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 )
 
-// An Error is a call that failed: its status, with the details that the gateway sent
-// spread out. Reader, Writer and the stubs of a Client return it, possibly wrapped.
+// An Error is the failure of a call: its status, with the details from the gateway as
+// fields. All errors of calls are of this type, possibly wrapped, whether they come from
+// a Reader, a Writer, an iterator or a stub of a [Client]. Find it with [errors.As].
 //
-// status.Code and status.Convert understand it; all details of the status are in
-// GRPCStatus. errors.Is finds context.Canceled in it when Code is CANCELLED, and
-// context.DeadlineExceeded when it is DEADLINE_EXCEEDED.
+// [status.Code] and [status.Convert] accept it too; GRPCStatus has all details of the
+// status. [errors.Is] finds [context.Canceled] in it when Code is CANCELLED, and
+// [context.DeadlineExceeded] when Code is DEADLINE_EXCEEDED.
 type Error struct {
 	// Code is the gRPC code.
 	Code codes.Code
-	// Message is a sentence for people.
+	// Message is a sentence for people. Its wording may change.
 	Message string
-	// Reason tells apart what has the same code, such as "NO_SUCH_KEY". It is empty when
-	// no gateway was reached.
+	// Reason distinguishes errors with the same Code, such as "NO_SUCH_KEY". It is empty
+	// when the status does not come from a gateway.
 	Reason string
 
 	// COSCode is the error code as COS spells it, such as "NoSuchKey". It is empty when
-	// COS sent none, as after a HEAD, or was not asked.
+	// COS sent none, as in response to a HEAD, and when no COS request was made.
 	COSCode string
-	// HTTPStatus is that of the answer of COS. 0 when there was none.
+	// HTTPStatus is the status of COS's response, 0 without a response.
 	HTTPStatus int
-	// RequestID is the id of the request at COS, which its support asks for.
+	// RequestID is COS's id of the request, which Tencent's support asks for.
 	RequestID string
-	// TraceID is a second id of the same answer.
+	// TraceID is a second id from the same response.
 	TraceID string
-	// GatewayRequestID finds the call in the log of the gateway.
+	// GatewayRequestID identifies the call in the log of the gateway.
 	GatewayRequestID string
 
-	// Fields are the fields of the request that are wrong.
+	// Fields are the invalid fields of the request.
 	Fields []FieldViolation
 	// Retryable says that the same call may succeed later.
 	Retryable bool
-	// RetryDelay is how long to wait before that. 0 when nothing was said about it.
+	// RetryDelay is how long to wait before that, 0 when the gateway does not say.
 	RetryDelay time.Duration
-	// OutcomeUnknown says that a change was sent and its answer lost: it may or may not
-	// have happened. Read the state before doing it again.
+	// OutcomeUnknown says that a change was sent and no response received: the change
+	// may or may not have been made. Read the state before making it again.
 	OutcomeUnknown bool
 
 	status *status.Status
 	resume *cosgatev1.ReadResume
 }
 
-// A FieldViolation says what is wrong with a field of a request.
+// A FieldViolation says why a field of a request is invalid.
 type FieldViolation struct {
 	Field       string // such as "spec.attributes.metadata"
 	Description string
 	Reason      string
 }
 
-// FromError finds the Error in err, or makes it of the status in err. It reports false
-// when err has neither, or is nil.
+// FromError returns the Error in err, or makes one from the status in err. It reports
+// false when err has neither, or is nil.
 //
-// Errors of a Client are there already. It is for those of other stubs, and for the
-// failures inside a DeleteObjectsResponse:
+// The errors of a Client need no conversion. FromError is for errors of other stubs, and
+// for the failures in a DeleteObjectsResponse:
 //
 //	e, ok := client.FromError(status.FromProto(failure.GetStatus()).Err())
 func FromError(err error) (*Error, bool) {
@@ -80,16 +81,16 @@ func FromError(err error) (*Error, bool) {
 	return newError(st), true
 }
 
-// typed makes an *Error of an error of grpc, and leaves all others.
-func typed(err error) error {
+// toError makes an *Error of an error with a status, and returns all others unchanged.
+func toError(err error) error {
 	if e, ok := FromError(err); ok {
 		return e
 	}
 	return err
 }
 
-// newError spreads a status out. ErrorInfo is sent first and so is the last one to be
-// left out for want of room: what it has is taken from there when CosError is missing.
+// newError makes an Error of a status. Large details may have been omitted from it, but
+// hardly ever ErrorInfo, which comes first: without CosError, its metadata is used.
 func newError(st *status.Status) *Error {
 	e := &Error{Code: st.Code(), Message: st.Message(), status: st}
 	for _, d := range st.Details() {
@@ -124,28 +125,34 @@ func (e *Error) fromInfo(d *errdetails.ErrorInfo) {
 	}
 }
 
-// failure makes the Error of something that the client found itself.
+// failure makes the Error of something that the client detects.
 func failure(code codes.Code, reason, format string, args ...any) *Error {
 	e := newError(status.Newf(code, format, args...))
 	e.Reason = reason
 	return e
 }
 
-// Reasons of failures that the client finds itself, spelled as the gateway spells its
-// own of the same kind.
+// Reasons of failures that the client detects, spelled as the gateway spells its own of
+// the same kind.
 const (
 	reasonChecksum = "CHECKSUM_MISMATCH" // the content does not match a checksum
-	reasonStream   = "STREAM_ORDER"      // the gateway does not keep to the contract
+	reasonStream   = "STREAM_ORDER"      // the gateway violates the contract
 )
 
-// Error is the code and the message. The gateway's messages have the COS code and
-// RequestId in them.
+// Error returns Code and Message. The messages of the gateway contain the COS code and
+// the RequestId.
 func (e *Error) Error() string { return fmt.Sprintf("cosgate: %v: %s", e.Code, e.Message) }
 
-// GRPCStatus is the status with all its details.
-func (e *Error) GRPCStatus() *status.Status { return e.status }
+// GRPCStatus returns the status with all its details. That of an Error made by hand, for
+// a test, has Code and Message.
+func (e *Error) GRPCStatus() *status.Status {
+	if e.status == nil {
+		return status.New(e.Code, e.Message)
+	}
+	return e.status
+}
 
-// Is reports whether target is the error of package context that Code stands for.
+// Is reports whether target is the error of package context that corresponds to Code.
 func (e *Error) Is(target error) bool {
 	switch e.Code {
 	case codes.Canceled:

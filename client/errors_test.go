@@ -18,7 +18,8 @@ import (
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 )
 
-func TestAnErrorHasEverythingTheStatusSays(t *testing.T) {
+func TestErrorHasAllDetailsOfTheStatus(t *testing.T) {
+	t.Parallel()
 	info := &errdetails.ErrorInfo{Reason: "SLOW_DOWN", Domain: "cosgate", Metadata: map[string]string{
 		"cos_code": "SlowDown", "http_status": "503", "request_id": "r1",
 	}}
@@ -65,7 +66,15 @@ func TestAnErrorHasEverythingTheStatusSays(t *testing.T) {
 	}
 }
 
-func TestFromErrorFindsWhatIsThere(t *testing.T) {
+func TestErrorMadeByHandHasAStatus(t *testing.T) {
+	t.Parallel()
+	if got := status.Convert(&Error{Code: codes.NotFound, Message: "text"}); got.Code() != codes.NotFound || got.Message() != "text" {
+		t.Errorf("status = %v, want NOT_FOUND and the text", got)
+	}
+}
+
+func TestFromErrorFindsAnErrorOrNone(t *testing.T) {
+	t.Parallel()
 	e := failure(codes.DataLoss, reasonChecksum, "text")
 	if got, ok := FromError(fmt.Errorf("reading: %w", e)); !ok || got != e {
 		t.Errorf("FromError of a wrapped *Error = %v, %t, want itself", got, ok)
@@ -77,7 +86,8 @@ func TestFromErrorFindsWhatIsThere(t *testing.T) {
 	}
 }
 
-func TestErrorsOfTheStubsAreErrorsToo(t *testing.T) {
+func TestErrorComesFromStubsToo(t *testing.T) {
+	t.Parallel()
 	c, cos := open(t)
 	_, err := c.Buckets().CreateBucket(t.Context(), &cosgatev1.CreateBucketRequest{Bucket: testBucket})
 	e := mustFail(t, "CreateBucket", err, codes.AlreadyExists, "BUCKET_ALREADY_OWNED_BY_YOU")
@@ -104,7 +114,8 @@ func TestErrorsOfTheStubsAreErrorsToo(t *testing.T) {
 	}
 }
 
-func TestTheStubsReadAndWriteStreams(t *testing.T) {
+func TestClientStubsGetObjectAndPutObject(t *testing.T) {
+	t.Parallel()
 	c, _ := open(t)
 	stream, err := c.Objects().PutObject(t.Context())
 	if err != nil {

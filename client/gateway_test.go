@@ -172,7 +172,7 @@ func dialTest(t *testing.T, pool *frames.Pool, target string, opts ...grpc.DialO
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.resume.wait = func(ctx context.Context, _ time.Duration) error { return ctx.Err() }
+	c.backoff.wait = func(ctx context.Context, _ time.Duration) error { return ctx.Err() }
 	t.Cleanup(func() {
 		if err := c.Close(); err != nil {
 			t.Errorf("Close = %v", err)

@@ -5,36 +5,39 @@ import (
 	"sync/atomic"
 )
 
-// A guard lets one call use a Reader or Writer at a time, and lets any goroutine end it:
-// what it holds is freed at once, or by the call that is under way when that returns.
+// A guard lets one call at a time use a Reader or Writer, and lets any goroutine end it.
+// The buffers of an ended Reader or Writer are freed at once, or when the call in
+// progress returns.
 type guard struct {
-	mu   sync.Mutex
-	done atomic.Bool
-	free func() // called with the lock, possibly more than once
+	mu    sync.Mutex
+	ended atomic.Bool
+	free  func() // called with mu locked, possibly more than once
 }
 
-// enter begins a call, which leave ends. It reports false after the end; leave must be
-// called all the same.
+// enter begins a call. It reports whether the Reader or Writer is still open; leave must
+// be called in any case.
 func (g *guard) enter() bool {
 	g.mu.Lock()
-	return !g.done.Load()
+	return !g.ended.Load()
 }
 
+// leave ends a call.
 func (g *guard) leave() {
 	g.mu.Unlock()
-	g.sweep()
+	g.freeIfEnded()
 }
 
-// end reports whether it is the first to say so.
+// end reports whether this is the first call of end.
 func (g *guard) end() bool {
-	first := !g.done.Swap(true)
-	g.sweep()
+	first := !g.ended.Swap(true)
+	g.freeIfEnded()
 	return first
 }
 
-// sweep frees. When the lock is taken, whoever has it comes here after giving it back.
-func (g *guard) sweep() {
-	if g.done.Load() && g.mu.TryLock() {
+// freeIfEnded frees the buffers after the end. When mu is locked, its holder gets here
+// after unlocking it.
+func (g *guard) freeIfEnded() {
+	if g.ended.Load() && g.mu.TryLock() {
 		g.free()
 		g.mu.Unlock()
 	}

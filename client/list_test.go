@@ -45,7 +45,7 @@ func collect[T any](items iter.Seq2[T, error], text func(T) string) (all []strin
 
 func same(s string) string { return s }
 
-func TestListsIterateOverAllPages(t *testing.T) {
+func TestListIteratorsGoThroughAllPages(t *testing.T) {
 	t.Parallel()
 	c, _, calls := openCounted(t)
 	ctx := t.Context()
@@ -143,7 +143,7 @@ func uploadPart(t *testing.T, c *Client, upload *cosgatev1.ListPartsRequest, num
 	}
 }
 
-func TestListObjectsAsksForNoPageThatIsNotNeeded(t *testing.T) {
+func TestListObjectsRequestsOnlyThePagesNeeded(t *testing.T) {
 	t.Parallel()
 	c, _, calls := openCounted(t)
 	for _, key := range []string{"a", "b", "c"} {
@@ -191,7 +191,7 @@ func TestListObjectsEndsWithItsFirstError(t *testing.T) {
 	mustFail(t, "ListObjects", errs[0], codes.PermissionDenied, "ACCESS_DENIED")
 }
 
-func TestPagesGoOnFromAPageToken(t *testing.T) {
+func TestPagesContinueFromAPageToken(t *testing.T) {
 	t.Parallel()
 	c, _, _ := openCounted(t)
 	for _, key := range []string{"a", "b", "c", "d", "e"} {

@@ -18,32 +18,32 @@ import (
 	"github.com/cosgate/cosgate/internal/frames"
 )
 
-// getChunk is the number of the chunk in a GetObjectResponse; a test compares it with the
-// contract.
+// getChunk is the field number of the chunk in a GetObjectResponse; a test compares it
+// with the contract.
 const getChunk protowire.Number = 3
 
-// A download is one stream of a Reader.
-type download struct {
-	stream   grpc.ClientStream // nil before and after
-	message  *cosgatev1.GetObjectResponse
-	received frames.Received // what of the message is not in message; its Data outlives the stream
-	from     int64           // the offset asked for, when the Reader knows the object
-	again    bool            // it brings nothing new but the summary
-	begun    bool
-	complete bool  // the summary came and is right
-	next     int64 // the offset behind what this stream brought
-	bytes    int64
-	crc64    uint64
+// A readStream is one GetObject call of a Reader.
+type readStream struct {
+	stream      grpc.ClientStream // nil while there is none
+	message     *cosgatev1.GetObjectResponse
+	received    frames.Received // the chunk of the message; its Data outlives the stream
+	from        int64           // the offset that was requested, when the Reader knows the object
+	summaryOnly bool            // all content was received before; only the summary is missing
+	started     bool
+	complete    bool  // the summary was received and matches
+	next        int64 // the offset after the content of this stream
+	bytes       int64
+	crc64       uint64
 }
 
-// advance takes one step: it opens a stream, or takes a message, or waits and sees to it
-// that there is a new stream. It returns io.EOF at the end.
+// advance makes one step: it opens a stream, or receives a message, or waits before a new
+// stream. It returns io.EOF at the end.
 func (r *Reader) advance() error {
 	err := r.step()
 	if err == nil || r.stream.complete {
 		return err
 	}
-	return r.goOn(err)
+	return r.resume(err)
 }
 
 func (r *Reader) step() error {
@@ -52,8 +52,8 @@ func (r *Reader) step() error {
 		return r.open()
 	}
 	if d.complete {
-		// The status is still to come. Whatever it is, the content is whole: the
-		// summary is held against it already.
+		// The status is still to come. Whatever it is, the content is complete: it
+		// was compared with the summary.
 		_ = d.stream.RecvMsg(&cosgatev1.GetObjectResponse{})
 		return io.EOF
 	}
@@ -64,20 +64,20 @@ func (r *Reader) step() error {
 		return err
 	}
 	if err := r.accept(); err != nil {
-		d.received.Data.Free() // what is wrong is not handed out
+		d.received.Data.Free() // a message that does not match is not returned
 		return err
 	}
 	return nil
 }
 
-// open begins a stream at what is still missing. grpc is kept from repeating the call,
-// which the Reader does itself.
+// open opens a stream for what is still missing. Retries by gRPC are turned off, since
+// the Reader resumes by itself.
 func (r *Reader) open() error {
 	d := &r.stream
-	*d = download{message: &cosgatev1.GetObjectResponse{}, from: r.next}
+	*d = readStream{message: &cosgatev1.GetObjectResponse{}, from: r.next}
 	d.received.Message, d.received.Field = d.message, getChunk
 	if r.object != nil && r.next == r.end() && r.bytes.GetLength() > 0 {
-		d.from, d.again = r.end()-1, true // there is no empty range
+		d.from, d.summaryOnly = r.end()-1, true // there is no empty range
 	}
 	desc := &grpc.StreamDesc{StreamName: "GetObject", ServerStreams: true}
 	s, err := r.client.conn.NewStream(r.ctx, desc, cosgatev1.ObjectService_GetObject_FullMethodName, grpc.MaxRetryRPCBufferSize(0))
@@ -85,14 +85,14 @@ func (r *Reader) open() error {
 		return err
 	}
 	d.stream = s
-	if err := s.SendMsg(r.rest()); err != nil && !errors.Is(err, io.EOF) { // the status of an EOF comes with RecvMsg
+	if err := s.SendMsg(r.nextRequest()); err != nil && !errors.Is(err, io.EOF) { // after io.EOF, RecvMsg returns the status
 		return err
 	}
 	return s.CloseSend()
 }
 
-// rest asks for what is missing, of the object that the first message told of.
-func (r *Reader) rest() *cosgatev1.GetObjectRequest {
+// nextRequest asks for what is missing of the object in the first message.
+func (r *Reader) nextRequest() *cosgatev1.GetObjectRequest {
 	if r.object == nil {
 		return r.request
 	}
@@ -110,10 +110,10 @@ func (r *Reader) rest() *cosgatev1.GetObjectRequest {
 
 func (r *Reader) end() int64 { return r.bytes.GetOffset() + r.bytes.GetLength() }
 
-// accept holds a message against what must come.
+// accept checks a message against the contract and the messages before it.
 func (r *Reader) accept() error {
 	d := &r.stream
-	if !d.begun {
+	if !d.started {
 		if err := r.begin(); err != nil {
 			return err
 		}
@@ -129,8 +129,8 @@ func (r *Reader) accept() error {
 	return nil
 }
 
-// begin takes the object and the range of the first message of a stream. They must be
-// what the streams before said.
+// begin reads object and range from the first message of a stream. They must be those of
+// the streams before.
 func (r *Reader) begin() error {
 	d := &r.stream
 	object, bytes := d.message.GetObject(), d.message.GetRange()
@@ -138,14 +138,14 @@ func (r *Reader) begin() error {
 	case object == nil || bytes == nil:
 		return failure(codes.DataLoss, reasonStream, "the stream began without object and range")
 	case r.object == nil:
-		r.object, r.bytes, r.next, r.mark = object, bytes, bytes.GetOffset(), bytes.GetOffset()
+		r.object, r.bytes, r.next, r.progressMark = object, bytes, bytes.GetOffset(), bytes.GetOffset()
 	case object.GetEtag() != r.object.GetEtag() || bytes.GetSize() != r.bytes.GetSize():
 		return ErrChanged
 	case bytes.GetOffset() != d.from || bytes.GetOffset()+bytes.GetLength() != r.end():
-		return failure(codes.DataLoss, reasonStream, "the stream brings bytes %d to %d, but those from %d to %d were asked for",
+		return failure(codes.DataLoss, reasonStream, "the stream has bytes %d to %d, but %d to %d were requested",
 			bytes.GetOffset(), bytes.GetOffset()+bytes.GetLength(), d.from, r.end())
 	}
-	d.begun, d.next = true, bytes.GetOffset()
+	d.started, d.next = true, bytes.GetOffset()
 	return nil
 }
 
@@ -154,9 +154,9 @@ func (r *Reader) acceptChunk() error {
 	data := &d.received.Data
 	size := int64(data.Len())
 	if d.received.Offset == nil || *d.received.Offset != d.next || size > r.end()-d.next {
-		return failure(codes.DataLoss, reasonStream, "the stream went on at another byte than %d, or beyond %d", d.next, r.end())
+		return failure(codes.DataLoss, reasonStream, "the stream continued at another byte than %d, or beyond %d", d.next, r.end())
 	}
-	table := crc32.MakeTable(crc32.Castagnoli) // hash/crc32 keeps it
+	table := crc32.MakeTable(crc32.Castagnoli) // hash/crc32 caches it
 	crc := uint32(0)
 	for _, p := range data.Pieces() {
 		crc = crc32.Update(crc, table, p)
@@ -167,82 +167,82 @@ func (r *Reader) acceptChunk() error {
 	}
 	d.next += size
 	d.bytes += size
-	if d.again {
-		data.Free() // it was handed out before
+	if d.summaryOnly {
+		data.Free() // it was returned before
 	}
 	r.next = max(r.next, d.next)
 	return nil
 }
 
-// acceptSummary judges the stream, and with it the whole read.
+// acceptSummary compares the summary with the stream and with the complete read.
 func (r *Reader) acceptSummary(s *cosgatev1.ReadSummary) error {
 	d := &r.stream
 	if r.next != r.end() || s.GetBytes() != d.bytes {
-		return failure(codes.DataLoss, reasonStream, "the summary came at byte %d after %d bytes, but the end is %d and it counts %d",
+		return failure(codes.DataLoss, reasonStream, "the summary came at byte %d after %d bytes, but the end is at %d and the summary counts %d",
 			r.next, d.bytes, r.end(), s.GetBytes())
 	}
 	if s.GetCrc64Ecma() != d.crc64 {
 		return failure(codes.DataLoss, reasonChecksum, "the content does not match the CRC64 of its summary")
 	}
-	r.addUp()
-	whole := r.bytes.GetLength() == r.bytes.GetSize() && r.object.Crc64Ecma != nil
-	if whole && r.object.GetCrc64Ecma() != r.crc64 {
+	r.addChecksum()
+	complete := r.bytes.GetLength() == r.bytes.GetSize() && r.object.Crc64Ecma != nil
+	if complete && r.object.GetCrc64Ecma() != r.crc64 {
 		return failure(codes.DataLoss, reasonChecksum, "the content does not match the CRC64 that COS keeps for the object")
 	}
 	d.complete = true
 	return nil
 }
 
-// addUp adds the checksum of a stream to that of those before.
-func (r *Reader) addUp() {
-	if d := &r.stream; !d.again {
+// addChecksum adds the CRC64 of this stream to that of the streams before.
+func (r *Reader) addChecksum() {
+	if d := &r.stream; !d.summaryOnly {
 		r.crc64 = crc64ecma.Combine(r.crc64, d.crc64, d.bytes)
 	}
 }
 
-// goOn judges why a stream ended. It returns nil, after a wait, when another stream can
-// bring the rest, and otherwise the error for the user.
-func (r *Reader) goOn(err error) error {
+// resume decides what follows the error that ended a stream. It returns nil, after a
+// wait, when another stream may deliver the rest, and otherwise the error for the user.
+func (r *Reader) resume(err error) error {
 	if r.ctx.Err() != nil {
-		return r.ended(err)
+		return r.endedError(err)
 	}
 	e, ok := errors.AsType[*Error](err)
 	if !ok {
 		return err
 	}
-	if r.object != nil && tellsOfChange(e) {
+	if r.object != nil && meansObjectChanged(e) {
 		return fmt.Errorf("%w: %w", ErrChanged, e)
 	}
-	delay, ok := r.nextAttempt(e)
+	delay, ok := r.nextDelay(e)
 	if !ok {
 		return err
 	}
-	if r.stream.begun {
-		r.addUp()
+	if r.stream.started {
+		r.addChecksum()
 	}
 	r.stream.stream = nil
-	if r.client.resume.wait(r.ctx, delay) != nil {
-		return r.ended(err)
+	if r.client.backoff.wait(r.ctx, delay) != nil {
+		return r.endedError(err)
 	}
 	return nil
 }
 
-// ended is the error after the context ended, or when it will before another attempt: err
-// itself then.
-func (r *Reader) ended(err error) error {
+// endedError is the error after Close or the end of the context, and err when only the
+// deadline is too close for another attempt.
+func (r *Reader) endedError(err error) error {
 	switch {
-	case r.guard.done.Load():
+	case r.guard.ended.Load():
 		return errReaderClosed()
 	case r.ctx.Err() != nil:
-		return typed(status.FromContextError(r.ctx.Err()).Err())
+		return toError(status.FromContextError(r.ctx.Err()).Err())
 	default:
 		return err
 	}
 }
 
-// tellsOfChange reports whether a read that began well cannot go on because of the
-// object itself.
-func tellsOfChange(e *Error) bool {
+// meansObjectChanged reports whether a read that began well cannot be resumed because the
+// object is no longer the same.
+func meansObjectChanged(e *Error) bool {
 	switch e.Code {
 	case codes.Aborted, codes.NotFound, codes.FailedPrecondition, codes.OutOfRange:
 		return true
@@ -251,29 +251,29 @@ func tellsOfChange(e *Error) bool {
 	}
 }
 
-// nextAttempt says whether there is to be another stream, and when.
-func (r *Reader) nextAttempt(e *Error) (delay time.Duration, ok bool) {
+// nextDelay reports whether to open another stream, and after which delay.
+func (r *Reader) nextDelay(e *Error) (delay time.Duration, ok bool) {
 	var values []string
 	if r.stream.stream != nil {
 		values = r.stream.stream.Trailer().Get("grpc-retry-pushback-ms")
 	}
-	told, isTold, refused := pushback(values)
-	invited := e.Code == codes.Unavailable || e.RetryDelay > 0 || e.resume != nil
-	if refused || !invited || r.object != nil && r.object.GetEtag() == "" {
+	wanted, present, refused := pushback(values)
+	resumable := e.Code == codes.Unavailable || e.RetryDelay > 0 || e.resume != nil
+	if refused || !resumable || r.object != nil && r.object.GetEtag() == "" {
 		return 0, false
 	}
-	if r.next-r.mark >= progress {
+	if r.next-r.progressMark >= progress {
 		r.failures = 0
 	}
-	r.failures, r.mark = r.failures+1, r.next
+	r.failures, r.progressMark = r.failures+1, r.next
 	switch {
-	case r.failures >= r.client.resume.attempts:
+	case r.failures >= r.client.backoff.attempts:
 		return 0, false
-	case isTold:
-		return told, true
+	case present:
+		return wanted, true
 	case e.RetryDelay > 0:
 		return e.RetryDelay, true
 	default:
-		return r.client.resume.delay(r.failures), true
+		return r.client.backoff.delay(r.failures), true
 	}
 }

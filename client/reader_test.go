@@ -17,7 +17,8 @@ import (
 	"github.com/cosgate/cosgate/internal/frames"
 )
 
-func TestAReaderYieldsTheObject(t *testing.T) {
+func TestReaderReadsTheObject(t *testing.T) {
+	t.Parallel()
 	c, _ := open(t)
 	for _, size := range []int{0, 1, 1000, 16 << 10, 200_001} {
 		data := content(size)
@@ -48,7 +49,8 @@ func TestAReaderYieldsTheObject(t *testing.T) {
 	}
 }
 
-func TestAReaderYieldsRanges(t *testing.T) {
+func TestReaderReadsRanges(t *testing.T) {
+	t.Parallel()
 	c, _ := open(t)
 	data := content(100_000)
 	put(t, c, "k", data)
@@ -69,7 +71,8 @@ func TestAReaderYieldsRanges(t *testing.T) {
 	}
 }
 
-func TestAMissingObjectShowsInNewReader(t *testing.T) {
+func TestNewReaderFailsForAMissingObject(t *testing.T) {
+	t.Parallel()
 	c, _ := open(t)
 	_, err := c.NewReader(t.Context(), object("absent"))
 	e := mustFail(t, "NewReader", err, codes.NotFound, "NO_SUCH_KEY")
@@ -78,21 +81,22 @@ func TestAMissingObjectShowsInNewReader(t *testing.T) {
 	}
 }
 
-// breakReads cuts the first answer to GetObject, and then has COS fail more often than
-// the gateway alone puts up with.
+// breakReads truncates the first response to GetObject, and then makes COS fail more
+// often than the gateway retries.
 func breakReads(t *testing.T, cos *gateway) {
 	t.Helper()
 	cos.addFault(t, fault{Operation: "GetObject", Truncate: 100_000, Count: 1})
 	cos.addFault(t, fault{Operation: "GetObject", Status: 503, Code: "ServiceUnavailable", Count: 6})
 }
 
-func TestAReaderOutlivesATroubleOfCOS(t *testing.T) {
+func TestReaderResumesWhenCOSFails(t *testing.T) {
+	t.Parallel()
 	c, cos := open(t)
 	data := content(3 << 20)
 	put(t, c, "k", data)
 	breakReads(t, cos)
 	waits := 0
-	c.resume.wait = func(context.Context, time.Duration) error { waits++; return nil }
+	c.backoff.wait = func(context.Context, time.Duration) error { waits++; return nil }
 	if got, err := readAll(t.Context(), c, object("k")); err != nil || !bytes.Equal(got, data) {
 		t.Errorf("read = %d bytes, %v, want all", len(got), err)
 	}
@@ -101,13 +105,14 @@ func TestAReaderOutlivesATroubleOfCOS(t *testing.T) {
 	}
 }
 
-func TestAnObjectReplacedWhileItIsReadIsAnError(t *testing.T) {
+func TestReaderFailsWhenTheObjectIsReplaced(t *testing.T) {
+	t.Parallel()
 	c, cos := open(t)
 	data := content(3 << 20)
 	put(t, c, "k", data)
 	breakReads(t, cos)
 	replace := func() { put(t, c, "k", data[1:]) }
-	c.resume.wait = func(context.Context, time.Duration) error {
+	c.backoff.wait = func(context.Context, time.Duration) error {
 		cos.clearFaults(t)
 		replace()
 		return nil
@@ -118,42 +123,44 @@ func TestAnObjectReplacedWhileItIsReadIsAnError(t *testing.T) {
 	}
 }
 
-func TestWrongContentIsNotHandedOut(t *testing.T) {
+func TestReaderReturnsNoContentThatDoesNotMatch(t *testing.T) {
+	t.Parallel()
 	data := content(20)
 	for name, v := range map[string]struct {
-		change func(answer) answer
+		change func(getResponse) getResponse
 		reason string
 		want   int // bytes handed out before
 	}{
-		"a chunk that does not match its CRC32C": {func(a answer) answer { a[2].Chunk.Crc32C = new(uint32(1)); return a }, reasonChecksum, 10},
-		"a chunk left out":                       {func(a answer) answer { return append(a[:1:1], a[2:]...) }, reasonStream, 0},
-		"a chunk twice":                          {func(a answer) answer { return append(a[:2:2], a[1:]...) }, reasonStream, 10},
-		"a chunk without an offset":              {func(a answer) answer { a[1].Chunk.Offset = nil; return a }, reasonStream, 0},
-		"more than the range":                    {func(a answer) answer { a[0].Range.Length = 15; return a }, reasonStream, 10},
-		"no object":                              {func(a answer) answer { return a[1:] }, reasonStream, 0},
-		"no summary":                             {func(a answer) answer { return a[:3] }, reasonStream, 20},
-		"a summary too early":                    {func(a answer) answer { return append(a[:2:2], a[3]) }, reasonStream, 10},
-		"a summary that counts otherwise":        {func(a answer) answer { a[3].Summary.Bytes = 19; return a }, reasonStream, 20},
-		"a summary with another CRC64":           {func(a answer) answer { a[3].Summary.Crc64Ecma++; return a }, reasonChecksum, 20},
-		"content that is not what COS keeps":     {func(a answer) answer { a[0].Object.Crc64Ecma = new(uint64(1)); return a }, reasonChecksum, 20},
+		"a chunk that does not match its CRC32C": {func(a getResponse) getResponse { a[2].Chunk.Crc32C = new(uint32(1)); return a }, reasonChecksum, 10},
+		"a chunk left out":                       {func(a getResponse) getResponse { return append(a[:1:1], a[2:]...) }, reasonStream, 0},
+		"a chunk twice":                          {func(a getResponse) getResponse { return append(a[:2:2], a[1:]...) }, reasonStream, 10},
+		"a chunk without an offset":              {func(a getResponse) getResponse { a[1].Chunk.Offset = nil; return a }, reasonStream, 0},
+		"more than the range":                    {func(a getResponse) getResponse { a[0].Range.Length = 15; return a }, reasonStream, 10},
+		"no object":                              {func(a getResponse) getResponse { return a[1:] }, reasonStream, 0},
+		"no summary":                             {func(a getResponse) getResponse { return a[:3] }, reasonStream, 20},
+		"a summary too early":                    {func(a getResponse) getResponse { return append(a[:2:2], a[3]) }, reasonStream, 10},
+		"a summary that counts otherwise":        {func(a getResponse) getResponse { a[3].Summary.Bytes = 19; return a }, reasonStream, 20},
+		"a summary with another CRC64":           {func(a getResponse) getResponse { a[3].Summary.Crc64Ecma++; return a }, reasonChecksum, 20},
+		"content that is not what COS keeps":     {func(a getResponse) getResponse { a[0].Object.Crc64Ecma = new(uint64(1)); return a }, reasonChecksum, 20},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, c := script(t, func(_ *cosgatev1.GetObjectRequest, stream getStream) error {
-				return v.change(answerOf(data, 0, 10)).send(stream, -1, nil)
+				return v.change(responseOf(data, 0, 10)).send(stream, -1, nil)
 			})
 			got, err := readAll(t.Context(), c, object("k"))
 			mustFail(t, "read", err, codes.DataLoss, v.reason)
-			if !bytes.Equal(got, data[:v.want]) || len(s.asked()) != 1 {
-				t.Errorf("read %d bytes with %d calls, want %d with 1", len(got), len(s.asked()), v.want)
+			if !bytes.Equal(got, data[:v.want]) || len(s.getRequests()) != 1 {
+				t.Errorf("read %d bytes with %d calls, want %d with 1", len(got), len(s.getRequests()), v.want)
 			}
 		})
 	}
 }
 
-func TestContentWithoutCRC32CIsHeldAgainstTheSummary(t *testing.T) {
+func TestReaderComparesContentWithoutCRC32CWithTheSummary(t *testing.T) {
+	t.Parallel()
 	data := content(20)
 	_, c := script(t, func(_ *cosgatev1.GetObjectRequest, stream getStream) error {
-		a := answerOf(data, 0, 20)
+		a := responseOf(data, 0, 20)
 		a[1].Chunk.Crc32C = nil
 		return a.send(stream, -1, nil)
 	})
@@ -162,11 +169,12 @@ func TestContentWithoutCRC32CIsHeldAgainstTheSummary(t *testing.T) {
 	}
 }
 
-func TestCloseEndsARead(t *testing.T) {
+func TestReaderCloseEndsARead(t *testing.T) {
+	t.Parallel()
 	data := content(10)
 	sent := make(chan struct{})
 	_, c := script(t, func(_ *cosgatev1.GetObjectRequest, stream getStream) error {
-		err := answerOf(data, 0, 5).send(stream, 2, nil)
+		err := responseOf(data, 0, 5).send(stream, 2, nil)
 		close(sent)
 		<-stream.Context().Done() // says no more
 		return err
@@ -211,7 +219,8 @@ func (w *failingWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-func TestWriteToCanBeRepeatedAfterAnErrorOfTheWriter(t *testing.T) {
+func TestReaderWriteToContinuesAfterAnErrorFromTheWriter(t *testing.T) {
+	t.Parallel()
 	c, _ := open(t)
 	data := content(300_000)
 	put(t, c, "k", data)
@@ -230,8 +239,9 @@ func TestWriteToCanBeRepeatedAfterAnErrorOfTheWriter(t *testing.T) {
 	}
 }
 
-// A pool that overwrites what is given back shows whoever looks at it after that.
-func TestBuffersAreGivenBackOnceAndNotLookedAtAfterThat(t *testing.T) {
+// A pool that overwrites freed buffers shows whoever still uses one.
+func TestReaderAndWriterFreeBuffersOnceAndDoNotUseThemAfterThat(t *testing.T) {
+	t.Parallel()
 	pool := frames.NewPoisonPool()
 	c := dialTest(t, pool, "dns:///"+newGateway(t).Addr)
 	data := content(1<<20 + 11)
@@ -262,6 +272,7 @@ func TestBuffersAreGivenBackOnceAndNotLookedAtAfterThat(t *testing.T) {
 }
 
 func TestReaderAndWriterMoveALargeObject(t *testing.T) {
+	t.Parallel()
 	c, _ := open(t)
 	data := content(5<<20 + 3)
 	o := put(t, c, "k", data)

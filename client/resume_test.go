@@ -29,7 +29,8 @@ func readAll(ctx context.Context, c *Client, req *cosgatev1.GetObjectRequest) ([
 
 var errGone = failed(codes.Unavailable)
 
-func TestAReaderAsksForTheRestOfTheSameObject(t *testing.T) {
+func TestReaderRequestsTheRestOfTheSameObject(t *testing.T) {
+	t.Parallel()
 	data := content(1000)
 	s, c := script(t, breakAfter(data, 300, 3, errGone), serveAll(data, 300))
 	req := object("k")
@@ -44,27 +45,29 @@ func TestAReaderAsksForTheRestOfTheSameObject(t *testing.T) {
 		Range:         &cosgatev1.ByteRange{Offset: 600, Length: new(int64(400))},
 		Preconditions: &cosgatev1.Preconditions{IfMatch: "e1"},
 	}}
-	if diff := cmp.Diff(want, s.asked(), protocmp.Transform()); diff != "" {
+	if diff := cmp.Diff(want, s.getRequests(), protocmp.Transform()); diff != "" {
 		t.Errorf("requests (-want +got):\n%s", diff)
 	}
 }
 
-func TestAReaderStaysWithTheVersion(t *testing.T) {
+func TestReaderResumesWithTheSameVersion(t *testing.T) {
+	t.Parallel()
 	data := content(10)
-	versioned := answerOf(data, 0, 5)
+	versioned := responseOf(data, 0, 5)
 	versioned[0].Object.VersionId = "v1"
 	s, c := script(t, func(_ *cosgatev1.GetObjectRequest, stream getStream) error { return versioned.send(stream, 2, errGone) }, serveAll(data, 5))
 	if got, err := readAll(t.Context(), c, object("k")); err != nil || !bytes.Equal(got, data) {
 		t.Fatalf("read = %q, %v", got, err)
 	}
-	if got := s.asked()[1].GetVersionId(); got != "v1" {
-		t.Errorf("the rest is asked of version %q, want v1", got)
+	if got := s.getRequests()[1].GetVersionId(); got != "v1" {
+		t.Errorf("the rest is requested of version %q, want v1", got)
 	}
 }
 
-func TestARangeIsResumedInsideOfIt(t *testing.T) {
+func TestReaderResumesWithinARange(t *testing.T) {
+	t.Parallel()
 	data := content(100)
-	suffix := answerOf(data, 0, 10)
+	suffix := responseOf(data, 0, 10)
 	suffix[0].Range = &cosgatev1.ContentRange{Offset: 80, Length: 20, Size: 100}
 	s, c := script(t,
 		func(_ *cosgatev1.GetObjectRequest, stream getStream) error {
@@ -76,26 +79,28 @@ func TestARangeIsResumedInsideOfIt(t *testing.T) {
 	if got, err := readAll(t.Context(), c, req); err != nil || !bytes.Equal(got, data[80:]) {
 		t.Fatalf("read = %d bytes, %v, want the last 20", len(got), err)
 	}
-	if got := s.asked()[1].GetRange(); got.GetOffset() != 90 || got.GetLength() != 10 || got.SuffixLength != nil {
-		t.Errorf("the rest is asked for as %v, want 10 bytes from 90", got)
+	if got := s.getRequests()[1].GetRange(); got.GetOffset() != 90 || got.GetLength() != 10 || got.SuffixLength != nil {
+		t.Errorf("the rest is requested as %v, want 10 bytes from 90", got)
 	}
 }
 
-// Whatever message is the last before the break, the object is read whole.
-func TestAReaderGoesOnBehindAnyMessage(t *testing.T) {
+// Whichever message is the last before the break, all of the object is read.
+func TestReaderResumesAfterAnyMessage(t *testing.T) {
+	t.Parallel()
 	for _, size := range []int{0, 1, 250} {
 		data := content(size)
-		for n := range len(answerOf(data, 0, 100)) + 1 {
+		for n := range len(responseOf(data, 0, 100)) + 1 {
 			_, c := script(t, breakAfter(data, 100, n, errGone), serveAll(data, 100))
 			if got, err := readAll(t.Context(), c, object("k")); err != nil || !bytes.Equal(got, data) {
-				t.Errorf("%d bytes, broken behind %d messages: read = %d bytes, %v", size, n, len(got), err)
+				t.Errorf("%d bytes, broken after %d messages: read = %d bytes, %v", size, n, len(got), err)
 			}
 		}
 	}
 }
 
-// attempt is a server's word on when to come back, and how the client takes it.
-func TestAReaderWaitsAsLongAsItIsTold(t *testing.T) {
+// A gateway can say when to retry in several ways.
+func TestReaderWaitsAsLongAsTheGatewaySays(t *testing.T) {
+	t.Parallel()
 	data := content(10)
 	retryInfo := &errdetails.RetryInfo{RetryDelay: durationpb.New(7 * time.Second)}
 	resume := &cosgatev1.ReadResume{NextOffset: 5, Etag: "e1"}
@@ -111,14 +116,14 @@ func TestAReaderWaitsAsLongAsItIsTold(t *testing.T) {
 		"too busy, with RetryInfo":    {breakAfter(data, 5, 0, failed(codes.ResourceExhausted, retryInfo)), 7 * time.Second},
 		"COS failed, with RetryInfo":  {breakAfter(data, 5, 0, failed(codes.Internal, retryInfo)), 7 * time.Second},
 		"before the first message":    {breakAfter(data, 5, 0, errGone), 75 * time.Millisecond},
-		"behind the whole content":    {breakAfter(data, 5, 3, errGone), 75 * time.Millisecond},
+		"after all of the content":    {breakAfter(data, 5, 3, errGone), 75 * time.Millisecond},
 		"other code, with ReadResume": {breakAfter(data, 5, 2, failed(codes.Internal, resume)), 75 * time.Millisecond},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, c := script(t, v.get, serveAll(data, 5))
 			var waits []time.Duration
-			c.resume.jitter = func() float64 { return 0.5 }
-			c.resume.wait = func(_ context.Context, d time.Duration) error { waits = append(waits, d); return nil }
+			c.backoff.jitter = func() float64 { return 0.5 }
+			c.backoff.wait = func(_ context.Context, d time.Duration) error { waits = append(waits, d); return nil }
 			if got, err := readAll(t.Context(), c, object("k")); err != nil || !bytes.Equal(got, data) {
 				t.Fatalf("read = %q, %v", got, err)
 			}
@@ -129,19 +134,20 @@ func TestAReaderWaitsAsLongAsItIsTold(t *testing.T) {
 	}
 }
 
-func TestAReaderIsNotResumedWhenThatDoesNotHelp(t *testing.T) {
+func TestReaderDoesNotResumeWhenThatDoesNotHelp(t *testing.T) {
+	t.Parallel()
 	data := content(10)
-	noETag := answerOf(data, 0, 5)
+	noETag := responseOf(data, 0, 5)
 	noETag[0].Object.Etag = ""
 	for name, v := range map[string]struct {
 		get  func(*cosgatev1.GetObjectRequest, getStream) error
 		code codes.Code
 	}{
-		"the gateway says so":             {pushedBack("-1", breakAfter(data, 5, 2, errGone)), codes.Unavailable},
-		"the gateway says so in a riddle": {pushedBack("soon", breakAfter(data, 5, 2, errGone)), codes.Unavailable},
-		"another code":                    {breakAfter(data, 5, 2, failed(codes.PermissionDenied)), codes.PermissionDenied},
-		"too busy, and no word of when":   {breakAfter(data, 5, 2, failed(codes.ResourceExhausted)), codes.ResourceExhausted},
-		"no ETag to hold on to": {func(_ *cosgatev1.GetObjectRequest, stream getStream) error {
+		"the gateway says so":                        {pushedBack("-1", breakAfter(data, 5, 2, errGone)), codes.Unavailable},
+		"the gateway says so in a malformed trailer": {pushedBack("soon", breakAfter(data, 5, 2, errGone)), codes.Unavailable},
+		"another code":                               {breakAfter(data, 5, 2, failed(codes.PermissionDenied)), codes.PermissionDenied},
+		"too busy, without a delay":                  {breakAfter(data, 5, 2, failed(codes.ResourceExhausted)), codes.ResourceExhausted},
+		"no ETag": {func(_ *cosgatev1.GetObjectRequest, stream getStream) error {
 			return noETag.send(stream, 2, errGone)
 		}, codes.Unavailable},
 	} {
@@ -149,23 +155,24 @@ func TestAReaderIsNotResumedWhenThatDoesNotHelp(t *testing.T) {
 			s, c := script(t, v.get)
 			got, err := readAll(t.Context(), c, object("k"))
 			mustFail(t, "read", err, v.code, "")
-			if !bytes.Equal(got, data[:5]) || len(s.asked()) != 1 {
-				t.Errorf("read %d bytes with %d calls, want 5 with 1", len(got), len(s.asked()))
+			if !bytes.Equal(got, data[:5]) || len(s.getRequests()) != 1 {
+				t.Errorf("read %d bytes with %d calls, want 5 with 1", len(got), len(s.getRequests()))
 			}
 		})
 	}
 }
 
-func TestAReaderGivesUp(t *testing.T) {
+func TestReaderGivesUpAfterResumeAttempts(t *testing.T) {
+	t.Parallel()
 	data := content(100)
-	s, c := script(t, breakAfter(data, 5, 2, errGone)) // each call brings a little
+	s, c := script(t, breakAfter(data, 5, 2, errGone)) // each call returns 5 bytes
 	var waits []time.Duration
-	c.resume.jitter = func() float64 { return 1 }
-	c.resume.wait = func(_ context.Context, d time.Duration) error { waits = append(waits, d); return nil }
+	c.backoff.jitter = func() float64 { return 1 }
+	c.backoff.wait = func(_ context.Context, d time.Duration) error { waits = append(waits, d); return nil }
 	got, err := readAll(t.Context(), c, object("k"))
 	mustFail(t, "read", err, codes.Unavailable, "")
-	if len(s.asked()) != resumeAttempts || len(got) != 5*resumeAttempts {
-		t.Errorf("%d bytes with %d calls, want %d calls", len(got), len(s.asked()), resumeAttempts)
+	if len(s.getRequests()) != resumeAttempts || len(got) != 5*resumeAttempts {
+		t.Errorf("%d bytes with %d calls, want %d calls", len(got), len(s.getRequests()), resumeAttempts)
 	}
 	ms := time.Millisecond
 	if diff := cmp.Diff([]time.Duration{100 * ms, 200 * ms, 400 * ms, 800 * ms, 1600 * ms, 3200 * ms, 5000 * ms}, waits); diff != "" {
@@ -173,52 +180,56 @@ func TestAReaderGivesUp(t *testing.T) {
 	}
 }
 
-func TestProgressMakesAReaderPatientAgain(t *testing.T) {
+func TestReaderCountsAttemptsAnewAfterProgress(t *testing.T) {
+	t.Parallel()
 	data := content(12 * progress)
-	s, c := script(t, breakAfter(data, progress, 2, errGone)) // each call brings 1 MiB
+	s, c := script(t, breakAfter(data, progress, 2, errGone)) // each call returns 1 MiB
 	got, err := readAll(t.Context(), c, object("k"))
 	// The last message of all is never reached.
 	mustFail(t, "read", err, codes.Unavailable, "")
-	if !bytes.Equal(got, data) || len(s.asked()) < 12+resumeAttempts-1 {
-		t.Errorf("%d bytes with %d calls, want all", len(got), len(s.asked()))
+	if !bytes.Equal(got, data) || len(s.getRequests()) < 12+resumeAttempts-1 {
+		t.Errorf("%d bytes with %d calls, want all", len(got), len(s.getRequests()))
 	}
 }
 
-func TestAReaderKeepsTheDeadline(t *testing.T) {
+func TestReaderDoesNotWaitBeyondTheDeadline(t *testing.T) {
+	t.Parallel()
 	data := content(10)
 	s, c := script(t, pushedBack("60000", breakAfter(data, 5, 2, errGone)))
-	c.resume.wait = wait
+	c.backoff.wait = wait
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	begun := time.Now()
 	_, err := readAll(ctx, c, object("k"))
 	mustFail(t, "read", err, codes.Unavailable, "")
-	if took := time.Since(begun); took > 20*time.Second || len(s.asked()) != 1 {
-		t.Errorf("read took %v and %d calls, want it to end at once: the wait is longer than the time left", took, len(s.asked()))
+	if took := time.Since(begun); took > 20*time.Second || len(s.getRequests()) != 1 {
+		t.Errorf("read took %v and %d calls, want it to end at once: the wait is longer than the time left", took, len(s.getRequests()))
 	}
 }
 
-func TestACancelEndsTheWait(t *testing.T) {
+func TestReaderWaitEndsWhenTheContextIsCancelled(t *testing.T) {
+	t.Parallel()
 	data := content(10)
 	_, c := script(t, breakAfter(data, 5, 2, errGone))
 	ctx, cancel := context.WithCancel(t.Context())
-	c.resume.base, c.resume.most = time.Hour, time.Hour
-	c.resume.wait = func(ctx context.Context, d time.Duration) error { cancel(); return wait(ctx, d) }
+	c.backoff.min, c.backoff.max = time.Hour, time.Hour
+	c.backoff.wait = func(ctx context.Context, d time.Duration) error { cancel(); return wait(ctx, d) }
 	if _, err := readAll(ctx, c, object("k")); !errors.Is(err, context.Canceled) {
 		t.Errorf("read = %v, want context.Canceled", err)
 	}
 }
 
-func TestAChangedObjectIsNotMixed(t *testing.T) {
+func TestReaderDoesNotMixAChangedObject(t *testing.T) {
+	t.Parallel()
 	data := content(10)
-	otherETag, otherSize := answerOf(data, 5, 5), answerOf(data, 5, 5)
+	otherETag, otherSize := responseOf(data, 5, 5), responseOf(data, 5, 5)
 	otherETag[0].Object.Etag = "e2"
 	otherSize[0].Range.Size = 11
 	info := func(code codes.Code, reason string) error {
 		return failed(code, &errdetails.ErrorInfo{Reason: reason, Domain: "cosgate"})
 	}
 	for name, v := range map[string]struct {
-		rest   answer
+		rest   getResponse
 		err    error
 		reason string
 	}{
@@ -244,12 +255,13 @@ func TestAChangedObjectIsNotMixed(t *testing.T) {
 }
 
 func TestReaderResumesAfterTheGatewayIsKilled(t *testing.T) {
+	t.Parallel()
 	c, p, restart := openProcess(t)
 	data := content(24 << 20) // more than the windows hold
 	put(t, c, "k", data)
 	restarts := 0
-	wait := c.resume.wait
-	c.resume.wait = func(ctx context.Context, d time.Duration) error {
+	wait := c.backoff.wait
+	c.backoff.wait = func(ctx context.Context, d time.Duration) error {
 		if restarts++; restarts == 1 {
 			restart()
 		}

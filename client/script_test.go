@@ -26,8 +26,8 @@ type (
 	putStream = grpc.ClientStreamingServer[cosgatev1.PutObjectRequest, cosgatev1.PutObjectResponse]
 )
 
-// A scripted is a gateway that says what a test wants, for what the real one never says
-// or says at its own time only. It speaks the ordinary codec.
+// A scripted is a gateway that sends what a test wants, for what the real one never sends,
+// or not at a known time. It uses the ordinary codec.
 type scripted struct {
 	cosgatev1.UnimplementedObjectServiceServer
 	conns trackedListener
@@ -36,8 +36,8 @@ type scripted struct {
 	received []*cosgatev1.PutObjectRequest
 	requests []*cosgatev1.GetObjectRequest
 
-	put func(putStream) error // what to answer to all that came; nil stores it
-	// gets answer one GetObject after the other; the last one answers all the rest.
+	put func(putStream) error // responds when all was received; nil reports it as stored
+	// gets respond to one GetObject after the other; the last one to all the rest.
 	gets []func(*cosgatev1.GetObjectRequest, getStream) error
 }
 
@@ -93,8 +93,8 @@ func (s *scripted) GetObject(req *cosgatev1.GetObjectRequest, stream getStream) 
 	return get(req, stream)
 }
 
-// asked lists the requests so far.
-func (s *scripted) asked() []*cosgatev1.GetObjectRequest {
+// getRequests lists the GetObject requests so far.
+func (s *scripted) getRequests() []*cosgatev1.GetObjectRequest {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.requests
@@ -126,13 +126,13 @@ func (l *trackedListener) Accept() (net.Conn, error) {
 	return c, err
 }
 
-// An answer is a stream of GetObject, made to be right and then changed by a test.
-type answer []*cosgatev1.GetObjectResponse
+// A getResponse is the stream of a GetObject, correct until a test changes it.
+type getResponse []*cosgatev1.GetObjectResponse
 
-// answerOf yields data[from:] of an object in chunks.
-func answerOf(data []byte, from int64, chunk int) answer {
+// responseOf returns data[from:] of an object in chunks.
+func responseOf(data []byte, from int64, chunk int) getResponse {
 	crc := crc64ecma.Checksum(data)
-	a := answer{{
+	a := getResponse{{
 		Object: &cosgatev1.Object{Bucket: testBucket, Key: "k", Size: int64(len(data)), Etag: "e1", Crc64Ecma: &crc},
 		Range:  &cosgatev1.ContentRange{Offset: from, Length: int64(len(data)) - from, Size: int64(len(data))},
 	}}
@@ -150,7 +150,7 @@ func answerOf(data []byte, from int64, chunk int) answer {
 }
 
 // send sends the first n messages, -1 for all, and ends with err.
-func (a answer) send(stream getStream, n int, err error) error {
+func (a getResponse) send(stream getStream, n int, err error) error {
 	if n < 0 {
 		n = len(a)
 	}
@@ -162,21 +162,21 @@ func (a answer) send(stream getStream, n int, err error) error {
 	return err
 }
 
-// serve answers every request well.
+// serveAll responds to every request with all it asks for.
 func serveAll(data []byte, chunk int) func(*cosgatev1.GetObjectRequest, getStream) error {
 	return func(req *cosgatev1.GetObjectRequest, stream getStream) error {
-		return answerOf(data, req.GetRange().GetOffset(), chunk).send(stream, -1, nil)
+		return responseOf(data, req.GetRange().GetOffset(), chunk).send(stream, -1, nil)
 	}
 }
 
-// breakAfter answers with the first n messages and then fails.
+// breakAfter responds with the first n messages and then fails.
 func breakAfter(data []byte, chunk, n int, err error) func(*cosgatev1.GetObjectRequest, getStream) error {
 	return func(req *cosgatev1.GetObjectRequest, stream getStream) error {
-		return answerOf(data, req.GetRange().GetOffset(), chunk).send(stream, n, err)
+		return responseOf(data, req.GetRange().GetOffset(), chunk).send(stream, n, err)
 	}
 }
 
-// pushedBack adds the trailer with the gateway's word on repeats.
+// pushedBack adds the trailer that says when to retry.
 func pushedBack(value string, get func(*cosgatev1.GetObjectRequest, getStream) error) func(*cosgatev1.GetObjectRequest, getStream) error {
 	return func(req *cosgatev1.GetObjectRequest, stream getStream) error {
 		stream.SetTrailer(metadata.Pairs("grpc-retry-pushback-ms", value))

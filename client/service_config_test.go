@@ -160,6 +160,7 @@ func TestDialRefusesAnotherServiceConfig(t *testing.T) {
 }
 
 func TestServiceConfigRetriesListBucketsNotCreateBucket(t *testing.T) {
+	t.Parallel()
 	c, cos := open(t)
 	failOnce := func(operation string) int {
 		return cos.addFault(t, fault{Operation: operation, Status: 503, Code: "ServiceUnavailable", Count: 1})
@@ -172,6 +173,6 @@ func TestServiceConfigRetriesListBucketsNotCreateBucket(t *testing.T) {
 	_, err := c.Buckets().CreateBucket(t.Context(), &cosgatev1.CreateBucketRequest{Bucket: "other-1250000000"})
 	e := mustFail(t, "CreateBucket", err, codes.Unavailable, "SERVICE_UNAVAILABLE")
 	if !e.Retryable || e.RetryDelay <= 0 || cos.faultHits(t, id) != 1 {
-		t.Errorf("CreateBucket = %+v, want one try and a word on when to come back", e)
+		t.Errorf("CreateBucket = %+v, want one attempt, and the delay before the next", e)
 	}
 }

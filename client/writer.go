@@ -18,15 +18,15 @@ import (
 	"github.com/cosgate/cosgate/internal/frames"
 )
 
-// putChunk is the number of the chunk in a PutObjectRequest; a test compares it with the
-// contract.
+// putChunk is the field number of the chunk in a PutObjectRequest; a test compares it
+// with the contract.
 const putChunk protowire.Number = 2
 
-// The size of a message, headers and all: little at first, for there may be no more. A
-// power of two is what buffers have, the gateway's too.
+// The size of a message including its headers: small at first, since there may be no
+// more content. Buffers, also those of the gateway, have sizes that are powers of two.
 const (
-	leastChunk = 256 << 10
-	mostChunk  = 1 << 20
+	minChunk = 256 << 10
+	maxChunk = 1 << 20
 )
 
 var (
@@ -34,8 +34,8 @@ var (
 	_ io.ReaderFrom  = (*Writer)(nil)
 )
 
-// ErrNotCommitted is what Close returns when the Writer was neither committed nor
-// aborted: nothing was stored.
+// ErrNotCommitted is what [Writer.Close] returns when the Writer was neither committed
+// nor aborted: nothing was stored.
 var ErrNotCommitted = errors.New("client: the writer was closed without Commit, so nothing was stored")
 
 var (
@@ -43,20 +43,20 @@ var (
 	errCommitted    = errors.New("client: the writer was committed")
 )
 
-// A Writer stores an object: all that was written, or nothing. [Client.NewWriter] makes
-// it; its user must call Commit, or else Abort or Close.
+// A Writer stores an object: all that was written, or nothing. It is made by
+// [Client.NewWriter]; its user must call Commit, Abort or Close.
 //
-// Only Commit stores. A Writer that is aborted, closed without Commit or whose context
-// ends before leaves what was under the key as it was.
+// Only Commit stores the object. When a Writer is aborted, is closed without Commit, or
+// its context ends before Commit, the object that was under the key stays as it was.
 //
-// Content is sent in messages of 256 KiB to 1 MiB, each with its CRC32C; the CRC64 of the
-// whole goes with Commit, and the gateway stores nothing that does not match. A Writer
-// repeats nothing: it does not keep what it sent.
+// Content is sent in messages of 256 KiB to 1 MiB, each with its CRC32C. Commit sends the
+// CRC64 of all content, and the gateway stores nothing that does not match. A Writer does
+// not retry: it does not keep what it has sent.
 //
-// The first error stays: when the gateway ends the call early, the next Write, ReadFrom or
-// Commit returns its status as an *Error, and so do all after it.
+// The first error is final. When the gateway ends the call early, the next Write,
+// ReadFrom or Commit returns the status as an *Error, and so do all later ones.
 //
-// One goroutine uses a Writer at a time, but any may abort or close it.
+// Only one goroutine at a time may use a Writer, but any may abort or close it.
 type Writer struct {
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -64,25 +64,26 @@ type Writer struct {
 	spec   *cosgatev1.PutObjectSpec
 	guard  guard
 
-	stream  grpc.ClientStream // nil until the first message
-	content *frames.Content   // being filled; nil for none
-	filled  int
-	chunk   int   // size of the next message
-	sent    int64 // bytes in the messages so far
-	crc64   uint64
-	object  *cosgatev1.Object // once it is stored
-	err     error             // what every call returns from now on
-	settled atomic.Bool       // Commit was called
+	stream     grpc.ClientStream // nil until the first message
+	content    *frames.Content   // being filled; nil while there is none
+	filled     int
+	chunk      int   // the size of the next message
+	sent       int64 // bytes in the messages so far
+	crc64      uint64
+	object     *cosgatev1.Object // after it was stored
+	err        error             // returned by every further call
+	committing atomic.Bool       // Commit was called
 }
 
-// NewWriter prepares to store an object; nothing is sent before there is a message full
-// of content, or Commit. Cancelling ctx aborts the Writer, as the end of its time does.
+// NewWriter returns a Writer for one object. Nothing is sent before the first message is
+// full, or Commit. ctx bounds the complete write, Commit included; its end aborts the
+// Writer.
 //
-// All fields of spec are as in PutObject; the Writer keeps a copy. With size set, up to
-// 5 GiB, the gateway passes the content on as it comes. Without, it gathers parts.
+// The fields of spec are as in PutObject; the Writer uses a copy. With a size, of at most
+// 5 GiB, the gateway streams the content to COS. Without one, it gathers parts.
 func (c *Client) NewWriter(ctx context.Context, spec *cosgatev1.PutObjectSpec) *Writer {
 	ctx, cancel := context.WithCancel(ctx)
-	w := &Writer{ctx: ctx, cancel: cancel, client: c, spec: proto.CloneOf(spec), chunk: leastChunk}
+	w := &Writer{ctx: ctx, cancel: cancel, client: c, spec: proto.CloneOf(spec), chunk: minChunk}
 	w.guard.free = func() {
 		w.content.Free()
 		w.content = nil
@@ -90,38 +91,38 @@ func (c *Client) NewWriter(ctx context.Context, spec *cosgatev1.PutObjectSpec) *
 	return w
 }
 
-// Write takes content. It may return before that is sent.
+// Write adds content. It may return before the content is sent.
 func (w *Writer) Write(p []byte) (n int, err error) {
 	defer w.guard.leave()
 	if err := w.enter(); err != nil {
 		return 0, err
 	}
 	for n < len(p) {
-		room, err := w.room()
+		space, err := w.space()
 		if err != nil {
 			return n, err
 		}
-		k := copy(room, p[n:])
+		k := copy(space, p[n:])
 		w.filled += k
 		n += k
 	}
 	return n, nil
 }
 
-// ReadFrom takes content from r until its end, straight into the messages that are sent.
-// After an error of r, which it returns as it is, the Writer can be used further, and
-// should be aborted.
+// ReadFrom adds the content of r up to its end, reading directly into the messages that
+// are sent. It returns an error of r unchanged; the content up to the error was added,
+// and the Writer can still be used.
 func (w *Writer) ReadFrom(r io.Reader) (n int64, err error) {
 	defer w.guard.leave()
 	if err := w.enter(); err != nil {
 		return 0, err
 	}
 	for empty := 0; ; {
-		room, err := w.room()
+		space, err := w.space()
 		if err != nil {
 			return n, err
 		}
-		k, err := r.Read(room)
+		k, err := r.Read(space)
 		w.filled += k
 		n += int64(k)
 		if errors.Is(err, io.EOF) {
@@ -138,15 +139,15 @@ func (w *Writer) ReadFrom(r io.Reader) (n int64, err error) {
 	}
 }
 
-// maxEmptyReads is how often a reader may bring neither content nor an error.
+// maxEmptyReads is how often in a row a reader may return neither content nor an error.
 const maxEmptyReads = 100
 
-// Commit sends what is left and waits until the object is stored. It returns what the
-// gateway tells of it.
+// Commit sends the rest and waits until the object is stored. It returns the object's
+// metadata.
 //
-// ctx bounds the wait, beside the context of NewWriter. An *Error with OutcomeUnknown
-// says that the answer was lost: the object may have been stored. After any other error
-// it was not. A second call returns what the first did.
+// ctx bounds the call, in addition to the context of NewWriter. An *Error with
+// OutcomeUnknown says that no response was received: the object may have been stored.
+// After any other error it was not. A second call returns what the first one did.
 func (w *Writer) Commit(ctx context.Context) (*cosgatev1.Object, error) {
 	defer w.guard.leave()
 	err := w.enter()
@@ -156,8 +157,8 @@ func (w *Writer) Commit(ctx context.Context) (*cosgatev1.Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.settled.Store(true)
-	if ctx.Err() != nil { // nothing was asked for yet, and nothing will be
+	w.committing.Store(true)
+	if ctx.Err() != nil { // finish was not sent, and will not be
 		w.err = newError(status.FromContextError(ctx.Err()))
 		w.cancel()
 		return nil, w.err
@@ -166,7 +167,7 @@ func (w *Writer) Commit(ctx context.Context) (*cosgatev1.Object, error) {
 	defer stop()
 	object, err := w.commit()
 	if err != nil && ctx.Err() != nil {
-		err = afterContext(ctx, err)
+		err = contextError(ctx, err)
 	}
 	w.cancel()
 	if err != nil {
@@ -177,24 +178,24 @@ func (w *Writer) Commit(ctx context.Context) (*cosgatev1.Object, error) {
 	return object, nil
 }
 
-// Abort gives up: what was written is not stored. It does nothing after Commit.
+// Abort discards what was written: nothing is stored. It does nothing after Commit.
 func (w *Writer) Abort() {
 	w.guard.end()
 	w.cancel()
 }
 
-// Close does nothing after Commit, whatever that returned, and after Abort. Without
-// either it aborts and returns ErrNotCommitted. It can be deferred.
+// Close does nothing after Abort, and after Commit whatever that returned. Otherwise it
+// aborts and returns [ErrNotCommitted]. It is made to be deferred.
 func (w *Writer) Close() error {
 	first := w.guard.end()
 	w.cancel()
-	if first && !w.settled.Load() {
+	if first && !w.committing.Load() {
 		return ErrNotCommitted
 	}
 	return nil
 }
 
-// enter begins a call; guard.leave ends it in any case.
+// enter begins a call; guard.leave must be called in any case.
 func (w *Writer) enter() error {
 	if !w.guard.enter() && w.err == nil {
 		return errWriterClosed
@@ -202,9 +203,9 @@ func (w *Writer) enter() error {
 	return w.err
 }
 
-// room returns space for content, not empty, and sends the message that is full.
-func (w *Writer) room() ([]byte, error) {
-	if w.guard.done.Load() {
+// space returns the free space of the message, never empty. It sends a full message.
+func (w *Writer) space() ([]byte, error) {
+	if w.guard.ended.Load() {
 		return nil, errWriterClosed
 	}
 	if w.content != nil && w.filled == len(w.content.Bytes()) {
@@ -213,7 +214,7 @@ func (w *Writer) room() ([]byte, error) {
 			w.cancel()
 			return nil, err
 		}
-		w.chunk = min(2*w.chunk, mostChunk)
+		w.chunk = min(2*w.chunk, maxChunk)
 	}
 	if w.content == nil {
 		w.content = frames.NewContent(w.client.pool, w.nextChunk())
@@ -221,7 +222,7 @@ func (w *Writer) room() ([]byte, error) {
 	return w.content.Bytes()[w.filled:], nil
 }
 
-// nextChunk is no larger than what is still to come, if that is known.
+// nextChunk is no larger than the remaining content, if the size is known.
 func (w *Writer) nextChunk() int {
 	size := w.chunk - frames.Overhead
 	if left := w.spec.GetSize() - w.sent; left > 0 {
@@ -230,7 +231,7 @@ func (w *Writer) nextChunk() int {
 	return size
 }
 
-// send sends m with the content there is.
+// send sends m with the content gathered so far.
 func (w *Writer) send(m *cosgatev1.PutObjectRequest) error {
 	if w.stream == nil {
 		desc := &grpc.StreamDesc{StreamName: "PutObject", ClientStreams: true}
@@ -252,17 +253,17 @@ func (w *Writer) send(m *cosgatev1.PutObjectRequest) error {
 		m.Checksums = &cosgatev1.Checksums{Crc64Ecma: &crc}
 	}
 	err := w.stream.SendMsg(out)
-	w.content.Free() // in case it was not taken
+	w.content.Free() // if it was not sent
 	w.sent += int64(w.filled)
 	w.content, w.filled = nil, 0
 	if errors.Is(err, io.EOF) {
-		return w.verdict()
+		return w.finalStatus()
 	}
 	return err
 }
 
-// verdict is the status of a call that the gateway ended early.
-func (w *Writer) verdict() error {
+// finalStatus returns the status of a call that the gateway ended early.
+func (w *Writer) finalStatus() error {
 	err := w.stream.RecvMsg(&cosgatev1.PutObjectResponse{})
 	if err == nil || errors.Is(err, io.EOF) {
 		return failure(codes.Internal, reasonStream, "the gateway ended the call before everything was sent")
@@ -270,7 +271,7 @@ func (w *Writer) verdict() error {
 	return err
 }
 
-// commit sends the last message and reads the answer.
+// commit sends the last message and receives the response.
 func (w *Writer) commit() (*cosgatev1.Object, error) {
 	if err := w.send(&cosgatev1.PutObjectRequest{Finish: true}); err != nil {
 		return nil, err
@@ -278,20 +279,20 @@ func (w *Writer) commit() (*cosgatev1.Object, error) {
 	if err := w.stream.CloseSend(); err != nil {
 		return nil, unknownOutcome(err)
 	}
-	var answer cosgatev1.PutObjectResponse
-	if err := w.stream.RecvMsg(&answer); err != nil {
+	var response cosgatev1.PutObjectResponse
+	if err := w.stream.RecvMsg(&response); err != nil {
 		return nil, unknownOutcome(err)
 	}
-	o := answer.GetObject()
+	o := response.GetObject()
 	if o == nil || o.GetSize() != w.sent || o.Crc64Ecma != nil && o.GetCrc64Ecma() != w.crc64 {
 		return nil, failure(codes.DataLoss, reasonChecksum, "what was stored is not what was written")
 	}
 	return o, nil
 }
 
-// unknownOutcome marks an error that came after everything was sent, unless it says by
-// itself what became of the object: a gateway gives a reason, a connection does not, and
-// neither knows it of a call that was given up.
+// unknownOutcome sets OutcomeUnknown in an error after everything was sent, unless the
+// error settles whether the object was stored: a status from a gateway has a reason, one
+// made by gRPC has none, and neither settles the outcome of a cancelled call.
 func unknownOutcome(err error) error {
 	e, ok := errors.AsType[*Error](err)
 	if !ok {
@@ -307,9 +308,9 @@ func unknownOutcome(err error) error {
 	return err
 }
 
-// afterContext is err when it says how the call ended, and the end of ctx, of which the
-// stream knows only that it was cancelled, otherwise.
-func afterContext(ctx context.Context, err error) error {
+// contextError replaces the CANCELLED of a stream that was cancelled because ctx ended
+// by the error of ctx, which may be DEADLINE_EXCEEDED.
+func contextError(ctx context.Context, err error) error {
 	e, ok := errors.AsType[*Error](err)
 	if !ok || e.Code != codes.Canceled {
 		return err

@@ -20,6 +20,7 @@ import (
 )
 
 func TestFieldNumbersAreThoseOfTheContract(t *testing.T) {
+	t.Parallel()
 	if got := (&cosgatev1.PutObjectRequest{}).ProtoReflect().Descriptor().Fields().ByName("chunk").Number(); got != putChunk {
 		t.Errorf("PutObjectRequest.chunk has number %d, want %d", got, putChunk)
 	}
@@ -47,9 +48,10 @@ func mustFail(t *testing.T, what string, err error, code codes.Code, reason stri
 	return e
 }
 
-func TestAWriterStoresWhatWasWritten(t *testing.T) {
+func TestWriterStoresWhatWasWritten(t *testing.T) {
+	t.Parallel()
 	c, _ := open(t)
-	for _, size := range []int{0, 1, 1000, leastChunk - 1, leastChunk, leastChunk + 1, 3<<20 + 7} {
+	for _, size := range []int{0, 1, 1000, minChunk - 1, minChunk, minChunk + 1, 3<<20 + 7} {
 		data := content(size)
 		for name, declared := range map[string]*int64{"declared": new(int64(size)), "not declared": nil} {
 			s := spec("k")
@@ -74,7 +76,8 @@ func TestAWriterStoresWhatWasWritten(t *testing.T) {
 	}
 }
 
-func TestAWriterReadsFromAReader(t *testing.T) {
+func TestWriterReadFromAReader(t *testing.T) {
+	t.Parallel()
 	c, _ := open(t)
 	data := content(2<<20 + 1)
 	for name, source := range map[string]io.Reader{
@@ -93,7 +96,8 @@ func TestAWriterReadsFromAReader(t *testing.T) {
 	}
 }
 
-func TestAFailingSourceIsToldAsItIs(t *testing.T) {
+func TestWriterReadFromReturnsTheErrorOfTheSource(t *testing.T) {
+	t.Parallel()
 	c, _ := open(t)
 	cause := errors.New("disk on fire")
 	w := c.NewWriter(t.Context(), spec("k"))
@@ -112,7 +116,8 @@ type idleReader struct{}
 
 func (idleReader) Read([]byte) (int, error) { return 0, nil }
 
-func TestASmallObjectIsOneMessage(t *testing.T) {
+func TestWriterSendsASmallObjectInOneMessage(t *testing.T) {
+	t.Parallel()
 	s, c := script(t)
 	w := c.NewWriter(t.Context(), spec("k"))
 	if _, err := w.Write([]byte("hello")); err != nil {
@@ -131,7 +136,8 @@ func TestASmallObjectIsOneMessage(t *testing.T) {
 	}
 }
 
-func TestAWriterPassesAttributesOn(t *testing.T) {
+func TestWriterPassesAttributesOn(t *testing.T) {
+	t.Parallel()
 	c, _ := open(t)
 	s := spec("k")
 	s.Attributes = &cosgatev1.ObjectAttributes{
@@ -153,7 +159,8 @@ func TestAWriterPassesAttributesOn(t *testing.T) {
 	}
 }
 
-func TestAWriterDoesNotReplaceWhenForbidden(t *testing.T) {
+func TestWriterDoesNotReplaceWhenForbidden(t *testing.T) {
+	t.Parallel()
 	c, _ := open(t)
 	put(t, c, "k", []byte("old"))
 	s := spec("k")
@@ -167,7 +174,8 @@ func TestAWriterDoesNotReplaceWhenForbidden(t *testing.T) {
 	mustHold(t, c, "k", []byte("old"))
 }
 
-func TestNothingIsStoredWithoutCommit(t *testing.T) {
+func TestWriterStoresNothingWithoutCommit(t *testing.T) {
+	t.Parallel()
 	c, _ := open(t)
 	put(t, c, "k", []byte("old"))
 	for name, end := range map[string]func(w *Writer, cancel context.CancelFunc){
@@ -208,14 +216,15 @@ func TestNothingIsStoredWithoutCommit(t *testing.T) {
 	mustHold(t, c, "k", []byte("old"))
 }
 
-func TestTheStatusOfTheGatewayIsTheErrorOfWrite(t *testing.T) {
+func TestWriterWriteReturnsTheStatusOfTheGateway(t *testing.T) {
+	t.Parallel()
 	c, _ := open(t)
 	s := spec("k")
 	s.Size = new(int64(10))
 	w := c.NewWriter(t.Context(), s)
 	var err error
 	for range 1000 { // until the status is here
-		if _, err = w.Write(content(leastChunk)); err != nil {
+		if _, err = w.Write(content(minChunk)); err != nil {
 			break
 		}
 	}
@@ -237,7 +246,8 @@ func TestTheStatusOfTheGatewayIsTheErrorOfWrite(t *testing.T) {
 	}
 }
 
-func TestCommitCanBeCalledAgain(t *testing.T) {
+func TestWriterCommitCanBeCalledAgain(t *testing.T) {
+	t.Parallel()
 	c, _ := open(t)
 	w := c.NewWriter(t.Context(), spec("k"))
 	first, err := w.Commit(t.Context())
@@ -257,7 +267,8 @@ func TestCommitCanBeCalledAgain(t *testing.T) {
 	mustHold(t, c, "k", nil)
 }
 
-func TestTheTimeOfCommitIsBounded(t *testing.T) {
+func TestWriterCommitEndsWithItsContext(t *testing.T) {
+	t.Parallel()
 	c, cos := open(t)
 	cos.addFault(t, fault{Operation: "PutObject", Delay: time.Hour})
 	w := c.NewWriter(t.Context(), spec("k"))
@@ -272,7 +283,8 @@ func TestTheTimeOfCommitIsBounded(t *testing.T) {
 	}
 }
 
-func TestACommitThatComesTooLateStoresNothing(t *testing.T) {
+func TestWriterCommitWithAnEndedContextStoresNothing(t *testing.T) {
+	t.Parallel()
 	c, _ := open(t)
 	w := c.NewWriter(t.Context(), spec("k"))
 	ctx, cancel := context.WithCancel(t.Context())
@@ -284,7 +296,8 @@ func TestACommitThatComesTooLateStoresNothing(t *testing.T) {
 	mustMiss(t, c, "k")
 }
 
-func TestACommitWhoseConnectionBreaksHasAnUnknownOutcome(t *testing.T) {
+func TestWriterCommitOnABrokenConnectionHasAnUnknownOutcome(t *testing.T) {
+	t.Parallel()
 	s, c := script(t)
 	s.put = func(grpc.ClientStreamingServer[cosgatev1.PutObjectRequest, cosgatev1.PutObjectResponse]) error {
 		s.breakConnections() // finish was read
@@ -297,7 +310,8 @@ func TestACommitWhoseConnectionBreaksHasAnUnknownOutcome(t *testing.T) {
 	}
 }
 
-func TestCommitComparesTheAnswer(t *testing.T) {
+func TestWriterCommitComparesTheResponse(t *testing.T) {
+	t.Parallel()
 	s, c := script(t)
 	for name, o := range map[string]*cosgatev1.Object{
 		"none": nil, "size": {Size: 2}, "crc64ecma": {Size: 1, Crc64Ecma: new(uint64(1))},
@@ -317,6 +331,7 @@ func TestCommitComparesTheAnswer(t *testing.T) {
 }
 
 func TestNewWorksWithAnyConnection(t *testing.T) {
+	t.Parallel()
 	_, c := script(t)
 	conn, ok := c.conn.conn.(*grpc.ClientConn)
 	if !ok {
@@ -331,12 +346,14 @@ func TestNewWorksWithAnyConnection(t *testing.T) {
 }
 
 func TestDialNeedsCredentials(t *testing.T) {
+	t.Parallel()
 	if _, err := Dial("dns:///localhost:1"); err == nil {
 		t.Error("Dial without transport credentials = nil, want an error")
 	}
 }
 
 func TestWriterStoresNothingWhenTheGatewayIsKilled(t *testing.T) {
+	t.Parallel()
 	c, p, restart := openProcess(t)
 	w := c.NewWriter(t.Context(), spec("k"))
 	defer w.Close()
