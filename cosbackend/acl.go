@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 )
 
@@ -39,12 +38,19 @@ type GrantHeaders struct {
 	FullControl []string
 }
 
-// An ACL is one of the three forms in which COS takes an ACL. Exactly one field is
-// set.
+// An ACL is what COS accepts as an ACL: either a complete Policy, or a Preset, Grants,
+// or both of them, which add up.
 type ACL struct {
-	Canned string
+	Preset string
 	Grants *GrantHeaders
 	Policy *AccessControlPolicy
+}
+
+func (a ACL) check() error {
+	if (a.Policy != nil) == (a.Preset != "" || a.Grants.count() > 0) {
+		return invalid("acl", "must be set, or preset_acl, grants or both of them instead")
+	}
+	return checkPresetACL("preset_acl", a.Preset)
 }
 
 // headers returns the grants as COS reads them. The ids were checked to need no
@@ -153,7 +159,7 @@ func (w *wireACL) policy() *AccessControlPolicy {
 }
 
 func bucketACL() subresource[wireACL] {
-	return subresource[wireACL]{noun: "BucketAcl", name: "acl", root: "AccessControlPolicy", field: "policy"}
+	return subresource[wireACL]{noun: "BucketAcl", name: "acl", root: "AccessControlPolicy", field: "acl"}
 }
 
 // GetBucketACL returns the ACL of a bucket; every bucket has one. Idempotent.
@@ -167,25 +173,20 @@ func (c *Client) GetBucketACL(ctx context.Context, loc Location) (*AccessControl
 
 // PutBucketACL replaces the ACL of a bucket. Idempotent.
 func (c *Client) PutBucketACL(ctx context.Context, loc Location, acl ACL) error {
+	if err := acl.check(); err != nil {
+		return err
+	}
 	if acl.Policy != nil {
 		return bucketACL().put(ctx, c, loc, acl.Policy.wire())
 	}
-	var headers []pair
-	switch {
-	case acl.Grants != nil:
-		if err := acl.Grants.check("grants."); err != nil {
-			return err
-		}
-		headers = acl.Grants.headers(nil)
-	case !slices.Contains([]string{"private", "public-read", "public-read-write", "authenticated-read"}, acl.Canned):
-		return invalid("canned_acl", "must be private, public-read, public-read-write or authenticated-read")
-	default:
-		headers = []pair{{"x-cos-acl", acl.Canned}}
+	if err := checkBucketGrants("grants.", acl.Grants); err != nil {
+		return err
 	}
 	op, err := bucketACL().operation(ctx, c, "Put", http.MethodPut, loc)
 	if err != nil {
 		return err
 	}
-	op.header, op.decode = headers, readEmpty
+	op.grant(acl.Preset, acl.Grants)
+	op.decode = readEmpty
 	return c.do(ctx, op)
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"net/http"
-	"slices"
 	"strings"
 )
 
@@ -52,7 +51,7 @@ func (c *Client) ofRegion(op *operation, region string) {
 
 // wireBucketPage is COS's ListAllMyBucketsResult.
 type wireBucketPage struct {
-	Owner   struct{ ID string }
+	Owner   Owner
 	Buckets struct {
 		Bucket []struct {
 			Name         string
@@ -70,7 +69,7 @@ func (r *response) bucketPage(ctx context.Context, region string) (BucketPage, e
 	if err := r.readXML(ctx, "ListAllMyBucketsResult", &wire); err != nil {
 		return BucketPage{}, err
 	}
-	page := BucketPage{OwnerID: wire.Owner.ID, Truncated: wire.IsTruncated}
+	page := BucketPage{Owner: wire.Owner, Truncated: wire.IsTruncated}
 	if page.Truncated {
 		page.NextMarker = wire.NextMarker
 		if page.NextMarker == "" {
@@ -97,16 +96,17 @@ func (c *Client) CreateBucket(ctx context.Context, loc Location, o CreateBucketO
 	if loc.Region == "" && c.region == "" && c.endpoint.hasRegion {
 		return invalid("region", "must be given for a new bucket: this profile has no default region")
 	}
-	if o.ACL != "" && !slices.Contains([]string{"private", "public-read", "public-read-write", "authenticated-read"}, o.ACL) {
-		return invalid("acl", "must be private, public-read, public-read-write or authenticated-read")
+	if err := checkPresetACL("preset_acl", o.ACL); err != nil {
+		return err
+	}
+	if err := checkBucketGrants("grants.", o.Grants); err != nil {
+		return err
 	}
 	op, err := c.newOperation(ctx, "CreateBucket", http.MethodPut, loc, "")
 	if err != nil {
 		return err
 	}
-	if o.ACL != "" {
-		op.header = append(op.header, pair{"x-cos-acl", o.ACL})
-	}
+	op.grant(o.ACL, o.Grants)
 	op.decode = readEmpty
 	return c.do(ctx, op)
 }
@@ -131,9 +131,9 @@ func (c *Client) HeadBucket(ctx context.Context, loc Location) (BucketHead, erro
 	op.decode = func(_ context.Context, r *response) error {
 		h := r.http.Header
 		head = BucketHead{
-			Region:  cmp.Or(headerText(h, "X-Cos-Bucket-Region"), op.region),
-			MultiAZ: headerText(h, "X-Cos-Bucket-Az-Type") == "MAZ",
-			Arch:    headerText(h, "X-Cos-Bucket-Arch"),
+			Region: cmp.Or(headerText(h, "X-Cos-Bucket-Region"), op.region),
+			AZType: headerText(h, "X-Cos-Bucket-Az-Type"),
+			Arch:   headerText(h, "X-Cos-Bucket-Arch"),
 		}
 		return nil
 	}

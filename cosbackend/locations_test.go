@@ -252,7 +252,7 @@ func TestListBucketsOfARegion(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c, s := open(t, page, func(cfg *Config) { cfg.ServiceEndpoint = tc.service })
 			got, err := c.ListBuckets(t.Context(), ListBucketsOptions{Region: testRegion, Marker: "m", MaxKeys: 5})
-			want := BucketPage{OwnerID: "owner", Buckets: []BucketInfo{
+			want := BucketPage{Owner: Owner{ID: "owner"}, Buckets: []BucketInfo{
 				{Name: "b-1", Region: testRegion, Type: "cos", Created: time.Date(2019, 5, 24, 11, 49, 50, 0, time.UTC)},
 			}}
 			if diff := cmp.Diff(want, got); err != nil || diff != "" {
@@ -279,7 +279,7 @@ func TestBucketOperations(t *testing.T) {
 	if err := c.CreateBucket(ctx, loc, CreateBucketOptions{ACL: "public-read"}); err != nil {
 		t.Errorf("CreateBucket = %v", err)
 	}
-	if got, err := c.HeadBucket(ctx, loc); err != nil || got != (BucketHead{"ap-x", true, "OFS"}) {
+	if got, err := c.HeadBucket(ctx, loc); err != nil || got != (BucketHead{"ap-x", "MAZ", "OFS"}) {
 		t.Errorf("HeadBucket = %+v, %v", got, err)
 	}
 	if got, err := c.GetBucketLocation(ctx, loc); err != nil || got != "ap-x" {

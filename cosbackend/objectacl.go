@@ -28,14 +28,25 @@ func checkGrants(prefix string, g *GrantHeaders) error {
 	return g.check(prefix)
 }
 
-// grant adds the headers of g (A061).
-func (op *operation) grant(g *GrantHeaders) {
+// checkBucketGrants checks what is granted on a bucket.
+func checkBucketGrants(prefix string, g *GrantHeaders) error {
+	if g == nil {
+		return nil
+	}
+	return g.check(prefix)
+}
+
+// grant adds the headers of a preset ACL and of g (A061).
+func (op *operation) grant(preset string, g *GrantHeaders) {
+	if preset != "" {
+		op.header = append(op.header, pair{"x-cos-acl", preset})
+	}
 	if g != nil {
 		op.header = g.headers(op.header)
 	}
 }
 
-func checkCannedACL(field, acl string) error {
+func checkPresetACL(field, acl string) error {
 	if len(acl) > 64 {
 		return invalid(field, "must be a preset of COS, such as public-read")
 	}
@@ -74,33 +85,20 @@ func (c *Client) PutObjectACL(ctx context.Context, loc Location, key, versionID 
 	if err != nil {
 		return err
 	}
-	switch {
-	case acl.Policy != nil:
+	if acl.Policy != nil {
 		document, err := documentXML("AccessControlPolicy", acl.Policy.wire())
 		if err != nil {
-			return invalid("policy", err.Error())
+			return invalid("acl", err.Error())
 		}
 		op.document("application/xml", document)
-	case acl.Canned != "":
-		op.header = append(op.header, pair{"x-cos-acl", acl.Canned})
-	default:
-		op.grant(acl.Grants)
 	}
+	op.grant(acl.Preset, acl.Grants)
 	op.decode = readEmpty
 	return c.do(ctx, op)
 }
 
 func checkObjectACL(acl ACL) error {
-	given := 0
-	for _, is := range []bool{acl.Canned != "", acl.Grants.count() > 0, acl.Policy != nil} {
-		if is {
-			given++
-		}
-	}
-	if given != 1 {
-		return invalid("acl", "must be exactly one of a preset, grants and a whole policy")
-	}
-	if err := checkCannedACL("canned", acl.Canned); err != nil {
+	if err := acl.check(); err != nil {
 		return err
 	}
 	if err := checkGrants("grants.", acl.Grants); err != nil {
@@ -114,19 +112,19 @@ func checkObjectPolicy(p *AccessControlPolicy) error {
 		return nil
 	}
 	if p.Owner.ID == "" {
-		return invalid("policy.owner", "must have an id")
+		return invalid("acl.owner", "must have an id")
 	}
 	if len(p.Grants) > maxGrants {
-		return invalid("policy.grants", "must be at most 100")
+		return invalid("acl.grants", "must be at most 100")
 	}
 	for i, g := range p.Grants {
 		if (g.ID == "") == (g.URI == "") {
-			return invalid(field("policy.grants", i, "grantee"), "must be either the id of an account or the URI of a group")
+			return invalid(field("acl.grants", i, "grantee"), "must be either the id of an account or the URI of a group")
 		}
 		switch g.Permission {
 		case "READ", "READ_ACP", "WRITE_ACP", "FULL_CONTROL":
 		default:
-			return invalid(field("policy.grants", i, "permission"), "must be READ, READ_ACP, WRITE_ACP or FULL_CONTROL")
+			return invalid(field("acl.grants", i, "permission"), "must be READ, READ_ACP, WRITE_ACP or FULL_CONTROL")
 		}
 	}
 	return nil

@@ -205,7 +205,7 @@ var errNoRetention = errors.New("the answer does not say until when the object i
 // later, not shortened: that is the [*Error] InvalidLockedTime. Idempotent.
 func (c *Client) PutObjectRetention(ctx context.Context, loc Location, key string, r Retention) error {
 	if r.Until.IsZero() {
-		return invalid("retention.retain_until", "must be given")
+		return invalid("retention.retain_until_date", "must be given")
 	}
 	if err := r.check("retention"); err != nil {
 		return err

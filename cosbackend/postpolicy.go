@@ -209,7 +209,7 @@ func (c *Client) checkPostPolicy(loc Location, o PostPolicyOptions) error {
 	case o.ContentType != "" && o.ContentTypePrefix != "":
 		return invalid("content_type_prefix", "cannot be combined with a content type")
 	case len(o.ACL) > 64 || strings.Trim(o.ACL, "abcdefghijklmnopqrstuvwxyz-") != "":
-		return invalid("acl", "must be a preset of COS, such as private")
+		return invalid("preset_acl", "must be a preset of COS, such as private")
 	case !slices.Contains([]int{0, 200, 201, 204}, o.SuccessStatus):
 		return invalid("success_action_status", "must be 200, 201 or 204")
 	case o.SuccessStatus != 0 && o.SuccessRedirect != "":

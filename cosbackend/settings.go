@@ -42,7 +42,7 @@ const (
 
 func (s Settings) check() error {
 	const prefix = "attributes."
-	if err := checkCannedACL(prefix+"acl", s.ACL); err != nil {
+	if err := checkPresetACL(prefix+"preset_acl", s.ACL); err != nil {
 		return err
 	}
 	if err := checkGrants(prefix+"grants.", s.Grants); err != nil {
@@ -59,10 +59,7 @@ func (s Settings) check() error {
 
 // set adds the headers of s.
 func (op *operation) set(s Settings) {
-	if s.ACL != "" {
-		op.header = append(op.header, pair{"x-cos-acl", s.ACL})
-	}
-	op.grant(s.Grants)
+	op.grant(s.ACL, s.Grants)
 	if len(s.Tags) > 0 {
 		op.header = append(op.header, pair{"x-cos-tagging", tagHeader(s.Tags)})
 	}
@@ -131,7 +128,7 @@ func (r Retention) check(field string) error {
 		return invalid(field, "must say until when")
 	}
 	if y := r.Until.Year(); !r.Until.IsZero() && (y < 1970 || y > 9999) {
-		return invalid(field+".retain_until", "must be a time from 1970 to 9999")
+		return invalid(field+".retain_until_date", "must be a time from 1970 to 9999")
 	}
 	for i := range len(r.Mode) {
 		if c := r.Mode[i]; c != '_' && (c < 'A' || c > 'Z') || i > 64 {

@@ -122,7 +122,7 @@ func TestRequestsOfObjectSettings(t *testing.T) {
 			return err
 		}, nil, ""},
 		{"put a canned acl", "PUT " + path + "?acl=", func(c *Client) error {
-			return c.PutObjectACL(ctx, here, key, "", ACL{Canned: "private"})
+			return c.PutObjectACL(ctx, here, key, "", ACL{Preset: "private"})
 		}, map[string]string{"X-Cos-Acl": "private"}, ""},
 		{"put grants", "PUT " + path + "?acl=&versionId=v1", func(c *Client) error {
 			return c.PutObjectACL(ctx, here, key, "v1", ACL{Grants: &GrantHeaders{ReadACP: []string{"1"}, WriteACP: []string{"2"}}})
@@ -205,7 +205,7 @@ func TestSettingsAreRefusedBeforeAnythingIsSent(t *testing.T) {
 	call := func(b Callback) error { return put(PutOptions{Callback: &b}) }
 	acl := func(a ACL) error { return c.PutObjectACL(ctx, here, "k", "", a) }
 	for field, err := range map[string]error{
-		"attributes.acl":                     put(PutOptions{Settings: Settings{ACL: "a\r\nb"}}),
+		"attributes.preset_acl":              put(PutOptions{Settings: Settings{ACL: "a\r\nb"}}),
 		"attributes.grants.read[0]":          put(PutOptions{Settings: Settings{Grants: &GrantHeaders{Read: []string{`1",id="2`}}}}),
 		"attributes.grants.write":            put(PutOptions{Settings: Settings{Grants: &GrantHeaders{Write: []string{"1"}}}}),
 		"attributes.tags":                    put(PutOptions{Settings: Settings{Tags: tags}}),
@@ -225,14 +225,15 @@ func TestSettingsAreRefusedBeforeAnythingIsSent(t *testing.T) {
 		"response_headers.content_type":      second(c.GetObject(ctx, here, "k", ReadOptions{ResponseHeaders: ResponseHeaders{ContentType: "a\nb"}})),
 		"source.customer_key":                second(c.CopyObject(ctx, here, "k", CopyOptions{Source: CopySource{Bucket: testBucket, Key: "s", CustomerKey: testKey()[:2]}})),
 		"tags":                               second(c.PutObjectTagging(ctx, here, "k", "", []Tag{{Key: "a\x01"}})),
-		"acl":                                acl(ACL{Canned: "private", Policy: &AccessControlPolicy{}}),
-		"policy.owner":                       acl(ACL{Policy: &AccessControlPolicy{}}),
-		"policy.grants[0].grantee":           acl(ACL{Policy: &AccessControlPolicy{Owner: Owner{ID: "1"}, Grants: []Grant{{Permission: "READ"}}}}),
-		"policy.grants[0].permission":        acl(ACL{Policy: &AccessControlPolicy{Owner: Owner{ID: "1"}, Grants: []Grant{{ID: "1", Permission: "WRITE"}}}}),
+		"acl":                                acl(ACL{Preset: "private", Policy: &AccessControlPolicy{}}),
+		"preset_acl":                         acl(ACL{Preset: "Private"}),
+		"acl.owner":                          acl(ACL{Policy: &AccessControlPolicy{}}),
+		"acl.grants[0].grantee":              acl(ACL{Policy: &AccessControlPolicy{Owner: Owner{ID: "1"}, Grants: []Grant{{Permission: "READ"}}}}),
+		"acl.grants[0].permission":           acl(ACL{Policy: &AccessControlPolicy{Owner: Owner{ID: "1"}, Grants: []Grant{{ID: "1", Permission: "WRITE"}}}}),
 		"days":                               second(c.RestoreObject(ctx, here, "k", "", RestoreOptions{Days: -1})),
 		"tier":                               second(c.RestoreObject(ctx, here, "k", "", RestoreOptions{Tier: "<a>"})),
 		"target_key":                         second(c.PutSymlink(ctx, here, "k", "")),
-		"retention.retain_until":             c.PutObjectRetention(ctx, here, "k", Retention{}),
+		"retention.retain_until_date":        c.PutObjectRetention(ctx, here, "k", Retention{}),
 		"origin":                             second(c.OptionsObject(ctx, here, "k", Preflight{Origin: "a\r\nb", Method: "GET"})),
 		"headers":                            second(c.OptionsObject(ctx, here, "k", Preflight{Origin: "a", Method: "GET", Headers: []string{"a,b"}})),
 		"version_id_marker":                  second(c.ListObjectVersions(ctx, here, ListVersionsOptions{VersionIDMarker: "v"})),

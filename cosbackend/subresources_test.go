@@ -204,7 +204,7 @@ func TestGrantsAreWrittenAsCOSReadsThem(t *testing.T) {
 	if got := string(s.seen()[1].Body); got != want {
 		t.Errorf("the document is %s, want %s", got, want)
 	}
-	for _, bad := range []ACL{{}, {Canned: "default"}, {Grants: &GrantHeaders{Write: []string{`a"`}}}} {
+	for _, bad := range []ACL{{}, {Preset: "Private"}, {Preset: "private", Policy: &AccessControlPolicy{}}, {Grants: &GrantHeaders{Write: []string{`a"`}}}} {
 		if _, ok := errors.AsType[*ValidationError](c.PutBucketACL(t.Context(), at(testBucket), bad)); !ok {
 			t.Errorf("PutBucketACL(%+v) is not refused", bad)
 		}

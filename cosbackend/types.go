@@ -280,7 +280,7 @@ type BucketPage struct {
 	Buckets    []BucketInfo
 	NextMarker string
 	Truncated  bool
-	OwnerID    string
+	Owner      Owner
 }
 
 // CreateBucketOptions refine CreateBucket.
@@ -288,11 +288,13 @@ type CreateBucketOptions struct {
 	// ACL is a preset: "private", "public-read", "public-read-write" or
 	// "authenticated-read". Empty is COS's default, private.
 	ACL string
+	// Grants are given in addition to those of ACL.
+	Grants *GrantHeaders
 }
 
 // BucketHead is what HeadBucket says.
 type BucketHead struct {
-	Region  string
-	MultiAZ bool
-	Arch    string // "OFS" for a bucket with metadata acceleration, else ""
+	Region string
+	AZType string // "MAZ" for a bucket in several availability zones, else ""
+	Arch   string // "OFS" for a bucket with metadata acceleration, else ""
 }

@@ -277,7 +277,7 @@ func TestWritesNeedWhatTheySetBesideTheContent(t *testing.T) {
 			Action::"InitiateMultipartUpload", Action::"PutSymlink", Action::"PresignUrl", Action::"CreatePostPolicy", Action::"CreateBucket"], resource);`,
 		[]string{"writer"})
 	ctx := g.as(t.Context(), "writer")
-	public := &cosgatev1.ObjectAttributes{Acl: "public-read"}
+	public := &cosgatev1.ObjectAttributes{PresetAcl: "public-read"}
 	tagged := &cosgatev1.ObjectAttributes{Tags: []*cosgatev1.Tag{{Key: "a", Value: "b"}}}
 	for action, call := range map[string]func() error{
 		"PutObjectAcl, put": func() error {
@@ -310,12 +310,18 @@ func TestWritesNeedWhatTheySetBesideTheContent(t *testing.T) {
 		},
 		"PutObjectAcl, form": func() error {
 			_, err := g.presign.CreatePostPolicy(ctx, &cosgatev1.CreatePostPolicyRequest{
-				Bucket: testBucket, Target: &cosgatev1.CreatePostPolicyRequest_Key{Key: "k"}, Acl: "public-read",
+				Bucket: testBucket, Target: &cosgatev1.CreatePostPolicyRequest_Key{Key: "k"}, PresetAcl: "public-read",
 			})
 			return err
 		},
 		"PutBucketAcl, bucket": func() error {
-			_, err := g.buckets.CreateBucket(ctx, &cosgatev1.CreateBucketRequest{Bucket: "new-1250000000", Region: testRegion, Acl: "public-read"})
+			_, err := g.buckets.CreateBucket(ctx, &cosgatev1.CreateBucketRequest{Bucket: "new-1250000000", Region: testRegion, PresetAcl: "public-read"})
+			return err
+		},
+		"PutBucketAcl, grants": func() error {
+			_, err := g.buckets.CreateBucket(ctx, &cosgatev1.CreateBucketRequest{
+				Bucket: "new-1250000000", Region: testRegion, Grants: &cosgatev1.GrantHeaders{Read: []string{"100000000011"}},
+			})
 			return err
 		},
 	} {
@@ -339,9 +345,9 @@ func TestWritesNeedWhatTheySetBesideTheContent(t *testing.T) {
 }
 
 func TestPartsOfAConfigurationNeedTheRPCThatReadsThem(t *testing.T) {
-	for p := range cosgatev1.BucketConfigPart_name {
-		part := cosgatev1.BucketConfigPart(p)
-		if part == cosgatev1.BucketConfigPart_BUCKET_CONFIG_PART_UNSPECIFIED {
+	for p := range cosgatev1.BucketConfigSection_name {
+		part := cosgatev1.BucketConfigSection(p)
+		if part == cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_UNSPECIFIED {
 			continue
 		}
 		if !configRules()[partAction(part)].hasAction() {
@@ -349,11 +355,11 @@ func TestPartsOfAConfigurationNeedTheRPCThatReadsThem(t *testing.T) {
 		}
 	}
 	g := openGuarded(t, `permit (principal, action == Action::"GetBucketCors", resource);`, []string{"alice"})
-	get := func(parts ...cosgatev1.BucketConfigPart) error {
-		_, err := g.configs.GetBucketConfig(g.as(t.Context(), "alice"), &cosgatev1.GetBucketConfigRequest{Bucket: testBucket, Parts: parts})
+	get := func(parts ...cosgatev1.BucketConfigSection) error {
+		_, err := g.configs.GetBucketConfig(g.as(t.Context(), "alice"), &cosgatev1.GetBucketConfigRequest{Bucket: testBucket, Sections: parts})
 		return err
 	}
-	if err := get(cosgatev1.BucketConfigPart_BUCKET_CONFIG_PART_CORS); err != nil {
+	if err := get(cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_CORS); err != nil {
 		t.Errorf("the part that is allowed = %v", err)
 	}
 	if err := get(); status.Code(err) != codes.PermissionDenied {

@@ -311,7 +311,7 @@ func TestNobodyGetsByAskingWhatTheyMayNotDo(t *testing.T) {
 	values(presign, "operation", func(m protoreflect.Message, fd protoreflect.FieldDescriptor, n protoreflect.EnumNumber) {
 		m.Set(fd, protoreflect.ValueOfEnum(n))
 	})
-	values(config, "parts", func(m protoreflect.Message, fd protoreflect.FieldDescriptor, n protoreflect.EnumNumber) {
+	values(config, "sections", func(m protoreflect.Message, fd protoreflect.FieldDescriptor, n protoreflect.EnumNumber) {
 		m.Mutable(fd).List().Append(protoreflect.ValueOfEnum(n))
 	})
 	try("a form for a key", form, func(protoreflect.Message) {})

@@ -42,7 +42,7 @@ func attributeNeeds(t target) []need {
 		field  protoreflect.Name
 		action string
 	}{
-		{"acl", "PutObjectAcl"}, {"grants", "PutObjectAcl"}, {"tags", "PutObjectTagging"}, {"retention", "PutObjectRetention"},
+		{"preset_acl", "PutObjectAcl"}, {"grants", "PutObjectAcl"}, {"tags", "PutObjectTagging"}, {"retention", "PutObjectRetention"},
 	} {
 		if f := m.Descriptor().Fields().ByName(a.field); f != nil && m.Has(f) {
 			needs = append(needs, need{action: a.action, resource: t.resource(policy.Object)})
@@ -55,7 +55,9 @@ func putNeeds(t target) []need { return append(attributeNeeds(t), imageNeeds(t).
 
 // bucketACLNeeds is the right to set the ACL that a new bucket is made with.
 func bucketACLNeeds(t target) []need {
-	if _, ok := t.field("acl"); !ok {
+	_, preset := t.field("preset_acl")
+	_, grants := t.field("grants")
+	if !preset && !grants {
 		return nil
 	}
 	return []need{{action: "PutBucketAcl", resource: t.resource(policy.Bucket)}}
@@ -115,7 +117,7 @@ func formNeeds(t target) []need {
 		t.key = textField(t.m, "key_prefix")
 	}
 	needs := []need{own, {action: "PutObject", resource: t.resource(policy.Object)}}
-	if _, ok := t.field("acl"); ok {
+	if _, ok := t.field("preset_acl"); ok {
 		needs = append(needs, need{action: "PutObjectAcl", resource: t.resource(policy.Object)})
 	}
 	return needs
@@ -124,33 +126,33 @@ func formNeeds(t target) []need {
 // configNeeds are the rights to read each part of a configuration that is asked for.
 func configNeeds(t target) []need {
 	var parts []protoreflect.EnumNumber
-	if asked, ok := t.field("parts"); ok {
+	if asked, ok := t.field("sections"); ok {
 		for i := range asked.List().Len() {
 			parts = append(parts, asked.List().Get(i).Enum())
 		}
 	} else {
-		values := cosgatev1.BucketConfigPart(0).Descriptor().Values()
+		values := cosgatev1.BucketConfigSection(0).Descriptor().Values()
 		for i := 1; i < values.Len(); i++ {
 			parts = append(parts, values.Get(i).Number())
 		}
 	}
 	needs := make([]need, len(parts))
 	for i, p := range parts {
-		needs[i] = need{action: partAction(cosgatev1.BucketConfigPart(p)), resource: t.resource(policy.Bucket)}
+		needs[i] = need{action: partAction(cosgatev1.BucketConfigSection(p)), resource: t.resource(policy.Bucket)}
 	}
 	return needs
 }
 
 // partAction is the RPC that reads one part of a configuration.
-func partAction(p cosgatev1.BucketConfigPart) string {
+func partAction(p cosgatev1.BucketConfigSection) string {
 	switch p {
-	case cosgatev1.BucketConfigPart_BUCKET_CONFIG_PART_INVENTORIES:
+	case cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_INVENTORIES:
 		return "ListBucketInventories"
-	case cosgatev1.BucketConfigPart_BUCKET_CONFIG_PART_INTELLIGENT_TIERING_CONFIGURATIONS:
+	case cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_INTELLIGENT_TIERING_CONFIGURATIONS:
 		return "ListBucketIntelligentTieringConfigurations"
 	default:
 	}
-	words := strings.Split(strings.TrimPrefix(p.String(), "BUCKET_CONFIG_PART_"), "_")
+	words := strings.Split(strings.TrimPrefix(p.String(), "BUCKET_CONFIG_SECTION_"), "_")
 	for i, word := range words {
 		words[i] = word[:1] + strings.ToLower(word[1:])
 	}

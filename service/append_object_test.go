@@ -31,8 +31,8 @@ func TestAppendsAddToTheEndOnly(t *testing.T) {
 	}
 	_, err := g.append(ctx, 4, "again", nil)
 	wantCode(t, "a wrong position", err, codes.Aborted, "AppendPositionErr")
-	if conflict, _ := detail[*cosgatev1.AppendConflict](err); conflict.GetPosition() != 13 {
-		t.Errorf("AppendConflict = %v, want position 13", conflict)
+	if conflict, _ := detail[*cosgatev1.AppendConflict](err); conflict.GetNextPosition() != 13 {
+		t.Errorf("AppendConflict = %v, want next_position 13", conflict)
 	}
 	got, ms, err := g.get(ctx, &cosgatev1.GetObjectRequest{Bucket: testBucket, Key: "log"})
 	if err != nil || string(got) != "one two three" || ms[0].GetObject().GetObjectType() != "appendable" {

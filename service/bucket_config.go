@@ -86,7 +86,7 @@ func (s *bucketConfigServer) GetBucketConfig(ctx context.Context, req *cosgatev1
 		return nil, err
 	}
 	all := configParts()
-	parts := slices.Sorted(slices.Values(req.GetParts()))
+	parts := slices.Sorted(slices.Values(req.GetSections()))
 	if len(parts) == 0 {
 		parts = all.names()
 	}
@@ -125,14 +125,14 @@ func (s *bucketConfigServer) concernsAll(ctx context.Context, err error) error {
 }
 
 // partFailures tells the failures of parts; what is not configured is none.
-func (s *bucketConfigServer) partFailures(ctx context.Context, parts []cosgatev1.BucketConfigPart, failures []error) []*cosgatev1.BucketConfigFailure {
+func (s *bucketConfigServer) partFailures(ctx context.Context, parts []cosgatev1.BucketConfigSection, failures []error) []*cosgatev1.BucketConfigFailure {
 	var out []*cosgatev1.BucketConfigFailure
 	for i, err := range failures {
 		if err == nil || cosbackend.NotConfigured(err) {
 			continue
 		}
 		st, _ := s.mapper.Status(ctx, err, callFrom(ctx).requestID)
-		out = append(out, &cosgatev1.BucketConfigFailure{Part: parts[i], Status: st.Proto()})
+		out = append(out, &cosgatev1.BucketConfigFailure{Section: parts[i], Status: st.Proto()})
 	}
 	return out
 }
@@ -141,10 +141,10 @@ func (s *bucketConfigServer) partFailures(ctx context.Context, parts []cosgatev1
 // are read side by side: it touches no other field.
 type partReader func(ctx context.Context, c *cosbackend.Client, at cosbackend.Location, into *cosgatev1.BucketConfig) error
 
-type partReaders map[cosgatev1.BucketConfigPart]partReader
+type partReaders map[cosgatev1.BucketConfigSection]partReader
 
 // names are the parts in the order of their numbers.
-func (r partReaders) names() []cosgatev1.BucketConfigPart { return slices.Sorted(maps.Keys(r)) }
+func (r partReaders) names() []cosgatev1.BucketConfigSection { return slices.Sorted(maps.Keys(r)) }
 
 func part[D, M any](get getter[D], message func(D) M, set func(*cosgatev1.BucketConfig, M)) partReader {
 	return func(ctx context.Context, c *cosbackend.Client, at cosbackend.Location, into *cosgatev1.BucketConfig) error {
@@ -156,46 +156,46 @@ func part[D, M any](get getter[D], message func(D) M, set func(*cosgatev1.Bucket
 	}
 }
 
-// configParts has a reader for each BucketConfigPart.
+// configParts has a reader for each BucketConfigSection.
 func configParts() partReaders {
 	type config = cosgatev1.BucketConfig
 	return partReaders{
-		cosgatev1.BucketConfigPart_BUCKET_CONFIG_PART_ACL: part(
+		cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_ACL: part(
 			(*cosbackend.Client).GetBucketACL, aclProto, func(c *config, m *cosgatev1.AccessControlPolicy) { c.Acl = m }),
-		cosgatev1.BucketConfigPart_BUCKET_CONFIG_PART_CORS: part(
+		cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_CORS: part(
 			(*cosbackend.Client).GetBucketCORS, corsProto, func(c *config, m *cosgatev1.CorsConfiguration) { c.Cors = m }),
-		cosgatev1.BucketConfigPart_BUCKET_CONFIG_PART_LIFECYCLE: part(
+		cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_LIFECYCLE: part(
 			(*cosbackend.Client).GetBucketLifecycle, lifecycleProto, func(c *config, m *cosgatev1.LifecycleConfiguration) { c.Lifecycle = m }),
-		cosgatev1.BucketConfigPart_BUCKET_CONFIG_PART_POLICY: part(
+		cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_POLICY: part(
 			(*cosbackend.Client).GetBucketPolicy, policyProto, func(c *config, m *cosgatev1.BucketPolicy) { c.Policy = m }),
-		cosgatev1.BucketConfigPart_BUCKET_CONFIG_PART_TAGGING: part(
+		cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_TAGGING: part(
 			(*cosbackend.Client).GetBucketTagging, taggingProto, func(c *config, m *cosgatev1.BucketTagging) { c.Tagging = m }),
-		cosgatev1.BucketConfigPart_BUCKET_CONFIG_PART_VERSIONING: part(
+		cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_VERSIONING: part(
 			(*cosbackend.Client).GetBucketVersioning, versioningProto, func(c *config, m *cosgatev1.VersioningConfiguration) { c.Versioning = m }),
-		cosgatev1.BucketConfigPart_BUCKET_CONFIG_PART_WEBSITE: part(
+		cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_WEBSITE: part(
 			(*cosbackend.Client).GetBucketWebsite, websiteProto, func(c *config, m *cosgatev1.WebsiteConfiguration) { c.Website = m }),
-		cosgatev1.BucketConfigPart_BUCKET_CONFIG_PART_LOGGING: part(
+		cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_LOGGING: part(
 			(*cosbackend.Client).GetBucketLogging, loggingProto, func(c *config, m *cosgatev1.LoggingConfiguration) { c.Logging = m }),
-		cosgatev1.BucketConfigPart_BUCKET_CONFIG_PART_ENCRYPTION: part(
+		cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_ENCRYPTION: part(
 			(*cosbackend.Client).GetBucketEncryption, encryptionProto, func(c *config, m *cosgatev1.EncryptionConfiguration) { c.Encryption = m }),
-		cosgatev1.BucketConfigPart_BUCKET_CONFIG_PART_REPLICATION: part(
+		cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_REPLICATION: part(
 			(*cosbackend.Client).GetBucketReplication, replicationProto, func(c *config, m *cosgatev1.ReplicationConfiguration) { c.Replication = m }),
-		cosgatev1.BucketConfigPart_BUCKET_CONFIG_PART_INVENTORIES: part(
+		cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_INVENTORIES: part(
 			allInventories, inventoriesProto, func(c *config, m *cosgatev1.InventoryConfigurations) { c.Inventories = m }),
-		cosgatev1.BucketConfigPart_BUCKET_CONFIG_PART_INTELLIGENT_TIERING: part(
+		cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_INTELLIGENT_TIERING: part(
 			(*cosbackend.Client).GetBucketIntelligentTiering, tieringProto, func(c *config, m *cosgatev1.IntelligentTiering) { c.IntelligentTiering = m }),
-		cosgatev1.BucketConfigPart_BUCKET_CONFIG_PART_INTELLIGENT_TIERING_CONFIGURATIONS: part(
+		cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_INTELLIGENT_TIERING_CONFIGURATIONS: part(
 			(*cosbackend.Client).ListBucketIntelligentTieringConfigurations, tieringRulesProto,
 			func(c *config, m *cosgatev1.IntelligentTieringConfigurations) { c.IntelligentTieringConfigurations = m }),
-		cosgatev1.BucketConfigPart_BUCKET_CONFIG_PART_REFERER: part(
+		cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_REFERER: part(
 			(*cosbackend.Client).GetBucketReferer, refererProto, func(c *config, m *cosgatev1.RefererConfiguration) { c.Referer = m }),
-		cosgatev1.BucketConfigPart_BUCKET_CONFIG_PART_DOMAIN: part(
+		cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_DOMAIN: part(
 			(*cosbackend.Client).GetBucketDomain, domainProto, func(c *config, m *cosgatev1.DomainConfiguration) { c.Domain = m }),
-		cosgatev1.BucketConfigPart_BUCKET_CONFIG_PART_ORIGIN: part(
+		cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_ORIGIN: part(
 			(*cosbackend.Client).GetBucketOrigin, originProto, func(c *config, m *cosgatev1.OriginConfiguration) { c.Origin = m }),
-		cosgatev1.BucketConfigPart_BUCKET_CONFIG_PART_ACCELERATE: part(
+		cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_ACCELERATE: part(
 			(*cosbackend.Client).GetBucketAccelerate, accelerateProto, func(c *config, m *cosgatev1.AccelerateConfiguration) { c.Accelerate = m }),
-		cosgatev1.BucketConfigPart_BUCKET_CONFIG_PART_OBJECT_LOCK: part(
+		cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_OBJECT_LOCK: part(
 			(*cosbackend.Client).GetBucketObjectLock, objectLockProto, func(c *config, m *cosgatev1.ObjectLockConfiguration) { c.ObjectLock = m }),
 	}
 }

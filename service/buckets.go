@@ -35,12 +35,12 @@ func (s *bucketServer) ListBuckets(ctx context.Context, req *cosgatev1.ListBucke
 		return nil, err
 	}
 	resp := &cosgatev1.ListBucketsResponse{
-		OwnerId:       page.OwnerID,
+		Owner:         ownerProto(page.Owner),
 		NextPageToken: l.token(page.NextMarker, page.Truncated),
 	}
 	for _, b := range page.Buckets {
 		resp.Buckets = append(resp.Buckets, &cosgatev1.Bucket{
-			Bucket: b.Name, Region: b.Region, CreateTime: timestamp(b.Created), Type: b.Type,
+			Bucket: b.Name, Region: b.Region, CreationDate: timestamp(b.Created), Type: b.Type,
 		})
 	}
 	return resp, nil
@@ -59,7 +59,7 @@ func (s *bucketServer) CreateBucket(ctx context.Context, req *cosgatev1.CreateBu
 		return nil, cosstatus.FailField(codes.InvalidArgument, cosstatus.ReasonInvalidField, "region",
 			"must say where to create the bucket, such as ap-guangzhou: the profile has no region")
 	}
-	if err := client.CreateBucket(ctx, at, cosbackend.CreateBucketOptions{ACL: req.GetAcl()}); err != nil {
+	if err := client.CreateBucket(ctx, at, cosbackend.CreateBucketOptions{ACL: req.GetPresetAcl(), Grants: perhaps(req.GetGrants(), grantHeaders)}); err != nil {
 		return nil, err
 	}
 	return &cosgatev1.CreateBucketResponse{Region: at.Region}, nil
@@ -74,7 +74,7 @@ func (s *bucketServer) HeadBucket(ctx context.Context, req *cosgatev1.HeadBucket
 	if err != nil {
 		return nil, err
 	}
-	return &cosgatev1.HeadBucketResponse{Region: head.Region, MultiAz: head.MultiAZ, Arch: head.Arch}, nil
+	return &cosgatev1.HeadBucketResponse{Region: head.Region, AzType: head.AZType, Arch: head.Arch}, nil
 }
 
 func (s *bucketServer) DeleteBucket(ctx context.Context, req *cosgatev1.DeleteBucketRequest) (*cosgatev1.DeleteBucketResponse, error) {

@@ -1,7 +1,9 @@
 package service
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -15,9 +17,15 @@ import (
 func TestBucketsAreCreatedFoundAndDeleted(t *testing.T) {
 	g := open(t)
 	const name = "more-1250000000"
-	created, err := g.buckets.CreateBucket(t.Context(), &cosgatev1.CreateBucketRequest{Bucket: name, Region: "ap-beijing", Acl: "public-read"})
+	created, err := g.buckets.CreateBucket(t.Context(), &cosgatev1.CreateBucketRequest{
+		Bucket: name, Region: "ap-beijing", PresetAcl: "public-read", Grants: &cosgatev1.GrantHeaders{ReadAcp: []string{"100000000011"}},
+	})
 	if err != nil || created.GetRegion() != "ap-beijing" {
 		t.Fatalf("CreateBucket = %v, %v", created, err)
+	}
+	acl, err := g.configs.GetBucketAcl(t.Context(), &cosgatev1.GetBucketAclRequest{Bucket: name, Region: "ap-beijing"})
+	if grants := fmt.Sprint(acl.GetAcl().GetGrants()); err != nil || !strings.Contains(grants, "AllUsers") || !strings.Contains(grants, "READ_ACP") {
+		t.Errorf("GetBucketAcl of a bucket created with a preset and grants = %v, %v, want both", acl, err)
 	}
 	_, err = g.buckets.CreateBucket(t.Context(), &cosgatev1.CreateBucketRequest{Bucket: name, Region: "ap-beijing"})
 	if status.Code(err) != codes.AlreadyExists {

@@ -14,9 +14,9 @@ func (s *bucketConfigServer) GetBucketAcl(ctx context.Context, req *cosgatev1.Ge
 
 func (s *bucketConfigServer) PutBucketAcl(ctx context.Context, req *cosgatev1.PutBucketAclRequest) (*cosgatev1.PutBucketAclResponse, error) {
 	acl := cosbackend.ACL{
-		Canned: req.GetCannedAcl(),
+		Preset: req.GetPresetAcl(),
 		Grants: perhaps(req.GetGrants(), grantHeaders),
-		Policy: perhaps(req.GetPolicy(), aclDocument),
+		Policy: perhaps(req.GetAcl(), aclDocument),
 	}
 	err := writeConfig(ctx, s, req, (*cosbackend.Client).PutBucketACL, acl)
 	return &cosgatev1.PutBucketAclResponse{}, err

@@ -72,10 +72,10 @@ func certificateProto(d *cosbackend.BoundCertificate) *cosgatev1.GetBucketDomain
 	if i := d.CertificateInfo; i != nil {
 		m.CertId = i.CertId
 		if i.ValidityBegin != 0 {
-			m.ValidFrom = &timestamppb.Timestamp{Seconds: i.ValidityBegin}
+			m.ValidityBegin = &timestamppb.Timestamp{Seconds: i.ValidityBegin}
 		}
 		if i.ValidityExpire != 0 {
-			m.ValidUntil = &timestamppb.Timestamp{Seconds: i.ValidityExpire}
+			m.ValidityExpire = &timestamppb.Timestamp{Seconds: i.ValidityExpire}
 		}
 	}
 	return m

@@ -51,7 +51,7 @@ func TestCertificatesOfDomains(t *testing.T) {
 	}
 	req := &cosgatev1.GetBucketDomainCertificateRequest{Bucket: testBucket, Domain: "www.example.com"}
 	got, err := g.configs.GetBucketDomainCertificate(t.Context(), req)
-	if err != nil || got.GetCertId() == "" || got.GetStatus() == "" || !got.GetValidFrom().AsTime().Equal(from) || !got.GetValidUntil().AsTime().Equal(from.Add(time.Hour)) {
+	if err != nil || got.GetCertId() == "" || got.GetStatus() == "" || !got.GetValidityBegin().AsTime().Equal(from) || !got.GetValidityExpire().AsTime().Equal(from.Add(time.Hour)) {
 		t.Errorf("GetBucketDomainCertificate = %v, %v, want its id and from when to when it is valid", got, err)
 	}
 	for range 2 { // a repeat says the same
@@ -67,7 +67,7 @@ func TestCertificatesOfDomains(t *testing.T) {
 		t.Fatalf("PutBucketDomainCertificate by id = %v", err)
 	}
 	got, err = g.configs.GetBucketDomainCertificate(t.Context(), req)
-	if err != nil || got.GetCertId() != "abcd" || got.GetValidFrom() != nil {
+	if err != nil || got.GetCertId() != "abcd" || got.GetValidityBegin() != nil {
 		t.Errorf("GetBucketDomainCertificate = %v, %v, want the id and no times", got, err)
 	}
 }

@@ -25,29 +25,29 @@ import (
 )
 
 const (
-	partTagging = cosgatev1.BucketConfigPart_BUCKET_CONFIG_PART_TAGGING
-	partCors    = cosgatev1.BucketConfigPart_BUCKET_CONFIG_PART_CORS
-	partWebsite = cosgatev1.BucketConfigPart_BUCKET_CONFIG_PART_WEBSITE
-	partReferer = cosgatev1.BucketConfigPart_BUCKET_CONFIG_PART_REFERER
+	partTagging = cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_TAGGING
+	partCors    = cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_CORS
+	partWebsite = cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_WEBSITE
+	partReferer = cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_REFERER
 )
 
-func (g *gateway) config(ctx context.Context, parts ...cosgatev1.BucketConfigPart) (*cosgatev1.GetBucketConfigResponse, error) {
-	return g.configs.GetBucketConfig(ctx, &cosgatev1.GetBucketConfigRequest{Bucket: testBucket, Parts: parts})
+func (g *gateway) config(ctx context.Context, parts ...cosgatev1.BucketConfigSection) (*cosgatev1.GetBucketConfigResponse, error) {
+	return g.configs.GetBucketConfig(ctx, &cosgatev1.GetBucketConfigRequest{Bucket: testBucket, Sections: parts})
 }
 
 func TestEveryPartHasAReaderAndAFieldOfItsNumber(t *testing.T) {
 	fields := (&cosgatev1.BucketConfig{}).ProtoReflect().Descriptor().Fields()
-	values := cosgatev1.BucketConfigPart(0).Descriptor().Values()
+	values := cosgatev1.BucketConfigSection(0).Descriptor().Values()
 	readers := configParts()
 	for i := range values.Len() {
 		v := values.Get(i)
 		if v.Number() == 0 {
 			continue
 		}
-		if f := fields.ByNumber(protoreflect.FieldNumber(v.Number())); f == nil || "BUCKET_CONFIG_PART_"+upper(string(f.Name())) != string(v.Name()) {
+		if f := fields.ByNumber(protoreflect.FieldNumber(v.Number())); f == nil || "BUCKET_CONFIG_SECTION_"+upper(string(f.Name())) != string(v.Name()) {
 			t.Errorf("%s has the field %v", v.Name(), f)
 		}
-		if readers[cosgatev1.BucketConfigPart(v.Number())] == nil {
+		if readers[cosgatev1.BucketConfigSection(v.Number())] == nil {
 			t.Errorf("%s has no reader", v.Name())
 		}
 	}
@@ -123,7 +123,7 @@ func TestPartsThatAreMissingAreAbsentAndThoseThatFailHaveAStatus(t *testing.T) {
 	}
 	failure := got.GetFailures()[0]
 	_, alone := g.configs.GetBucketTagging(t.Context(), &cosgatev1.GetBucketTaggingRequest{Bucket: testBucket})
-	if failure.GetPart() != partTagging || failure.GetStatus().GetCode() != int32(codes.PermissionDenied) {
+	if failure.GetSection() != partTagging || failure.GetStatus().GetCode() != int32(codes.PermissionDenied) {
 		t.Errorf("the failure = %v, want PERMISSION_DENIED of the tags", failure)
 	}
 	if w, g := detailNames(alone), detailNames(status.FromProto(failure.GetStatus()).Err()); !slices.Equal(w, g) {
@@ -211,7 +211,7 @@ func TestGetBucketConfigEndsWithItsCaller(t *testing.T) {
 
 func TestPartsMustBeKnownAndDifferent(t *testing.T) {
 	g := open(t)
-	for _, parts := range [][]cosgatev1.BucketConfigPart{{0}, {99}, {partCors, partCors}} {
+	for _, parts := range [][]cosgatev1.BucketConfigSection{{0}, {99}, {partCors, partCors}} {
 		if _, err := g.config(t.Context(), parts...); status.Code(err) != codes.InvalidArgument {
 			t.Errorf("GetBucketConfig(%v) = %v, want INVALID_ARGUMENT", parts, err)
 		}
@@ -253,7 +253,7 @@ func TestInventoriesAreListedPageByPage(t *testing.T) {
 	if want := []int{100, 100, 5}; !slices.Equal(sizes, want) {
 		t.Errorf("the pages have %v, want %v", sizes, want)
 	}
-	got, err := g.config(t.Context(), cosgatev1.BucketConfigPart_BUCKET_CONFIG_PART_INVENTORIES)
+	got, err := g.config(t.Context(), cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_INVENTORIES)
 	if n := len(got.GetConfig().GetInventories().GetInventories()); err != nil || n != jobs {
 		t.Errorf("GetBucketConfig = %d jobs, %v, want %d", n, err, jobs)
 	}

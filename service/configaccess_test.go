@@ -24,7 +24,7 @@ func accessTrips() []configTrip {
 		trip(
 			"Acl", func() *cosgatev1.AccessControlPolicy { return &cosgatev1.AccessControlPolicy{} }, fixACL,
 			func(ctx context.Context, c configs, bucket string, m *cosgatev1.AccessControlPolicy) error {
-				_, err := c.PutBucketAcl(ctx, &cosgatev1.PutBucketAclRequest{Bucket: bucket, Acl: &cosgatev1.PutBucketAclRequest_Policy{Policy: m}})
+				_, err := c.PutBucketAcl(ctx, &cosgatev1.PutBucketAclRequest{Bucket: bucket, Acl: m})
 				return err
 			},
 			func(ctx context.Context, c configs, bucket string, _ *cosgatev1.AccessControlPolicy) (*cosgatev1.AccessControlPolicy, error) {
@@ -119,23 +119,28 @@ func TestBucketACLsInEachForm(t *testing.T) {
 		}
 	}
 	everyone := &cosgatev1.Grant{Grantee: &cosgatev1.Grant_Uri{Uri: "http://cam.qcloud.com/groups/global/AllUsers"}, Permission: "READ"}
-	put(&cosgatev1.PutBucketAclRequest{Acl: &cosgatev1.PutBucketAclRequest_CannedAcl{CannedAcl: "public-read"}}, owner, everyone)
-	put(&cosgatev1.PutBucketAclRequest{Acl: &cosgatev1.PutBucketAclRequest_Grants{Grants: &cosgatev1.GrantHeaders{Write: []string{someone}, ReadAcp: []string{someone}}}},
+	put(&cosgatev1.PutBucketAclRequest{PresetAcl: "public-read"}, owner, everyone)
+	put(&cosgatev1.PutBucketAclRequest{Grants: &cosgatev1.GrantHeaders{Write: []string{someone}, ReadAcp: []string{someone}}},
 		owner,
 		&cosgatev1.Grant{Grantee: &cosgatev1.Grant_Id{Id: someone}, DisplayName: someone, Permission: "WRITE"},
 		&cosgatev1.Grant{Grantee: &cosgatev1.Grant_Id{Id: someone}, DisplayName: someone, Permission: "READ_ACP"},
 	)
-	put(&cosgatev1.PutBucketAclRequest{Acl: &cosgatev1.PutBucketAclRequest_Policy{Policy: &cosgatev1.AccessControlPolicy{Owner: &cosgatev1.Owner{Id: theOwner}}}})
+	put(&cosgatev1.PutBucketAclRequest{PresetAcl: "public-read", Grants: &cosgatev1.GrantHeaders{WriteAcp: []string{someone}}},
+		owner, everyone,
+		&cosgatev1.Grant{Grantee: &cosgatev1.Grant_Id{Id: someone}, DisplayName: someone, Permission: "WRITE_ACP"},
+	)
+	put(&cosgatev1.PutBucketAclRequest{Acl: &cosgatev1.AccessControlPolicy{Owner: &cosgatev1.Owner{Id: theOwner}}})
 }
 
 func TestBucketACLsAreOneFormAndWhole(t *testing.T) {
 	g := open(t)
 	for name, req := range map[string]*cosgatev1.PutBucketAclRequest{
 		"nothing":         {},
-		"another preset":  {Acl: &cosgatev1.PutBucketAclRequest_CannedAcl{CannedAcl: "default"}},
-		"grants nobody":   {Acl: &cosgatev1.PutBucketAclRequest_Grants{Grants: &cosgatev1.GrantHeaders{}}},
-		"no owner":        {Acl: &cosgatev1.PutBucketAclRequest_Policy{Policy: &cosgatev1.AccessControlPolicy{}}},
-		"a header inside": {Acl: &cosgatev1.PutBucketAclRequest_Grants{Grants: &cosgatev1.GrantHeaders{Read: []string{`1",id="2`}}}},
+		"no preset":       {PresetAcl: "Private"},
+		"two forms":       {PresetAcl: "private", Acl: &cosgatev1.AccessControlPolicy{Owner: &cosgatev1.Owner{Id: theOwner}}},
+		"grants nobody":   {Grants: &cosgatev1.GrantHeaders{}},
+		"no owner":        {Acl: &cosgatev1.AccessControlPolicy{}},
+		"a header inside": {Grants: &cosgatev1.GrantHeaders{Read: []string{`1",id="2`}}},
 	} {
 		req = proto.CloneOf(req)
 		req.Bucket = testBucket
@@ -145,5 +150,9 @@ func TestBucketACLsAreOneFormAndWhole(t *testing.T) {
 	}
 	if got := g.requests(); len(got) > 0 {
 		t.Errorf("COS was asked %v", got)
+	}
+	req := &cosgatev1.PutBucketAclRequest{Bucket: testBucket, PresetAcl: "default"}
+	if _, err := g.configs.PutBucketAcl(t.Context(), req); status.Code(err) != codes.InvalidArgument {
+		t.Errorf("PutBucketAcl with a preset for objects = %v, want INVALID_ARGUMENT of COS", err)
 	}
 }

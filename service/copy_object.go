@@ -109,10 +109,10 @@ func (s *objectServer) CopyObject(ctx context.Context, req *cosgatev1.CopyObject
 	}
 	o := cosbackend.CopyOptions{
 		Source:     copySource(req.GetSource(), req.GetSourcePreconditions()),
-		Replace:    req.GetMetadataDirective() == cosgatev1.MetadataDirective_METADATA_DIRECTIVE_REPLACED,
+		Replace:    req.GetMetadataDirective() == "Replaced",
 		Attributes: attrs,
 
-		ReplaceTags: req.GetTaggingDirective() == cosgatev1.TaggingDirective_TAGGING_DIRECTIVE_REPLACED,
+		ReplaceTags: req.GetTaggingDirective() == "Replaced",
 		Settings:    settings(req.GetAttributes()),
 	}
 	copied, err := client.CopyObject(ctx, location(req), req.GetKey(), o)

@@ -36,7 +36,7 @@ func TestObjectsTooLargeForOneCopyAreCopiedInParts(t *testing.T) {
 		t.Errorf("the copy took %d parts, want 4", n)
 	}
 	replaced := &cosgatev1.CopyObjectRequest{
-		Bucket: testBucket, Key: "replaced", Source: src, MetadataDirective: cosgatev1.MetadataDirective_METADATA_DIRECTIVE_REPLACED,
+		Bucket: testBucket, Key: "replaced", Source: src, MetadataDirective: "Replaced",
 		Attributes: &cosgatev1.ObjectAttributes{Metadata: map[string]string{"b": "2"}},
 	}
 	if _, err := g.objects.CopyObject(t.Context(), replaced); err != nil {
@@ -84,7 +84,7 @@ func TestCopiesKeepOrReplaceAttributes(t *testing.T) {
 	}{
 		{&cosgatev1.CopyObjectRequest{Key: "kept", Source: src}, "text/plain map[a:1] STANDARD", codes.OK},
 		{&cosgatev1.CopyObjectRequest{Key: "moved", Source: src, Attributes: &cosgatev1.ObjectAttributes{StorageClass: "STANDARD_IA"}}, "text/plain map[a:1] STANDARD_IA", codes.OK},
-		{&cosgatev1.CopyObjectRequest{Key: "replaced", Source: src, MetadataDirective: 2, Attributes: other}, "application/octet-stream map[b:2] STANDARD_IA", codes.OK},
+		{&cosgatev1.CopyObjectRequest{Key: "replaced", Source: src, MetadataDirective: "Replaced", Attributes: other}, "application/octet-stream map[b:2] STANDARD_IA", codes.OK},
 		{&cosgatev1.CopyObjectRequest{Key: "ignored", Source: src, Attributes: other}, "", codes.InvalidArgument},
 		{&cosgatev1.CopyObjectRequest{Key: "k", Source: src}, "", codes.InvalidArgument},
 		{&cosgatev1.CopyObjectRequest{Key: "absent", Source: &cosgatev1.CopySource{Bucket: testBucket, Key: "missing"}}, "", codes.NotFound},

@@ -29,7 +29,7 @@ func (s *objectServer) HeadObjects(ctx context.Context, req *cosgatev1.HeadObjec
 	if err != nil {
 		return nil, err
 	}
-	results := make([]*cosgatev1.HeadObjectResult, len(req.GetObjects()))
+	results := make([]*cosgatev1.HeadObjectsResult, len(req.GetObjects()))
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(headsInParallel)
 	for i, o := range req.GetObjects() {
@@ -50,26 +50,26 @@ func (s *objectServer) HeadObjects(ctx context.Context, req *cosgatev1.HeadObjec
 
 // headOne looks at one object. Its error ends the whole call: it is not about this
 // object, or the caller has gone.
-func (s *objectServer) headOne(ctx context.Context, client *cosbackend.Client, req *cosgatev1.HeadObjectsRequest, o *cosgatev1.ObjectToHead) (*cosgatev1.HeadObjectResult, error) {
+func (s *objectServer) headOne(ctx context.Context, client *cosbackend.Client, req *cosgatev1.HeadObjectsRequest, o *cosgatev1.HeadObjectsItem) (*cosgatev1.HeadObjectsResult, error) {
 	info, err := client.HeadObject(ctx, location(req), o.GetKey(), cosbackend.ReadOptions{
 		VersionID: o.GetVersionId(), CustomerKey: customerKey(req.GetCustomerKey()),
 	})
 	e, isCOS := errors.AsType[*cosbackend.Error](err)
 	switch {
 	case err == nil:
-		return &cosgatev1.HeadObjectResult{Result: &cosgatev1.HeadObjectResult_Object{Object: objectProto(req.GetBucket(), info)}}, nil
+		return &cosgatev1.HeadObjectsResult{Result: &cosgatev1.HeadObjectsResult_Object{Object: objectProto(req.GetBucket(), info)}}, nil
 	case ctx.Err() != nil || !isCOS:
 		return nil, err
 	}
 	return headFailed(s.mapper.ItemStatus(e)), nil
 }
 
-func headFailed(st *spb.Status) *cosgatev1.HeadObjectResult {
-	return &cosgatev1.HeadObjectResult{Result: &cosgatev1.HeadObjectResult_Status{Status: st}}
+func headFailed(st *spb.Status) *cosgatev1.HeadObjectsResult {
+	return &cosgatev1.HeadObjectsResult{Result: &cosgatev1.HeadObjectsResult_Status{Status: st}}
 }
 
 // fitHeads replaces the results that do not fit into room any more.
-func fitHeads(results []*cosgatev1.HeadObjectResult, room int) {
+func fitHeads(results []*cosgatev1.HeadObjectsResult, room int) {
 	full := headFailed(status.Convert(cosstatus.Fail(codes.ResourceExhausted, cosstatus.ReasonAnswerFull, "the answer is full; ask for this object again, with fewer others")).Proto())
 	for i, r := range results {
 		size := proto.Size(r) + 8 // its tag and length

@@ -20,7 +20,7 @@ import (
 func toHead(keys ...string) *cosgatev1.HeadObjectsRequest {
 	req := &cosgatev1.HeadObjectsRequest{Bucket: testBucket}
 	for _, k := range keys {
-		req.Objects = append(req.Objects, &cosgatev1.ObjectToHead{Key: k})
+		req.Objects = append(req.Objects, &cosgatev1.HeadObjectsItem{Key: k})
 	}
 	return req
 }
@@ -131,10 +131,10 @@ func TestManyHeadsFailAsOneWhereNoObjectIsToBlame(t *testing.T) {
 }
 
 func TestAnswersThatGrowTooLargeAreCutByItem(t *testing.T) {
-	object := func(n int) *cosgatev1.HeadObjectResult {
-		return &cosgatev1.HeadObjectResult{Result: &cosgatev1.HeadObjectResult_Object{Object: &cosgatev1.Object{Key: strings.Repeat("k", n)}}}
+	object := func(n int) *cosgatev1.HeadObjectsResult {
+		return &cosgatev1.HeadObjectsResult{Result: &cosgatev1.HeadObjectsResult_Object{Object: &cosgatev1.Object{Key: strings.Repeat("k", n)}}}
 	}
-	results := []*cosgatev1.HeadObjectResult{object(400), object(700), object(400), object(10)}
+	results := []*cosgatev1.HeadObjectsResult{object(400), object(700), object(400), object(10)}
 	fitHeads(results, 900)
 	for i, fits := range []bool{true, false, true, true} {
 		st := results[i].GetStatus()
@@ -143,7 +143,7 @@ func TestAnswersThatGrowTooLargeAreCutByItem(t *testing.T) {
 		}
 	}
 	// The worst that can come stays below what clients take.
-	worst := make([]*cosgatev1.HeadObjectResult, 1000)
+	worst := make([]*cosgatev1.HeadObjectsResult, 1000)
 	for i := range worst {
 		worst[i] = object(9000)
 	}

@@ -213,7 +213,7 @@ func (s *multipartServer) ListMultipartUploads(ctx context.Context, req *cosgate
 	}
 	for _, u := range page.Uploads {
 		resp.Uploads = append(resp.Uploads, &cosgatev1.MultipartUpload{
-			Key: u.Key, UploadId: u.UploadID, StorageClass: storageClass(u.StorageClass), InitiateTime: timestamp(u.Initiated),
+			Key: u.Key, UploadId: u.UploadID, StorageClass: storageClass(u.StorageClass), Initiated: timestamp(u.Initiated),
 		})
 	}
 	return resp, nil

@@ -16,7 +16,7 @@ func (s *objectServer) GetObjectAcl(ctx context.Context, req *cosgatev1.GetObjec
 	if err != nil {
 		return nil, err
 	}
-	return &cosgatev1.GetObjectAclResponse{Policy: aclProto(acl)}, nil
+	return &cosgatev1.GetObjectAclResponse{Acl: aclProto(acl)}, nil
 }
 
 func (s *objectServer) PutObjectAcl(ctx context.Context, req *cosgatev1.PutObjectAclRequest) (*cosgatev1.PutObjectAclResponse, error) {
@@ -25,9 +25,9 @@ func (s *objectServer) PutObjectAcl(ctx context.Context, req *cosgatev1.PutObjec
 		return nil, err
 	}
 	change := cosbackend.ACL{
-		Canned: req.GetCanned(),
+		Preset: req.GetPresetAcl(),
 		Grants: perhaps(req.GetGrants(), grantHeaders),
-		Policy: perhaps(req.GetPolicy(), aclDocument),
+		Policy: perhaps(req.GetAcl(), aclDocument),
 	}
 	if err := client.PutObjectACL(ctx, location(req), req.GetKey(), req.GetVersionId(), change); err != nil {
 		return nil, err

@@ -28,5 +28,5 @@ func restoreProto(r *cosbackend.RestoreInfo) *cosgatev1.RestoreState {
 	if r == nil {
 		return nil
 	}
-	return &cosgatev1.RestoreState{Ongoing: r.Ongoing, ExpireTime: timestamp(r.Expires)}
+	return &cosgatev1.RestoreState{OngoingRequest: r.Ongoing, ExpiryDate: timestamp(r.Expires)}
 }

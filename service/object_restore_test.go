@@ -35,7 +35,7 @@ func TestArchivedObjectsAreRestored(t *testing.T) {
 	if resp, err := restore(); err != nil || resp.GetAlreadyRestored() {
 		t.Fatalf("RestoreObject = %v, %v", resp, err)
 	}
-	if r := state(); !r.GetOngoing() || r.GetExpireTime() != nil {
+	if r := state(); !r.GetOngoingRequest() || r.GetExpiryDate() != nil {
 		t.Errorf("restore = %v, want one under way", r)
 	}
 	_, err = restore()
@@ -46,7 +46,7 @@ func TestArchivedObjectsAreRestored(t *testing.T) {
 		t.Errorf("GetObject of an archived object = %v, want FAILED_PRECONDITION", err)
 	}
 	now = now.Add(2 * time.Hour)
-	if r := state(); r.GetOngoing() || r.GetExpireTime() == nil {
+	if r := state(); r.GetOngoingRequest() || r.GetExpiryDate() == nil {
 		t.Errorf("restore = %v, want it done", r)
 	}
 	must(t, g.read(ctx))

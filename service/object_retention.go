@@ -35,8 +35,8 @@ func (s *objectServer) PutObjectRetention(ctx context.Context, req *cosgatev1.Pu
 
 func retention(r *cosgatev1.ObjectRetention) cosbackend.Retention {
 	var until time.Time
-	if r.GetRetainUntil() != nil {
-		until = r.GetRetainUntil().AsTime()
+	if r.GetRetainUntilDate() != nil {
+		until = r.GetRetainUntilDate().AsTime()
 	}
 	return cosbackend.Retention{Mode: r.GetMode(), Until: until}
 }
@@ -45,5 +45,5 @@ func retentionProto(r cosbackend.Retention) *cosgatev1.ObjectRetention {
 	if r.Until.IsZero() {
 		return nil
 	}
-	return &cosgatev1.ObjectRetention{Mode: r.Mode, RetainUntil: timestamppb.New(r.Until)}
+	return &cosgatev1.ObjectRetention{Mode: r.Mode, RetainUntilDate: timestamppb.New(r.Until)}
 }

@@ -18,11 +18,11 @@ func TestLockedObjectsAreKept(t *testing.T) {
 	g.put(t, "k", []byte("x"))
 	until := time.Now().Add(48 * time.Hour).Truncate(time.Second)
 	put := func(at time.Time) error {
-		return second(g.objects.PutObjectRetention(ctx, &cosgatev1.PutObjectRetentionRequest{Bucket: testBucket, Key: "k", Retention: &cosgatev1.ObjectRetention{RetainUntil: timestamppb.New(at)}}))
+		return second(g.objects.PutObjectRetention(ctx, &cosgatev1.PutObjectRetentionRequest{Bucket: testBucket, Key: "k", Retention: &cosgatev1.ObjectRetention{RetainUntilDate: timestamppb.New(at)}}))
 	}
 	must(t, put(until.Add(-time.Millisecond))) // rounded up
 	got, err := g.objects.GetObjectRetention(ctx, &cosgatev1.GetObjectRetentionRequest{Bucket: testBucket, Key: "k"})
-	if r := got.GetRetention(); err != nil || r.GetMode() != "COMPLIANCE" || !r.GetRetainUntil().AsTime().Equal(until) {
+	if r := got.GetRetention(); err != nil || r.GetMode() != "COMPLIANCE" || !r.GetRetainUntilDate().AsTime().Equal(until) {
 		t.Errorf("GetObjectRetention = %v, %v, want COMPLIANCE until %v", got, err, until)
 	}
 	_, putErr := g.send(ctx, &putRequest{Spec: spec(-1), Chunk: chunk("y"), Finish: true})

@@ -8,7 +8,7 @@ import (
 // settings converts what a write says about its object besides attributes.
 func settings(a *cosgatev1.ObjectAttributes) cosbackend.Settings {
 	return cosbackend.Settings{
-		ACL:        a.GetAcl(),
+		ACL:        a.GetPresetAcl(),
 		Grants:     perhaps(a.GetGrants(), grantHeaders),
 		Tags:       mapped(a.GetTags(), tag),
 		Encryption: encryption(a.GetEncryption()),

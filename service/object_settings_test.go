@@ -44,7 +44,7 @@ func aspects() []aspect {
 			return second(g.objects.GetObjectAcl(ctx, &cosgatev1.GetObjectAclRequest{Bucket: testBucket, Key: "k"}))
 		}},
 		{"PutObjectAcl", "PutObjectACL", true, func(ctx context.Context, g *gateway) error {
-			return second(g.objects.PutObjectAcl(ctx, &cosgatev1.PutObjectAclRequest{Bucket: testBucket, Key: "k", Acl: &cosgatev1.PutObjectAclRequest_Canned{Canned: "private"}}))
+			return second(g.objects.PutObjectAcl(ctx, &cosgatev1.PutObjectAclRequest{Bucket: testBucket, Key: "k", PresetAcl: "private"}))
 		}},
 		{"RestoreObject", "RestoreObject", true, func(ctx context.Context, g *gateway) error {
 			return second(g.objects.RestoreObject(ctx, &cosgatev1.RestoreObjectRequest{Bucket: testBucket, Key: "archived", Days: 1}))
@@ -59,7 +59,7 @@ func aspects() []aspect {
 			return second(g.objects.GetObjectRetention(ctx, &cosgatev1.GetObjectRetentionRequest{Bucket: testBucket, Key: "k"}))
 		}},
 		{"PutObjectRetention", "PutObjectRetention", true, func(ctx context.Context, g *gateway) error {
-			return second(g.objects.PutObjectRetention(ctx, &cosgatev1.PutObjectRetentionRequest{Bucket: testBucket, Key: "k", Retention: &cosgatev1.ObjectRetention{RetainUntil: until}}))
+			return second(g.objects.PutObjectRetention(ctx, &cosgatev1.PutObjectRetentionRequest{Bucket: testBucket, Key: "k", Retention: &cosgatev1.ObjectRetention{RetainUntilDate: until}}))
 		}},
 		{"OptionsObject", "OptionsObject", false, func(ctx context.Context, g *gateway) error {
 			return second(g.objects.OptionsObject(ctx, &cosgatev1.OptionsObjectRequest{Bucket: testBucket, Key: "k", Origin: "https://o", Method: "GET"}))
@@ -151,7 +151,7 @@ func TestAspectsAreRepeatedWhenAnswersAreLost(t *testing.T) {
 				g.furnish(t)
 				if a.rpc == "GetObjectRetention" {
 					must(t, second(g.objects.PutObjectRetention(t.Context(), &cosgatev1.PutObjectRetentionRequest{
-						Bucket: testBucket, Key: "k", Retention: &cosgatev1.ObjectRetention{RetainUntil: timestamppb.New(time.Now().Add(time.Hour))},
+						Bucket: testBucket, Key: "k", Retention: &cosgatev1.ObjectRetention{RetainUntilDate: timestamppb.New(time.Now().Add(time.Hour))},
 					})))
 				}
 				f.Operation, f.Nth = a.op, 1
@@ -203,7 +203,7 @@ func TestTagsAreSetReadCountedAndRemoved(t *testing.T) {
 	must(t, second(g.objects.CopyObject(ctx, &cosgatev1.CopyObjectRequest{Bucket: testBucket, Key: "kept", Source: source})))
 	check("kept", "a b=1&2 é=ü")
 	must(t, second(g.objects.CopyObject(ctx, &cosgatev1.CopyObjectRequest{
-		Bucket: testBucket, Key: "other", Source: source, TaggingDirective: cosgatev1.TaggingDirective_TAGGING_DIRECTIVE_REPLACED,
+		Bucket: testBucket, Key: "other", Source: source, TaggingDirective: "Replaced",
 		Attributes: &cosgatev1.ObjectAttributes{Tags: []*cosgatev1.Tag{{Key: "new", Value: "t"}}},
 	})))
 	check("other", "new=t")
@@ -233,7 +233,7 @@ func TestCopiesInPartsKeepTags(t *testing.T) {
 	g.cos.Faults().Add(embedded.Fault{Operation: "CopyObject", Status: 400, Code: "EntityTooLarge"})
 	must(t, second(g.objects.CopyObject(ctx, &cosgatev1.CopyObjectRequest{
 		Bucket: testBucket, Key: "copy", Source: &cosgatev1.CopySource{Bucket: testBucket, Key: "k"},
-		Attributes: &cosgatev1.ObjectAttributes{Acl: "public-read"},
+		Attributes: &cosgatev1.ObjectAttributes{PresetAcl: "public-read"},
 	})))
 	resp, err := g.objects.GetObjectTagging(ctx, &cosgatev1.GetObjectTaggingRequest{Bucket: testBucket, Key: "copy"})
 	if err != nil || len(resp.GetTags()) != 1 || resp.GetTags()[0].GetKey() != "a" {
@@ -249,36 +249,42 @@ func TestACLsComeBackAsTheyWerePut(t *testing.T) {
 		t.Helper()
 		resp, err := g.objects.GetObjectAcl(ctx, &cosgatev1.GetObjectAclRequest{Bucket: testBucket, Key: "k"})
 		must(t, err)
-		return resp.GetPolicy()
+		return resp.GetAcl()
 	}
 	put := func(req *cosgatev1.PutObjectAclRequest) error {
 		req.Bucket, req.Key = testBucket, "k"
 		return second(g.objects.PutObjectAcl(ctx, req))
 	}
-	must(t, put(&cosgatev1.PutObjectAclRequest{Acl: &cosgatev1.PutObjectAclRequest_Canned{Canned: "public-read"}}))
+	must(t, put(&cosgatev1.PutObjectAclRequest{PresetAcl: "public-read"}))
 	if p := get(); p.GetOwner().GetId() == "" || !strings.Contains(fmt.Sprint(p.GetGrants()), "AllUsers") && !strings.Contains(fmt.Sprint(p.GetGrants()), "anyone") {
 		t.Errorf("policy of public-read = %v", p)
 	}
-	must(t, put(&cosgatev1.PutObjectAclRequest{Acl: &cosgatev1.PutObjectAclRequest_Grants{Grants: &cosgatev1.GrantHeaders{ReadAcp: []string{"100000000011"}}}}))
+	must(t, put(&cosgatev1.PutObjectAclRequest{Grants: &cosgatev1.GrantHeaders{ReadAcp: []string{"100000000011"}}}))
 	p := get()
 	if !strings.Contains(fmt.Sprint(p.GetGrants()), "READ_ACP") || !strings.Contains(fmt.Sprint(p.GetGrants()), "100000000011") {
 		t.Errorf("policy of a grant = %v", p)
 	}
-	must(t, put(&cosgatev1.PutObjectAclRequest{Acl: &cosgatev1.PutObjectAclRequest_Policy{Policy: p}}))
+	must(t, put(&cosgatev1.PutObjectAclRequest{Acl: p}))
 	if again := get(); !proto.Equal(again, p) {
 		t.Errorf("policy put back = %v, want %v", again, p)
 	}
-	must(t, put(&cosgatev1.PutObjectAclRequest{Acl: &cosgatev1.PutObjectAclRequest_Canned{Canned: "private"}}))
+	both := &cosgatev1.PutObjectAclRequest{PresetAcl: "public-read", Grants: &cosgatev1.GrantHeaders{WriteAcp: []string{"100000000011"}}}
+	must(t, put(both))
+	if grants := fmt.Sprint(get().GetGrants()); !strings.Contains(grants, "AllUsers") || !strings.Contains(grants, "WRITE_ACP") {
+		t.Errorf("GetObjectAcl after a preset together with grants = %v, want both", grants)
+	}
+	must(t, put(&cosgatev1.PutObjectAclRequest{PresetAcl: "private"}))
 	if again := get(); strings.Contains(fmt.Sprint(again.GetGrants()), "READ_ACP") {
 		t.Errorf("policy of private = %v, want the grant gone", again)
 	}
 	g.cos.Journal().Reset()
 	for name, req := range map[string]*cosgatev1.PutObjectAclRequest{
 		"none":        {},
-		"no accounts": {Acl: &cosgatev1.PutObjectAclRequest_Grants{Grants: &cosgatev1.GrantHeaders{}}},
-		"write":       {Acl: &cosgatev1.PutObjectAclRequest_Grants{Grants: &cosgatev1.GrantHeaders{Write: []string{"1"}}}},
-		"injection":   {Acl: &cosgatev1.PutObjectAclRequest_Grants{Grants: &cosgatev1.GrantHeaders{Read: []string{`1",uri="x`}}}},
-		"no owner":    {Acl: &cosgatev1.PutObjectAclRequest_Policy{Policy: &cosgatev1.AccessControlPolicy{}}},
+		"two forms":   {PresetAcl: "private", Acl: p},
+		"no accounts": {Grants: &cosgatev1.GrantHeaders{}},
+		"write":       {Grants: &cosgatev1.GrantHeaders{Write: []string{"1"}}},
+		"injection":   {Grants: &cosgatev1.GrantHeaders{Read: []string{`1",uri="x`}}},
+		"no owner":    {Acl: &cosgatev1.AccessControlPolicy{}},
 	} {
 		if err := put(req); status.Code(err) != codes.InvalidArgument {
 			t.Errorf("PutObjectAcl with %s = %v, want INVALID_ARGUMENT", name, err)
@@ -287,7 +293,7 @@ func TestACLsComeBackAsTheyWerePut(t *testing.T) {
 	if n := len(g.requests()); n != 0 {
 		t.Errorf("COS was asked %d times, want not at all", n)
 	}
-	if err := put(&cosgatev1.PutObjectAclRequest{Acl: &cosgatev1.PutObjectAclRequest_Canned{Canned: "unheard-of"}}); status.Code(err) != codes.InvalidArgument {
+	if err := put(&cosgatev1.PutObjectAclRequest{PresetAcl: "unheard-of"}); status.Code(err) != codes.InvalidArgument {
 		t.Errorf("PutObjectAcl with an unknown preset = %v, want INVALID_ARGUMENT of COS", err)
 	}
 }
@@ -295,7 +301,8 @@ func TestACLsComeBackAsTheyWerePut(t *testing.T) {
 func TestWritesSayACLTagsAndGrants(t *testing.T) {
 	g := open(t)
 	ctx := t.Context()
-	attrs := &cosgatev1.ObjectAttributes{Acl: "public-read", Tags: []*cosgatev1.Tag{{Key: "a", Value: "1"}}}
+	grants := &cosgatev1.GrantHeaders{WriteAcp: []string{"100000000011"}}
+	attrs := &cosgatev1.ObjectAttributes{PresetAcl: "public-read", Grants: grants, Tags: []*cosgatev1.Tag{{Key: "a", Value: "1"}}}
 	for _, key := range []string{"put", "parts", "append", "copy"} {
 		switch key {
 		case "put":
@@ -309,19 +316,19 @@ func TestWritesSayACLTagsAndGrants(t *testing.T) {
 			stream, err := g.objects.AppendObject(ctx)
 			must(t, err)
 			must(t, stream.Send(&cosgatev1.AppendObjectRequest{
-				Spec:  &cosgatev1.AppendObjectSpec{Bucket: testBucket, Key: key, Size: new(int64(1)), Attributes: &cosgatev1.ObjectAttributes{Acl: "public-read"}, TrafficLimit: 838860800},
+				Spec:  &cosgatev1.AppendObjectSpec{Bucket: testBucket, Key: key, Size: new(int64(1)), Attributes: &cosgatev1.ObjectAttributes{PresetAcl: "public-read", Grants: grants}, TrafficLimit: 838860800},
 				Chunk: chunk("x"), Finish: true,
 			}))
 			must(t, second(stream.CloseAndRecv()))
 		case "copy":
 			must(t, second(g.objects.CopyObject(ctx, &cosgatev1.CopyObjectRequest{
 				Bucket: testBucket, Key: key, Source: &cosgatev1.CopySource{Bucket: testBucket, Key: "put"},
-				TaggingDirective: 2, Attributes: attrs,
+				TaggingDirective: "Replaced", Attributes: attrs,
 			})))
 		}
 		acl, err := g.objects.GetObjectAcl(ctx, &cosgatev1.GetObjectAclRequest{Bucket: testBucket, Key: key})
-		if err != nil || len(acl.GetPolicy().GetGrants()) < 1 || !strings.Contains(fmt.Sprint(acl.GetPolicy().GetGrants()), "READ") {
-			t.Errorf("%s: ACL = %v, %v, want everybody to read", key, acl, err)
+		if given := fmt.Sprint(acl.GetAcl().GetGrants()); err != nil || !strings.Contains(given, "AllUsers") || !strings.Contains(given, "WRITE_ACP") {
+			t.Errorf("%s: ACL = %v, %v, want the preset and the grant", key, acl, err)
 		}
 		head, err := g.objects.HeadObject(ctx, &cosgatev1.HeadObjectRequest{Bucket: testBucket, Key: key})
 		if want := map[bool]int32{true: 0, false: 1}[key == "append"]; err != nil || head.GetObject().GetTagCount() != want {

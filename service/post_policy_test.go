@@ -77,7 +77,7 @@ func TestFormsUploadWithAPlainHTTPClient(t *testing.T) {
 			g := open(t)
 			plain := g.plainClient(t, door)
 			f := g.form(t, &cosgatev1.CreatePostPolicyRequest{
-				Target: toPrefix("up/中/"), ContentLengthRange: &cosgatev1.SizeRange{Min: 1, Max: 10}, Acl: "public-read", SuccessActionStatus: 201,
+				Target: toPrefix("up/中/"), ContentLengthRange: &cosgatev1.SizeRange{Min: 1, Max: 10}, PresetAcl: "public-read", SuccessActionStatus: 201,
 				Content:  &cosgatev1.ContentHeaders{ContentType: "text/x-own", CacheControl: "no-cache", ContentDisposition: `attachment; filename="<a>"`},
 				Metadata: map[string]string{"Who": "me"}, StorageClass: "STANDARD_IA",
 			})
@@ -197,7 +197,7 @@ func TestFormsThatCannotBeMadeAreRefused(t *testing.T) {
 		{"content_length_range", &cosgatev1.CreatePostPolicyRequest{Target: toKey("k"), ContentLengthRange: &cosgatev1.SizeRange{Min: 2, Max: 1}}},
 		{"content_length_range.max", &cosgatev1.CreatePostPolicyRequest{Target: toKey("k"), ContentLengthRange: &cosgatev1.SizeRange{Max: 5<<30 + 1}}},
 		{"", &cosgatev1.CreatePostPolicyRequest{Target: toKey("k"), ContentTypePrefix: "a/", Content: &cosgatev1.ContentHeaders{ContentType: "a/b"}}},
-		{"acl", &cosgatev1.CreatePostPolicyRequest{Target: toKey("k"), Acl: "Public Read"}},
+		{"preset_acl", &cosgatev1.CreatePostPolicyRequest{Target: toKey("k"), PresetAcl: "Public Read"}},
 		{"success_action_status", &cosgatev1.CreatePostPolicyRequest{Target: toKey("k"), SuccessActionStatus: 302}},
 		{"success_action_redirect", &cosgatev1.CreatePostPolicyRequest{Target: toKey("k"), SuccessActionRedirect: "javascript:alert(1)"}},
 		{"success_action_redirect", &cosgatev1.CreatePostPolicyRequest{Target: toKey("k"), SuccessActionRedirect: "https://user@host/"}},

@@ -83,7 +83,7 @@ func presignOptions(req *cosgatev1.PresignUrlRequest) (cosbackend.PresignOptions
 		VersionID:  req.GetVersionId(),
 		UploadID:   req.GetUploadId(),
 		PartNumber: int(req.GetPartNumber()),
-		Response:   contentHeaders(req.GetResponse()),
+		Response:   contentHeaders(req.GetResponseHeaders()),
 		Headers:    headers,
 		Query:      req.GetQuery(),
 	}, nil
@@ -146,7 +146,7 @@ func postPolicyOptions(req *cosgatev1.CreatePostPolicyRequest) (cosbackend.PostP
 		Key:               req.GetKey(),
 		Attributes:        contentHeaders(req.GetContent()),
 		ContentTypePrefix: req.GetContentTypePrefix(),
-		ACL:               req.GetAcl(),
+		ACL:               req.GetPresetAcl(),
 		SuccessStatus:     int(req.GetSuccessActionStatus()),
 		SuccessRedirect:   req.GetSuccessActionRedirect(),
 	}

@@ -122,7 +122,7 @@ func TestPresignedURLsWorkWithAPlainHTTPClient(t *testing.T) {
 			}
 			get := g.url(t, &cosgatev1.PresignUrlRequest{
 				Key: "a b/中", Operation: presignGet, Query: map[string]string{"x-cos-traffic-limit": "819200"},
-				Response: &cosgatev1.ContentHeaders{ContentDisposition: `attachment; filename="a;b"`, ContentType: "text/html"},
+				ResponseHeaders: &cosgatev1.ContentHeaders{ContentDisposition: `attachment; filename="a;b"`, ContentType: "text/html"},
 			})
 			resp, text := use(t, plain, get, "")
 			if resp.StatusCode != 200 || text != "content" || resp.Header.Get("Content-Disposition") != `attachment; filename="a;b"` || resp.Header.Get("Content-Type") != "text/html" {
@@ -198,7 +198,7 @@ func TestPresignedURLsAllowNothingElse(t *testing.T) {
 	plain := g.plainClient(t, "tcp")
 	g.put(t, "k", []byte("old"))
 	g.put(t, "other", []byte("secret"))
-	get := g.url(t, &cosgatev1.PresignUrlRequest{Key: "k", Operation: presignGet, Response: &cosgatev1.ContentHeaders{ContentType: "text/html"}})
+	get := g.url(t, &cosgatev1.PresignUrlRequest{Key: "k", Operation: presignGet, ResponseHeaders: &cosgatev1.ContentHeaders{ContentType: "text/html"}})
 	put := g.url(t, &cosgatev1.PresignUrlRequest{Key: "k", Operation: presignPut, Headers: map[string]string{"content-type": "text/plain", "content-length": "3"}})
 	without := func(h map[string]string, name string) map[string]string {
 		h = maps.Clone(h)
@@ -349,8 +349,8 @@ func TestURLsThatCannotBeMadeAreRefused(t *testing.T) {
 		{"part_number", &cosgatev1.PresignUrlRequest{Key: "k", Operation: presignPart, UploadId: "u", PartNumber: 10001}},
 		{"upload_id", &cosgatev1.PresignUrlRequest{Key: "k", Operation: presignPart, UploadId: "u&acl", PartNumber: 1}},
 		{"", &cosgatev1.PresignUrlRequest{Key: "k", Operation: presignPut, VersionId: "v"}},
-		{"", &cosgatev1.PresignUrlRequest{Key: "k", Operation: presignHead, Response: &cosgatev1.ContentHeaders{}}},
-		{"response.content_type", &cosgatev1.PresignUrlRequest{Key: "k", Operation: presignGet, Response: &cosgatev1.ContentHeaders{ContentType: "a\r\nb"}}},
+		{"", &cosgatev1.PresignUrlRequest{Key: "k", Operation: presignHead, ResponseHeaders: &cosgatev1.ContentHeaders{}}},
+		{"response_headers.content_type", &cosgatev1.PresignUrlRequest{Key: "k", Operation: presignGet, ResponseHeaders: &cosgatev1.ContentHeaders{ContentType: "a\r\nb"}}},
 		{`headers["host"]`, &cosgatev1.PresignUrlRequest{Key: "k", Operation: presignPut, Headers: map[string]string{"host": "evil.example"}}},
 		{`headers["x-cos-copy-source"]`, &cosgatev1.PresignUrlRequest{Key: "k", Operation: presignPut, Headers: map[string]string{"x-cos-copy-source": "b/k"}}},
 		{`headers["x-cos-security-token"]`, &cosgatev1.PresignUrlRequest{Key: "k", Operation: presignPut, Headers: map[string]string{"x-cos-security-token": "t"}}},

@@ -129,8 +129,10 @@ func (r *randomizer) text(rules *validate.StringRules) string {
 		return testBucket
 	case has(cosgatev1.E_IsRegion), has(cosgatev1.E_IsProfile):
 		return ""
-	case has(cosgatev1.E_IsStorageClass):
+	case has(cosgatev1.E_IsStorageClass), has(cosgatev1.E_IsWord):
 		return []string{"STANDARD_IA", "ARCHIVE", "INTELLIGENT_TIERING"}[r.Intn(3)]
+	case has(cosgatev1.E_IsPresetAcl):
+		return []string{"private", "public-read", "authenticated-read"}[r.Intn(3)]
 	case has(cosgatev1.E_IsConfigId):
 		return fmt.Sprintf("id-%d_.%d", r.count, r.Intn(1000))
 	case has(cosgatev1.E_IsDomain):

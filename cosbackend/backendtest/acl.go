@@ -30,7 +30,7 @@ func aclRoundTrip(t *testing.T, s scope) {
 	key := s.key("k")
 	s.put(t, key, []byte("x"))
 	for _, canned := range []string{"public-read", "private"} {
-		if err := s.Client.PutObjectACL(t.Context(), s.location(), key, "", cosbackend.ACL{Canned: canned}); err != nil {
+		if err := s.Client.PutObjectACL(t.Context(), s.location(), key, "", cosbackend.ACL{Preset: canned}); err != nil {
 			t.Fatalf("PutObjectACL = %v", err)
 		}
 		acl := s.acl(t, key)
@@ -66,6 +66,6 @@ func aclGrants(t *testing.T, s scope) {
 func aclMissing(t *testing.T, s scope) {
 	_, err := s.Client.GetObjectACL(t.Context(), s.location(), s.key("k"), "")
 	wantRefused(t, "GetObjectACL", err, 404, "NoSuchKey")
-	err = s.Client.PutObjectACL(t.Context(), s.location(), s.key("k"), "", cosbackend.ACL{Canned: "private"})
+	err = s.Client.PutObjectACL(t.Context(), s.location(), s.key("k"), "", cosbackend.ACL{Preset: "private"})
 	wantRefused(t, "PutObjectACL", err, 404, "NoSuchKey")
 }

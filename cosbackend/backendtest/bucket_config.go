@@ -126,7 +126,7 @@ func bucketACL(t *testing.T, s scope) {
 	if everyone(private) {
 		t.Errorf("a new bucket is public: %+v", private)
 	}
-	put(cosbackend.ACL{Canned: "public-read"})
+	put(cosbackend.ACL{Preset: "public-read"})
 	public := get()
 	if !everyone(public) {
 		t.Errorf("the ACL of a public bucket is %+v", public)
@@ -139,7 +139,7 @@ func bucketACL(t *testing.T, s scope) {
 	if diff := same(public, get()); diff != "" {
 		t.Errorf("an ACL that is put back is another (-put +got):\n%s", diff)
 	}
-	put(cosbackend.ACL{Canned: "private"})
+	put(cosbackend.ACL{Preset: "private"})
 }
 
 const allUsers = "http://cam.qcloud.com/groups/global/AllUsers"

@@ -105,7 +105,7 @@ func (m *Mapper) Spec(ctx context.Context, err error) (v Spec, done *grpcstatus.
 		return m.brokenReadSpec(broken, cosErr), nil
 	case errors.As(err, &position):
 		v := m.cosSpec(position.Err)
-		v.extra = &cosgatev1.AppendConflict{Position: position.Position}
+		v.extra = &cosgatev1.AppendConflict{NextPosition: position.Position}
 		return v, nil
 	case errors.As(err, &unset):
 		return Spec{code: codes.NotFound, Reason: ReasonNotConfigured, text: "the bucket has no such configuration", COS: unset.Err}, nil

@@ -306,7 +306,7 @@ const file_cosgate_v1_accelerate_proto_rawDesc = "" +
 	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x16cosgate/v1/rules.proto\"p\n" +
 	"\x17AccelerateConfiguration\x124\n" +
 	"\x06status\x18\x01 \x01(\tB\x1c\xbaH\x19\xc8\x01\x01r\x14R\aEnabledR\tSuspendedR\x06status\x12\x1f\n" +
-	"\x04type\x18\x02 \x01(\tB\v\xbaH\br\x06\xc8Ջ\xdc\x02\x01R\x04type\"\x90\x01\n" +
+	"\x04type\x18\x02 \x01(\tB\v\xbaH\br\x06\xe0Ջ\xdc\x02\x01R\x04type\"\x90\x01\n" +
 	"\x1aGetBucketAccelerateRequest\x12&\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12#\n" +
 	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
@@ -322,7 +322,10 @@ const file_cosgate_v1_accelerate_proto_rawDesc = "" +
 	"\n" +
 	"accelerate\x18\x06 \x01(\v2#.cosgate.v1.AccelerateConfigurationB\x06\xbaH\x03\xc8\x01\x01R\n" +
 	"accelerate\"\x1d\n" +
-	"\x1bPutBucketAccelerateResponseB5Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1b\x06proto3"
+	"\x1bPutBucketAccelerateResponseB\xa5\x01\n" +
+	"\x14io.github.cosgate.v1B\x0fAccelerateProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +
+	"Cosgate.V1\xca\x02\n" +
+	"Cosgate\\V1\xe2\x02\x16Cosgate\\V1\\GPBMetadata\xea\x02\vCosgate::V1b\x06proto3"
 
 var (
 	file_cosgate_v1_accelerate_proto_rawDescOnce sync.Once

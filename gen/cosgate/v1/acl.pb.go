@@ -351,7 +351,10 @@ const file_cosgate_v1_acl_proto_rawDesc = "" +
 	"\x05write\x18\x02 \x03(\tB\x12\xbaH\x0f\x92\x01\f\x10d\"\br\x06\xd8Ջ\xdc\x02\x01R\x05write\x12-\n" +
 	"\bread_acp\x18\x03 \x03(\tB\x12\xbaH\x0f\x92\x01\f\x10d\"\br\x06\xd8Ջ\xdc\x02\x01R\areadAcp\x12/\n" +
 	"\twrite_acp\x18\x04 \x03(\tB\x12\xbaH\x0f\x92\x01\f\x10d\"\br\x06\xd8Ջ\xdc\x02\x01R\bwriteAcp\x125\n" +
-	"\ffull_control\x18\x05 \x03(\tB\x12\xbaH\x0f\x92\x01\f\x10d\"\br\x06\xd8Ջ\xdc\x02\x01R\vfullControlB5Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1b\x06proto3"
+	"\ffull_control\x18\x05 \x03(\tB\x12\xbaH\x0f\x92\x01\f\x10d\"\br\x06\xd8Ջ\xdc\x02\x01R\vfullControlB\x9e\x01\n" +
+	"\x14io.github.cosgate.v1B\bAclProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +
+	"Cosgate.V1\xca\x02\n" +
+	"Cosgate\\V1\xe2\x02\x16Cosgate\\V1\\GPBMetadata\xea\x02\vCosgate::V1b\x06proto3"
 
 var (
 	file_cosgate_v1_acl_proto_rawDescOnce sync.Once

@@ -30,7 +30,7 @@ type Bucket struct {
 	// The region it is in, such as "ap-guangzhou".
 	Region string `protobuf:"bytes,2,opt,name=region,proto3" json:"region,omitempty"`
 	// When it was created.
-	CreateTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	CreationDate *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
 	// What kind of bucket COS says it is, such as "cos". May be empty.
 	Type          string `protobuf:"bytes,4,opt,name=type,proto3" json:"type,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -81,9 +81,9 @@ func (x *Bucket) GetRegion() string {
 	return ""
 }
 
-func (x *Bucket) GetCreateTime() *timestamppb.Timestamp {
+func (x *Bucket) GetCreationDate() *timestamppb.Timestamp {
 	if x != nil {
-		return x.CreateTime
+		return x.CreationDate
 	}
 	return nil
 }
@@ -100,13 +100,15 @@ var File_cosgate_v1_bucket_proto protoreflect.FileDescriptor
 const file_cosgate_v1_bucket_proto_rawDesc = "" +
 	"\n" +
 	"\x17cosgate/v1/bucket.proto\x12\n" +
-	"cosgate.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x89\x01\n" +
+	"cosgate.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8d\x01\n" +
 	"\x06Bucket\x12\x16\n" +
 	"\x06bucket\x18\x01 \x01(\tR\x06bucket\x12\x16\n" +
-	"\x06region\x18\x02 \x01(\tR\x06region\x12;\n" +
-	"\vcreate_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"createTime\x12\x12\n" +
-	"\x04type\x18\x04 \x01(\tR\x04typeB5Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1b\x06proto3"
+	"\x06region\x18\x02 \x01(\tR\x06region\x12?\n" +
+	"\rcreation_date\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\fcreationDate\x12\x12\n" +
+	"\x04type\x18\x04 \x01(\tR\x04typeB\xa1\x01\n" +
+	"\x14io.github.cosgate.v1B\vBucketProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +
+	"Cosgate.V1\xca\x02\n" +
+	"Cosgate\\V1\xe2\x02\x16Cosgate\\V1\\GPBMetadata\xea\x02\vCosgate::V1b\x06proto3"
 
 var (
 	file_cosgate_v1_bucket_proto_rawDescOnce sync.Once
@@ -126,7 +128,7 @@ var file_cosgate_v1_bucket_proto_goTypes = []any{
 	(*timestamppb.Timestamp)(nil), // 1: google.protobuf.Timestamp
 }
 var file_cosgate_v1_bucket_proto_depIdxs = []int32{
-	1, // 0: cosgate.v1.Bucket.create_time:type_name -> google.protobuf.Timestamp
+	1, // 0: cosgate.v1.Bucket.creation_date:type_name -> google.protobuf.Timestamp
 	1, // [1:1] is the sub-list for method output_type
 	1, // [1:1] is the sub-list for method input_type
 	1, // [1:1] is the sub-list for extension type_name

@@ -141,14 +141,16 @@ type PutBucketAclRequest struct {
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
 	// The profile that reaches COS. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
-	// The ACL, in one of the three forms that COS takes.
-	//
-	// Types that are valid to be assigned to Acl:
-	//
-	//	*PutBucketAclRequest_CannedAcl
-	//	*PutBucketAclRequest_Grants
-	//	*PutBucketAclRequest_Policy
-	Acl           isPutBucketAclRequest_Acl `protobuf_oneof:"acl"`
+	// A preset ACL: "private", "public-read", "public-read-write" or
+	// "authenticated-read". COS rejects any other. Empty: "private" with grants; otherwise
+	// see acl.
+	PresetAcl string `protobuf:"bytes,6,opt,name=preset_acl,json=presetAcl,proto3" json:"preset_acl,omitempty"`
+	// Grants to accounts, in addition to those of preset_acl; at least one account.
+	// Absent: none.
+	Grants *GrantHeaders `protobuf:"bytes,7,opt,name=grants,proto3" json:"grants,omitempty"`
+	// The complete ACL, as GetBucketAcl returns it. The owner must be the bucket's.
+	// Absent: see preset_acl and grants.
+	Acl           *AccessControlPolicy `protobuf:"bytes,8,opt,name=acl,proto3" json:"acl,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -204,66 +206,26 @@ func (x *PutBucketAclRequest) GetProfile() string {
 	return ""
 }
 
-func (x *PutBucketAclRequest) GetAcl() isPutBucketAclRequest_Acl {
+func (x *PutBucketAclRequest) GetPresetAcl() string {
 	if x != nil {
-		return x.Acl
-	}
-	return nil
-}
-
-func (x *PutBucketAclRequest) GetCannedAcl() string {
-	if x != nil {
-		if x, ok := x.Acl.(*PutBucketAclRequest_CannedAcl); ok {
-			return x.CannedAcl
-		}
+		return x.PresetAcl
 	}
 	return ""
 }
 
 func (x *PutBucketAclRequest) GetGrants() *GrantHeaders {
 	if x != nil {
-		if x, ok := x.Acl.(*PutBucketAclRequest_Grants); ok {
-			return x.Grants
-		}
+		return x.Grants
 	}
 	return nil
 }
 
-func (x *PutBucketAclRequest) GetPolicy() *AccessControlPolicy {
+func (x *PutBucketAclRequest) GetAcl() *AccessControlPolicy {
 	if x != nil {
-		if x, ok := x.Acl.(*PutBucketAclRequest_Policy); ok {
-			return x.Policy
-		}
+		return x.Acl
 	}
 	return nil
 }
-
-type isPutBucketAclRequest_Acl interface {
-	isPutBucketAclRequest_Acl()
-}
-
-type PutBucketAclRequest_CannedAcl struct {
-	// One of COS's own: "private", "public-read", "public-read-write" or
-	// "authenticated-read".
-	CannedAcl string `protobuf:"bytes,6,opt,name=canned_acl,json=cannedAcl,proto3,oneof"`
-}
-
-type PutBucketAclRequest_Grants struct {
-	// Accounts, by what they may.
-	Grants *GrantHeaders `protobuf:"bytes,7,opt,name=grants,proto3,oneof"`
-}
-
-type PutBucketAclRequest_Policy struct {
-	// The whole ACL, such as GetBucketAcl returned it. The owner must be the
-	// bucket's.
-	Policy *AccessControlPolicy `protobuf:"bytes,8,opt,name=policy,proto3,oneof"`
-}
-
-func (*PutBucketAclRequest_CannedAcl) isPutBucketAclRequest_Acl() {}
-
-func (*PutBucketAclRequest_Grants) isPutBucketAclRequest_Acl() {}
-
-func (*PutBucketAclRequest_Policy) isPutBucketAclRequest_Acl() {}
 
 // The ACL is stored.
 type PutBucketAclResponse struct {
@@ -313,19 +275,22 @@ const file_cosgate_v1_bucket_acl_proto_rawDesc = "" +
 	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
 	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\"I\n" +
 	"\x14GetBucketAclResponse\x121\n" +
-	"\x03acl\x18\x01 \x01(\v2\x1f.cosgate.v1.AccessControlPolicyR\x03acl\"\x88\x06\n" +
+	"\x03acl\x18\x01 \x01(\v2\x1f.cosgate.v1.AccessControlPolicyR\x03acl\"\x87\x06\n" +
 	"\x13PutBucketAclRequest\x12&\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12#\n" +
 	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
-	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\x12c\n" +
+	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\x12*\n" +
 	"\n" +
-	"canned_acl\x18\x06 \x01(\tBB\xbaH?r=R\aprivateR\vpublic-readR\x11public-read-writeR\x12authenticated-readH\x00R\tcannedAcl\x122\n" +
-	"\x06grants\x18\a \x01(\v2\x18.cosgate.v1.GrantHeadersH\x00R\x06grants\x129\n" +
-	"\x06policy\x18\b \x01(\v2\x1f.cosgate.v1.AccessControlPolicyH\x00R\x06policy:\x9a\x03\xbaH\x96\x03\x1a\x8a\x01\n" +
-	"\x14put_bucket_acl.owner\x12Apolicy.owner.id must be given: COS takes no ACL without the owner\x1a/!has(this.policy) || this.policy.owner.id != ''\x1a\x86\x02\n" +
-	"\x15put_bucket_acl.grants\x12@grants must name somebody; the canned ACL private grants nothing\x1a\xaa\x01!has(this.grants) || this.grants.read.size() + this.grants.write.size() + this.grants.read_acp.size() + this.grants.write_acp.size() + this.grants.full_control.size() > 0B\f\n" +
-	"\x03acl\x12\x05\xbaH\x02\b\x01\"\x16\n" +
-	"\x14PutBucketAclResponseB5Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1b\x06proto3"
+	"preset_acl\x18\x06 \x01(\tB\v\xbaH\br\x06\x80\u05cb\xdc\x02\x01R\tpresetAcl\x12\x94\x02\n" +
+	"\x06grants\x18\a \x01(\v2\x18.cosgate.v1.GrantHeadersB\xe1\x01\xbaH\xdd\x01\xba\x01\xd9\x01\n" +
+	"\x15put_bucket_acl.grants\x12Lmust name at least one account; to grant nothing, use the preset ACL private\x1arthis.read.size() + this.write.size() + this.read_acp.size() + this.write_acp.size() + this.full_control.size() > 0R\x06grants\x12\xa4\x01\n" +
+	"\x03acl\x18\b \x01(\v2\x1f.cosgate.v1.AccessControlPolicyBq\xbaHn\xba\x01k\n" +
+	"\x14put_bucket_acl.owner\x12>must name the owner: COS accepts no ACL without the owner's id\x1a\x13this.owner.id != ''R\x03acl:\x91\x01\xbaH\x8d\x01\x1a\x8a\x01\n" +
+	"\x13put_bucket_acl.form\x125set either acl, or preset_acl, grants or both of them\x1a<has(this.acl) != (this.preset_acl != '' || has(this.grants))\"\x16\n" +
+	"\x14PutBucketAclResponseB\xa4\x01\n" +
+	"\x14io.github.cosgate.v1B\x0eBucketAclProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +
+	"Cosgate.V1\xca\x02\n" +
+	"Cosgate\\V1\xe2\x02\x16Cosgate\\V1\\GPBMetadata\xea\x02\vCosgate::V1b\x06proto3"
 
 var (
 	file_cosgate_v1_bucket_acl_proto_rawDescOnce sync.Once
@@ -351,7 +316,7 @@ var file_cosgate_v1_bucket_acl_proto_goTypes = []any{
 var file_cosgate_v1_bucket_acl_proto_depIdxs = []int32{
 	4, // 0: cosgate.v1.GetBucketAclResponse.acl:type_name -> cosgate.v1.AccessControlPolicy
 	5, // 1: cosgate.v1.PutBucketAclRequest.grants:type_name -> cosgate.v1.GrantHeaders
-	4, // 2: cosgate.v1.PutBucketAclRequest.policy:type_name -> cosgate.v1.AccessControlPolicy
+	4, // 2: cosgate.v1.PutBucketAclRequest.acl:type_name -> cosgate.v1.AccessControlPolicy
 	3, // [3:3] is the sub-list for method output_type
 	3, // [3:3] is the sub-list for method input_type
 	3, // [3:3] is the sub-list for extension type_name
@@ -366,11 +331,6 @@ func file_cosgate_v1_bucket_acl_proto_init() {
 	}
 	file_cosgate_v1_acl_proto_init()
 	file_cosgate_v1_rules_proto_init()
-	file_cosgate_v1_bucket_acl_proto_msgTypes[2].OneofWrappers = []any{
-		(*PutBucketAclRequest_CannedAcl)(nil),
-		(*PutBucketAclRequest_Grants)(nil),
-		(*PutBucketAclRequest_Policy)(nil),
-	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -23,126 +23,126 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// A BucketConfigPart is one configuration of a bucket. The certificates of custom
+// A BucketConfigSection is one configuration of a bucket. The certificates of custom
 // domains are not among them: they are asked for by domain.
-type BucketConfigPart int32
+type BucketConfigSection int32
 
 const (
 	// Not set; it fails with INVALID_ARGUMENT.
-	BucketConfigPart_BUCKET_CONFIG_PART_UNSPECIFIED BucketConfigPart = 0
+	BucketConfigSection_BUCKET_CONFIG_SECTION_UNSPECIFIED BucketConfigSection = 0
 	// The ACL.
-	BucketConfigPart_BUCKET_CONFIG_PART_ACL BucketConfigPart = 1
+	BucketConfigSection_BUCKET_CONFIG_SECTION_ACL BucketConfigSection = 1
 	// The CORS rules.
-	BucketConfigPart_BUCKET_CONFIG_PART_CORS BucketConfigPart = 2
+	BucketConfigSection_BUCKET_CONFIG_SECTION_CORS BucketConfigSection = 2
 	// The lifecycle rules.
-	BucketConfigPart_BUCKET_CONFIG_PART_LIFECYCLE BucketConfigPart = 3
+	BucketConfigSection_BUCKET_CONFIG_SECTION_LIFECYCLE BucketConfigSection = 3
 	// The policy.
-	BucketConfigPart_BUCKET_CONFIG_PART_POLICY BucketConfigPart = 4
+	BucketConfigSection_BUCKET_CONFIG_SECTION_POLICY BucketConfigSection = 4
 	// The tags.
-	BucketConfigPart_BUCKET_CONFIG_PART_TAGGING BucketConfigPart = 5
+	BucketConfigSection_BUCKET_CONFIG_SECTION_TAGGING BucketConfigSection = 5
 	// The versioning. Its status is empty when it was never set.
-	BucketConfigPart_BUCKET_CONFIG_PART_VERSIONING BucketConfigPart = 6
+	BucketConfigSection_BUCKET_CONFIG_SECTION_VERSIONING BucketConfigSection = 6
 	// The website configuration.
-	BucketConfigPart_BUCKET_CONFIG_PART_WEBSITE BucketConfigPart = 7
+	BucketConfigSection_BUCKET_CONFIG_SECTION_WEBSITE BucketConfigSection = 7
 	// Where the access log goes. It has no target when nothing is logged.
-	BucketConfigPart_BUCKET_CONFIG_PART_LOGGING BucketConfigPart = 8
+	BucketConfigSection_BUCKET_CONFIG_SECTION_LOGGING BucketConfigSection = 8
 	// The default encryption.
-	BucketConfigPart_BUCKET_CONFIG_PART_ENCRYPTION BucketConfigPart = 9
+	BucketConfigSection_BUCKET_CONFIG_SECTION_ENCRYPTION BucketConfigSection = 9
 	// The replication rules.
-	BucketConfigPart_BUCKET_CONFIG_PART_REPLICATION BucketConfigPart = 10
+	BucketConfigSection_BUCKET_CONFIG_SECTION_REPLICATION BucketConfigSection = 10
 	// All inventory jobs.
-	BucketConfigPart_BUCKET_CONFIG_PART_INVENTORIES BucketConfigPart = 11
+	BucketConfigSection_BUCKET_CONFIG_SECTION_INVENTORIES BucketConfigSection = 11
 	// The tiering, in its first form.
-	BucketConfigPart_BUCKET_CONFIG_PART_INTELLIGENT_TIERING BucketConfigPart = 12
+	BucketConfigSection_BUCKET_CONFIG_SECTION_INTELLIGENT_TIERING BucketConfigSection = 12
 	// All tiering rules of the second form.
-	BucketConfigPart_BUCKET_CONFIG_PART_INTELLIGENT_TIERING_CONFIGURATIONS BucketConfigPart = 13
+	BucketConfigSection_BUCKET_CONFIG_SECTION_INTELLIGENT_TIERING_CONFIGURATIONS BucketConfigSection = 13
 	// The referer configuration.
-	BucketConfigPart_BUCKET_CONFIG_PART_REFERER BucketConfigPart = 14
+	BucketConfigSection_BUCKET_CONFIG_SECTION_REFERER BucketConfigSection = 14
 	// The custom domains.
-	BucketConfigPart_BUCKET_CONFIG_PART_DOMAIN BucketConfigPart = 15
+	BucketConfigSection_BUCKET_CONFIG_SECTION_DOMAIN BucketConfigSection = 15
 	// The origins.
-	BucketConfigPart_BUCKET_CONFIG_PART_ORIGIN BucketConfigPart = 16
+	BucketConfigSection_BUCKET_CONFIG_SECTION_ORIGIN BucketConfigSection = 16
 	// The global acceleration. Its status is empty when it was never turned on.
-	BucketConfigPart_BUCKET_CONFIG_PART_ACCELERATE BucketConfigPart = 17
+	BucketConfigSection_BUCKET_CONFIG_SECTION_ACCELERATE BucketConfigSection = 17
 	// The object lock.
-	BucketConfigPart_BUCKET_CONFIG_PART_OBJECT_LOCK BucketConfigPart = 18
+	BucketConfigSection_BUCKET_CONFIG_SECTION_OBJECT_LOCK BucketConfigSection = 18
 )
 
-// Enum value maps for BucketConfigPart.
+// Enum value maps for BucketConfigSection.
 var (
-	BucketConfigPart_name = map[int32]string{
-		0:  "BUCKET_CONFIG_PART_UNSPECIFIED",
-		1:  "BUCKET_CONFIG_PART_ACL",
-		2:  "BUCKET_CONFIG_PART_CORS",
-		3:  "BUCKET_CONFIG_PART_LIFECYCLE",
-		4:  "BUCKET_CONFIG_PART_POLICY",
-		5:  "BUCKET_CONFIG_PART_TAGGING",
-		6:  "BUCKET_CONFIG_PART_VERSIONING",
-		7:  "BUCKET_CONFIG_PART_WEBSITE",
-		8:  "BUCKET_CONFIG_PART_LOGGING",
-		9:  "BUCKET_CONFIG_PART_ENCRYPTION",
-		10: "BUCKET_CONFIG_PART_REPLICATION",
-		11: "BUCKET_CONFIG_PART_INVENTORIES",
-		12: "BUCKET_CONFIG_PART_INTELLIGENT_TIERING",
-		13: "BUCKET_CONFIG_PART_INTELLIGENT_TIERING_CONFIGURATIONS",
-		14: "BUCKET_CONFIG_PART_REFERER",
-		15: "BUCKET_CONFIG_PART_DOMAIN",
-		16: "BUCKET_CONFIG_PART_ORIGIN",
-		17: "BUCKET_CONFIG_PART_ACCELERATE",
-		18: "BUCKET_CONFIG_PART_OBJECT_LOCK",
+	BucketConfigSection_name = map[int32]string{
+		0:  "BUCKET_CONFIG_SECTION_UNSPECIFIED",
+		1:  "BUCKET_CONFIG_SECTION_ACL",
+		2:  "BUCKET_CONFIG_SECTION_CORS",
+		3:  "BUCKET_CONFIG_SECTION_LIFECYCLE",
+		4:  "BUCKET_CONFIG_SECTION_POLICY",
+		5:  "BUCKET_CONFIG_SECTION_TAGGING",
+		6:  "BUCKET_CONFIG_SECTION_VERSIONING",
+		7:  "BUCKET_CONFIG_SECTION_WEBSITE",
+		8:  "BUCKET_CONFIG_SECTION_LOGGING",
+		9:  "BUCKET_CONFIG_SECTION_ENCRYPTION",
+		10: "BUCKET_CONFIG_SECTION_REPLICATION",
+		11: "BUCKET_CONFIG_SECTION_INVENTORIES",
+		12: "BUCKET_CONFIG_SECTION_INTELLIGENT_TIERING",
+		13: "BUCKET_CONFIG_SECTION_INTELLIGENT_TIERING_CONFIGURATIONS",
+		14: "BUCKET_CONFIG_SECTION_REFERER",
+		15: "BUCKET_CONFIG_SECTION_DOMAIN",
+		16: "BUCKET_CONFIG_SECTION_ORIGIN",
+		17: "BUCKET_CONFIG_SECTION_ACCELERATE",
+		18: "BUCKET_CONFIG_SECTION_OBJECT_LOCK",
 	}
-	BucketConfigPart_value = map[string]int32{
-		"BUCKET_CONFIG_PART_UNSPECIFIED":                        0,
-		"BUCKET_CONFIG_PART_ACL":                                1,
-		"BUCKET_CONFIG_PART_CORS":                               2,
-		"BUCKET_CONFIG_PART_LIFECYCLE":                          3,
-		"BUCKET_CONFIG_PART_POLICY":                             4,
-		"BUCKET_CONFIG_PART_TAGGING":                            5,
-		"BUCKET_CONFIG_PART_VERSIONING":                         6,
-		"BUCKET_CONFIG_PART_WEBSITE":                            7,
-		"BUCKET_CONFIG_PART_LOGGING":                            8,
-		"BUCKET_CONFIG_PART_ENCRYPTION":                         9,
-		"BUCKET_CONFIG_PART_REPLICATION":                        10,
-		"BUCKET_CONFIG_PART_INVENTORIES":                        11,
-		"BUCKET_CONFIG_PART_INTELLIGENT_TIERING":                12,
-		"BUCKET_CONFIG_PART_INTELLIGENT_TIERING_CONFIGURATIONS": 13,
-		"BUCKET_CONFIG_PART_REFERER":                            14,
-		"BUCKET_CONFIG_PART_DOMAIN":                             15,
-		"BUCKET_CONFIG_PART_ORIGIN":                             16,
-		"BUCKET_CONFIG_PART_ACCELERATE":                         17,
-		"BUCKET_CONFIG_PART_OBJECT_LOCK":                        18,
+	BucketConfigSection_value = map[string]int32{
+		"BUCKET_CONFIG_SECTION_UNSPECIFIED":                        0,
+		"BUCKET_CONFIG_SECTION_ACL":                                1,
+		"BUCKET_CONFIG_SECTION_CORS":                               2,
+		"BUCKET_CONFIG_SECTION_LIFECYCLE":                          3,
+		"BUCKET_CONFIG_SECTION_POLICY":                             4,
+		"BUCKET_CONFIG_SECTION_TAGGING":                            5,
+		"BUCKET_CONFIG_SECTION_VERSIONING":                         6,
+		"BUCKET_CONFIG_SECTION_WEBSITE":                            7,
+		"BUCKET_CONFIG_SECTION_LOGGING":                            8,
+		"BUCKET_CONFIG_SECTION_ENCRYPTION":                         9,
+		"BUCKET_CONFIG_SECTION_REPLICATION":                        10,
+		"BUCKET_CONFIG_SECTION_INVENTORIES":                        11,
+		"BUCKET_CONFIG_SECTION_INTELLIGENT_TIERING":                12,
+		"BUCKET_CONFIG_SECTION_INTELLIGENT_TIERING_CONFIGURATIONS": 13,
+		"BUCKET_CONFIG_SECTION_REFERER":                            14,
+		"BUCKET_CONFIG_SECTION_DOMAIN":                             15,
+		"BUCKET_CONFIG_SECTION_ORIGIN":                             16,
+		"BUCKET_CONFIG_SECTION_ACCELERATE":                         17,
+		"BUCKET_CONFIG_SECTION_OBJECT_LOCK":                        18,
 	}
 )
 
-func (x BucketConfigPart) Enum() *BucketConfigPart {
-	p := new(BucketConfigPart)
+func (x BucketConfigSection) Enum() *BucketConfigSection {
+	p := new(BucketConfigSection)
 	*p = x
 	return p
 }
 
-func (x BucketConfigPart) String() string {
+func (x BucketConfigSection) String() string {
 	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
 }
 
-func (BucketConfigPart) Descriptor() protoreflect.EnumDescriptor {
+func (BucketConfigSection) Descriptor() protoreflect.EnumDescriptor {
 	return file_cosgate_v1_bucket_config_proto_enumTypes[0].Descriptor()
 }
 
-func (BucketConfigPart) Type() protoreflect.EnumType {
+func (BucketConfigSection) Type() protoreflect.EnumType {
 	return &file_cosgate_v1_bucket_config_proto_enumTypes[0]
 }
 
-func (x BucketConfigPart) Number() protoreflect.EnumNumber {
+func (x BucketConfigSection) Number() protoreflect.EnumNumber {
 	return protoreflect.EnumNumber(x)
 }
 
-// Deprecated: Use BucketConfigPart.Descriptor instead.
-func (BucketConfigPart) EnumDescriptor() ([]byte, []int) {
+// Deprecated: Use BucketConfigSection.Descriptor instead.
+func (BucketConfigSection) EnumDescriptor() ([]byte, []int) {
 	return file_cosgate_v1_bucket_config_proto_rawDescGZIP(), []int{0}
 }
 
 // A BucketConfig is the configurations of a bucket. Each field belongs to the
-// BucketConfigPart of its name and number.
+// BucketConfigSection of its name and number.
 type BucketConfig struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The ACL.
@@ -437,7 +437,7 @@ func (x *IntelligentTieringConfigurations) GetConfigurations() []*IntelligentTie
 type BucketConfigFailure struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The part.
-	Part BucketConfigPart `protobuf:"varint,1,opt,name=part,proto3,enum=cosgate.v1.BucketConfigPart" json:"part,omitempty"`
+	Section BucketConfigSection `protobuf:"varint,1,opt,name=section,proto3,enum=cosgate.v1.BucketConfigSection" json:"section,omitempty"`
 	// Why, with the same details as the error of the RPC that reads the part alone.
 	Status        *status.Status `protobuf:"bytes,2,opt,name=status,proto3" json:"status,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -474,11 +474,11 @@ func (*BucketConfigFailure) Descriptor() ([]byte, []int) {
 	return file_cosgate_v1_bucket_config_proto_rawDescGZIP(), []int{3}
 }
 
-func (x *BucketConfigFailure) GetPart() BucketConfigPart {
+func (x *BucketConfigFailure) GetSection() BucketConfigSection {
 	if x != nil {
-		return x.Part
+		return x.Section
 	}
-	return BucketConfigPart_BUCKET_CONFIG_PART_UNSPECIFIED
+	return BucketConfigSection_BUCKET_CONFIG_SECTION_UNSPECIFIED
 }
 
 func (x *BucketConfigFailure) GetStatus() *status.Status {
@@ -498,7 +498,7 @@ type GetBucketConfigRequest struct {
 	// The profile that reaches COS. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
 	// The parts, each once. Empty: all.
-	Parts         []BucketConfigPart `protobuf:"varint,6,rep,packed,name=parts,proto3,enum=cosgate.v1.BucketConfigPart" json:"parts,omitempty"`
+	Sections      []BucketConfigSection `protobuf:"varint,6,rep,packed,name=sections,proto3,enum=cosgate.v1.BucketConfigSection" json:"sections,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -554,9 +554,9 @@ func (x *GetBucketConfigRequest) GetProfile() string {
 	return ""
 }
 
-func (x *GetBucketConfigRequest) GetParts() []BucketConfigPart {
+func (x *GetBucketConfigRequest) GetSections() []BucketConfigSection {
 	if x != nil {
-		return x.Parts
+		return x.Sections
 	}
 	return nil
 }
@@ -653,39 +653,42 @@ const file_cosgate_v1_bucket_config_proto_rawDesc = "" +
 	"\x17InventoryConfigurations\x12D\n" +
 	"\vinventories\x18\x01 \x03(\v2\".cosgate.v1.InventoryConfigurationR\vinventories\"w\n" +
 	" IntelligentTieringConfigurations\x12S\n" +
-	"\x0econfigurations\x18\x01 \x03(\v2+.cosgate.v1.IntelligentTieringConfigurationR\x0econfigurations\"s\n" +
-	"\x13BucketConfigFailure\x120\n" +
-	"\x04part\x18\x01 \x01(\x0e2\x1c.cosgate.v1.BucketConfigPartR\x04part\x12*\n" +
-	"\x06status\x18\x02 \x01(\v2\x12.google.rpc.StatusR\x06status\"\xd5\x01\n" +
+	"\x0econfigurations\x18\x01 \x03(\v2+.cosgate.v1.IntelligentTieringConfigurationR\x0econfigurations\"|\n" +
+	"\x13BucketConfigFailure\x129\n" +
+	"\asection\x18\x01 \x01(\x0e2\x1f.cosgate.v1.BucketConfigSectionR\asection\x12*\n" +
+	"\x06status\x18\x02 \x01(\v2\x12.google.rpc.StatusR\x06status\"\xde\x01\n" +
 	"\x16GetBucketConfigRequest\x12&\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12#\n" +
 	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
-	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\x12G\n" +
-	"\x05parts\x18\x06 \x03(\x0e2\x1c.cosgate.v1.BucketConfigPartB\x13\xbaH\x10\x92\x01\r\x10d\x18\x01\"\a\x82\x01\x04\x10\x01 \x00R\x05parts\"\x88\x01\n" +
+	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\x12P\n" +
+	"\bsections\x18\x06 \x03(\x0e2\x1f.cosgate.v1.BucketConfigSectionB\x13\xbaH\x10\x92\x01\r\x10d\x18\x01\"\a\x82\x01\x04\x10\x01 \x00R\bsections\"\x88\x01\n" +
 	"\x17GetBucketConfigResponse\x120\n" +
 	"\x06config\x18\x01 \x01(\v2\x18.cosgate.v1.BucketConfigR\x06config\x12;\n" +
-	"\bfailures\x18\x02 \x03(\v2\x1f.cosgate.v1.BucketConfigFailureR\bfailures*\xaa\x05\n" +
-	"\x10BucketConfigPart\x12\"\n" +
-	"\x1eBUCKET_CONFIG_PART_UNSPECIFIED\x10\x00\x12\x1a\n" +
-	"\x16BUCKET_CONFIG_PART_ACL\x10\x01\x12\x1b\n" +
-	"\x17BUCKET_CONFIG_PART_CORS\x10\x02\x12 \n" +
-	"\x1cBUCKET_CONFIG_PART_LIFECYCLE\x10\x03\x12\x1d\n" +
-	"\x19BUCKET_CONFIG_PART_POLICY\x10\x04\x12\x1e\n" +
-	"\x1aBUCKET_CONFIG_PART_TAGGING\x10\x05\x12!\n" +
-	"\x1dBUCKET_CONFIG_PART_VERSIONING\x10\x06\x12\x1e\n" +
-	"\x1aBUCKET_CONFIG_PART_WEBSITE\x10\a\x12\x1e\n" +
-	"\x1aBUCKET_CONFIG_PART_LOGGING\x10\b\x12!\n" +
-	"\x1dBUCKET_CONFIG_PART_ENCRYPTION\x10\t\x12\"\n" +
-	"\x1eBUCKET_CONFIG_PART_REPLICATION\x10\n" +
-	"\x12\"\n" +
-	"\x1eBUCKET_CONFIG_PART_INVENTORIES\x10\v\x12*\n" +
-	"&BUCKET_CONFIG_PART_INTELLIGENT_TIERING\x10\f\x129\n" +
-	"5BUCKET_CONFIG_PART_INTELLIGENT_TIERING_CONFIGURATIONS\x10\r\x12\x1e\n" +
-	"\x1aBUCKET_CONFIG_PART_REFERER\x10\x0e\x12\x1d\n" +
-	"\x19BUCKET_CONFIG_PART_DOMAIN\x10\x0f\x12\x1d\n" +
-	"\x19BUCKET_CONFIG_PART_ORIGIN\x10\x10\x12!\n" +
-	"\x1dBUCKET_CONFIG_PART_ACCELERATE\x10\x11\x12\"\n" +
-	"\x1eBUCKET_CONFIG_PART_OBJECT_LOCK\x10\x12B5Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1b\x06proto3"
+	"\bfailures\x18\x02 \x03(\v2\x1f.cosgate.v1.BucketConfigFailureR\bfailures*\xe6\x05\n" +
+	"\x13BucketConfigSection\x12%\n" +
+	"!BUCKET_CONFIG_SECTION_UNSPECIFIED\x10\x00\x12\x1d\n" +
+	"\x19BUCKET_CONFIG_SECTION_ACL\x10\x01\x12\x1e\n" +
+	"\x1aBUCKET_CONFIG_SECTION_CORS\x10\x02\x12#\n" +
+	"\x1fBUCKET_CONFIG_SECTION_LIFECYCLE\x10\x03\x12 \n" +
+	"\x1cBUCKET_CONFIG_SECTION_POLICY\x10\x04\x12!\n" +
+	"\x1dBUCKET_CONFIG_SECTION_TAGGING\x10\x05\x12$\n" +
+	" BUCKET_CONFIG_SECTION_VERSIONING\x10\x06\x12!\n" +
+	"\x1dBUCKET_CONFIG_SECTION_WEBSITE\x10\a\x12!\n" +
+	"\x1dBUCKET_CONFIG_SECTION_LOGGING\x10\b\x12$\n" +
+	" BUCKET_CONFIG_SECTION_ENCRYPTION\x10\t\x12%\n" +
+	"!BUCKET_CONFIG_SECTION_REPLICATION\x10\n" +
+	"\x12%\n" +
+	"!BUCKET_CONFIG_SECTION_INVENTORIES\x10\v\x12-\n" +
+	")BUCKET_CONFIG_SECTION_INTELLIGENT_TIERING\x10\f\x12<\n" +
+	"8BUCKET_CONFIG_SECTION_INTELLIGENT_TIERING_CONFIGURATIONS\x10\r\x12!\n" +
+	"\x1dBUCKET_CONFIG_SECTION_REFERER\x10\x0e\x12 \n" +
+	"\x1cBUCKET_CONFIG_SECTION_DOMAIN\x10\x0f\x12 \n" +
+	"\x1cBUCKET_CONFIG_SECTION_ORIGIN\x10\x10\x12$\n" +
+	" BUCKET_CONFIG_SECTION_ACCELERATE\x10\x11\x12%\n" +
+	"!BUCKET_CONFIG_SECTION_OBJECT_LOCK\x10\x12B\xa7\x01\n" +
+	"\x14io.github.cosgate.v1B\x11BucketConfigProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +
+	"Cosgate.V1\xca\x02\n" +
+	"Cosgate\\V1\xe2\x02\x16Cosgate\\V1\\GPBMetadata\xea\x02\vCosgate::V1b\x06proto3"
 
 var (
 	file_cosgate_v1_bucket_config_proto_rawDescOnce sync.Once
@@ -702,7 +705,7 @@ func file_cosgate_v1_bucket_config_proto_rawDescGZIP() []byte {
 var file_cosgate_v1_bucket_config_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
 var file_cosgate_v1_bucket_config_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_cosgate_v1_bucket_config_proto_goTypes = []any{
-	(BucketConfigPart)(0),                    // 0: cosgate.v1.BucketConfigPart
+	(BucketConfigSection)(0),                 // 0: cosgate.v1.BucketConfigSection
 	(*BucketConfig)(nil),                     // 1: cosgate.v1.BucketConfig
 	(*InventoryConfigurations)(nil),          // 2: cosgate.v1.InventoryConfigurations
 	(*IntelligentTieringConfigurations)(nil), // 3: cosgate.v1.IntelligentTieringConfigurations
@@ -750,9 +753,9 @@ var file_cosgate_v1_bucket_config_proto_depIdxs = []int32{
 	22, // 17: cosgate.v1.BucketConfig.object_lock:type_name -> cosgate.v1.ObjectLockConfiguration
 	23, // 18: cosgate.v1.InventoryConfigurations.inventories:type_name -> cosgate.v1.InventoryConfiguration
 	24, // 19: cosgate.v1.IntelligentTieringConfigurations.configurations:type_name -> cosgate.v1.IntelligentTieringConfiguration
-	0,  // 20: cosgate.v1.BucketConfigFailure.part:type_name -> cosgate.v1.BucketConfigPart
+	0,  // 20: cosgate.v1.BucketConfigFailure.section:type_name -> cosgate.v1.BucketConfigSection
 	25, // 21: cosgate.v1.BucketConfigFailure.status:type_name -> google.rpc.Status
-	0,  // 22: cosgate.v1.GetBucketConfigRequest.parts:type_name -> cosgate.v1.BucketConfigPart
+	0,  // 22: cosgate.v1.GetBucketConfigRequest.sections:type_name -> cosgate.v1.BucketConfigSection
 	1,  // 23: cosgate.v1.GetBucketConfigResponse.config:type_name -> cosgate.v1.BucketConfig
 	4,  // 24: cosgate.v1.GetBucketConfigResponse.failures:type_name -> cosgate.v1.BucketConfigFailure
 	25, // [25:25] is the sub-list for method output_type

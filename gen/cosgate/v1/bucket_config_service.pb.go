@@ -82,7 +82,10 @@ const file_cosgate_v1_bucket_config_service_proto_rawDesc = "" +
 	"\x13GetBucketAccelerate\x12&.cosgate.v1.GetBucketAccelerateRequest\x1a'.cosgate.v1.GetBucketAccelerateResponse\"\x03\x90\x02\x01\x12k\n" +
 	"\x13PutBucketAccelerate\x12&.cosgate.v1.PutBucketAccelerateRequest\x1a'.cosgate.v1.PutBucketAccelerateResponse\"\x03\x90\x02\x02\x12k\n" +
 	"\x13GetBucketObjectLock\x12&.cosgate.v1.GetBucketObjectLockRequest\x1a'.cosgate.v1.GetBucketObjectLockResponse\"\x03\x90\x02\x01\x12k\n" +
-	"\x13PutBucketObjectLock\x12&.cosgate.v1.PutBucketObjectLockRequest\x1a'.cosgate.v1.PutBucketObjectLockResponse\"\x03\x90\x02\x02B5Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1b\x06proto3"
+	"\x13PutBucketObjectLock\x12&.cosgate.v1.PutBucketObjectLockRequest\x1a'.cosgate.v1.PutBucketObjectLockResponse\"\x03\x90\x02\x02B\xae\x01\n" +
+	"\x14io.github.cosgate.v1B\x18BucketConfigServiceProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +
+	"Cosgate.V1\xca\x02\n" +
+	"Cosgate\\V1\xe2\x02\x16Cosgate\\V1\\GPBMetadata\xea\x02\vCosgate::V1b\x06proto3"
 
 var file_cosgate_v1_bucket_config_service_proto_goTypes = []any{
 	(*GetBucketConfigRequest)(nil),                              // 0: cosgate.v1.GetBucketConfigRequest

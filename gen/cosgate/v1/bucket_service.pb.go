@@ -104,8 +104,8 @@ type ListBucketsResponse struct {
 	Buckets []*Bucket `protobuf:"bytes,1,rep,name=buckets,proto3" json:"buckets,omitempty"`
 	// Asks for the next page. Empty: this is the last.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
-	// The id of the account that owns the buckets, as COS writes it.
-	OwnerId       string `protobuf:"bytes,3,opt,name=owner_id,json=ownerId,proto3" json:"owner_id,omitempty"`
+	// The account that owns the buckets.
+	Owner         *Owner `protobuf:"bytes,3,opt,name=owner,proto3" json:"owner,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -154,11 +154,11 @@ func (x *ListBucketsResponse) GetNextPageToken() string {
 	return ""
 }
 
-func (x *ListBucketsResponse) GetOwnerId() string {
+func (x *ListBucketsResponse) GetOwner() *Owner {
 	if x != nil {
-		return x.OwnerId
+		return x.Owner
 	}
-	return ""
+	return nil
 }
 
 // Describes the bucket to create.
@@ -171,9 +171,11 @@ type CreateBucketRequest struct {
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
 	// The profile that reaches COS. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
-	// Who may use it: "private", "public-read", "public-read-write" or
-	// "authenticated-read". Empty: private.
-	Acl           string `protobuf:"bytes,6,opt,name=acl,proto3" json:"acl,omitempty"`
+	// A preset ACL: "private", "public-read", "public-read-write" or
+	// "authenticated-read". COS rejects any other. Empty: "private".
+	PresetAcl string `protobuf:"bytes,6,opt,name=preset_acl,json=presetAcl,proto3" json:"preset_acl,omitempty"`
+	// Grants to accounts, in addition to those of preset_acl. Absent: none.
+	Grants        *GrantHeaders `protobuf:"bytes,7,opt,name=grants,proto3" json:"grants,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -229,11 +231,18 @@ func (x *CreateBucketRequest) GetProfile() string {
 	return ""
 }
 
-func (x *CreateBucketRequest) GetAcl() string {
+func (x *CreateBucketRequest) GetPresetAcl() string {
 	if x != nil {
-		return x.Acl
+		return x.PresetAcl
 	}
 	return ""
+}
+
+func (x *CreateBucketRequest) GetGrants() *GrantHeaders {
+	if x != nil {
+		return x.Grants
+	}
+	return nil
 }
 
 // The bucket was created.
@@ -351,8 +360,9 @@ type HeadBucketResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The region it is in.
 	Region string `protobuf:"bytes,1,opt,name=region,proto3" json:"region,omitempty"`
-	// Whether it is spread over several availability zones.
-	MultiAz bool `protobuf:"varint,2,opt,name=multi_az,json=multiAz,proto3" json:"multi_az,omitempty"`
+	// "MAZ" for a bucket that is spread over several availability zones, or another type
+	// that COS adds. Empty for an ordinary bucket.
+	AzType string `protobuf:"bytes,2,opt,name=az_type,json=azType,proto3" json:"az_type,omitempty"`
 	// Its architecture, "OFS" for metadata acceleration. Empty for an ordinary one.
 	Arch          string `protobuf:"bytes,3,opt,name=arch,proto3" json:"arch,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -396,11 +406,11 @@ func (x *HeadBucketResponse) GetRegion() string {
 	return ""
 }
 
-func (x *HeadBucketResponse) GetMultiAz() bool {
+func (x *HeadBucketResponse) GetAzType() string {
 	if x != nil {
-		return x.MultiAz
+		return x.AzType
 	}
-	return false
+	return ""
 }
 
 func (x *HeadBucketResponse) GetArch() string {
@@ -626,32 +636,34 @@ var File_cosgate_v1_bucket_service_proto protoreflect.FileDescriptor
 const file_cosgate_v1_bucket_service_proto_rawDesc = "" +
 	"\n" +
 	"\x1fcosgate/v1/bucket_service.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x17cosgate/v1/bucket.proto\x1a\x16cosgate/v1/error.proto\x1a\x16cosgate/v1/rules.proto\x1a\x1egoogle/rpc/error_details.proto\"\xb2\x01\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x14cosgate/v1/acl.proto\x1a\x17cosgate/v1/bucket.proto\x1a\x16cosgate/v1/error.proto\x1a\x16cosgate/v1/rules.proto\x1a\x1egoogle/rpc/error_details.proto\"\xb2\x01\n" +
 	"\x12ListBucketsRequest\x12#\n" +
 	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
 	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\x12'\n" +
 	"\tpage_size\x18\x06 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12'\n" +
 	"\n" +
-	"page_token\x18\a \x01(\tB\b\xbaH\x05r\x03(\x80 R\tpageToken\"\x86\x01\n" +
+	"page_token\x18\a \x01(\tB\b\xbaH\x05r\x03(\x80 R\tpageToken\"\x94\x01\n" +
 	"\x13ListBucketsResponse\x12,\n" +
 	"\abuckets\x18\x01 \x03(\v2\x12.cosgate.v1.BucketR\abuckets\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x19\n" +
-	"\bowner_id\x18\x03 \x01(\tR\aownerId\"\xe1\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12'\n" +
+	"\x05owner\x18\x03 \x01(\v2\x11.cosgate.v1.OwnerR\x05owner\"\xe7\x01\n" +
 	"\x13CreateBucketRequest\x12&\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12#\n" +
 	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
-	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\x12V\n" +
-	"\x03acl\x18\x06 \x01(\tBD\xbaHAr?R\x00R\aprivateR\vpublic-readR\x11public-read-writeR\x12authenticated-readR\x03acl\".\n" +
+	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\x12*\n" +
+	"\n" +
+	"preset_acl\x18\x06 \x01(\tB\v\xbaH\br\x06\x80\u05cb\xdc\x02\x01R\tpresetAcl\x120\n" +
+	"\x06grants\x18\a \x01(\v2\x18.cosgate.v1.GrantHeadersR\x06grants\".\n" +
 	"\x14CreateBucketResponse\x12\x16\n" +
 	"\x06region\x18\x01 \x01(\tR\x06region\"\x87\x01\n" +
 	"\x11HeadBucketRequest\x12&\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12#\n" +
 	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
-	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\"[\n" +
+	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\"Y\n" +
 	"\x12HeadBucketResponse\x12\x16\n" +
-	"\x06region\x18\x01 \x01(\tR\x06region\x12\x19\n" +
-	"\bmulti_az\x18\x02 \x01(\bR\amultiAz\x12\x12\n" +
+	"\x06region\x18\x01 \x01(\tR\x06region\x12\x17\n" +
+	"\aaz_type\x18\x02 \x01(\tR\x06azType\x12\x12\n" +
 	"\x04arch\x18\x03 \x01(\tR\x04arch\"\x89\x01\n" +
 	"\x13DeleteBucketRequest\x12&\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12#\n" +
@@ -670,7 +682,10 @@ const file_cosgate_v1_bucket_service_proto_rawDesc = "" +
 	"\n" +
 	"HeadBucket\x12\x1d.cosgate.v1.HeadBucketRequest\x1a\x1e.cosgate.v1.HeadBucketResponse\"\x03\x90\x02\x01\x12Q\n" +
 	"\fDeleteBucket\x12\x1f.cosgate.v1.DeleteBucketRequest\x1a .cosgate.v1.DeleteBucketResponse\x12e\n" +
-	"\x11GetBucketLocation\x12$.cosgate.v1.GetBucketLocationRequest\x1a%.cosgate.v1.GetBucketLocationResponse\"\x03\x90\x02\x01B5Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1b\x06proto3"
+	"\x11GetBucketLocation\x12$.cosgate.v1.GetBucketLocationRequest\x1a%.cosgate.v1.GetBucketLocationResponse\"\x03\x90\x02\x01B\xa8\x01\n" +
+	"\x14io.github.cosgate.v1B\x12BucketServiceProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +
+	"Cosgate.V1\xca\x02\n" +
+	"Cosgate\\V1\xe2\x02\x16Cosgate\\V1\\GPBMetadata\xea\x02\vCosgate::V1b\x06proto3"
 
 var (
 	file_cosgate_v1_bucket_service_proto_rawDescOnce sync.Once
@@ -697,24 +712,28 @@ var file_cosgate_v1_bucket_service_proto_goTypes = []any{
 	(*GetBucketLocationRequest)(nil),  // 8: cosgate.v1.GetBucketLocationRequest
 	(*GetBucketLocationResponse)(nil), // 9: cosgate.v1.GetBucketLocationResponse
 	(*Bucket)(nil),                    // 10: cosgate.v1.Bucket
+	(*Owner)(nil),                     // 11: cosgate.v1.Owner
+	(*GrantHeaders)(nil),              // 12: cosgate.v1.GrantHeaders
 }
 var file_cosgate_v1_bucket_service_proto_depIdxs = []int32{
 	10, // 0: cosgate.v1.ListBucketsResponse.buckets:type_name -> cosgate.v1.Bucket
-	0,  // 1: cosgate.v1.BucketService.ListBuckets:input_type -> cosgate.v1.ListBucketsRequest
-	2,  // 2: cosgate.v1.BucketService.CreateBucket:input_type -> cosgate.v1.CreateBucketRequest
-	4,  // 3: cosgate.v1.BucketService.HeadBucket:input_type -> cosgate.v1.HeadBucketRequest
-	6,  // 4: cosgate.v1.BucketService.DeleteBucket:input_type -> cosgate.v1.DeleteBucketRequest
-	8,  // 5: cosgate.v1.BucketService.GetBucketLocation:input_type -> cosgate.v1.GetBucketLocationRequest
-	1,  // 6: cosgate.v1.BucketService.ListBuckets:output_type -> cosgate.v1.ListBucketsResponse
-	3,  // 7: cosgate.v1.BucketService.CreateBucket:output_type -> cosgate.v1.CreateBucketResponse
-	5,  // 8: cosgate.v1.BucketService.HeadBucket:output_type -> cosgate.v1.HeadBucketResponse
-	7,  // 9: cosgate.v1.BucketService.DeleteBucket:output_type -> cosgate.v1.DeleteBucketResponse
-	9,  // 10: cosgate.v1.BucketService.GetBucketLocation:output_type -> cosgate.v1.GetBucketLocationResponse
-	6,  // [6:11] is the sub-list for method output_type
-	1,  // [1:6] is the sub-list for method input_type
-	1,  // [1:1] is the sub-list for extension type_name
-	1,  // [1:1] is the sub-list for extension extendee
-	0,  // [0:1] is the sub-list for field type_name
+	11, // 1: cosgate.v1.ListBucketsResponse.owner:type_name -> cosgate.v1.Owner
+	12, // 2: cosgate.v1.CreateBucketRequest.grants:type_name -> cosgate.v1.GrantHeaders
+	0,  // 3: cosgate.v1.BucketService.ListBuckets:input_type -> cosgate.v1.ListBucketsRequest
+	2,  // 4: cosgate.v1.BucketService.CreateBucket:input_type -> cosgate.v1.CreateBucketRequest
+	4,  // 5: cosgate.v1.BucketService.HeadBucket:input_type -> cosgate.v1.HeadBucketRequest
+	6,  // 6: cosgate.v1.BucketService.DeleteBucket:input_type -> cosgate.v1.DeleteBucketRequest
+	8,  // 7: cosgate.v1.BucketService.GetBucketLocation:input_type -> cosgate.v1.GetBucketLocationRequest
+	1,  // 8: cosgate.v1.BucketService.ListBuckets:output_type -> cosgate.v1.ListBucketsResponse
+	3,  // 9: cosgate.v1.BucketService.CreateBucket:output_type -> cosgate.v1.CreateBucketResponse
+	5,  // 10: cosgate.v1.BucketService.HeadBucket:output_type -> cosgate.v1.HeadBucketResponse
+	7,  // 11: cosgate.v1.BucketService.DeleteBucket:output_type -> cosgate.v1.DeleteBucketResponse
+	9,  // 12: cosgate.v1.BucketService.GetBucketLocation:output_type -> cosgate.v1.GetBucketLocationResponse
+	8,  // [8:13] is the sub-list for method output_type
+	3,  // [3:8] is the sub-list for method input_type
+	3,  // [3:3] is the sub-list for extension type_name
+	3,  // [3:3] is the sub-list for extension extendee
+	0,  // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_cosgate_v1_bucket_service_proto_init() }
@@ -722,6 +741,7 @@ func file_cosgate_v1_bucket_service_proto_init() {
 	if File_cosgate_v1_bucket_service_proto != nil {
 		return
 	}
+	file_cosgate_v1_acl_proto_init()
 	file_cosgate_v1_bucket_proto_init()
 	file_cosgate_v1_error_proto_init()
 	file_cosgate_v1_rules_proto_init()

@@ -253,7 +253,10 @@ const file_cosgate_v1_callback_proto_rawDesc = "" +
 	"\x05error\x18\x03 \x01(\v2\x19.cosgate.v1.CallbackErrorR\x05error\"=\n" +
 	"\rCallbackError\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x18\n" +
-	"\amessage\x18\x02 \x01(\tR\amessageB5Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1b\x06proto3"
+	"\amessage\x18\x02 \x01(\tR\amessageB\xa3\x01\n" +
+	"\x14io.github.cosgate.v1B\rCallbackProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +
+	"Cosgate.V1\xca\x02\n" +
+	"Cosgate\\V1\xe2\x02\x16Cosgate\\V1\\GPBMetadata\xea\x02\vCosgate::V1b\x06proto3"
 
 var (
 	file_cosgate_v1_callback_proto_rawDescOnce sync.Once

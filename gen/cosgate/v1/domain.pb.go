@@ -486,7 +486,7 @@ const file_cosgate_v1_domain_proto_rawDesc = "" +
 	"DomainRule\x123\n" +
 	"\x06status\x18\x01 \x01(\tB\x1b\xbaH\x18\xc8\x01\x01r\x13R\aENABLEDR\bDISABLEDR\x06status\x12\"\n" +
 	"\x04name\x18\x02 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\xb0\u058b\xdc\x02\x01R\x04name\x12\"\n" +
-	"\x04type\x18\x03 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\xc8Ջ\xdc\x02\x01R\x04type\x12B\n" +
+	"\x04type\x18\x03 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\xe0Ջ\xdc\x02\x01R\x04type\x12B\n" +
 	"\x12forced_replacement\x18\x04 \x01(\tB\x13\xbaH\x10r\x0eR\x00R\x05CNAMER\x03TXTR\x11forcedReplacement\"\x8c\x01\n" +
 	"\x16GetBucketDomainRequest\x12&\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12#\n" +
@@ -505,7 +505,10 @@ const file_cosgate_v1_domain_proto_rawDesc = "" +
 	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12#\n" +
 	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
 	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\"\x1c\n" +
-	"\x1aDeleteBucketDomainResponseB5Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1b\x06proto3"
+	"\x1aDeleteBucketDomainResponseB\xa1\x01\n" +
+	"\x14io.github.cosgate.v1B\vDomainProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +
+	"Cosgate.V1\xca\x02\n" +
+	"Cosgate\\V1\xe2\x02\x16Cosgate\\V1\\GPBMetadata\xea\x02\vCosgate::V1b\x06proto3"
 
 var (
 	file_cosgate_v1_domain_proto_rawDescOnce sync.Once

@@ -170,11 +170,11 @@ type GetBucketDomainCertificateResponse struct {
 	// Its id with the certificate service. Empty when COS did not say.
 	CertId string `protobuf:"bytes,2,opt,name=cert_id,json=certId,proto3" json:"cert_id,omitempty"`
 	// It is valid from then on. Absent when COS did not say.
-	ValidFrom *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=valid_from,json=validFrom,proto3" json:"valid_from,omitempty"`
+	ValidityBegin *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=validity_begin,json=validityBegin,proto3" json:"validity_begin,omitempty"`
 	// It is valid until then. Absent when COS did not say.
-	ValidUntil    *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=valid_until,json=validUntil,proto3" json:"valid_until,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	ValidityExpire *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=validity_expire,json=validityExpire,proto3" json:"validity_expire,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *GetBucketDomainCertificateResponse) Reset() {
@@ -221,16 +221,16 @@ func (x *GetBucketDomainCertificateResponse) GetCertId() string {
 	return ""
 }
 
-func (x *GetBucketDomainCertificateResponse) GetValidFrom() *timestamppb.Timestamp {
+func (x *GetBucketDomainCertificateResponse) GetValidityBegin() *timestamppb.Timestamp {
 	if x != nil {
-		return x.ValidFrom
+		return x.ValidityBegin
 	}
 	return nil
 }
 
-func (x *GetBucketDomainCertificateResponse) GetValidUntil() *timestamppb.Timestamp {
+func (x *GetBucketDomainCertificateResponse) GetValidityExpire() *timestamppb.Timestamp {
 	if x != nil {
-		return x.ValidUntil
+		return x.ValidityExpire
 	}
 	return nil
 }
@@ -480,14 +480,12 @@ const file_cosgate_v1_domain_certificate_proto_rawDesc = "" +
 	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12#\n" +
 	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
 	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\x12&\n" +
-	"\x06domain\x18\x06 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\xb0\u058b\xdc\x02\x01R\x06domain\"\xcd\x01\n" +
+	"\x06domain\x18\x06 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\xb0\u058b\xdc\x02\x01R\x06domain\"\xdd\x01\n" +
 	"\"GetBucketDomainCertificateResponse\x12\x16\n" +
 	"\x06status\x18\x01 \x01(\tR\x06status\x12\x17\n" +
-	"\acert_id\x18\x02 \x01(\tR\x06certId\x129\n" +
-	"\n" +
-	"valid_from\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\tvalidFrom\x12;\n" +
-	"\vvalid_until\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"validUntil\"\x93\x02\n" +
+	"\acert_id\x18\x02 \x01(\tR\x06certId\x12A\n" +
+	"\x0evalidity_begin\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\rvalidityBegin\x12C\n" +
+	"\x0fvalidity_expire\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x0evalidityExpire\"\x93\x02\n" +
 	"!PutBucketDomainCertificateRequest\x12&\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12#\n" +
 	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
@@ -501,7 +499,10 @@ const file_cosgate_v1_domain_certificate_proto_rawDesc = "" +
 	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
 	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\x12&\n" +
 	"\x06domain\x18\x06 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\xb0\u058b\xdc\x02\x01R\x06domain\"'\n" +
-	"%DeleteBucketDomainCertificateResponseB5Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1b\x06proto3"
+	"%DeleteBucketDomainCertificateResponseB\xac\x01\n" +
+	"\x14io.github.cosgate.v1B\x16DomainCertificateProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +
+	"Cosgate.V1\xca\x02\n" +
+	"Cosgate\\V1\xe2\x02\x16Cosgate\\V1\\GPBMetadata\xea\x02\vCosgate::V1b\x06proto3"
 
 var (
 	file_cosgate_v1_domain_certificate_proto_rawDescOnce sync.Once
@@ -527,8 +528,8 @@ var file_cosgate_v1_domain_certificate_proto_goTypes = []any{
 	(*timestamppb.Timestamp)(nil),                 // 7: google.protobuf.Timestamp
 }
 var file_cosgate_v1_domain_certificate_proto_depIdxs = []int32{
-	7, // 0: cosgate.v1.GetBucketDomainCertificateResponse.valid_from:type_name -> google.protobuf.Timestamp
-	7, // 1: cosgate.v1.GetBucketDomainCertificateResponse.valid_until:type_name -> google.protobuf.Timestamp
+	7, // 0: cosgate.v1.GetBucketDomainCertificateResponse.validity_begin:type_name -> google.protobuf.Timestamp
+	7, // 1: cosgate.v1.GetBucketDomainCertificateResponse.validity_expire:type_name -> google.protobuf.Timestamp
 	0, // 2: cosgate.v1.PutBucketDomainCertificateRequest.certificate:type_name -> cosgate.v1.CustomCertificate
 	3, // [3:3] is the sub-list for method output_type
 	3, // [3:3] is the sub-list for method input_type

@@ -356,7 +356,10 @@ const file_cosgate_v1_encryption_proto_rawDesc = "" +
 	"\talgorithm\x18\x01 \x01(\tR\talgorithm\x12\x1c\n" +
 	"\n" +
 	"kms_key_id\x18\x02 \x01(\tR\bkmsKeyId\x12(\n" +
-	"\x10customer_key_md5\x18\x03 \x01(\tR\x0ecustomerKeyMd5B5Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1b\x06proto3"
+	"\x10customer_key_md5\x18\x03 \x01(\tR\x0ecustomerKeyMd5B\xa5\x01\n" +
+	"\x14io.github.cosgate.v1B\x0fEncryptionProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +
+	"Cosgate.V1\xca\x02\n" +
+	"Cosgate\\V1\xe2\x02\x16Cosgate\\V1\\GPBMetadata\xea\x02\vCosgate::V1b\x06proto3"
 
 var (
 	file_cosgate_v1_encryption_proto_rawDescOnce sync.Once

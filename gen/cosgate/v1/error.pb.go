@@ -412,7 +412,7 @@ func (x *ReadResume) GetVersionId() string {
 type AppendConflict struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Where the object ends.
-	Position      int64 `protobuf:"varint,1,opt,name=position,proto3" json:"position,omitempty"`
+	NextPosition  int64 `protobuf:"varint,1,opt,name=next_position,json=nextPosition,proto3" json:"next_position,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -447,9 +447,9 @@ func (*AppendConflict) Descriptor() ([]byte, []int) {
 	return file_cosgate_v1_error_proto_rawDescGZIP(), []int{2}
 }
 
-func (x *AppendConflict) GetPosition() int64 {
+func (x *AppendConflict) GetNextPosition() int64 {
 	if x != nil {
-		return x.Position
+		return x.NextPosition
 	}
 	return 0
 }
@@ -490,9 +490,9 @@ const file_cosgate_v1_error_proto_rawDesc = "" +
 	"nextOffset\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12\x1d\n" +
 	"\n" +
-	"version_id\x18\x03 \x01(\tR\tversionId\",\n" +
-	"\x0eAppendConflict\x12\x1a\n" +
-	"\bposition\x18\x01 \x01(\x03R\bposition*F\n" +
+	"version_id\x18\x03 \x01(\tR\tversionId\"5\n" +
+	"\x0eAppendConflict\x12#\n" +
+	"\rnext_position\x18\x01 \x01(\x03R\fnextPosition*F\n" +
 	"\x06Origin\x12\x16\n" +
 	"\x12ORIGIN_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
@@ -501,7 +501,11 @@ const file_cosgate_v1_error_proto_rawDesc = "" +
 	"\x10CredentialSource\x12!\n" +
 	"\x1dCREDENTIAL_SOURCE_UNSPECIFIED\x10\x00\x12\x1d\n" +
 	"\x19CREDENTIAL_SOURCE_PROFILE\x10\x01\x12\x1c\n" +
-	"\x18CREDENTIAL_SOURCE_CALLER\x10\x02B5Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1b\x06proto3"
+	"\x18CREDENTIAL_SOURCE_CALLER\x10\x02B\xa0\x01\n" +
+	"\x14io.github.cosgate.v1B\n" +
+	"ErrorProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +
+	"Cosgate.V1\xca\x02\n" +
+	"Cosgate\\V1\xe2\x02\x16Cosgate\\V1\\GPBMetadata\xea\x02\vCosgate::V1b\x06proto3"
 
 var (
 	file_cosgate_v1_error_proto_rawDescOnce sync.Once

@@ -33,7 +33,7 @@ type HeadObjectsRequest struct {
 	// The profile that reaches COS. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
 	// The objects, 1 to 1000.
-	Objects []*ObjectToHead `protobuf:"bytes,6,rep,name=objects,proto3" json:"objects,omitempty"`
+	Objects []*HeadObjectsItem `protobuf:"bytes,6,rep,name=objects,proto3" json:"objects,omitempty"`
 	// The key that the objects were encrypted with, if it was the caller's.
 	CustomerKey   *CustomerKey `protobuf:"bytes,7,opt,name=customer_key,json=customerKey,proto3" json:"customer_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -91,7 +91,7 @@ func (x *HeadObjectsRequest) GetProfile() string {
 	return ""
 }
 
-func (x *HeadObjectsRequest) GetObjects() []*ObjectToHead {
+func (x *HeadObjectsRequest) GetObjects() []*HeadObjectsItem {
 	if x != nil {
 		return x.Objects
 	}
@@ -105,8 +105,8 @@ func (x *HeadObjectsRequest) GetCustomerKey() *CustomerKey {
 	return nil
 }
 
-// An ObjectToHead names one object, or one version of it.
-type ObjectToHead struct {
+// An HeadObjectsItem names one object, or one version of it.
+type HeadObjectsItem struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The key: 1 to 850 bytes, without the characters U+0018 to U+001B.
 	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
@@ -116,20 +116,20 @@ type ObjectToHead struct {
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *ObjectToHead) Reset() {
-	*x = ObjectToHead{}
+func (x *HeadObjectsItem) Reset() {
+	*x = HeadObjectsItem{}
 	mi := &file_cosgate_v1_head_objects_proto_msgTypes[1]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *ObjectToHead) String() string {
+func (x *HeadObjectsItem) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*ObjectToHead) ProtoMessage() {}
+func (*HeadObjectsItem) ProtoMessage() {}
 
-func (x *ObjectToHead) ProtoReflect() protoreflect.Message {
+func (x *HeadObjectsItem) ProtoReflect() protoreflect.Message {
 	mi := &file_cosgate_v1_head_objects_proto_msgTypes[1]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -141,19 +141,19 @@ func (x *ObjectToHead) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use ObjectToHead.ProtoReflect.Descriptor instead.
-func (*ObjectToHead) Descriptor() ([]byte, []int) {
+// Deprecated: Use HeadObjectsItem.ProtoReflect.Descriptor instead.
+func (*HeadObjectsItem) Descriptor() ([]byte, []int) {
 	return file_cosgate_v1_head_objects_proto_rawDescGZIP(), []int{1}
 }
 
-func (x *ObjectToHead) GetKey() string {
+func (x *HeadObjectsItem) GetKey() string {
 	if x != nil {
 		return x.Key
 	}
 	return ""
 }
 
-func (x *ObjectToHead) GetVersionId() string {
+func (x *HeadObjectsItem) GetVersionId() string {
 	if x != nil {
 		return x.VersionId
 	}
@@ -164,7 +164,7 @@ func (x *ObjectToHead) GetVersionId() string {
 type HeadObjectsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// One for each object asked for, in the same order.
-	Results       []*HeadObjectResult `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
+	Results       []*HeadObjectsResult `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -199,41 +199,41 @@ func (*HeadObjectsResponse) Descriptor() ([]byte, []int) {
 	return file_cosgate_v1_head_objects_proto_rawDescGZIP(), []int{2}
 }
 
-func (x *HeadObjectsResponse) GetResults() []*HeadObjectResult {
+func (x *HeadObjectsResponse) GetResults() []*HeadObjectsResult {
 	if x != nil {
 		return x.Results
 	}
 	return nil
 }
 
-// A HeadObjectResult is an object, or why it could not be looked at.
-type HeadObjectResult struct {
+// A HeadObjectsResult is an object, or why it could not be looked at.
+type HeadObjectsResult struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// One of the two.
 	//
 	// Types that are valid to be assigned to Result:
 	//
-	//	*HeadObjectResult_Object
-	//	*HeadObjectResult_Status
-	Result        isHeadObjectResult_Result `protobuf_oneof:"result"`
+	//	*HeadObjectsResult_Object
+	//	*HeadObjectsResult_Status
+	Result        isHeadObjectsResult_Result `protobuf_oneof:"result"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *HeadObjectResult) Reset() {
-	*x = HeadObjectResult{}
+func (x *HeadObjectsResult) Reset() {
+	*x = HeadObjectsResult{}
 	mi := &file_cosgate_v1_head_objects_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *HeadObjectResult) String() string {
+func (x *HeadObjectsResult) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*HeadObjectResult) ProtoMessage() {}
+func (*HeadObjectsResult) ProtoMessage() {}
 
-func (x *HeadObjectResult) ProtoReflect() protoreflect.Message {
+func (x *HeadObjectsResult) ProtoReflect() protoreflect.Message {
 	mi := &file_cosgate_v1_head_objects_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -245,77 +245,80 @@ func (x *HeadObjectResult) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use HeadObjectResult.ProtoReflect.Descriptor instead.
-func (*HeadObjectResult) Descriptor() ([]byte, []int) {
+// Deprecated: Use HeadObjectsResult.ProtoReflect.Descriptor instead.
+func (*HeadObjectsResult) Descriptor() ([]byte, []int) {
 	return file_cosgate_v1_head_objects_proto_rawDescGZIP(), []int{3}
 }
 
-func (x *HeadObjectResult) GetResult() isHeadObjectResult_Result {
+func (x *HeadObjectsResult) GetResult() isHeadObjectsResult_Result {
 	if x != nil {
 		return x.Result
 	}
 	return nil
 }
 
-func (x *HeadObjectResult) GetObject() *Object {
+func (x *HeadObjectsResult) GetObject() *Object {
 	if x != nil {
-		if x, ok := x.Result.(*HeadObjectResult_Object); ok {
+		if x, ok := x.Result.(*HeadObjectsResult_Object); ok {
 			return x.Object
 		}
 	}
 	return nil
 }
 
-func (x *HeadObjectResult) GetStatus() *status.Status {
+func (x *HeadObjectsResult) GetStatus() *status.Status {
 	if x != nil {
-		if x, ok := x.Result.(*HeadObjectResult_Status); ok {
+		if x, ok := x.Result.(*HeadObjectsResult_Status); ok {
 			return x.Status
 		}
 	}
 	return nil
 }
 
-type isHeadObjectResult_Result interface {
-	isHeadObjectResult_Result()
+type isHeadObjectsResult_Result interface {
+	isHeadObjectsResult_Result()
 }
 
-type HeadObjectResult_Object struct {
+type HeadObjectsResult_Object struct {
 	// The object, as HeadObject would say it.
 	Object *Object `protobuf:"bytes,1,opt,name=object,proto3,oneof"`
 }
 
-type HeadObjectResult_Status struct {
+type HeadObjectsResult_Status struct {
 	// The failure, with the same code and details that HeadObject would have failed
 	// with, among them its key.
 	Status *status.Status `protobuf:"bytes,2,opt,name=status,proto3,oneof"`
 }
 
-func (*HeadObjectResult_Object) isHeadObjectResult_Result() {}
+func (*HeadObjectsResult_Object) isHeadObjectsResult_Result() {}
 
-func (*HeadObjectResult_Status) isHeadObjectResult_Result() {}
+func (*HeadObjectsResult_Status) isHeadObjectsResult_Result() {}
 
 var File_cosgate_v1_head_objects_proto protoreflect.FileDescriptor
 
 const file_cosgate_v1_head_objects_proto_rawDesc = "" +
 	"\n" +
 	"\x1dcosgate/v1/head_objects.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1bcosgate/v1/encryption.proto\x1a\x17cosgate/v1/object.proto\x1a\x16cosgate/v1/rules.proto\x1a\x17google/rpc/status.proto\"\x85\x02\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1bcosgate/v1/encryption.proto\x1a\x17cosgate/v1/object.proto\x1a\x16cosgate/v1/rules.proto\x1a\x17google/rpc/status.proto\"\x88\x02\n" +
 	"\x12HeadObjectsRequest\x12&\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12#\n" +
 	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
-	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\x12?\n" +
-	"\aobjects\x18\x06 \x03(\v2\x18.cosgate.v1.ObjectToHeadB\v\xbaH\b\x92\x01\x05\b\x01\x10\xe8\aR\aobjects\x12:\n" +
-	"\fcustomer_key\x18\a \x01(\v2\x17.cosgate.v1.CustomerKeyR\vcustomerKey\"\\\n" +
-	"\fObjectToHead\x12 \n" +
+	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\x12B\n" +
+	"\aobjects\x18\x06 \x03(\v2\x1b.cosgate.v1.HeadObjectsItemB\v\xbaH\b\x92\x01\x05\b\x01\x10\xe8\aR\aobjects\x12:\n" +
+	"\fcustomer_key\x18\a \x01(\v2\x17.cosgate.v1.CustomerKeyR\vcustomerKey\"_\n" +
+	"\x0fHeadObjectsItem\x12 \n" +
 	"\x03key\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01R\x03key\x12*\n" +
 	"\n" +
-	"version_id\x18\x02 \x01(\tB\v\xbaH\br\x06\xa0Ջ\xdc\x02\x01R\tversionId\"M\n" +
-	"\x13HeadObjectsResponse\x126\n" +
-	"\aresults\x18\x01 \x03(\v2\x1c.cosgate.v1.HeadObjectResultR\aresults\"x\n" +
-	"\x10HeadObjectResult\x12,\n" +
+	"version_id\x18\x02 \x01(\tB\v\xbaH\br\x06\xa0Ջ\xdc\x02\x01R\tversionId\"N\n" +
+	"\x13HeadObjectsResponse\x127\n" +
+	"\aresults\x18\x01 \x03(\v2\x1d.cosgate.v1.HeadObjectsResultR\aresults\"y\n" +
+	"\x11HeadObjectsResult\x12,\n" +
 	"\x06object\x18\x01 \x01(\v2\x12.cosgate.v1.ObjectH\x00R\x06object\x12,\n" +
 	"\x06status\x18\x02 \x01(\v2\x12.google.rpc.StatusH\x00R\x06statusB\b\n" +
-	"\x06resultB5Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1b\x06proto3"
+	"\x06resultB\xa6\x01\n" +
+	"\x14io.github.cosgate.v1B\x10HeadObjectsProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +
+	"Cosgate.V1\xca\x02\n" +
+	"Cosgate\\V1\xe2\x02\x16Cosgate\\V1\\GPBMetadata\xea\x02\vCosgate::V1b\x06proto3"
 
 var (
 	file_cosgate_v1_head_objects_proto_rawDescOnce sync.Once
@@ -332,19 +335,19 @@ func file_cosgate_v1_head_objects_proto_rawDescGZIP() []byte {
 var file_cosgate_v1_head_objects_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_cosgate_v1_head_objects_proto_goTypes = []any{
 	(*HeadObjectsRequest)(nil),  // 0: cosgate.v1.HeadObjectsRequest
-	(*ObjectToHead)(nil),        // 1: cosgate.v1.ObjectToHead
+	(*HeadObjectsItem)(nil),     // 1: cosgate.v1.HeadObjectsItem
 	(*HeadObjectsResponse)(nil), // 2: cosgate.v1.HeadObjectsResponse
-	(*HeadObjectResult)(nil),    // 3: cosgate.v1.HeadObjectResult
+	(*HeadObjectsResult)(nil),   // 3: cosgate.v1.HeadObjectsResult
 	(*CustomerKey)(nil),         // 4: cosgate.v1.CustomerKey
 	(*Object)(nil),              // 5: cosgate.v1.Object
 	(*status.Status)(nil),       // 6: google.rpc.Status
 }
 var file_cosgate_v1_head_objects_proto_depIdxs = []int32{
-	1, // 0: cosgate.v1.HeadObjectsRequest.objects:type_name -> cosgate.v1.ObjectToHead
+	1, // 0: cosgate.v1.HeadObjectsRequest.objects:type_name -> cosgate.v1.HeadObjectsItem
 	4, // 1: cosgate.v1.HeadObjectsRequest.customer_key:type_name -> cosgate.v1.CustomerKey
-	3, // 2: cosgate.v1.HeadObjectsResponse.results:type_name -> cosgate.v1.HeadObjectResult
-	5, // 3: cosgate.v1.HeadObjectResult.object:type_name -> cosgate.v1.Object
-	6, // 4: cosgate.v1.HeadObjectResult.status:type_name -> google.rpc.Status
+	3, // 2: cosgate.v1.HeadObjectsResponse.results:type_name -> cosgate.v1.HeadObjectsResult
+	5, // 3: cosgate.v1.HeadObjectsResult.object:type_name -> cosgate.v1.Object
+	6, // 4: cosgate.v1.HeadObjectsResult.status:type_name -> google.rpc.Status
 	5, // [5:5] is the sub-list for method output_type
 	5, // [5:5] is the sub-list for method input_type
 	5, // [5:5] is the sub-list for extension type_name
@@ -361,8 +364,8 @@ func file_cosgate_v1_head_objects_proto_init() {
 	file_cosgate_v1_object_proto_init()
 	file_cosgate_v1_rules_proto_init()
 	file_cosgate_v1_head_objects_proto_msgTypes[3].OneofWrappers = []any{
-		(*HeadObjectResult_Object)(nil),
-		(*HeadObjectResult_Status)(nil),
+		(*HeadObjectsResult_Object)(nil),
+		(*HeadObjectsResult_Status)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

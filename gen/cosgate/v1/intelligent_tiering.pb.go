@@ -1114,7 +1114,7 @@ const file_cosgate_v1_intelligent_tiering_proto_rawDesc = "" +
 	"\x04tags\x18\x02 \x03(\v2\x0f.cosgate.v1.TagB\b\xbaH\x05\x92\x01\x02\x10\n" +
 	"R\x04tags\"\x8b\x01\n" +
 	"\aTiering\x12/\n" +
-	"\vaccess_tier\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\xc8Ջ\xdc\x02\x01R\n" +
+	"\vaccess_tier\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\xe0Ջ\xdc\x02\x01R\n" +
 	"accessTier\x12\x1b\n" +
 	"\x04days\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x01R\x04days\x122\n" +
 	"\x10request_frequent\x18\x03 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x0frequestFrequent\"\x98\x01\n" +
@@ -1157,7 +1157,10 @@ const file_cosgate_v1_intelligent_tiering_proto_rawDesc = "" +
 	"page_token\x18\x06 \x01(\tB\b\xbaH\x05r\x03(\x80 R\tpageToken\"\xb1\x01\n" +
 	"2ListBucketIntelligentTieringConfigurationsResponse\x12S\n" +
 	"\x0econfigurations\x18\x01 \x03(\v2+.cosgate.v1.IntelligentTieringConfigurationR\x0econfigurations\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageTokenB5Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1b\x06proto3"
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageTokenB\xad\x01\n" +
+	"\x14io.github.cosgate.v1B\x17IntelligentTieringProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +
+	"Cosgate.V1\xca\x02\n" +
+	"Cosgate\\V1\xe2\x02\x16Cosgate\\V1\\GPBMetadata\xea\x02\vCosgate::V1b\x06proto3"
 
 var (
 	file_cosgate_v1_intelligent_tiering_proto_rawDescOnce sync.Once

@@ -1179,7 +1179,10 @@ const file_cosgate_v1_inventory_proto_rawDesc = "" +
 	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\x12H\n" +
 	"\tinventory\x18\x06 \x01(\v2\".cosgate.v1.InventoryConfigurationB\x06\xbaH\x03\xc8\x01\x01R\tinventory:\xd6\x01\xbaH\xd2\x01\x1a\xcf\x01\n" +
 	"\x1epost_bucket_inventory.schedule\x12Vinventory.enabled and inventory.schedule must not be given: the list is made once, now\x1aU!has(this.inventory) || !has(this.inventory.enabled) && !has(this.inventory.schedule)\"\x1d\n" +
-	"\x1bPostBucketInventoryResponseB5Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1b\x06proto3"
+	"\x1bPostBucketInventoryResponseB\xa4\x01\n" +
+	"\x14io.github.cosgate.v1B\x0eInventoryProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +
+	"Cosgate.V1\xca\x02\n" +
+	"Cosgate\\V1\xe2\x02\x16Cosgate\\V1\\GPBMetadata\xea\x02\vCosgate::V1b\x06proto3"
 
 var (
 	file_cosgate_v1_inventory_proto_rawDescOnce sync.Once

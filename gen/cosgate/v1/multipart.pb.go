@@ -114,7 +114,7 @@ type MultipartUpload struct {
 	// The storage class the object will have.
 	StorageClass string `protobuf:"bytes,3,opt,name=storage_class,json=storageClass,proto3" json:"storage_class,omitempty"`
 	// When it was begun.
-	InitiateTime  *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=initiate_time,json=initiateTime,proto3" json:"initiate_time,omitempty"`
+	Initiated     *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=initiated,proto3" json:"initiated,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -170,9 +170,9 @@ func (x *MultipartUpload) GetStorageClass() string {
 	return ""
 }
 
-func (x *MultipartUpload) GetInitiateTime() *timestamppb.Timestamp {
+func (x *MultipartUpload) GetInitiated() *timestamppb.Timestamp {
 	if x != nil {
-		return x.InitiateTime
+		return x.Initiated
 	}
 	return nil
 }
@@ -182,21 +182,24 @@ var File_cosgate_v1_multipart_proto protoreflect.FileDescriptor
 const file_cosgate_v1_multipart_proto_rawDesc = "" +
 	"\n" +
 	"\x1acosgate/v1/multipart.proto\x12\n" +
-	"cosgate.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc1\x01\n" +
+	"cosgate.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc5\x01\n" +
 	"\x04Part\x12\x1f\n" +
 	"\vpart_number\x18\x01 \x01(\x05R\n" +
 	"partNumber\x12\x12\n" +
 	"\x04size\x18\x02 \x01(\x03R\x04size\x12\x12\n" +
-	"\x04etag\x18\x03 \x01(\tR\x04etag\x12!\n" +
-	"\tcrc64ecma\x18\x04 \x01(\x06H\x00R\tcrc64ecma\x88\x01\x01\x12?\n" +
+	"\x04etag\x18\x03 \x01(\tR\x04etag\x12%\n" +
+	"\tcrc64ecma\x18\x04 \x01(\x06B\x020\x01H\x00R\tcrc64ecma\x88\x01\x01\x12?\n" +
 	"\rlast_modified\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\flastModifiedB\f\n" +
 	"\n" +
-	"_crc64ecma\"\xa6\x01\n" +
+	"_crc64ecma\"\x9f\x01\n" +
 	"\x0fMultipartUpload\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x1b\n" +
 	"\tupload_id\x18\x02 \x01(\tR\buploadId\x12#\n" +
-	"\rstorage_class\x18\x03 \x01(\tR\fstorageClass\x12?\n" +
-	"\rinitiate_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\finitiateTimeB5Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1b\x06proto3"
+	"\rstorage_class\x18\x03 \x01(\tR\fstorageClass\x128\n" +
+	"\tinitiated\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tinitiatedB\xa4\x01\n" +
+	"\x14io.github.cosgate.v1B\x0eMultipartProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +
+	"Cosgate.V1\xca\x02\n" +
+	"Cosgate\\V1\xe2\x02\x16Cosgate\\V1\\GPBMetadata\xea\x02\vCosgate::V1b\x06proto3"
 
 var (
 	file_cosgate_v1_multipart_proto_rawDescOnce sync.Once
@@ -218,7 +221,7 @@ var file_cosgate_v1_multipart_proto_goTypes = []any{
 }
 var file_cosgate_v1_multipart_proto_depIdxs = []int32{
 	2, // 0: cosgate.v1.Part.last_modified:type_name -> google.protobuf.Timestamp
-	2, // 1: cosgate.v1.MultipartUpload.initiate_time:type_name -> google.protobuf.Timestamp
+	2, // 1: cosgate.v1.MultipartUpload.initiated:type_name -> google.protobuf.Timestamp
 	2, // [2:2] is the sub-list for method output_type
 	2, // [2:2] is the sub-list for method input_type
 	2, // [2:2] is the sub-list for extension type_name

@@ -1282,7 +1282,7 @@ var File_cosgate_v1_multipart_service_proto protoreflect.FileDescriptor
 const file_cosgate_v1_multipart_service_proto_rawDesc = "" +
 	"\n" +
 	"\"cosgate/v1/multipart_service.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x19cosgate/v1/callback.proto\x1a\x1acosgate/v1/condition.proto\x1a\x1bcosgate/v1/encryption.proto\x1a\x16cosgate/v1/error.proto\x1a\x1acosgate/v1/multipart.proto\x1a\x17cosgate/v1/object.proto\x1a\x1fcosgate/v1/object_service.proto\x1a\x16cosgate/v1/rules.proto\x1a\x17cosgate/v1/stream.proto\x1a\x1egoogle/rpc/error_details.proto\"\xf4\x01\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x19cosgate/v1/callback.proto\x1a\x1bcosgate/v1/encryption.proto\x1a\x16cosgate/v1/error.proto\x1a\x1acosgate/v1/multipart.proto\x1a\x17cosgate/v1/object.proto\x1a\x1ecosgate/v1/preconditions.proto\x1a\x16cosgate/v1/rules.proto\x1a\x17cosgate/v1/stream.proto\x1a\x1egoogle/rpc/error_details.proto\"\xf4\x01\n" +
 	"\x1eInitiateMultipartUploadRequest\x12&\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12 \n" +
 	"\x03key\x18\x02 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01R\x03key\x12#\n" +
@@ -1330,7 +1330,7 @@ const file_cosgate_v1_multipart_service_proto_rawDesc = "" +
 	"\x1dupload_part_copy.source_range\x121must have offset and length, and no suffix_length\x1a,has(this.length) && !has(this.suffix_length)R\vsourceRange\x12:\n" +
 	"\fcustomer_key\x18\v \x01(\v2\x17.cosgate.v1.CustomerKeyR\vcustomerKey\">\n" +
 	"\x16UploadPartCopyResponse\x12$\n" +
-	"\x04part\x18\x01 \x01(\v2\x10.cosgate.v1.PartR\x04part\"\xa5\x04\n" +
+	"\x04part\x18\x01 \x01(\v2\x10.cosgate.v1.PartR\x04part\"\xa9\x04\n" +
 	"\x1eCompleteMultipartUploadRequest\x12&\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12 \n" +
 	"\x03key\x18\x02 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01R\x03key\x12#\n" +
@@ -1338,8 +1338,8 @@ const file_cosgate_v1_multipart_service_proto_rawDesc = "" +
 	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\x12+\n" +
 	"\tupload_id\x18\x06 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\xd0Ջ\xdc\x02\x01R\buploadId\x12<\n" +
 	"\x05parts\x18\a \x03(\v2\x19.cosgate.v1.CompletedPartB\v\xbaH\b\x92\x01\x05\b\x01\x10\x90NR\x05parts\x12)\n" +
-	"\x10forbid_overwrite\x18\b \x01(\bR\x0fforbidOverwrite\x12!\n" +
-	"\tcrc64ecma\x18\t \x01(\x06H\x00R\tcrc64ecma\x88\x01\x01\x126\n" +
+	"\x10forbid_overwrite\x18\b \x01(\bR\x0fforbidOverwrite\x12%\n" +
+	"\tcrc64ecma\x18\t \x01(\x06B\x020\x01H\x00R\tcrc64ecma\x88\x01\x01\x126\n" +
 	"\bcallback\x18\n" +
 	" \x01(\v2\x1a.cosgate.v1.UploadCallbackR\bcallback\x122\n" +
 	"\x0epic_operations\x18\v \x01(\tB\v\xbaH\br\x06\x90\u05cb\xdc\x02\x01R\rpicOperations\x12:\n" +
@@ -1399,7 +1399,10 @@ const file_cosgate_v1_multipart_service_proto_rawDesc = "" +
 	"\x17CompleteMultipartUpload\x12*.cosgate.v1.CompleteMultipartUploadRequest\x1a+.cosgate.v1.CompleteMultipartUploadResponse\x12n\n" +
 	"\x14AbortMultipartUpload\x12'.cosgate.v1.AbortMultipartUploadRequest\x1a(.cosgate.v1.AbortMultipartUploadResponse\"\x03\x90\x02\x02\x12M\n" +
 	"\tListParts\x12\x1c.cosgate.v1.ListPartsRequest\x1a\x1d.cosgate.v1.ListPartsResponse\"\x03\x90\x02\x01\x12n\n" +
-	"\x14ListMultipartUploads\x12'.cosgate.v1.ListMultipartUploadsRequest\x1a(.cosgate.v1.ListMultipartUploadsResponse\"\x03\x90\x02\x01B5Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1b\x06proto3"
+	"\x14ListMultipartUploads\x12'.cosgate.v1.ListMultipartUploadsRequest\x1a(.cosgate.v1.ListMultipartUploadsResponse\"\x03\x90\x02\x01B\xab\x01\n" +
+	"\x14io.github.cosgate.v1B\x15MultipartServiceProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +
+	"Cosgate.V1\xca\x02\n" +
+	"Cosgate\\V1\xe2\x02\x16Cosgate\\V1\\GPBMetadata\xea\x02\vCosgate::V1b\x06proto3"
 
 var (
 	file_cosgate_v1_multipart_service_proto_rawDescOnce sync.Once
@@ -1490,12 +1493,11 @@ func file_cosgate_v1_multipart_service_proto_init() {
 		return
 	}
 	file_cosgate_v1_callback_proto_init()
-	file_cosgate_v1_condition_proto_init()
 	file_cosgate_v1_encryption_proto_init()
 	file_cosgate_v1_error_proto_init()
 	file_cosgate_v1_multipart_proto_init()
 	file_cosgate_v1_object_proto_init()
-	file_cosgate_v1_object_service_proto_init()
+	file_cosgate_v1_preconditions_proto_init()
 	file_cosgate_v1_rules_proto_init()
 	file_cosgate_v1_stream_proto_init()
 	file_cosgate_v1_multipart_service_proto_msgTypes[2].OneofWrappers = []any{}

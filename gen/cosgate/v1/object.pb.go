@@ -327,7 +327,7 @@ type ObjectAttributes struct {
 	// A preset: "default" (as the bucket), "private", "public-read",
 	// "authenticated-read", "bucket-owner-read" or "bucket-owner-full-control". Empty:
 	// "default". COS refuses what it does not know.
-	Acl string `protobuf:"bytes,4,opt,name=acl,proto3" json:"acl,omitempty"`
+	PresetAcl string `protobuf:"bytes,4,opt,name=preset_acl,json=presetAcl,proto3" json:"preset_acl,omitempty"`
 	// Accounts that may read the object, or read or write its ACL. write is for buckets
 	// only. Absent: nobody besides acl.
 	Grants *GrantHeaders `protobuf:"bytes,5,opt,name=grants,proto3" json:"grants,omitempty"`
@@ -393,9 +393,9 @@ func (x *ObjectAttributes) GetStorageClass() string {
 	return ""
 }
 
-func (x *ObjectAttributes) GetAcl() string {
+func (x *ObjectAttributes) GetPresetAcl() string {
 	if x != nil {
-		return x.Acl
+		return x.PresetAcl
 	}
 	return ""
 }
@@ -485,20 +485,102 @@ func (x *ObjectIdentifier) GetVersionId() string {
 	return ""
 }
 
+// Names the object to copy.
+type CopySource struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The source bucket, as name-appid.
+	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
+	// The source key: 1 to 850 bytes, without the characters U+0018 to U+001B.
+	Key string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
+	// The version. Empty: the newest.
+	VersionId string `protobuf:"bytes,3,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"`
+	// The source bucket's region. Empty: the profile's region, else it is looked up.
+	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
+	// The key that the source was encrypted with, if it was the caller's.
+	CustomerKey   *CustomerKey `protobuf:"bytes,6,opt,name=customer_key,json=customerKey,proto3" json:"customer_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CopySource) Reset() {
+	*x = CopySource{}
+	mi := &file_cosgate_v1_object_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CopySource) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CopySource) ProtoMessage() {}
+
+func (x *CopySource) ProtoReflect() protoreflect.Message {
+	mi := &file_cosgate_v1_object_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CopySource.ProtoReflect.Descriptor instead.
+func (*CopySource) Descriptor() ([]byte, []int) {
+	return file_cosgate_v1_object_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *CopySource) GetBucket() string {
+	if x != nil {
+		return x.Bucket
+	}
+	return ""
+}
+
+func (x *CopySource) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *CopySource) GetVersionId() string {
+	if x != nil {
+		return x.VersionId
+	}
+	return ""
+}
+
+func (x *CopySource) GetRegion() string {
+	if x != nil {
+		return x.Region
+	}
+	return ""
+}
+
+func (x *CopySource) GetCustomerKey() *CustomerKey {
+	if x != nil {
+		return x.CustomerKey
+	}
+	return nil
+}
+
 var File_cosgate_v1_object_proto protoreflect.FileDescriptor
 
 const file_cosgate_v1_object_proto_rawDesc = "" +
 	"\n" +
 	"\x17cosgate/v1/object.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x14cosgate/v1/acl.proto\x1a\x1bcosgate/v1/encryption.proto\x1a\x1fcosgate/v1/object_restore.proto\x1a!cosgate/v1/object_retention.proto\x1a\x16cosgate/v1/rules.proto\x1a\x14cosgate/v1/tag.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8f\x06\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x14cosgate/v1/acl.proto\x1a\x1bcosgate/v1/encryption.proto\x1a\x1fcosgate/v1/object_restore.proto\x1a!cosgate/v1/object_retention.proto\x1a\x16cosgate/v1/rules.proto\x1a\x14cosgate/v1/tag.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x93\x06\n" +
 	"\x06Object\x12\x16\n" +
 	"\x06bucket\x18\x01 \x01(\tR\x06bucket\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x1d\n" +
 	"\n" +
 	"version_id\x18\x03 \x01(\tR\tversionId\x12\x12\n" +
 	"\x04size\x18\x04 \x01(\x03R\x04size\x12\x12\n" +
-	"\x04etag\x18\x05 \x01(\tR\x04etag\x12!\n" +
-	"\tcrc64ecma\x18\x06 \x01(\x06H\x00R\tcrc64ecma\x88\x01\x01\x12?\n" +
+	"\x04etag\x18\x05 \x01(\tR\x04etag\x12%\n" +
+	"\tcrc64ecma\x18\x06 \x01(\x06B\x020\x01H\x00R\tcrc64ecma\x88\x01\x01\x12?\n" +
 	"\rlast_modified\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\flastModified\x12#\n" +
 	"\rstorage_class\x18\b \x01(\tR\fstorageClass\x12!\n" +
 	"\fstorage_tier\x18\t \x01(\tR\vstorageTier\x12\x1f\n" +
@@ -527,12 +609,13 @@ const file_cosgate_v1_object_proto_rawDesc = "" +
 	"\x13content_disposition\x18\x03 \x01(\tB\v\xbaH\br\x06\xb8Ջ\xdc\x02\x01R\x12contentDisposition\x126\n" +
 	"\x10content_encoding\x18\x04 \x01(\tB\v\xbaH\br\x06\xb8Ջ\xdc\x02\x01R\x0fcontentEncoding\x126\n" +
 	"\x10content_language\x18\x05 \x01(\tB\v\xbaH\br\x06\xb8Ջ\xdc\x02\x01R\x0fcontentLanguage\x12%\n" +
-	"\aexpires\x18\x06 \x01(\tB\v\xbaH\br\x06\xb8Ջ\xdc\x02\x01R\aexpires\"\xe3\x05\n" +
+	"\aexpires\x18\x06 \x01(\tB\v\xbaH\br\x06\xb8Ջ\xdc\x02\x01R\aexpires\"\xf0\x05\n" +
 	"\x10ObjectAttributes\x124\n" +
 	"\acontent\x18\x01 \x01(\v2\x1a.cosgate.v1.ContentHeadersR\acontent\x12d\n" +
 	"\bmetadata\x18\x02 \x03(\v2*.cosgate.v1.ObjectAttributes.MetadataEntryB\x1c\xbaH\x19\x9a\x01\x16\x10@\"\br\x06\xc0Ջ\xdc\x02\x01*\br\x06\xb8Ջ\xdc\x02\x01R\bmetadata\x120\n" +
-	"\rstorage_class\x18\x03 \x01(\tB\v\xbaH\br\x06\xc8Ջ\xdc\x02\x01R\fstorageClass\x12\x1d\n" +
-	"\x03acl\x18\x04 \x01(\tB\v\xbaH\br\x06\x80\u05cb\xdc\x02\x01R\x03acl\x12\xa7\x01\n" +
+	"\rstorage_class\x18\x03 \x01(\tB\v\xbaH\br\x06\xc8Ջ\xdc\x02\x01R\fstorageClass\x12*\n" +
+	"\n" +
+	"preset_acl\x18\x04 \x01(\tB\v\xbaH\br\x06\x80\u05cb\xdc\x02\x01R\tpresetAcl\x12\xa7\x01\n" +
 	"\x06grants\x18\x05 \x01(\v2\x18.cosgate.v1.GrantHeadersBu\xbaHr\xba\x01o\n" +
 	"\x18object_attributes.grants\x12;must name no account under write, which is for buckets only\x1a\x16this.write.size() == 0R\x06grants\x12~\n" +
 	"\x04tags\x18\x06 \x03(\v2\x0f.cosgate.v1.TagBY\xbaHV\xba\x01N\n" +
@@ -548,7 +631,18 @@ const file_cosgate_v1_object_proto_rawDesc = "" +
 	"\x10ObjectIdentifier\x12 \n" +
 	"\x03key\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x98Ջ\xdc\x02\x01R\x03key\x12*\n" +
 	"\n" +
-	"version_id\x18\x02 \x01(\tB\v\xbaH\br\x06\xa0Ջ\xdc\x02\x01R\tversionIdB5Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1b\x06proto3"
+	"version_id\x18\x02 \x01(\tB\v\xbaH\br\x06\xa0Ջ\xdc\x02\x01R\tversionId\"\xe3\x01\n" +
+	"\n" +
+	"CopySource\x12&\n" +
+	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12 \n" +
+	"\x03key\x18\x02 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01R\x03key\x12*\n" +
+	"\n" +
+	"version_id\x18\x03 \x01(\tB\v\xbaH\br\x06\xa0Ջ\xdc\x02\x01R\tversionId\x12#\n" +
+	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12:\n" +
+	"\fcustomer_key\x18\x06 \x01(\v2\x17.cosgate.v1.CustomerKeyR\vcustomerKeyB\xa1\x01\n" +
+	"\x14io.github.cosgate.v1B\vObjectProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +
+	"Cosgate.V1\xca\x02\n" +
+	"Cosgate\\V1\xe2\x02\x16Cosgate\\V1\\GPBMetadata\xea\x02\vCosgate::V1b\x06proto3"
 
 var (
 	file_cosgate_v1_object_proto_rawDescOnce sync.Once
@@ -562,40 +656,43 @@ func file_cosgate_v1_object_proto_rawDescGZIP() []byte {
 	return file_cosgate_v1_object_proto_rawDescData
 }
 
-var file_cosgate_v1_object_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_cosgate_v1_object_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_cosgate_v1_object_proto_goTypes = []any{
 	(*Object)(nil),                // 0: cosgate.v1.Object
 	(*ContentHeaders)(nil),        // 1: cosgate.v1.ContentHeaders
 	(*ObjectAttributes)(nil),      // 2: cosgate.v1.ObjectAttributes
 	(*ObjectIdentifier)(nil),      // 3: cosgate.v1.ObjectIdentifier
-	nil,                           // 4: cosgate.v1.Object.MetadataEntry
-	nil,                           // 5: cosgate.v1.ObjectAttributes.MetadataEntry
-	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
-	(*EncryptionInfo)(nil),        // 7: cosgate.v1.EncryptionInfo
-	(*RestoreState)(nil),          // 8: cosgate.v1.RestoreState
-	(*ObjectRetention)(nil),       // 9: cosgate.v1.ObjectRetention
-	(*GrantHeaders)(nil),          // 10: cosgate.v1.GrantHeaders
-	(*Tag)(nil),                   // 11: cosgate.v1.Tag
-	(*ServerSideEncryption)(nil),  // 12: cosgate.v1.ServerSideEncryption
+	(*CopySource)(nil),            // 4: cosgate.v1.CopySource
+	nil,                           // 5: cosgate.v1.Object.MetadataEntry
+	nil,                           // 6: cosgate.v1.ObjectAttributes.MetadataEntry
+	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
+	(*EncryptionInfo)(nil),        // 8: cosgate.v1.EncryptionInfo
+	(*RestoreState)(nil),          // 9: cosgate.v1.RestoreState
+	(*ObjectRetention)(nil),       // 10: cosgate.v1.ObjectRetention
+	(*GrantHeaders)(nil),          // 11: cosgate.v1.GrantHeaders
+	(*Tag)(nil),                   // 12: cosgate.v1.Tag
+	(*ServerSideEncryption)(nil),  // 13: cosgate.v1.ServerSideEncryption
+	(*CustomerKey)(nil),           // 14: cosgate.v1.CustomerKey
 }
 var file_cosgate_v1_object_proto_depIdxs = []int32{
-	6,  // 0: cosgate.v1.Object.last_modified:type_name -> google.protobuf.Timestamp
+	7,  // 0: cosgate.v1.Object.last_modified:type_name -> google.protobuf.Timestamp
 	1,  // 1: cosgate.v1.Object.content:type_name -> cosgate.v1.ContentHeaders
-	4,  // 2: cosgate.v1.Object.metadata:type_name -> cosgate.v1.Object.MetadataEntry
-	7,  // 3: cosgate.v1.Object.encryption:type_name -> cosgate.v1.EncryptionInfo
-	8,  // 4: cosgate.v1.Object.restore:type_name -> cosgate.v1.RestoreState
-	9,  // 5: cosgate.v1.Object.retention:type_name -> cosgate.v1.ObjectRetention
+	5,  // 2: cosgate.v1.Object.metadata:type_name -> cosgate.v1.Object.MetadataEntry
+	8,  // 3: cosgate.v1.Object.encryption:type_name -> cosgate.v1.EncryptionInfo
+	9,  // 4: cosgate.v1.Object.restore:type_name -> cosgate.v1.RestoreState
+	10, // 5: cosgate.v1.Object.retention:type_name -> cosgate.v1.ObjectRetention
 	1,  // 6: cosgate.v1.ObjectAttributes.content:type_name -> cosgate.v1.ContentHeaders
-	5,  // 7: cosgate.v1.ObjectAttributes.metadata:type_name -> cosgate.v1.ObjectAttributes.MetadataEntry
-	10, // 8: cosgate.v1.ObjectAttributes.grants:type_name -> cosgate.v1.GrantHeaders
-	11, // 9: cosgate.v1.ObjectAttributes.tags:type_name -> cosgate.v1.Tag
-	12, // 10: cosgate.v1.ObjectAttributes.encryption:type_name -> cosgate.v1.ServerSideEncryption
-	9,  // 11: cosgate.v1.ObjectAttributes.retention:type_name -> cosgate.v1.ObjectRetention
-	12, // [12:12] is the sub-list for method output_type
-	12, // [12:12] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	6,  // 7: cosgate.v1.ObjectAttributes.metadata:type_name -> cosgate.v1.ObjectAttributes.MetadataEntry
+	11, // 8: cosgate.v1.ObjectAttributes.grants:type_name -> cosgate.v1.GrantHeaders
+	12, // 9: cosgate.v1.ObjectAttributes.tags:type_name -> cosgate.v1.Tag
+	13, // 10: cosgate.v1.ObjectAttributes.encryption:type_name -> cosgate.v1.ServerSideEncryption
+	10, // 11: cosgate.v1.ObjectAttributes.retention:type_name -> cosgate.v1.ObjectRetention
+	14, // 12: cosgate.v1.CopySource.customer_key:type_name -> cosgate.v1.CustomerKey
+	13, // [13:13] is the sub-list for method output_type
+	13, // [13:13] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_cosgate_v1_object_proto_init() }
@@ -616,7 +713,7 @@ func file_cosgate_v1_object_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cosgate_v1_object_proto_rawDesc), len(file_cosgate_v1_object_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -108,7 +108,7 @@ func (x *GetObjectAclRequest) GetProfile() string {
 type GetObjectAclResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Owner and grants. An object without an ACL of its own has that of its bucket.
-	Policy        *AccessControlPolicy `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	Acl           *AccessControlPolicy `protobuf:"bytes,1,opt,name=acl,proto3" json:"acl,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -143,14 +143,14 @@ func (*GetObjectAclResponse) Descriptor() ([]byte, []int) {
 	return file_cosgate_v1_object_acl_proto_rawDescGZIP(), []int{1}
 }
 
-func (x *GetObjectAclResponse) GetPolicy() *AccessControlPolicy {
+func (x *GetObjectAclResponse) GetAcl() *AccessControlPolicy {
 	if x != nil {
-		return x.Policy
+		return x.Acl
 	}
 	return nil
 }
 
-// Says who may do what with an object from now on.
+// Replaces the ACL of an object.
 type PutObjectAclRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
@@ -163,14 +163,15 @@ type PutObjectAclRequest struct {
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
 	// The profile that reaches COS. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
-	// The ACL, in one of the three forms of COS. It replaces the one before.
-	//
-	// Types that are valid to be assigned to Acl:
-	//
-	//	*PutObjectAclRequest_Canned
-	//	*PutObjectAclRequest_Grants
-	//	*PutObjectAclRequest_Policy
-	Acl           isPutObjectAclRequest_Acl `protobuf_oneof:"acl"`
+	// A preset ACL: "default" (as the bucket), "private", "public-read",
+	// "authenticated-read", "bucket-owner-read" or "bucket-owner-full-control". COS
+	// rejects any other. Empty: "default" with grants; otherwise see acl.
+	PresetAcl string `protobuf:"bytes,6,opt,name=preset_acl,json=presetAcl,proto3" json:"preset_acl,omitempty"`
+	// Grants to accounts, in addition to those of preset_acl; at least one account, and
+	// none under write, which exists for buckets only. Absent: none.
+	Grants *GrantHeaders `protobuf:"bytes,7,opt,name=grants,proto3" json:"grants,omitempty"`
+	// The complete ACL, as GetObjectAcl returns it. Absent: see preset_acl and grants.
+	Acl           *AccessControlPolicy `protobuf:"bytes,8,opt,name=acl,proto3" json:"acl,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -240,66 +241,26 @@ func (x *PutObjectAclRequest) GetProfile() string {
 	return ""
 }
 
-func (x *PutObjectAclRequest) GetAcl() isPutObjectAclRequest_Acl {
+func (x *PutObjectAclRequest) GetPresetAcl() string {
 	if x != nil {
-		return x.Acl
-	}
-	return nil
-}
-
-func (x *PutObjectAclRequest) GetCanned() string {
-	if x != nil {
-		if x, ok := x.Acl.(*PutObjectAclRequest_Canned); ok {
-			return x.Canned
-		}
+		return x.PresetAcl
 	}
 	return ""
 }
 
 func (x *PutObjectAclRequest) GetGrants() *GrantHeaders {
 	if x != nil {
-		if x, ok := x.Acl.(*PutObjectAclRequest_Grants); ok {
-			return x.Grants
-		}
+		return x.Grants
 	}
 	return nil
 }
 
-func (x *PutObjectAclRequest) GetPolicy() *AccessControlPolicy {
+func (x *PutObjectAclRequest) GetAcl() *AccessControlPolicy {
 	if x != nil {
-		if x, ok := x.Acl.(*PutObjectAclRequest_Policy); ok {
-			return x.Policy
-		}
+		return x.Acl
 	}
 	return nil
 }
-
-type isPutObjectAclRequest_Acl interface {
-	isPutObjectAclRequest_Acl()
-}
-
-type PutObjectAclRequest_Canned struct {
-	// A preset: "default" (as the bucket), "private", "public-read",
-	// "authenticated-read", "bucket-owner-read" or "bucket-owner-full-control". COS
-	// refuses what it does not know.
-	Canned string `protobuf:"bytes,6,opt,name=canned,proto3,oneof"`
-}
-
-type PutObjectAclRequest_Grants struct {
-	// Accounts by what they may. write is for buckets only.
-	Grants *GrantHeaders `protobuf:"bytes,7,opt,name=grants,proto3,oneof"`
-}
-
-type PutObjectAclRequest_Policy struct {
-	// All of it, such as GetObjectAcl answers: owner and grants.
-	Policy *AccessControlPolicy `protobuf:"bytes,8,opt,name=policy,proto3,oneof"`
-}
-
-func (*PutObjectAclRequest_Canned) isPutObjectAclRequest_Acl() {}
-
-func (*PutObjectAclRequest_Grants) isPutObjectAclRequest_Acl() {}
-
-func (*PutObjectAclRequest_Policy) isPutObjectAclRequest_Acl() {}
 
 // The ACL was set.
 type PutObjectAclResponse struct {
@@ -350,24 +311,27 @@ const file_cosgate_v1_object_acl_proto_rawDesc = "" +
 	"\n" +
 	"version_id\x18\x03 \x01(\tB\v\xbaH\br\x06\xa0Ջ\xdc\x02\x01R\tversionId\x12#\n" +
 	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
-	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\"O\n" +
-	"\x14GetObjectAclResponse\x127\n" +
-	"\x06policy\x18\x01 \x01(\v2\x1f.cosgate.v1.AccessControlPolicyR\x06policy\"\x91\x06\n" +
+	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\"I\n" +
+	"\x14GetObjectAclResponse\x121\n" +
+	"\x03acl\x18\x01 \x01(\v2\x1f.cosgate.v1.AccessControlPolicyR\x03acl\"\xa5\a\n" +
 	"\x13PutObjectAclRequest\x12&\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12 \n" +
 	"\x03key\x18\x02 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01R\x03key\x12*\n" +
 	"\n" +
 	"version_id\x18\x03 \x01(\tB\v\xbaH\br\x06\xa0Ջ\xdc\x02\x01R\tversionId\x12#\n" +
 	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
-	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\x12'\n" +
-	"\x06canned\x18\x06 \x01(\tB\r\xbaH\n" +
-	"r\b\x80\u05cb\xdc\x02\x01\x10\x01H\x00R\x06canned\x12\x95\x02\n" +
-	"\x06grants\x18\a \x01(\v2\x18.cosgate.v1.GrantHeadersB\xe0\x01\xbaH\xdc\x01\xba\x01\xd8\x01\n" +
-	"\x15put_object_acl.grants\x12Emust name an account, and none under write, which is for buckets only\x1axthis.write.size() == 0 && this.read.size() + this.read_acp.size() + this.write_acp.size() + this.full_control.size() > 0H\x00R\x06grants\x12\xe8\x01\n" +
-	"\x06policy\x18\b \x01(\v2\x1f.cosgate.v1.AccessControlPolicyB\xac\x01\xbaH\xa8\x01\xba\x01\xa4\x01\n" +
-	"\x15put_object_acl.policy\x12Gmust name the owner's id, and grant no WRITE, which is for buckets only\x1aBthis.owner.id != '' && this.grants.all(g, g.permission != 'WRITE')H\x00R\x06policyB\f\n" +
-	"\x03acl\x12\x05\xbaH\x02\b\x01\"\x16\n" +
-	"\x14PutObjectAclResponseB5Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1b\x06proto3"
+	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\x12*\n" +
+	"\n" +
+	"preset_acl\x18\x06 \x01(\tB\v\xbaH\br\x06\x80\u05cb\xdc\x02\x01R\tpresetAcl\x12\xa1\x02\n" +
+	"\x06grants\x18\a \x01(\v2\x18.cosgate.v1.GrantHeadersB\xee\x01\xbaH\xea\x01\xba\x01\xe6\x01\n" +
+	"\x15put_object_acl.grants\x12Smust name at least one account, and none under write, which exists for buckets only\x1axthis.write.size() == 0 && this.read.size() + this.read_acp.size() + this.write_acp.size() + this.full_control.size() > 0R\x06grants\x12\xe7\x01\n" +
+	"\x03acl\x18\b \x01(\v2\x1f.cosgate.v1.AccessControlPolicyB\xb3\x01\xbaH\xaf\x01\xba\x01\xab\x01\n" +
+	"\x12put_object_acl.acl\x12Qmust name the owner's id, and must not grant WRITE, which exists for buckets only\x1aBthis.owner.id != '' && this.grants.all(g, g.permission != 'WRITE')R\x03acl:\x91\x01\xbaH\x8d\x01\x1a\x8a\x01\n" +
+	"\x13put_object_acl.form\x125set either acl, or preset_acl, grants or both of them\x1a<has(this.acl) != (this.preset_acl != '' || has(this.grants))\"\x16\n" +
+	"\x14PutObjectAclResponseB\xa4\x01\n" +
+	"\x14io.github.cosgate.v1B\x0eObjectAclProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +
+	"Cosgate.V1\xca\x02\n" +
+	"Cosgate\\V1\xe2\x02\x16Cosgate\\V1\\GPBMetadata\xea\x02\vCosgate::V1b\x06proto3"
 
 var (
 	file_cosgate_v1_object_acl_proto_rawDescOnce sync.Once
@@ -391,9 +355,9 @@ var file_cosgate_v1_object_acl_proto_goTypes = []any{
 	(*GrantHeaders)(nil),         // 5: cosgate.v1.GrantHeaders
 }
 var file_cosgate_v1_object_acl_proto_depIdxs = []int32{
-	4, // 0: cosgate.v1.GetObjectAclResponse.policy:type_name -> cosgate.v1.AccessControlPolicy
+	4, // 0: cosgate.v1.GetObjectAclResponse.acl:type_name -> cosgate.v1.AccessControlPolicy
 	5, // 1: cosgate.v1.PutObjectAclRequest.grants:type_name -> cosgate.v1.GrantHeaders
-	4, // 2: cosgate.v1.PutObjectAclRequest.policy:type_name -> cosgate.v1.AccessControlPolicy
+	4, // 2: cosgate.v1.PutObjectAclRequest.acl:type_name -> cosgate.v1.AccessControlPolicy
 	3, // [3:3] is the sub-list for method output_type
 	3, // [3:3] is the sub-list for method input_type
 	3, // [3:3] is the sub-list for extension type_name
@@ -408,11 +372,6 @@ func file_cosgate_v1_object_acl_proto_init() {
 	}
 	file_cosgate_v1_acl_proto_init()
 	file_cosgate_v1_rules_proto_init()
-	file_cosgate_v1_object_acl_proto_msgTypes[2].OneofWrappers = []any{
-		(*PutObjectAclRequest_Canned)(nil),
-		(*PutObjectAclRequest_Grants)(nil),
-		(*PutObjectAclRequest_Policy)(nil),
-	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

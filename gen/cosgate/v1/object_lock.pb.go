@@ -369,7 +369,10 @@ const file_cosgate_v1_object_lock_proto_rawDesc = "" +
 	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\x12L\n" +
 	"\vobject_lock\x18\x06 \x01(\v2#.cosgate.v1.ObjectLockConfigurationB\x06\xbaH\x03\xc8\x01\x01R\n" +
 	"objectLock\"\x1d\n" +
-	"\x1bPutBucketObjectLockResponseB5Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1b\x06proto3"
+	"\x1bPutBucketObjectLockResponseB\xa5\x01\n" +
+	"\x14io.github.cosgate.v1B\x0fObjectLockProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +
+	"Cosgate.V1\xca\x02\n" +
+	"Cosgate\\V1\xe2\x02\x16Cosgate\\V1\\GPBMetadata\xea\x02\vCosgate::V1b\x06proto3"
 
 var (
 	file_cosgate_v1_object_lock_proto_rawDescOnce sync.Once

@@ -27,9 +27,9 @@ const (
 type RestoreState struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Whether it is under way: the object cannot be read yet.
-	Ongoing bool `protobuf:"varint,1,opt,name=ongoing,proto3" json:"ongoing,omitempty"`
+	OngoingRequest bool `protobuf:"varint,1,opt,name=ongoing_request,json=ongoingRequest,proto3" json:"ongoing_request,omitempty"`
 	// Until when the restored copy can be read. Absent while it is under way.
-	ExpireTime    *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
+	ExpiryDate    *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=expiry_date,json=expiryDate,proto3" json:"expiry_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -64,16 +64,16 @@ func (*RestoreState) Descriptor() ([]byte, []int) {
 	return file_cosgate_v1_object_restore_proto_rawDescGZIP(), []int{0}
 }
 
-func (x *RestoreState) GetOngoing() bool {
+func (x *RestoreState) GetOngoingRequest() bool {
 	if x != nil {
-		return x.Ongoing
+		return x.OngoingRequest
 	}
 	return false
 }
 
-func (x *RestoreState) GetExpireTime() *timestamppb.Timestamp {
+func (x *RestoreState) GetExpiryDate() *timestamppb.Timestamp {
 	if x != nil {
-		return x.ExpireTime
+		return x.ExpiryDate
 	}
 	return nil
 }
@@ -232,11 +232,11 @@ var File_cosgate_v1_object_restore_proto protoreflect.FileDescriptor
 const file_cosgate_v1_object_restore_proto_rawDesc = "" +
 	"\n" +
 	"\x1fcosgate/v1/object_restore.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x16cosgate/v1/rules.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"e\n" +
-	"\fRestoreState\x12\x18\n" +
-	"\aongoing\x18\x01 \x01(\bR\aongoing\x12;\n" +
-	"\vexpire_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"expireTime\"\xa6\x02\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x16cosgate/v1/rules.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"t\n" +
+	"\fRestoreState\x12'\n" +
+	"\x0fongoing_request\x18\x01 \x01(\bR\x0eongoingRequest\x12;\n" +
+	"\vexpiry_date\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"expiryDate\"\x9a\x02\n" +
 	"\x14RestoreObjectRequest\x12&\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12 \n" +
 	"\x03key\x18\x02 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01R\x03key\x12*\n" +
@@ -244,10 +244,13 @@ const file_cosgate_v1_object_restore_proto_rawDesc = "" +
 	"version_id\x18\x03 \x01(\tB\v\xbaH\br\x06\xa0Ջ\xdc\x02\x01R\tversionId\x12#\n" +
 	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
 	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\x12\x1f\n" +
-	"\x04days\x18\x06 \x01(\x05B\v\xbaH\b\x1a\x06\x18\x94\x9d\x02(\x00R\x04days\x12+\n" +
-	"\x04tier\x18\a \x01(\tB\x17\xbaH\x14r\x122\x10^[A-Za-z]{0,32}$R\x04tier\"B\n" +
+	"\x04days\x18\x06 \x01(\x05B\v\xbaH\b\x1a\x06\x18\x94\x9d\x02(\x00R\x04days\x12\x1f\n" +
+	"\x04tier\x18\a \x01(\tB\v\xbaH\br\x06\xe0Ջ\xdc\x02\x01R\x04tier\"B\n" +
 	"\x15RestoreObjectResponse\x12)\n" +
-	"\x10already_restored\x18\x01 \x01(\bR\x0falreadyRestoredB5Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1b\x06proto3"
+	"\x10already_restored\x18\x01 \x01(\bR\x0falreadyRestoredB\xa8\x01\n" +
+	"\x14io.github.cosgate.v1B\x12ObjectRestoreProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +
+	"Cosgate.V1\xca\x02\n" +
+	"Cosgate\\V1\xe2\x02\x16Cosgate\\V1\\GPBMetadata\xea\x02\vCosgate::V1b\x06proto3"
 
 var (
 	file_cosgate_v1_object_restore_proto_rawDescOnce sync.Once
@@ -269,7 +272,7 @@ var file_cosgate_v1_object_restore_proto_goTypes = []any{
 	(*timestamppb.Timestamp)(nil), // 3: google.protobuf.Timestamp
 }
 var file_cosgate_v1_object_restore_proto_depIdxs = []int32{
-	3, // 0: cosgate.v1.RestoreState.expire_time:type_name -> google.protobuf.Timestamp
+	3, // 0: cosgate.v1.RestoreState.expiry_date:type_name -> google.protobuf.Timestamp
 	1, // [1:1] is the sub-list for method output_type
 	1, // [1:1] is the sub-list for method input_type
 	1, // [1:1] is the sub-list for extension type_name

@@ -30,9 +30,9 @@ type ObjectRetention struct {
 	// a request means that, too.
 	Mode string `protobuf:"bytes,1,opt,name=mode,proto3" json:"mode,omitempty"`
 	// Until when, to the second; a fraction is rounded up.
-	RetainUntil   *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=retain_until,json=retainUntil,proto3" json:"retain_until,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	RetainUntilDate *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=retain_until_date,json=retainUntilDate,proto3" json:"retain_until_date,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *ObjectRetention) Reset() {
@@ -72,9 +72,9 @@ func (x *ObjectRetention) GetMode() string {
 	return ""
 }
 
-func (x *ObjectRetention) GetRetainUntil() *timestamppb.Timestamp {
+func (x *ObjectRetention) GetRetainUntilDate() *timestamppb.Timestamp {
 	if x != nil {
-		return x.RetainUntil
+		return x.RetainUntilDate
 	}
 	return nil
 }
@@ -322,10 +322,10 @@ var File_cosgate_v1_object_retention_proto protoreflect.FileDescriptor
 const file_cosgate_v1_object_retention_proto_rawDesc = "" +
 	"\n" +
 	"!cosgate/v1/object_retention.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x16cosgate/v1/rules.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"y\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x16cosgate/v1/rules.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x82\x01\n" +
 	"\x0fObjectRetention\x12\x1f\n" +
-	"\x04mode\x18\x01 \x01(\tB\v\xbaH\br\x06\xc8Ջ\xdc\x02\x01R\x04mode\x12E\n" +
-	"\fretain_until\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\vretainUntil\"\xb1\x01\n" +
+	"\x04mode\x18\x01 \x01(\tB\v\xbaH\br\x06\xe0Ջ\xdc\x02\x01R\x04mode\x12N\n" +
+	"\x11retain_until_date\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x0fretainUntilDate\"\xb1\x01\n" +
 	"\x19GetObjectRetentionRequest\x12&\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12 \n" +
 	"\x03key\x18\x02 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01R\x03key\x12#\n" +
@@ -339,7 +339,10 @@ const file_cosgate_v1_object_retention_proto_rawDesc = "" +
 	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
 	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\x12A\n" +
 	"\tretention\x18\x06 \x01(\v2\x1b.cosgate.v1.ObjectRetentionB\x06\xbaH\x03\xc8\x01\x01R\tretention\"\x1c\n" +
-	"\x1aPutObjectRetentionResponseB5Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1b\x06proto3"
+	"\x1aPutObjectRetentionResponseB\xaa\x01\n" +
+	"\x14io.github.cosgate.v1B\x14ObjectRetentionProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +
+	"Cosgate.V1\xca\x02\n" +
+	"Cosgate\\V1\xe2\x02\x16Cosgate\\V1\\GPBMetadata\xea\x02\vCosgate::V1b\x06proto3"
 
 var (
 	file_cosgate_v1_object_retention_proto_rawDescOnce sync.Once
@@ -363,7 +366,7 @@ var file_cosgate_v1_object_retention_proto_goTypes = []any{
 	(*timestamppb.Timestamp)(nil),      // 5: google.protobuf.Timestamp
 }
 var file_cosgate_v1_object_retention_proto_depIdxs = []int32{
-	5, // 0: cosgate.v1.ObjectRetention.retain_until:type_name -> google.protobuf.Timestamp
+	5, // 0: cosgate.v1.ObjectRetention.retain_until_date:type_name -> google.protobuf.Timestamp
 	0, // 1: cosgate.v1.GetObjectRetentionResponse.retention:type_name -> cosgate.v1.ObjectRetention
 	0, // 2: cosgate.v1.PutObjectRetentionRequest.retention:type_name -> cosgate.v1.ObjectRetention
 	3, // [3:3] is the sub-list for method output_type

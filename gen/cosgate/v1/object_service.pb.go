@@ -24,113 +24,6 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// A MetadataDirective says what a copy does about headers and metadata.
-type MetadataDirective int32
-
-const (
-	// The same as METADATA_DIRECTIVE_COPY.
-	MetadataDirective_METADATA_DIRECTIVE_UNSPECIFIED MetadataDirective = 0
-	// Take content headers and metadata from the source.
-	MetadataDirective_METADATA_DIRECTIVE_COPY MetadataDirective = 1
-	// Take them from the request; what it leaves out is empty. Needed to copy an
-	// object onto itself.
-	MetadataDirective_METADATA_DIRECTIVE_REPLACED MetadataDirective = 2
-)
-
-// Enum value maps for MetadataDirective.
-var (
-	MetadataDirective_name = map[int32]string{
-		0: "METADATA_DIRECTIVE_UNSPECIFIED",
-		1: "METADATA_DIRECTIVE_COPY",
-		2: "METADATA_DIRECTIVE_REPLACED",
-	}
-	MetadataDirective_value = map[string]int32{
-		"METADATA_DIRECTIVE_UNSPECIFIED": 0,
-		"METADATA_DIRECTIVE_COPY":        1,
-		"METADATA_DIRECTIVE_REPLACED":    2,
-	}
-)
-
-func (x MetadataDirective) Enum() *MetadataDirective {
-	p := new(MetadataDirective)
-	*p = x
-	return p
-}
-
-func (x MetadataDirective) String() string {
-	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
-}
-
-func (MetadataDirective) Descriptor() protoreflect.EnumDescriptor {
-	return file_cosgate_v1_object_service_proto_enumTypes[0].Descriptor()
-}
-
-func (MetadataDirective) Type() protoreflect.EnumType {
-	return &file_cosgate_v1_object_service_proto_enumTypes[0]
-}
-
-func (x MetadataDirective) Number() protoreflect.EnumNumber {
-	return protoreflect.EnumNumber(x)
-}
-
-// Deprecated: Use MetadataDirective.Descriptor instead.
-func (MetadataDirective) EnumDescriptor() ([]byte, []int) {
-	return file_cosgate_v1_object_service_proto_rawDescGZIP(), []int{0}
-}
-
-// A TaggingDirective says what a copy does about tags.
-type TaggingDirective int32
-
-const (
-	// The same as TAGGING_DIRECTIVE_COPY.
-	TaggingDirective_TAGGING_DIRECTIVE_UNSPECIFIED TaggingDirective = 0
-	// Take the tags of the source.
-	TaggingDirective_TAGGING_DIRECTIVE_COPY TaggingDirective = 1
-	// Take those of the request, which may be none.
-	TaggingDirective_TAGGING_DIRECTIVE_REPLACED TaggingDirective = 2
-)
-
-// Enum value maps for TaggingDirective.
-var (
-	TaggingDirective_name = map[int32]string{
-		0: "TAGGING_DIRECTIVE_UNSPECIFIED",
-		1: "TAGGING_DIRECTIVE_COPY",
-		2: "TAGGING_DIRECTIVE_REPLACED",
-	}
-	TaggingDirective_value = map[string]int32{
-		"TAGGING_DIRECTIVE_UNSPECIFIED": 0,
-		"TAGGING_DIRECTIVE_COPY":        1,
-		"TAGGING_DIRECTIVE_REPLACED":    2,
-	}
-)
-
-func (x TaggingDirective) Enum() *TaggingDirective {
-	p := new(TaggingDirective)
-	*p = x
-	return p
-}
-
-func (x TaggingDirective) String() string {
-	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
-}
-
-func (TaggingDirective) Descriptor() protoreflect.EnumDescriptor {
-	return file_cosgate_v1_object_service_proto_enumTypes[1].Descriptor()
-}
-
-func (TaggingDirective) Type() protoreflect.EnumType {
-	return &file_cosgate_v1_object_service_proto_enumTypes[1]
-}
-
-func (x TaggingDirective) Number() protoreflect.EnumNumber {
-	return protoreflect.EnumNumber(x)
-}
-
-// Deprecated: Use TaggingDirective.Descriptor instead.
-func (TaggingDirective) EnumDescriptor() ([]byte, []int) {
-	return file_cosgate_v1_object_service_proto_rawDescGZIP(), []int{1}
-}
-
 // Names the object to look at.
 type HeadObjectRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1430,88 +1323,6 @@ func (x *DeleteFailure) GetStatus() *status.Status {
 	return nil
 }
 
-// Names the object to copy.
-type CopySource struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// The source bucket, as name-appid.
-	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// The source key: 1 to 850 bytes, without the characters U+0018 to U+001B.
-	Key string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
-	// The version. Empty: the newest.
-	VersionId string `protobuf:"bytes,3,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"`
-	// The source bucket's region. Empty: the profile's region, else it is looked up.
-	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The key that the source was encrypted with, if it was the caller's.
-	CustomerKey   *CustomerKey `protobuf:"bytes,6,opt,name=customer_key,json=customerKey,proto3" json:"customer_key,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *CopySource) Reset() {
-	*x = CopySource{}
-	mi := &file_cosgate_v1_object_service_proto_msgTypes[16]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *CopySource) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*CopySource) ProtoMessage() {}
-
-func (x *CopySource) ProtoReflect() protoreflect.Message {
-	mi := &file_cosgate_v1_object_service_proto_msgTypes[16]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use CopySource.ProtoReflect.Descriptor instead.
-func (*CopySource) Descriptor() ([]byte, []int) {
-	return file_cosgate_v1_object_service_proto_rawDescGZIP(), []int{16}
-}
-
-func (x *CopySource) GetBucket() string {
-	if x != nil {
-		return x.Bucket
-	}
-	return ""
-}
-
-func (x *CopySource) GetKey() string {
-	if x != nil {
-		return x.Key
-	}
-	return ""
-}
-
-func (x *CopySource) GetVersionId() string {
-	if x != nil {
-		return x.VersionId
-	}
-	return ""
-}
-
-func (x *CopySource) GetRegion() string {
-	if x != nil {
-		return x.Region
-	}
-	return ""
-}
-
-func (x *CopySource) GetCustomerKey() *CustomerKey {
-	if x != nil {
-		return x.CustomerKey
-	}
-	return nil
-}
-
 // Says what to copy where.
 type CopyObjectRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1529,21 +1340,24 @@ type CopyObjectRequest struct {
 	// What must hold for the source. Every one that does not fails with
 	// FAILED_PRECONDITION, reason PRECONDITION_FAILED. Absent: nothing.
 	SourcePreconditions *Preconditions `protobuf:"bytes,7,opt,name=source_preconditions,json=sourcePreconditions,proto3" json:"source_preconditions,omitempty"`
-	// Where content headers and metadata of the copy come from.
-	MetadataDirective MetadataDirective `protobuf:"varint,8,opt,name=metadata_directive,json=metadataDirective,proto3,enum=cosgate.v1.MetadataDirective" json:"metadata_directive,omitempty"`
-	// The attributes of the copy. content and metadata need METADATA_DIRECTIVE_REPLACED
-	// and tags TAGGING_DIRECTIVE_REPLACED, otherwise they must be absent. The others are
+	// Where the content headers and metadata of the copy come from: "Copy" from the source,
+	// "Replaced" from attributes; what attributes leaves out is then empty. "Replaced" is
+	// required to copy an object onto itself. Empty: "Copy".
+	MetadataDirective string `protobuf:"bytes,8,opt,name=metadata_directive,json=metadataDirective,proto3" json:"metadata_directive,omitempty"`
+	// The attributes of the copy. content and metadata need metadata_directive "Replaced"
+	// and tags tagging_directive "Replaced", otherwise they must be absent. The others are
 	// always used: a copy has none of the source's ACL, encryption and retention.
 	Attributes *ObjectAttributes `protobuf:"bytes,9,opt,name=attributes,proto3" json:"attributes,omitempty"`
-	// Where the tags of the copy come from.
-	TaggingDirective TaggingDirective `protobuf:"varint,10,opt,name=tagging_directive,json=taggingDirective,proto3,enum=cosgate.v1.TaggingDirective" json:"tagging_directive,omitempty"`
+	// Where the tags of the copy come from: "Copy" from the source, "Replaced" from
+	// attributes, which may have none. Empty: "Copy".
+	TaggingDirective string `protobuf:"bytes,10,opt,name=tagging_directive,json=taggingDirective,proto3" json:"tagging_directive,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
 
 func (x *CopyObjectRequest) Reset() {
 	*x = CopyObjectRequest{}
-	mi := &file_cosgate_v1_object_service_proto_msgTypes[17]
+	mi := &file_cosgate_v1_object_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1555,7 +1369,7 @@ func (x *CopyObjectRequest) String() string {
 func (*CopyObjectRequest) ProtoMessage() {}
 
 func (x *CopyObjectRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cosgate_v1_object_service_proto_msgTypes[17]
+	mi := &file_cosgate_v1_object_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1568,7 +1382,7 @@ func (x *CopyObjectRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CopyObjectRequest.ProtoReflect.Descriptor instead.
 func (*CopyObjectRequest) Descriptor() ([]byte, []int) {
-	return file_cosgate_v1_object_service_proto_rawDescGZIP(), []int{17}
+	return file_cosgate_v1_object_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *CopyObjectRequest) GetBucket() string {
@@ -1613,11 +1427,11 @@ func (x *CopyObjectRequest) GetSourcePreconditions() *Preconditions {
 	return nil
 }
 
-func (x *CopyObjectRequest) GetMetadataDirective() MetadataDirective {
+func (x *CopyObjectRequest) GetMetadataDirective() string {
 	if x != nil {
 		return x.MetadataDirective
 	}
-	return MetadataDirective_METADATA_DIRECTIVE_UNSPECIFIED
+	return ""
 }
 
 func (x *CopyObjectRequest) GetAttributes() *ObjectAttributes {
@@ -1627,11 +1441,11 @@ func (x *CopyObjectRequest) GetAttributes() *ObjectAttributes {
 	return nil
 }
 
-func (x *CopyObjectRequest) GetTaggingDirective() TaggingDirective {
+func (x *CopyObjectRequest) GetTaggingDirective() string {
 	if x != nil {
 		return x.TaggingDirective
 	}
-	return TaggingDirective_TAGGING_DIRECTIVE_UNSPECIFIED
+	return ""
 }
 
 // The copy was made.
@@ -1647,7 +1461,7 @@ type CopyObjectResponse struct {
 
 func (x *CopyObjectResponse) Reset() {
 	*x = CopyObjectResponse{}
-	mi := &file_cosgate_v1_object_service_proto_msgTypes[18]
+	mi := &file_cosgate_v1_object_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1659,7 +1473,7 @@ func (x *CopyObjectResponse) String() string {
 func (*CopyObjectResponse) ProtoMessage() {}
 
 func (x *CopyObjectResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cosgate_v1_object_service_proto_msgTypes[18]
+	mi := &file_cosgate_v1_object_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1672,7 +1486,7 @@ func (x *CopyObjectResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CopyObjectResponse.ProtoReflect.Descriptor instead.
 func (*CopyObjectResponse) Descriptor() ([]byte, []int) {
-	return file_cosgate_v1_object_service_proto_rawDescGZIP(), []int{18}
+	return file_cosgate_v1_object_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *CopyObjectResponse) GetObject() *Object {
@@ -1717,7 +1531,7 @@ type ListObjectsRequest struct {
 
 func (x *ListObjectsRequest) Reset() {
 	*x = ListObjectsRequest{}
-	mi := &file_cosgate_v1_object_service_proto_msgTypes[19]
+	mi := &file_cosgate_v1_object_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1729,7 +1543,7 @@ func (x *ListObjectsRequest) String() string {
 func (*ListObjectsRequest) ProtoMessage() {}
 
 func (x *ListObjectsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cosgate_v1_object_service_proto_msgTypes[19]
+	mi := &file_cosgate_v1_object_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1742,7 +1556,7 @@ func (x *ListObjectsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListObjectsRequest.ProtoReflect.Descriptor instead.
 func (*ListObjectsRequest) Descriptor() ([]byte, []int) {
-	return file_cosgate_v1_object_service_proto_rawDescGZIP(), []int{19}
+	return file_cosgate_v1_object_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ListObjectsRequest) GetBucket() string {
@@ -1816,7 +1630,7 @@ type ListObjectsResponse struct {
 
 func (x *ListObjectsResponse) Reset() {
 	*x = ListObjectsResponse{}
-	mi := &file_cosgate_v1_object_service_proto_msgTypes[20]
+	mi := &file_cosgate_v1_object_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1828,7 +1642,7 @@ func (x *ListObjectsResponse) String() string {
 func (*ListObjectsResponse) ProtoMessage() {}
 
 func (x *ListObjectsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cosgate_v1_object_service_proto_msgTypes[20]
+	mi := &file_cosgate_v1_object_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1841,7 +1655,7 @@ func (x *ListObjectsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListObjectsResponse.ProtoReflect.Descriptor instead.
 func (*ListObjectsResponse) Descriptor() ([]byte, []int) {
-	return file_cosgate_v1_object_service_proto_rawDescGZIP(), []int{20}
+	return file_cosgate_v1_object_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ListObjectsResponse) GetObjects() []*Object {
@@ -1870,7 +1684,7 @@ var File_cosgate_v1_object_service_proto protoreflect.FileDescriptor
 const file_cosgate_v1_object_service_proto_rawDesc = "" +
 	"\n" +
 	"\x1fcosgate/v1/object_service.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x19cosgate/v1/callback.proto\x1a\x1acosgate/v1/condition.proto\x1a\x1bcosgate/v1/encryption.proto\x1a\x16cosgate/v1/error.proto\x1a\x1dcosgate/v1/head_objects.proto\x1a\x17cosgate/v1/object.proto\x1a\x1bcosgate/v1/object_acl.proto\x1a\x1fcosgate/v1/object_options.proto\x1a\x1fcosgate/v1/object_restore.proto\x1a!cosgate/v1/object_retention.proto\x1a\x1fcosgate/v1/object_tagging.proto\x1a cosgate/v1/object_versions.proto\x1a\x16cosgate/v1/rules.proto\x1a\x17cosgate/v1/select.proto\x1a\x17cosgate/v1/stream.proto\x1a\x18cosgate/v1/symlink.proto\x1a\x1egoogle/rpc/error_details.proto\x1a\x17google/rpc/status.proto\"\xd2\x02\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x19cosgate/v1/callback.proto\x1a\x1bcosgate/v1/encryption.proto\x1a\x16cosgate/v1/error.proto\x1a\x1dcosgate/v1/head_objects.proto\x1a\x17cosgate/v1/object.proto\x1a\x1bcosgate/v1/object_acl.proto\x1a\x1fcosgate/v1/object_restore.proto\x1a!cosgate/v1/object_retention.proto\x1a\x1fcosgate/v1/object_tagging.proto\x1a cosgate/v1/object_versions.proto\x1a\x1fcosgate/v1/options_object.proto\x1a\x1ecosgate/v1/preconditions.proto\x1a\x16cosgate/v1/rules.proto\x1a\x17cosgate/v1/select.proto\x1a\x17cosgate/v1/stream.proto\x1a\x18cosgate/v1/symlink.proto\x1a\x1egoogle/rpc/error_details.proto\x1a\x17google/rpc/status.proto\"\xd2\x02\n" +
 	"\x11HeadObjectRequest\x12&\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12 \n" +
 	"\x03key\x18\x02 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01R\x03key\x12*\n" +
@@ -1926,7 +1740,7 @@ const file_cosgate_v1_object_service_proto_rawDesc = "" +
 	"\x06object\x18\x01 \x01(\v2\x12.cosgate.v1.ObjectR\x06object\x126\n" +
 	"\bcallback\x18\x02 \x01(\v2\x1a.cosgate.v1.CallbackResultR\bcallback\x12\x1d\n" +
 	"\n" +
-	"pic_result\x18\x03 \x01(\tR\tpicResult\"\xb6\x03\n" +
+	"pic_result\x18\x03 \x01(\tR\tpicResult\"\xba\x03\n" +
 	"\x10AppendObjectSpec\x12&\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12 \n" +
 	"\x03key\x18\x02 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01R\x03key\x12#\n" +
@@ -1937,8 +1751,8 @@ const file_cosgate_v1_object_service_proto_rawDesc = "" +
 	"\x04size\x18\a \x01(\x03B\x10\xbaH\r\xc8\x01\x01\"\b\x18\x80\x80\x80\x80\x14(\x00H\x00R\x04size\x88\x01\x01\x12<\n" +
 	"\n" +
 	"attributes\x18\b \x01(\v2\x1c.cosgate.v1.ObjectAttributesR\n" +
-	"attributes\x12*\n" +
-	"\x0ebase_crc64ecma\x18\t \x01(\x06H\x01R\rbaseCrc64ecma\x88\x01\x01\x120\n" +
+	"attributes\x12.\n" +
+	"\x0ebase_crc64ecma\x18\t \x01(\x06B\x020\x01H\x01R\rbaseCrc64ecma\x88\x01\x01\x120\n" +
 	"\rtraffic_limit\x18\n" +
 	" \x01(\x03B\v\xbaH\b\"\x06\x98\u05cb\xdc\x02\x01R\ftrafficLimitB\a\n" +
 	"\x05_sizeB\x11\n" +
@@ -1947,11 +1761,11 @@ const file_cosgate_v1_object_service_proto_rawDesc = "" +
 	"\x04spec\x18\x01 \x01(\v2\x1c.cosgate.v1.AppendObjectSpecR\x04spec\x12'\n" +
 	"\x05chunk\x18\x02 \x01(\v2\x11.cosgate.v1.ChunkR\x05chunk\x123\n" +
 	"\tchecksums\x18\x03 \x01(\v2\x15.cosgate.v1.ChecksumsR\tchecksums\x12\x16\n" +
-	"\x06finish\x18\x04 \x01(\bR\x06finish\"\x80\x01\n" +
+	"\x06finish\x18\x04 \x01(\bR\x06finish\"\x84\x01\n" +
 	"\x14AppendObjectResponse\x12#\n" +
 	"\rnext_position\x18\x01 \x01(\x03R\fnextPosition\x12\x12\n" +
-	"\x04etag\x18\x02 \x01(\tR\x04etag\x12!\n" +
-	"\tcrc64ecma\x18\x03 \x01(\x06H\x00R\tcrc64ecma\x88\x01\x01B\f\n" +
+	"\x04etag\x18\x02 \x01(\tR\x04etag\x12%\n" +
+	"\tcrc64ecma\x18\x03 \x01(\x06B\x020\x01H\x00R\tcrc64ecma\x88\x01\x01B\f\n" +
 	"\n" +
 	"_crc64ecma\"\xd7\x01\n" +
 	"\x13DeleteObjectRequest\x12&\n" +
@@ -1984,30 +1798,22 @@ const file_cosgate_v1_object_service_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x1d\n" +
 	"\n" +
 	"version_id\x18\x02 \x01(\tR\tversionId\x12*\n" +
-	"\x06status\x18\x03 \x01(\v2\x12.google.rpc.StatusR\x06status\"\xe3\x01\n" +
-	"\n" +
-	"CopySource\x12&\n" +
-	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12 \n" +
-	"\x03key\x18\x02 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01R\x03key\x12*\n" +
-	"\n" +
-	"version_id\x18\x03 \x01(\tB\v\xbaH\br\x06\xa0Ջ\xdc\x02\x01R\tversionId\x12#\n" +
-	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12:\n" +
-	"\fcustomer_key\x18\x06 \x01(\v2\x17.cosgate.v1.CustomerKeyR\vcustomerKey\"\xb8\a\n" +
+	"\x06status\x18\x03 \x01(\v2\x12.google.rpc.StatusR\x06status\"\x8d\a\n" +
 	"\x11CopyObjectRequest\x12&\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12 \n" +
 	"\x03key\x18\x02 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01R\x03key\x12#\n" +
 	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
 	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\x126\n" +
 	"\x06source\x18\x06 \x01(\v2\x16.cosgate.v1.CopySourceB\x06\xbaH\x03\xc8\x01\x01R\x06source\x12L\n" +
-	"\x14source_preconditions\x18\a \x01(\v2\x19.cosgate.v1.PreconditionsR\x13sourcePreconditions\x12V\n" +
-	"\x12metadata_directive\x18\b \x01(\x0e2\x1d.cosgate.v1.MetadataDirectiveB\b\xbaH\x05\x82\x01\x02\x10\x01R\x11metadataDirective\x12<\n" +
+	"\x14source_preconditions\x18\a \x01(\v2\x19.cosgate.v1.PreconditionsR\x13sourcePreconditions\x12F\n" +
+	"\x12metadata_directive\x18\b \x01(\tB\x17\xbaH\x14r\x12R\x00R\x04CopyR\bReplacedR\x11metadataDirective\x12<\n" +
 	"\n" +
 	"attributes\x18\t \x01(\v2\x1c.cosgate.v1.ObjectAttributesR\n" +
-	"attributes\x12S\n" +
+	"attributes\x12D\n" +
 	"\x11tagging_directive\x18\n" +
-	" \x01(\x0e2\x1c.cosgate.v1.TaggingDirectiveB\b\xbaH\x05\x82\x01\x02\x10\x01R\x10taggingDirective:\x9b\x03\xbaH\x97\x03\x1a\x96\x01\n" +
-	"\x10copy_object.tags\x12Aattributes.tags need tagging_directive TAGGING_DIRECTIVE_REPLACED\x1a?this.tagging_directive == 2 || this.attributes.tags.size() == 0\x1a\xfb\x01\n" +
-	"\x16copy_object.attributes\x12^attributes.content and attributes.metadata need metadata_directive METADATA_DIRECTIVE_REPLACED\x1a\x80\x01this.metadata_directive == 2 || !has(this.attributes) || (!has(this.attributes.content) && this.attributes.metadata.size() == 0)\"l\n" +
+	" \x01(\tB\x17\xbaH\x14r\x12R\x00R\x04CopyR\bReplacedR\x10taggingDirective:\x8f\x03\xbaH\x8b\x03\x1a\x91\x01\n" +
+	"\x10copy_object.tags\x123attributes.tags requires tagging_directive Replaced\x1aHthis.tagging_directive == 'Replaced' || this.attributes.tags.size() == 0\x1a\xf4\x01\n" +
+	"\x16copy_object.attributes\x12Nattributes.content and attributes.metadata require metadata_directive Replaced\x1a\x89\x01this.metadata_directive == 'Replaced' || !has(this.attributes) || (!has(this.attributes.content) && this.attributes.metadata.size() == 0)\"l\n" +
 	"\x12CopyObjectResponse\x12*\n" +
 	"\x06object\x18\x01 \x01(\v2\x12.cosgate.v1.ObjectR\x06object\x12*\n" +
 	"\x11source_version_id\x18\x02 \x01(\tR\x0fsourceVersionId\"\xce\x02\n" +
@@ -2027,15 +1833,7 @@ const file_cosgate_v1_object_service_proto_rawDesc = "" +
 	"\x13ListObjectsResponse\x12,\n" +
 	"\aobjects\x18\x01 \x03(\v2\x12.cosgate.v1.ObjectR\aobjects\x12'\n" +
 	"\x0fcommon_prefixes\x18\x02 \x03(\tR\x0ecommonPrefixes\x12&\n" +
-	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken*u\n" +
-	"\x11MetadataDirective\x12\"\n" +
-	"\x1eMETADATA_DIRECTIVE_UNSPECIFIED\x10\x00\x12\x1b\n" +
-	"\x17METADATA_DIRECTIVE_COPY\x10\x01\x12\x1f\n" +
-	"\x1bMETADATA_DIRECTIVE_REPLACED\x10\x02*q\n" +
-	"\x10TaggingDirective\x12!\n" +
-	"\x1dTAGGING_DIRECTIVE_UNSPECIFIED\x10\x00\x12\x1a\n" +
-	"\x16TAGGING_DIRECTIVE_COPY\x10\x01\x12\x1e\n" +
-	"\x1aTAGGING_DIRECTIVE_REPLACED\x10\x022\xee\x0f\n" +
+	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken2\xee\x0f\n" +
 	"\rObjectService\x12P\n" +
 	"\n" +
 	"HeadObject\x12\x1d.cosgate.v1.HeadObjectRequest\x1a\x1e.cosgate.v1.HeadObjectResponse\"\x03\x90\x02\x01\x12S\n" +
@@ -2062,7 +1860,10 @@ const file_cosgate_v1_object_service_proto_rawDesc = "" +
 	"\x12GetObjectRetention\x12%.cosgate.v1.GetObjectRetentionRequest\x1a&.cosgate.v1.GetObjectRetentionResponse\"\x03\x90\x02\x01\x12h\n" +
 	"\x12PutObjectRetention\x12%.cosgate.v1.PutObjectRetentionRequest\x1a&.cosgate.v1.PutObjectRetentionResponse\"\x03\x90\x02\x02\x12Y\n" +
 	"\rOptionsObject\x12 .cosgate.v1.OptionsObjectRequest\x1a!.cosgate.v1.OptionsObjectResponse\"\x03\x90\x02\x01\x12m\n" +
-	"\x13SelectObjectContent\x12&.cosgate.v1.SelectObjectContentRequest\x1a'.cosgate.v1.SelectObjectContentResponse\"\x03\x90\x02\x010\x01B5Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1b\x06proto3"
+	"\x13SelectObjectContent\x12&.cosgate.v1.SelectObjectContentRequest\x1a'.cosgate.v1.SelectObjectContentResponse\"\x03\x90\x02\x010\x01B\xa8\x01\n" +
+	"\x14io.github.cosgate.v1B\x12ObjectServiceProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +
+	"Cosgate.V1\xca\x02\n" +
+	"Cosgate\\V1\xe2\x02\x16Cosgate\\V1\\GPBMetadata\xea\x02\vCosgate::V1b\x06proto3"
 
 var (
 	file_cosgate_v1_object_service_proto_rawDescOnce sync.Once
@@ -2076,159 +1877,153 @@ func file_cosgate_v1_object_service_proto_rawDescGZIP() []byte {
 	return file_cosgate_v1_object_service_proto_rawDescData
 }
 
-var file_cosgate_v1_object_service_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_cosgate_v1_object_service_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_cosgate_v1_object_service_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_cosgate_v1_object_service_proto_goTypes = []any{
-	(MetadataDirective)(0),              // 0: cosgate.v1.MetadataDirective
-	(TaggingDirective)(0),               // 1: cosgate.v1.TaggingDirective
-	(*HeadObjectRequest)(nil),           // 2: cosgate.v1.HeadObjectRequest
-	(*HeadObjectResponse)(nil),          // 3: cosgate.v1.HeadObjectResponse
-	(*GetObjectRequest)(nil),            // 4: cosgate.v1.GetObjectRequest
-	(*GetObjectResponse)(nil),           // 5: cosgate.v1.GetObjectResponse
-	(*PutObjectSpec)(nil),               // 6: cosgate.v1.PutObjectSpec
-	(*PutObjectRequest)(nil),            // 7: cosgate.v1.PutObjectRequest
-	(*PutObjectResponse)(nil),           // 8: cosgate.v1.PutObjectResponse
-	(*AppendObjectSpec)(nil),            // 9: cosgate.v1.AppendObjectSpec
-	(*AppendObjectRequest)(nil),         // 10: cosgate.v1.AppendObjectRequest
-	(*AppendObjectResponse)(nil),        // 11: cosgate.v1.AppendObjectResponse
-	(*DeleteObjectRequest)(nil),         // 12: cosgate.v1.DeleteObjectRequest
-	(*DeleteObjectResponse)(nil),        // 13: cosgate.v1.DeleteObjectResponse
-	(*DeleteObjectsRequest)(nil),        // 14: cosgate.v1.DeleteObjectsRequest
-	(*DeleteObjectsResponse)(nil),       // 15: cosgate.v1.DeleteObjectsResponse
-	(*DeletedObject)(nil),               // 16: cosgate.v1.DeletedObject
-	(*DeleteFailure)(nil),               // 17: cosgate.v1.DeleteFailure
-	(*CopySource)(nil),                  // 18: cosgate.v1.CopySource
-	(*CopyObjectRequest)(nil),           // 19: cosgate.v1.CopyObjectRequest
-	(*CopyObjectResponse)(nil),          // 20: cosgate.v1.CopyObjectResponse
-	(*ListObjectsRequest)(nil),          // 21: cosgate.v1.ListObjectsRequest
-	(*ListObjectsResponse)(nil),         // 22: cosgate.v1.ListObjectsResponse
-	(*Preconditions)(nil),               // 23: cosgate.v1.Preconditions
-	(*CustomerKey)(nil),                 // 24: cosgate.v1.CustomerKey
-	(*Object)(nil),                      // 25: cosgate.v1.Object
-	(*ByteRange)(nil),                   // 26: cosgate.v1.ByteRange
-	(*ContentHeaders)(nil),              // 27: cosgate.v1.ContentHeaders
-	(*ContentRange)(nil),                // 28: cosgate.v1.ContentRange
-	(*Chunk)(nil),                       // 29: cosgate.v1.Chunk
-	(*ReadSummary)(nil),                 // 30: cosgate.v1.ReadSummary
-	(*ObjectAttributes)(nil),            // 31: cosgate.v1.ObjectAttributes
-	(*UploadCallback)(nil),              // 32: cosgate.v1.UploadCallback
-	(*Checksums)(nil),                   // 33: cosgate.v1.Checksums
-	(*CallbackResult)(nil),              // 34: cosgate.v1.CallbackResult
-	(*ObjectIdentifier)(nil),            // 35: cosgate.v1.ObjectIdentifier
-	(*status.Status)(nil),               // 36: google.rpc.Status
-	(*HeadObjectsRequest)(nil),          // 37: cosgate.v1.HeadObjectsRequest
-	(*ListObjectVersionsRequest)(nil),   // 38: cosgate.v1.ListObjectVersionsRequest
-	(*GetObjectTaggingRequest)(nil),     // 39: cosgate.v1.GetObjectTaggingRequest
-	(*PutObjectTaggingRequest)(nil),     // 40: cosgate.v1.PutObjectTaggingRequest
-	(*DeleteObjectTaggingRequest)(nil),  // 41: cosgate.v1.DeleteObjectTaggingRequest
-	(*GetObjectAclRequest)(nil),         // 42: cosgate.v1.GetObjectAclRequest
-	(*PutObjectAclRequest)(nil),         // 43: cosgate.v1.PutObjectAclRequest
-	(*RestoreObjectRequest)(nil),        // 44: cosgate.v1.RestoreObjectRequest
-	(*GetSymlinkRequest)(nil),           // 45: cosgate.v1.GetSymlinkRequest
-	(*PutSymlinkRequest)(nil),           // 46: cosgate.v1.PutSymlinkRequest
-	(*GetObjectRetentionRequest)(nil),   // 47: cosgate.v1.GetObjectRetentionRequest
-	(*PutObjectRetentionRequest)(nil),   // 48: cosgate.v1.PutObjectRetentionRequest
-	(*OptionsObjectRequest)(nil),        // 49: cosgate.v1.OptionsObjectRequest
-	(*SelectObjectContentRequest)(nil),  // 50: cosgate.v1.SelectObjectContentRequest
-	(*HeadObjectsResponse)(nil),         // 51: cosgate.v1.HeadObjectsResponse
-	(*ListObjectVersionsResponse)(nil),  // 52: cosgate.v1.ListObjectVersionsResponse
-	(*GetObjectTaggingResponse)(nil),    // 53: cosgate.v1.GetObjectTaggingResponse
-	(*PutObjectTaggingResponse)(nil),    // 54: cosgate.v1.PutObjectTaggingResponse
-	(*DeleteObjectTaggingResponse)(nil), // 55: cosgate.v1.DeleteObjectTaggingResponse
-	(*GetObjectAclResponse)(nil),        // 56: cosgate.v1.GetObjectAclResponse
-	(*PutObjectAclResponse)(nil),        // 57: cosgate.v1.PutObjectAclResponse
-	(*RestoreObjectResponse)(nil),       // 58: cosgate.v1.RestoreObjectResponse
-	(*GetSymlinkResponse)(nil),          // 59: cosgate.v1.GetSymlinkResponse
-	(*PutSymlinkResponse)(nil),          // 60: cosgate.v1.PutSymlinkResponse
-	(*GetObjectRetentionResponse)(nil),  // 61: cosgate.v1.GetObjectRetentionResponse
-	(*PutObjectRetentionResponse)(nil),  // 62: cosgate.v1.PutObjectRetentionResponse
-	(*OptionsObjectResponse)(nil),       // 63: cosgate.v1.OptionsObjectResponse
-	(*SelectObjectContentResponse)(nil), // 64: cosgate.v1.SelectObjectContentResponse
+	(*HeadObjectRequest)(nil),           // 0: cosgate.v1.HeadObjectRequest
+	(*HeadObjectResponse)(nil),          // 1: cosgate.v1.HeadObjectResponse
+	(*GetObjectRequest)(nil),            // 2: cosgate.v1.GetObjectRequest
+	(*GetObjectResponse)(nil),           // 3: cosgate.v1.GetObjectResponse
+	(*PutObjectSpec)(nil),               // 4: cosgate.v1.PutObjectSpec
+	(*PutObjectRequest)(nil),            // 5: cosgate.v1.PutObjectRequest
+	(*PutObjectResponse)(nil),           // 6: cosgate.v1.PutObjectResponse
+	(*AppendObjectSpec)(nil),            // 7: cosgate.v1.AppendObjectSpec
+	(*AppendObjectRequest)(nil),         // 8: cosgate.v1.AppendObjectRequest
+	(*AppendObjectResponse)(nil),        // 9: cosgate.v1.AppendObjectResponse
+	(*DeleteObjectRequest)(nil),         // 10: cosgate.v1.DeleteObjectRequest
+	(*DeleteObjectResponse)(nil),        // 11: cosgate.v1.DeleteObjectResponse
+	(*DeleteObjectsRequest)(nil),        // 12: cosgate.v1.DeleteObjectsRequest
+	(*DeleteObjectsResponse)(nil),       // 13: cosgate.v1.DeleteObjectsResponse
+	(*DeletedObject)(nil),               // 14: cosgate.v1.DeletedObject
+	(*DeleteFailure)(nil),               // 15: cosgate.v1.DeleteFailure
+	(*CopyObjectRequest)(nil),           // 16: cosgate.v1.CopyObjectRequest
+	(*CopyObjectResponse)(nil),          // 17: cosgate.v1.CopyObjectResponse
+	(*ListObjectsRequest)(nil),          // 18: cosgate.v1.ListObjectsRequest
+	(*ListObjectsResponse)(nil),         // 19: cosgate.v1.ListObjectsResponse
+	(*Preconditions)(nil),               // 20: cosgate.v1.Preconditions
+	(*CustomerKey)(nil),                 // 21: cosgate.v1.CustomerKey
+	(*Object)(nil),                      // 22: cosgate.v1.Object
+	(*ByteRange)(nil),                   // 23: cosgate.v1.ByteRange
+	(*ContentHeaders)(nil),              // 24: cosgate.v1.ContentHeaders
+	(*ContentRange)(nil),                // 25: cosgate.v1.ContentRange
+	(*Chunk)(nil),                       // 26: cosgate.v1.Chunk
+	(*ReadSummary)(nil),                 // 27: cosgate.v1.ReadSummary
+	(*ObjectAttributes)(nil),            // 28: cosgate.v1.ObjectAttributes
+	(*UploadCallback)(nil),              // 29: cosgate.v1.UploadCallback
+	(*Checksums)(nil),                   // 30: cosgate.v1.Checksums
+	(*CallbackResult)(nil),              // 31: cosgate.v1.CallbackResult
+	(*ObjectIdentifier)(nil),            // 32: cosgate.v1.ObjectIdentifier
+	(*status.Status)(nil),               // 33: google.rpc.Status
+	(*CopySource)(nil),                  // 34: cosgate.v1.CopySource
+	(*HeadObjectsRequest)(nil),          // 35: cosgate.v1.HeadObjectsRequest
+	(*ListObjectVersionsRequest)(nil),   // 36: cosgate.v1.ListObjectVersionsRequest
+	(*GetObjectTaggingRequest)(nil),     // 37: cosgate.v1.GetObjectTaggingRequest
+	(*PutObjectTaggingRequest)(nil),     // 38: cosgate.v1.PutObjectTaggingRequest
+	(*DeleteObjectTaggingRequest)(nil),  // 39: cosgate.v1.DeleteObjectTaggingRequest
+	(*GetObjectAclRequest)(nil),         // 40: cosgate.v1.GetObjectAclRequest
+	(*PutObjectAclRequest)(nil),         // 41: cosgate.v1.PutObjectAclRequest
+	(*RestoreObjectRequest)(nil),        // 42: cosgate.v1.RestoreObjectRequest
+	(*GetSymlinkRequest)(nil),           // 43: cosgate.v1.GetSymlinkRequest
+	(*PutSymlinkRequest)(nil),           // 44: cosgate.v1.PutSymlinkRequest
+	(*GetObjectRetentionRequest)(nil),   // 45: cosgate.v1.GetObjectRetentionRequest
+	(*PutObjectRetentionRequest)(nil),   // 46: cosgate.v1.PutObjectRetentionRequest
+	(*OptionsObjectRequest)(nil),        // 47: cosgate.v1.OptionsObjectRequest
+	(*SelectObjectContentRequest)(nil),  // 48: cosgate.v1.SelectObjectContentRequest
+	(*HeadObjectsResponse)(nil),         // 49: cosgate.v1.HeadObjectsResponse
+	(*ListObjectVersionsResponse)(nil),  // 50: cosgate.v1.ListObjectVersionsResponse
+	(*GetObjectTaggingResponse)(nil),    // 51: cosgate.v1.GetObjectTaggingResponse
+	(*PutObjectTaggingResponse)(nil),    // 52: cosgate.v1.PutObjectTaggingResponse
+	(*DeleteObjectTaggingResponse)(nil), // 53: cosgate.v1.DeleteObjectTaggingResponse
+	(*GetObjectAclResponse)(nil),        // 54: cosgate.v1.GetObjectAclResponse
+	(*PutObjectAclResponse)(nil),        // 55: cosgate.v1.PutObjectAclResponse
+	(*RestoreObjectResponse)(nil),       // 56: cosgate.v1.RestoreObjectResponse
+	(*GetSymlinkResponse)(nil),          // 57: cosgate.v1.GetSymlinkResponse
+	(*PutSymlinkResponse)(nil),          // 58: cosgate.v1.PutSymlinkResponse
+	(*GetObjectRetentionResponse)(nil),  // 59: cosgate.v1.GetObjectRetentionResponse
+	(*PutObjectRetentionResponse)(nil),  // 60: cosgate.v1.PutObjectRetentionResponse
+	(*OptionsObjectResponse)(nil),       // 61: cosgate.v1.OptionsObjectResponse
+	(*SelectObjectContentResponse)(nil), // 62: cosgate.v1.SelectObjectContentResponse
 }
 var file_cosgate_v1_object_service_proto_depIdxs = []int32{
-	23, // 0: cosgate.v1.HeadObjectRequest.preconditions:type_name -> cosgate.v1.Preconditions
-	24, // 1: cosgate.v1.HeadObjectRequest.customer_key:type_name -> cosgate.v1.CustomerKey
-	25, // 2: cosgate.v1.HeadObjectResponse.object:type_name -> cosgate.v1.Object
-	23, // 3: cosgate.v1.GetObjectRequest.preconditions:type_name -> cosgate.v1.Preconditions
-	26, // 4: cosgate.v1.GetObjectRequest.range:type_name -> cosgate.v1.ByteRange
-	24, // 5: cosgate.v1.GetObjectRequest.customer_key:type_name -> cosgate.v1.CustomerKey
-	27, // 6: cosgate.v1.GetObjectRequest.response_headers:type_name -> cosgate.v1.ContentHeaders
-	25, // 7: cosgate.v1.GetObjectResponse.object:type_name -> cosgate.v1.Object
-	28, // 8: cosgate.v1.GetObjectResponse.range:type_name -> cosgate.v1.ContentRange
-	29, // 9: cosgate.v1.GetObjectResponse.chunk:type_name -> cosgate.v1.Chunk
-	30, // 10: cosgate.v1.GetObjectResponse.summary:type_name -> cosgate.v1.ReadSummary
-	31, // 11: cosgate.v1.PutObjectSpec.attributes:type_name -> cosgate.v1.ObjectAttributes
-	32, // 12: cosgate.v1.PutObjectSpec.callback:type_name -> cosgate.v1.UploadCallback
-	6,  // 13: cosgate.v1.PutObjectRequest.spec:type_name -> cosgate.v1.PutObjectSpec
-	29, // 14: cosgate.v1.PutObjectRequest.chunk:type_name -> cosgate.v1.Chunk
-	33, // 15: cosgate.v1.PutObjectRequest.checksums:type_name -> cosgate.v1.Checksums
-	25, // 16: cosgate.v1.PutObjectResponse.object:type_name -> cosgate.v1.Object
-	34, // 17: cosgate.v1.PutObjectResponse.callback:type_name -> cosgate.v1.CallbackResult
-	31, // 18: cosgate.v1.AppendObjectSpec.attributes:type_name -> cosgate.v1.ObjectAttributes
-	9,  // 19: cosgate.v1.AppendObjectRequest.spec:type_name -> cosgate.v1.AppendObjectSpec
-	29, // 20: cosgate.v1.AppendObjectRequest.chunk:type_name -> cosgate.v1.Chunk
-	33, // 21: cosgate.v1.AppendObjectRequest.checksums:type_name -> cosgate.v1.Checksums
-	35, // 22: cosgate.v1.DeleteObjectsRequest.objects:type_name -> cosgate.v1.ObjectIdentifier
-	16, // 23: cosgate.v1.DeleteObjectsResponse.deleted:type_name -> cosgate.v1.DeletedObject
-	17, // 24: cosgate.v1.DeleteObjectsResponse.failures:type_name -> cosgate.v1.DeleteFailure
-	36, // 25: cosgate.v1.DeleteFailure.status:type_name -> google.rpc.Status
-	24, // 26: cosgate.v1.CopySource.customer_key:type_name -> cosgate.v1.CustomerKey
-	18, // 27: cosgate.v1.CopyObjectRequest.source:type_name -> cosgate.v1.CopySource
-	23, // 28: cosgate.v1.CopyObjectRequest.source_preconditions:type_name -> cosgate.v1.Preconditions
-	0,  // 29: cosgate.v1.CopyObjectRequest.metadata_directive:type_name -> cosgate.v1.MetadataDirective
-	31, // 30: cosgate.v1.CopyObjectRequest.attributes:type_name -> cosgate.v1.ObjectAttributes
-	1,  // 31: cosgate.v1.CopyObjectRequest.tagging_directive:type_name -> cosgate.v1.TaggingDirective
-	25, // 32: cosgate.v1.CopyObjectResponse.object:type_name -> cosgate.v1.Object
-	25, // 33: cosgate.v1.ListObjectsResponse.objects:type_name -> cosgate.v1.Object
-	2,  // 34: cosgate.v1.ObjectService.HeadObject:input_type -> cosgate.v1.HeadObjectRequest
-	37, // 35: cosgate.v1.ObjectService.HeadObjects:input_type -> cosgate.v1.HeadObjectsRequest
-	4,  // 36: cosgate.v1.ObjectService.GetObject:input_type -> cosgate.v1.GetObjectRequest
-	7,  // 37: cosgate.v1.ObjectService.PutObject:input_type -> cosgate.v1.PutObjectRequest
-	10, // 38: cosgate.v1.ObjectService.AppendObject:input_type -> cosgate.v1.AppendObjectRequest
-	12, // 39: cosgate.v1.ObjectService.DeleteObject:input_type -> cosgate.v1.DeleteObjectRequest
-	14, // 40: cosgate.v1.ObjectService.DeleteObjects:input_type -> cosgate.v1.DeleteObjectsRequest
-	19, // 41: cosgate.v1.ObjectService.CopyObject:input_type -> cosgate.v1.CopyObjectRequest
-	21, // 42: cosgate.v1.ObjectService.ListObjects:input_type -> cosgate.v1.ListObjectsRequest
-	38, // 43: cosgate.v1.ObjectService.ListObjectVersions:input_type -> cosgate.v1.ListObjectVersionsRequest
-	39, // 44: cosgate.v1.ObjectService.GetObjectTagging:input_type -> cosgate.v1.GetObjectTaggingRequest
-	40, // 45: cosgate.v1.ObjectService.PutObjectTagging:input_type -> cosgate.v1.PutObjectTaggingRequest
-	41, // 46: cosgate.v1.ObjectService.DeleteObjectTagging:input_type -> cosgate.v1.DeleteObjectTaggingRequest
-	42, // 47: cosgate.v1.ObjectService.GetObjectAcl:input_type -> cosgate.v1.GetObjectAclRequest
-	43, // 48: cosgate.v1.ObjectService.PutObjectAcl:input_type -> cosgate.v1.PutObjectAclRequest
-	44, // 49: cosgate.v1.ObjectService.RestoreObject:input_type -> cosgate.v1.RestoreObjectRequest
-	45, // 50: cosgate.v1.ObjectService.GetSymlink:input_type -> cosgate.v1.GetSymlinkRequest
-	46, // 51: cosgate.v1.ObjectService.PutSymlink:input_type -> cosgate.v1.PutSymlinkRequest
-	47, // 52: cosgate.v1.ObjectService.GetObjectRetention:input_type -> cosgate.v1.GetObjectRetentionRequest
-	48, // 53: cosgate.v1.ObjectService.PutObjectRetention:input_type -> cosgate.v1.PutObjectRetentionRequest
-	49, // 54: cosgate.v1.ObjectService.OptionsObject:input_type -> cosgate.v1.OptionsObjectRequest
-	50, // 55: cosgate.v1.ObjectService.SelectObjectContent:input_type -> cosgate.v1.SelectObjectContentRequest
-	3,  // 56: cosgate.v1.ObjectService.HeadObject:output_type -> cosgate.v1.HeadObjectResponse
-	51, // 57: cosgate.v1.ObjectService.HeadObjects:output_type -> cosgate.v1.HeadObjectsResponse
-	5,  // 58: cosgate.v1.ObjectService.GetObject:output_type -> cosgate.v1.GetObjectResponse
-	8,  // 59: cosgate.v1.ObjectService.PutObject:output_type -> cosgate.v1.PutObjectResponse
-	11, // 60: cosgate.v1.ObjectService.AppendObject:output_type -> cosgate.v1.AppendObjectResponse
-	13, // 61: cosgate.v1.ObjectService.DeleteObject:output_type -> cosgate.v1.DeleteObjectResponse
-	15, // 62: cosgate.v1.ObjectService.DeleteObjects:output_type -> cosgate.v1.DeleteObjectsResponse
-	20, // 63: cosgate.v1.ObjectService.CopyObject:output_type -> cosgate.v1.CopyObjectResponse
-	22, // 64: cosgate.v1.ObjectService.ListObjects:output_type -> cosgate.v1.ListObjectsResponse
-	52, // 65: cosgate.v1.ObjectService.ListObjectVersions:output_type -> cosgate.v1.ListObjectVersionsResponse
-	53, // 66: cosgate.v1.ObjectService.GetObjectTagging:output_type -> cosgate.v1.GetObjectTaggingResponse
-	54, // 67: cosgate.v1.ObjectService.PutObjectTagging:output_type -> cosgate.v1.PutObjectTaggingResponse
-	55, // 68: cosgate.v1.ObjectService.DeleteObjectTagging:output_type -> cosgate.v1.DeleteObjectTaggingResponse
-	56, // 69: cosgate.v1.ObjectService.GetObjectAcl:output_type -> cosgate.v1.GetObjectAclResponse
-	57, // 70: cosgate.v1.ObjectService.PutObjectAcl:output_type -> cosgate.v1.PutObjectAclResponse
-	58, // 71: cosgate.v1.ObjectService.RestoreObject:output_type -> cosgate.v1.RestoreObjectResponse
-	59, // 72: cosgate.v1.ObjectService.GetSymlink:output_type -> cosgate.v1.GetSymlinkResponse
-	60, // 73: cosgate.v1.ObjectService.PutSymlink:output_type -> cosgate.v1.PutSymlinkResponse
-	61, // 74: cosgate.v1.ObjectService.GetObjectRetention:output_type -> cosgate.v1.GetObjectRetentionResponse
-	62, // 75: cosgate.v1.ObjectService.PutObjectRetention:output_type -> cosgate.v1.PutObjectRetentionResponse
-	63, // 76: cosgate.v1.ObjectService.OptionsObject:output_type -> cosgate.v1.OptionsObjectResponse
-	64, // 77: cosgate.v1.ObjectService.SelectObjectContent:output_type -> cosgate.v1.SelectObjectContentResponse
-	56, // [56:78] is the sub-list for method output_type
-	34, // [34:56] is the sub-list for method input_type
-	34, // [34:34] is the sub-list for extension type_name
-	34, // [34:34] is the sub-list for extension extendee
-	0,  // [0:34] is the sub-list for field type_name
+	20, // 0: cosgate.v1.HeadObjectRequest.preconditions:type_name -> cosgate.v1.Preconditions
+	21, // 1: cosgate.v1.HeadObjectRequest.customer_key:type_name -> cosgate.v1.CustomerKey
+	22, // 2: cosgate.v1.HeadObjectResponse.object:type_name -> cosgate.v1.Object
+	20, // 3: cosgate.v1.GetObjectRequest.preconditions:type_name -> cosgate.v1.Preconditions
+	23, // 4: cosgate.v1.GetObjectRequest.range:type_name -> cosgate.v1.ByteRange
+	21, // 5: cosgate.v1.GetObjectRequest.customer_key:type_name -> cosgate.v1.CustomerKey
+	24, // 6: cosgate.v1.GetObjectRequest.response_headers:type_name -> cosgate.v1.ContentHeaders
+	22, // 7: cosgate.v1.GetObjectResponse.object:type_name -> cosgate.v1.Object
+	25, // 8: cosgate.v1.GetObjectResponse.range:type_name -> cosgate.v1.ContentRange
+	26, // 9: cosgate.v1.GetObjectResponse.chunk:type_name -> cosgate.v1.Chunk
+	27, // 10: cosgate.v1.GetObjectResponse.summary:type_name -> cosgate.v1.ReadSummary
+	28, // 11: cosgate.v1.PutObjectSpec.attributes:type_name -> cosgate.v1.ObjectAttributes
+	29, // 12: cosgate.v1.PutObjectSpec.callback:type_name -> cosgate.v1.UploadCallback
+	4,  // 13: cosgate.v1.PutObjectRequest.spec:type_name -> cosgate.v1.PutObjectSpec
+	26, // 14: cosgate.v1.PutObjectRequest.chunk:type_name -> cosgate.v1.Chunk
+	30, // 15: cosgate.v1.PutObjectRequest.checksums:type_name -> cosgate.v1.Checksums
+	22, // 16: cosgate.v1.PutObjectResponse.object:type_name -> cosgate.v1.Object
+	31, // 17: cosgate.v1.PutObjectResponse.callback:type_name -> cosgate.v1.CallbackResult
+	28, // 18: cosgate.v1.AppendObjectSpec.attributes:type_name -> cosgate.v1.ObjectAttributes
+	7,  // 19: cosgate.v1.AppendObjectRequest.spec:type_name -> cosgate.v1.AppendObjectSpec
+	26, // 20: cosgate.v1.AppendObjectRequest.chunk:type_name -> cosgate.v1.Chunk
+	30, // 21: cosgate.v1.AppendObjectRequest.checksums:type_name -> cosgate.v1.Checksums
+	32, // 22: cosgate.v1.DeleteObjectsRequest.objects:type_name -> cosgate.v1.ObjectIdentifier
+	14, // 23: cosgate.v1.DeleteObjectsResponse.deleted:type_name -> cosgate.v1.DeletedObject
+	15, // 24: cosgate.v1.DeleteObjectsResponse.failures:type_name -> cosgate.v1.DeleteFailure
+	33, // 25: cosgate.v1.DeleteFailure.status:type_name -> google.rpc.Status
+	34, // 26: cosgate.v1.CopyObjectRequest.source:type_name -> cosgate.v1.CopySource
+	20, // 27: cosgate.v1.CopyObjectRequest.source_preconditions:type_name -> cosgate.v1.Preconditions
+	28, // 28: cosgate.v1.CopyObjectRequest.attributes:type_name -> cosgate.v1.ObjectAttributes
+	22, // 29: cosgate.v1.CopyObjectResponse.object:type_name -> cosgate.v1.Object
+	22, // 30: cosgate.v1.ListObjectsResponse.objects:type_name -> cosgate.v1.Object
+	0,  // 31: cosgate.v1.ObjectService.HeadObject:input_type -> cosgate.v1.HeadObjectRequest
+	35, // 32: cosgate.v1.ObjectService.HeadObjects:input_type -> cosgate.v1.HeadObjectsRequest
+	2,  // 33: cosgate.v1.ObjectService.GetObject:input_type -> cosgate.v1.GetObjectRequest
+	5,  // 34: cosgate.v1.ObjectService.PutObject:input_type -> cosgate.v1.PutObjectRequest
+	8,  // 35: cosgate.v1.ObjectService.AppendObject:input_type -> cosgate.v1.AppendObjectRequest
+	10, // 36: cosgate.v1.ObjectService.DeleteObject:input_type -> cosgate.v1.DeleteObjectRequest
+	12, // 37: cosgate.v1.ObjectService.DeleteObjects:input_type -> cosgate.v1.DeleteObjectsRequest
+	16, // 38: cosgate.v1.ObjectService.CopyObject:input_type -> cosgate.v1.CopyObjectRequest
+	18, // 39: cosgate.v1.ObjectService.ListObjects:input_type -> cosgate.v1.ListObjectsRequest
+	36, // 40: cosgate.v1.ObjectService.ListObjectVersions:input_type -> cosgate.v1.ListObjectVersionsRequest
+	37, // 41: cosgate.v1.ObjectService.GetObjectTagging:input_type -> cosgate.v1.GetObjectTaggingRequest
+	38, // 42: cosgate.v1.ObjectService.PutObjectTagging:input_type -> cosgate.v1.PutObjectTaggingRequest
+	39, // 43: cosgate.v1.ObjectService.DeleteObjectTagging:input_type -> cosgate.v1.DeleteObjectTaggingRequest
+	40, // 44: cosgate.v1.ObjectService.GetObjectAcl:input_type -> cosgate.v1.GetObjectAclRequest
+	41, // 45: cosgate.v1.ObjectService.PutObjectAcl:input_type -> cosgate.v1.PutObjectAclRequest
+	42, // 46: cosgate.v1.ObjectService.RestoreObject:input_type -> cosgate.v1.RestoreObjectRequest
+	43, // 47: cosgate.v1.ObjectService.GetSymlink:input_type -> cosgate.v1.GetSymlinkRequest
+	44, // 48: cosgate.v1.ObjectService.PutSymlink:input_type -> cosgate.v1.PutSymlinkRequest
+	45, // 49: cosgate.v1.ObjectService.GetObjectRetention:input_type -> cosgate.v1.GetObjectRetentionRequest
+	46, // 50: cosgate.v1.ObjectService.PutObjectRetention:input_type -> cosgate.v1.PutObjectRetentionRequest
+	47, // 51: cosgate.v1.ObjectService.OptionsObject:input_type -> cosgate.v1.OptionsObjectRequest
+	48, // 52: cosgate.v1.ObjectService.SelectObjectContent:input_type -> cosgate.v1.SelectObjectContentRequest
+	1,  // 53: cosgate.v1.ObjectService.HeadObject:output_type -> cosgate.v1.HeadObjectResponse
+	49, // 54: cosgate.v1.ObjectService.HeadObjects:output_type -> cosgate.v1.HeadObjectsResponse
+	3,  // 55: cosgate.v1.ObjectService.GetObject:output_type -> cosgate.v1.GetObjectResponse
+	6,  // 56: cosgate.v1.ObjectService.PutObject:output_type -> cosgate.v1.PutObjectResponse
+	9,  // 57: cosgate.v1.ObjectService.AppendObject:output_type -> cosgate.v1.AppendObjectResponse
+	11, // 58: cosgate.v1.ObjectService.DeleteObject:output_type -> cosgate.v1.DeleteObjectResponse
+	13, // 59: cosgate.v1.ObjectService.DeleteObjects:output_type -> cosgate.v1.DeleteObjectsResponse
+	17, // 60: cosgate.v1.ObjectService.CopyObject:output_type -> cosgate.v1.CopyObjectResponse
+	19, // 61: cosgate.v1.ObjectService.ListObjects:output_type -> cosgate.v1.ListObjectsResponse
+	50, // 62: cosgate.v1.ObjectService.ListObjectVersions:output_type -> cosgate.v1.ListObjectVersionsResponse
+	51, // 63: cosgate.v1.ObjectService.GetObjectTagging:output_type -> cosgate.v1.GetObjectTaggingResponse
+	52, // 64: cosgate.v1.ObjectService.PutObjectTagging:output_type -> cosgate.v1.PutObjectTaggingResponse
+	53, // 65: cosgate.v1.ObjectService.DeleteObjectTagging:output_type -> cosgate.v1.DeleteObjectTaggingResponse
+	54, // 66: cosgate.v1.ObjectService.GetObjectAcl:output_type -> cosgate.v1.GetObjectAclResponse
+	55, // 67: cosgate.v1.ObjectService.PutObjectAcl:output_type -> cosgate.v1.PutObjectAclResponse
+	56, // 68: cosgate.v1.ObjectService.RestoreObject:output_type -> cosgate.v1.RestoreObjectResponse
+	57, // 69: cosgate.v1.ObjectService.GetSymlink:output_type -> cosgate.v1.GetSymlinkResponse
+	58, // 70: cosgate.v1.ObjectService.PutSymlink:output_type -> cosgate.v1.PutSymlinkResponse
+	59, // 71: cosgate.v1.ObjectService.GetObjectRetention:output_type -> cosgate.v1.GetObjectRetentionResponse
+	60, // 72: cosgate.v1.ObjectService.PutObjectRetention:output_type -> cosgate.v1.PutObjectRetentionResponse
+	61, // 73: cosgate.v1.ObjectService.OptionsObject:output_type -> cosgate.v1.OptionsObjectResponse
+	62, // 74: cosgate.v1.ObjectService.SelectObjectContent:output_type -> cosgate.v1.SelectObjectContentResponse
+	53, // [53:75] is the sub-list for method output_type
+	31, // [31:53] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_cosgate_v1_object_service_proto_init() }
@@ -2237,17 +2032,17 @@ func file_cosgate_v1_object_service_proto_init() {
 		return
 	}
 	file_cosgate_v1_callback_proto_init()
-	file_cosgate_v1_condition_proto_init()
 	file_cosgate_v1_encryption_proto_init()
 	file_cosgate_v1_error_proto_init()
 	file_cosgate_v1_head_objects_proto_init()
 	file_cosgate_v1_object_proto_init()
 	file_cosgate_v1_object_acl_proto_init()
-	file_cosgate_v1_object_options_proto_init()
 	file_cosgate_v1_object_restore_proto_init()
 	file_cosgate_v1_object_retention_proto_init()
 	file_cosgate_v1_object_tagging_proto_init()
 	file_cosgate_v1_object_versions_proto_init()
+	file_cosgate_v1_options_object_proto_init()
+	file_cosgate_v1_preconditions_proto_init()
 	file_cosgate_v1_rules_proto_init()
 	file_cosgate_v1_select_proto_init()
 	file_cosgate_v1_stream_proto_init()
@@ -2260,14 +2055,13 @@ func file_cosgate_v1_object_service_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cosgate_v1_object_service_proto_rawDesc), len(file_cosgate_v1_object_service_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   21,
+			NumEnums:      0,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_cosgate_v1_object_service_proto_goTypes,
 		DependencyIndexes: file_cosgate_v1_object_service_proto_depIdxs,
-		EnumInfos:         file_cosgate_v1_object_service_proto_enumTypes,
 		MessageInfos:      file_cosgate_v1_object_service_proto_msgTypes,
 	}.Build()
 	File_cosgate_v1_object_service_proto = out.File

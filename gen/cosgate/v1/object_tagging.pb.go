@@ -464,7 +464,10 @@ const file_cosgate_v1_object_tagging_proto_rawDesc = "" +
 	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\"<\n" +
 	"\x1bDeleteObjectTaggingResponse\x12\x1d\n" +
 	"\n" +
-	"version_id\x18\x01 \x01(\tR\tversionIdB5Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1b\x06proto3"
+	"version_id\x18\x01 \x01(\tR\tversionIdB\xa8\x01\n" +
+	"\x14io.github.cosgate.v1B\x12ObjectTaggingProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +
+	"Cosgate.V1\xca\x02\n" +
+	"Cosgate\\V1\xe2\x02\x16Cosgate\\V1\\GPBMetadata\xea\x02\vCosgate::V1b\x06proto3"
 
 var (
 	file_cosgate_v1_object_tagging_proto_rawDescOnce sync.Once

@@ -303,7 +303,10 @@ const file_cosgate_v1_object_versions_proto_rawDesc = "" +
 	"\x06object\x18\x01 \x01(\v2\x12.cosgate.v1.ObjectR\x06object\x12\x1b\n" +
 	"\tis_latest\x18\x02 \x01(\bR\bisLatest\x12#\n" +
 	"\rdelete_marker\x18\x03 \x01(\bR\fdeleteMarker\x12'\n" +
-	"\x05owner\x18\x04 \x01(\v2\x11.cosgate.v1.OwnerR\x05ownerB5Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1b\x06proto3"
+	"\x05owner\x18\x04 \x01(\v2\x11.cosgate.v1.OwnerR\x05ownerB\xa9\x01\n" +
+	"\x14io.github.cosgate.v1B\x13ObjectVersionsProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +
+	"Cosgate.V1\xca\x02\n" +
+	"Cosgate\\V1\xe2\x02\x16Cosgate\\V1\\GPBMetadata\xea\x02\vCosgate::V1b\x06proto3"
 
 var (
 	file_cosgate_v1_object_versions_proto_rawDescOnce sync.Once

@@ -116,7 +116,7 @@ type PresignUrlRequest struct {
 	PartNumber int32 `protobuf:"varint,9,opt,name=part_number,json=partNumber,proto3" json:"part_number,omitempty"`
 	// Headers that the answer is to have instead of those stored with the object, such
 	// as a content_disposition that makes a browser save it. Only with GET_OBJECT.
-	Response *ContentHeaders `protobuf:"bytes,10,opt,name=response,proto3" json:"response,omitempty"`
+	ResponseHeaders *ContentHeaders `protobuf:"bytes,10,opt,name=response_headers,json=responseHeaders,proto3" json:"response_headers,omitempty"`
 	// Headers that the user of the URL must send exactly so; without them COS refuses.
 	// What else a user sends is not bound. Names in any case.
 	Headers map[string]string `protobuf:"bytes,11,rep,name=headers,proto3" json:"headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
@@ -220,9 +220,9 @@ func (x *PresignUrlRequest) GetPartNumber() int32 {
 	return 0
 }
 
-func (x *PresignUrlRequest) GetResponse() *ContentHeaders {
+func (x *PresignUrlRequest) GetResponseHeaders() *ContentHeaders {
 	if x != nil {
-		return x.Response
+		return x.ResponseHeaders
 	}
 	return nil
 }
@@ -408,7 +408,7 @@ type CreatePostPolicyRequest struct {
 	// The ACL preset of the object: "default", "private", "public-read",
 	// "authenticated-read", "bucket-owner-read" or "bucket-owner-full-control". Fixed
 	// when set. Empty: "default", which is also fixed.
-	Acl string `protobuf:"bytes,13,opt,name=acl,proto3" json:"acl,omitempty"`
+	PresetAcl string `protobuf:"bytes,13,opt,name=preset_acl,json=presetAcl,proto3" json:"preset_acl,omitempty"`
 	// The HTTP status of an upload that succeeded: 200, 201 (with an XML document that
 	// names the object) or 204. 0: 204. Not together with success_action_redirect.
 	SuccessActionStatus int32 `protobuf:"varint,14,opt,name=success_action_status,json=successActionStatus,proto3" json:"success_action_status,omitempty"`
@@ -537,9 +537,9 @@ func (x *CreatePostPolicyRequest) GetStorageClass() string {
 	return ""
 }
 
-func (x *CreatePostPolicyRequest) GetAcl() string {
+func (x *CreatePostPolicyRequest) GetPresetAcl() string {
 	if x != nil {
-		return x.Acl
+		return x.PresetAcl
 	}
 	return ""
 }
@@ -706,7 +706,7 @@ var File_cosgate_v1_presign_service_proto protoreflect.FileDescriptor
 const file_cosgate_v1_presign_service_proto_rawDesc = "" +
 	"\n" +
 	" cosgate/v1/presign_service.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x16cosgate/v1/error.proto\x1a\x17cosgate/v1/object.proto\x1a\x16cosgate/v1/rules.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/rpc/error_details.proto\"\xa3\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x16cosgate/v1/error.proto\x1a\x17cosgate/v1/object.proto\x1a\x16cosgate/v1/rules.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/rpc/error_details.proto\"\xcb\n" +
 	"\n" +
 	"\x11PresignUrlRequest\x12&\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12 \n" +
@@ -722,9 +722,9 @@ const file_cosgate_v1_presign_service_proto_rawDesc = "" +
 	"\tupload_id\x18\b \x01(\tB\v\xbaH\br\x06\xd0Ջ\xdc\x02\x01R\buploadId\x12+\n" +
 	"\vpart_number\x18\t \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\x90N(\x00R\n" +
-	"partNumber\x126\n" +
-	"\bresponse\x18\n" +
-	" \x01(\v2\x1a.cosgate.v1.ContentHeadersR\bresponse\x12d\n" +
+	"partNumber\x12E\n" +
+	"\x10response_headers\x18\n" +
+	" \x01(\v2\x1a.cosgate.v1.ContentHeadersR\x0fresponseHeaders\x12d\n" +
 	"\aheaders\x18\v \x03(\v2*.cosgate.v1.PresignUrlRequest.HeadersEntryB\x1e\xbaH\x1b\x9a\x01\x18\x10@\"\br\x06\xc0\u05cb\xdc\x02\x01*\n" +
 	"r\b\xb8Ջ\xdc\x02\x01\x10\x01R\aheaders\x12w\n" +
 	"\x05query\x18\f \x03(\v2(.cosgate.v1.PresignUrlRequest.QueryEntryB7\xbaH4\x9a\x011\"#r!R\x13x-cos-traffic-limitR\n" +
@@ -736,10 +736,10 @@ const file_cosgate_v1_presign_service_proto_rawDesc = "" +
 	"\n" +
 	"QueryEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01:\xd8\x03\xbaH\xd4\x03\x1a\xda\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01:\xf1\x03\xbaH\xed\x03\x1a\xda\x01\n" +
 	"\x10presign_url.part\x12Qupload_id and part_number go with PRESIGN_OPERATION_UPLOAD_PART, which needs both\x1asthis.operation == 5 ? this.upload_id != '' && this.part_number != 0 : this.upload_id == '' && this.part_number == 0\x1a{\n" +
-	"\x13presign_url.version\x12.version_id cannot be given for what is written\x1a4this.version_id == '' || !(this.operation in [2, 5])\x1ax\n" +
-	"\x14presign_url.response\x124response goes with PRESIGN_OPERATION_GET_OBJECT only\x1a*!has(this.response) || this.operation == 1\"\x83\x02\n" +
+	"\x13presign_url.version\x12.version_id cannot be given for what is written\x1a4this.version_id == '' || !(this.operation in [2, 5])\x1a\x90\x01\n" +
+	"\x1cpresign_url.response_headers\x12<response_headers goes with PRESIGN_OPERATION_GET_OBJECT only\x1a2!has(this.response_headers) || this.operation == 1\"\x83\x02\n" +
 	"\x12PresignUrlResponse\x12\x15\n" +
 	"\x03url\x18\x01 \x01(\tB\x03\x80\x01\x01R\x03url\x12\x16\n" +
 	"\x06method\x18\x02 \x01(\tR\x06method\x12E\n" +
@@ -753,7 +753,7 @@ const file_cosgate_v1_presign_service_proto_rawDesc = "" +
 	"\x03min\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x03min\x12\x1f\n" +
 	"\x03max\x18\x02 \x01(\x03B\r\xbaH\n" +
 	"\"\b\x18\x80\x80\x80\x80\x14(\x00R\x03max:H\xbaHE\x1aC\n" +
-	"\x10size_range.order\x12\x19max must not be below min\x1a\x14this.min <= this.max\"\xa5\v\n" +
+	"\x10size_range.order\x12\x19max must not be below min\x1a\x14this.min <= this.max\"\xa8\v\n" +
 	"\x17CreatePostPolicyRequest\x12&\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12!\n" +
 	"\x03key\x18\x02 \x01(\tB\r\xbaH\n" +
@@ -771,8 +771,9 @@ const file_cosgate_v1_presign_service_proto_rawDesc = "" +
 	" \x01(\tB\v\xbaH\br\x06\xb8Ջ\xdc\x02\x01R\x11contentTypePrefix\x12m\n" +
 	"\bmetadata\x18\v \x03(\v21.cosgate.v1.CreatePostPolicyRequest.MetadataEntryB\x1e\xbaH\x1b\x9a\x01\x18\x10@\"\br\x06\xc0Ջ\xdc\x02\x01*\n" +
 	"r\b\xb8Ջ\xdc\x02\x01\x10\x01R\bmetadata\x120\n" +
-	"\rstorage_class\x18\f \x01(\tB\v\xbaH\br\x06\xc8Ջ\xdc\x02\x01R\fstorageClass\x12'\n" +
-	"\x03acl\x18\r \x01(\tB\x15\xbaH\x12r\x102\x0e^[a-z-]{0,64}$R\x03acl\x12D\n" +
+	"\rstorage_class\x18\f \x01(\tB\v\xbaH\br\x06\xc8Ջ\xdc\x02\x01R\fstorageClass\x12*\n" +
+	"\n" +
+	"preset_acl\x18\r \x01(\tB\v\xbaH\br\x06\x80\u05cb\xdc\x02\x01R\tpresetAcl\x12D\n" +
 	"\x15success_action_status\x18\x0e \x01(\x05B\x10\xbaH\r\x1a\v0\x000\xc8\x010\xc9\x010\xcc\x01R\x13successActionStatus\x12C\n" +
 	"\x17success_action_redirect\x18\x0f \x01(\tB\v\xbaH\br\x06\xc8\u05cb\xdc\x02\x01R\x15successActionRedirect\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
@@ -800,7 +801,10 @@ const file_cosgate_v1_presign_service_proto_rawDesc = "" +
 	"\x0ePresignService\x12P\n" +
 	"\n" +
 	"PresignUrl\x12\x1d.cosgate.v1.PresignUrlRequest\x1a\x1e.cosgate.v1.PresignUrlResponse\"\x03\x90\x02\x01\x12b\n" +
-	"\x10CreatePostPolicy\x12#.cosgate.v1.CreatePostPolicyRequest\x1a$.cosgate.v1.CreatePostPolicyResponse\"\x03\x90\x02\x01B5Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1b\x06proto3"
+	"\x10CreatePostPolicy\x12#.cosgate.v1.CreatePostPolicyRequest\x1a$.cosgate.v1.CreatePostPolicyResponse\"\x03\x90\x02\x01B\xa9\x01\n" +
+	"\x14io.github.cosgate.v1B\x13PresignServiceProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +
+	"Cosgate.V1\xca\x02\n" +
+	"Cosgate\\V1\xe2\x02\x16Cosgate\\V1\\GPBMetadata\xea\x02\vCosgate::V1b\x06proto3"
 
 var (
 	file_cosgate_v1_presign_service_proto_rawDescOnce sync.Once
@@ -835,7 +839,7 @@ var file_cosgate_v1_presign_service_proto_goTypes = []any{
 var file_cosgate_v1_presign_service_proto_depIdxs = []int32{
 	0,  // 0: cosgate.v1.PresignUrlRequest.operation:type_name -> cosgate.v1.PresignOperation
 	11, // 1: cosgate.v1.PresignUrlRequest.expires_in:type_name -> google.protobuf.Duration
-	12, // 2: cosgate.v1.PresignUrlRequest.response:type_name -> cosgate.v1.ContentHeaders
+	12, // 2: cosgate.v1.PresignUrlRequest.response_headers:type_name -> cosgate.v1.ContentHeaders
 	7,  // 3: cosgate.v1.PresignUrlRequest.headers:type_name -> cosgate.v1.PresignUrlRequest.HeadersEntry
 	8,  // 4: cosgate.v1.PresignUrlRequest.query:type_name -> cosgate.v1.PresignUrlRequest.QueryEntry
 	9,  // 5: cosgate.v1.PresignUrlResponse.headers:type_name -> cosgate.v1.PresignUrlResponse.HeadersEntry

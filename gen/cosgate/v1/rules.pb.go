@@ -97,6 +97,14 @@ var file_cosgate_v1_rules_proto_extTypes = []protoimpl.ExtensionInfo{
 	{
 		ExtendedType:  (*validate.StringRules)(nil),
 		ExtensionType: (*bool)(nil),
+		Field:         91250012,
+		Name:          "cosgate.v1.is_word",
+		Tag:           "varint,91250012,opt,name=is_word",
+		Filename:      "cosgate/v1/rules.proto",
+	},
+	{
+		ExtendedType:  (*validate.StringRules)(nil),
+		ExtensionType: (*bool)(nil),
 		Field:         91250010,
 		Name:          "cosgate.v1.is_upload_id",
 		Tag:           "varint,91250010,opt,name=is_upload_id",
@@ -154,8 +162,8 @@ var file_cosgate_v1_rules_proto_extTypes = []protoimpl.ExtensionInfo{
 		ExtendedType:  (*validate.StringRules)(nil),
 		ExtensionType: (*bool)(nil),
 		Field:         91250032,
-		Name:          "cosgate.v1.is_canned_acl",
-		Tag:           "varint,91250032,opt,name=is_canned_acl",
+		Name:          "cosgate.v1.is_preset_acl",
+		Tag:           "varint,91250032,opt,name=is_preset_acl",
 		Filename:      "cosgate/v1/rules.proto",
 	},
 	{
@@ -262,66 +270,70 @@ var (
 	//
 	// optional bool is_storage_class = 91250009;
 	E_IsStorageClass = &file_cosgate_v1_rules_proto_extTypes[8]
+	// A value that COS adds to over time, such as a type or a tier, or nothing.
+	//
+	// optional bool is_word = 91250012;
+	E_IsWord = &file_cosgate_v1_rules_proto_extTypes[9]
 	// The id of a multipart upload.
 	//
 	// optional bool is_upload_id = 91250010;
-	E_IsUploadId = &file_cosgate_v1_rules_proto_extTypes[9]
+	E_IsUploadId = &file_cosgate_v1_rules_proto_extTypes[10]
 	// The id of an account that something is granted to.
 	//
 	// optional bool is_grantee_id = 91250011;
-	E_IsGranteeId = &file_cosgate_v1_rules_proto_extTypes[10]
+	E_IsGranteeId = &file_cosgate_v1_rules_proto_extTypes[11]
 	// The id of an inventory job or of a tiering rule, or nothing.
 	//
 	// optional bool is_config_id = 91250020;
-	E_IsConfigId = &file_cosgate_v1_rules_proto_extTypes[11]
+	E_IsConfigId = &file_cosgate_v1_rules_proto_extTypes[12]
 	// Text that can stand in an XML document: at most 1024 bytes, no control characters.
 	//
 	// optional bool is_xml_text = 91250021;
-	E_IsXmlText = &file_cosgate_v1_rules_proto_extTypes[12]
+	E_IsXmlText = &file_cosgate_v1_rules_proto_extTypes[13]
 	// The name of a host, or nothing.
 	//
 	// optional bool is_domain = 91250022;
-	E_IsDomain = &file_cosgate_v1_rules_proto_extTypes[13]
+	E_IsDomain = &file_cosgate_v1_rules_proto_extTypes[14]
 	// The URL of an upload callback.
 	//
 	// optional bool is_callback_url = 91250030;
-	E_IsCallbackUrl = &file_cosgate_v1_rules_proto_extTypes[14]
+	E_IsCallbackUrl = &file_cosgate_v1_rules_proto_extTypes[15]
 	// A host name, or nothing.
 	//
 	// optional bool is_host = 91250031;
-	E_IsHost = &file_cosgate_v1_rules_proto_extTypes[15]
+	E_IsHost = &file_cosgate_v1_rules_proto_extTypes[16]
 	// The name of a preset of ACLs, or nothing.
 	//
-	// optional bool is_canned_acl = 91250032;
-	E_IsCannedAcl = &file_cosgate_v1_rules_proto_extTypes[16]
+	// optional bool is_preset_acl = 91250032;
+	E_IsPresetAcl = &file_cosgate_v1_rules_proto_extTypes[17]
 	// The name of an HTTP header.
 	//
 	// optional bool is_header_name = 91250033;
-	E_IsHeaderName = &file_cosgate_v1_rules_proto_extTypes[17]
+	E_IsHeaderName = &file_cosgate_v1_rules_proto_extTypes[18]
 	// The value of an HTTP header that holds a document, or nothing.
 	//
 	// optional bool is_long_header = 91250034;
-	E_IsLongHeader = &file_cosgate_v1_rules_proto_extTypes[18]
+	E_IsLongHeader = &file_cosgate_v1_rules_proto_extTypes[19]
 	// The name of a header that a presigned URL may bind its user to.
 	//
 	// optional bool is_signed_header = 91250040;
-	E_IsSignedHeader = &file_cosgate_v1_rules_proto_extTypes[19]
+	E_IsSignedHeader = &file_cosgate_v1_rules_proto_extTypes[20]
 	// An absolute URL that a browser can be sent to, or nothing.
 	//
 	// optional bool is_redirect = 91250041;
-	E_IsRedirect = &file_cosgate_v1_rules_proto_extTypes[20]
+	E_IsRedirect = &file_cosgate_v1_rules_proto_extTypes[21]
 	// A text that can stand in an XML document.
 	//
 	// optional bool is_xml_literal = 91250042;
-	E_IsXmlLiteral = &file_cosgate_v1_rules_proto_extTypes[21]
+	E_IsXmlLiteral = &file_cosgate_v1_rules_proto_extTypes[22]
 	// One character of a CSV format, or nothing.
 	//
 	// optional bool is_csv_character = 91250043;
-	E_IsCsvCharacter = &file_cosgate_v1_rules_proto_extTypes[22]
+	E_IsCsvCharacter = &file_cosgate_v1_rules_proto_extTypes[23]
 	// What ends a record, or nothing.
 	//
 	// optional bool is_record_delimiter = 91250044;
-	E_IsRecordDelimiter = &file_cosgate_v1_rules_proto_extTypes[23]
+	E_IsRecordDelimiter = &file_cosgate_v1_rules_proto_extTypes[24]
 )
 
 // Extension fields to validate.Int64Rules.
@@ -329,7 +341,7 @@ var (
 	// A traffic limit in bits per second, or nothing.
 	//
 	// optional bool is_traffic_limit = 91250035;
-	E_IsTrafficLimit = &file_cosgate_v1_rules_proto_extTypes[24]
+	E_IsTrafficLimit = &file_cosgate_v1_rules_proto_extTypes[25]
 )
 
 var File_cosgate_v1_rules_proto protoreflect.FileDescriptor
@@ -367,7 +379,10 @@ const file_cosgate_v1_rules_proto_rawDesc = "" +
 	"\x14string.metadata_name\x12Mmust be letters, digits and hyphens, 1 to 128, without the prefix x-cos-meta-\x1aU!rule || (this.matches('^[A-Za-z0-9-]{1,128}$') && !this.matches('(?i)^x-cos-meta-'))R\x0eisMetadataName:\xe2\x01\n" +
 	"\x10is_storage_class\x12\x19.buf.validate.StringRules\x18ٺ\xc1+ \x01(\bB\x99\x01\xc2H\x95\x01\n" +
 	"\x92\x01\n" +
-	"\x14string.storage_class\x12Qmust be a storage class such as STANDARD_IA: capitals and underscores, at most 64\x1a'!rule || this.matches('^[A-Z_]{0,64}$')R\x0eisStorageClass:\xd9\x01\n" +
+	"\x14string.storage_class\x12Qmust be a storage class such as STANDARD_IA: capitals and underscores, at most 64\x1a'!rule || this.matches('^[A-Z_]{0,64}$')R\x0eisStorageClass:\xe9\x01\n" +
+	"\ais_word\x12\x19.buf.validate.StringRules\x18ܺ\xc1+ \x01(\bB\xb1\x01\xc2H\xad\x01\n" +
+	"\xaa\x01\n" +
+	"\vstring.word\x12kmust be one word as COS spells it, such as COMPLIANCE: letters, digits, underscores and hyphens, at most 64\x1a.!rule || this.matches('^[A-Za-z0-9_-]{0,64}$')R\x06isWord:\xd9\x01\n" +
 	"\fis_upload_id\x12\x19.buf.validate.StringRules\x18ں\xc1+ \x01(\bB\x98\x01\xc2H\x94\x01\n" +
 	"\x91\x01\n" +
 	"\x10string.upload_id\x12Jmust be an upload id as COS gave it: letters, digits and ._~-, at most 256\x1a1!rule || this.matches('^[A-Za-z0-9._~-]{0,256}$')R\n" +
@@ -391,9 +406,9 @@ const file_cosgate_v1_rules_proto_rawDesc = "" +
 	"\ais_host\x12\x19.buf.validate.StringRules\x18\xef\xba\xc1+ \x01(\bB\xc3\x01\xc2H\xbf\x01\n" +
 	"\xbc\x01\n" +
 	"\vstring.host\x12Mmust be a host name, with a port or not: letters, digits and ._-, at most 255\x1a^!rule || this == '' || (this.size() <= 255 && this.matches('^[A-Za-z0-9._-]+(:[0-9]{1,5})?$'))R\x06isHost:\xd3\x01\n" +
-	"\ris_canned_acl\x12\x19.buf.validate.StringRules\x18\xf0\xba\xc1+ \x01(\bB\x90\x01\xc2H\x8c\x01\n" +
+	"\ris_preset_acl\x12\x19.buf.validate.StringRules\x18\xf0\xba\xc1+ \x01(\bB\x90\x01\xc2H\x8c\x01\n" +
 	"\x89\x01\n" +
-	"\x11string.canned_acl\x12Kmust be a preset such as public-read: small letters and hyphens, at most 64\x1a'!rule || this.matches('^[a-z-]{0,64}$')R\visCannedAcl:\xd6\x01\n" +
+	"\x11string.preset_acl\x12Kmust be a preset such as public-read: small letters and hyphens, at most 64\x1a'!rule || this.matches('^[a-z-]{0,64}$')R\visPresetAcl:\xd6\x01\n" +
 	"\x0eis_header_name\x12\x19.buf.validate.StringRules\x18\xf1\xba\xc1+ \x01(\bB\x91\x01\xc2H\x8d\x01\n" +
 	"\x8a\x01\n" +
 	"\x12string.header_name\x12Cmust be the name of a header: letters, digits and hyphens, 1 to 128\x1a/!rule || this.matches('^[A-Za-z0-9_-]{1,128}$')R\fisHeaderName:\xd1\x01\n" +
@@ -418,7 +433,11 @@ const file_cosgate_v1_rules_proto_rawDesc = "" +
 	"\x17string.record_delimiter\x12Zmust be one or two ASCII characters: printable, or a tab, a line feed or a carriage return\x1a<!rule || this.matches('^[\\\\x09\\\\x0a\\\\x0d\\\\x20-\\\\x7e]{0,2}$')R\x11isRecordDelimiter:\xe1\x01\n" +
 	"\x10is_traffic_limit\x12\x18.buf.validate.Int64Rules\x18\xf3\xba\xc1+ \x01(\bB\x99\x01\xc2H\x95\x01\n" +
 	"\x92\x01\n" +
-	"\x13int64.traffic_limit\x12>must be 0 for no limit, or 819200 to 838860800 bits per second\x1a;!rule || this == 0 || (this >= 819200 && this <= 838860800)R\x0eisTrafficLimitB5Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1"
+	"\x13int64.traffic_limit\x12>must be 0 for no limit, or 819200 to 838860800 bits per second\x1a;!rule || this == 0 || (this >= 819200 && this <= 838860800)R\x0eisTrafficLimitB\xa0\x01\n" +
+	"\x14io.github.cosgate.v1B\n" +
+	"RulesProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +
+	"Cosgate.V1\xca\x02\n" +
+	"Cosgate\\V1\xe2\x02\x16Cosgate\\V1\\GPBMetadata\xea\x02\vCosgate::V1"
 
 var file_cosgate_v1_rules_proto_goTypes = []any{
 	(*validate.StringRules)(nil), // 0: buf.validate.StringRules
@@ -434,26 +453,27 @@ var file_cosgate_v1_rules_proto_depIdxs = []int32{
 	0,  // 6: cosgate.v1.is_header:extendee -> buf.validate.StringRules
 	0,  // 7: cosgate.v1.is_metadata_name:extendee -> buf.validate.StringRules
 	0,  // 8: cosgate.v1.is_storage_class:extendee -> buf.validate.StringRules
-	0,  // 9: cosgate.v1.is_upload_id:extendee -> buf.validate.StringRules
-	0,  // 10: cosgate.v1.is_grantee_id:extendee -> buf.validate.StringRules
-	0,  // 11: cosgate.v1.is_config_id:extendee -> buf.validate.StringRules
-	0,  // 12: cosgate.v1.is_xml_text:extendee -> buf.validate.StringRules
-	0,  // 13: cosgate.v1.is_domain:extendee -> buf.validate.StringRules
-	0,  // 14: cosgate.v1.is_callback_url:extendee -> buf.validate.StringRules
-	0,  // 15: cosgate.v1.is_host:extendee -> buf.validate.StringRules
-	0,  // 16: cosgate.v1.is_canned_acl:extendee -> buf.validate.StringRules
-	0,  // 17: cosgate.v1.is_header_name:extendee -> buf.validate.StringRules
-	0,  // 18: cosgate.v1.is_long_header:extendee -> buf.validate.StringRules
-	0,  // 19: cosgate.v1.is_signed_header:extendee -> buf.validate.StringRules
-	0,  // 20: cosgate.v1.is_redirect:extendee -> buf.validate.StringRules
-	0,  // 21: cosgate.v1.is_xml_literal:extendee -> buf.validate.StringRules
-	0,  // 22: cosgate.v1.is_csv_character:extendee -> buf.validate.StringRules
-	0,  // 23: cosgate.v1.is_record_delimiter:extendee -> buf.validate.StringRules
-	1,  // 24: cosgate.v1.is_traffic_limit:extendee -> buf.validate.Int64Rules
-	25, // [25:25] is the sub-list for method output_type
-	25, // [25:25] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	0,  // [0:25] is the sub-list for extension extendee
+	0,  // 9: cosgate.v1.is_word:extendee -> buf.validate.StringRules
+	0,  // 10: cosgate.v1.is_upload_id:extendee -> buf.validate.StringRules
+	0,  // 11: cosgate.v1.is_grantee_id:extendee -> buf.validate.StringRules
+	0,  // 12: cosgate.v1.is_config_id:extendee -> buf.validate.StringRules
+	0,  // 13: cosgate.v1.is_xml_text:extendee -> buf.validate.StringRules
+	0,  // 14: cosgate.v1.is_domain:extendee -> buf.validate.StringRules
+	0,  // 15: cosgate.v1.is_callback_url:extendee -> buf.validate.StringRules
+	0,  // 16: cosgate.v1.is_host:extendee -> buf.validate.StringRules
+	0,  // 17: cosgate.v1.is_preset_acl:extendee -> buf.validate.StringRules
+	0,  // 18: cosgate.v1.is_header_name:extendee -> buf.validate.StringRules
+	0,  // 19: cosgate.v1.is_long_header:extendee -> buf.validate.StringRules
+	0,  // 20: cosgate.v1.is_signed_header:extendee -> buf.validate.StringRules
+	0,  // 21: cosgate.v1.is_redirect:extendee -> buf.validate.StringRules
+	0,  // 22: cosgate.v1.is_xml_literal:extendee -> buf.validate.StringRules
+	0,  // 23: cosgate.v1.is_csv_character:extendee -> buf.validate.StringRules
+	0,  // 24: cosgate.v1.is_record_delimiter:extendee -> buf.validate.StringRules
+	1,  // 25: cosgate.v1.is_traffic_limit:extendee -> buf.validate.Int64Rules
+	26, // [26:26] is the sub-list for method output_type
+	26, // [26:26] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	0,  // [0:26] is the sub-list for extension extendee
 	0,  // [0:0] is the sub-list for field type_name
 }
 
@@ -469,7 +489,7 @@ func file_cosgate_v1_rules_proto_init() {
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cosgate_v1_rules_proto_rawDesc), len(file_cosgate_v1_rules_proto_rawDesc)),
 			NumEnums:      0,
 			NumMessages:   0,
-			NumExtensions: 25,
+			NumExtensions: 26,
 			NumServices:   0,
 		},
 		GoTypes:           file_cosgate_v1_rules_proto_goTypes,

@@ -867,7 +867,10 @@ const file_cosgate_v1_select_proto_rawDesc = "" +
 	"\vSelectStats\x12#\n" +
 	"\rbytes_scanned\x18\x01 \x01(\x03R\fbytesScanned\x12'\n" +
 	"\x0fbytes_processed\x18\x02 \x01(\x03R\x0ebytesProcessed\x12%\n" +
-	"\x0ebytes_returned\x18\x03 \x01(\x03R\rbytesReturnedB5Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1b\x06proto3"
+	"\x0ebytes_returned\x18\x03 \x01(\x03R\rbytesReturnedB\xa1\x01\n" +
+	"\x14io.github.cosgate.v1B\vSelectProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +
+	"Cosgate.V1\xca\x02\n" +
+	"Cosgate\\V1\xe2\x02\x16Cosgate\\V1\\GPBMetadata\xea\x02\vCosgate::V1b\x06proto3"
 
 var (
 	file_cosgate_v1_select_proto_rawDescOnce sync.Once

@@ -362,9 +362,9 @@ const file_cosgate_v1_stream_proto_rawDesc = "" +
 	"\x04data\x18\x03 \x01(\fB\n" +
 	"\xbaH\az\x05\x18\x80\x80\x80\x01R\x04dataB\t\n" +
 	"\a_offsetB\t\n" +
-	"\a_crc32c\"\xa7\x01\n" +
-	"\tChecksums\x12!\n" +
-	"\tcrc64ecma\x18\x01 \x01(\x06H\x00R\tcrc64ecma\x88\x01\x01\x12i\n" +
+	"\a_crc32c\"\xab\x01\n" +
+	"\tChecksums\x12%\n" +
+	"\tcrc64ecma\x18\x01 \x01(\x06B\x020\x01H\x00R\tcrc64ecma\x88\x01\x01\x12i\n" +
 	"\x03md5\x18\x02 \x01(\fBW\xbaHT\xba\x01Q\n" +
 	"\x14checksums.md5.length\x12\x12must have 16 bytes\x1a%this.size() == 0 || this.size() == 16R\x03md5B\f\n" +
 	"\n" +
@@ -379,11 +379,14 @@ const file_cosgate_v1_stream_proto_rawDesc = "" +
 	"\fContentRange\x12\x16\n" +
 	"\x06offset\x18\x01 \x01(\x03R\x06offset\x12\x16\n" +
 	"\x06length\x18\x02 \x01(\x03R\x06length\x12\x12\n" +
-	"\x04size\x18\x03 \x01(\x03R\x04size\"p\n" +
+	"\x04size\x18\x03 \x01(\x03R\x04size\"t\n" +
 	"\vReadSummary\x12\x14\n" +
-	"\x05bytes\x18\x01 \x01(\x03R\x05bytes\x12\x1c\n" +
-	"\tcrc64ecma\x18\x02 \x01(\x06R\tcrc64ecma\x12-\n" +
-	"\x12crc64ecma_verified\x18\x03 \x01(\bR\x11crc64ecmaVerifiedB5Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1b\x06proto3"
+	"\x05bytes\x18\x01 \x01(\x03R\x05bytes\x12 \n" +
+	"\tcrc64ecma\x18\x02 \x01(\x06B\x020\x01R\tcrc64ecma\x12-\n" +
+	"\x12crc64ecma_verified\x18\x03 \x01(\bR\x11crc64ecmaVerifiedB\xa1\x01\n" +
+	"\x14io.github.cosgate.v1B\vStreamProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +
+	"Cosgate.V1\xca\x02\n" +
+	"Cosgate\\V1\xe2\x02\x16Cosgate\\V1\\GPBMetadata\xea\x02\vCosgate::V1b\x06proto3"
 
 var (
 	file_cosgate_v1_stream_proto_rawDescOnce sync.Once

@@ -334,7 +334,10 @@ const file_cosgate_v1_symlink_proto_rawDesc = "" +
 	"target_key\x18\x01 \x01(\tR\ttargetKey\x12\x1d\n" +
 	"\n" +
 	"version_id\x18\x02 \x01(\tR\tversionId\x12\x12\n" +
-	"\x04etag\x18\x03 \x01(\tR\x04etagB5Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1b\x06proto3"
+	"\x04etag\x18\x03 \x01(\tR\x04etagB\xa2\x01\n" +
+	"\x14io.github.cosgate.v1B\fSymlinkProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +
+	"Cosgate.V1\xca\x02\n" +
+	"Cosgate\\V1\xe2\x02\x16Cosgate\\V1\\GPBMetadata\xea\x02\vCosgate::V1b\x06proto3"
 
 var (
 	file_cosgate_v1_symlink_proto_rawDescOnce sync.Once

@@ -86,7 +86,10 @@ const file_cosgate_v1_tag_proto_rawDesc = "" +
 	"\x03Tag\x12\x1c\n" +
 	"\x03key\x18\x01 \x01(\tB\n" +
 	"\xbaH\a\xc8\x01\x01r\x02\x18\x7fR\x03key\x12\x1d\n" +
-	"\x05value\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18\x7fR\x05valueB5Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1b\x06proto3"
+	"\x05value\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18\x7fR\x05valueB\x9e\x01\n" +
+	"\x14io.github.cosgate.v1B\bTagProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +
+	"Cosgate.V1\xca\x02\n" +
+	"Cosgate\\V1\xe2\x02\x16Cosgate\\V1\\GPBMetadata\xea\x02\vCosgate::V1b\x06proto3"
 
 var (
 	file_cosgate_v1_tag_proto_rawDescOnce sync.Once

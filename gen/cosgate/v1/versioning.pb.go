@@ -312,7 +312,10 @@ const file_cosgate_v1_versioning_proto_rawDesc = "" +
 	"\n" +
 	"versioning\x18\x06 \x01(\v2#.cosgate.v1.VersioningConfigurationB\x06\xbaH\x03\xc8\x01\x01R\n" +
 	"versioning\"\x1d\n" +
-	"\x1bPutBucketVersioningResponseB5Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1b\x06proto3"
+	"\x1bPutBucketVersioningResponseB\xa5\x01\n" +
+	"\x14io.github.cosgate.v1B\x0fVersioningProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +
+	"Cosgate.V1\xca\x02\n" +
+	"Cosgate\\V1\xe2\x02\x16Cosgate\\V1\\GPBMetadata\xea\x02\vCosgate::V1b\x06proto3"
 
 var (
 	file_cosgate_v1_versioning_proto_rawDescOnce sync.Once

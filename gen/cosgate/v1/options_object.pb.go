@@ -2,7 +2,7 @@
 // versions:
 // 	protoc-gen-go v1.36.12
 // 	protoc        (unknown)
-// source: cosgate/v1/object_options.proto
+// source: cosgate/v1/options_object.proto
 
 package cosgatev1
 
@@ -46,7 +46,7 @@ type OptionsObjectRequest struct {
 
 func (x *OptionsObjectRequest) Reset() {
 	*x = OptionsObjectRequest{}
-	mi := &file_cosgate_v1_object_options_proto_msgTypes[0]
+	mi := &file_cosgate_v1_options_object_proto_msgTypes[0]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -58,7 +58,7 @@ func (x *OptionsObjectRequest) String() string {
 func (*OptionsObjectRequest) ProtoMessage() {}
 
 func (x *OptionsObjectRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cosgate_v1_object_options_proto_msgTypes[0]
+	mi := &file_cosgate_v1_options_object_proto_msgTypes[0]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -71,7 +71,7 @@ func (x *OptionsObjectRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OptionsObjectRequest.ProtoReflect.Descriptor instead.
 func (*OptionsObjectRequest) Descriptor() ([]byte, []int) {
-	return file_cosgate_v1_object_options_proto_rawDescGZIP(), []int{0}
+	return file_cosgate_v1_options_object_proto_rawDescGZIP(), []int{0}
 }
 
 func (x *OptionsObjectRequest) GetBucket() string {
@@ -142,7 +142,7 @@ type OptionsObjectResponse struct {
 
 func (x *OptionsObjectResponse) Reset() {
 	*x = OptionsObjectResponse{}
-	mi := &file_cosgate_v1_object_options_proto_msgTypes[1]
+	mi := &file_cosgate_v1_options_object_proto_msgTypes[1]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -154,7 +154,7 @@ func (x *OptionsObjectResponse) String() string {
 func (*OptionsObjectResponse) ProtoMessage() {}
 
 func (x *OptionsObjectResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cosgate_v1_object_options_proto_msgTypes[1]
+	mi := &file_cosgate_v1_options_object_proto_msgTypes[1]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -167,7 +167,7 @@ func (x *OptionsObjectResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OptionsObjectResponse.ProtoReflect.Descriptor instead.
 func (*OptionsObjectResponse) Descriptor() ([]byte, []int) {
-	return file_cosgate_v1_object_options_proto_rawDescGZIP(), []int{1}
+	return file_cosgate_v1_options_object_proto_rawDescGZIP(), []int{1}
 }
 
 func (x *OptionsObjectResponse) GetAllowOrigin() string {
@@ -205,11 +205,11 @@ func (x *OptionsObjectResponse) GetMaxAge() *durationpb.Duration {
 	return nil
 }
 
-var File_cosgate_v1_object_options_proto protoreflect.FileDescriptor
+var File_cosgate_v1_options_object_proto protoreflect.FileDescriptor
 
-const file_cosgate_v1_object_options_proto_rawDesc = "" +
+const file_cosgate_v1_options_object_proto_rawDesc = "" +
 	"\n" +
-	"\x1fcosgate/v1/object_options.proto\x12\n" +
+	"\x1fcosgate/v1/options_object.proto\x12\n" +
 	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x16cosgate/v1/rules.proto\x1a\x1egoogle/protobuf/duration.proto\"\xc2\x02\n" +
 	"\x14OptionsObjectRequest\x12&\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12 \n" +
@@ -224,27 +224,30 @@ const file_cosgate_v1_object_options_proto_rawDesc = "" +
 	"\rallow_methods\x18\x02 \x03(\tR\fallowMethods\x12#\n" +
 	"\rallow_headers\x18\x03 \x03(\tR\fallowHeaders\x12%\n" +
 	"\x0eexpose_headers\x18\x04 \x03(\tR\rexposeHeaders\x122\n" +
-	"\amax_age\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\x06maxAgeB5Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1b\x06proto3"
+	"\amax_age\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\x06maxAgeB\xa8\x01\n" +
+	"\x14io.github.cosgate.v1B\x12OptionsObjectProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +
+	"Cosgate.V1\xca\x02\n" +
+	"Cosgate\\V1\xe2\x02\x16Cosgate\\V1\\GPBMetadata\xea\x02\vCosgate::V1b\x06proto3"
 
 var (
-	file_cosgate_v1_object_options_proto_rawDescOnce sync.Once
-	file_cosgate_v1_object_options_proto_rawDescData []byte
+	file_cosgate_v1_options_object_proto_rawDescOnce sync.Once
+	file_cosgate_v1_options_object_proto_rawDescData []byte
 )
 
-func file_cosgate_v1_object_options_proto_rawDescGZIP() []byte {
-	file_cosgate_v1_object_options_proto_rawDescOnce.Do(func() {
-		file_cosgate_v1_object_options_proto_rawDescData = protoimpl.X.CompressGZIP(unsafe.Slice(unsafe.StringData(file_cosgate_v1_object_options_proto_rawDesc), len(file_cosgate_v1_object_options_proto_rawDesc)))
+func file_cosgate_v1_options_object_proto_rawDescGZIP() []byte {
+	file_cosgate_v1_options_object_proto_rawDescOnce.Do(func() {
+		file_cosgate_v1_options_object_proto_rawDescData = protoimpl.X.CompressGZIP(unsafe.Slice(unsafe.StringData(file_cosgate_v1_options_object_proto_rawDesc), len(file_cosgate_v1_options_object_proto_rawDesc)))
 	})
-	return file_cosgate_v1_object_options_proto_rawDescData
+	return file_cosgate_v1_options_object_proto_rawDescData
 }
 
-var file_cosgate_v1_object_options_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
-var file_cosgate_v1_object_options_proto_goTypes = []any{
+var file_cosgate_v1_options_object_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_cosgate_v1_options_object_proto_goTypes = []any{
 	(*OptionsObjectRequest)(nil),  // 0: cosgate.v1.OptionsObjectRequest
 	(*OptionsObjectResponse)(nil), // 1: cosgate.v1.OptionsObjectResponse
 	(*durationpb.Duration)(nil),   // 2: google.protobuf.Duration
 }
-var file_cosgate_v1_object_options_proto_depIdxs = []int32{
+var file_cosgate_v1_options_object_proto_depIdxs = []int32{
 	2, // 0: cosgate.v1.OptionsObjectResponse.max_age:type_name -> google.protobuf.Duration
 	1, // [1:1] is the sub-list for method output_type
 	1, // [1:1] is the sub-list for method input_type
@@ -253,9 +256,9 @@ var file_cosgate_v1_object_options_proto_depIdxs = []int32{
 	0, // [0:1] is the sub-list for field type_name
 }
 
-func init() { file_cosgate_v1_object_options_proto_init() }
-func file_cosgate_v1_object_options_proto_init() {
-	if File_cosgate_v1_object_options_proto != nil {
+func init() { file_cosgate_v1_options_object_proto_init() }
+func file_cosgate_v1_options_object_proto_init() {
+	if File_cosgate_v1_options_object_proto != nil {
 		return
 	}
 	file_cosgate_v1_rules_proto_init()
@@ -263,17 +266,17 @@ func file_cosgate_v1_object_options_proto_init() {
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
-			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cosgate_v1_object_options_proto_rawDesc), len(file_cosgate_v1_object_options_proto_rawDesc)),
+			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cosgate_v1_options_object_proto_rawDesc), len(file_cosgate_v1_options_object_proto_rawDesc)),
 			NumEnums:      0,
 			NumMessages:   2,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
-		GoTypes:           file_cosgate_v1_object_options_proto_goTypes,
-		DependencyIndexes: file_cosgate_v1_object_options_proto_depIdxs,
-		MessageInfos:      file_cosgate_v1_object_options_proto_msgTypes,
+		GoTypes:           file_cosgate_v1_options_object_proto_goTypes,
+		DependencyIndexes: file_cosgate_v1_options_object_proto_depIdxs,
+		MessageInfos:      file_cosgate_v1_options_object_proto_msgTypes,
 	}.Build()
-	File_cosgate_v1_object_options_proto = out.File
-	file_cosgate_v1_object_options_proto_goTypes = nil
-	file_cosgate_v1_object_options_proto_depIdxs = nil
+	File_cosgate_v1_options_object_proto = out.File
+	file_cosgate_v1_options_object_proto_goTypes = nil
+	file_cosgate_v1_options_object_proto_depIdxs = nil
 }

@@ -2,7 +2,7 @@
 // versions:
 // 	protoc-gen-go v1.36.12
 // 	protoc        (unknown)
-// source: cosgate/v1/condition.proto
+// source: cosgate/v1/preconditions.proto
 
 package cosgatev1
 
@@ -46,7 +46,7 @@ type Preconditions struct {
 
 func (x *Preconditions) Reset() {
 	*x = Preconditions{}
-	mi := &file_cosgate_v1_condition_proto_msgTypes[0]
+	mi := &file_cosgate_v1_preconditions_proto_msgTypes[0]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -58,7 +58,7 @@ func (x *Preconditions) String() string {
 func (*Preconditions) ProtoMessage() {}
 
 func (x *Preconditions) ProtoReflect() protoreflect.Message {
-	mi := &file_cosgate_v1_condition_proto_msgTypes[0]
+	mi := &file_cosgate_v1_preconditions_proto_msgTypes[0]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -71,7 +71,7 @@ func (x *Preconditions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Preconditions.ProtoReflect.Descriptor instead.
 func (*Preconditions) Descriptor() ([]byte, []int) {
-	return file_cosgate_v1_condition_proto_rawDescGZIP(), []int{0}
+	return file_cosgate_v1_preconditions_proto_rawDescGZIP(), []int{0}
 }
 
 func (x *Preconditions) GetIfMatch() string {
@@ -102,36 +102,39 @@ func (x *Preconditions) GetIfUnmodifiedSince() *timestamppb.Timestamp {
 	return nil
 }
 
-var File_cosgate_v1_condition_proto protoreflect.FileDescriptor
+var File_cosgate_v1_preconditions_proto protoreflect.FileDescriptor
 
-const file_cosgate_v1_condition_proto_rawDesc = "" +
+const file_cosgate_v1_preconditions_proto_rawDesc = "" +
 	"\n" +
-	"\x1acosgate/v1/condition.proto\x12\n" +
+	"\x1ecosgate/v1/preconditions.proto\x12\n" +
 	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x16cosgate/v1/rules.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xfc\x01\n" +
 	"\rPreconditions\x12&\n" +
 	"\bif_match\x18\x01 \x01(\tB\v\xbaH\br\x06\xb8Ջ\xdc\x02\x01R\aifMatch\x12/\n" +
 	"\rif_none_match\x18\x02 \x01(\tB\v\xbaH\br\x06\xb8Ջ\xdc\x02\x01R\vifNoneMatch\x12F\n" +
 	"\x11if_modified_since\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x0fifModifiedSince\x12J\n" +
-	"\x13if_unmodified_since\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x11ifUnmodifiedSinceB5Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1b\x06proto3"
+	"\x13if_unmodified_since\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x11ifUnmodifiedSinceB\xa8\x01\n" +
+	"\x14io.github.cosgate.v1B\x12PreconditionsProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +
+	"Cosgate.V1\xca\x02\n" +
+	"Cosgate\\V1\xe2\x02\x16Cosgate\\V1\\GPBMetadata\xea\x02\vCosgate::V1b\x06proto3"
 
 var (
-	file_cosgate_v1_condition_proto_rawDescOnce sync.Once
-	file_cosgate_v1_condition_proto_rawDescData []byte
+	file_cosgate_v1_preconditions_proto_rawDescOnce sync.Once
+	file_cosgate_v1_preconditions_proto_rawDescData []byte
 )
 
-func file_cosgate_v1_condition_proto_rawDescGZIP() []byte {
-	file_cosgate_v1_condition_proto_rawDescOnce.Do(func() {
-		file_cosgate_v1_condition_proto_rawDescData = protoimpl.X.CompressGZIP(unsafe.Slice(unsafe.StringData(file_cosgate_v1_condition_proto_rawDesc), len(file_cosgate_v1_condition_proto_rawDesc)))
+func file_cosgate_v1_preconditions_proto_rawDescGZIP() []byte {
+	file_cosgate_v1_preconditions_proto_rawDescOnce.Do(func() {
+		file_cosgate_v1_preconditions_proto_rawDescData = protoimpl.X.CompressGZIP(unsafe.Slice(unsafe.StringData(file_cosgate_v1_preconditions_proto_rawDesc), len(file_cosgate_v1_preconditions_proto_rawDesc)))
 	})
-	return file_cosgate_v1_condition_proto_rawDescData
+	return file_cosgate_v1_preconditions_proto_rawDescData
 }
 
-var file_cosgate_v1_condition_proto_msgTypes = make([]protoimpl.MessageInfo, 1)
-var file_cosgate_v1_condition_proto_goTypes = []any{
+var file_cosgate_v1_preconditions_proto_msgTypes = make([]protoimpl.MessageInfo, 1)
+var file_cosgate_v1_preconditions_proto_goTypes = []any{
 	(*Preconditions)(nil),         // 0: cosgate.v1.Preconditions
 	(*timestamppb.Timestamp)(nil), // 1: google.protobuf.Timestamp
 }
-var file_cosgate_v1_condition_proto_depIdxs = []int32{
+var file_cosgate_v1_preconditions_proto_depIdxs = []int32{
 	1, // 0: cosgate.v1.Preconditions.if_modified_since:type_name -> google.protobuf.Timestamp
 	1, // 1: cosgate.v1.Preconditions.if_unmodified_since:type_name -> google.protobuf.Timestamp
 	2, // [2:2] is the sub-list for method output_type
@@ -141,9 +144,9 @@ var file_cosgate_v1_condition_proto_depIdxs = []int32{
 	0, // [0:2] is the sub-list for field type_name
 }
 
-func init() { file_cosgate_v1_condition_proto_init() }
-func file_cosgate_v1_condition_proto_init() {
-	if File_cosgate_v1_condition_proto != nil {
+func init() { file_cosgate_v1_preconditions_proto_init() }
+func file_cosgate_v1_preconditions_proto_init() {
+	if File_cosgate_v1_preconditions_proto != nil {
 		return
 	}
 	file_cosgate_v1_rules_proto_init()
@@ -151,17 +154,17 @@ func file_cosgate_v1_condition_proto_init() {
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
-			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cosgate_v1_condition_proto_rawDesc), len(file_cosgate_v1_condition_proto_rawDesc)),
+			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cosgate_v1_preconditions_proto_rawDesc), len(file_cosgate_v1_preconditions_proto_rawDesc)),
 			NumEnums:      0,
 			NumMessages:   1,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
-		GoTypes:           file_cosgate_v1_condition_proto_goTypes,
-		DependencyIndexes: file_cosgate_v1_condition_proto_depIdxs,
-		MessageInfos:      file_cosgate_v1_condition_proto_msgTypes,
+		GoTypes:           file_cosgate_v1_preconditions_proto_goTypes,
+		DependencyIndexes: file_cosgate_v1_preconditions_proto_depIdxs,
+		MessageInfos:      file_cosgate_v1_preconditions_proto_msgTypes,
 	}.Build()
-	File_cosgate_v1_condition_proto = out.File
-	file_cosgate_v1_condition_proto_goTypes = nil
-	file_cosgate_v1_condition_proto_depIdxs = nil
+	File_cosgate_v1_preconditions_proto = out.File
+	file_cosgate_v1_preconditions_proto_goTypes = nil
+	file_cosgate_v1_preconditions_proto_depIdxs = nil
 }
