@@ -14,7 +14,7 @@ import (
 
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 	"github.com/cosgate/cosgate/internal/crc64ecma"
-	"github.com/cosgate/cosgate/internal/frames"
+	"github.com/cosgate/cosgate/internal/frames/framestest"
 )
 
 func TestReaderReadsTheObject(t *testing.T) {
@@ -242,7 +242,7 @@ func TestReaderWriteToContinuesAfterAnErrorFromTheWriter(t *testing.T) {
 // A pool that overwrites freed buffers shows whoever still uses one.
 func TestReaderAndWriterFreeBuffersOnceAndDoNotUseThemAfterThat(t *testing.T) {
 	t.Parallel()
-	pool := frames.NewPoisonPool()
+	pool := framestest.NewPool()
 	c := dialTest(t, pool, "dns:///"+newGateway(t).Addr)
 	data := content(1<<20 + 11)
 	put(t, c, "k", data)

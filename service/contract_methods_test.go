@@ -12,6 +12,7 @@ import (
 
 	"github.com/cosgate/cosgate/cosbackend"
 	"github.com/cosgate/cosgate/cosbackend/embedded"
+	"github.com/cosgate/cosgate/internal/frames"
 	cosstatus "github.com/cosgate/cosgate/service/status"
 )
 
@@ -67,7 +68,7 @@ func TestNoRPCAnswersUnimplemented(t *testing.T) {
 		}
 	}
 	var served []string
-	for _, r := range services(p, cosstatus.NewMapper(), slog.New(slog.DiscardHandler), Options{}.withDefaults()) {
+	for _, r := range services(p, cosstatus.NewMapper(), slog.New(slog.DiscardHandler), Options{}.withDefaults(), memory{reads: frames.NewPool(), uploads: newBound(1 << 30)}) {
 		served = append(served, r.desc.ServiceName)
 		for _, m := range r.desc.Methods {
 			check(r.desc.ServiceName, m.MethodName, calmly(func() error {

@@ -23,6 +23,7 @@ import (
 	"github.com/cosgate/cosgate/cosbackend/embedded"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 	"github.com/cosgate/cosgate/internal/frames"
+	"github.com/cosgate/cosgate/internal/frames/framestest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -57,7 +58,8 @@ type setup struct {
 	dial    []grpc.DialOption
 	grace   time.Duration
 	options Options
-	deps    Deps // but for the profile and the logger
+	deps    Deps // without the profile and the logger
+	newPool func() *frames.Pool
 }
 
 func open(t testing.TB, change ...func(*setup)) *gateway {
@@ -72,7 +74,8 @@ func open(t testing.TB, change ...func(*setup)) *gateway {
 			Retry:       cosbackend.RetryOptions{BaseDelay: time.Microsecond, MaxDelay: time.Microsecond},
 		},
 		grace:   5 * time.Second,
-		options: Options{Reflection: true, Pool: frames.NewPoisonPool(), ReadStall: 5 * time.Second},
+		newPool: framestest.NewPool,
+		options: Options{Reflection: true, ReadStall: 5 * time.Second},
 	}
 	for _, f := range change {
 		f(&s)
@@ -94,13 +97,14 @@ func open(t testing.TB, change ...func(*setup)) *gateway {
 		t.Fatal(err)
 	}
 	t.Cleanup(backend.Close)
-	g := &gateway{cos: cos, backend: backend, logs: &lockedBuffer{}, stopped: make(chan error, 1), pool: s.options.Pool}
+	g := &gateway{cos: cos, backend: backend, logs: &lockedBuffer{}, stopped: make(chan error, 1)}
 	s.deps.Profiles = map[string]*cosbackend.Client{backend.Profile(): backend}
 	s.deps.Logger = slog.New(slog.NewJSONHandler(g.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	g.server, err = NewServer(s.deps, s.options)
+	g.server, err = newServer(s.deps, s.options, s.newPool)
 	if err != nil {
 		t.Fatal(err)
 	}
+	g.pool = g.server.memory.reads
 	g.serve(t, s)
 	return g
 }
@@ -118,7 +122,7 @@ func (g *gateway) serve(t testing.TB, s setup) {
 		if err := <-g.stopped; err != nil {
 			t.Errorf("Serve = %v, want nil after a graceful stop", err)
 		}
-		if n := s.options.Pool.InUse(); n != 0 {
+		if n := g.pool.InUse(); n != 0 {
 			t.Errorf("%d bytes of buffers were not given back", n)
 		}
 	})

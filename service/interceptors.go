@@ -217,7 +217,7 @@ func (v validation) checkReceived(r *frames.Received) error {
 		return cosstatus.FailField(codes.InvalidArgument, cosstatus.ReasonInvalidField, "chunk.data", "must have at most 2 MiB")
 	case r.Offset != nil && *r.Offset < 0:
 		return cosstatus.FailField(codes.InvalidArgument, cosstatus.ReasonInvalidField, "chunk.offset", "must be greater than or equal to 0")
-	case r.HasOthers:
+	case r.HasFields:
 		return v.check(r.Message)
 	}
 	return nil

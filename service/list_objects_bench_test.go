@@ -19,7 +19,7 @@ import (
 // median of all pairs, so that a busy machine bears on both alike; it is to stay below
 // 30. -race makes the numbers useless.
 func BenchmarkListObjects(b *testing.B) {
-	g := open(b, func(s *setup) { s.options.Pool = frames.NewPool() })
+	g := open(b, func(s *setup) { s.newPool = frames.NewPool })
 	loc := cosbackend.Location{Bucket: testBucket, Region: testRegion}
 	for i := range 3 * maxPage {
 		key, content := fmt.Sprintf("photos/2026/%04d/image.jpg", i), fmt.Sprint("content ", i)

@@ -35,11 +35,11 @@ type partSettings struct {
 
 // newPartSettings takes options that are complete. The memory is enough for one part at
 // least, and so is the share of a caller.
-func newPartSettings(o Options, logger *slog.Logger) partSettings {
-	least := min(o.uploads.size, cmp.Or(o.Limits.CallerUploadMemory, o.uploads.size))
+func newPartSettings(o Options, memory *bound, logger *slog.Logger) partSettings {
+	least := min(memory.size, cmp.Or(o.Limits.CallerUploadMemory, memory.size))
 	return partSettings{
 		size: o.PartSize, most: min(max(o.PartSize, least/int64(o.PartsInParallel)), maxSinglePut), copied: o.CopyPart,
-		parallel: o.PartsInParallel, memory: o.uploads, log: logger,
+		parallel: o.PartsInParallel, memory: memory, log: logger,
 	}
 }
 

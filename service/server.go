@@ -116,12 +116,6 @@ type Options struct {
 	CopyPart int64
 	// PresignMax is how long presigned URLs and forms may be good at most. 0 is 1 hour.
 	PresignMax time.Duration
-
-	// Pool has the buffers of reads; uploads get those of another of its kind. Nil makes
-	// one; tests look into it.
-	Pool *frames.Pool
-
-	uploads *bound // of UploadMemory
 }
 
 // withDefaults fills in what is zero.
@@ -130,14 +124,11 @@ func (o Options) withDefaults() Options {
 	o.PartsInParallel = cmp.Or(o.PartsInParallel, 4)
 	o.CopyPart = cmp.Or(o.CopyPart, copyPart)
 	o.UploadMemory = cmp.Or(o.UploadMemory, 512<<20)
-	o.uploads = newBound(max(o.UploadMemory, o.PartSize))
+
 	o.UploadWindow = cmp.Or(o.UploadWindow, 256<<10)
 	o.ReadMemory = cmp.Or(o.ReadMemory, 256<<20)
 	o.ReadStall = cmp.Or(o.ReadStall, readStall)
 	o.PresignMax = cmp.Or(o.PresignMax, longestPresign)
-	if o.Pool == nil {
-		o.Pool = frames.NewPool()
-	}
 	return o
 }
 
@@ -151,11 +142,23 @@ type Server struct {
 	fallback string
 	stopping *stopping
 	wait     time.Duration // Options.DrainWait
+	memory   memory
 }
 
-// NewServer builds the server that cmd/cosgate runs; tests use the same. It does not
-// contact COS.
+// memory is what calls share for content.
+type memory struct {
+	reads   *frames.Pool
+	uploads *bound // of Options.UploadMemory
+}
+
+// NewServer builds the server that cmd/cosgate runs. It does not contact COS.
 func NewServer(deps Deps, opts Options) (*Server, error) {
+	return newServer(deps, opts, frames.NewPool)
+}
+
+// newServer is NewServer with a choice of pools, so that tests see when a buffer is used
+// after it was given back.
+func newServer(deps Deps, opts Options, newPool func() *frames.Pool) (*Server, error) {
 	opts = opts.withDefaults()
 	clients, err := newProfiles(deps)
 	if err != nil {
@@ -189,7 +192,7 @@ func NewServer(deps Deps, opts Options) (*Server, error) {
 		opts.Connections.serverOptions()...),
 		grpc.Creds(opts.Credentials),
 		grpc.ForceServerCodecV2(frames.NewCodec()),
-		experimental.BufferPool(opts.Pool.Another()), // that of grpc clears a buffer each time it hands it out
+		experimental.BufferPool(newPool()), // that of grpc clears a buffer each time it hands it out
 		grpc.MaxRecvMsgSize(maxReceive),
 		grpc.InitialWindowSize(opts.UploadWindow),
 		grpc.InitialConnWindowSize(connWindow),
@@ -197,10 +200,11 @@ func NewServer(deps Deps, opts Options) (*Server, error) {
 		grpc.ReadBufferSize(bufferSize),
 		grpc.WriteBufferSize(bufferSize),
 	)...)
-	s.register(clients, m, log, opts)
+	s.memory = memory{reads: newPool(), uploads: newBound(max(opts.UploadMemory, opts.PartSize))}
+	s.register(services(clients, m, log, opts, s.memory), opts.Reflection)
 	if deps.Metrics != nil {
 		deps.Metrics.Calls.InitializeMetrics(s.grpc)
-		deps.Metrics.Watch(deps.Profiles, opts.Pool.InUse, opts.uploads.inUse.Load)
+		deps.Metrics.Watch(deps.Profiles, s.memory.reads.InUse, s.memory.uploads.inUse.Load)
 	}
 	return s, nil
 }
@@ -237,29 +241,29 @@ type registration struct {
 }
 
 // services are those of cosgate.v1.
-func services(p profiles, m *cosstatus.Mapper, log *slog.Logger, opts Options) []registration {
+func services(p profiles, m *cosstatus.Mapper, log *slog.Logger, opts Options, memory memory) []registration {
 	return []registration{
 		{&cosgatev1.BucketService_ServiceDesc, &bucketServer{profiles: p}},
 		{&cosgatev1.BucketConfigService_ServiceDesc, &bucketConfigServer{profiles: p, mapper: m}},
 		{&cosgatev1.MultipartService_ServiceDesc, &multipartServer{profiles: p}},
 		{&cosgatev1.ObjectService_ServiceDesc, &objectServer{
 			profiles: p, mapper: m,
-			parts: newPartSettings(opts, log),
-			reads: readSettings{pool: opts.Pool, budget: frames.NewBudget(opts.ReadMemory), stall: opts.ReadStall},
+			parts: newPartSettings(opts, memory.uploads, log),
+			reads: readSettings{pool: memory.reads, budget: frames.NewBudget(opts.ReadMemory), stall: opts.ReadStall},
 		}},
 		{&cosgatev1.PresignService_ServiceDesc, &presignServer{profiles: p, longest: opts.PresignMax}},
 	}
 }
 
-func (s *Server) register(p profiles, m *cosstatus.Mapper, log *slog.Logger, opts Options) {
-	for _, r := range services(p, m, log, opts) {
+func (s *Server) register(services []registration, withReflection bool) {
+	for _, r := range services {
 		s.grpc.RegisterService(r.desc, r.impl)
 	}
 	for name := range s.grpc.GetServiceInfo() {
 		s.health.SetServingStatus(name, healthpb.HealthCheckResponse_SERVING)
 	}
 	healthpb.RegisterHealthServer(s.grpc, s.health)
-	if opts.Reflection {
+	if withReflection {
 		reflection.Register(s.grpc) // v1 and v1alpha
 	}
 }

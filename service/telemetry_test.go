@@ -44,7 +44,7 @@ func attributesOf(s sdktrace.ReadOnlySpan) map[attribute.Key]attribute.Value {
 	return all
 }
 
-func TestATraceRunsFromTheCallerThroughTheGatewayToEachAttempt(t *testing.T) {
+func TestTraceRunsFromTheCallerThroughTheGatewayToEachAttempt(t *testing.T) {
 	g, _, spans := openWatched(t)
 	g.put(t, "k", []byte("x"))
 	g.cos.Faults().Add(embedded.Fault{Operation: "HeadObject", Count: 1, Status: 503, Code: "ServiceUnavailable"})
@@ -112,7 +112,7 @@ func TestMetricsCountCallsAttemptsAndFaults(t *testing.T) {
 	_, _ = g.buckets.DeleteBucket(t.Context(), &cosgatev1.DeleteBucketRequest{Bucket: testBucket})
 
 	want := `
-# HELP cosgate_cos_requests_total Requests to COS, each attempt by itself. status is 0 when no answer came; code is the COS error code.
+# HELP cosgate_cos_requests_total Requests to COS, counting each attempt. status is 0 when there was no response; code is the COS error code.
 # TYPE cosgate_cos_requests_total counter
 cosgate_cos_requests_total{code="",operation="HeadBucket",profile="default",status="403"} 1
 cosgate_cos_requests_total{code="",operation="HeadObject",profile="default",status="200"} 1
@@ -120,7 +120,7 @@ cosgate_cos_requests_total{code="",operation="HeadObject",profile="default",stat
 cosgate_cos_requests_total{code="",operation="PutObject",profile="default",status="200"} 1
 cosgate_cos_requests_total{code="InternalError",operation="DeleteBucket",profile="default",status="500"} 1
 cosgate_cos_requests_total{code="other",operation="GetBucketLocation",profile="default",status="400"} 1
-# HELP cosgate_failed_calls_total Calls that failed, by whose fault it was: the caller's, COS's or the gateway's.
+# HELP cosgate_failed_calls_total Calls that failed, by the side at fault: caller, cos or gateway.
 # TYPE cosgate_failed_calls_total counter
 cosgate_failed_calls_total{code="Internal",fault="cos",method="/cosgate.v1.BucketService/DeleteBucket"} 1
 cosgate_failed_calls_total{code="InvalidArgument",fault="caller",method="/cosgate.v1.BucketService/GetBucketLocation"} 1

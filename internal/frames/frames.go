@@ -1,13 +1,13 @@
 // Package frames puts content into gRPC messages and takes it out again without
 // copying it.
 //
-// The wire stays plain protobuf: a message is what the ordinary codec would have
-// made of it, so any client in any language fits. Only the two ends of a Go process
-// differ: a [Sent] carries content that already stands in its buffer, behind room for
-// the field headers, and a [Received] carries views of the buffers that the transport
-// read from the network. Every other message goes to the ordinary codec.
+// The wire format stays plain protobuf: a message is encoded as the standard codec would
+// encode it, so clients in any language can read it. The difference is in memory: a
+// [Sent] carries content that is already in its buffer, behind space for the field
+// headers, and a [Received] refers to the buffers that the transport read from the
+// network. Every other message goes to the standard codec.
 //
-// It serves messages that have content in one field of type cosgate.v1.Chunk.
+// It is for messages that have content in one field of type cosgate.v1.Chunk.
 package frames
 
 import (
@@ -27,47 +27,47 @@ const (
 	fieldData   = 3
 )
 
-// A Codec is the codec "proto" with a short cut for Sent and Received. It is safe
-// for concurrent use.
+// A Codec is the codec "proto" with a shortcut for Sent and Received. It is safe for
+// concurrent use.
 type Codec struct {
-	ordinary encoding.CodecV2
+	standard encoding.CodecV2
 }
 
 // NewCodec returns a codec for grpc.ForceServerCodecV2 and grpc.ForceCodecV2.
 func NewCodec() Codec {
-	return Codec{ordinary: encoding.GetCodecV2("proto")}
+	return Codec{standard: encoding.GetCodecV2("proto")}
 }
 
-// Name is that of the ordinary codec: the wire format is the same.
-func (c Codec) Name() string { return c.ordinary.Name() }
+// Name is that of the standard codec, since the wire format is the same.
+func (c Codec) Name() string { return c.standard.Name() }
 
-// Marshal encodes v. The content of a *Sent is handed over: its buffer goes back to
-// its pool when the transport has written it.
+// Marshal encodes v. It takes over the content of a *Sent, whose buffer goes back to its
+// pool when the transport has written it.
 func (c Codec) Marshal(v any) (mem.BufferSlice, error) {
 	if s, ok := v.(*Sent); ok {
 		return s.encode()
 	}
-	return c.ordinary.Marshal(v)
+	return c.standard.Marshal(v)
 }
 
 // Unmarshal decodes data into v. A *Received keeps references to data for its
-// content, which its Free gives back.
+// content, until Data.Free is called.
 func (c Codec) Unmarshal(data mem.BufferSlice, v any) error {
 	if r, ok := v.(*Received); ok {
 		return r.decode(data)
 	}
-	return c.ordinary.Unmarshal(data, v)
+	return c.standard.Unmarshal(data, v)
 }
 
-// headRoom is kept free before the content of a buffer for the field headers: two
-// tags and lengths, an offset and a CRC32C have at most 28 bytes.
+// headRoom is the space for the field headers before the content of a buffer: two tags
+// and lengths, an offset and a CRC32C have at most 28 bytes.
 const headRoom = 32
 
-// Overhead is how much more than its content a Content takes of its pool.
+// Overhead is how many bytes more than its content a Content takes from its pool.
 const Overhead = headRoom
 
-// A Content is a piece of content on its way out, in a buffer of a pool. It has one
-// owner, who either sends it in a Sent or calls Free.
+// A Content is content to be sent, in a buffer of a pool. It has one owner, which either
+// sends it in a Sent or calls Free.
 type Content struct {
 	pool mem.BufferPool
 	buf  *[]byte
@@ -80,8 +80,8 @@ func NewContent(pool mem.BufferPool, size int) *Content {
 	return &Content{pool: pool, buf: pool.Get(headRoom + size), size: size}
 }
 
-// NewContentWithin is NewContent unless one of the account's budgets has no room for it:
-// it returns nil then.
+// NewContentWithin is like NewContent, but returns nil when that would exceed one of the
+// account's budgets.
 func NewContentWithin(account *Account, size int) *Content {
 	buf, ok := account.getWithin(headRoom + size)
 	if !ok {
@@ -96,7 +96,7 @@ func (c *Content) Bytes() []byte { return (*c.buf)[headRoom : headRoom+c.size] }
 // Truncate keeps the first n bytes.
 func (c *Content) Truncate(n int) { c.size = n }
 
-// Free gives the buffer back. It does nothing the second time, and nothing once the
+// Free gives the buffer back. It does nothing when it was called before, or when the
 // content was encoded.
 func (c *Content) Free() {
 	if c != nil && c.buf != nil {
@@ -117,7 +117,7 @@ type Sent struct {
 	CRC32C  uint32
 }
 
-// ContentBytes is the size of the content, for those who count it.
+// ContentBytes is the size of the content.
 func (s *Sent) ContentBytes() int {
 	if s.Content == nil {
 		return 0
@@ -125,8 +125,8 @@ func (s *Sent) ContentBytes() int {
 	return s.Content.size
 }
 
-// encode writes the field headers before the content. Protobuf lets fields stand in
-// any order, so those of Message come first, in a buffer of their own.
+// encode writes the field headers before the content. Protobuf allows any order of
+// fields, so those of Message come first, in a buffer of their own.
 func (s *Sent) encode() (mem.BufferSlice, error) {
 	var out mem.BufferSlice
 	if s.Message != nil {
@@ -144,8 +144,7 @@ func (s *Sent) encode() (mem.BufferSlice, error) {
 	return append(out, s.Content.frame(s.Field, s.Offset, s.CRC32C)), nil
 }
 
-// frame turns the content into an encoded chunk. The owner has nothing to free any
-// more.
+// frame turns the content into an encoded chunk, which owns the buffer from then on.
 func (c *Content) frame(field protowire.Number, offset int64, crc uint32) mem.Buffer {
 	var room [headRoom]byte
 	head := room[:0]

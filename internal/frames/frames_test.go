@@ -23,7 +23,8 @@ const (
 	putChunk = 2
 )
 
-func TestFieldNumbersAreThoseOfTheContract(t *testing.T) {
+func TestChunkFieldNumbersAreThoseOfTheContract(t *testing.T) {
+	t.Parallel()
 	chunk := (&cosgatev1.Chunk{}).ProtoReflect().Descriptor()
 	for name, number := range map[protoreflect.Name]protowire.Number{"offset": fieldOffset, "crc32c": fieldCRC32C, "data": fieldData} {
 		if got := chunk.Fields().ByName(name).Number(); got != number {
@@ -32,8 +33,9 @@ func TestFieldNumbersAreThoseOfTheContract(t *testing.T) {
 	}
 }
 
-func TestSentMessagesAreOrdinaryProtobuf(t *testing.T) {
-	pool := NewPoisonPool()
+func TestSentIsPlainProtobuf(t *testing.T) {
+	t.Parallel()
+	pool := newOverwritingPool()
 	codec := NewCodec()
 	for _, size := range []int{0, 1, 127, 128, 16 << 10, 1 << 20, 2 << 20, 3 << 20} {
 		c := NewContent(pool, size)
@@ -65,7 +67,8 @@ func TestSentMessagesAreOrdinaryProtobuf(t *testing.T) {
 	}
 }
 
-func TestReceivedMessagesAreWhatTheOrdinaryCodecReads(t *testing.T) {
+func TestReceivedIsWhatTheStandardCodecReads(t *testing.T) {
+	t.Parallel()
 	codec := NewCodec()
 	for _, m := range []*cosgatev1.PutObjectRequest{
 		{},
@@ -101,7 +104,8 @@ func (r *Received) whole() *cosgatev1.PutObjectRequest {
 }
 
 func TestViewsKeepTheirBuffersExactlyAsLongAsNeeded(t *testing.T) {
-	pool := NewPoisonPool()
+	t.Parallel()
+	pool := newOverwritingPool()
 	want := content(200_000)
 	m, err := proto.Marshal(&cosgatev1.PutObjectRequest{Chunk: &cosgatev1.Chunk{Data: want}})
 	if err != nil {
@@ -144,7 +148,8 @@ func TestViewsKeepTheirBuffersExactlyAsLongAsNeeded(t *testing.T) {
 	}
 }
 
-func TestAccountsCountWhatOneStreamHolds(t *testing.T) {
+func TestAccountCountsWhatOneStreamHolds(t *testing.T) {
+	t.Parallel()
 	pool := NewPool()
 	a, b := pool.NewAccount(), pool.NewAccount()
 	first, second, other := a.Get(100<<10), a.Get(50), b.Get(7)
@@ -175,7 +180,8 @@ func TestAccountsCountWhatOneStreamHolds(t *testing.T) {
 }
 
 // However many take buffers at the same time, they keep to every budget.
-func TestContentWithinBudgets(t *testing.T) {
+func TestNewContentWithinRespectsBudgets(t *testing.T) {
+	t.Parallel()
 	const size, callers = 64<<10 - Overhead, 100
 	for name, limits := range map[string][2]int64{"the first is less": {1 << 20, 2 << 20}, "the second is less": {2 << 20, 1 << 20}} {
 		t.Run(name, func(t *testing.T) {
@@ -213,7 +219,8 @@ func TestContentWithinBudgets(t *testing.T) {
 }
 
 // What is taken without asking counts as well, and goes back once.
-func TestBudgetsCountAllThatAccountsHold(t *testing.T) {
+func TestBudgetCountsAllThatAccountsHold(t *testing.T) {
+	t.Parallel()
 	pool, budget := NewPool(), NewBudget(64<<10)
 	a, b := pool.NewAccount(budget), pool.NewAccount(budget)
 	first, second := a.Get(64<<10), b.Get(1)
@@ -245,7 +252,7 @@ func FuzzReceived(f *testing.F) {
 	f.Add([]byte{0x12, 0x02, 0x1a, 0x05, 'a'})                                   // too long
 	f.Add([]byte{0x93, 0x01, 0x94, 0x01})                                        // a group
 	f.Fuzz(func(t *testing.T, wire []byte) {
-		pool := NewPoisonPool()
+		pool := newOverwritingPool()
 		var in mem.BufferSlice
 		for rest := wire; len(rest) > 0; {
 			n := min(len(rest), 3+len(wire)/8)
@@ -270,6 +277,15 @@ func FuzzReceived(f *testing.F) {
 		r.Data.Free()
 		if n := pool.InUse(); n != 0 {
 			t.Errorf("%d bytes leaked", n)
+		}
+	})
+}
+
+// newOverwritingPool is framestest.NewPool, which this package cannot import.
+func newOverwritingPool() *Pool {
+	return NewPoolWithHook(func(released []byte) {
+		for i := range released {
+			released[i] = 0xDB
 		}
 	})
 }

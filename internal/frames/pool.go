@@ -11,47 +11,45 @@ import (
 
 var _ mem.BufferPool = (*Pool)(nil)
 
-// Tiers have a power of two of bytes each, up to the largest message of the contract
-// with its headers; what is larger is not kept. The least is small enough that frames of
-// a caller who sends little at a time do not take much more memory than they have.
+// The buffers of a tier have the same power of two of bytes, up to the largest message
+// of the contract with its headers; larger buffers are not reused. The smallest tier is
+// small enough that the frames of a caller who sends little at a time take little more
+// memory than they have bytes.
 const (
-	leastTier = 11 // 2 KiB
-	mostTier  = 22 // 4 MiB
+	minTierBits = 11 // 2 KiB
+	maxTierBits = 22 // 4 MiB
 )
 
-// A Pool keeps buffers for content and knows how much of it is in use. Buffers are
-// not cleared: who takes one fills it. It is safe for concurrent use.
+// A Pool reuses buffers for content and counts the bytes in use. Buffers are not
+// cleared, so they must be filled before they are read. It is safe for concurrent use.
 type Pool struct {
-	tiers  [mostTier - leastTier + 1]sync.Pool // of *[]byte
-	inUse  atomic.Int64
-	poison bool
+	tiers    [maxTierBits - minTierBits + 1]sync.Pool // of *[]byte
+	inUse    atomic.Int64
+	released func(buf []byte) // called with each buffer that is given back; nil for none
 }
 
 // NewPool makes a pool. It has one tier for each power of two: content and the room for
 // its headers should have such a size together, or almost.
 func NewPool() *Pool { return &Pool{} }
 
-// NewPoisonPool makes a pool for tests: it overwrites what is given back, so that use
-// after that shows.
-func NewPoisonPool() *Pool { return &Pool{poison: true} }
+// NewPoolWithHook makes a pool that calls released with every buffer that is given back,
+// before the buffer can be taken again.
+func NewPoolWithHook(released func(buf []byte)) *Pool { return &Pool{released: released} }
 
-// Another makes a pool of the same kind that counts for itself.
-func (p *Pool) Another() *Pool { return &Pool{poison: p.poison} }
-
-// tier is the one for buffers of a length; it may not exist.
+// tier is the index of the tier for buffers of a length; there may be none.
 func tier(length int) int {
-	return max(bits.Len(uint(max(length, 1)-1)), leastTier) - leastTier
+	return max(bits.Len(uint(max(length, 1)-1)), minTierBits) - minTierBits
 }
 
-// room is what a buffer of a length takes.
+// room is how many bytes a buffer of a length occupies.
 func room(length int) int64 {
-	if t := tier(length); t <= mostTier-leastTier {
-		return 1 << (t + leastTier)
+	if t := tier(length); t <= maxTierBits-minTierBits {
+		return 1 << (t + minTierBits)
 	}
 	return int64(length)
 }
 
-// Get returns a buffer of the given length with any content.
+// Get returns a buffer of the given length with arbitrary content.
 func (p *Pool) Get(length int) *[]byte {
 	p.inUse.Add(room(length))
 	t := tier(length)
@@ -63,40 +61,38 @@ func (p *Pool) Get(length int) *[]byte {
 		*b = (*b)[:length]
 		return b
 	}
-	b := make([]byte, length, 1<<(t+leastTier))
+	b := make([]byte, length, 1<<(t+minTierBits))
 	return &b
 }
 
 // Put takes a buffer of Get back, with the length it had.
 func (p *Pool) Put(b *[]byte) {
 	p.inUse.Add(-room(len(*b)))
-	if p.poison {
-		for i := range *b {
-			(*b)[i] = 0xDB
-		}
+	if p.released != nil {
+		p.released(*b)
 	}
-	if t := tier(cap(*b)); t < len(p.tiers) && cap(*b) == 1<<(t+leastTier) {
+	if t := tier(cap(*b)); t < len(p.tiers) && cap(*b) == 1<<(t+minTierBits) {
 		p.tiers[t].Put(b)
 	}
 }
 
-// InUse is how many bytes the buffers have that were taken and not given back, without
-// those of accounts that were closed.
+// InUse is the size of the buffers that were taken and not given back, without those of
+// closed accounts.
 func (p *Pool) InUse() int64 { return p.inUse.Load() }
 
 // A Budget is how many bytes of buffers several accounts should hold together. Only
-// [NewContentWithin] keeps to it: what else they hold counts, and is given beyond it too.
-// It is safe for concurrent use.
+// [NewContentWithin] respects it: other buffers count against it, but are handed out even
+// when it is exceeded. It is safe for concurrent use.
 type Budget struct {
 	limit int64
 	inUse atomic.Int64
 }
 
-// NewBudget makes a budget of so many bytes.
+// NewBudget makes a budget of limit bytes.
 func NewBudget(limit int64) *Budget { return &Budget{limit: limit} }
 
-// take counts n bytes unless there would be more than the limit then. Any number of
-// callers together keep to it.
+// take counts n bytes unless that would exceed the limit. Concurrent callers do not
+// exceed it together either.
 func (b *Budget) take(n int64) bool {
 	if b.inUse.Add(n) > b.limit {
 		b.inUse.Add(-n)
@@ -106,17 +102,17 @@ func (b *Budget) take(n int64) bool {
 }
 
 // An Account is one stream's use of a Pool. grpc does not free the messages that it
-// has queued when a connection is lost; the garbage collector takes them then, and
-// Close makes up for it in the count of the pool. It is safe for concurrent use.
+// has queued when a connection is lost. The garbage collector takes those, and Close
+// corrects the count of the pool. It is safe for concurrent use.
 type Account struct {
-	pool    *Pool
-	budgets []*Budget
-	mu      sync.Mutex
-	inUse   int64
-	closed  bool
-	waits   bool
-	most    int64         // what Wait waits for
-	less    chan struct{} // has a token when inUse may be at most that
+	pool      *Pool
+	budgets   []*Budget
+	mu        sync.Mutex
+	inUse     int64
+	closed    bool
+	waiting   bool
+	threshold int64         // Wait waits until inUse is at most that
+	below     chan struct{} // has a token when inUse may be at most the threshold
 }
 
 var _ mem.BufferPool = (*Account)(nil)
@@ -124,7 +120,7 @@ var _ mem.BufferPool = (*Account)(nil)
 // NewAccount opens an account that counts against the budgets. Its owner closes it when
 // the stream ends.
 func (p *Pool) NewAccount(budgets ...*Budget) *Account {
-	return &Account{pool: p, budgets: budgets, less: make(chan struct{}, 1)}
+	return &Account{pool: p, budgets: budgets, below: make(chan struct{}, 1)}
 }
 
 // Get takes a buffer from the pool.
@@ -150,7 +146,7 @@ func (a *Account) getWithin(length int) (b *[]byte, ok bool) {
 	return a.pool.Get(length), true
 }
 
-// OverBudget says that more is in use than one of the budgets has.
+// OverBudget reports whether more is in use than one of the budgets allows.
 func (a *Account) OverBudget() bool {
 	for _, b := range a.budgets {
 		if b.inUse.Load() > b.limit {
@@ -182,11 +178,11 @@ func (a *Account) Put(b *[]byte) {
 		a.inUse -= n
 		a.spend(-n)
 	}
-	if a.waits && a.inUse <= a.most {
-		a.waits = false
+	if a.waiting && a.inUse <= a.threshold {
+		a.waiting = false
 		select {
-		case a.less <- struct{}{}:
-		default: // one that nobody took in time is there
+		case a.below <- struct{}{}:
+		default: // an earlier token is still there
 		}
 	}
 	a.mu.Unlock()
@@ -200,12 +196,12 @@ func (a *Account) InUse() int64 {
 	return a.inUse
 }
 
-// Wait waits until at most so many bytes are in use, or the context ends. One goroutine
-// waits at a time.
-func (a *Account) Wait(ctx context.Context, most int64) error {
-	for !a.atMost(most) {
+// Wait waits until at most limit bytes are in use, or the context ends. Only one
+// goroutine may wait at a time.
+func (a *Account) Wait(ctx context.Context, limit int64) error {
+	for !a.atMost(limit) {
 		select {
-		case <-a.less:
+		case <-a.below:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -213,16 +209,17 @@ func (a *Account) Wait(ctx context.Context, most int64) error {
 	return nil
 }
 
-// atMost says whether at most so many bytes are in use. If not, Put tells when they are.
-func (a *Account) atMost(most int64) bool {
+// atMost reports whether at most limit bytes are in use. If not, Put signals when they
+// are.
+func (a *Account) atMost(limit int64) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.waits, a.most = a.inUse > most, most
-	return !a.waits
+	a.waiting, a.threshold = a.inUse > limit, limit
+	return !a.waiting
 }
 
-// Close counts what was not given back as given back. Buffers may still be put after
-// it.
+// Close counts the buffers that were not given back as given back. Put may still be
+// called after it.
 func (a *Account) Close() {
 	a.mu.Lock()
 	defer a.mu.Unlock()

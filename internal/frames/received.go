@@ -13,35 +13,44 @@ import (
 
 var errMalformed = errors.New("frames: the message is not valid protobuf")
 
-// A Received is a message with content. Its owner calls Data.Free when it has no more
-// use for the content; decoding into it again frees what it held.
+// A Received is a message with content. Its owner calls Data.Free when it no longer needs
+// the content; decoding into it again frees the content before.
 type Received struct {
-	// Message takes every field but the chunk. It is reset before.
+	// Message gets every field but the chunk. It is reset before each message.
 	Message proto.Message
 	// Field is the number of the chunk in the message.
 	Field protowire.Number
 
-	// HasChunk, and the fields of the chunk that were there.
+	// HasChunk, and the fields that the chunk had.
 	HasChunk bool
 	Offset   *int64
 	CRC32C   *uint32
 	Data     Views
 
-	// HasOthers says that Message has any field at all.
-	HasOthers bool
+	// HasFields says that the message had fields in addition to the chunk.
+	HasFields bool
 
 	offset int64  // what Offset points to
 	crc32c uint32 // what CRC32C points to
 }
 
-// ContentBytes is the size of the content, for those who count it.
+// ContentBytes is the size of the content.
 func (r *Received) ContentBytes() int { return r.Data.Len() }
+
+// MessageOf returns the protobuf message in m, which is either one itself or a *Received.
+func MessageOf(m any) (proto.Message, bool) {
+	if r, ok := m.(*Received); ok {
+		m = r.Message
+	}
+	message, ok := m.(proto.Message)
+	return message, ok
+}
 
 func (r *Received) decode(data mem.BufferSlice) error {
 	r.Data.Free()
 	r.HasChunk, r.Offset, r.CRC32C = false, nil, nil
 	rest, err := r.split(data)
-	r.HasOthers = len(rest) > 0
+	r.HasFields = len(rest) > 0
 	if err != nil {
 		r.Data.Free()
 		return err
@@ -75,8 +84,8 @@ func (r *Received) split(data mem.BufferSlice) (rest []byte, err error) {
 	return rest, nil
 }
 
-// chunk reads one chunk. Should a sender write two of them, the later fields win, as
-// protobuf has it.
+// chunk reads one chunk. When a message has two of them, the fields of the later one
+// win, as in protobuf.
 func (r *Received) chunk(c *cursor) error {
 	size, err := c.varint()
 	if err != nil {
@@ -106,7 +115,7 @@ func (r *Received) chunkField(c *cursor) error {
 	switch {
 	case number == fieldOffset && kind == protowire.VarintType:
 		v, err := c.varint()
-		r.offset = int64(v) //nolint:gosec // two's complement, as protobuf has it
+		r.offset = int64(v) //nolint:gosec // two's complement, as in protobuf
 		r.Offset = &r.offset
 		return err
 	case number == fieldCRC32C && kind == protowire.Fixed32Type:
@@ -130,20 +139,20 @@ func (r *Received) chunkField(c *cursor) error {
 	}
 }
 
-// Views is content in the buffers it was received in. It has one owner, who calls
-// Free. The zero Views is empty.
+// Views is content in the buffers in which it was received. It has one owner, which
+// calls Free. The zero Views is empty.
 type Views struct {
 	buffers []mem.Buffer
 	pieces  [][]byte
-	first   int // in both; those before were let go of
+	first   int // in both; those before were freed
 	size    int
-	room    int // behind the last piece, when that is a block of copied ones
+	room    int // free bytes after the last piece, when that is a block of copied pieces
 }
 
 // Len is how many bytes are left.
 func (v *Views) Len() int { return v.size }
 
-// Pieces are the bytes left, in order. They are valid until Free and must not be
+// Pieces are the remaining bytes, in order. They are valid until Free and must not be
 // changed.
 func (v *Views) Pieces() [][]byte { return v.pieces[v.first:] }
 
@@ -165,14 +174,14 @@ func (v *Views) Skip(n int) {
 	}
 }
 
-// drop lets go of the first piece.
+// drop frees the first piece.
 func (v *Views) drop() {
 	v.buffers[v.first].Free()
 	v.buffers[v.first], v.pieces[v.first] = nil, nil
 	v.first++
 }
 
-// Read copies out and drops what was copied, for those who cannot use the pieces.
+// Read copies bytes out and drops them, for a reader that cannot use the pieces.
 func (v *Views) Read(p []byte) (int, error) {
 	if v.size == 0 {
 		return 0, io.EOF
@@ -186,12 +195,12 @@ func (v *Views) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// A buffersWriter takes several buffers at once; package cosbackend gives one.
+// A buffersWriter writes several buffers at once; package cosbackend provides one.
 type buffersWriter interface {
 	WriteBuffers(buffers ...[]byte) (int64, error)
 }
 
-// WriteTo writes all pieces, at once where the writer can, and drops what was written.
+// WriteTo writes all pieces, in one call where the writer can, and drops what it wrote.
 func (v *Views) WriteTo(w io.Writer) (n int64, err error) {
 	if b, ok := w.(buffersWriter); ok && len(v.Pieces()) > 1 {
 		n, err := b.WriteBuffers(v.Pieces()...)
@@ -214,17 +223,17 @@ func (v *Views) WriteTo(w io.Writer) (n int64, err error) {
 }
 
 const (
-	// smallPiece is what pieces have on the average at least that are kept as they came:
-	// the buffer of a byte and its places in the lists take a hundred times as much.
+	// smallPiece is the average size below which pieces are copied together: the buffer of
+	// a single byte and its entries in the lists take a hundred times as much.
 	smallPiece = 2 << 10
-	// blockSize is what small pieces are copied to.
+	// blockSize is the size of the blocks into which small pieces are copied.
 	blockSize = 64 << 10
 )
 
-// Append takes over the content of another Views, which is empty then. Small pieces are
-// copied together, so that what is gathered takes little more than its size.
+// Append moves the content of another Views to the end of this one. Small pieces are
+// copied together, so that collected content takes little more memory than its size.
 func (v *Views) Append(other *Views) {
-	if v.size == 0 { // the usual case: nothing needs to be moved
+	if v.size == 0 { // the usual case: swapping is enough
 		v.Free()
 		*v, *other = *other, *v
 		return
@@ -259,7 +268,7 @@ func (v *Views) copyFrom(other *Views) {
 	other.Free()
 }
 
-// Free gives the buffers back. It may be called again.
+// Free gives the buffers back. It may be called more than once.
 func (v *Views) Free() {
 	for _, b := range v.buffers[v.first:] {
 		b.Free()
@@ -267,13 +276,13 @@ func (v *Views) Free() {
 	v.empty()
 }
 
-// keptPieces is how long the lists are that are kept for the next message; one of
-// 2 MiB has 129 pieces unless its sender cuts it into small frames.
-const keptPieces = 256
+// maxReusedPieces bounds the lists that are reused for the next message. A message of
+// 2 MiB has 129 pieces unless its sender splits it into small frames.
+const maxReusedPieces = 256
 
-// empty forgets the content, and keeps the lists for more.
+// empty removes the content without freeing it, and keeps the lists for reuse.
 func (v *Views) empty() {
-	if cap(v.buffers) > keptPieces {
+	if cap(v.buffers) > maxReusedPieces {
 		*v = Views{}
 		return
 	}
@@ -282,13 +291,13 @@ func (v *Views) empty() {
 	*v = Views{buffers: v.buffers[:0], pieces: v.pieces[:0]}
 }
 
-// A cursor walks over a message that stands in several buffers.
+// A cursor reads a message that is spread over several buffers.
 type cursor struct {
 	slices mem.BufferSlice
 	index  int
 	offset int // in slices[index]
 	passed int
-	total  int // 0 until asked
+	total  int // 0 until left was called
 }
 
 func (c *cursor) left() int {
@@ -300,7 +309,7 @@ func (c *cursor) left() int {
 
 func (c *cursor) done() bool { return c.left() == 0 }
 
-// piece is what is left of the present buffer; it is not empty unless the message ends.
+// piece is the rest of the current buffer; it is empty only at the end of the message.
 func (c *cursor) piece() []byte {
 	for c.index < len(c.slices) {
 		if b := c.slices[c.index].ReadOnlyData()[c.offset:]; len(b) > 0 {
@@ -361,7 +370,7 @@ func (c *cursor) tag() (protowire.Number, protowire.Type, error) {
 	return number, kind, nil
 }
 
-// value appends the value of a field as it stands on the wire.
+// value appends the value of a field in its wire format.
 func (c *cursor) value(to []byte, number protowire.Number, kind protowire.Type) ([]byte, error) {
 	switch kind {
 	case protowire.VarintType:
@@ -384,7 +393,7 @@ func (c *cursor) value(to []byte, number protowire.Number, kind protowire.Type) 
 	}
 }
 
-// maxDepth bounds groups in groups, which no message of ours has.
+// maxDepth bounds nested groups, which no message of the contract has.
 const maxDepth = 16
 
 func (c *cursor) group(to []byte, number protowire.Number, depth int) ([]byte, error) {
@@ -423,7 +432,7 @@ func (c *cursor) bytes(to []byte, size uint64) ([]byte, error) {
 	return to, c.copy(to[start:])
 }
 
-// views makes views of the next size bytes.
+// views appends references to the next size bytes.
 func (c *cursor) views(size uint64, v *Views) error {
 	if size > uint64(c.left()) { //nolint:gosec // left is not negative
 		return errMalformed

@@ -12,7 +12,7 @@ import (
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 )
 
-// pieces cuts a message with so much content as HTTP/2 does.
+// pieces splits a message with size bytes of content as HTTP/2 does.
 func pieces(t *testing.T, pool mem.BufferPool, size int) mem.BufferSlice {
 	t.Helper()
 	wire, err := proto.Marshal(&cosgatev1.PutObjectRequest{Chunk: &cosgatev1.Chunk{
@@ -30,7 +30,7 @@ func pieces(t *testing.T, pool mem.BufferPool, size int) mem.BufferSlice {
 	return out
 }
 
-func TestTakingMessagesApartAllocatesNothing(t *testing.T) {
+func TestUnmarshalAllocatesNothing(t *testing.T) {
 	pool := NewPool()
 	in := pieces(t, pool, 1<<20)
 	defer in.Free()
@@ -51,8 +51,9 @@ func TestTakingMessagesApartAllocatesNothing(t *testing.T) {
 	}
 }
 
-func TestEmptyViewsHoldNoBuffer(t *testing.T) {
-	pool := NewPoisonPool()
+func TestViewsThatAreEmptyHoldNoBuffer(t *testing.T) {
+	t.Parallel()
+	pool := newOverwritingPool()
 	r := &Received{Message: &cosgatev1.PutObjectRequest{}, Field: putChunk}
 	var ready Views
 	for _, size := range []int{100_000, 5_000_000, 20_000} {
@@ -72,15 +73,16 @@ func TestEmptyViewsHoldNoBuffer(t *testing.T) {
 				break
 			}
 		}
-		if cap(ready.buffers) > keptPieces {
+		if cap(ready.buffers) > maxReusedPieces {
 			t.Errorf("empty views keep a list of %d", cap(ready.buffers))
 		}
 	}
 }
 
-func TestBuffersAreTakenAgain(t *testing.T) {
+func TestPoolReusesBuffers(t *testing.T) {
+	t.Parallel()
 	pool := NewPool()
-	other := pool.Another()
+	other := NewPool()
 	for _, size := range []int{1, 2 << 10, 32 << 10, 1 << 20, 4<<20 + 1} {
 		b := pool.Get(size)
 		if len(*b) != size || cap(*b) > max(2*size, 2<<10) {
@@ -94,8 +96,9 @@ func TestBuffersAreTakenAgain(t *testing.T) {
 }
 
 // An upload in messages of a byte must not take a hundred times its size.
-func TestSmallPiecesAreCopiedTogether(t *testing.T) {
-	pool := NewPoisonPool()
+func TestViewsCopySmallPiecesTogether(t *testing.T) {
+	t.Parallel()
+	pool := newOverwritingPool()
 	piece := func(text string) *Views {
 		b := pool.Get(len(text))
 		copy(*b, text)

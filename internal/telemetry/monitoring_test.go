@@ -17,8 +17,8 @@ import (
 	"github.com/cosgate/cosgate/internal/telemetry"
 )
 
-// temporary are credentials that end, so that their metrics exist.
-func temporary(t *testing.T) *cosbackend.TemporaryCredentials {
+// temporaryCredentials makes credentials that expire, so that their metrics exist.
+func temporaryCredentials(t *testing.T) *cosbackend.TemporaryCredentials {
 	t.Helper()
 	c, err := cosbackend.AssumeRoleCredentials(cosbackend.AssumeRoleOptions{
 		Source:  cosbackend.StaticCredentials(cosbackend.Credentials{SecretID: "id", SecretKey: "key"}),
@@ -31,11 +31,11 @@ func temporary(t *testing.T) *cosbackend.TemporaryCredentials {
 	return c
 }
 
-// exported are the names of all metrics that the binary has.
+// exported returns the names of all metrics that the gateway exports.
 func exported(t *testing.T) map[string]bool {
 	t.Helper()
 	m := telemetry.NewMetrics(func(string) bool { return false })
-	client, err := cosbackend.New(cosbackend.Config{Credentials: temporary(t), Region: "ap-guangzhou"})
+	client, err := cosbackend.New(cosbackend.Config{Credentials: temporaryCredentials(t), Region: "ap-guangzhou"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,8 +53,8 @@ func exported(t *testing.T) map[string]bool {
 		t.Fatal(err)
 	}
 	names := map[string]bool{
-		"up": true, // Prometheus's own
-		// They have no value before the first credentials came.
+		"up": true, // of Prometheus itself
+		// They have no value until credentials were obtained.
 		"cosgate_credentials_age_seconds": true, "cosgate_credentials_expire_seconds": true,
 	}
 	for _, f := range families {
@@ -63,27 +63,52 @@ func exported(t *testing.T) map[string]bool {
 	return names
 }
 
-func TestDashboardsAndAlertsNameMetricsThatExist(t *testing.T) {
-	names := exported(t)
+// metricNames finds the names of metrics in a text.
+func metricNames(text []byte) []string {
 	name := regexp.MustCompile(`\b(cosgate|grpc_server|go|process)_[a-z_]+[a-z]\b`)
+	found := name.FindAllString(string(text), -1)
+	slices.Sort(found)
+	return slices.Compact(found)
+}
+
+func readFile(t *testing.T, path string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+func TestMonitoringNamesOnlyMetricsThatExist(t *testing.T) {
+	t.Parallel()
+	names := exported(t)
 	files, err := filepath.Glob("../../deploy/monitoring/*")
 	if err != nil || len(files) < 2 {
 		t.Fatalf("the files of deploy/monitoring = %v, %v", files, err)
 	}
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		found := name.FindAllString(string(text), -1)
+	for _, file := range append(files, productionDoc) {
+		found := metricNames(readFile(t, file))
 		if len(found) == 0 {
 			t.Errorf("%s names no metric", file)
 		}
-		slices.Sort(found)
-		for _, n := range slices.Compact(found) {
+		for _, n := range found {
 			if !names[n] && !names[strings.TrimSuffix(n, "_bucket")] {
 				t.Errorf("%s names the metric %s, which the gateway does not have", file, n)
 			}
+		}
+	}
+}
+
+// productionDoc has the list of metrics for operators.
+const productionDoc = "../../docs/production.md"
+
+func TestMonitoringDocumentNamesEveryMetricOfTheGateway(t *testing.T) {
+	t.Parallel()
+	documented := metricNames(readFile(t, productionDoc))
+	for name := range exported(t) {
+		if strings.HasPrefix(name, "cosgate_") && !slices.Contains(documented, name) {
+			t.Errorf("%s does not name the metric %s: add it to the table under Metrics", productionDoc, name)
 		}
 	}
 }

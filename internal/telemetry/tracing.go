@@ -39,7 +39,7 @@ func (o Observer) Attempt(ctx context.Context, info cosbackend.AttemptInfo) (con
 	if o.Metrics != nil {
 		count = o.Metrics.begin(info)
 	}
-	// A span that nobody will see is not worth its allocations.
+	// A span that is not sampled would only cost allocations.
 	if o.Tracer == nil || !trace.SpanContextFromContext(ctx).IsSampled() {
 		return ctx, count
 	}
@@ -57,19 +57,19 @@ func (o Observer) Attempt(ctx context.Context, info cosbackend.AttemptInfo) (con
 		if count != nil {
 			count(r)
 		}
-		finish(span, r)
+		endSpan(span, r)
 	}
 }
 
-// finish says how the request ended. The text of the error stays out: it can hold what
-// the endpoint chose to say.
-func finish(span trace.Span, r cosbackend.AttemptResult) {
+// endSpan records how the request ended. The text of the error is left out, since it can
+// hold anything that the endpoint sent.
+func endSpan(span trace.Span, r cosbackend.AttemptResult) {
 	span.SetAttributes(
 		attribute.Int("http.response.status_code", r.HTTPStatus),
 		attribute.String("cos.request_id", r.RequestID),
 		attribute.Int64("http.request.body.size", r.BytesSent),
 		attribute.Int64("http.response.body.size", r.BytesReceived),
-		attribute.Bool("cos.repeated", r.Retried),
+		attribute.Bool("cos.retried", r.Retried),
 	)
 	if r.Err != nil {
 		kind := r.Code
@@ -77,7 +77,7 @@ func finish(span trace.Span, r cosbackend.AttemptResult) {
 			kind = fmt.Sprintf("HTTP %d", r.HTTPStatus)
 		}
 		if r.Origin == cosbackend.OriginTransport {
-			kind = "no answer of COS"
+			kind = "no response from COS"
 		}
 		span.SetAttributes(attribute.String("error.type", kind))
 		span.SetStatus(codes.Error, kind)
@@ -85,55 +85,56 @@ func finish(span trace.Span, r cosbackend.AttemptResult) {
 	span.End()
 }
 
-// Tracing sends spans and metrics where the standard OTEL_ environment variables say.
+// Tracing sends spans and metrics to the exporters that the standard OTEL_ environment
+// variables name.
 type Tracing struct {
 	Provider trace.TracerProvider
 	shutdown []func(context.Context) error
 }
 
 // NewTracing reads the OTEL_ variables. Without OTEL_TRACES_EXPORTER and
-// OTEL_METRICS_EXPORTER nothing is exported, and nothing is connected to. The caller
-// calls Shutdown, which sends what is left.
+// OTEL_METRICS_EXPORTER nothing is exported and no connection is made. The caller calls
+// Shutdown, which sends what is still queued.
 func NewTracing(ctx context.Context, m *Metrics, version string) (*Tracing, error) {
-	described, err := resource.New(ctx, resource.WithTelemetrySDK(), resource.WithHost(), resource.WithProcessRuntimeName(),
+	res, err := resource.New(ctx, resource.WithTelemetrySDK(), resource.WithHost(), resource.WithProcessRuntimeName(),
 		resource.WithAttributes(attribute.String("service.name", "cosgate"), attribute.String("service.version", version)),
-		resource.WithFromEnv()) // last, so that OTEL_SERVICE_NAME has its way
+		resource.WithFromEnv()) // last, so that OTEL_SERVICE_NAME takes precedence
 	if err != nil {
 		return nil, fmt.Errorf("telemetry: describe the process: %w", err)
 	}
 	t := &Tracing{}
-	if err := errors.Join(t.exportSpans(ctx, described), t.exportMetrics(ctx, m, described)); err != nil {
+	if err := errors.Join(t.exportSpans(ctx, res), t.exportMetrics(ctx, m, res)); err != nil {
 		return nil, errors.Join(err, t.Shutdown(ctx))
 	}
 	return t, nil
 }
 
-// named reports whether an operator chose an exporter. OpenTelemetry's own default is
-// one on this machine, which most machines do not have.
-func named(variable string) bool {
+// exporterChosen reports whether the operator chose an exporter. OpenTelemetry's own
+// default is a collector on this machine, which most machines do not have.
+func exporterChosen(variable string) bool {
 	name := os.Getenv(variable)
 	return name != "" && name != "none"
 }
 
-func (t *Tracing) exportSpans(ctx context.Context, described *resource.Resource) error {
-	if !named("OTEL_TRACES_EXPORTER") {
+func (t *Tracing) exportSpans(ctx context.Context, res *resource.Resource) error {
+	if !exporterChosen("OTEL_TRACES_EXPORTER") {
 		return nil
 	}
 	spans, err := autoexport.NewSpanExporter(ctx)
 	if err != nil {
 		return fmt.Errorf("telemetry: OTEL_TRACES_EXPORTER: %w", err)
 	}
-	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(spans), sdktrace.WithResource(described))
+	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(spans), sdktrace.WithResource(res))
 	t.Provider = provider
 	t.shutdown = append(t.shutdown, provider.Shutdown)
 	return nil
 }
 
-func (t *Tracing) exportMetrics(ctx context.Context, m *Metrics, described *resource.Resource) error {
-	if !named("OTEL_METRICS_EXPORTER") {
+func (t *Tracing) exportMetrics(ctx context.Context, m *Metrics, res *resource.Resource) error {
+	if !exporterChosen("OTEL_METRICS_EXPORTER") {
 		return nil
 	}
-	// The library knows one producer for the process, which has one Metrics.
+	// The library holds one producer for the process, which has one Metrics.
 	autoexport.WithFallbackMetricProducer(func(context.Context) (metric.Producer, error) {
 		return bridge.NewMetricProducer(bridge.WithGatherer(m.Gatherer())), nil
 	})
@@ -141,12 +142,12 @@ func (t *Tracing) exportMetrics(ctx context.Context, m *Metrics, described *reso
 	if err != nil {
 		return fmt.Errorf("telemetry: OTEL_METRICS_EXPORTER: %w", err)
 	}
-	provider := metric.NewMeterProvider(metric.WithReader(reader), metric.WithResource(described))
+	provider := metric.NewMeterProvider(metric.WithReader(reader), metric.WithResource(res))
 	t.shutdown = append(t.shutdown, provider.Shutdown)
 	return nil
 }
 
-// Shutdown sends what was not sent yet, until ctx ends.
+// Shutdown sends what is still queued, until ctx ends.
 func (t *Tracing) Shutdown(ctx context.Context) error {
 	var errs []error
 	for _, f := range t.shutdown {
@@ -156,8 +157,8 @@ func (t *Tracing) Shutdown(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// StatsHandler makes a span of each call of this API, as a child of the caller's when
-// the caller sent its trace context.
+// StatsHandler makes a span for each call of this API, as a child of the caller's span
+// when the caller sent its trace context.
 func StatsHandler(p trace.TracerProvider) stats.Handler {
 	return otelgrpc.NewServerHandler(
 		otelgrpc.WithTracerProvider(p),
