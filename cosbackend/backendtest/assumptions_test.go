@@ -43,7 +43,7 @@ func documented(t *testing.T, file, letter string) []string {
 	return numbers
 }
 
-func TestChecksAndAssumptionsBelongTogether(t *testing.T) {
+func TestChecksCoverTheAssumptions(t *testing.T) {
 	ofClient := documented(t, "../assumptions.go", "A")
 	known := append(slices.Clone(ofClient), documented(t, "../embedded/doc.go", "E")...)
 	held := make(map[string]bool)
@@ -63,7 +63,7 @@ func TestChecksAndAssumptionsBelongTogether(t *testing.T) {
 	}
 }
 
-func TestEveryCheckHasANameOfItsOwn(t *testing.T) {
+func TestChecksHaveUniqueNames(t *testing.T) {
 	seen := make(map[string]bool)
 	for _, g := range groups() {
 		for _, c := range g.checks {

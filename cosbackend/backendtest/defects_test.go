@@ -99,10 +99,10 @@ func defects() []defect {
 const defectsWanted = "BACKENDTEST_DEFECTS"
 
 // TestDefects fails on purpose, once for each defect, when
-// TestEveryDefectIsNoticed runs it.
+// TestDefectsAreNoticed runs it.
 func TestDefects(t *testing.T) {
 	if os.Getenv(defectsWanted) == "" {
-		t.Skip("skipped: it fails on purpose, and is run by TestEveryDefectIsNoticed")
+		t.Skip("skipped: it fails on purpose, and is run by TestDefectsAreNoticed")
 	}
 	for i, d := range defects() {
 		t.Run(d.name, func(t *testing.T) {
@@ -132,7 +132,7 @@ func named(t *testing.T, name string) check {
 }
 
 // A check that cannot fail proves nothing.
-func TestEveryDefectIsNoticed(t *testing.T) {
+func TestDefectsAreNoticed(t *testing.T) {
 	t.Parallel()
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestDefects$", "-test.v")
 	cmd.Env = append(os.Environ(), defectsWanted+"=1")

@@ -20,7 +20,7 @@ func env(changes map[string]string) func(string) string {
 	return func(name string) string { return values[name] }
 }
 
-func TestAnEnvironmentNamesATarget(t *testing.T) {
+func TestFromEnvironmentNamesATarget(t *testing.T) {
 	tg, ok, err := FromEnvironment(env(map[string]string{EnvLacks: "archive, list-buckets", EnvAllowNonEmpty: "1"}))
 	if err != nil || !ok {
 		t.Fatalf("FromEnvironment = %v, %v, want a target", ok, err)
@@ -37,13 +37,13 @@ func TestAnEnvironmentNamesATarget(t *testing.T) {
 	}
 }
 
-func TestAnEmptyEnvironmentNamesNoTarget(t *testing.T) {
+func TestFromEnvironmentEmptyNamesNoTarget(t *testing.T) {
 	if _, ok, err := FromEnvironment(func(string) string { return "" }); ok || err != nil {
 		t.Errorf("FromEnvironment = %v, %v, want no target and no error", ok, err)
 	}
 }
 
-func TestAnEndpointOfOneRegionLacksOthers(t *testing.T) {
+func TestFromEnvironmentEndpointOfOneRegionLacksOthers(t *testing.T) {
 	tg, ok, err := FromEnvironment(env(map[string]string{EnvEndpoint: "http://{bucket}.cos.example.org", EnvRegion: ""}))
 	if err != nil || !ok {
 		t.Fatalf("FromEnvironment = %v, %v, want a target", ok, err)
@@ -54,7 +54,7 @@ func TestAnEndpointOfOneRegionLacksOthers(t *testing.T) {
 	}
 }
 
-func TestAHalfNamedTargetIsAnError(t *testing.T) {
+func TestFromEnvironmentIncompleteTargetIsAnError(t *testing.T) {
 	for name, tt := range map[string]struct {
 		changes map[string]string
 		want    string

@@ -14,7 +14,7 @@ func put(t *testing.T, tg Target, key string) {
 	scope{Target: tg}.put(t, key, []byte("precious"))
 }
 
-func TestABucketInUseIsRefused(t *testing.T) {
+func TestRunRefusesABucketInUse(t *testing.T) {
 	tg := target(t, serve(t, embedded.Options{}))
 	put(t, tg, ours+"of-an-earlier-run/k")
 	put(t, tg, "/../"+ours+"of-an-earlier-run/k")
@@ -32,7 +32,7 @@ func TestABucketInUseIsRefused(t *testing.T) {
 	}
 }
 
-func TestABucketWithAnOpenUploadIsRefused(t *testing.T) {
+func TestRunRefusesAnOpenUpload(t *testing.T) {
 	tg := target(t, serve(t, embedded.Options{}))
 	scope{Target: tg}.begin(t, ours+"of-an-earlier-run/k", cosbackend.Attributes{})
 	if err := tg.vet(t.Context()); err != nil {
@@ -49,7 +49,7 @@ func TestABucketWithAnOpenUploadIsRefused(t *testing.T) {
 	}
 }
 
-func TestABucketWithVersioningIsRefused(t *testing.T) {
+func TestRunRefusesVersioning(t *testing.T) {
 	server := serve(t, embedded.Options{})
 	server.Faults().Add(embedded.Fault{Operation: "PutObject", Header: http.Header{"X-Cos-Version-Id": {"v1"}}})
 	server.Faults().Add(embedded.Fault{Operation: "DeleteObject", Status: http.StatusNoContent})
@@ -58,7 +58,7 @@ func TestABucketWithVersioningIsRefused(t *testing.T) {
 	}
 }
 
-func TestATargetThatDoesNotAnswerIsRefused(t *testing.T) {
+func TestRunRefusesATargetThatDoesNotRespond(t *testing.T) {
 	tg := target(t, serve(t, embedded.Options{}))
 	tg.Bucket = "absent-1250000000"
 	if err := tg.vet(t.Context()); err == nil || !strings.Contains(err.Error(), "NoSuchBucket") {

@@ -58,7 +58,7 @@ func (c *client) acl(t *testing.T, key string) (grants []string, preset string) 
 	return a.grants(t), a.Header.Get("x-cos-acl")
 }
 
-func TestACLsComeBackAsGrants(t *testing.T) {
+func TestGetObjectACLReturnsGrants(t *testing.T) {
 	c := open(t)
 	c.put(t, "k", "x")
 	for _, tt := range []struct {
@@ -97,7 +97,7 @@ func aclGrant(grantee, permission string) string {
 	return `<Grant><Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="any">` + grantee + `</Grantee><Permission>` + permission + `</Permission></Grant>`
 }
 
-func TestAnACLMayComeAsADocument(t *testing.T) {
+func TestPutObjectACLAcceptsADocument(t *testing.T) {
 	c := open(t)
 	c.put(t, "k", "x")
 	body := aclBody(aclGrant("<ID>"+someone+"</ID><DisplayName>n</DisplayName>", "READ") + aclGrant("<URI>"+everyone+"</URI>", "READ_ACP") +
@@ -120,7 +120,7 @@ func TestAnACLMayComeAsADocument(t *testing.T) {
 	}
 }
 
-func TestACLsThatAreNoneAreRefused(t *testing.T) {
+func TestPutObjectACLRefusesInvalidACLs(t *testing.T) {
 	c := open(t)
 	c.put(t, "k", "x")
 	id := func(n int) string { return fmt.Sprintf(`id="%d"`, n+1) }
@@ -168,7 +168,7 @@ func TestACLsThatAreNoneAreRefused(t *testing.T) {
 }
 
 // Whatever makes an object takes grants.
-func TestNewObjectsAndBucketsTakeGrants(t *testing.T) {
+func TestPutObjectAndCreateBucketAcceptGrants(t *testing.T) {
 	c := open(t)
 	grant := []string{"x-cos-grant-read", someonesID, "x-cos-acl", "public-read"}
 	want := []string{ownersOwn, aclRead, "READ " + someone}
@@ -202,7 +202,7 @@ func TestNewObjectsAndBucketsTakeGrants(t *testing.T) {
 	c.do(t, call{method: "GET", key: "bad"}).want(t, 404, "NoSuchKey")
 }
 
-func TestGrantsToEveryoneHoldForUnsignedRequests(t *testing.T) {
+func TestPutObjectACLGrantsToEveryoneApplyToUnsignedRequests(t *testing.T) {
 	c := open(t)
 	c.put(t, "k", "x")
 	all := `uri="` + everyone + `"`
@@ -252,7 +252,7 @@ func TestGrantsToEveryoneHoldForUnsignedRequests(t *testing.T) {
 	}
 }
 
-func TestTheOfficialSDKCanHandleACLs(t *testing.T) {
+func TestSDKPutsAndGetsACLs(t *testing.T) {
 	c := open(t)
 	c.put(t, "k", "x")
 	sdk, ctx := c.sdk(t), t.Context()
@@ -275,7 +275,7 @@ func TestTheOfficialSDKCanHandleACLs(t *testing.T) {
 	}
 }
 
-func TestACLsSurviveARestart(t *testing.T) {
+func TestPutObjectACLSurvivesARestart(t *testing.T) {
 	dir := t.TempDir()
 	in := func(o *embedded.Options) { o.Dir = dir }
 	t.Run("written", func(t *testing.T) {
@@ -297,7 +297,7 @@ func (c *client) setACL(t *testing.T, key, query, preset string) response {
 	return c.do(t, call{method: "PUT", key: key, query: "acl" + query, header: map[string]string{"x-cos-acl": preset}})
 }
 
-func TestAVersionHasItsOwnACL(t *testing.T) {
+func TestPutObjectACLChangesOneVersion(t *testing.T) {
 	c := open(t)
 	c.versioning(t, "Enabled")
 	first := c.put(t, "k", "1").version()
@@ -335,7 +335,7 @@ func TestAVersionHasItsOwnACL(t *testing.T) {
 }
 
 // Who may write the ACL of one version may not write that of another.
-func TestTheRightToAnACLIsOfOneVersion(t *testing.T) {
+func TestGetObjectACLIsAuthorizedByTheACLOfItsVersion(t *testing.T) {
 	c := open(t)
 	c.versioning(t, "Enabled")
 	all := `uri="` + everyone + `"`
@@ -354,7 +354,7 @@ func TestTheRightToAnACLIsOfOneVersion(t *testing.T) {
 	}
 }
 
-func TestAPolicyIsHeldForVersions(t *testing.T) {
+func TestBucketPolicyAppliesToVersions(t *testing.T) {
 	c := open(t)
 	c.versioning(t, "Enabled")
 	first := c.put(t, "k", "1", "x-cos-acl", "public-read").version()
@@ -371,7 +371,7 @@ func TestAPolicyIsHeldForVersions(t *testing.T) {
 	}
 }
 
-func TestTheACLOfALockedVersionStays(t *testing.T) {
+func TestPutObjectACLRefusesALockedVersion(t *testing.T) {
 	clock := newClock()
 	c := open(t, func(o *embedded.Options) { o.Clock = clock.now })
 	c.versioning(t, "Enabled")
@@ -385,7 +385,7 @@ func TestTheACLOfALockedVersionStays(t *testing.T) {
 }
 
 // However a version is made, it has the grants of the request that made it.
-func TestEveryWriteGivesItsVersionItsGrants(t *testing.T) {
+func TestPutObjectGivesEachVersionItsOwnGrants(t *testing.T) {
 	c := open(t, func(o *embedded.Options) { o.MinPartSize = 1 })
 	grant := map[string]string{"x-cos-grant-read": someonesID}
 	granted := []string{ownersOwn, "READ " + someone}

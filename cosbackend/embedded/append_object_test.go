@@ -15,7 +15,7 @@ func (c *client) append(t testing.TB, key string, position int, body string, hea
 	return c.do(t, call{method: "POST", key: key, query: "append&position=" + strconv.Itoa(position), body: []byte(body), header: headers(header)})
 }
 
-func TestAppendingGrowsAnObject(t *testing.T) {
+func TestAppendObjectGrowsAnObject(t *testing.T) {
 	c := open(t)
 	whole := ""
 	for i, piece := range []string{"one ", "", "two ", strings.Repeat("three", 20_000)} {
@@ -42,7 +42,7 @@ func TestAppendingGrowsAnObject(t *testing.T) {
 	c.append(t, "k", 5, "x").want(t, 409, "ObjectNotAppendable")
 }
 
-func TestAnAppendKnowsWhereTheObjectEnds(t *testing.T) {
+func TestAppendObjectRefusesAnotherPosition(t *testing.T) {
 	c := open(t)
 	c.put(t, "plain", "x")
 	c.append(t, "k", 0, "12345", "x-cos-storage-class", "STANDARD_IA", "x-cos-acl", "public-read").want(t, 200, "")
@@ -88,7 +88,7 @@ func TestAnAppendKnowsWhereTheObjectEnds(t *testing.T) {
 	}
 }
 
-func TestOfManyAppendsAtOnePlaceOneWins(t *testing.T) {
+func TestAppendObjectAtOnePositionSucceedsOnce(t *testing.T) {
 	c := open(t)
 	c.append(t, "k", 0, "start").want(t, 200, "")
 	var wg sync.WaitGroup
@@ -114,7 +114,7 @@ func TestOfManyAppendsAtOnePlaceOneWins(t *testing.T) {
 }
 
 // A copy is a new object, made by another operation than append.
-func TestACopyOfAnAppendedObjectIsNormal(t *testing.T) {
+func TestCopyObjectOfAnAppendableObjectIsNormal(t *testing.T) {
 	c := open(t)
 	c.append(t, "k", 0, "a").want(t, 200, "")
 	c.append(t, "k", 1, "b").want(t, 200, "")

@@ -48,7 +48,7 @@ func (v conversation) hear(t testing.TB) response {
 	return a
 }
 
-func TestAClientThatAsksFirstIsToldToContinue(t *testing.T) {
+func TestPutObjectSendsContinue(t *testing.T) {
 	c := open(t)
 	id := c.initiate(t, "k")
 	for name, in := range map[string]call{
@@ -71,7 +71,7 @@ func TestAClientThatAsksFirstIsToldToContinue(t *testing.T) {
 	}
 }
 
-func TestRefusalsOfPartsAndAppendsComeBeforeTheBody(t *testing.T) {
+func TestUploadPartAndAppendObjectAreRefusedBeforeTheBody(t *testing.T) {
 	c := open(t)
 	id := c.initiate(t, "k")
 	c.append(t, "log", 0, "x").want(t, 200, "")
@@ -94,7 +94,7 @@ func TestRefusalsOfPartsAndAppendsComeBeforeTheBody(t *testing.T) {
 	}
 }
 
-func TestChunkedBodiesAreReadToTheirEnd(t *testing.T) {
+func TestPutObjectReadsChunkedBodiesToTheirEnd(t *testing.T) {
 	c := open(t)
 	head := "PUT /k HTTP/1.1\r\nHost: " + testHost + "\r\n" + c.authorizationFor(t, call{method: "PUT", key: "k"}) + "Transfer-Encoding: chunked\r\n\r\n"
 	for name, tt := range map[string]struct {

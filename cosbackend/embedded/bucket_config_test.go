@@ -107,7 +107,7 @@ func (d document) absentIn(t *testing.T, c *client) {
 	}
 }
 
-func TestABucketKeepsItsConfigurations(t *testing.T) {
+func TestBucketConfigurationsComeBackAsPut(t *testing.T) {
 	c := open(t)
 	c.versioning(t, "Enabled")
 	for _, d := range documents() {
@@ -137,7 +137,7 @@ func TestABucketKeepsItsConfigurations(t *testing.T) {
 }
 
 // No element may be misspelt, misplaced, missing or repeated.
-func TestConfigurationsAreReadStrictly(t *testing.T) {
+func TestBucketConfigurationsAreParsedStrictly(t *testing.T) {
 	c := open(t)
 	for _, d := range documents() {
 		root, _, _ := strings.Cut(strings.TrimPrefix(d.text, "<"), ">")
@@ -173,7 +173,7 @@ func TestConfigurationsAreReadStrictly(t *testing.T) {
 	}
 }
 
-func TestSomeConfigurationsNeedAContentMD5(t *testing.T) {
+func TestBucketConfigurationsThatNeedAContentMD5(t *testing.T) {
 	c := open(t)
 	needed := map[string]bool{"cors": true, "lifecycle": true, "tagging": true}
 	for _, d := range documents() {
@@ -193,7 +193,7 @@ func repeat(root, rule string, n int) string {
 	return "<" + root + ">" + b.String() + "</" + root + ">"
 }
 
-func TestConfigurationsAreRefusedWithTheCodesOfCOS(t *testing.T) {
+func TestBucketConfigurationsAreRefusedWithTheirErrorCodes(t *testing.T) {
 	c := open(t)
 	const (
 		corsRule    = `<CORSRule><ID>%</ID><AllowedOrigin>*</AllowedOrigin><AllowedMethod>GET</AllowedMethod></CORSRule>`
@@ -265,7 +265,7 @@ func TestConfigurationsAreRefusedWithTheCodesOfCOS(t *testing.T) {
 	}
 }
 
-func TestAConflictOfLifecycleRulesIsNamed(t *testing.T) {
+func TestPutBucketLifecycleRefusesConflictingRules(t *testing.T) {
 	c := open(t)
 	const rule = "<Rule><Status>Enabled</Status><Expiration><Days>1</Days></Expiration></Rule>"
 	got := c.configure(t, "lifecycle", "<LifecycleConfiguration>"+rule+rule+"</LifecycleConfiguration>").want(t, 400, "InvalidRequest")
@@ -276,7 +276,7 @@ func TestAConflictOfLifecycleRulesIsNamed(t *testing.T) {
 	c.configure(t, "lifecycle", "<LifecycleConfiguration>"+rule+disabled+"</LifecycleConfiguration>").want(t, 200, "")
 }
 
-func TestConfigurationsGoWithTheirBucket(t *testing.T) {
+func TestDeleteBucketRemovesItsConfigurations(t *testing.T) {
 	c := open(t)
 	c.versioning(t, "Enabled")
 	for _, d := range documents() {
@@ -292,7 +292,7 @@ func TestConfigurationsGoWithTheirBucket(t *testing.T) {
 	c.do(t, call{method: "GET", query: "policy"}).want(t, 404, "NoSuchBucketPolicy")
 }
 
-func TestAFolderKeepsConfigurations(t *testing.T) {
+func TestBucketConfigurationsSurviveARestart(t *testing.T) {
 	opts := func(dir string) func(*embedded.Options) { return func(o *embedded.Options) { o.Dir = dir } }
 	dir := t.TempDir()
 	t.Run("written", func(t *testing.T) {
@@ -304,7 +304,7 @@ func TestAFolderKeepsConfigurations(t *testing.T) {
 	}
 }
 
-func TestADomainConfigurationTellsWhatToProve(t *testing.T) {
+func TestGetBucketDomainReturnsTheVerificationText(t *testing.T) {
 	c := open(t)
 	const header = "x-cos-domain-txt-verification"
 	before := c.do(t, call{method: "GET", query: "domain"}).want(t, 404, "DomainConfigNotFoundError").Header.Get(header)
@@ -317,7 +317,7 @@ func TestADomainConfigurationTellsWhatToProve(t *testing.T) {
 	}
 }
 
-func TestARefererConfigurationIsRemovedByAnEmptyPut(t *testing.T) {
+func TestPutBucketRefererWithoutBodyRemovesIt(t *testing.T) {
 	c := open(t)
 	d := documents()[8]
 	c.configure(t, d.sub, d.text).want(t, 200, "")
@@ -325,7 +325,7 @@ func TestARefererConfigurationIsRemovedByAnEmptyPut(t *testing.T) {
 	d.absentIn(t, c)
 }
 
-func TestALockExcludesLifecycleAndReplication(t *testing.T) {
+func TestPutBucketLifecycleAndReplicationRefuseAnObjectLock(t *testing.T) {
 	c := open(t)
 	c.versioning(t, "Enabled")
 	c.lockBucket(t, 0).want(t, 200, "")
@@ -338,7 +338,7 @@ func TestALockExcludesLifecycleAndReplication(t *testing.T) {
 	}
 }
 
-func TestReplicationNeedsVersioning(t *testing.T) {
+func TestPutBucketReplicationNeedsVersioning(t *testing.T) {
 	c := open(t)
 	var text string
 	for _, d := range documents() {

@@ -8,7 +8,7 @@ import (
 const readPolicy = `{"version": "2.0", "Statement": [{"Sid": "s", "Effect": "Allow", "Principal": {"qcs": ["qcs::cam::anyone:anyone"]},
 	"Action": ["name/cos:GetObject"], "Resource": ["qcs::cos:ap-guangzhou:uid/1250000000:test-1250000000/open/*"]}]}`
 
-func TestAPolicyComesBackAsItWasPut(t *testing.T) {
+func TestGetBucketPolicyReturnsItAsPut(t *testing.T) {
 	c := open(t)
 	c.do(t, call{method: "GET", query: "policy"}).want(t, 404, "NoSuchBucketPolicy")
 	c.do(t, call{method: "PUT", query: "policy", body: []byte(readPolicy)}).want(t, 200, "")
@@ -21,7 +21,7 @@ func TestAPolicyComesBackAsItWasPut(t *testing.T) {
 	c.do(t, call{method: "GET", query: "policy"}).want(t, 404, "NoSuchBucketPolicy")
 }
 
-func TestPoliciesThatAreNoneAreRefused(t *testing.T) {
+func TestPutBucketPolicyRefusesInvalidPolicies(t *testing.T) {
 	c := open(t)
 	replace := func(old, new string) string { return strings.Replace(readPolicy, old, new, 1) }
 	for what, text := range map[string]string{
@@ -59,7 +59,7 @@ func statement(effect, principal, action, resource, rest string) string {
 	return `{"effect": "` + effect + `", "principal": ` + principal + `, "action": ["` + action + `"], "resource": ["` + resource + `"]` + rest + `}`
 }
 
-func TestAPolicyIsHeldForEveryone(t *testing.T) {
+func TestBucketPolicyAppliesToEveryone(t *testing.T) {
 	c := open(t)
 	c.put(t, "open/k", "x")
 	c.put(t, "open/public", "x", "x-cos-acl", "public-read")
@@ -133,7 +133,7 @@ func TestAPolicyIsHeldForEveryone(t *testing.T) {
 	c.do(t, call{method: "GET", key: "other", unsigned: true}).want(t, 403, "AccessDenied")
 }
 
-func TestAPolicyKeepsKeysFromAMultiDelete(t *testing.T) {
+func TestDeleteObjectsKeepsKeysThatThePolicyProtects(t *testing.T) {
 	c := open(t)
 	c.put(t, "kept/k", "x")
 	c.put(t, "k", "x")

@@ -14,7 +14,7 @@ import (
 
 func hostIn(bucket, region string) string { return bucket + ".cos." + region + ".myqcloud.com" }
 
-func TestABucketLivesInTheRegionOfItsHost(t *testing.T) {
+func TestCreateBucketUsesTheRegionOfItsHost(t *testing.T) {
 	c := open(t)
 	host := hostIn("new-125", "ap-beijing")
 	c.do(t, call{method: "HEAD", host: host}).want(t, 404, "")
@@ -34,7 +34,7 @@ func TestABucketLivesInTheRegionOfItsHost(t *testing.T) {
 	c.do(t, call{method: "PUT", host: host}).want(t, 409, "BucketAlreadyOwnedByYou")
 }
 
-func TestABucketGoesOnlyWhenEmpty(t *testing.T) {
+func TestDeleteBucketRefusesANonEmptyBucket(t *testing.T) {
 	c := open(t)
 	c.put(t, "k", "x")
 	c.do(t, call{method: "DELETE"}).want(t, 409, "BucketNotEmpty")
@@ -46,7 +46,7 @@ func TestABucketGoesOnlyWhenEmpty(t *testing.T) {
 	c.do(t, call{method: "HEAD", host: hostIn(testBucket, "ap-nanjing")}).want(t, 200, "")
 }
 
-func TestBucketsWithoutAValidNameAreRefused(t *testing.T) {
+func TestCreateBucketRefusesInvalidNames(t *testing.T) {
 	c := open(t)
 	for name, code := range map[string]string{
 		"noappid":                      "InvalidBucketName",
@@ -98,7 +98,7 @@ func (c *client) listBuckets(t *testing.T, host, query string) serviceResult {
 	return r
 }
 
-func TestTheServiceListsBuckets(t *testing.T) {
+func TestListBucketsListsThemByName(t *testing.T) {
 	c := open(t, func(o *embedded.Options) { o.Buckets, o.Clock = nil, at(1558698590) })
 	for i, region := range []string{"ap-beijing", "ap-guangzhou", "ap-beijing", "ap-guangzhou"} {
 		c.do(t, call{method: "PUT", host: hostIn(fmt.Sprintf("b%d-1", i), region)}).want(t, 200, "")
@@ -139,7 +139,7 @@ func TestTheServiceListsBuckets(t *testing.T) {
 	}
 }
 
-func TestNewSaysWhichOptionIsWrong(t *testing.T) {
+func TestNewNamesTheInvalidOption(t *testing.T) {
 	for want, o := range map[string]embedded.Options{
 		"region":         {Region: "AP_X"},
 		"default bucket": {DefaultBucket: "x"},
@@ -160,7 +160,7 @@ func TestNewSaysWhichOptionIsWrong(t *testing.T) {
 	}
 }
 
-func TestAFolderKeepsBucketsAcrossServers(t *testing.T) {
+func TestServerKeepsItsBucketsInTheDataFolder(t *testing.T) {
 	dir := t.TempDir()
 	opts := embedded.Options{Dir: dir, Buckets: []string{testBucket}}
 	for i := range 2 {

@@ -4,45 +4,45 @@ package embedded
 // wire. docs/embedded.md is made from the route table and from this one.
 func proofs() map[string]string {
 	const (
-		kept        = "TestABucketKeepsItsConfigurations"
-		certificate = "TestACertificateIsKeptWithoutItsKey"
-		policy      = "TestAPolicyIsHeldForEveryone"
-		pages       = "TestAWebsiteShowsPages"
-		acls        = "TestACLsComeBackAsGrants"
-		preflights  = "TestPreflightsAreJudgedByTheRules"
-		tags        = "TestTagsAreKeptAsTheyWereSet"
+		kept        = "TestBucketConfigurationsComeBackAsPut"
+		certificate = "TestPutBucketDomainCertificateDoesNotStoreTheKey"
+		policy      = "TestBucketPolicyAppliesToEveryone"
+		pages       = "TestGetPageShowsPages"
+		acls        = "TestGetObjectACLReturnsGrants"
+		preflights  = "TestOptionsObjectFollowsTheCORSRules"
+		tags        = "TestPutObjectTaggingComesBackAsSet"
 	)
 	tests := map[string]string{
-		opListBuckets: "TestTheServiceListsBuckets", opCreateBucket: "TestABucketLivesInTheRegionOfItsHost",
-		opHeadBucket: "TestABucketLivesInTheRegionOfItsHost", opGetBucketLocation: "TestABucketLivesInTheRegionOfItsHost",
-		opDeleteBucket: "TestABucketGoesOnlyWhenEmpty", opListObjects: "TestPagesJoinToTheWholeList",
+		opListBuckets: "TestListBucketsListsThemByName", opCreateBucket: "TestCreateBucketUsesTheRegionOfItsHost",
+		opHeadBucket: "TestCreateBucketUsesTheRegionOfItsHost", opGetBucketLocation: "TestCreateBucketUsesTheRegionOfItsHost",
+		opDeleteBucket: "TestDeleteBucketRefusesANonEmptyBucket", opListObjects: "TestListObjectsPagesAddUp",
 
-		opPutObject: "TestAnObjectComesBackAsItWasPut", opGetObject: "TestAnObjectComesBackAsItWasPut",
-		opHeadObject: "TestAnObjectComesBackAsItWasPut", opDeleteObject: "TestTheOfficialSDKCanDoItsWork",
-		opDeleteObjects: "TestManyObjectsGoAtOnce", opCopyObject: "TestACopyTakesBodyAndHeaders", opAppendObject: "TestAppendingGrowsAnObject",
+		opPutObject: "TestPutObjectComesBackAsPut", opGetObject: "TestPutObjectComesBackAsPut",
+		opHeadObject: "TestPutObjectComesBackAsPut", opDeleteObject: "TestSDKHandlesObjects",
+		opDeleteObjects: "TestDeleteObjectsDeletesManyAtOnce", opCopyObject: "TestCopyObjectCopiesBodyAndHeaders", opAppendObject: "TestAppendObjectGrowsAnObject",
 
-		opInitiateMultipartUpload: "TestInitiateTakesTheHeadersOfAPut", opUploadPart: "TestPartsBecomeOneObject",
-		opCompleteMultipartUpload: "TestPartsBecomeOneObject", opAbortMultipartUpload: "TestAbortDropsAnUpload",
-		opUploadPartCopy: "TestPartsCanBeCopied", opListParts: "TestPartsAreListedByNumber", opListMultipartUploads: "TestUploadsAreListedByKey",
+		opInitiateMultipartUpload: "TestInitiateMultipartUploadAcceptsTheHeadersOfAPut", opUploadPart: "TestCompleteMultipartUploadJoinsParts",
+		opCompleteMultipartUpload: "TestCompleteMultipartUploadJoinsParts", opAbortMultipartUpload: "TestAbortMultipartUploadDropsAnUpload",
+		opUploadPartCopy: "TestUploadPartCopyCopiesARange", opListParts: "TestListPartsListsByNumber", opListMultipartUploads: "TestListMultipartUploadsListsByKey",
 
-		opPutBucketVersioning: "TestTheStateOfVersioningIsKept", opGetBucketVersioning: "TestTheStateOfVersioningIsKept",
-		opListObjectVersions: "TestAListOfVersionsHasPages",
+		opPutBucketVersioning: "TestPutBucketVersioningIsStored", opGetBucketVersioning: "TestPutBucketVersioningIsStored",
+		opListObjectVersions: "TestListObjectVersionsHasPages",
 		opPutObjectTagging:   tags, opGetObjectTagging: tags, opDeleteObjectTagging: tags,
-		opRestoreObject:       "TestAnArchivedObjectIsRestoredForATime",
-		opPutBucketObjectLock: "TestTheObjectLockOfABucketIsKept", opGetBucketObjectLock: "TestTheObjectLockOfABucketIsKept",
-		opPutObjectRetention: "TestALockCanOnlyBecomeLonger", opGetObjectRetention: "TestALockedObjectStaysAsItIs",
-		opPutSymlink: "TestALinkIsReadAsItsTarget", opGetSymlink: "TestALinkIsReadAsItsTarget",
-		opPostObject: "TestAFormUploadsAFile",
+		opRestoreObject:       "TestRestoreObjectMakesItReadableForATime",
+		opPutBucketObjectLock: "TestPutBucketObjectLockIsStored", opGetBucketObjectLock: "TestPutBucketObjectLockIsStored",
+		opPutObjectRetention: "TestPutObjectRetentionCanOnlyExtend", opGetObjectRetention: "TestObjectLockKeepsObjects",
+		opPutSymlink: "TestPutSymlinkIsReadAsItsTarget", opGetSymlink: "TestPutSymlinkIsReadAsItsTarget",
+		opPostObject: "TestPostObjectUploadsAFile",
 
-		"GetBucketACL": acls, "PutBucketACL": "TestGrantsToEveryoneHoldForUnsignedRequests",
-		"GetObjectACL": acls, "PutObjectACL": "TestGrantsToEveryoneHoldForUnsignedRequests",
-		"GetBucketPolicy": "TestAPolicyComesBackAsItWasPut", "PutBucketPolicy": policy, "DeleteBucketPolicy": policy,
+		"GetBucketACL": acls, "PutBucketACL": "TestPutObjectACLGrantsToEveryoneApplyToUnsignedRequests",
+		"GetObjectACL": acls, "PutObjectACL": "TestPutObjectACLGrantsToEveryoneApplyToUnsignedRequests",
+		"GetBucketPolicy": "TestGetBucketPolicyReturnsItAsPut", "PutBucketPolicy": policy, "DeleteBucketPolicy": policy,
 		"OptionsBucket": preflights, "OptionsObject": preflights,
-		"GetPage": pages, "HeadPage": pages, "OptionsPage": "TestAWebsiteIsForReading",
+		"GetPage": pages, "HeadPage": pages, "OptionsPage": "TestGetPageAllowsReadingOnly",
 
 		"GetBucketDomainCertificate": certificate, "PutBucketDomainCertificate": certificate, "DeleteBucketDomainCertificate": certificate,
-		"GetBucketInventory": "TestInventoriesAreListedInPages", "PutBucketInventory": "TestABucketHasAtMost1000Inventories",
-		"DeleteBucketInventory": kept, "PostBucketInventory": "TestAOneOffInventoryIsPostedOnce",
+		"GetBucketInventory": "TestGetBucketInventoryListsPages", "PutBucketInventory": "TestPutBucketInventoryRefusesMoreThan1000",
+		"DeleteBucketInventory": kept, "PostBucketInventory": "TestPostBucketInventoryRefusesARepeatedID",
 		"DeleteBucketIntelligentTiering": kept,
 	}
 	for _, c := range configurations() {

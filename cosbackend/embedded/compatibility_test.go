@@ -66,7 +66,7 @@ func compatibilityTable() string {
 		}
 		proof := "`" + r.proof + "`"
 		if r.handle == nil {
-			proof = "`TestWhatIsMissingAnswers501AndSaysSo`"
+			proof = "`TestUnsupportedOperationsAre501`"
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", r.operation, strings.Join(requests[r.operation], "<br>"), r.state(), proof)
 		requests[r.operation] = nil
@@ -74,7 +74,7 @@ func compatibilityTable() string {
 	return b.String()
 }
 
-func TestThePageOfTheEmbeddedServerSaysWhatTheRoutesSay(t *testing.T) {
+func TestCompatibilityPageMatchesTheRoutes(t *testing.T) {
 	page, err := os.ReadFile(tablePage)
 	if err != nil {
 		t.Fatal(err)
@@ -118,7 +118,7 @@ func testsOfThisFolder(t *testing.T) map[string]bool {
 	return names
 }
 
-func TestEveryOperationIsProvedByATestThatExists(t *testing.T) {
+func TestCompatibilityEveryOperationHasATest(t *testing.T) {
 	tests := testsOfThisFolder(t)
 	implemented := make(map[string]bool)
 	for _, r := range allRoutes() {
@@ -135,7 +135,7 @@ func TestEveryOperationIsProvedByATestThatExists(t *testing.T) {
 			t.Errorf("proofs has %s, which is no operation of this server", operation)
 		}
 	}
-	if !tests["TestWhatIsMissingAnswers501AndSaysSo"] {
+	if !tests["TestUnsupportedOperationsAre501"] {
 		t.Error("the proof of the 501s is no test of this folder")
 	}
 }

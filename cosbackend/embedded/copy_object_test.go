@@ -17,7 +17,7 @@ func (c *client) copy(t *testing.T, key, source string, header ...string) respon
 	return c.do(t, call{method: "PUT", key: key, header: h, body: []byte{}})
 }
 
-func TestACopyTakesBodyAndHeaders(t *testing.T) {
+func TestCopyObjectCopiesBodyAndHeaders(t *testing.T) {
 	c := open(t, func(o *embedded.Options) { o.Clock = at(1573095863) })
 	c.put(t, "from/中+ ?", "hello", "x-cos-meta-a", "1", "Content-Type", "a/b", "x-cos-storage-class", "STANDARD_IA", "x-cos-acl", "public-read")
 	a := c.copy(t, "to", testHost+"/from/%E4%B8%AD+%20%3F").want(t, 200, "")
@@ -39,7 +39,7 @@ func TestACopyTakesBodyAndHeaders(t *testing.T) {
 	c.do(t, call{method: "GET", key: "to", unsigned: true}).want(t, 403, "AccessDenied")
 }
 
-func TestACopyCanReplaceTheHeaders(t *testing.T) {
+func TestCopyObjectCanReplaceTheHeaders(t *testing.T) {
 	c := open(t)
 	c.put(t, "k", "hello", "x-cos-meta-a", "1", "Content-Type", "a/b")
 	c.copy(t, "k", testHost+"/k", "x-cos-metadata-directive", "Replaced", "x-cos-meta-b", "2", "x-cos-storage-class", "STANDARD_IA").want(t, 200, "")
@@ -50,7 +50,7 @@ func TestACopyCanReplaceTheHeaders(t *testing.T) {
 	}
 }
 
-func TestCopiesCrossBucketsAndRegions(t *testing.T) {
+func TestCopyObjectAcrossBucketsAndRegions(t *testing.T) {
 	c := open(t)
 	other := hostIn("other-1", "ap-beijing")
 	c.do(t, call{method: "PUT", host: other}).want(t, 200, "")
@@ -61,7 +61,7 @@ func TestCopiesCrossBucketsAndRegions(t *testing.T) {
 	}
 }
 
-func TestACopyJudgesItsSource(t *testing.T) {
+func TestCopyObjectChecksItsSource(t *testing.T) {
 	c := open(t, func(o *embedded.Options) { o.Clock = at(1597067218); o.DefaultBucket = testBucket })
 	c.put(t, "k", "hello")
 	c.put(t, "taken", "old")
@@ -137,7 +137,7 @@ func (a response) deleted(t *testing.T) (keys, failures string) {
 	return strings.Join(ks, " "), strings.Join(fs, " ")
 }
 
-func TestManyObjectsGoAtOnce(t *testing.T) {
+func TestDeleteObjectsDeletesManyAtOnce(t *testing.T) {
 	c := open(t)
 	for _, key := range []string{"a", "b<&", "keep"} {
 		c.put(t, key, "x")
@@ -159,7 +159,7 @@ func TestManyObjectsGoAtOnce(t *testing.T) {
 	}
 }
 
-func TestMultiDeleteRefusesWhatItCannotRead(t *testing.T) {
+func TestDeleteObjectsRefusesMalformedRequests(t *testing.T) {
 	c := open(t)
 	c.put(t, "a", "x")
 	object := "<Object><Key>a</Key></Object>"

@@ -12,7 +12,7 @@ const maxSmallXML = 64 << 10
 
 func corsConfiguration() configuration {
 	return configuration{
-		sub: "cors", noun: "BucketCORS", limit: maxSmallXML, md5: true, absent: noSuchCORS, check: checkCORS, real: true, proof: "TestAnswersSayWhatCORSAllows",
+		sub: "cors", noun: "BucketCORS", limit: maxSmallXML, md5: true, absent: noSuchCORS, check: checkCORS, real: true, proof: "TestCORSHeadersAreOnEveryResponse",
 		shape: branch(
 			"CORSConfiguration",
 			branch(

@@ -28,7 +28,7 @@ func corsHeaders(h http.Header) map[string]string {
 	return got
 }
 
-func TestPreflightsAreJudgedByTheRules(t *testing.T) {
+func TestOptionsObjectFollowsTheCORSRules(t *testing.T) {
 	c := open(t)
 	ask := func(origin, method, headers, query, key string) response {
 		h := make(map[string]string)
@@ -76,7 +76,7 @@ func TestPreflightsAreJudgedByTheRules(t *testing.T) {
 	ask("https://a.example.com", "GET", "", "", "k").want(t, 403, "AccessForbidden")
 }
 
-func TestAnswersSayWhatCORSAllows(t *testing.T) {
+func TestCORSHeadersAreOnEveryResponse(t *testing.T) {
 	c := open(t)
 	c.put(t, "k", "x")
 	from := func(method, origin string, unsigned bool) map[string]string {
@@ -108,7 +108,7 @@ func TestAnswersSayWhatCORSAllows(t *testing.T) {
 	check("in the bucket's successor", from("GET", "https://a.example.com", false), none)
 }
 
-func TestTheOfficialSDKCanAskForOptions(t *testing.T) {
+func TestSDKSendsOptionsObject(t *testing.T) {
 	c := open(t)
 	c.configure(t, "cors", corsDocument).want(t, 200, "")
 	resp, err := c.sdk(t).Object.Options(t.Context(), "k", &cos.ObjectOptionsOptions{Origin: "https://a.example.com", AccessControlRequestMethod: "PUT"})

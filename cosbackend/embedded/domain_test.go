@@ -44,7 +44,7 @@ func certificate(id, cert, key string) string {
 		"<DomainList><DomainName>A.example.com</DomainName><DomainName>b.example.com</DomainName></DomainList></DomainCertificate>"
 }
 
-func TestACertificateIsKeptWithoutItsKey(t *testing.T) {
+func TestPutBucketDomainCertificateDoesNotStoreTheKey(t *testing.T) {
 	cert, key := newCertificate(t)
 	_, otherKey := newCertificate(t)
 	dir := t.TempDir()

@@ -41,7 +41,7 @@ func (a response) wantHeaders(t testing.TB, pairs ...string) {
 	}
 }
 
-func TestAnEncryptionIsTold(t *testing.T) {
+func TestPutObjectReturnsItsEncryption(t *testing.T) {
 	c := open(t, func(o *embedded.Options) { o.MinPartSize = 1 })
 	for name, want := range map[string][]string{
 		"cos": {sse, "AES256"},
@@ -62,7 +62,7 @@ func TestAnEncryptionIsTold(t *testing.T) {
 	}
 }
 
-func TestAnEncryptionThatCannotBeIsRefused(t *testing.T) {
+func TestPutObjectRefusesInvalidEncryption(t *testing.T) {
 	c := open(t)
 	c.put(t, "k", "old")
 	own := headers(customerKey(customer, 1))
@@ -100,7 +100,7 @@ func TestAnEncryptionThatCannotBeIsRefused(t *testing.T) {
 	c.do(t, call{method: "PUT", key: "parts", query: partQuery(1, id), body: []byte("x"), header: map[string]string{sse: "AES256"}}).want(t, 400, "SSEHeaderNotAllowed")
 }
 
-func TestAClientsOwnKeyIsNeededForEverything(t *testing.T) {
+func TestCustomerKeyIsNeededForEveryAccess(t *testing.T) {
 	c := open(t, func(o *embedded.Options) { o.MinPartSize = 1 })
 	own, other := customerKey(customer, 1), customerKey(customer, 2)
 	told := []string{customer + "algorithm", "AES256", customer + "key-MD5", own[5], customer + "key", "", sse, ""}
@@ -147,7 +147,7 @@ func TestAClientsOwnKeyIsNeededForEverything(t *testing.T) {
 	}
 }
 
-func TestNobodyUnsignedReadsWhatAKeyEncrypts(t *testing.T) {
+func TestGetObjectUnsignedCannotReadWhatAKeyEncrypts(t *testing.T) {
 	c := open(t)
 	c.put(t, "cos", "x", "x-cos-acl", "public-read", sse, "AES256")
 	c.put(t, "kms", "x", "x-cos-acl", "public-read", sse, "cos/kms")
@@ -159,7 +159,7 @@ func TestNobodyUnsignedReadsWhatAKeyEncrypts(t *testing.T) {
 
 // The key of a client is nowhere: not in the data folder, not in the journal, and
 // not in the answer that shows what was signed.
-func TestAClientsOwnKeyIsNotKept(t *testing.T) {
+func TestCustomerKeyIsNotStored(t *testing.T) {
 	dir := t.TempDir()
 	c := open(t, func(o *embedded.Options) { o.Dir = dir })
 	own := headers(customerKey(customer, 7))
@@ -200,7 +200,7 @@ func TestAClientsOwnKeyIsNotKept(t *testing.T) {
 	}
 }
 
-func TestTheOfficialSDKCanEncrypt(t *testing.T) {
+func TestSDKEncryptsObjects(t *testing.T) {
 	c := open(t)
 	sdk, ctx := c.sdk(t), t.Context()
 	k := customerKey("", 1)

@@ -45,7 +45,7 @@ func (c *client) broken(t *testing.T, in call) (response, error) {
 	return response{Response: resp, body: body}, err
 }
 
-func TestAFaultAnswersInsteadOfTheWork(t *testing.T) {
+func TestFaultRespondsInsteadOfTheOperation(t *testing.T) {
 	c := open(t)
 	c.put(t, "k", "hello")
 	get := call{method: "GET", key: "k"}
@@ -127,7 +127,7 @@ func TestAFaultAnswersInsteadOfTheWork(t *testing.T) {
 	c.do(t, get).want(t, 200, "")
 }
 
-func TestACopyFaultReachesTheBody(t *testing.T) {
+func TestFaultOfCopyObjectChangesTheBody(t *testing.T) {
 	c := open(t)
 	c.put(t, "k", "hello")
 	c.server.Faults().Add(embedded.Fault{Operation: "CopyObject", WrongCRC64: true})
@@ -137,7 +137,7 @@ func TestACopyFaultReachesTheBody(t *testing.T) {
 	}
 }
 
-func TestRulesMatchAndCount(t *testing.T) {
+func TestFaultRulesMatchAndCount(t *testing.T) {
 	c := open(t)
 	c.put(t, "a", "x")
 	c.put(t, "b", "x")
@@ -164,7 +164,7 @@ func TestRulesMatchAndCount(t *testing.T) {
 	c.do(t, call{method: "GET", key: "b"}).want(t, 200, "")
 }
 
-func TestALostAnswerLeavesTheWorkDone(t *testing.T) {
+func TestFaultLoseResponseLeavesTheWorkDone(t *testing.T) {
 	for name, c := range map[string]*client{"memory": open(t), "tcp": open(t).over(t)} {
 		t.Run(name, func(t *testing.T) {
 			id := c.server.Faults().Add(embedded.Fault{Operation: "PutObject", LoseResponse: true})
@@ -183,7 +183,7 @@ func TestALostAnswerLeavesTheWorkDone(t *testing.T) {
 	}
 }
 
-func TestAResetComesWithoutAnAnswer(t *testing.T) {
+func TestFaultResetSendsNoResponse(t *testing.T) {
 	c := open(t)
 	tcp := c.over(t)
 	c.server.Faults().Add(embedded.Fault{Reset: true})
@@ -197,7 +197,7 @@ func TestAResetComesWithoutAnAnswer(t *testing.T) {
 	c.do(t, call{method: "HEAD", key: "k"}).want(t, 404, "")
 }
 
-func TestATruncatedAnswerAnnouncesTheWhole(t *testing.T) {
+func TestFaultTruncateAnnouncesTheFullLength(t *testing.T) {
 	c := open(t)
 	body := strings.Repeat("0123456789", 30_000)
 	c.put(t, "k", body)
@@ -212,7 +212,7 @@ func TestATruncatedAnswerAnnouncesTheWhole(t *testing.T) {
 }
 
 // Delays and stalls are tried in virtual time.
-func TestDelaysAndStallsLastUntilTheClientGivesUp(t *testing.T) {
+func TestFaultDelayAndStallEndWithTheClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := open(t)
 		c.put(t, "k", "0123456789")
@@ -245,7 +245,7 @@ func TestDelaysAndStallsLastUntilTheClientGivesUp(t *testing.T) {
 	})
 }
 
-func TestClosingEndsAStall(t *testing.T) {
+func TestFaultStallEndsWhenTheServerCloses(t *testing.T) {
 	c := open(t)
 	c.put(t, "k", "0123456789")
 	c.server.Faults().Add(embedded.Fault{StallAfter: 4})
@@ -263,7 +263,7 @@ func TestClosingEndsAStall(t *testing.T) {
 	}
 }
 
-func TestTheJournalTellsWhatHappened(t *testing.T) {
+func TestJournalRecordsWhatHappened(t *testing.T) {
 	c := open(t, func(o *embedded.Options) { o.Clock = at(1700000000) })
 	c.put(t, "a//b", "x")
 	c.do(t, call{method: "HEAD", key: "absent"})
@@ -311,7 +311,7 @@ func TestTheJournalTellsWhatHappened(t *testing.T) {
 	}
 }
 
-func TestTheJournalForgetsTheOldest(t *testing.T) {
+func TestJournalForgetsTheOldest(t *testing.T) {
 	c := open(t, func(o *embedded.Options) { o.Signature = embedded.SignatureOff; o.DefaultBucket = testBucket })
 	h := c.server.Handler()
 	for i := range 10_050 {

@@ -17,7 +17,7 @@ type inventoryPage struct {
 	IDs                   []string `xml:"InventoryConfiguration>Id"`
 }
 
-func TestInventoriesAreListedInPages(t *testing.T) {
+func TestGetBucketInventoryListsPages(t *testing.T) {
 	c := open(t)
 	list := func(token string) (p inventoryPage) {
 		query := "inventory"
@@ -60,7 +60,7 @@ func TestInventoriesAreListedInPages(t *testing.T) {
 	c.do(t, call{method: "GET", query: "inventory&continuation-token=%21"}).want(t, 400, "InvalidArgument")
 }
 
-func TestABucketHasAtMost1000Inventories(t *testing.T) {
+func TestPutBucketInventoryRefusesMoreThan1000(t *testing.T) {
 	c := open(t)
 	for i := range 1000 {
 		id := fmt.Sprint(i)
@@ -72,7 +72,7 @@ func TestABucketHasAtMost1000Inventories(t *testing.T) {
 	c.configure(t, "inventory&id=more", inventory("more")).want(t, 200, "")
 }
 
-func TestAOneOffInventoryIsPostedOnce(t *testing.T) {
+func TestPostBucketInventoryRefusesARepeatedID(t *testing.T) {
 	c := open(t)
 	repeats := inventory("once")
 	job := strings.NewReplacer("<IsEnabled>true</IsEnabled>", "", "<Schedule><Frequency>Weekly</Frequency></Schedule>", "").Replace(repeats)
@@ -86,7 +86,7 @@ func TestAOneOffInventoryIsPostedOnce(t *testing.T) {
 	c.configure(t, "inventory&id=once", repeats).want(t, 200, "")
 }
 
-func TestTieringConfigurationsAreListed(t *testing.T) {
+func TestGetBucketIntelligentTieringListsAll(t *testing.T) {
 	c := open(t)
 	text := documents()[12].text
 	for _, id := range []string{"b", "a"} {

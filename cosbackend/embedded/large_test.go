@@ -9,7 +9,7 @@ import (
 )
 
 // An object above 5 GB is made of references to one body, so it costs no space.
-func TestObjectsAbove5GBAreMadeAndCopiedInParts(t *testing.T) {
+func TestMultipartMakesAndCopiesObjectsAbove5GB(t *testing.T) {
 	c := open(t)
 	const piece, pieces = 8 << 20, 641
 	c.put(t, "piece", strings.Repeat("0123456789abcdef", piece/16))
@@ -35,7 +35,7 @@ func TestObjectsAbove5GBAreMadeAndCopiedInParts(t *testing.T) {
 	c.complete(t, "to", id, map[int]string{1: "0123456789abcdef"}).want(t, 200, "")
 }
 
-func TestAnOpenUploadOutlivesTheServer(t *testing.T) {
+func TestMultipartUploadSurvivesARestart(t *testing.T) {
 	dir := t.TempDir()
 	options := func(o *embedded.Options) { o.Dir, o.MinPartSize = dir, 4 }
 	c := open(t, options)

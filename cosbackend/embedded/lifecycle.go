@@ -12,7 +12,7 @@ import (
 
 func lifecycleConfiguration() configuration {
 	return configuration{
-		sub: "lifecycle", noun: "BucketLifecycle", md5: true, absent: noSuchLifecycle, real: true, proof: "TestTheLifecycleRunsByItself", check: checkLifecycle, unlocked: true,
+		sub: "lifecycle", noun: "BucketLifecycle", md5: true, absent: noSuchLifecycle, real: true, proof: "TestLifecycleRunsPeriodically", check: checkLifecycle, unlocked: true,
 		shape: branch("LifecycleConfiguration", branch(
 			"Rule",
 			text("ID").optional(), lifecycleFilter().optional(), status("Enabled", "Disabled").once(),

@@ -60,7 +60,7 @@ func (c *client) keys(t *testing.T) (keys []string) {
 
 const expire2 = "<Expiration><Days>2</Days></Expiration>"
 
-func TestObjectsExpire(t *testing.T) {
+func TestLifecycleExpiresObjects(t *testing.T) {
 	c, clock := openStepped(t)
 	for _, key := range []string{"logs/a", "logs/keep/b", "other"} {
 		c.put(t, key, "x")
@@ -85,7 +85,7 @@ func TestObjectsExpire(t *testing.T) {
 	}
 }
 
-func TestObjectsExpireAtADate(t *testing.T) {
+func TestLifecycleExpiresObjectsAtADate(t *testing.T) {
 	c, clock := openStepped(t)
 	c.put(t, "a", "x")
 	c.rules(t, [2]string{"", "<Expiration><Date>" + clock.now().Add(time.Hour).UTC().Format(time.RFC3339) + "</Date></Expiration>"})
@@ -95,7 +95,7 @@ func TestObjectsExpireAtADate(t *testing.T) {
 	c.runLifecycle(t, embedded.LifecycleReport{Expired: 2})
 }
 
-func TestADisabledRuleDoesNothing(t *testing.T) {
+func TestLifecycleIgnoresDisabledRules(t *testing.T) {
 	c, clock := openStepped(t)
 	c.put(t, "a", "x")
 	c.configure(t, "lifecycle", "<LifecycleConfiguration><Rule><Status>Disabled</Status>"+expire2+"</Rule></LifecycleConfiguration>").want(t, 200, "")
@@ -109,7 +109,7 @@ func TestADisabledRuleDoesNothing(t *testing.T) {
 	}
 }
 
-func TestObjectsMoveToColderClasses(t *testing.T) {
+func TestLifecycleMovesObjectsToColderClasses(t *testing.T) {
 	c, clock := openStepped(t)
 	c.put(t, "hot", "x")
 	c.put(t, "cold", "x", "x-cos-storage-class", "DEEP_ARCHIVE")
@@ -148,7 +148,7 @@ func TestObjectsMoveToColderClasses(t *testing.T) {
 	c.runLifecycle(t, embedded.LifecycleReport{Expired: 3})
 }
 
-func TestUploadsAreGivenUp(t *testing.T) {
+func TestLifecycleAbortsUploads(t *testing.T) {
 	c, clock := openStepped(t)
 	old, kept := c.initiate(t, "logs/a"), c.initiate(t, "other")
 	c.part(t, "logs/a", old, 1, "x")
@@ -168,7 +168,7 @@ func TestUploadsAreGivenUp(t *testing.T) {
 }
 
 // More than a page expires in one run.
-func TestManyObjectsExpireInOneRun(t *testing.T) {
+func TestLifecycleExpiresManyObjectsInOneRun(t *testing.T) {
 	c, clock := openStepped(t)
 	for i := range 1100 {
 		c.put(t, fmt.Sprintf("k%04d", i), "x")
@@ -178,7 +178,7 @@ func TestManyObjectsExpireInOneRun(t *testing.T) {
 	c.runLifecycle(t, embedded.LifecycleReport{Expired: 1100})
 }
 
-func TestTheLifecycleRunsByItself(t *testing.T) {
+func TestLifecycleRunsPeriodically(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := open(t)
 		c.put(t, "a", "x")
@@ -194,7 +194,7 @@ func TestTheLifecycleRunsByItself(t *testing.T) {
 	})
 }
 
-func TestThereIsNoLifecycleAfterClose(t *testing.T) {
+func TestLifecycleStopsAfterClose(t *testing.T) {
 	c, _ := openStepped(t)
 	c.rules(t, [2]string{"", expire2})
 	if err := c.server.Close(); err != nil {
@@ -231,7 +231,7 @@ func (c *client) wantLeft(t *testing.T, want ...string) {
 	}
 }
 
-func TestExpirationInAVersionedBucketMakesAMarker(t *testing.T) {
+func TestLifecycleExpirationWithVersioningMakesAMarker(t *testing.T) {
 	c, clock := openStepped(t)
 	c.versioning(t, "Enabled")
 	first := c.put(t, "k", "old").version()
@@ -246,7 +246,7 @@ func TestExpirationInAVersionedBucketMakesAMarker(t *testing.T) {
 }
 
 // The days of a version count from when it stopped being the newest.
-func TestOldVersionsExpire(t *testing.T) {
+func TestLifecycleExpiresOldVersions(t *testing.T) {
 	c, clock := openStepped(t)
 	c.put(t, "k", "from before versioning")
 	c.put(t, "other/k", "x")
@@ -275,7 +275,7 @@ func TestOldVersionsExpire(t *testing.T) {
 	c.wantLeft(t, slices.Concat([]string{"alone Version*", "k Version*"}, other)...)
 }
 
-func TestOldVersionsMoveToColderClasses(t *testing.T) {
+func TestLifecycleMovesOldVersionsToColderClasses(t *testing.T) {
 	c, clock := openStepped(t)
 	c.versioning(t, "Enabled")
 	first := c.put(t, "k", "1").version()
@@ -302,7 +302,7 @@ func TestOldVersionsMoveToColderClasses(t *testing.T) {
 	}
 }
 
-func TestALinkHasNoClassToMoveTo(t *testing.T) {
+func TestLifecycleKeepsTheClassOfLinks(t *testing.T) {
 	c, clock := openStepped(t)
 	c.put(t, "k", "x", "x-cos-storage-class", "STANDARD_IA")
 	c.do(t, call{method: "PUT", key: "link", query: "symlink", header: map[string]string{"x-cos-symlink-target": "k"}}).want(t, 200, "")
@@ -311,7 +311,7 @@ func TestALinkHasNoClassToMoveTo(t *testing.T) {
 	c.runLifecycle(t, embedded.LifecycleReport{})
 }
 
-func TestAMarkerGoesWhenItIsAllThatIsLeft(t *testing.T) {
+func TestLifecycleRemovesTheLastDeleteMarker(t *testing.T) {
 	c, clock := openStepped(t)
 	c.versioning(t, "Enabled")
 	c.do(t, call{method: "DELETE", key: "a"}).want(t, 204, "")
@@ -334,7 +334,7 @@ func TestAMarkerGoesWhenItIsAllThatIsLeft(t *testing.T) {
 }
 
 // What belongs to a version does not get lost between two pages of a list.
-func TestMoreThanAPageOfVersionsExpires(t *testing.T) {
+func TestLifecycleExpiresMoreThanAPageOfVersions(t *testing.T) {
 	c, clock := openStepped(t)
 	c.versioning(t, "Enabled")
 	for i := range 1500 {
@@ -351,7 +351,7 @@ func TestMoreThanAPageOfVersionsExpires(t *testing.T) {
 	}
 }
 
-func TestARuleLooksAtTheTagsOfEachVersion(t *testing.T) {
+func TestLifecycleMatchesTheTagsOfEachVersion(t *testing.T) {
 	c, clock := openStepped(t)
 	const tagged = "<And><Tag><Key>k</Key><Value>v</Value></Tag><Tag><Key>l</Key><Value>w</Value></Tag></And>"
 	c.put(t, "both", "x", "x-cos-tagging", "l=w&k=v&m=u")
@@ -376,7 +376,7 @@ func TestARuleLooksAtTheTagsOfEachVersion(t *testing.T) {
 	c.do(t, call{method: "GET", key: "one", query: "versionId=null"}).want(t, 200, "")
 }
 
-func TestTheLifecycleLeavesLockedVersions(t *testing.T) {
+func TestLifecycleKeepsLockedVersions(t *testing.T) {
 	c, clock := openStepped(t)
 	c.versioning(t, "Enabled")
 	c.rules(t, [2]string{"", oldExpire2 + "<NoncurrentVersionTransition><NoncurrentDays>1</NoncurrentDays><StorageClass>ARCHIVE</StorageClass></NoncurrentVersionTransition>" +

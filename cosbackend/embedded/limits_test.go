@@ -35,7 +35,7 @@ func (d *drip) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-func TestASlowUploadGoesOnAndADripDoesNot(t *testing.T) {
+func TestPutObjectSlowBodyContinuesAndADripDoesNot(t *testing.T) {
 	for name, tt := range map[string]struct {
 		body drip
 		want int
@@ -70,7 +70,7 @@ func TestASlowUploadGoesOnAndADripDoesNot(t *testing.T) {
 	}
 }
 
-func TestHeadersMustArriveInTime(t *testing.T) {
+func TestListenerClosesWhenHeadersAreLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := open(t)
 		conn, err := c.server.DialContext(t.Context(), "", "")
@@ -90,7 +90,7 @@ func TestHeadersMustArriveInTime(t *testing.T) {
 
 // Damage on disk is never sent: at the start of a body it is a 500, later the
 // answer breaks off before the damaged block.
-func TestDamagedBodiesAreNotSent(t *testing.T) {
+func TestGetObjectDoesNotSendDamagedBytes(t *testing.T) {
 	dir := t.TempDir()
 	c := open(t, func(o *embedded.Options) { o.Dir = dir })
 	body := strings.Repeat("0123456789abcdef", 20_000)
@@ -136,7 +136,7 @@ type panicking struct{ io.ReadCloser }
 
 func (panicking) Read([]byte) (int, error) { panic("broken body") }
 
-func TestAPanicIsA500AndTheServerLivesOn(t *testing.T) {
+func TestServerPanicIsA500(t *testing.T) {
 	c := open(t)
 	c.put(t, "k", "old")
 	r := c.request(t, call{method: "PUT", key: "k", body: []byte("new")})
@@ -157,13 +157,13 @@ func TestAPanicIsA500AndTheServerLivesOn(t *testing.T) {
 }
 
 // A client that asks first is told no before it has sent its body.
-func TestARefusalComesBeforeTheBody(t *testing.T) {
+func TestPutObjectIsRefusedBeforeTheBody(t *testing.T) {
 	c := open(t)
 	head := "PUT /k HTTP/1.1\r\nHost: " + testHost + "\r\nContent-Length: 1000000\r\nExpect: 100-continue\r\n\r\n"
 	c.raw(t, head).want(t, 403, "AccessDenied")
 }
 
-func TestATCPDoorServesSoManyConnectionsAtATime(t *testing.T) {
+func TestListenerLimitsConnections(t *testing.T) {
 	release := make(chan struct{})
 	accepted := make(chan struct{}, 3)
 	var lc net.ListenConfig

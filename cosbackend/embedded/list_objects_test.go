@@ -56,7 +56,7 @@ func (c *client) list(t *testing.T, query string) listResult {
 	return r
 }
 
-func TestAListHasTheElementsOfTheDocumentation(t *testing.T) {
+func TestListObjectsHasTheDocumentedElements(t *testing.T) {
 	c := open(t, func(o *embedded.Options) { o.Clock = at(1597067218) })
 	c.put(t, "a/1.txt", "hello", "x-cos-storage-class", "INTELLIGENT_TIERING")
 	c.put(t, "b", "")
@@ -81,7 +81,7 @@ func TestAListHasTheElementsOfTheDocumentation(t *testing.T) {
 	}
 }
 
-func TestPagesJoinToTheWholeList(t *testing.T) {
+func TestListObjectsPagesAddUp(t *testing.T) {
 	c := open(t)
 	for _, key := range []string{"a/1", "a/2", "b", "c/x/1", "c/x/2", "d", "//lead", "中/文"} {
 		c.put(t, key, "x")
@@ -135,7 +135,7 @@ func unescape(t *testing.T, s string) string {
 	return text
 }
 
-func TestListParametersAreChecked(t *testing.T) {
+func TestListObjectsRefusesInvalidParameters(t *testing.T) {
 	c := open(t)
 	for query, code := range map[string]string{
 		"max-keys=1001":                       "InvalidArgument",
@@ -154,7 +154,7 @@ func TestListParametersAreChecked(t *testing.T) {
 	c.do(t, call{method: "GET", query: "Max-Keys=1&PREFIX=a"}).want(t, 200, "")
 }
 
-func TestOddKeysSurviveAList(t *testing.T) {
+func TestListObjectsReturnsOddKeys(t *testing.T) {
 	c := open(t)
 	keys := []string{
 		"a&b<c>\"d'", "cr\rlf\ntab\t", "\x01control", " leading", "trailing ", "a//b", "../up", "./here", "%2F", "+plus", "\uFFFE", "𝄞", "?", "#",

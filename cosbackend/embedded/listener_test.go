@@ -57,7 +57,7 @@ func (c *client) listen(t testing.TB) string {
 	return addr.String()
 }
 
-func TestEveryDoorServesTheSameObjects(t *testing.T) {
+func TestListenersServeTheSameObjects(t *testing.T) {
 	c := open(t)
 	c.put(t, "k", "over memory")
 	for range 2 {
@@ -75,7 +75,7 @@ func TestEveryDoorServesTheSameObjects(t *testing.T) {
 	}
 }
 
-func TestRequestTargetsAreTakenAsTheyAre(t *testing.T) {
+func TestRequestTargetIsNotCleaned(t *testing.T) {
 	c := open(t, func(o *embedded.Options) { o.Signature = embedded.SignatureOff })
 	h := "Host: " + testHost + "\r\n"
 	tests := []struct {
@@ -116,7 +116,7 @@ func TestRequestTargetsAreTakenAsTheyAre(t *testing.T) {
 	}
 }
 
-func TestTheHostSaysWhatIsMeant(t *testing.T) {
+func TestHostSelectsTheResource(t *testing.T) {
 	c := open(t, func(o *embedded.Options) {
 		o.Signature, o.DefaultBucket = embedded.SignatureOff, "default-1"
 		o.Buckets = []string{testBucket, "default-1"}
@@ -152,7 +152,7 @@ func TestTheHostSaysWhatIsMeant(t *testing.T) {
 	}
 }
 
-func TestAHostWithoutBucketIsExplained(t *testing.T) {
+func TestHostWithoutBucketIsExplained(t *testing.T) {
 	c := open(t)
 	got := c.do(t, call{method: "GET", host: "127.0.0.1:9000", key: "k"}).want(t, 400, "InvalidRequest")
 	for _, want := range []string{"127.0.0.1:9000", "<bucket>-<appid>.cos.<region>", "default bucket"} {
@@ -162,7 +162,7 @@ func TestAHostWithoutBucketIsExplained(t *testing.T) {
 	}
 }
 
-func TestAProxyClientOfTheStandardLibraryWorks(t *testing.T) {
+func TestListenerServesAProxyClient(t *testing.T) {
 	c := open(t)
 	addr := c.listen(t)
 	over := *c
@@ -175,7 +175,7 @@ func TestAProxyClientOfTheStandardLibraryWorks(t *testing.T) {
 	}
 }
 
-func TestOddRequestLinesAreAnswered(t *testing.T) {
+func TestListenerRespondsToOddRequestLines(t *testing.T) {
 	c := open(t)
 	h := " HTTP/1.1\r\nHost: " + testHost + "\r\n\r\n"
 	for line, want := range map[string]struct {
@@ -202,7 +202,7 @@ func TestOddRequestLinesAreAnswered(t *testing.T) {
 }
 
 // net/http answers what it cannot read by itself, also behind a good request.
-func TestUnreadableRequestsGetARequestID(t *testing.T) {
+func TestListenerGivesUnreadableRequestsARequestID(t *testing.T) {
 	c := open(t)
 	good := call{method: "GET", key: "absent"}
 	for name, tt := range map[string]struct {
@@ -229,7 +229,7 @@ func TestUnreadableRequestsGetARequestID(t *testing.T) {
 	}
 }
 
-func TestClosingDoesNotWaitForUnusedConnections(t *testing.T) {
+func TestCloseDoesNotWaitForUnusedConnections(t *testing.T) {
 	s, err := embedded.New(embedded.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -255,7 +255,7 @@ func TestClosingDoesNotWaitForUnusedConnections(t *testing.T) {
 	}
 }
 
-func TestListenSaysWhatIsWrong(t *testing.T) {
+func TestListenNamesTheProblem(t *testing.T) {
 	c := open(t)
 	if _, err := c.server.Listen("256.0.0.1:0"); err == nil || !strings.HasPrefix(err.Error(), "embedded: listen on 256.0.0.1:0: ") {
 		t.Errorf("Listen = %v", err)

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/net/nettest"
 )
 
-func TestMemoryConnectionsBehaveAsNetConns(t *testing.T) {
+func TestMemoryListenerConnectionsBehaveAsNetConns(t *testing.T) {
 	nettest.TestConn(t, func() (a, b net.Conn, stop func(), err error) {
 		x, y := newMemoryConns(16 << 10)
 		return x, y, func() { _, _ = x.Close(), y.Close() }, nil
@@ -18,7 +18,7 @@ func TestMemoryConnectionsBehaveAsNetConns(t *testing.T) {
 
 // A deadline that was taken back must not strike, however close it was. net/http
 // sets one in the past to wake its own reader, and takes it back at once.
-func TestDeadlinesTakenBackDoNotStrike(t *testing.T) {
+func TestMemoryListenerIgnoresWithdrawnDeadlines(t *testing.T) {
 	a, b := newMemoryConns(1 << 10)
 	defer func() { _, _ = a.Close(), b.Close() }()
 	buf := make([]byte, 1)
@@ -34,7 +34,7 @@ func TestDeadlinesTakenBackDoNotStrike(t *testing.T) {
 	}
 }
 
-func TestDialOfAClosedMemoryDoorIsRefused(t *testing.T) {
+func TestMemoryListenerRefusesDialsAfterClose(t *testing.T) {
 	l := newMemoryListener(1 << 10)
 	_ = l.Close()
 	if _, err := l.dial(t.Context()); err == nil {

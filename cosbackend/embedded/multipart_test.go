@@ -82,7 +82,7 @@ func etagOfParts(bodies ...string) string {
 	return fmt.Sprintf(`"%x-%d"`, h.Sum(nil), len(bodies))
 }
 
-func TestPartsBecomeOneObject(t *testing.T) {
+func TestCompleteMultipartUploadJoinsParts(t *testing.T) {
 	c := open(t, smallParts)
 	const key = "a b/ü+&"
 	id := c.initiate(t, key, "Content-Type", "a/b", "x-cos-meta-a", "1", "x-cos-storage-class", "STANDARD_IA", "x-cos-acl", "public-read")
@@ -113,7 +113,7 @@ func TestPartsBecomeOneObject(t *testing.T) {
 	}
 }
 
-func TestAPartIsJudgedBeforeItIsKept(t *testing.T) {
+func TestUploadPartIsCheckedBeforeItIsStored(t *testing.T) {
 	c := open(t)
 	id := c.initiate(t, "k")
 	for name, tt := range map[string]struct {
@@ -160,7 +160,7 @@ func (c *client) authorizationFor(t testing.TB, in call) string {
 	return "Authorization: " + c.request(t, in).Header.Get("Authorization") + "\r\n"
 }
 
-func TestInitiateTakesTheHeadersOfAPut(t *testing.T) {
+func TestInitiateMultipartUploadAcceptsTheHeadersOfAPut(t *testing.T) {
 	c := open(t)
 	for header, want := range map[string]struct {
 		value  string
@@ -181,7 +181,7 @@ func TestInitiateTakesTheHeadersOfAPut(t *testing.T) {
 	c.do(t, call{method: "POST", query: "uploads"}).want(t, 405, "MethodNotAllowed")
 }
 
-func TestAbortDropsAnUpload(t *testing.T) {
+func TestAbortMultipartUploadDropsAnUpload(t *testing.T) {
 	c := open(t, smallParts)
 	id, other := c.initiate(t, "k"), c.initiate(t, "k")
 	if id == other {
@@ -200,7 +200,7 @@ func TestAbortDropsAnUpload(t *testing.T) {
 	c.do(t, call{method: "DELETE"}).want(t, 204, "")
 }
 
-func TestAPublicBucketTakesPartsFromAnybody(t *testing.T) {
+func TestUploadPartUnsignedToAPublicBucket(t *testing.T) {
 	c := open(t, smallParts)
 	host := hostIn("public-1", "ap-guangzhou")
 	c.do(t, call{method: "PUT", host: host, header: map[string]string{"x-cos-acl": "public-read-write"}}).want(t, 200, "")
@@ -221,7 +221,7 @@ func (c *client) copyPart(t testing.TB, key, id string, number int, source strin
 	return c.do(t, call{method: http.MethodPut, key: key, query: partQuery(number, id), header: h, body: []byte{}})
 }
 
-func TestPartsCanBeCopied(t *testing.T) {
+func TestUploadPartCopyCopiesARange(t *testing.T) {
 	c := open(t, smallParts, func(o *embedded.Options) { o.Clock = at(1573095863) })
 	c.put(t, "from", "0123456789")
 	c.put(t, "cold", "0123456789", "x-cos-storage-class", "ARCHIVE")
@@ -277,7 +277,7 @@ func (c *client) twoParts(t testing.TB) (id string, parts map[int]string) {
 	return id, parts
 }
 
-func TestCompleteRefusesWhatDoesNotFit(t *testing.T) {
+func TestCompleteMultipartUploadRefusesWhatDoesNotFit(t *testing.T) {
 	c := open(t, smallParts)
 	id, parts := c.twoParts(t)
 	c.part(t, "k", id, 3, "abc")
@@ -346,7 +346,7 @@ func TestCompleteRefusesWhatDoesNotFit(t *testing.T) {
 	}
 }
 
-func TestPartsNeedOneMiB(t *testing.T) {
+func TestCompleteMultipartUploadNeedsPartsOf1MiB(t *testing.T) {
 	c := open(t)
 	least := strings.Repeat("x", 1<<20)
 	id := c.initiate(t, "k")
@@ -375,7 +375,7 @@ func (c *client) timed(t testing.TB, in call) (a response, first, end time.Durat
 	return a, first, time.Since(began)
 }
 
-func TestASlowCompleteSendsSpacesUntilItIsDone(t *testing.T) {
+func TestCompleteMultipartUploadSendsSpacesWhileItIsSlow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := open(t, smallParts)
 		id, parts := c.twoParts(t)
@@ -399,7 +399,7 @@ func TestASlowCompleteSendsSpacesUntilItIsDone(t *testing.T) {
 	})
 }
 
-func TestASlowCompleteCanFailInsideItsSuccess(t *testing.T) {
+func TestCompleteMultipartUploadCanFailInsideA200(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := open(t, smallParts)
 		id, parts := c.twoParts(t)
@@ -419,7 +419,7 @@ func TestASlowCompleteCanFailInsideItsSuccess(t *testing.T) {
 	})
 }
 
-func TestACompleteGoesOnWithoutItsClient(t *testing.T) {
+func TestCompleteMultipartUploadContinuesWithoutItsClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := open(t, smallParts)
 		id, parts := c.twoParts(t)
@@ -445,7 +445,7 @@ func TestACompleteGoesOnWithoutItsClient(t *testing.T) {
 	})
 }
 
-func TestClosingTheServerEndsSlowWork(t *testing.T) {
+func TestCompleteMultipartUploadEndsWhenTheServerCloses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := open(t, smallParts)
 		id, parts := c.twoParts(t)
@@ -466,7 +466,7 @@ func TestClosingTheServerEndsSlowWork(t *testing.T) {
 	})
 }
 
-func TestSpacesCanBeForced(t *testing.T) {
+func TestFaultKeepAliveForcesSpaces(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := open(t, smallParts)
 		f := c.server.Faults()
@@ -505,7 +505,7 @@ func TestSpacesCanBeForced(t *testing.T) {
 	})
 }
 
-func TestAnAnswerOfSpacesCanBreakOff(t *testing.T) {
+func TestFaultTruncatesAResponseOfSpaces(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := open(t, smallParts)
 		id, parts := c.twoParts(t)
@@ -520,7 +520,7 @@ func TestAnAnswerOfSpacesCanBreakOff(t *testing.T) {
 	})
 }
 
-func TestACompleteCanLoseItsAnswer(t *testing.T) {
+func TestFaultLoseResponseOfCompleteMultipartUpload(t *testing.T) {
 	for name, fault := range map[string]embedded.Fault{"fast": {LoseResponse: true}, "slow": {LoseResponse: true, SlowWork: 5 * time.Second}, "spaces": {LoseResponse: true, KeepAlive: 5 * time.Second}} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -540,7 +540,7 @@ func TestACompleteCanLoseItsAnswer(t *testing.T) {
 }
 
 // A lost answer leaves parts and appends where they are, too.
-func TestFaultsKnowTheOperationsOfMultipart(t *testing.T) {
+func TestFaultMatchesMultipartOperations(t *testing.T) {
 	c := open(t, smallParts)
 	id, parts := c.twoParts(t)
 	c.append(t, "log", 0, "one").want(t, 200, "")
@@ -589,7 +589,7 @@ func lines(text string) string {
 
 // The element names are those of the COS documentation, whose spelling differs
 // from list to list.
-func TestPartsAreListedByNumber(t *testing.T) {
+func TestListPartsListsByNumber(t *testing.T) {
 	c := open(t, func(o *embedded.Options) { o.Clock = at(1573095863) })
 	id := c.initiate(t, "a b", "x-cos-storage-class", "STANDARD_IA")
 	for _, n := range []int{10000, 2, 7} {
@@ -630,7 +630,7 @@ func TestPartsAreListedByNumber(t *testing.T) {
 	c.do(t, call{method: "GET", key: "other", query: "uploadId=" + id}).want(t, 404, "NoSuchUpload")
 }
 
-func TestUploadsAreListedByKey(t *testing.T) {
+func TestListMultipartUploadsListsByKey(t *testing.T) {
 	c := open(t, func(o *embedded.Options) { o.Clock = at(1573095863) })
 	first, second := c.initiate(t, "b c"), c.initiate(t, "b c")
 	if first > second { // the clock stands still

@@ -31,7 +31,7 @@ func (c *client) retain(t testing.TB, key, query, until string) response {
 	return c.do(t, call{method: "PUT", key: key, query: "retention" + query, body: []byte(body)})
 }
 
-func TestTheObjectLockOfABucketIsKept(t *testing.T) {
+func TestPutBucketObjectLockIsStored(t *testing.T) {
 	c := open(t)
 	c.do(t, call{method: "GET", query: "object-lock"}).want(t, 404, "NoSuchObjectLockConfiguration")
 	for _, days := range []int{30, 10, 0} {
@@ -63,7 +63,7 @@ func TestTheObjectLockOfABucketIsKept(t *testing.T) {
 	other.lockBucket(t, 1).want(t, 409, "InvalidBucketState")
 }
 
-func TestALockedObjectStaysAsItIs(t *testing.T) {
+func TestObjectLockKeepsObjects(t *testing.T) {
 	clock := newClock()
 	c := open(t, func(o *embedded.Options) { o.Clock, o.MinPartSize = clock.now, 1 })
 	c.put(t, "before", "x")
@@ -97,7 +97,7 @@ func TestALockedObjectStaysAsItIs(t *testing.T) {
 	c.do(t, call{method: "DELETE", key: "k"}).want(t, 409, "ObjectLocked") // it is a new one
 }
 
-func TestALockCanOnlyBecomeLonger(t *testing.T) {
+func TestPutObjectRetentionCanOnlyExtend(t *testing.T) {
 	clock := newClock()
 	c := open(t, func(o *embedded.Options) { o.Clock = clock.now })
 	c.put(t, "k", "x")
@@ -120,7 +120,7 @@ func TestALockCanOnlyBecomeLonger(t *testing.T) {
 	c.do(t, call{method: "DELETE"}).want(t, 204, "")
 }
 
-func TestALockIsOfOneVersion(t *testing.T) {
+func TestPutObjectRetentionLocksOneVersion(t *testing.T) {
 	c := open(t)
 	c.versioning(t, "Enabled")
 	c.lockBucket(t, 0).want(t, 200, "")
@@ -136,7 +136,7 @@ func TestALockIsOfOneVersion(t *testing.T) {
 	}
 }
 
-func TestTheOfficialSDKCanLock(t *testing.T) {
+func TestSDKLocksObjects(t *testing.T) {
 	c := open(t)
 	sdk, ctx := c.sdk(t), t.Context()
 	if _, err := sdk.Bucket.PutObjectLockConfiguration(ctx, &cos.BucketPutObjectLockOptions{ObjectLockEnabled: "Enabled", Rule: &cos.ObjectLockRule{Days: 3}}); err != nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/cosgate/cosgate/cosbackend/embedded"
 )
 
-func TestAnObjectComesBackAsItWasPut(t *testing.T) {
+func TestPutObjectComesBackAsPut(t *testing.T) {
 	c := open(t, func(o *embedded.Options) { o.Clock = at(1597067218) })
 	sent := map[string]string{
 		"Content-Type": "text/plain", "Cache-Control": "max-age=1", "Content-Disposition": "attachment", "Content-Encoding": "x",
@@ -45,7 +45,7 @@ func TestAnObjectComesBackAsItWasPut(t *testing.T) {
 	}
 }
 
-func TestAnObjectWithoutHeadersHasTheDefaults(t *testing.T) {
+func TestPutObjectWithoutHeadersHasDefaults(t *testing.T) {
 	c := open(t)
 	c.put(t, "k", "")
 	got := c.do(t, call{method: "GET", key: "k"}).want(t, 200, "")
@@ -57,7 +57,7 @@ func TestAnObjectWithoutHeadersHasTheDefaults(t *testing.T) {
 	}
 }
 
-func TestBodiesOfEverySizeAndFramingSurvive(t *testing.T) {
+func TestPutObjectStoresEverySizeAndFraming(t *testing.T) {
 	c := open(t)
 	for _, size := range []int{0, 1, 32 << 10, 32<<10 + 1, 64 << 10, 64<<10 + 1, 1<<20 + 7} {
 		for _, chunked := range []bool{false, true} {
@@ -70,7 +70,7 @@ func TestBodiesOfEverySizeAndFramingSurvive(t *testing.T) {
 	}
 }
 
-func TestPutRefusesWhatItDoesNotTake(t *testing.T) {
+func TestPutObjectRefusesUnsupportedHeaders(t *testing.T) {
 	c := open(t)
 	c.put(t, "taken", "old")
 	sha := fmt.Sprintf("%x", sha1.Sum([]byte("x")))
@@ -108,7 +108,7 @@ func TestPutRefusesWhatItDoesNotTake(t *testing.T) {
 	}
 }
 
-func TestARefusedPutLeavesTheOldObject(t *testing.T) {
+func TestPutObjectRefusedKeepsTheOldObject(t *testing.T) {
 	c := open(t)
 	c.put(t, "k", "old")
 	c.do(t, call{method: "PUT", key: "k", body: []byte("new"), header: map[string]string{"Content-MD5": contentMD5(nil)}}).want(t, 400, "BadDigest")
@@ -118,7 +118,7 @@ func TestARefusedPutLeavesTheOldObject(t *testing.T) {
 	}
 }
 
-func TestAbsentThingsAreToldApart(t *testing.T) {
+func TestGetObjectNamesWhatIsMissing(t *testing.T) {
 	c := open(t)
 	get := c.do(t, call{method: "GET", key: "a b/中"}).want(t, 404, "NoSuchKey")
 	if want := testHost + "/a b/中"; get.err.Resource != want {
@@ -148,7 +148,7 @@ func TestAbsentThingsAreToldApart(t *testing.T) {
 	c.do(t, call{method: "DELETE", host: hostIn("absent-1", "ap-guangzhou"), key: "k"}).want(t, 404, "NoSuchBucket")
 }
 
-func TestConditionsHaveThePrecedenceOfHTTP(t *testing.T) {
+func TestGetObjectConditionsHaveHTTPPrecedence(t *testing.T) {
 	c := open(t, func(o *embedded.Options) { o.Clock = at(1597067218) })
 	c.put(t, "k", "hello")
 	const before, same, after = "Mon, 10 Aug 2020 13:46:57 GMT", "Mon, 10 Aug 2020 13:46:58 GMT", "Mon, 10 Aug 2020 13:46:59 GMT"
@@ -194,7 +194,7 @@ func TestConditionsHaveThePrecedenceOfHTTP(t *testing.T) {
 	}
 }
 
-func TestRangesGiveTheBytesAskedFor(t *testing.T) {
+func TestGetObjectReturnsTheRequestedRange(t *testing.T) {
 	c := open(t)
 	body := strings.Repeat("0123456789", 20_000) // four blocks of the store
 	c.put(t, "k", body)
@@ -247,7 +247,7 @@ func TestRangesGiveTheBytesAskedFor(t *testing.T) {
 	}
 }
 
-func TestResponseHeadersCanBeOverridden(t *testing.T) {
+func TestGetObjectResponseHeadersCanBeOverridden(t *testing.T) {
 	c := open(t)
 	c.put(t, "k", "x", "Content-Type", "text/plain")
 	query := "response-content-type=a%2Fb&response-cache-control=c&Response-Expires=e&response-content-language=l&response-content-disposition=d&response-content-encoding=x"
@@ -262,7 +262,7 @@ func TestResponseHeadersCanBeOverridden(t *testing.T) {
 	c.do(t, call{method: "GET", key: "k", query: "response-date=x"}).want(t, 501, "NotImplemented")
 }
 
-func TestArchivedObjectsCannotBeReadOrCopied(t *testing.T) {
+func TestGetObjectAndCopyObjectRefuseArchivedObjects(t *testing.T) {
 	c := open(t)
 	c.put(t, "k", "x", "x-cos-storage-class", "DEEP_ARCHIVE")
 	head := c.do(t, call{method: "HEAD", key: "k"}).want(t, 200, "")
@@ -276,7 +276,7 @@ func TestArchivedObjectsCannotBeReadOrCopied(t *testing.T) {
 	c.do(t, call{method: "PUT", key: "copy", header: map[string]string{"x-cos-copy-source": testHost + "/k"}}).want(t, 403, "InvalidObjectState")
 }
 
-func TestLengthsAreChecked(t *testing.T) {
+func TestPutObjectChecksTheLength(t *testing.T) {
 	c := open(t)
 	for name, tt := range map[string]struct {
 		head, body string
@@ -301,7 +301,7 @@ func TestLengthsAreChecked(t *testing.T) {
 	}
 }
 
-func TestOverwritesReplaceEverything(t *testing.T) {
+func TestPutObjectReplacesEverything(t *testing.T) {
 	c := open(t)
 	c.put(t, "k", "one", "x-cos-meta-a", "1", "x-cos-storage-class", "STANDARD_IA", "Content-Type", "a/b")
 	c.put(t, "k", "two")
@@ -311,7 +311,7 @@ func TestOverwritesReplaceEverything(t *testing.T) {
 	}
 }
 
-func TestRequestIDsDiffer(t *testing.T) {
+func TestResponseRequestIDsDiffer(t *testing.T) {
 	c := open(t)
 	seen := make(map[string]bool)
 	for range 50 {
@@ -323,7 +323,7 @@ func TestRequestIDsDiffer(t *testing.T) {
 	}
 }
 
-func TestMemoryFullIsSaidAndDeletesStillWork(t *testing.T) {
+func TestPutObjectMemoryFullIsServiceUnavailable(t *testing.T) {
 	c := open(t, func(o *embedded.Options) { o.MaxBytes = 100_000 })
 	c.put(t, "first", strings.Repeat("x", 80_000))
 	got := c.do(t, call{method: "PUT", key: "second", body: make([]byte, 80_000)}).want(t, 503, "ServiceUnavailable")
@@ -335,7 +335,7 @@ func TestMemoryFullIsSaidAndDeletesStillWork(t *testing.T) {
 }
 
 // A slow reader of a big body gets all of it.
-func TestABodyIsNotCutForAReaderThatPauses(t *testing.T) {
+func TestGetObjectWaitsForAPausedReader(t *testing.T) {
 	c := open(t)
 	body := strings.Repeat("0123456789abcdef", 1<<16)
 	c.put(t, "k", body)

@@ -108,7 +108,7 @@ func (c *client) post(t testing.TB, in formUpload) response {
 	return c.send(t, c.formRequest(t, in))
 }
 
-func TestAFormUploadsAFile(t *testing.T) {
+func TestPostObjectUploadsAFile(t *testing.T) {
 	c := openForms(t)
 	content := strings.Repeat("0123456789abcdef", 20_000) + "\r\n--not-the-boundary\r\n"
 	got := c.post(t, formUpload{
@@ -150,7 +150,7 @@ func TestAFormUploadsAFile(t *testing.T) {
 	}
 }
 
-func TestTheTypeThatABrowserSendsIsNotStored(t *testing.T) {
+func TestPostObjectIgnoresTheTypeOfTheFile(t *testing.T) {
 	c := openForms(t)
 	c.post(t, formUpload{fields: []string{"key", "k"}, file: "x"}).want(t, 204, "")
 	if got := c.do(t, call{method: "HEAD", key: "k"}).Header.Get("Content-Type"); got != "application/octet-stream" {
@@ -158,7 +158,7 @@ func TestTheTypeThatABrowserSendsIsNotStored(t *testing.T) {
 	}
 }
 
-func TestFilenameBecomesPartOfTheKey(t *testing.T) {
+func TestPostObjectReplacesFilenameInTheKey(t *testing.T) {
 	c := openForms(t)
 	for filename, want := range map[string]string{
 		"photo.jpg": "up/photo.jpg-photo.jpg", "/etc/passwd": "up/passwd-passwd", `C:\\dir\\a.png`: "up/a.png-a.png", "": "up/-", "名.txt": "up/名.txt-名.txt",
@@ -172,7 +172,7 @@ func TestFilenameBecomesPartOfTheKey(t *testing.T) {
 	}
 }
 
-func TestAFormChoosesItsAnswer(t *testing.T) {
+func TestPostObjectSelectsItsResponse(t *testing.T) {
 	c := openForms(t)
 	for _, tt := range []struct {
 		fields   []string
@@ -212,7 +212,7 @@ func TestAFormChoosesItsAnswer(t *testing.T) {
 	}
 }
 
-func TestAFormIsHeldAgainstItsPolicy(t *testing.T) {
+func TestPostObjectEnforcesItsPolicy(t *testing.T) {
 	c := openForms(t)
 	fields := []string{"key", "dir/k", "x-cos-meta-a", "1", "success_action_status", "200"}
 	for _, tt := range []struct {
@@ -263,7 +263,7 @@ func TestAFormIsHeldAgainstItsPolicy(t *testing.T) {
 	}
 }
 
-func TestAPolicyMustBeWhole(t *testing.T) {
+func TestPostObjectRefusesIncompletePolicies(t *testing.T) {
 	c := openForms(t)
 	signed := `{"q-sign-algorithm":"sha1"},{"q-ak":"` + c.cred.SecretID + `"},{"q-sign-time":"` + keyTime() + `"}`
 	expiration := `"expiration":"2023-11-14T23:00:00Z"`
@@ -293,7 +293,7 @@ func TestAPolicyMustBeWhole(t *testing.T) {
 	c.do(t, call{method: "HEAD", key: "k"}).want(t, 404, "")
 }
 
-func TestAFormMustBeSigned(t *testing.T) {
+func TestPostObjectMustBeSigned(t *testing.T) {
 	c := openForms(t)
 	key := []string{"key", "k"}
 	c.post(t, formUpload{fields: key, unsigned: true, file: "x"}).want(t, 403, "AccessDenied")
@@ -332,7 +332,7 @@ func TestAFormMustBeSigned(t *testing.T) {
 	late.post(t, formUpload{fields: key, expires: formNow + 10_000, file: "x"}).want(t, 403, "AccessDenied")
 }
 
-func TestAFormUploadToAPublicBucketNeedsNoSignature(t *testing.T) {
+func TestPostObjectToAPublicBucketNeedsNoSignature(t *testing.T) {
 	c := openForms(t)
 	host := "open-1250000000.cos.ap-guangzhou.myqcloud.com"
 	c.do(t, call{method: "PUT", host: host, header: map[string]string{"x-cos-acl": "public-read-write"}}).want(t, 200, "")
@@ -342,7 +342,7 @@ func TestAFormUploadToAPublicBucketNeedsNoSignature(t *testing.T) {
 	c.do(t, call{method: "GET", host: host, key: "k", unsigned: true}).want(t, 200, "")
 }
 
-func TestATemporaryPairNeedsItsToken(t *testing.T) {
+func TestPostObjectTemporaryCredentialsNeedTheirToken(t *testing.T) {
 	c := openForms(t, func(o *embedded.Options) {
 		pair := embedded.DemoCredential()
 		pair.Token = "token"
@@ -359,7 +359,7 @@ func TestATemporaryPairNeedsItsToken(t *testing.T) {
 	}
 }
 
-func TestMalformedFormsAreRefused(t *testing.T) {
+func TestPostObjectRefusesMalformedForms(t *testing.T) {
 	c := openForms(t)
 	key := []string{"key", "k"}
 	for name, tt := range map[string]struct {
@@ -401,7 +401,7 @@ func TestMalformedFormsAreRefused(t *testing.T) {
 	c.do(t, call{method: "HEAD", key: "k"}).want(t, 404, "")
 }
 
-func TestFieldsThatAreNotImplementedAreRefused(t *testing.T) {
+func TestPostObjectRefusesFieldsNotImplemented(t *testing.T) {
 	c := openForms(t)
 	for _, name := range []string{"x-cos-acl", "x-cos-unheard-of", "x-ci-anything", "pic-operations", "if-match", "content-range"} {
 		got := c.post(t, formUpload{fields: []string{"key", "k", name, "v"}, file: "x"}).want(t, 501, "NotImplemented")
@@ -415,7 +415,7 @@ func TestFieldsThatAreNotImplementedAreRefused(t *testing.T) {
 
 // The signature of the documentation's sample, which the embedded server must find
 // right, whatever it does with the fields.
-func TestTheFormOfTheDocumentationIsSignedRight(t *testing.T) {
+func TestPostObjectSignatureOfTheDocumentationIsAccepted(t *testing.T) {
 	policy := `{
     "expiration": "2019-08-30T09:38:12.414Z",
     "conditions": [
@@ -452,7 +452,7 @@ func TestTheFormOfTheDocumentationIsSignedRight(t *testing.T) {
 }
 
 // Nothing of a large file is kept in memory: the server could not take it otherwise.
-func TestAFormIsStreamed(t *testing.T) {
+func TestPostObjectIsStreamed(t *testing.T) {
 	c := openForms(t, func(o *embedded.Options) { o.Dir = t.TempDir() })
 	content := strings.Repeat("streamed", 4<<20) // 32 MiB
 	r := c.formRequest(t, formUpload{fields: []string{"key", "k"}, file: content})
@@ -490,7 +490,7 @@ func (c *client) grantsOf(t *testing.T, key string) []string {
 }
 
 // What a PUT takes as headers a form takes as fields, and its answer tells the same.
-func TestAFormTakesWhatAPutTakes(t *testing.T) {
+func TestPostObjectAcceptsWhatAPutAccepts(t *testing.T) {
 	c := openForms(t)
 	c.versioning(t, "Enabled")
 	kms := []string{sse, "cos/kms", sse + "-cos-kms-key-id", "id", sse + "-context", "e30="}
@@ -520,7 +520,7 @@ func TestAFormTakesWhatAPutTakes(t *testing.T) {
 	}
 }
 
-func TestAFormCanEncryptWithTheClientsOwnKey(t *testing.T) {
+func TestPostObjectEncryptsWithACustomerKey(t *testing.T) {
 	c := openForms(t)
 	key := customerKey(customer, 1)
 	c.post(t, formUpload{fields: append([]string{"key", "k"}, key...), file: "secret"}).want(t, 204, "").
@@ -539,7 +539,7 @@ func TestAFormCanEncryptWithTheClientsOwnKey(t *testing.T) {
 	}
 }
 
-func TestFieldsAreJudgedAsHeaders(t *testing.T) {
+func TestPostObjectChecksFieldsAsHeaders(t *testing.T) {
 	c := openForms(t)
 	c.post(t, formUpload{fields: []string{"key", "taken"}, file: "x"}).want(t, 204, "")
 	for name, tt := range map[string]struct {
@@ -567,7 +567,7 @@ func TestFieldsAreJudgedAsHeaders(t *testing.T) {
 }
 
 // A form asks by its fields: a header that would be left out of the policy is refused.
-func TestHeadersOfAFormAskForNothing(t *testing.T) {
+func TestPostObjectIgnoresItsHeaders(t *testing.T) {
 	c := openForms(t)
 	for _, name := range []string{"x-cos-acl", "x-cos-storage-class", "x-cos-meta-a", "x-cos-traffic-limit", "x-cos-tagging", sse} {
 		r := c.formRequest(t, formUpload{fields: []string{"key", "k"}, file: "x"})

@@ -27,7 +27,7 @@ func restoreRequest(days, tier string) []byte {
 	return []byte("<RestoreRequest><Days>" + days + "</Days><CASJobParameters><Tier>" + tier + "</Tier></CASJobParameters></RestoreRequest>")
 }
 
-func TestAnArchivedObjectIsRestoredForATime(t *testing.T) {
+func TestRestoreObjectMakesItReadableForATime(t *testing.T) {
 	clock := newClock()
 	c := open(t, func(o *embedded.Options) { o.Clock, o.RestoreDelay = clock.now, time.Hour })
 	c.put(t, "k", "frozen", "x-cos-storage-class", "ARCHIVE")
@@ -71,7 +71,7 @@ func TestAnArchivedObjectIsRestoredForATime(t *testing.T) {
 	state("")
 }
 
-func TestARestoreIsInstantUnlessItIsConfigured(t *testing.T) {
+func TestRestoreObjectIsInstantByDefault(t *testing.T) {
 	c := open(t)
 	c.versioning(t, "Enabled")
 	old := c.put(t, "k", "old", "x-cos-storage-class", "DEEP_ARCHIVE").version()
@@ -88,7 +88,7 @@ func TestARestoreIsInstantUnlessItIsConfigured(t *testing.T) {
 	}
 }
 
-func TestARestoreThatCannotBeIsRefused(t *testing.T) {
+func TestRestoreObjectRefusesInvalidRequests(t *testing.T) {
 	c := open(t)
 	c.put(t, "warm", "x")
 	c.put(t, "deep", "x", "x-cos-storage-class", "DEEP_ARCHIVE")

@@ -38,7 +38,7 @@ func (c *client) sdk(t *testing.T) *cos.Client {
 	return cl
 }
 
-func TestTheOfficialSDKCanDoItsWork(t *testing.T) {
+func TestSDKHandlesObjects(t *testing.T) {
 	c := open(t)
 	sdk, ctx := c.sdk(t), t.Context()
 	const key = "目录/中 文+&=.txt" // the SDK takes "?" in a copy source for the end of the key
@@ -84,7 +84,7 @@ func TestTheOfficialSDKCanDoItsWork(t *testing.T) {
 	}
 }
 
-func TestTheOfficialSDKCanHandleBuckets(t *testing.T) {
+func TestSDKHandlesBuckets(t *testing.T) {
 	c := open(t)
 	sdk, ctx := c.sdk(t), t.Context()
 	all, _, err := sdk.Service.Get(ctx)
@@ -106,7 +106,7 @@ func TestTheOfficialSDKCanHandleBuckets(t *testing.T) {
 	}
 }
 
-func TestPresignedURLsOfTheOfficialSDKWork(t *testing.T) {
+func TestSDKPresignedURLsWork(t *testing.T) {
 	c := open(t)
 	sdk := c.sdk(t)
 	const key = "a b/ü"
@@ -143,7 +143,7 @@ func (t sdkCheck) done(what string, err error) {
 }
 
 // The official client reads what it wrote, for every configuration it knows.
-func TestTheOfficialSDKCanConfigureBuckets(t *testing.T) {
+func TestSDKConfiguresBuckets(t *testing.T) {
 	for name, f := range map[string]func(sdkCheck, *cos.BucketService){
 		"TheDocumentsThatActOnRequests":   sdkTheDocumentsThatActOnRequests,
 		"LoggingEncryptionAndReplication": sdkLoggingEncryptionAndReplication,
@@ -330,7 +330,7 @@ func sdkDomainsOriginsAndTheRest(t sdkCheck, sdk *cos.BucketService) {
 	}
 }
 
-func TestTheOfficialSDKCanUploadInParts(t *testing.T) {
+func TestSDKUploadsInParts(t *testing.T) {
 	c := open(t)
 	sdk, ctx := c.sdk(t), t.Context()
 	body := bytes.Repeat([]byte("0123456789abcdef"), 5<<16/2) // 2.5 MiB
@@ -360,7 +360,7 @@ func TestTheOfficialSDKCanUploadInParts(t *testing.T) {
 }
 
 // The SDK finds the upload and its parts with both lists, and sends what is missing.
-func TestTheOfficialSDKCanResumeAnUpload(t *testing.T) {
+func TestSDKResumesAnUpload(t *testing.T) {
 	c := open(t)
 	sdk := c.sdk(t)
 	body := strings.Repeat("0123456789abcdef", 5<<16/2)
@@ -386,7 +386,7 @@ func TestTheOfficialSDKCanResumeAnUpload(t *testing.T) {
 	}
 }
 
-func TestTheOfficialSDKCanDoEachStepOfMultipart(t *testing.T) {
+func TestSDKDoesEachStepOfMultipart(t *testing.T) {
 	c := open(t, smallParts)
 	sdk, ctx := c.sdk(t), t.Context()
 	c.put(t, "from/ü", "0123456789")
@@ -424,7 +424,7 @@ func TestTheOfficialSDKCanDoEachStepOfMultipart(t *testing.T) {
 
 // MultiCopy goes by parts above 5 GB only, and asks for the size first: a HEAD of a
 // fault says that the object is so large.
-func TestTheOfficialSDKCanCopyInParts(t *testing.T) {
+func TestSDKCopiesInParts(t *testing.T) {
 	c := open(t)
 	sdk, ctx := c.sdk(t), t.Context()
 	c.put(t, "from", "0123456789")
@@ -445,7 +445,7 @@ func TestTheOfficialSDKCanCopyInParts(t *testing.T) {
 	}
 }
 
-func TestTheOfficialSDKCanAppend(t *testing.T) {
+func TestSDKAppendsToObjects(t *testing.T) {
 	c := open(t)
 	sdk, ctx := c.sdk(t), t.Context()
 	position, _, err := sdk.Object.Append(ctx, "日志.log", 0, strings.NewReader("first "), &cos.ObjectPutOptions{
@@ -466,7 +466,7 @@ func TestTheOfficialSDKCanAppend(t *testing.T) {
 	}
 }
 
-func TestTheOfficialSDKUnderstandsASlowComplete(t *testing.T) {
+func TestSDKWaitsForASlowComplete(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := open(t, smallParts)
 		sdk := c.sdk(t)

@@ -11,7 +11,7 @@ import (
 )
 
 // The vectors are the samples of the COS documentation and of the Go SDK's tests.
-func TestPublishedSignaturesAreAccepted(t *testing.T) {
+func TestSignaturePublishedExamplesAreAccepted(t *testing.T) {
 	docs := embedded.Credential{SecretID: "AKIDQjz3ltompVjBni5LitkWHFlFpwkn9U5q", SecretKey: "BQYIM75p8x0iWVFSIgqEKwFprpRSVHlz"}
 	const docHost, docKey = "examplebucket-1250000000.cos.ap-beijing.myqcloud.com", "exampleobject(腾讯云)"
 	tests := map[string]struct {
@@ -69,7 +69,7 @@ func TestPublishedSignaturesAreAccepted(t *testing.T) {
 	}
 }
 
-func TestEachWrongSignatureGetsItsCode(t *testing.T) {
+func TestSignatureErrorsHaveTheirCodes(t *testing.T) {
 	now := int64(1700000000)
 	demo := embedded.DemoCredential()
 	window := "q-sign-time=1699999999;1700000600&q-key-time=1699999999;1700000600"
@@ -172,7 +172,7 @@ func TestEachWrongSignatureGetsItsCode(t *testing.T) {
 	}
 }
 
-func TestARefusedSignatureShowsWhatWasSigned(t *testing.T) {
+func TestSignatureRefusalShowsWhatWasSigned(t *testing.T) {
 	c := open(t, func(o *embedded.Options) { o.Clock = at(1700000000) })
 	c.cred.SecretKey = "wrong"
 	got := c.do(t, call{method: "GET", key: "a b", query: "versionId="}).want(t, 403, "SignatureDoesNotMatch")
@@ -185,7 +185,7 @@ func TestARefusedSignatureShowsWhatWasSigned(t *testing.T) {
 	}
 }
 
-func TestASkewedClockIsToldTheTime(t *testing.T) {
+func TestSignatureRefusalOfASkewedClockHasTheTime(t *testing.T) {
 	c := open(t, func(o *embedded.Options) { o.Clock = at(1700000000) })
 	c.clock = at(1700003600)
 	got := c.do(t, call{method: "GET", key: "k"}).want(t, 403, "RequestTimeTooSkewed")
@@ -197,7 +197,7 @@ func TestASkewedClockIsToldTheTime(t *testing.T) {
 	}
 }
 
-func TestAQueryCanCarryTheSignature(t *testing.T) {
+func TestSignatureInTheQuery(t *testing.T) {
 	c := open(t)
 	c.put(t, "p/中 文+&?.txt", "presigned")
 	r := c.request(t, call{method: "GET", key: "p/中 文+&?.txt", query: "response-content-type=text%2Fhtml", unsigned: true})
@@ -219,7 +219,7 @@ func TestAQueryCanCarryTheSignature(t *testing.T) {
 	}
 }
 
-func TestARepeatedParameterIsSignedWithAllItsValues(t *testing.T) {
+func TestSignatureCoversAllValuesOfAParameter(t *testing.T) {
 	c := open(t)
 	// The values are swapped on the way: what is signed is the sorted set (E008).
 	r := c.request(t, call{method: "GET", query: "prefix=b&prefix=a"})
@@ -229,7 +229,7 @@ func TestARepeatedParameterIsSignedWithAllItsValues(t *testing.T) {
 	c.send(t, r).want(t, 403, "SignatureDoesNotMatch")
 }
 
-func TestSignatureModesLetInWhatTheySay(t *testing.T) {
+func TestSignatureModesAdmitWhatTheyPromise(t *testing.T) {
 	tests := []struct {
 		mode                             embedded.SignatureMode
 		missing, wrong, malformed, right int
@@ -254,7 +254,7 @@ func TestSignatureModesLetInWhatTheySay(t *testing.T) {
 	}
 }
 
-func TestSignatureModeNamesAreReadBack(t *testing.T) {
+func TestSignatureModeNamesRoundTrip(t *testing.T) {
 	for _, m := range []embedded.SignatureMode{embedded.SignatureStrict, embedded.SignatureLenient, embedded.SignatureOff} {
 		if got, err := embedded.ParseSignatureMode(m.String()); got != m || err != nil {
 			t.Errorf("ParseSignatureMode(%q) = %v, %v", m.String(), got, err)
@@ -265,7 +265,7 @@ func TestSignatureModeNamesAreReadBack(t *testing.T) {
 	}
 }
 
-func TestUnsignedRequestsMayDoWhatTheACLsOpen(t *testing.T) {
+func TestAccessUnsignedRequestsMayDoWhatTheACLsGrant(t *testing.T) {
 	c := open(t)
 	host := func(b string) string { return b + ".cos.ap-guangzhou.myqcloud.com" }
 	for bucket, acl := range map[string]string{"private-1": "private", "read-1": "public-read", "write-1": "public-read-write"} {

@@ -15,7 +15,7 @@ func (c *client) link(t testing.TB, key, target string, header ...string) respon
 	return c.do(t, call{method: "PUT", key: key, query: "symlink", header: h})
 }
 
-func TestALinkIsReadAsItsTarget(t *testing.T) {
+func TestPutSymlinkIsReadAsItsTarget(t *testing.T) {
 	c := open(t)
 	const target = "目录/a b+c"
 	c.link(t, "link", target).want(t, 200, "").wantHeaders(t, "ETag", etagOf(target))
@@ -54,7 +54,7 @@ func TestALinkIsReadAsItsTarget(t *testing.T) {
 	}
 }
 
-func TestALinkThatCannotBeIsRefused(t *testing.T) {
+func TestPutSymlinkRefusesInvalidLinks(t *testing.T) {
 	c := open(t)
 	c.put(t, "k", "x")
 	c.do(t, call{method: "PUT", key: "l", query: "symlink"}).want(t, 400, "InvalidArgument")
@@ -77,7 +77,7 @@ func TestALinkThatCannotBeIsRefused(t *testing.T) {
 	c.copyPart(t, "parts", id, 1, testHost+"/nowhere").want(t, 404, "NoSuchCopySource")
 }
 
-func TestALinkOpensNothingThatIsClosed(t *testing.T) {
+func TestGetObjectThroughASymlinkNeedsAccessToTheTarget(t *testing.T) {
 	c := open(t)
 	c.put(t, "closed", "x")
 	c.put(t, "open", "x", "x-cos-acl", "public-read")
@@ -94,7 +94,7 @@ func TestALinkOpensNothingThatIsClosed(t *testing.T) {
 	}
 }
 
-func TestALinkHasVersions(t *testing.T) {
+func TestPutSymlinkHasVersions(t *testing.T) {
 	c := open(t)
 	c.versioning(t, "Enabled")
 	c.put(t, "a", "1")
@@ -109,7 +109,7 @@ func TestALinkHasVersions(t *testing.T) {
 	c.do(t, call{method: "GET", key: "l", query: "versionId=" + first}).want(t, 404, "NoSuchKey")
 }
 
-func TestALinkToAnEncryptedObjectNeedsItsKey(t *testing.T) {
+func TestGetObjectThroughASymlinkNeedsTheCustomerKey(t *testing.T) {
 	c := open(t)
 	c.put(t, "k", "secret", customerKey(customer, 1)...)
 	c.link(t, "l", "k")
@@ -117,7 +117,7 @@ func TestALinkToAnEncryptedObjectNeedsItsKey(t *testing.T) {
 	c.do(t, call{method: "GET", key: "l", header: headers(customerKey(customer, 1))}).want(t, 200, "")
 }
 
-func TestTheOfficialSDKCanLink(t *testing.T) {
+func TestSDKUsesSymlinks(t *testing.T) {
 	c := open(t)
 	sdk, ctx := c.sdk(t), t.Context()
 	c.put(t, "a/ü", "x")

@@ -36,7 +36,7 @@ func (c *client) tags(t testing.TB, key, query string) string {
 	return doc
 }
 
-func TestTagsAreKeptAsTheyWereSet(t *testing.T) {
+func TestPutObjectTaggingComesBackAsSet(t *testing.T) {
 	c := open(t)
 	c.put(t, "k", "x")
 	c.do(t, call{method: "GET", key: "k", query: "tagging"}).want(t, 404, "NoSuchTagSet")
@@ -61,7 +61,7 @@ func TestTagsAreKeptAsTheyWereSet(t *testing.T) {
 	}
 }
 
-func TestTagsThatNoObjectCanHaveAreRefused(t *testing.T) {
+func TestPutObjectTaggingRefusesInvalidTags(t *testing.T) {
 	c := open(t)
 	c.put(t, "k", "x", "x-cos-tagging", "old=tag")
 	var eleven []string
@@ -104,7 +104,7 @@ func TestTagsThatNoObjectCanHaveAreRefused(t *testing.T) {
 	}
 }
 
-func TestTagsComeWithAWriteAndBelongToItsVersion(t *testing.T) {
+func TestPutObjectTagsBelongToTheirVersion(t *testing.T) {
 	c := open(t, func(o *embedded.Options) { o.MinPartSize = 1 })
 	c.versioning(t, "Enabled")
 	first := c.put(t, "k", "1", "x-cos-tagging", "a=%E4%B8%AD+%26&b=2").version()
@@ -145,7 +145,7 @@ func TestTagsComeWithAWriteAndBelongToItsVersion(t *testing.T) {
 	}
 }
 
-func TestTheOfficialSDKCanUseTags(t *testing.T) {
+func TestSDKUsesTags(t *testing.T) {
 	c := open(t)
 	sdk, ctx := c.sdk(t), t.Context()
 	c.put(t, "k", "x")

@@ -12,7 +12,7 @@ import (
 
 const lowestLimit = "819200" // 102,400 bytes a second
 
-func TestATrafficLimitHasBounds(t *testing.T) {
+func TestTrafficLimitHasBounds(t *testing.T) {
 	c := open(t)
 	c.put(t, "k", "x")
 	id := c.initiate(t, "k")
@@ -36,7 +36,7 @@ func TestATrafficLimitHasBounds(t *testing.T) {
 	c.do(t, call{method: "HEAD", key: "k", header: map[string]string{"x-cos-traffic-limit": lowestLimit}}).want(t, 501, "")
 }
 
-func TestATrafficLimitSlowsBodiesDown(t *testing.T) {
+func TestTrafficLimitSlowsBodies(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := open(t)
 		body := strings.Repeat("0123456789", 51_200) // 5 seconds' worth
@@ -71,7 +71,7 @@ func TestATrafficLimitSlowsBodiesDown(t *testing.T) {
 }
 
 // A limit does not bring the bytes in one piece at the end.
-func TestALimitedAnswerFlows(t *testing.T) {
+func TestTrafficLimitSendsSteadily(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := open(t)
 		c.put(t, "k", strings.Repeat("x", 512_000))

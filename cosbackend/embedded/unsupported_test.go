@@ -6,7 +6,7 @@ import (
 )
 
 // What this server does not do is refused by name, and nothing happens.
-func TestWhatIsMissingAnswers501AndSaysSo(t *testing.T) {
+func TestUnsupportedOperationsAre501(t *testing.T) {
 	c := open(t)
 	c.put(t, "k", "old")
 	bucketSubs := "notification strict-signature"
@@ -66,7 +66,7 @@ func TestWhatIsMissingAnswers501AndSaysSo(t *testing.T) {
 	}
 }
 
-func TestEncryptionIsNotAllowedOnReads(t *testing.T) {
+func TestGetObjectRefusesEncryptionHeaders(t *testing.T) {
 	c := open(t)
 	c.put(t, "k", "x")
 	in := call{method: "GET", key: "k", header: map[string]string{"x-cos-server-side-encryption": "AES256"}}
@@ -75,7 +75,7 @@ func TestEncryptionIsNotAllowedOnReads(t *testing.T) {
 	c.do(t, in).want(t, 400, "")
 }
 
-func TestMethodsThatDoNotFitAreRefused(t *testing.T) {
+func TestUnsupportedMethodsAreRefused(t *testing.T) {
 	c := open(t)
 	for _, in := range []call{
 		{method: "POST", key: "k"},
@@ -94,7 +94,7 @@ func TestMethodsThatDoNotFitAreRefused(t *testing.T) {
 	}
 }
 
-func TestAnEmptyVersionIsNoVersion(t *testing.T) {
+func TestGetObjectEmptyVersionIsTheNewest(t *testing.T) {
 	c := open(t)
 	c.put(t, "k", "x")
 	c.do(t, call{method: "GET", key: "k", query: "versionId="}).want(t, 200, "")

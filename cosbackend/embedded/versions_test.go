@@ -55,7 +55,7 @@ func (c *client) versions(t testing.TB, query string) (all []listedVersion, doc 
 	return all, doc
 }
 
-func TestTheStateOfVersioningIsKept(t *testing.T) {
+func TestPutBucketVersioningIsStored(t *testing.T) {
 	c := open(t)
 	read := func() string {
 		return string(c.do(t, call{method: "GET", query: "versioning"}).want(t, 200, "").body)
@@ -84,7 +84,7 @@ func TestTheStateOfVersioningIsKept(t *testing.T) {
 
 // Every way to write makes a version while versioning is enabled, and replaces the
 // version null while it is suspended.
-func TestEveryWriteMakesAVersion(t *testing.T) {
+func TestPutObjectMakesAVersion(t *testing.T) {
 	writes := map[string]func(t *testing.T, c *client, key string) (id, body string){
 		"put": func(t *testing.T, c *client, key string) (string, string) {
 			return c.put(t, key, "put").version(), "put"
@@ -137,7 +137,7 @@ func TestEveryWriteMakesAVersion(t *testing.T) {
 	}
 }
 
-func TestDeletesInEachState(t *testing.T) {
+func TestDeleteObjectInEachVersioningState(t *testing.T) {
 	c := open(t)
 	del := func(query, wantID string, wantMarker bool) string {
 		t.Helper()
@@ -191,7 +191,7 @@ func TestDeletesInEachState(t *testing.T) {
 	c.do(t, call{method: "DELETE"}).want(t, 204, "")
 }
 
-func TestManyVersionsAreDeletedAtOnce(t *testing.T) {
+func TestDeleteObjectsDeletesVersions(t *testing.T) {
 	c := open(t)
 	c.versioning(t, "Enabled")
 	v := c.put(t, "a", "1").version()
@@ -213,7 +213,7 @@ func TestManyVersionsAreDeletedAtOnce(t *testing.T) {
 	}
 }
 
-func TestVersionsAreCopied(t *testing.T) {
+func TestCopyObjectCopiesVersions(t *testing.T) {
 	c := open(t, func(o *embedded.Options) { o.MinPartSize = 1 })
 	c.versioning(t, "Enabled")
 	v1 := c.put(t, "k", "one").version()
@@ -243,7 +243,7 @@ func TestVersionsAreCopied(t *testing.T) {
 	copying("k", "").want(t, 400, "InvalidRequest")
 }
 
-func TestForbidOverwriteHasNoEffectWithVersioning(t *testing.T) {
+func TestPutObjectForbidOverwriteHasNoEffectWithVersioning(t *testing.T) {
 	c := open(t)
 	c.put(t, "k", "1")
 	in := call{method: "PUT", key: "k", body: []byte("2"), header: map[string]string{"x-cos-forbid-overwrite": "true"}}
@@ -254,7 +254,7 @@ func TestForbidOverwriteHasNoEffectWithVersioning(t *testing.T) {
 	}
 }
 
-func TestAppendingAndVersions(t *testing.T) {
+func TestAppendObjectWithVersioning(t *testing.T) {
 	c := open(t)
 	appending := func(position string) response {
 		return c.do(t, call{method: "POST", key: "k", query: "append&position=" + position, body: []byte("ab")})
@@ -275,7 +275,7 @@ func TestAppendingAndVersions(t *testing.T) {
 	appending("0").want(t, 409, "ObjectNotAppendable")
 }
 
-func TestAListOfVersionsHasPages(t *testing.T) {
+func TestListObjectVersionsHasPages(t *testing.T) {
 	c := open(t)
 	c.put(t, "a/ü", "0")
 	c.versioning(t, "Enabled")
@@ -320,7 +320,7 @@ func TestAListOfVersionsHasPages(t *testing.T) {
 	c.do(t, call{method: "GET", query: "versions", unsigned: true}).want(t, 403, "AccessDenied")
 }
 
-func TestTheOfficialSDKCanUseVersions(t *testing.T) {
+func TestSDKUsesVersions(t *testing.T) {
 	c := open(t)
 	sdk, ctx := c.sdk(t), t.Context()
 	if _, err := sdk.Bucket.PutVersioning(ctx, &cos.BucketPutVersionOptions{Status: "Enabled"}); err != nil {

@@ -16,7 +16,7 @@ func websiteConfiguration() configuration {
 	enabled := func(name string) shape { return leaf(name, oneOf("Enabled", "Disabled")) }
 	protocol := func() shape { return leaf("Protocol", oneOf("http", "https")) }
 	return configuration{
-		sub: "website", noun: "BucketWebsite", limit: maxSmallXML, absent: noSuchWebsite, check: checkWebsite, real: true, proof: "TestAWebsiteRedirectsByItsRules",
+		sub: "website", noun: "BucketWebsite", limit: maxSmallXML, absent: noSuchWebsite, check: checkWebsite, real: true, proof: "TestGetPageRedirectsByItsRules",
 		shape: branch(
 			"WebsiteConfiguration",
 			branch("IndexDocument", required("Suffix").once()).once(),

@@ -26,7 +26,7 @@ func openWebsite(t *testing.T, rest string, change ...func(*embedded.Options)) *
 	return c
 }
 
-func TestAWebsiteShowsPages(t *testing.T) {
+func TestGetPageShowsPages(t *testing.T) {
 	c := openWebsite(t, "")
 	for key, want := range map[string]string{"": "index.html", "a/": "a/index.html", "page.html": "page.html", "plain": "plain"} {
 		got := c.browse(t, key).want(t, 200, "")
@@ -52,7 +52,7 @@ func TestAWebsiteShowsPages(t *testing.T) {
 	c.do(t, call{method: "GET", host: websiteHost, query: "v=1", unsigned: true}).want(t, 200, "")
 }
 
-func TestAWebsiteFindsPagesWithoutTheirSuffix(t *testing.T) {
+func TestGetPageFindsPagesWithoutTheirSuffix(t *testing.T) {
 	c := openWebsite(t, "<AutoAddressing><Status>Enabled</Status></AutoAddressing>")
 	if got := c.browse(t, "page").want(t, 200, ""); string(got.body) != "this is page.html" {
 		t.Errorf("page = %q", got.body)
@@ -60,7 +60,7 @@ func TestAWebsiteFindsPagesWithoutTheirSuffix(t *testing.T) {
 	c.browse(t, "other").want(t, 404, "NoSuchKey")
 }
 
-func TestAWebsiteShowsItsErrorDocument(t *testing.T) {
+func TestGetPageShowsTheErrorDocument(t *testing.T) {
 	for status, setting := range map[int]string{
 		404: "", 200: "<OriginalHttpStatus>Disabled</OriginalHttpStatus>",
 	} {
@@ -77,7 +77,7 @@ func TestAWebsiteShowsItsErrorDocument(t *testing.T) {
 	}
 }
 
-func TestAWebsiteRedirectsByItsRules(t *testing.T) {
+func TestGetPageRedirectsByItsRules(t *testing.T) {
 	rule := func(condition, redirect string) string {
 		return "<RoutingRule><Condition>" + condition + "</Condition><Redirect>" + redirect + "</Redirect></RoutingRule>"
 	}
@@ -98,7 +98,7 @@ func TestAWebsiteRedirectsByItsRules(t *testing.T) {
 	c.browse(t, "plain").want(t, 200, "")
 }
 
-func TestAWebsiteMayWantHTTPS(t *testing.T) {
+func TestGetPageRedirectsToHTTPS(t *testing.T) {
 	c := openWebsite(t, "<RedirectAllRequestsTo><Protocol>https</Protocol></RedirectAllRequestsTo>")
 	got := c.do(t, call{method: "GET", host: websiteHost, key: "plain", query: "v=1", unsigned: true}).want(t, 301, "")
 	if want := "https://" + websiteHost + "/plain?v=1"; got.Header.Get("Location") != want {
@@ -106,7 +106,7 @@ func TestAWebsiteMayWantHTTPS(t *testing.T) {
 	}
 }
 
-func TestAWebsiteIsForReading(t *testing.T) {
+func TestGetPageAllowsReadingOnly(t *testing.T) {
 	c := openWebsite(t, "")
 	for _, method := range []string{"PUT", "POST", "DELETE", "PATCH"} {
 		c.do(t, call{method: method, host: websiteHost, key: "plain", body: []byte("x")}).want(t, 405, "MethodNotAllowed")
@@ -120,7 +120,7 @@ func TestAWebsiteIsForReading(t *testing.T) {
 	}
 }
 
-func TestAWebsiteAsksTheACLs(t *testing.T) {
+func TestGetPageChecksTheACLs(t *testing.T) {
 	c := openWebsite(t, "")
 	c.do(t, call{method: "PUT", query: "acl", header: map[string]string{"x-cos-acl": "private"}}).want(t, 200, "")
 	c.browse(t, "").want(t, 403, "AccessDenied")

@@ -49,14 +49,14 @@ func randomBytes(seed uint64, n int) []byte {
 	return b
 }
 
-func TestTheCheckValueOfTheCatalogueComesOut(t *testing.T) {
+func TestUpdateMatchesTheCataloguedCheckValue(t *testing.T) {
 	const want = 0x995dc9bbdf1939fa // CRC-64/XZ of 123456789
 	if got := Checksum([]byte("123456789")); got != want {
 		t.Errorf("Checksum = %016x, want %016x", got, uint64(want))
 	}
 }
 
-func TestEveryLengthAtEveryAlignmentAgreesWithHashCRC64(t *testing.T) {
+func TestUpdateAgreesWithHashCRC64AtEveryLengthAndAlignment(t *testing.T) {
 	each(t, func(t *testing.T, update func(uint64, []byte) uint64) {
 		data := randomBytes(1, 1100+16)
 		r := rand.New(rand.NewPCG(1, 2))
@@ -72,7 +72,7 @@ func TestEveryLengthAtEveryAlignmentAgreesWithHashCRC64(t *testing.T) {
 }
 
 // hash/crc64 is the judge elsewhere; here it is the definition, bit by bit.
-func TestTheDefinitionAgrees(t *testing.T) {
+func TestUpdateAgreesWithTheDefinition(t *testing.T) {
 	each(t, func(t *testing.T, update func(uint64, []byte) uint64) {
 		data := randomBytes(2, 700)
 		crc := ^uint64(0)
@@ -88,7 +88,7 @@ func TestTheDefinitionAgrees(t *testing.T) {
 	})
 }
 
-func TestASingleBitShowsWhereverItStands(t *testing.T) {
+func TestUpdateDetectsASingleBit(t *testing.T) {
 	each(t, func(t *testing.T, update func(uint64, []byte) uint64) {
 		p := make([]byte, 600)
 		for bit := range 8 * len(p) {
@@ -101,7 +101,7 @@ func TestASingleBitShowsWhereverItStands(t *testing.T) {
 	})
 }
 
-func TestLargeInputsAgreeWithHashCRC64(t *testing.T) {
+func TestUpdateAgreesWithHashCRC64OnLargeInputs(t *testing.T) {
 	each(t, func(t *testing.T, update func(uint64, []byte) uint64) {
 		data := randomBytes(3, 8<<20)
 		for _, n := range []int{4095, 4096, 65535, 65536, 65537, 1 << 20, 1<<20 + 255, 8<<20 - 1, 8 << 20} {
@@ -112,7 +112,7 @@ func TestLargeInputsAgreeWithHashCRC64(t *testing.T) {
 	})
 }
 
-func TestAnySplitIntoUpdatesGivesTheSame(t *testing.T) {
+func TestUpdateOfAnySplitGivesTheSame(t *testing.T) {
 	each(t, func(t *testing.T, update func(uint64, []byte) uint64) {
 		data := randomBytes(4, 20_000)
 		want := crc64.Checksum(data, ecma)
@@ -130,14 +130,14 @@ func TestAnySplitIntoUpdatesGivesTheSame(t *testing.T) {
 	})
 }
 
-func TestUpdateKeepsNothingOnTheHeap(t *testing.T) {
+func TestUpdateAllocatesNothing(t *testing.T) {
 	p := randomBytes(5, 1000)
 	if n := testing.AllocsPerRun(100, func() { _ = Checksum(p) }); n != 0 {
 		t.Errorf("Checksum allocates %v times, want 0", n)
 	}
 }
 
-func TestTheHashIsThatOfHashCRC64(t *testing.T) {
+func TestNewAgreesWithHashCRC64(t *testing.T) {
 	data := randomBytes(6, 3000)
 	got, want := New(), crc64.New(ecma)
 	for range 2 { // the second time after Reset

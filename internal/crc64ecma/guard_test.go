@@ -31,7 +31,7 @@ func guarded(t *testing.T) (memory, after []byte) {
 	return all[page : 2*page : 2*page], all[2*page:]
 }
 
-func TestNoByteBeforeOrAfterTheInputIsRead(t *testing.T) {
+func TestUpdateReadsNoByteOutsideItsInput(t *testing.T) {
 	memory, after := guarded(t)
 	if !faults(func() { _ = updateTable(0, after[:1]) }) {
 		t.Fatal("a byte of the page after the memory could be read")

@@ -18,7 +18,7 @@ func timesX(a uint64) uint64 {
 	return a>>1 ^ crc64.ECMA // x^63 became x^64, which is P without it
 }
 
-func TestEachPowerIsThatRemainder(t *testing.T) {
+func TestPolynomialPowersAreTheRemainders(t *testing.T) {
 	powers := map[int]uint64{
 		8:   xPow8,
 		127: xPow127, 191: xPow191,
@@ -42,7 +42,7 @@ func TestEachPowerIsThatRemainder(t *testing.T) {
 	}
 }
 
-func TestTheModulusIsTheECMAPolynomial(t *testing.T) {
+func TestPolynomialModulusIsTheECMAPolynomial(t *testing.T) {
 	if got, want := reflect64(polynomial()), uint64(modulus); got != want {
 		t.Errorf("P from x^64 to x^1 = %#016x, want %#016x", got, want)
 	}
@@ -52,7 +52,7 @@ func TestTheModulusIsTheECMAPolynomial(t *testing.T) {
 	}
 }
 
-func TestTheQuotientIsThatOfLongDivision(t *testing.T) {
+func TestPolynomialQuotientIsThatOfLongDivision(t *testing.T) {
 	p := polynomial()
 	rest := new(big.Int).Lsh(big.NewInt(1), 128)
 	q := new(big.Int)
@@ -76,7 +76,7 @@ func reflect64(a *big.Int) uint64 {
 	return bits.Reverse64(new(big.Int).Rsh(a, 1).Uint64())
 }
 
-func TestMultiplyObeysTheLawsOfARing(t *testing.T) {
+func TestPolynomialMultiplyObeysTheLawsOfARing(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
 	for range 1000 {
 		a, b, c := r.Uint64(), r.Uint64(), r.Uint64()

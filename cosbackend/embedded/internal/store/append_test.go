@@ -36,7 +36,7 @@ func appendTo(t testing.TB, s *Store, key string, position int, body []byte) Obj
 	return obj
 }
 
-func TestAppendsMakeOneObject(t *testing.T) {
+func TestAppendMakesOneObject(t *testing.T) {
 	eachMode(t, func(t *testing.T, s *Store) {
 		headers := map[string]string{"content-type": "log"}
 		u, err := s.NewUpload(t.Context())
@@ -76,7 +76,7 @@ func TestAppendsMakeOneObject(t *testing.T) {
 	})
 }
 
-func TestTheETagOfAnAppendIsMadeOfTheFormerOne(t *testing.T) {
+func TestAppendETagIsMadeOfTheFormerOne(t *testing.T) {
 	s := open(t, Options{})
 	if got := appendTo(t, s, "k", 0, []byte("a")).ETag; got != etagOf([]byte("a")) {
 		t.Errorf("ETag of the first append = %s, want the MD5", got)
@@ -91,7 +91,7 @@ func TestTheETagOfAnAppendIsMadeOfTheFormerOne(t *testing.T) {
 	}
 }
 
-func TestAnAppendElsewhereThanAtTheEndIsRefused(t *testing.T) {
+func TestAppendRefusesAnotherPosition(t *testing.T) {
 	eachMode(t, func(t *testing.T, s *Store) {
 		refused := func(position, size int64) {
 			t.Helper()
@@ -113,7 +113,7 @@ func TestAnAppendElsewhereThanAtTheEndIsRefused(t *testing.T) {
 	})
 }
 
-func TestOnlyWhatWasAppendedIsAppendable(t *testing.T) {
+func TestAppendRefusesNormalObjects(t *testing.T) {
 	eachMode(t, func(t *testing.T, s *Store) {
 		put(t, s, "put", []byte("abc"))
 		putParts(t, s, "parts", []byte("a"), []byte("bc"))
@@ -143,7 +143,7 @@ func TestOnlyWhatWasAppendedIsAppendable(t *testing.T) {
 	})
 }
 
-func TestAnAppendDoesNotReachCopiesAndReaders(t *testing.T) {
+func TestAppendDoesNotReachCopiesAndReaders(t *testing.T) {
 	eachMode(t, func(t *testing.T, s *Store) {
 		chunks := [][]byte{body(blockSize+1, 1), body(10, 2), body(maxInline+1, 3), body(1, 4)}
 		readers := map[int]io.ReadCloser{}
@@ -180,7 +180,7 @@ func TestAnAppendDoesNotReachCopiesAndReaders(t *testing.T) {
 	})
 }
 
-func TestOneOfManyAppendsWinsEachPosition(t *testing.T) {
+func TestAppendAtOnePositionSucceedsOnce(t *testing.T) {
 	eachMode(t, func(t *testing.T, s *Store) {
 		const writers, each = 8, 12
 		var mu sync.Mutex

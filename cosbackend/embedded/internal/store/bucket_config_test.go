@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestConfigsAreKeptByKindAndID(t *testing.T) {
+func TestConfigIsStoredByKindAndID(t *testing.T) {
 	s := open(t, Options{})
 	ctx := t.Context()
 	if err := s.CreateBucket(ctx, Bucket{Name: "other-1"}); err != nil {
@@ -54,7 +54,7 @@ func TestConfigsAreKeptByKindAndID(t *testing.T) {
 	}
 }
 
-func TestConfigsNeedABucketAndGoWithIt(t *testing.T) {
+func TestConfigNeedsABucketAndIsDeletedWithIt(t *testing.T) {
 	s := open(t, Options{})
 	ctx := t.Context()
 	absent, there := Config{Bucket: "absent-1", Kind: "k"}, Config{Bucket: testBucket, Kind: "k"}

@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestACopyRefersToTheSameBody(t *testing.T) {
+func TestCopySharesTheBody(t *testing.T) {
 	eachMode(t, func(t *testing.T, s *Store) {
 		for _, n := range sizes {
 			want := body(n, 9)
@@ -39,7 +39,7 @@ func TestACopyRefersToTheSameBody(t *testing.T) {
 	})
 }
 
-func TestACopyTakesHeadersFromWhereItIsTold(t *testing.T) {
+func TestCopyTakesHeadersAsItsOptionsSay(t *testing.T) {
 	eachMode(t, func(t *testing.T, s *Store) {
 		from := PutOptions{StorageClass: "ARCHIVE", ACL: "public-read", Headers: map[string]string{"content-type": "a"}}
 		if _, err := tryPut(t.Context(), s, "src", []byte("x"), from); err != nil {
@@ -72,7 +72,7 @@ func TestACopyTakesHeadersFromWhereItIsTold(t *testing.T) {
 	})
 }
 
-func TestACopyOntoItselfChangesTheHeadersOnly(t *testing.T) {
+func TestCopyOntoItselfChangesTheHeadersOnly(t *testing.T) {
 	eachMode(t, func(t *testing.T, s *Store) {
 		for _, n := range []int{0, 10, maxInline + 1} {
 			want := body(n, 4)
@@ -92,7 +92,7 @@ func TestACopyOntoItselfChangesTheHeadersOnly(t *testing.T) {
 	})
 }
 
-func TestACopyIsJudgedByTheCallersCheck(t *testing.T) {
+func TestCopyCallsTheCheck(t *testing.T) {
 	eachMode(t, func(t *testing.T, s *Store) {
 		refusal := errors.New("precondition")
 		put(t, s, "src", []byte("x"))
@@ -116,7 +116,7 @@ func TestACopyIsJudgedByTheCallersCheck(t *testing.T) {
 	})
 }
 
-func TestAPanicInACheckReachesItsCallerOnly(t *testing.T) {
+func TestCopyPanicInACheckReachesItsCallerOnly(t *testing.T) {
 	s := open(t, Options{})
 	put(t, s, "src", []byte("x"))
 	func() {

@@ -44,7 +44,7 @@ func inSmallDisk(t *testing.T, size string, test func(t *testing.T, dir string))
 	}
 }
 
-func TestAFullDiskLosesNothingAndRecoversByDeletes(t *testing.T) {
+func TestDiskFullLosesNothingAndRecoversByDeletes(t *testing.T) {
 	inSmallDisk(t, "8m", func(t *testing.T, dir string) {
 		for round := range 2 {
 			s := open(t, Options{Dir: dir})
@@ -78,7 +78,7 @@ func TestAFullDiskLosesNothingAndRecoversByDeletes(t *testing.T) {
 	})
 }
 
-func TestPartsGiveAFullDiskBack(t *testing.T) {
+func TestDiskFullPartsFreeTheirSpace(t *testing.T) {
 	inSmallDisk(t, "8m", func(t *testing.T, dir string) {
 		s := open(t, Options{Dir: dir})
 		for _, size := range []int{3_000, 20_000, 200_000} {

@@ -6,7 +6,7 @@ import (
 )
 
 // What was written since it was listed is not what the listing was judged by.
-func TestOnlyUnchangedObjectsAreDeletedOrMoved(t *testing.T) {
+func TestLifecycleChangesOnlyUnchangedObjects(t *testing.T) {
 	s := open(t, Options{})
 	ctx := t.Context()
 	for _, key := range []string{"a", "b", "c"} {
@@ -44,7 +44,7 @@ func TestOnlyUnchangedObjectsAreDeletedOrMoved(t *testing.T) {
 	}
 }
 
-func TestACLsChangeByThemselves(t *testing.T) {
+func TestACLChangesNothingElse(t *testing.T) {
 	s := open(t, Options{})
 	ctx := t.Context()
 	put(t, s, "k", body(10, 1))
@@ -84,7 +84,7 @@ func TestACLsChangeByThemselves(t *testing.T) {
 }
 
 // A version that was changed, removed or promoted since it was listed stays.
-func TestOnlyVersionsAsListedAreRemovedOrMoved(t *testing.T) {
+func TestLifecycleChangesOnlyVersionsAsListed(t *testing.T) {
 	s := open(t, Options{})
 	ctx := t.Context()
 	put(t, s, "null", body(10, 1))

@@ -125,7 +125,7 @@ func TestListAgreesWithItsDefinition(t *testing.T) {
 	}
 }
 
-func TestPagesFollowedByTheirMarkersGiveEveryEntryOnce(t *testing.T) {
+func TestListPagesGiveEveryEntryOnce(t *testing.T) {
 	eachMode(t, func(t *testing.T, s *Store) {
 		var keys []string
 		for i := range 40 {
@@ -197,7 +197,7 @@ func TestListKnowsTheEdgesOfByteOrder(t *testing.T) {
 	})
 }
 
-func TestAListedObjectTellsWhatAListingShows(t *testing.T) {
+func TestListFillsWhatAListingShows(t *testing.T) {
 	eachMode(t, func(t *testing.T, s *Store) {
 		put(t, s, "k", []byte("old and longer"))
 		obj, err := tryPut(t.Context(), s, "k", []byte("new"), PutOptions{StorageClass: "ARCHIVE", ACL: "private", Headers: map[string]string{"a": "b"}})
@@ -212,7 +212,7 @@ func TestAListedObjectTellsWhatAListingShows(t *testing.T) {
 	})
 }
 
-func TestBucketsDoNotShareKeys(t *testing.T) {
+func TestListBucketsDoNotShareKeys(t *testing.T) {
 	eachMode(t, func(t *testing.T, s *Store) {
 		if err := s.CreateBucket(t.Context(), Bucket{Name: "other-1250000000"}); err != nil {
 			t.Fatal(err)
@@ -226,7 +226,7 @@ func TestBucketsDoNotShareKeys(t *testing.T) {
 }
 
 // Seeking behind large folders loses no small one between them.
-func TestFoldersOfAnySizeAreRolledUp(t *testing.T) {
+func TestListRollsUpFoldersOfAnySize(t *testing.T) {
 	s := open(t, Options{})
 	var want []string
 	for i, size := range []int{20, 20, 1, 2, 3, 20, 9, 10, 1, 11, 2, 2, 20} {

@@ -24,7 +24,7 @@ func manyParts() [][]byte {
 	return bodies
 }
 
-func TestTheReaderOfManyPartsBehavesAsAReadSeeker(t *testing.T) {
+func TestManifestReaderIsAReadSeeker(t *testing.T) {
 	eachMode(t, func(t *testing.T, s *Store) {
 		bodies := [][]byte{body(300, 1), body(1, 2), body(2000, 3), body(maxInline+1, 4)}
 		putParts(t, s, "k", bodies...)
@@ -47,7 +47,7 @@ func TestTheReaderOfManyPartsBehavesAsAReadSeeker(t *testing.T) {
 	})
 }
 
-func TestRangesOfManyPartsAreReadFromTheRightPlace(t *testing.T) {
+func TestManifestReaderReadsRanges(t *testing.T) {
 	eachMode(t, func(t *testing.T, s *Store) {
 		random := rand.New(rand.NewPCG(5, 6))
 		want := slices.Concat(manyParts()...)
@@ -71,7 +71,7 @@ func TestRangesOfManyPartsAreReadFromTheRightPlace(t *testing.T) {
 	})
 }
 
-func TestAReaderOfManyPartsIsNotDisturbedByWhatHappensToItsKey(t *testing.T) {
+func TestManifestReaderIsNotDisturbedByChangesOfItsKey(t *testing.T) {
 	bodies := [][]byte{body(maxInline, 1), body(2*blockSize+1, 2), body(10, 3), body(maxInline+1, 4)}
 	changes := map[string]func(ctx context.Context, s *Store) error{
 		"overwrite": func(ctx context.Context, s *Store) error {
@@ -130,7 +130,7 @@ func TestAReaderOfManyPartsIsNotDisturbedByWhatHappensToItsKey(t *testing.T) {
 	}
 }
 
-func TestAReaderOfManyPartsEndsWithTheStoreAtTheNextPart(t *testing.T) {
+func TestManifestReaderEndsAtTheNextPartAfterClose(t *testing.T) {
 	eachMode(t, func(t *testing.T, s *Store) {
 		first, second := body(blockSize+1, 1), body(2, 2)
 		putParts(t, s, "k", first, second)
@@ -153,7 +153,7 @@ func TestAReaderOfManyPartsEndsWithTheStoreAtTheNextPart(t *testing.T) {
 	})
 }
 
-func TestNoWrongByteOfADamagedPartIsDelivered(t *testing.T) {
+func TestManifestReaderDeliversNoDamagedByte(t *testing.T) {
 	for _, at := range []int{0, blockSize - 1, blockSize, 2*blockSize - 1} {
 		dir := t.TempDir()
 		s := open(t, Options{Dir: dir})
@@ -182,7 +182,7 @@ func TestNoWrongByteOfADamagedPartIsDelivered(t *testing.T) {
 	}
 }
 
-func TestAMissingPartIsDamageAndNotAbsence(t *testing.T) {
+func TestManifestReaderMissingPartIsCorrupt(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, Options{Dir: dir})
 	putParts(t, s, "k", body(10, 1), body(maxInline+1, 2))
@@ -206,7 +206,7 @@ func TestAMissingPartIsDamageAndNotAbsence(t *testing.T) {
 	}
 }
 
-func TestAHotKeyOfManyPartsIsNeverTornNorMissing(t *testing.T) {
+func TestManifestReaderSeesWholeVersionsOnly(t *testing.T) {
 	for name, o := range map[string]Options{"memory": {}, "folder": {Dir: t.TempDir()}} {
 		t.Run(name, func(t *testing.T) {
 			s := open(t, o)

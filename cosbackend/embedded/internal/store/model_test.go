@@ -346,7 +346,7 @@ func (m *model) checkVersions() {
 	}
 }
 
-func TestRandomPartsCopiesAndAppendsAgreeWithSlices(t *testing.T) {
+func TestManifestAgreesWithSlices(t *testing.T) {
 	const rounds, steps = 6, 120
 	for _, mode := range []string{"memory", "folder"} {
 		t.Run(mode, func(t *testing.T) {

@@ -82,7 +82,7 @@ func etagOfParts(bodies ...[]byte) string {
 	return fmt.Sprintf("%x-%d", md5.Sum(all), len(bodies))
 }
 
-func TestPartsMakeAnObject(t *testing.T) {
+func TestCompleteMakesAnObject(t *testing.T) {
 	clock := func() time.Time { return time.Date(2026, 5, 4, 3, 2, 1, 7000, time.UTC) }
 	for name, o := range map[string]Options{"memory": {Clock: clock}, "folder": {Clock: clock, Dir: t.TempDir()}} {
 		t.Run(name, func(t *testing.T) {
@@ -128,7 +128,7 @@ func TestPartsMakeAnObject(t *testing.T) {
 	}
 }
 
-func TestOnePartMakesAnObject(t *testing.T) {
+func TestCompleteOnePartMakesAnObject(t *testing.T) {
 	eachMode(t, func(t *testing.T, s *Store) {
 		for _, n := range sizes {
 			want := body(n, 8)
@@ -143,7 +143,7 @@ func TestOnePartMakesAnObject(t *testing.T) {
 	})
 }
 
-func TestWhatIsAbsentOfAnUploadIsNamed(t *testing.T) {
+func TestMultipartNamesWhatIsMissing(t *testing.T) {
 	eachMode(t, func(t *testing.T, s *Store) {
 		ctx := t.Context()
 		put(t, s, "src", []byte("0123456789"))
@@ -232,7 +232,7 @@ func TestCompleteRefusesWhatDoesNotFit(t *testing.T) {
 	})
 }
 
-func TestALaterPartReplacesOneWithItsNumber(t *testing.T) {
+func TestCommitPartReplacesAnEarlierPart(t *testing.T) {
 	eachMode(t, func(t *testing.T, s *Store) {
 		id := initiate(t, s, "k")
 		old := putPart(t, s, "k", id, 1, body(maxInline+1, 1))
@@ -254,7 +254,7 @@ func TestALaterPartReplacesOneWithItsNumber(t *testing.T) {
 	})
 }
 
-func TestPartsAreListedInPages(t *testing.T) {
+func TestPartsHasPages(t *testing.T) {
 	eachMode(t, func(t *testing.T, s *Store) {
 		headers := map[string]string{"content-type": "x"}
 		id, err := s.Initiate(t.Context(), testBucket, "k", PutOptions{ACL: "private", Headers: headers})
@@ -294,7 +294,7 @@ func TestPartsAreListedInPages(t *testing.T) {
 	})
 }
 
-func TestAnAbortedUploadLeavesNothing(t *testing.T) {
+func TestAbortUploadLeavesNothing(t *testing.T) {
 	dir := t.TempDir()
 	for name, o := range map[string]Options{"memory": {}, "folder": {Dir: dir}} {
 		t.Run(name, func(t *testing.T) {
@@ -353,7 +353,7 @@ func nothingIsLeft(t *testing.T, s *Store, dir string) {
 	}
 }
 
-func TestOneOfManyCompletesWins(t *testing.T) {
+func TestCompleteSucceedsOnce(t *testing.T) {
 	eachMode(t, func(t *testing.T, s *Store) {
 		id := initiate(t, s, "k")
 		bodies := [][]byte{body(blockSize, 1), body(100, 2), body(maxInline+1, 3)}
@@ -390,7 +390,7 @@ func TestOneOfManyCompletesWins(t *testing.T) {
 	})
 }
 
-func TestABucketWithAnUploadIsNotEmpty(t *testing.T) {
+func TestDeleteBucketRefusesAnOpenUpload(t *testing.T) {
 	eachMode(t, func(t *testing.T, s *Store) {
 		id := initiate(t, s, "k")
 		if err := s.DeleteBucket(t.Context(), testBucket); !errors.Is(err, ErrBucketNotEmpty) {
@@ -402,14 +402,14 @@ func TestABucketWithAnUploadIsNotEmpty(t *testing.T) {
 	})
 }
 
-func TestAnUploadNeedsAKey(t *testing.T) {
+func TestInitiateNeedsAKey(t *testing.T) {
 	s := open(t, Options{})
 	if _, err := s.Initiate(t.Context(), testBucket, "", PutOptions{}); err == nil {
 		t.Error("Initiate() with an empty key works")
 	}
 }
 
-func TestAClosedStoreRefusesParts(t *testing.T) {
+func TestCloseRefusesParts(t *testing.T) {
 	eachMode(t, func(t *testing.T, s *Store) {
 		ctx := t.Context()
 		id := initiate(t, s, "k")
@@ -442,7 +442,7 @@ func TestAClosedStoreRefusesParts(t *testing.T) {
 	})
 }
 
-func TestUploadIDsAreInOrderOfTime(t *testing.T) {
+func TestInitiateIDsAreInOrderOfTime(t *testing.T) {
 	now := time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC)
 	last := ""
 	for range 50 {
@@ -537,7 +537,7 @@ func checkUploads(t *testing.T, s *Store, all []uploadPosition, o ListUploadsOpt
 	return got
 }
 
-func TestUploadsAgreeWithTheirDefinition(t *testing.T) {
+func TestUploadsAgreesWithItsDefinition(t *testing.T) {
 	alphabet := []string{"a", "b", "/", "//", "\xff", "\x00", "\xfe", "é"}
 	ids := []string{"1", "2", "3", "31"}
 	random := rand.New(rand.NewPCG(3, 4))
@@ -576,7 +576,7 @@ func TestUploadsAgreeWithTheirDefinition(t *testing.T) {
 	}
 }
 
-func TestPagesOfUploadsFollowedByTheirMarkersGiveEveryEntryOnce(t *testing.T) {
+func TestUploadsPagesGiveEveryEntryOnce(t *testing.T) {
 	eachMode(t, func(t *testing.T, s *Store) {
 		var all []uploadPosition
 		for i := range 30 {
@@ -611,7 +611,7 @@ func TestPagesOfUploadsFollowedByTheirMarkersGiveEveryEntryOnce(t *testing.T) {
 	})
 }
 
-func TestAListedUploadTellsHowItWasInitiated(t *testing.T) {
+func TestUploadsReturnsHowEachWasInitiated(t *testing.T) {
 	eachMode(t, func(t *testing.T, s *Store) {
 		o := PutOptions{StorageClass: "ARCHIVE", ACL: "private", Headers: map[string]string{"a": "b"}}
 		id, err := s.Initiate(t.Context(), testBucket, "k", o)
@@ -662,7 +662,7 @@ func copyPart(t testing.TB, s *Store, src, key, id string, number int, off, leng
 	return p
 }
 
-func TestACopiedPartIsTheRangeOfItsSource(t *testing.T) {
+func TestCopyPartIsTheRangeOfItsSource(t *testing.T) {
 	withSource(t, func(t *testing.T, s *Store, src []byte) {
 		before := countBlobs(t, s)
 		id := initiate(t, s, "k")
@@ -707,7 +707,7 @@ func TestACopiedPartIsTheRangeOfItsSource(t *testing.T) {
 	})
 }
 
-func TestARangeBeyondItsSourceIsRefused(t *testing.T) {
+func TestCopyPartRefusesARangeBeyondItsSource(t *testing.T) {
 	withSource(t, func(t *testing.T, s *Store, src []byte) {
 		id := initiate(t, s, "k")
 		size := int64(len(src))
@@ -723,7 +723,7 @@ func TestARangeBeyondItsSourceIsRefused(t *testing.T) {
 	})
 }
 
-func TestACopiedPartIsJudgedByTheCallersCheck(t *testing.T) {
+func TestCopyPartCallsTheCheck(t *testing.T) {
 	withSource(t, func(t *testing.T, s *Store, src []byte) {
 		id := initiate(t, s, "k")
 		refusal := errors.New("precondition")
@@ -739,7 +739,7 @@ func TestACopiedPartIsJudgedByTheCallersCheck(t *testing.T) {
 	})
 }
 
-func TestACopiedPartReplacesAndIsReplaced(t *testing.T) {
+func TestCopyPartReplacesAndIsReplaced(t *testing.T) {
 	withSource(t, func(t *testing.T, s *Store, src []byte) {
 		before := countBlobs(t, s)
 		id := initiate(t, s, "k")
@@ -763,7 +763,7 @@ func TestACopiedPartReplacesAndIsReplaced(t *testing.T) {
 }
 
 // The source and the upload may change while the range is read.
-func TestARangeIsHeldWhileItIsRead(t *testing.T) {
+func TestCopyPartHoldsTheRangeWhileItIsRead(t *testing.T) {
 	withSource(t, func(t *testing.T, s *Store, src []byte) {
 		ctx := t.Context()
 		id := initiate(t, s, "k")
@@ -817,7 +817,7 @@ func TestARangeIsHeldWhileItIsRead(t *testing.T) {
 	})
 }
 
-func TestACopyOfADamagedRangeIsRefused(t *testing.T) {
+func TestCopyPartRefusesADamagedRange(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, Options{Dir: dir})
 	put(t, s, "src", body(3*blockSize, 1))
@@ -833,7 +833,7 @@ func TestACopyOfADamagedRangeIsRefused(t *testing.T) {
 	}
 }
 
-func TestAPanicInTheCheckOfAPartReachesItsCallerOnly(t *testing.T) {
+func TestCopyPartPanicInACheckReachesItsCallerOnly(t *testing.T) {
 	s := open(t, Options{})
 	put(t, s, "src", []byte("x"))
 	id := initiate(t, s, "k")

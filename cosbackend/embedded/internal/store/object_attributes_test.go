@@ -15,7 +15,7 @@ func dated(t *testing.T, dir string) (s *Store, advance func(time.Duration)) {
 	return open(t, Options{Dir: dir, Clock: func() time.Time { return now }}), func(d time.Duration) { now = now.Add(d) }
 }
 
-func TestWhatAnObjectHasSurvivesACrash(t *testing.T) {
+func TestAttributesSurviveACrash(t *testing.T) {
 	dir := t.TempDir()
 	s, _ := dated(t, dir)
 	opts := PutOptions{
@@ -62,7 +62,7 @@ func TestWhatAnObjectHasSurvivesACrash(t *testing.T) {
 	}
 }
 
-func TestACopyTakesTheTagsAndNothingElseThatIsSetLater(t *testing.T) {
+func TestCopyTakesTheTagsAndNothingElseThatIsSetLater(t *testing.T) {
 	eachMode(t, func(t *testing.T, s *Store) {
 		opts := PutOptions{Tags: []Tag{{"a", "1"}}, Encryption: Encryption{Algorithm: "AES256"}}
 		if _, err := tryPut(t.Context(), s, "k", []byte("x"), opts); err != nil {
@@ -93,7 +93,7 @@ func TestACopyTakesTheTagsAndNothingElseThatIsSetLater(t *testing.T) {
 	})
 }
 
-func TestWhatIsAmendedMustBeThere(t *testing.T) {
+func TestAttributesOfMissingVersionsAreRefused(t *testing.T) {
 	eachMode(t, func(t *testing.T, s *Store) {
 		enable(t, s, VersioningEnabled)
 		put(t, s, "marked", []byte("x"))
@@ -127,7 +127,7 @@ func TestWhatIsAmendedMustBeThere(t *testing.T) {
 }
 
 // A locked version is not lost in any state, and a refusal leaves no trace.
-func TestALockedVersionIsNotLost(t *testing.T) {
+func TestObjectLockKeepsTheVersion(t *testing.T) {
 	eachMode(t, func(t *testing.T, s *Store) {
 		if err := s.SetObjectLock(t.Context(), testBucket, 1); err != nil {
 			t.Fatal(err)
@@ -173,7 +173,7 @@ func TestALockedVersionIsNotLost(t *testing.T) {
 	})
 }
 
-func TestALockEndsInTime(t *testing.T) {
+func TestObjectLockEndsInTime(t *testing.T) {
 	s, advance := dated(t, "")
 	if err := s.SetObjectLock(t.Context(), testBucket, 1); err != nil {
 		t.Fatal(err)
@@ -197,7 +197,7 @@ func TestALockEndsInTime(t *testing.T) {
 	}
 }
 
-func TestDamagedAttributesAreNoticed(t *testing.T) {
+func TestAttributesDamagedAreNoticed(t *testing.T) {
 	if tags, err := decodeTags(encodeTags(nil)); tags != nil || err != nil {
 		t.Errorf("no tags come back as %v, %v", tags, err)
 	}

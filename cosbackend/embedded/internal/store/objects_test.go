@@ -21,7 +21,7 @@ import (
 // sizes are around every boundary of the write path.
 var sizes = []int{0, 1, maxInline - 1, maxInline, maxInline + 1, blockSize - 1, blockSize, blockSize + 1, 2 * blockSize, 3*blockSize + 17}
 
-func TestABodyComesBackAsItWasWritten(t *testing.T) {
+func TestCommitBodyComesBackAsWritten(t *testing.T) {
 	eachMode(t, func(t *testing.T, s *Store) {
 		for _, n := range sizes {
 			want := body(n, 7)
@@ -37,7 +37,7 @@ func TestABodyComesBackAsItWasWritten(t *testing.T) {
 	})
 }
 
-func TestHowABodyIsCutIntoWritesDoesNotMatter(t *testing.T) {
+func TestWriteSizesDoNotMatter(t *testing.T) {
 	eachMode(t, func(t *testing.T, s *Store) {
 		random := rand.New(rand.NewPCG(1, 2))
 		for _, n := range sizes {
@@ -63,7 +63,7 @@ func TestHowABodyIsCutIntoWritesDoesNotMatter(t *testing.T) {
 	})
 }
 
-func TestSumsAreThoseOfTheBytesWrittenSoFar(t *testing.T) {
+func TestSumsCoverTheBytesWrittenSoFar(t *testing.T) {
 	eachMode(t, func(t *testing.T, s *Store) {
 		data := body(blockSize+5, 1)
 		u, err := s.NewUpload(t.Context())
@@ -88,7 +88,7 @@ func TestSumsAreThoseOfTheBytesWrittenSoFar(t *testing.T) {
 	})
 }
 
-func TestSHA1IsLeftOutUnlessWanted(t *testing.T) {
+func TestSumsHaveSHA1OnRequestOnly(t *testing.T) {
 	s := open(t, Options{})
 	u, err := s.NewUpload(t.Context())
 	if err != nil {
@@ -101,7 +101,7 @@ func TestSHA1IsLeftOutUnlessWanted(t *testing.T) {
 	}
 }
 
-func TestAnObjectKeepsWhatItWasPutWith(t *testing.T) {
+func TestCommitStoresItsOptions(t *testing.T) {
 	clock := func() time.Time { return time.Date(2026, 5, 4, 3, 2, 1, 7000, time.FixedZone("x", 3600)) }
 	for name, o := range map[string]Options{"memory": {Clock: clock}, "folder": {Clock: clock, Dir: t.TempDir()}} {
 		t.Run(name, func(t *testing.T) {
@@ -136,7 +136,7 @@ func TestAnObjectKeepsWhatItWasPutWith(t *testing.T) {
 	}
 }
 
-func TestWhatIsAbsentIsNamed(t *testing.T) {
+func TestHeadNamesWhatIsMissing(t *testing.T) {
 	eachMode(t, func(t *testing.T, s *Store) {
 		ctx := t.Context()
 		put(t, s, "there", []byte("x"))
@@ -179,7 +179,7 @@ func TestWhatIsAbsentIsNamed(t *testing.T) {
 func second[A any](_ A, err error) error        { return err }
 func third[A, B any](_ A, _ B, err error) error { return err }
 
-func TestBucketsAreCreatedListedAndDeleted(t *testing.T) {
+func TestCreateBucketListsAndDeletes(t *testing.T) {
 	eachMode(t, func(t *testing.T, s *Store) {
 		ctx := t.Context()
 		want := Bucket{Name: "a-1250000000", Region: "ap-beijing", ACL: "public-read", Created: time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)}
@@ -210,7 +210,7 @@ func TestBucketsAreCreatedListedAndDeleted(t *testing.T) {
 	})
 }
 
-func TestExactlyOneWriterWinsWhenOverwritingIsForbidden(t *testing.T) {
+func TestCommitForbidOverwriteSucceedsOnce(t *testing.T) {
 	eachMode(t, func(t *testing.T, s *Store) {
 		const writers = 24
 		var won atomic.Int64
@@ -239,7 +239,7 @@ func TestExactlyOneWriterWinsWhenOverwritingIsForbidden(t *testing.T) {
 	})
 }
 
-func TestAnUploadEndsOnce(t *testing.T) {
+func TestUploadEndsOnce(t *testing.T) {
 	eachMode(t, func(t *testing.T, s *Store) {
 		u, err := s.NewUpload(t.Context())
 		if err != nil {
@@ -263,7 +263,7 @@ func TestAnUploadEndsOnce(t *testing.T) {
 	})
 }
 
-func TestACancelledContextStopsBeforeTheCommit(t *testing.T) {
+func TestCommitStopsWhenItsContextIsCancelled(t *testing.T) {
 	eachMode(t, func(t *testing.T, s *Store) {
 		put(t, s, "k", []byte("old"))
 		u, err := s.NewUpload(t.Context())
@@ -288,7 +288,7 @@ func TestACancelledContextStopsBeforeTheCommit(t *testing.T) {
 	})
 }
 
-func TestAClosedStoreRefusesEverything(t *testing.T) {
+func TestCloseRefusesEverything(t *testing.T) {
 	eachMode(t, func(t *testing.T, s *Store) {
 		ctx := t.Context()
 		u, err := s.NewUpload(ctx)
@@ -340,7 +340,7 @@ func TestDeleteManyRemovesOnlyWhatIsNamed(t *testing.T) {
 	})
 }
 
-func TestAnObjectNeedsAKey(t *testing.T) {
+func TestCommitNeedsAKey(t *testing.T) {
 	eachMode(t, func(t *testing.T, s *Store) {
 		if _, err := tryPut(t.Context(), s, "", []byte("x"), PutOptions{}); err == nil {
 			t.Error("Commit() with an empty key works")

@@ -14,7 +14,7 @@ import (
 	"testing/iotest"
 )
 
-func TestTheReaderBehavesAsAReadSeeker(t *testing.T) {
+func TestReaderIsAReadSeeker(t *testing.T) {
 	eachMode(t, func(t *testing.T, s *Store) {
 		for _, n := range sizes {
 			want := body(n, 5)
@@ -38,7 +38,7 @@ func TestTheReaderBehavesAsAReadSeeker(t *testing.T) {
 	})
 }
 
-func TestRangesAreReadFromTheRightPlace(t *testing.T) {
+func TestReaderReadsRanges(t *testing.T) {
 	eachMode(t, func(t *testing.T, s *Store) {
 		random := rand.New(rand.NewPCG(5, 6))
 		want := body(3*blockSize+17, 5)
@@ -62,7 +62,7 @@ func TestRangesAreReadFromTheRightPlace(t *testing.T) {
 	})
 }
 
-func TestAReaderIsNotDisturbedByWhatHappensToItsKey(t *testing.T) {
+func TestReaderIsNotDisturbedByChangesOfItsKey(t *testing.T) {
 	changes := map[string]func(ctx context.Context, s *Store) error{
 		"overwrite": func(ctx context.Context, s *Store) error {
 			return second(tryPut(ctx, s, "k", []byte("new"), PutOptions{}))
@@ -105,7 +105,7 @@ func TestAReaderIsNotDisturbedByWhatHappensToItsKey(t *testing.T) {
 	}
 }
 
-func TestAHotKeyIsNeverTornNorMissing(t *testing.T) {
+func TestReaderSeesWholeVersionsOnly(t *testing.T) {
 	for name, o := range map[string]Options{"memory": {}, "folder": {Dir: t.TempDir()}} {
 		t.Run(name, func(t *testing.T) {
 			s := open(t, o)
@@ -154,7 +154,7 @@ func blobFiles(t *testing.T, dir string) []string {
 	return files
 }
 
-func TestNoWrongByteOfADamagedBodyIsDelivered(t *testing.T) {
+func TestReaderDeliversNoDamagedByte(t *testing.T) {
 	want := body(3*blockSize+17, 5)
 	for _, at := range []int{0, blockSize - 1, blockSize, 2*blockSize + 5, len(want) - 1} {
 		dir := t.TempDir()
@@ -199,7 +199,7 @@ func flip(t *testing.T, path string, at int) {
 	}
 }
 
-func TestADamagedInlineBodyIsNoticed(t *testing.T) {
+func TestReaderNoticesADamagedInlineBody(t *testing.T) {
 	eachMode(t, func(t *testing.T, s *Store) {
 		for name, change := range map[string]string{
 			"changed":   "UPDATE inline SET data = X'00' || substr(data, 2)",
@@ -220,7 +220,7 @@ func TestADamagedInlineBodyIsNoticed(t *testing.T) {
 	})
 }
 
-func TestAMissingOrShortenedFileIsDamageAndNotAbsence(t *testing.T) {
+func TestReaderMissingOrShortenedFileIsCorrupt(t *testing.T) {
 	for name, damage := range map[string]func(path string) error{
 		"missing":   os.Remove,
 		"shortened": func(path string) error { return os.Truncate(path, 10) },
@@ -256,7 +256,7 @@ func TestAMissingOrShortenedFileIsDamageAndNotAbsence(t *testing.T) {
 	}
 }
 
-func TestAFileThatShrinksUnderAReaderIsDamage(t *testing.T) {
+func TestReaderOfAShrinkingFileIsCorrupt(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, Options{Dir: dir})
 	put(t, s, "k", body(2*blockSize, 5))

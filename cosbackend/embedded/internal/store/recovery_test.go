@@ -47,7 +47,7 @@ func copyEntry(from, to string, d fs.DirEntry) error {
 	return os.WriteFile(to, data, 0o600)
 }
 
-func TestEverythingIsThereAfterAReopen(t *testing.T) {
+func TestOpenFindsEverythingAgain(t *testing.T) {
 	reopen := map[string]func(t *testing.T, s *Store, dir string) string{
 		"clean": func(t *testing.T, s *Store, dir string) string {
 			if err := s.Close(); err != nil {
@@ -98,7 +98,7 @@ func TestEverythingIsThereAfterAReopen(t *testing.T) {
 	}
 }
 
-func TestLeftoversVanishAtStart(t *testing.T) {
+func TestRecoveryRemovesLeftovers(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, Options{Dir: dir})
 	put(t, s, "k", body(blockSize, 1))
@@ -150,7 +150,7 @@ func entries(t *testing.T, dir, sub string) int {
 	return len(list)
 }
 
-func TestADamagedBodyIsLoggedAtStart(t *testing.T) {
+func TestRecoveryLogsADamagedBody(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, Options{Dir: dir})
 	put(t, s, "k", body(blockSize, 1))
@@ -165,7 +165,7 @@ func TestADamagedBodyIsLoggedAtStart(t *testing.T) {
 	}
 }
 
-func TestRefusedAndAbortedUploadsLeaveNoFile(t *testing.T) {
+func TestAbortLeavesNoFile(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, Options{Dir: dir})
 	put(t, s, "k", []byte("x"))
@@ -183,7 +183,7 @@ func TestRefusedAndAbortedUploadsLeaveNoFile(t *testing.T) {
 	}
 }
 
-func TestADataFolderHasOneOwner(t *testing.T) {
+func TestOpenRefusesAFolderInUse(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, Options{Dir: dir})
 	_, err := Open(Options{Dir: dir})
@@ -200,7 +200,7 @@ func TestADataFolderHasOneOwner(t *testing.T) {
 	open(t, Options{Dir: dir})
 }
 
-func TestAFolderThatIsNotOursIsRefused(t *testing.T) {
+func TestOpenRefusesAForeignFolder(t *testing.T) {
 	write := func(name, text string) func(dir string) error {
 		return func(dir string) error { return os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600) }
 	}
@@ -227,7 +227,7 @@ func TestAFolderThatIsNotOursIsRefused(t *testing.T) {
 	}
 }
 
-func TestANewerSchemaIsRefused(t *testing.T) {
+func TestOpenRefusesANewerSchema(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, Options{Dir: dir})
 	if err := s.change(t.Context(), func(x *txn) error { return second(x.exec("PRAGMA user_version = 9")) }); err != nil {
@@ -242,7 +242,7 @@ func TestANewerSchemaIsRefused(t *testing.T) {
 	}
 }
 
-func TestADamagedIndexStopsTheStart(t *testing.T) {
+func TestOpenRefusesADamagedIndex(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, Options{Dir: dir})
 	for i := range 200 {
@@ -270,7 +270,7 @@ func TestADamagedIndexStopsTheStart(t *testing.T) {
 	}
 }
 
-func TestAnUnusableFolderIsNamed(t *testing.T) {
+func TestOpenNamesAnUnusableFolder(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -280,7 +280,7 @@ func TestAnUnusableFolderIsNamed(t *testing.T) {
 	}
 }
 
-func TestAnIndexWithoutWriteAheadLogIsRefused(t *testing.T) {
+func TestOpenRefusesAnIndexWithoutWriteAheadLog(t *testing.T) {
 	x, err := openIndex(t.Context(), "") // SQLite's memory file system has none
 	if err != nil {
 		t.Fatal(err)
@@ -291,7 +291,7 @@ func TestAnIndexWithoutWriteAheadLogIsRefused(t *testing.T) {
 	}
 }
 
-func TestACrashDuringWritesKeepsWhatWasAcknowledged(t *testing.T) {
+func TestRecoveryKeepsWhatWasAcknowledged(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, Options{Dir: dir})
 	for i := range 30 {
@@ -327,7 +327,7 @@ func TestACrashDuringWritesKeepsWhatWasAcknowledged(t *testing.T) {
 	countBlobs(t, c)
 }
 
-func TestRandomChangesAgreeWithAMap(t *testing.T) {
+func TestModelRandomChangesAgreeWithAMap(t *testing.T) {
 	for name, o := range map[string]Options{"memory": {}, "folder": {Dir: t.TempDir()}} {
 		t.Run(name, func(t *testing.T) {
 			s := open(t, o)

@@ -75,7 +75,7 @@ func blockSums(b []byte) (sums []byte) {
 	return sums
 }
 
-func TestAFolderOfSchema1GoesOnWorking(t *testing.T) {
+func TestSchema1IsMigrated(t *testing.T) {
 	dir := folderOfSchema1(t)
 	small, big := body(100, 1), body(blockSize+1, 2)
 	for round := range 2 {
@@ -128,7 +128,7 @@ func folderOfSchema2(t *testing.T) (dir string) {
 	return dir
 }
 
-func TestObjectsFromBeforeVersioningAreTheNullVersion(t *testing.T) {
+func TestSchemaObjectsFromBeforeVersioningAreTheNullVersion(t *testing.T) {
 	for name, folder := range map[string]func(*testing.T) string{"schema 1": folderOfSchema1, "schema 2": folderOfSchema2} {
 		t.Run(name, func(t *testing.T) {
 			s := open(t, Options{Dir: folder(t)})
@@ -158,7 +158,7 @@ func TestObjectsFromBeforeVersioningAreTheNullVersion(t *testing.T) {
 	}
 }
 
-func TestAMigratedIndexIsLikeANewOne(t *testing.T) {
+func TestSchemaMigratedIndexEqualsANewOne(t *testing.T) {
 	tables := func(dir string) (all []string) {
 		t.Helper()
 		s := open(t, Options{Dir: dir})
@@ -181,7 +181,7 @@ func TestAMigratedIndexIsLikeANewOne(t *testing.T) {
 	}
 }
 
-func TestAMigrationThatFailsChangesNothing(t *testing.T) {
+func TestSchemaFailedMigrationChangesNothing(t *testing.T) {
 	dir := folderOfSchema1(t)
 	x, err := openIndex(t.Context(), dir)
 	if err != nil {

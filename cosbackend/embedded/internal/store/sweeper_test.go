@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-func TestObjectsOfManyPartsShareTheirBodiesWithCopies(t *testing.T) {
+func TestSweeperKeepsBodiesSharedWithCopies(t *testing.T) {
 	for name, o := range map[string]Options{"memory": {}, "folder": {Dir: t.TempDir()}} {
 		t.Run(name, func(t *testing.T) {
 			s := open(t, o)
@@ -82,7 +82,7 @@ func manyTinyParts(t testing.TB, s *Store, n int) (id string, named []CompletePa
 	return id, named
 }
 
-func TestAnObjectOfManyPartsIsSweptInBatches(t *testing.T) {
+func TestSweeperWorksInBatches(t *testing.T) {
 	eachMode(t, func(t *testing.T, s *Store) {
 		const parts = 3*sweepBatch + 1
 		id, named := manyTinyParts(t, s, parts)
@@ -103,7 +103,7 @@ func TestAnObjectOfManyPartsIsSweptInBatches(t *testing.T) {
 	})
 }
 
-func TestTheMemoryCapCountsPartsUntilTheyAreGone(t *testing.T) {
+func TestSweeperFreesTheMemoryOfParts(t *testing.T) {
 	const limit = 200_000
 	s := open(t, Options{MaxBytes: limit})
 	used := func(want int64) {
@@ -149,7 +149,7 @@ func TestTheMemoryCapCountsPartsUntilTheyAreGone(t *testing.T) {
 	used(0)
 }
 
-func TestPartsAreThereAfterAReopen(t *testing.T) {
+func TestSweeperKeepsPartsAcrossAReopen(t *testing.T) {
 	reopen := map[string]func(t *testing.T, s *Store, dir string) string{
 		"clean": func(t *testing.T, s *Store, dir string) string {
 			if err := s.Close(); err != nil {
@@ -204,7 +204,7 @@ func TestPartsAreThereAfterAReopen(t *testing.T) {
 
 // What a killed process was still reading, copying or about to sweep is swept
 // by the next one.
-func TestWhatWasBeingReadInACrashIsSwept(t *testing.T) {
+func TestSweeperSweepsWhatWasReadInACrash(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, Options{Dir: dir})
 	putParts(t, s, "read", body(maxInline+1, 1), body(10, 2))
@@ -252,7 +252,7 @@ func rawBlobs(t *testing.T, s *Store) (n int64) {
 	return n
 }
 
-func TestASweepThatFailedIsTriedAgain(t *testing.T) {
+func TestSweeperRetriesAFailedSweep(t *testing.T) {
 	s := open(t, Options{})
 	putParts(t, s, "k", []byte("a"), []byte("b"))
 	exec := func(text string) {

@@ -17,7 +17,7 @@ func enable(t testing.TB, s *Store, v Versioning) {
 	}
 }
 
-func TestThereIsNoWayBackToNoVersioning(t *testing.T) {
+func TestSetVersioningCannotBeUnset(t *testing.T) {
 	s := open(t, Options{})
 	for _, v := range []Versioning{VersioningNever, "enabled"} {
 		if err := s.SetVersioning(t.Context(), testBucket, v); err == nil {
@@ -32,7 +32,7 @@ func TestThereIsNoWayBackToNoVersioning(t *testing.T) {
 	}
 }
 
-func TestAVersionThatIsNotThereIsSaidSo(t *testing.T) {
+func TestHeadVersionNamesAMissingVersion(t *testing.T) {
 	eachMode(t, func(t *testing.T, s *Store) {
 		old := put(t, s, "k", []byte("x"))
 		enable(t, s, VersioningEnabled)
@@ -64,7 +64,7 @@ func TestAVersionThatIsNotThereIsSaidSo(t *testing.T) {
 	})
 }
 
-func TestABucketOfMarkersIsNotEmpty(t *testing.T) {
+func TestDeleteBucketRefusesDeleteMarkers(t *testing.T) {
 	eachMode(t, func(t *testing.T, s *Store) {
 		enable(t, s, VersioningEnabled)
 		got, err := s.Remove(t.Context(), testBucket, []DeleteTarget{{Key: "never was"}})
@@ -83,7 +83,7 @@ func TestABucketOfMarkersIsNotEmpty(t *testing.T) {
 	})
 }
 
-func TestForbidOverwriteCountsOnlyWithoutVersioning(t *testing.T) {
+func TestCommitForbidOverwriteAppliesWithoutVersioningOnly(t *testing.T) {
 	eachMode(t, func(t *testing.T, s *Store) {
 		put(t, s, "k", []byte("1"))
 		forbid := PutOptions{ForbidOverwrite: true}
@@ -101,7 +101,7 @@ func TestForbidOverwriteCountsOnlyWithoutVersioning(t *testing.T) {
 
 // Pages are followed while versions between them go away, as a program does that
 // empties a bucket.
-func TestAListOfVersionsGoesOnWhereItsMarkerWas(t *testing.T) {
+func TestListVersionsContinuesAtItsMarker(t *testing.T) {
 	eachMode(t, func(t *testing.T, s *Store) {
 		put(t, s, "b", []byte("null"))
 		enable(t, s, VersioningEnabled)
@@ -141,7 +141,7 @@ func TestAListOfVersionsGoesOnWhereItsMarkerWas(t *testing.T) {
 	})
 }
 
-func TestAListOfVersionsRollsUpAndSkips(t *testing.T) {
+func TestListVersionsRollsUpAndSkips(t *testing.T) {
 	eachMode(t, func(t *testing.T, s *Store) {
 		enable(t, s, VersioningEnabled)
 		for range 3 * seekAfter {
@@ -178,7 +178,7 @@ func TestAListOfVersionsRollsUpAndSkips(t *testing.T) {
 	})
 }
 
-func TestACrashKeepsEveryVersionThatWasAcknowledged(t *testing.T) {
+func TestRecoveryKeepsEveryAcknowledgedVersion(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, Options{Dir: dir})
 	enable(t, s, VersioningEnabled)

@@ -9,7 +9,7 @@ import (
 
 // Many first readers at once must not wait for one another: each holds a connection,
 // and none may need a second one.
-func TestManyReadersAtOnceDoNotBlockOneAnother(t *testing.T) {
+func TestViewReadersDoNotBlockEachOther(t *testing.T) {
 	for range 20 {
 		s, err := Open(Options{})
 		if err != nil {

@@ -48,7 +48,7 @@ func insertBucket(name string) func(*txn) error {
 	}
 }
 
-func TestARefusedClosureDoesNotFailThoseItSharesACommitWith(t *testing.T) {
+func TestWriterRefusalDoesNotFailTheRestOfTheBatch(t *testing.T) {
 	eachMode(t, func(t *testing.T, s *Store) {
 		release := hold(t, s)
 		refusal := errors.New("refused")
@@ -75,7 +75,7 @@ func TestARefusedClosureDoesNotFailThoseItSharesACommitWith(t *testing.T) {
 	})
 }
 
-func TestAClosureThatLosesTheTransactionIsAloneInThat(t *testing.T) {
+func TestWriterLostTransactionFailsItsJobOnly(t *testing.T) {
 	eachMode(t, func(t *testing.T, s *Store) {
 		release := hold(t, s)
 		good := queue(t, s, insertBucket("good-1"))
@@ -97,7 +97,7 @@ func TestAClosureThatLosesTheTransactionIsAloneInThat(t *testing.T) {
 	})
 }
 
-func TestAFullQueueRefusesAtOnce(t *testing.T) {
+func TestWriterFullQueueRefusesAtOnce(t *testing.T) {
 	s := open(t, Options{})
 	release := hold(t, s)
 	var jobs []*job
@@ -125,7 +125,7 @@ func TestAFullQueueRefusesAtOnce(t *testing.T) {
 	}
 }
 
-func TestAWaitingWriteIsWithdrawnWhenItsContextEnds(t *testing.T) {
+func TestWriterWithdrawsAJobWhoseContextEnds(t *testing.T) {
 	s := open(t, Options{})
 	release := hold(t, s)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -140,7 +140,7 @@ func TestAWaitingWriteIsWithdrawnWhenItsContextEnds(t *testing.T) {
 	}
 }
 
-func TestAFullIndexRefusesPutsAndKeepsReadsAndDeletes(t *testing.T) {
+func TestDiskFullIndexRefusesPutsAndKeepsReadsAndDeletes(t *testing.T) {
 	eachMode(t, func(t *testing.T, s *Store) {
 		put(t, s, "old", body(1000, 1))
 		err := s.change(t.Context(), func(x *txn) error {
@@ -173,7 +173,7 @@ func TestAFullIndexRefusesPutsAndKeepsReadsAndDeletes(t *testing.T) {
 	})
 }
 
-func TestADeleteMayUseTheReserveOfAFullDisk(t *testing.T) {
+func TestDiskFullDeleteUsesTheReserve(t *testing.T) {
 	reserve := filepath.Join(t.TempDir(), reserveFile)
 	s := open(t, Options{Dir: filepath.Dir(reserve)})
 	if _, err := os.Stat(reserve); err != nil {
@@ -194,7 +194,7 @@ func TestADeleteMayUseTheReserveOfAFullDisk(t *testing.T) {
 	}
 }
 
-func TestTheMemoryCapCountsWhatIsStoredAndRead(t *testing.T) {
+func TestMemoryCapCountsWhatIsStoredAndRead(t *testing.T) {
 	const limit = 1 << 20
 	s := open(t, Options{MaxBytes: limit})
 	mem, ok := s.bodies.(*memBodies)
