@@ -62,8 +62,8 @@ package cosbackend
 //	A035  Versioning, logging and acceleration that were never set are 200 with a
 //	      document that says nothing.
 //	A036  A PUT of a referer configuration without content removes it.
-//	A037  The id of an inventory job or a tiering rule has letters, digits and . _ -,
-//	      and is the same in the query and in the document.
+//	A037  The id of an inventory job or a tiering rule has 1 to 128 letters, digits and
+//	      . _ -, and is the same in the query and in the document.
 //	A038  Inventory jobs are listed 100 at a time, and go on by a continuation-token.
 //	A039  Every bucket has an ACL, with its owner. xsi:type tells a grantee that is an
 //	      account, with ID, from a group, with URI; a grant header has id="…".

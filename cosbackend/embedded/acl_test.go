@@ -58,6 +58,7 @@ func (c *client) acl(t *testing.T, key string) (grants []string, preset string) 
 	return a.grants(t), a.Header.Get("x-cos-acl")
 }
 
+// TestGetObjectACLReturnsGrants holds E084 and E085.
 func TestGetObjectACLReturnsGrants(t *testing.T) {
 	c := open(t)
 	c.put(t, "k", "x")
@@ -97,6 +98,7 @@ func aclGrant(grantee, permission string) string {
 	return `<Grant><Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="any">` + grantee + `</Grantee><Permission>` + permission + `</Permission></Grant>`
 }
 
+// TestPutObjectACLAcceptsADocument holds E085.
 func TestPutObjectACLAcceptsADocument(t *testing.T) {
 	c := open(t)
 	c.put(t, "k", "x")
@@ -120,6 +122,7 @@ func TestPutObjectACLAcceptsADocument(t *testing.T) {
 	}
 }
 
+// TestPutObjectACLRefusesInvalidACLs holds E084 and E085.
 func TestPutObjectACLRefusesInvalidACLs(t *testing.T) {
 	c := open(t)
 	c.put(t, "k", "x")
@@ -168,6 +171,7 @@ func TestPutObjectACLRefusesInvalidACLs(t *testing.T) {
 }
 
 // Whatever makes an object takes grants.
+// It holds E045 and E084.
 func TestPutObjectAndCreateBucketAcceptGrants(t *testing.T) {
 	c := open(t)
 	grant := []string{"x-cos-grant-read", someonesID, "x-cos-acl", "public-read"}
@@ -371,6 +375,7 @@ func TestBucketPolicyAppliesToVersions(t *testing.T) {
 	}
 }
 
+// TestPutObjectACLRefusesALockedVersion holds E062.
 func TestPutObjectACLRefusesALockedVersion(t *testing.T) {
 	clock := newClock()
 	c := open(t, func(o *embedded.Options) { o.Clock = clock.now })

@@ -15,6 +15,7 @@ func (c *client) append(t testing.TB, key string, position int, body string, hea
 	return c.do(t, call{method: "POST", key: key, query: "append&position=" + strconv.Itoa(position), body: []byte(body), header: headers(header)})
 }
 
+// TestAppendObjectGrowsAnObject holds E038 and E039.
 func TestAppendObjectGrowsAnObject(t *testing.T) {
 	c := open(t)
 	whole := ""
@@ -42,6 +43,7 @@ func TestAppendObjectGrowsAnObject(t *testing.T) {
 	c.append(t, "k", 5, "x").want(t, 409, "ObjectNotAppendable")
 }
 
+// TestAppendObjectRefusesAnotherPosition holds E032, E037 and E039.
 func TestAppendObjectRefusesAnotherPosition(t *testing.T) {
 	c := open(t)
 	c.put(t, "plain", "x")
@@ -114,6 +116,7 @@ func TestAppendObjectAtOnePositionSucceedsOnce(t *testing.T) {
 }
 
 // A copy is a new object, made by another operation than append.
+// It holds E046.
 func TestCopyObjectOfAnAppendableObjectIsNormal(t *testing.T) {
 	c := open(t)
 	c.append(t, "k", 0, "a").want(t, 200, "")

@@ -107,6 +107,7 @@ func (d document) absentIn(t *testing.T, c *client) {
 	}
 }
 
+// TestBucketConfigurationsComeBackAsPut holds E070, E073, E074 and E075.
 func TestBucketConfigurationsComeBackAsPut(t *testing.T) {
 	c := open(t)
 	c.versioning(t, "Enabled")
@@ -137,6 +138,7 @@ func TestBucketConfigurationsComeBackAsPut(t *testing.T) {
 }
 
 // No element may be misspelt, misplaced, missing or repeated.
+// It holds E072.
 func TestBucketConfigurationsAreParsedStrictly(t *testing.T) {
 	c := open(t)
 	for _, d := range documents() {
@@ -173,6 +175,7 @@ func TestBucketConfigurationsAreParsedStrictly(t *testing.T) {
 	}
 }
 
+// TestBucketConfigurationsThatNeedAContentMD5 holds E071.
 func TestBucketConfigurationsThatNeedAContentMD5(t *testing.T) {
 	c := open(t)
 	needed := map[string]bool{"cors": true, "lifecycle": true, "tagging": true}
@@ -193,6 +196,7 @@ func repeat(root, rule string, n int) string {
 	return "<" + root + ">" + b.String() + "</" + root + ">"
 }
 
+// TestBucketConfigurationsAreRefusedWithTheirErrorCodes holds E072, E076 and E083.
 func TestBucketConfigurationsAreRefusedWithTheirErrorCodes(t *testing.T) {
 	c := open(t)
 	const (
@@ -256,6 +260,8 @@ func TestBucketConfigurationsAreRefusedWithTheirErrorCodes(t *testing.T) {
 		{"inventory", inventory("a"), "InvalidArgument"},
 		{"inventory&id=b", inventory("a"), "InvalidArgument"},
 		{"inventory&id=a%2Fb", inventory("a/b"), "InvalidArgument"},
+		{"inventory&id=" + strings.Repeat("i", 128), inventory(strings.Repeat("i", 128)), ""},
+		{"inventory&id=" + strings.Repeat("i", 129), inventory(strings.Repeat("i", 129)), "InvalidArgument"},
 		{"encryption", strings.Repeat(" ", 1<<20+1), "XMLSizeLimit"},
 	} {
 		got := c.configure(t, tt.sub, tt.text)
@@ -265,6 +271,7 @@ func TestBucketConfigurationsAreRefusedWithTheirErrorCodes(t *testing.T) {
 	}
 }
 
+// TestPutBucketLifecycleRefusesConflictingRules holds E080.
 func TestPutBucketLifecycleRefusesConflictingRules(t *testing.T) {
 	c := open(t)
 	const rule = "<Rule><Status>Enabled</Status><Expiration><Days>1</Days></Expiration></Rule>"
@@ -317,6 +324,7 @@ func TestGetBucketDomainReturnsTheVerificationText(t *testing.T) {
 	}
 }
 
+// TestPutBucketRefererWithoutBodyRemovesIt holds E074.
 func TestPutBucketRefererWithoutBodyRemovesIt(t *testing.T) {
 	c := open(t)
 	d := documents()[8]
@@ -325,6 +333,7 @@ func TestPutBucketRefererWithoutBodyRemovesIt(t *testing.T) {
 	d.absentIn(t, c)
 }
 
+// TestPutBucketLifecycleAndReplicationRefuseAnObjectLock holds E093.
 func TestPutBucketLifecycleAndReplicationRefuseAnObjectLock(t *testing.T) {
 	c := open(t)
 	c.versioning(t, "Enabled")
@@ -338,6 +347,7 @@ func TestPutBucketLifecycleAndReplicationRefuseAnObjectLock(t *testing.T) {
 	}
 }
 
+// TestPutBucketReplicationNeedsVersioning holds E083.
 func TestPutBucketReplicationNeedsVersioning(t *testing.T) {
 	c := open(t)
 	var text string
@@ -352,4 +362,6 @@ func TestPutBucketReplicationNeedsVersioning(t *testing.T) {
 	c.do(t, call{method: "GET", query: "replication"}).want(t, 404, "ReplicationConfigurationNotFoundError")
 	c.versioning(t, "Enabled")
 	c.configure(t, "replication", text).want(t, 200, "")
+	c.versioning(t, "Suspended")
+	c.do(t, call{method: "GET", query: "replication"}).want(t, 200, "")
 }

@@ -8,6 +8,7 @@ import (
 const readPolicy = `{"version": "2.0", "Statement": [{"Sid": "s", "Effect": "Allow", "Principal": {"qcs": ["qcs::cam::anyone:anyone"]},
 	"Action": ["name/cos:GetObject"], "Resource": ["qcs::cos:ap-guangzhou:uid/1250000000:test-1250000000/open/*"]}]}`
 
+// TestGetBucketPolicyReturnsItAsPut holds E070 and E081.
 func TestGetBucketPolicyReturnsItAsPut(t *testing.T) {
 	c := open(t)
 	c.do(t, call{method: "GET", query: "policy"}).want(t, 404, "NoSuchBucketPolicy")
@@ -21,6 +22,7 @@ func TestGetBucketPolicyReturnsItAsPut(t *testing.T) {
 	c.do(t, call{method: "GET", query: "policy"}).want(t, 404, "NoSuchBucketPolicy")
 }
 
+// TestPutBucketPolicyRefusesInvalidPolicies holds E082.
 func TestPutBucketPolicyRefusesInvalidPolicies(t *testing.T) {
 	c := open(t)
 	replace := func(old, new string) string { return strings.Replace(readPolicy, old, new, 1) }
@@ -59,6 +61,7 @@ func statement(effect, principal, action, resource, rest string) string {
 	return `{"effect": "` + effect + `", "principal": ` + principal + `, "action": ["` + action + `"], "resource": ["` + resource + `"]` + rest + `}`
 }
 
+// TestBucketPolicyAppliesToEveryone holds E088 and E089.
 func TestBucketPolicyAppliesToEveryone(t *testing.T) {
 	c := open(t)
 	c.put(t, "open/k", "x")
@@ -112,6 +115,8 @@ func TestBucketPolicyAppliesToEveryone(t *testing.T) {
 		"the ACL alone":                {[]string{allow(star, "name/cos:GetObject", "b-125/*")}, read("open/public"), 200, 200},
 		"configurations never open":    {[]string{allow(star, "*", "*")}, call{method: "GET", query: "policy"}, 403, 200},
 		"configurations never close":   {[]string{deny(star, "*", "*")}, call{method: "GET", query: "policy"}, 403, 200},
+		"a copy needs its target only": {[]string{deny(star, "name/cos:GetObject", b+"/other")}, call{method: "PUT", key: "copy", header: map[string]string{"x-cos-copy-source": testHost + "/other"}}, 403, 200},
+		"a copy to a closed target":    {[]string{deny(star, "name/cos:PutObject", b+"/copy")}, call{method: "PUT", key: "copy", header: map[string]string{"x-cos-copy-source": testHost + "/other"}}, 403, 403},
 		"copies are made by the owner": {[]string{allow(star, "*", "*")}, call{method: "PUT", key: "copy", header: map[string]string{"x-cos-copy-source": testHost + "/other"}}, 403, 200},
 	} {
 		t.Run(name, func(t *testing.T) {

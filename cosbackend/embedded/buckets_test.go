@@ -14,6 +14,7 @@ import (
 
 func hostIn(bucket, region string) string { return bucket + ".cos." + region + ".myqcloud.com" }
 
+// TestCreateBucketUsesTheRegionOfItsHost holds E006.
 func TestCreateBucketUsesTheRegionOfItsHost(t *testing.T) {
 	c := open(t)
 	host := hostIn("new-125", "ap-beijing")
@@ -46,6 +47,7 @@ func TestDeleteBucketRefusesANonEmptyBucket(t *testing.T) {
 	c.do(t, call{method: "HEAD", host: hostIn(testBucket, "ap-nanjing")}).want(t, 200, "")
 }
 
+// TestCreateBucketRefusesInvalidNames holds E004.
 func TestCreateBucketRefusesInvalidNames(t *testing.T) {
 	c := open(t)
 	for name, code := range map[string]string{
@@ -53,6 +55,7 @@ func TestCreateBucketRefusesInvalidNames(t *testing.T) {
 		"name-abc":                     "InvalidBucketName",
 		"-1":                           "InvalidBucketName",
 		"under_score-1":                "InvalidBucketName",
+		"name--1":                      "InvalidBucketName",
 		strings.Repeat("a", 51) + "-1": "BucketNameTooLong",
 		strings.Repeat("a", 50) + "-1": "",
 		"a-" + strings.Repeat("1", 62): "BucketNameTooLong",
@@ -98,6 +101,7 @@ func (c *client) listBuckets(t *testing.T, host, query string) serviceResult {
 	return r
 }
 
+// TestListBucketsListsThemByName holds E012, E013 and E014.
 func TestListBucketsListsThemByName(t *testing.T) {
 	c := open(t, func(o *embedded.Options) { o.Buckets, o.Clock = nil, at(1558698590) })
 	for i, region := range []string{"ap-beijing", "ap-guangzhou", "ap-beijing", "ap-guangzhou"} {

@@ -17,6 +17,7 @@ func (c *client) copy(t *testing.T, key, source string, header ...string) respon
 	return c.do(t, call{method: "PUT", key: key, header: h, body: []byte{}})
 }
 
+// TestCopyObjectCopiesBodyAndHeaders holds E028.
 func TestCopyObjectCopiesBodyAndHeaders(t *testing.T) {
 	c := open(t, func(o *embedded.Options) { o.Clock = at(1573095863) })
 	c.put(t, "from/中+ ?", "hello", "x-cos-meta-a", "1", "Content-Type", "a/b", "x-cos-storage-class", "STANDARD_IA", "x-cos-acl", "public-read")
@@ -61,6 +62,7 @@ func TestCopyObjectAcrossBucketsAndRegions(t *testing.T) {
 	}
 }
 
+// TestCopyObjectChecksItsSource holds E022, E023 and E030.
 func TestCopyObjectChecksItsSource(t *testing.T) {
 	c := open(t, func(o *embedded.Options) { o.Clock = at(1597067218); o.DefaultBucket = testBucket })
 	c.put(t, "k", "hello")

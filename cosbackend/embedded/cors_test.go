@@ -28,6 +28,7 @@ func corsHeaders(h http.Header) map[string]string {
 	return got
 }
 
+// TestOptionsObjectFollowsTheCORSRules holds E086.
 func TestOptionsObjectFollowsTheCORSRules(t *testing.T) {
 	c := open(t)
 	ask := func(origin, method, headers, query, key string) response {
@@ -76,6 +77,7 @@ func TestOptionsObjectFollowsTheCORSRules(t *testing.T) {
 	ask("https://a.example.com", "GET", "", "", "k").want(t, 403, "AccessForbidden")
 }
 
+// TestCORSHeadersAreOnEveryResponse holds E087.
 func TestCORSHeadersAreOnEveryResponse(t *testing.T) {
 	c := open(t)
 	c.put(t, "k", "x")

@@ -155,7 +155,7 @@
 //	      PUT without a body removes one.
 //	E075  GET of an intelligent-tiering configuration by an id that is not there is an
 //	      empty document, as that of the first generation is.
-//	E076  An id of a configuration has at most 64 letters, digits, "-", "_", "."; the Id
+//	E076  An id of a configuration has at most 128 letters, digits, "-", "_", "."; the Id
 //	      in the document must be the same, else it is InvalidArgument.
 //	E077  The id of a one-off inventory job that was posted cannot be posted again
 //	      (DuplicateInventoryId); jobs that repeat have ids of their own.

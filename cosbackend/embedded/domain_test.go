@@ -44,6 +44,7 @@ func certificate(id, cert, key string) string {
 		"<DomainList><DomainName>A.example.com</DomainName><DomainName>b.example.com</DomainName></DomainList></DomainCertificate>"
 }
 
+// TestPutBucketDomainCertificateDoesNotStoreTheKey holds E078 and E079.
 func TestPutBucketDomainCertificateDoesNotStoreTheKey(t *testing.T) {
 	cert, key := newCertificate(t)
 	_, otherKey := newCertificate(t)

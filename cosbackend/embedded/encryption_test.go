@@ -41,13 +41,14 @@ func (a response) wantHeaders(t testing.TB, pairs ...string) {
 	}
 }
 
+// TestPutObjectReturnsItsEncryption holds E064.
 func TestPutObjectReturnsItsEncryption(t *testing.T) {
 	c := open(t, func(o *embedded.Options) { o.MinPartSize = 1 })
 	for name, want := range map[string][]string{
 		"cos": {sse, "AES256"},
 		"kms": {sse, "cos/kms", sse + "-cos-kms-key-id", "key-1", sse + "-context", "eyJhIjoiYiJ9"},
 	} {
-		c.put(t, name, "plain", want...).wantHeaders(t, want...)
+		c.put(t, name, "plain", want...).wantHeaders(t, append(want, "ETag", etagOf("plain"))...)
 		for _, method := range []string{"GET", "HEAD"} {
 			c.do(t, call{method: method, key: name}).want(t, 200, "").wantHeaders(t, want...)
 		}
@@ -62,6 +63,7 @@ func TestPutObjectReturnsItsEncryption(t *testing.T) {
 	}
 }
 
+// TestPutObjectRefusesInvalidEncryption holds E063.
 func TestPutObjectRefusesInvalidEncryption(t *testing.T) {
 	c := open(t)
 	c.put(t, "k", "old")
@@ -100,6 +102,7 @@ func TestPutObjectRefusesInvalidEncryption(t *testing.T) {
 	c.do(t, call{method: "PUT", key: "parts", query: partQuery(1, id), body: []byte("x"), header: map[string]string{sse: "AES256"}}).want(t, 400, "SSEHeaderNotAllowed")
 }
 
+// TestCustomerKeyIsNeededForEveryAccess holds E063.
 func TestCustomerKeyIsNeededForEveryAccess(t *testing.T) {
 	c := open(t, func(o *embedded.Options) { o.MinPartSize = 1 })
 	own, other := customerKey(customer, 1), customerKey(customer, 2)

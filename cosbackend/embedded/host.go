@@ -85,7 +85,7 @@ func validLabel(s string) bool {
 // validBucketName reports whether s is <name>-<appid> as it stands in a host.
 func validBucketName(s string) bool {
 	name, appid := splitBucket(s)
-	if name == "" || appid == "" || !validLabel(s) || len(name) > maxBucketName {
+	if name == "" || appid == "" || !validLabel(s) || !validLabel(name) || len(name) > maxBucketName {
 		return false
 	}
 	return strings.Trim(appid, "0123456789") == ""

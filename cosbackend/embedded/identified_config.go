@@ -40,11 +40,14 @@ func identifiedRoutes() []route {
 	})
 }
 
+// maxConfigID bounds the id of a configuration (E076).
+const maxConfigID = 128
+
 // requestedID is the id a request speaks of (E076).
 func (x *exchange) requestedID() (string, error) {
 	id, _ := x.params.get("id")
-	if id == "" || len(id) > 64 || strings.ContainsFunc(id, func(c rune) bool { return !idRune(c) }) {
-		return "", fail(invalidArgument, "id must have 1 to 64 letters, digits and any of - _ . in it.")
+	if id == "" || len(id) > maxConfigID || strings.ContainsFunc(id, func(c rune) bool { return !idRune(c) }) {
+		return "", fail(invalidArgument, "id must have 1 to 128 letters, digits and any of - _ . in it.")
 	}
 	return id, nil
 }

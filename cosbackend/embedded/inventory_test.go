@@ -72,6 +72,7 @@ func TestPutBucketInventoryRefusesMoreThan1000(t *testing.T) {
 	c.configure(t, "inventory&id=more", inventory("more")).want(t, 200, "")
 }
 
+// TestPostBucketInventoryRefusesARepeatedID holds E077.
 func TestPostBucketInventoryRefusesARepeatedID(t *testing.T) {
 	c := open(t)
 	repeats := inventory("once")

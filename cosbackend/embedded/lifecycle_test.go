@@ -60,6 +60,7 @@ func (c *client) keys(t *testing.T) (keys []string) {
 
 const expire2 = "<Expiration><Days>2</Days></Expiration>"
 
+// TestLifecycleExpiresObjects holds E090.
 func TestLifecycleExpiresObjects(t *testing.T) {
 	c, clock := openStepped(t)
 	for _, key := range []string{"logs/a", "logs/keep/b", "other"} {
@@ -85,6 +86,7 @@ func TestLifecycleExpiresObjects(t *testing.T) {
 	}
 }
 
+// TestLifecycleExpiresObjectsAtADate holds E090.
 func TestLifecycleExpiresObjectsAtADate(t *testing.T) {
 	c, clock := openStepped(t)
 	c.put(t, "a", "x")
@@ -109,6 +111,7 @@ func TestLifecycleIgnoresDisabledRules(t *testing.T) {
 	}
 }
 
+// TestLifecycleMovesObjectsToColderClasses holds E090.
 func TestLifecycleMovesObjectsToColderClasses(t *testing.T) {
 	c, clock := openStepped(t)
 	c.put(t, "hot", "x")
@@ -146,6 +149,15 @@ func TestLifecycleMovesObjectsToColderClasses(t *testing.T) {
 	}
 	clock.advance(day)
 	c.runLifecycle(t, embedded.LifecycleReport{Expired: 3})
+}
+
+// TestLifecycleIgnoresAccessFrequency holds E090.
+func TestLifecycleIgnoresAccessFrequency(t *testing.T) {
+	c, clock := openStepped(t)
+	c.put(t, "k", "x")
+	c.rules(t, [2]string{"", "<Transition><AccessFrequency><AccessCountLessThan>1</AccessCountLessThan><RecentDays>1</RecentDays></AccessFrequency><StorageClass>ARCHIVE</StorageClass></Transition>"})
+	clock.advance(99 * day)
+	c.runLifecycle(t, embedded.LifecycleReport{})
 }
 
 func TestLifecycleAbortsUploads(t *testing.T) {
@@ -246,6 +258,7 @@ func TestLifecycleExpirationWithVersioningMakesAMarker(t *testing.T) {
 }
 
 // The days of a version count from when it stopped being the newest.
+// It holds E092.
 func TestLifecycleExpiresOldVersions(t *testing.T) {
 	c, clock := openStepped(t)
 	c.put(t, "k", "from before versioning")
@@ -302,6 +315,7 @@ func TestLifecycleMovesOldVersionsToColderClasses(t *testing.T) {
 	}
 }
 
+// TestLifecycleKeepsTheClassOfLinks holds E092.
 func TestLifecycleKeepsTheClassOfLinks(t *testing.T) {
 	c, clock := openStepped(t)
 	c.put(t, "k", "x", "x-cos-storage-class", "STANDARD_IA")
@@ -376,6 +390,7 @@ func TestLifecycleMatchesTheTagsOfEachVersion(t *testing.T) {
 	c.do(t, call{method: "GET", key: "one", query: "versionId=null"}).want(t, 200, "")
 }
 
+// TestLifecycleKeepsLockedVersions holds E093.
 func TestLifecycleKeepsLockedVersions(t *testing.T) {
 	c, clock := openStepped(t)
 	c.versioning(t, "Enabled")
@@ -389,4 +404,17 @@ func TestLifecycleKeepsLockedVersions(t *testing.T) {
 	clock.advance(day)
 	c.runLifecycle(t, embedded.LifecycleReport{VersionsExpired: 1, Transitioned: 1})
 	c.do(t, call{method: "HEAD", key: "k", query: "versionId=" + first}).want(t, 404, "")
+}
+
+// TestLifecyclePutsAMarkerAboveALockedVersion holds E093.
+func TestLifecyclePutsAMarkerAboveALockedVersion(t *testing.T) {
+	c, clock := openStepped(t)
+	c.versioning(t, "Enabled")
+	c.rules(t, [2]string{"", expire2})
+	c.lockBucket(t, 10).want(t, 200, "")
+	locked := c.put(t, "k", "1").version()
+	clock.advance(2 * day)
+	c.runLifecycle(t, embedded.LifecycleReport{Expired: 1})
+	c.wantLeft(t, "k DeleteMarker*", "k Version")
+	c.do(t, call{method: "DELETE", key: "k", query: "versionId=" + locked}).want(t, 409, "ObjectLocked")
 }

@@ -56,6 +56,7 @@ func (c *client) list(t *testing.T, query string) listResult {
 	return r
 }
 
+// TestListObjectsHasTheDocumentedElements holds E013, E026 and E027.
 func TestListObjectsHasTheDocumentedElements(t *testing.T) {
 	c := open(t, func(o *embedded.Options) { o.Clock = at(1597067218) })
 	c.put(t, "a/1.txt", "hello", "x-cos-storage-class", "INTELLIGENT_TIERING")
@@ -81,6 +82,7 @@ func TestListObjectsHasTheDocumentedElements(t *testing.T) {
 	}
 }
 
+// TestListObjectsPagesAddUp holds E025.
 func TestListObjectsPagesAddUp(t *testing.T) {
 	c := open(t)
 	for _, key := range []string{"a/1", "a/2", "b", "c/x/1", "c/x/2", "d", "//lead", "中/文"} {
@@ -135,6 +137,7 @@ func unescape(t *testing.T, s string) string {
 	return text
 }
 
+// TestListObjectsRefusesInvalidParameters holds E014 and E024.
 func TestListObjectsRefusesInvalidParameters(t *testing.T) {
 	c := open(t)
 	for query, code := range map[string]string{
@@ -154,6 +157,7 @@ func TestListObjectsRefusesInvalidParameters(t *testing.T) {
 	c.do(t, call{method: "GET", query: "Max-Keys=1&PREFIX=a"}).want(t, 200, "")
 }
 
+// TestListObjectsReturnsOddKeys holds E002.
 func TestListObjectsReturnsOddKeys(t *testing.T) {
 	c := open(t)
 	keys := []string{

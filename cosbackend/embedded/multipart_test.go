@@ -82,6 +82,7 @@ func etagOfParts(bodies ...string) string {
 	return fmt.Sprintf(`"%x-%d"`, h.Sum(nil), len(bodies))
 }
 
+// TestCompleteMultipartUploadJoinsParts holds E034.
 func TestCompleteMultipartUploadJoinsParts(t *testing.T) {
 	c := open(t, smallParts)
 	const key = "a b/ü+&"
@@ -113,6 +114,7 @@ func TestCompleteMultipartUploadJoinsParts(t *testing.T) {
 	}
 }
 
+// TestUploadPartIsCheckedBeforeItIsStored holds E032.
 func TestUploadPartIsCheckedBeforeItIsStored(t *testing.T) {
 	c := open(t)
 	id := c.initiate(t, "k")
@@ -160,6 +162,7 @@ func (c *client) authorizationFor(t testing.TB, in call) string {
 	return "Authorization: " + c.request(t, in).Header.Get("Authorization") + "\r\n"
 }
 
+// TestInitiateMultipartUploadAcceptsTheHeadersOfAPut holds E033.
 func TestInitiateMultipartUploadAcceptsTheHeadersOfAPut(t *testing.T) {
 	c := open(t)
 	for header, want := range map[string]struct {
@@ -181,6 +184,7 @@ func TestInitiateMultipartUploadAcceptsTheHeadersOfAPut(t *testing.T) {
 	c.do(t, call{method: "POST", query: "uploads"}).want(t, 405, "MethodNotAllowed")
 }
 
+// TestAbortMultipartUploadDropsAnUpload holds E044.
 func TestAbortMultipartUploadDropsAnUpload(t *testing.T) {
 	c := open(t, smallParts)
 	id, other := c.initiate(t, "k"), c.initiate(t, "k")
@@ -221,6 +225,7 @@ func (c *client) copyPart(t testing.TB, key, id string, number int, source strin
 	return c.do(t, call{method: http.MethodPut, key: key, query: partQuery(number, id), header: h, body: []byte{}})
 }
 
+// TestUploadPartCopyCopiesARange holds E042 and E043.
 func TestUploadPartCopyCopiesARange(t *testing.T) {
 	c := open(t, smallParts, func(o *embedded.Options) { o.Clock = at(1573095863) })
 	c.put(t, "from", "0123456789")
@@ -277,6 +282,7 @@ func (c *client) twoParts(t testing.TB) (id string, parts map[int]string) {
 	return id, parts
 }
 
+// TestCompleteMultipartUploadRefusesWhatDoesNotFit holds E035, E036 and E045.
 func TestCompleteMultipartUploadRefusesWhatDoesNotFit(t *testing.T) {
 	c := open(t, smallParts)
 	id, parts := c.twoParts(t)
@@ -375,6 +381,7 @@ func (c *client) timed(t testing.TB, in call) (a response, first, end time.Durat
 	return a, first, time.Since(began)
 }
 
+// TestCompleteMultipartUploadSendsSpacesWhileItIsSlow holds E040.
 func TestCompleteMultipartUploadSendsSpacesWhileItIsSlow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := open(t, smallParts)
@@ -395,6 +402,22 @@ func TestCompleteMultipartUploadSendsSpacesWhileItIsSlow(t *testing.T) {
 		es := c.server.Journal().Entries()
 		if e := es[len(es)-1]; e.Status != 200 || e.Code != "" || !e.ResponseDelivered {
 			t.Errorf("journal = %+v", e)
+		}
+	})
+}
+
+// TestCompleteMultipartUploadSlowHasNoVersionID holds E055.
+func TestCompleteMultipartUploadSlowHasNoVersionID(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := open(t, smallParts)
+		c.versioning(t, "Enabled")
+		id, parts := c.twoParts(t)
+		c.server.Faults().Add(embedded.Fault{Operation: "CompleteMultipartUpload", SlowWork: 2 * time.Second})
+		if a, _, _ := c.timed(t, completeCall("k", id, parts)); a.StatusCode != 200 || a.Header.Values("x-cos-version-id") != nil {
+			t.Errorf("response = %d %v, want no version id", a.StatusCode, a.Header)
+		}
+		if head := c.do(t, call{method: "HEAD", key: "k"}).want(t, 200, ""); head.version() == "" {
+			t.Errorf("HEAD = %v, want a version id", head.Header)
 		}
 	})
 }
@@ -589,6 +612,7 @@ func lines(text string) string {
 
 // The element names are those of the COS documentation, whose spelling differs
 // from list to list.
+// It holds E025 and E041.
 func TestListPartsListsByNumber(t *testing.T) {
 	c := open(t, func(o *embedded.Options) { o.Clock = at(1573095863) })
 	id := c.initiate(t, "a b", "x-cos-storage-class", "STANDARD_IA")
@@ -630,6 +654,7 @@ func TestListPartsListsByNumber(t *testing.T) {
 	c.do(t, call{method: "GET", key: "other", query: "uploadId=" + id}).want(t, 404, "NoSuchUpload")
 }
 
+// TestListMultipartUploadsListsByKey holds E025 and E041.
 func TestListMultipartUploadsListsByKey(t *testing.T) {
 	c := open(t, func(o *embedded.Options) { o.Clock = at(1573095863) })
 	first, second := c.initiate(t, "b c"), c.initiate(t, "b c")

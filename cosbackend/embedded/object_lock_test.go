@@ -31,6 +31,7 @@ func (c *client) retain(t testing.TB, key, query, until string) response {
 	return c.do(t, call{method: "PUT", key: key, query: "retention" + query, body: []byte(body)})
 }
 
+// TestPutBucketObjectLockIsStored holds E058 and E060.
 func TestPutBucketObjectLockIsStored(t *testing.T) {
 	c := open(t)
 	c.do(t, call{method: "GET", query: "object-lock"}).want(t, 404, "NoSuchObjectLockConfiguration")
@@ -63,6 +64,7 @@ func TestPutBucketObjectLockIsStored(t *testing.T) {
 	other.lockBucket(t, 1).want(t, 409, "InvalidBucketState")
 }
 
+// TestObjectLockKeepsObjects holds E060 and E062.
 func TestObjectLockKeepsObjects(t *testing.T) {
 	clock := newClock()
 	c := open(t, func(o *embedded.Options) { o.Clock, o.MinPartSize = clock.now, 1 })
@@ -97,6 +99,7 @@ func TestObjectLockKeepsObjects(t *testing.T) {
 	c.do(t, call{method: "DELETE", key: "k"}).want(t, 409, "ObjectLocked") // it is a new one
 }
 
+// TestPutObjectRetentionCanOnlyExtend holds E061.
 func TestPutObjectRetentionCanOnlyExtend(t *testing.T) {
 	clock := newClock()
 	c := open(t, func(o *embedded.Options) { o.Clock = clock.now })
@@ -120,6 +123,7 @@ func TestPutObjectRetentionCanOnlyExtend(t *testing.T) {
 	c.do(t, call{method: "DELETE"}).want(t, 204, "")
 }
 
+// TestPutObjectRetentionLocksOneVersion holds E060.
 func TestPutObjectRetentionLocksOneVersion(t *testing.T) {
 	c := open(t)
 	c.versioning(t, "Enabled")

@@ -45,6 +45,7 @@ func TestPutObjectComesBackAsPut(t *testing.T) {
 	}
 }
 
+// TestPutObjectWithoutHeadersHasDefaults holds E017.
 func TestPutObjectWithoutHeadersHasDefaults(t *testing.T) {
 	c := open(t)
 	c.put(t, "k", "")
@@ -70,6 +71,7 @@ func TestPutObjectStoresEverySizeAndFraming(t *testing.T) {
 	}
 }
 
+// TestPutObjectRefusesUnsupportedHeaders holds E005 and E016.
 func TestPutObjectRefusesUnsupportedHeaders(t *testing.T) {
 	c := open(t)
 	c.put(t, "taken", "old")
@@ -118,6 +120,7 @@ func TestPutObjectRefusedKeepsTheOldObject(t *testing.T) {
 	}
 }
 
+// TestGetObjectNamesWhatIsMissing holds E003.
 func TestGetObjectNamesWhatIsMissing(t *testing.T) {
 	c := open(t)
 	get := c.do(t, call{method: "GET", key: "a b/中"}).want(t, 404, "NoSuchKey")
@@ -148,6 +151,7 @@ func TestGetObjectNamesWhatIsMissing(t *testing.T) {
 	c.do(t, call{method: "DELETE", host: hostIn("absent-1", "ap-guangzhou"), key: "k"}).want(t, 404, "NoSuchBucket")
 }
 
+// TestGetObjectConditionsHaveHTTPPrecedence holds E020 and E021.
 func TestGetObjectConditionsHaveHTTPPrecedence(t *testing.T) {
 	c := open(t, func(o *embedded.Options) { o.Clock = at(1597067218) })
 	c.put(t, "k", "hello")
@@ -194,6 +198,7 @@ func TestGetObjectConditionsHaveHTTPPrecedence(t *testing.T) {
 	}
 }
 
+// TestGetObjectReturnsTheRequestedRange holds E019.
 func TestGetObjectReturnsTheRequestedRange(t *testing.T) {
 	c := open(t)
 	body := strings.Repeat("0123456789", 20_000) // four blocks of the store
@@ -262,6 +267,7 @@ func TestGetObjectResponseHeadersCanBeOverridden(t *testing.T) {
 	c.do(t, call{method: "GET", key: "k", query: "response-date=x"}).want(t, 501, "NotImplemented")
 }
 
+// TestGetObjectAndCopyObjectRefuseArchivedObjects holds E029.
 func TestGetObjectAndCopyObjectRefuseArchivedObjects(t *testing.T) {
 	c := open(t)
 	c.put(t, "k", "x", "x-cos-storage-class", "DEEP_ARCHIVE")
@@ -323,6 +329,7 @@ func TestResponseRequestIDsDiffer(t *testing.T) {
 	}
 }
 
+// TestPutObjectMemoryFullIsServiceUnavailable holds E031.
 func TestPutObjectMemoryFullIsServiceUnavailable(t *testing.T) {
 	c := open(t, func(o *embedded.Options) { o.MaxBytes = 100_000 })
 	c.put(t, "first", strings.Repeat("x", 80_000))

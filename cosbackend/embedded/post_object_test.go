@@ -108,6 +108,7 @@ func (c *client) post(t testing.TB, in formUpload) response {
 	return c.send(t, c.formRequest(t, in))
 }
 
+// TestPostObjectUploadsAFile holds E107.
 func TestPostObjectUploadsAFile(t *testing.T) {
 	c := openForms(t)
 	content := strings.Repeat("0123456789abcdef", 20_000) + "\r\n--not-the-boundary\r\n"
@@ -158,6 +159,7 @@ func TestPostObjectIgnoresTheTypeOfTheFile(t *testing.T) {
 	}
 }
 
+// TestPostObjectReplacesFilenameInTheKey holds E106.
 func TestPostObjectReplacesFilenameInTheKey(t *testing.T) {
 	c := openForms(t)
 	for filename, want := range map[string]string{
@@ -172,6 +174,7 @@ func TestPostObjectReplacesFilenameInTheKey(t *testing.T) {
 	}
 }
 
+// TestPostObjectSelectsItsResponse holds E105 and E107.
 func TestPostObjectSelectsItsResponse(t *testing.T) {
 	c := openForms(t)
 	for _, tt := range []struct {
@@ -212,6 +215,7 @@ func TestPostObjectSelectsItsResponse(t *testing.T) {
 	}
 }
 
+// TestPostObjectEnforcesItsPolicy holds E101 and E103.
 func TestPostObjectEnforcesItsPolicy(t *testing.T) {
 	c := openForms(t)
 	fields := []string{"key", "dir/k", "x-cos-meta-a", "1", "success_action_status", "200"}
@@ -263,6 +267,7 @@ func TestPostObjectEnforcesItsPolicy(t *testing.T) {
 	}
 }
 
+// TestPostObjectRefusesIncompletePolicies holds E103.
 func TestPostObjectRefusesIncompletePolicies(t *testing.T) {
 	c := openForms(t)
 	signed := `{"q-sign-algorithm":"sha1"},{"q-ak":"` + c.cred.SecretID + `"},{"q-sign-time":"` + keyTime() + `"}`
@@ -293,6 +298,7 @@ func TestPostObjectRefusesIncompletePolicies(t *testing.T) {
 	c.do(t, call{method: "HEAD", key: "k"}).want(t, 404, "")
 }
 
+// TestPostObjectMustBeSigned holds E108.
 func TestPostObjectMustBeSigned(t *testing.T) {
 	c := openForms(t)
 	key := []string{"key", "k"}
@@ -332,6 +338,7 @@ func TestPostObjectMustBeSigned(t *testing.T) {
 	late.post(t, formUpload{fields: key, expires: formNow + 10_000, file: "x"}).want(t, 403, "AccessDenied")
 }
 
+// TestPostObjectToAPublicBucketNeedsNoSignature holds E108.
 func TestPostObjectToAPublicBucketNeedsNoSignature(t *testing.T) {
 	c := openForms(t)
 	host := "open-1250000000.cos.ap-guangzhou.myqcloud.com"
@@ -359,6 +366,7 @@ func TestPostObjectTemporaryCredentialsNeedTheirToken(t *testing.T) {
 	}
 }
 
+// TestPostObjectRefusesMalformedForms holds E100, E101, E102, E105 and E109.
 func TestPostObjectRefusesMalformedForms(t *testing.T) {
 	c := openForms(t)
 	key := []string{"key", "k"}
@@ -401,6 +409,7 @@ func TestPostObjectRefusesMalformedForms(t *testing.T) {
 	c.do(t, call{method: "HEAD", key: "k"}).want(t, 404, "")
 }
 
+// TestPostObjectRefusesFieldsNotImplemented holds E104.
 func TestPostObjectRefusesFieldsNotImplemented(t *testing.T) {
 	c := openForms(t)
 	for _, name := range []string{"x-cos-acl", "x-cos-unheard-of", "x-ci-anything", "pic-operations", "if-match", "content-range"} {
@@ -490,6 +499,7 @@ func (c *client) grantsOf(t *testing.T, key string) []string {
 }
 
 // What a PUT takes as headers a form takes as fields, and its answer tells the same.
+// It holds E104.
 func TestPostObjectAcceptsWhatAPutAccepts(t *testing.T) {
 	c := openForms(t)
 	c.versioning(t, "Enabled")
@@ -567,6 +577,7 @@ func TestPostObjectChecksFieldsAsHeaders(t *testing.T) {
 }
 
 // A form asks by its fields: a header that would be left out of the policy is refused.
+// It holds E104.
 func TestPostObjectIgnoresItsHeaders(t *testing.T) {
 	c := openForms(t)
 	for _, name := range []string{"x-cos-acl", "x-cos-storage-class", "x-cos-meta-a", "x-cos-traffic-limit", "x-cos-tagging", sse} {

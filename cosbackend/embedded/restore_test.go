@@ -27,6 +27,7 @@ func restoreRequest(days, tier string) []byte {
 	return []byte("<RestoreRequest><Days>" + days + "</Days><CASJobParameters><Tier>" + tier + "</Tier></CASJobParameters></RestoreRequest>")
 }
 
+// TestRestoreObjectMakesItReadableForATime holds E057.
 func TestRestoreObjectMakesItReadableForATime(t *testing.T) {
 	clock := newClock()
 	c := open(t, func(o *embedded.Options) { o.Clock, o.RestoreDelay = clock.now, time.Hour })
@@ -88,6 +89,7 @@ func TestRestoreObjectIsInstantByDefault(t *testing.T) {
 	}
 }
 
+// TestRestoreObjectRefusesInvalidRequests holds E058.
 func TestRestoreObjectRefusesInvalidRequests(t *testing.T) {
 	c := open(t)
 	c.put(t, "warm", "x")
@@ -103,6 +105,7 @@ func TestRestoreObjectRefusesInvalidRequests(t *testing.T) {
 		"deep, at once":  {"deep", restoreRequest("1", "Expedited"), 400, "InvalidArgument"},
 		"absent":         {"absent", restoreRequest("1", "Bulk"), 404, "NoSuchKey"},
 		"no time":        {"k", restoreRequest("0", "Bulk"), 400, "InvalidArgument"},
+		"too long":       {"k", restoreRequest("36501", "Bulk"), 400, "InvalidArgument"},
 		"not a number":   {"k", restoreRequest("x", "Bulk"), 400, "InvalidArgument"},
 		"another tier":   {"k", restoreRequest("1", "Fast"), 400, "InvalidArgument"},
 		"no days":        {"k", []byte("<RestoreRequest></RestoreRequest>"), 400, "MalformedXML"},

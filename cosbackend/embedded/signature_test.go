@@ -69,6 +69,7 @@ func TestSignaturePublishedExamplesAreAccepted(t *testing.T) {
 	}
 }
 
+// TestSignatureErrorsHaveTheirCodes holds E009, E010 and E011.
 func TestSignatureErrorsHaveTheirCodes(t *testing.T) {
 	now := int64(1700000000)
 	demo := embedded.DemoCredential()
@@ -219,6 +220,36 @@ func TestSignatureInTheQuery(t *testing.T) {
 	}
 }
 
+// What is outranked is not looked at, right or wrong.
+// It holds E007.
+func TestSignatureFormsOutrankEachOther(t *testing.T) {
+	c := open(t)
+	c.put(t, "k", "x")
+	plain := c.request(t, call{method: "GET", key: "k", unsigned: true})
+	seven := c.presigned(plain)
+	merged := "sign=" + url.QueryEscape(signature(plain, c.cred, time.Now().Unix()-5, time.Now().Unix()+60))
+	const malformed = "sign=malformed"
+	for name, tt := range map[string]struct {
+		query  string
+		signed bool // by the header, too
+		status int
+	}{
+		"header over sign":         {malformed, true, 200},
+		"header over q-parameters": {"q-ak=malformed", true, 200},
+		"sign over q-parameters":   {merged + "&q-ak=malformed", false, 200},
+		"malformed sign":           {malformed + "&" + seven, false, 403},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := c.do(t, call{method: "GET", key: "k", query: tt.query, unsigned: !tt.signed}); got.StatusCode != tt.status {
+				t.Errorf("response = %d %s, want %d", got.StatusCode, got.err.Message, tt.status)
+			}
+		})
+	}
+	wrong := map[string]string{"Authorization": "malformed"}
+	c.do(t, call{method: "GET", key: "k", query: seven, header: wrong, unsigned: true}).want(t, 403, "AccessDenied")
+	c.do(t, call{method: "GET", key: "k", query: merged, header: wrong, unsigned: true}).want(t, 403, "AccessDenied")
+}
+
 func TestSignatureCoversAllValuesOfAParameter(t *testing.T) {
 	c := open(t)
 	// The values are swapped on the way: what is signed is the sorted set (E008).
@@ -265,6 +296,7 @@ func TestSignatureModeNamesRoundTrip(t *testing.T) {
 	}
 }
 
+// TestAccessUnsignedRequestsMayDoWhatTheACLsGrant holds E018.
 func TestAccessUnsignedRequestsMayDoWhatTheACLsGrant(t *testing.T) {
 	c := open(t)
 	host := func(b string) string { return b + ".cos.ap-guangzhou.myqcloud.com" }

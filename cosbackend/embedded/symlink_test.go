@@ -15,6 +15,7 @@ func (c *client) link(t testing.TB, key, target string, header ...string) respon
 	return c.do(t, call{method: "PUT", key: key, query: "symlink", header: h})
 }
 
+// TestPutSymlinkIsReadAsItsTarget holds E065 and E066.
 func TestPutSymlinkIsReadAsItsTarget(t *testing.T) {
 	c := open(t)
 	const target = "目录/a b+c"
@@ -54,6 +55,7 @@ func TestPutSymlinkIsReadAsItsTarget(t *testing.T) {
 	}
 }
 
+// TestPutSymlinkRefusesInvalidLinks holds E066.
 func TestPutSymlinkRefusesInvalidLinks(t *testing.T) {
 	c := open(t)
 	c.put(t, "k", "x")
@@ -77,6 +79,7 @@ func TestPutSymlinkRefusesInvalidLinks(t *testing.T) {
 	c.copyPart(t, "parts", id, 1, testHost+"/nowhere").want(t, 404, "NoSuchCopySource")
 }
 
+// TestGetObjectThroughASymlinkNeedsAccessToTheTarget holds E066.
 func TestGetObjectThroughASymlinkNeedsAccessToTheTarget(t *testing.T) {
 	c := open(t)
 	c.put(t, "closed", "x")

@@ -36,6 +36,7 @@ func (c *client) tags(t testing.TB, key, query string) string {
 	return doc
 }
 
+// TestPutObjectTaggingComesBackAsSet holds E059.
 func TestPutObjectTaggingComesBackAsSet(t *testing.T) {
 	c := open(t)
 	c.put(t, "k", "x")
@@ -61,6 +62,7 @@ func TestPutObjectTaggingComesBackAsSet(t *testing.T) {
 	}
 }
 
+// TestPutObjectTaggingRefusesInvalidTags holds E056.
 func TestPutObjectTaggingRefusesInvalidTags(t *testing.T) {
 	c := open(t)
 	c.put(t, "k", "x", "x-cos-tagging", "old=tag")
@@ -104,6 +106,7 @@ func TestPutObjectTaggingRefusesInvalidTags(t *testing.T) {
 	}
 }
 
+// TestPutObjectTagsBelongToTheirVersion holds E056.
 func TestPutObjectTagsBelongToTheirVersion(t *testing.T) {
 	c := open(t, func(o *embedded.Options) { o.MinPartSize = 1 })
 	c.versioning(t, "Enabled")

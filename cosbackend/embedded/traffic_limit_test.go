@@ -36,6 +36,7 @@ func TestTrafficLimitHasBounds(t *testing.T) {
 	c.do(t, call{method: "HEAD", key: "k", header: map[string]string{"x-cos-traffic-limit": lowestLimit}}).want(t, 501, "")
 }
 
+// TestTrafficLimitSlowsBodies holds E033.
 func TestTrafficLimitSlowsBodies(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := open(t)

@@ -84,6 +84,7 @@ func TestPutBucketVersioningIsStored(t *testing.T) {
 
 // Every way to write makes a version while versioning is enabled, and replaces the
 // version null while it is suspended.
+// It holds E050.
 func TestPutObjectMakesAVersion(t *testing.T) {
 	writes := map[string]func(t *testing.T, c *client, key string) (id, body string){
 		"put": func(t *testing.T, c *client, key string) (string, string) {
@@ -108,6 +109,9 @@ func TestPutObjectMakesAVersion(t *testing.T) {
 			c.put(t, "src", "copied")
 			if id, _ := write(t, c, "k"); id != "" {
 				t.Errorf("before versioning the version is %q, want none", id)
+			}
+			if all, _ := c.versions(t, "prefix=k"); gocmp.Diff([]listedVersion{{"Version", "k", "null", true}}, all) != "" {
+				t.Errorf("before versioning the versions are %v, want null", all)
 			}
 			c.versioning(t, "Enabled")
 			first, body := write(t, c, "k")
@@ -137,6 +141,7 @@ func TestPutObjectMakesAVersion(t *testing.T) {
 	}
 }
 
+// TestDeleteObjectInEachVersioningState holds E051 and E054.
 func TestDeleteObjectInEachVersioningState(t *testing.T) {
 	c := open(t)
 	del := func(query, wantID string, wantMarker bool) string {
@@ -213,6 +218,7 @@ func TestDeleteObjectsDeletesVersions(t *testing.T) {
 	}
 }
 
+// TestCopyObjectCopiesVersions holds E051 and E053.
 func TestCopyObjectCopiesVersions(t *testing.T) {
 	c := open(t, func(o *embedded.Options) { o.MinPartSize = 1 })
 	c.versioning(t, "Enabled")
@@ -254,6 +260,7 @@ func TestPutObjectForbidOverwriteHasNoEffectWithVersioning(t *testing.T) {
 	}
 }
 
+// TestAppendObjectWithVersioning holds E052.
 func TestAppendObjectWithVersioning(t *testing.T) {
 	c := open(t)
 	appending := func(position string) response {
@@ -275,6 +282,7 @@ func TestAppendObjectWithVersioning(t *testing.T) {
 	appending("0").want(t, 409, "ObjectNotAppendable")
 }
 
+// TestListObjectVersionsHasPages holds E054.
 func TestListObjectVersionsHasPages(t *testing.T) {
 	c := open(t)
 	c.put(t, "a/ü", "0")

@@ -26,6 +26,7 @@ func openWebsite(t *testing.T, rest string, change ...func(*embedded.Options)) *
 	return c
 }
 
+// TestGetPageShowsPages holds E091.
 func TestGetPageShowsPages(t *testing.T) {
 	c := openWebsite(t, "")
 	for key, want := range map[string]string{"": "index.html", "a/": "a/index.html", "page.html": "page.html", "plain": "plain"} {
@@ -60,6 +61,7 @@ func TestGetPageFindsPagesWithoutTheirSuffix(t *testing.T) {
 	c.browse(t, "other").want(t, 404, "NoSuchKey")
 }
 
+// TestGetPageShowsTheErrorDocument holds E091.
 func TestGetPageShowsTheErrorDocument(t *testing.T) {
 	for status, setting := range map[int]string{
 		404: "", 200: "<OriginalHttpStatus>Disabled</OriginalHttpStatus>",
@@ -98,6 +100,7 @@ func TestGetPageRedirectsByItsRules(t *testing.T) {
 	c.browse(t, "plain").want(t, 200, "")
 }
 
+// TestGetPageRedirectsToHTTPS holds E091.
 func TestGetPageRedirectsToHTTPS(t *testing.T) {
 	c := openWebsite(t, "<RedirectAllRequestsTo><Protocol>https</Protocol></RedirectAllRequestsTo>")
 	got := c.do(t, call{method: "GET", host: websiteHost, key: "plain", query: "v=1", unsigned: true}).want(t, 301, "")
