@@ -155,3 +155,32 @@ func missing(err error) bool {
 	e, ok := errors.AsType[*Error](err)
 	return ok && e.Origin == OriginCOS && e.HTTPStatus == http.StatusNotFound
 }
+
+// AppendOptions refine AppendObject.
+type AppendOptions struct {
+	// Attributes are stored by the append that makes the object, at position 0, and
+	// refused at any other. So are Settings.
+	Attributes
+	Settings
+	// ContentMD5 is the MD5 of the appended bytes, 16 bytes, which COS checks. Nil:
+	// none.
+	ContentMD5 []byte
+	// CRC64 returns the CRC-64/ECMA-182 of the appended bytes. It is asked as that of
+	// PutOptions. Nil: not compared.
+	CRC64 func() uint64
+	// BaseCRC64 is the CRC64 of the object as it is before the append, which the
+	// append before it returned. COS answers with the checksum of the whole object,
+	// so that without BaseCRC64 it can be compared at position 0 only.
+	BaseCRC64 *uint64
+	// TrafficLimit is in bits per second, 819200 to 838860800; 0 is none (A059).
+	TrafficLimit int64
+}
+
+// AppendResult is what COS says of an object after an append.
+type AppendResult struct {
+	// NextPosition is the size of the object now, where the next append begins.
+	NextPosition int64
+	ETag         string
+	CRC64        uint64 // of the whole object
+	HasCRC64     bool
+}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"time"
 )
 
 const maxListBuckets = 2000
@@ -111,12 +112,6 @@ func (c *Client) CreateBucket(ctx context.Context, loc Location, o CreateBucketO
 	return c.do(ctx, op)
 }
 
-// done reads an answer that says nothing beyond its status.
-func readEmpty(ctx context.Context, r *response) error {
-	_, err := r.readBody(ctx)
-	return err
-}
-
 // HeadBucket says whether a bucket exists and may be used. Failures have a status
 // only, as with HeadObject. Idempotent.
 func (c *Client) HeadBucket(ctx context.Context, loc Location) (BucketHead, error) {
@@ -183,4 +178,46 @@ func (c *Client) GetBucketLocation(ctx context.Context, loc Location) (string, e
 	}
 	err = c.do(ctx, op)
 	return region, err
+}
+
+// BucketInfo is one entry of ListBuckets.
+type BucketInfo struct {
+	Name    string
+	Region  string
+	Type    string // "cos" or "ofs"; "" when COS did not say
+	Created time.Time
+}
+
+// ListBucketsOptions refine ListBuckets.
+type ListBucketsOptions struct {
+	// Region restricts the list to one region. Empty lists all.
+	Region string
+	// Marker is the NextMarker of the page before.
+	Marker string
+	// MaxKeys is at most 2000; 0 leaves it to COS.
+	MaxKeys int
+}
+
+// A BucketPage is one page of ListBuckets.
+type BucketPage struct {
+	Buckets    []BucketInfo
+	NextMarker string
+	Truncated  bool
+	Owner      Owner
+}
+
+// CreateBucketOptions refine CreateBucket.
+type CreateBucketOptions struct {
+	// ACL is a preset: "private", "public-read", "public-read-write" or
+	// "authenticated-read". Empty is COS's default, private.
+	ACL string
+	// Grants are given in addition to those of ACL.
+	Grants *GrantHeaders
+}
+
+// BucketHead is what HeadBucket says.
+type BucketHead struct {
+	Region string
+	AZType string // "MAZ" for a bucket in several availability zones, else ""
+	Arch   string // "OFS" for a bucket with metadata acceleration, else ""
 }

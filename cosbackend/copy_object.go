@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net/http"
 	"strings"
-	"time"
 )
 
 // CopyObject copies an object inside COS, at most 5 GiB. No byte passes here.
@@ -139,14 +138,35 @@ func (r *response) copyResult(ctx context.Context, root, key string) (CopyResult
 	return result, nil
 }
 
-// listTime reads a time as XML answers write it; the zero time when it is not one.
-func listTime(s string) time.Time {
-	if s == "" { // errors of time cost more than times
-		return time.Time{}
-	}
-	t, err := time.Parse(time.RFC3339, s)
-	if err != nil {
-		return time.Time{}
-	}
-	return t.UTC()
+// A CopySource names the object that CopyObject copies.
+type CopySource struct {
+	Bucket    string
+	Key       string
+	VersionID string
+	// Region of the source bucket. Empty means the default region or a lookup, as
+	// in Location.
+	Region string
+	Conditions
+	// CustomerKey is what the source was encrypted with, if it was the caller's.
+	CustomerKey CustomerKey
+}
+
+// CopyOptions refine CopyObject.
+type CopyOptions struct {
+	Source CopySource
+	// Replace stores Attributes instead of those of the source. Without it only
+	// Attributes.StorageClass may be set. A copy onto itself needs it (A015).
+	Replace bool
+	Attributes
+	// ReplaceTags gives the copy the Tags of Settings, or none, instead of those of the
+	// source. Without it there must be none.
+	ReplaceTags bool
+	// Settings are always those of the copy; the source's do not come along.
+	Settings
+}
+
+// CopyResult is what COS says of a copy: ETag, CRC64, LastModified and VersionID.
+type CopyResult struct {
+	ObjectInfo
+	SourceVersionID string
 }

@@ -2,6 +2,7 @@ package cosbackend
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/md5" //nolint:gosec // COS asks for Content-MD5.
 	"encoding/base64"
@@ -120,4 +121,64 @@ func (r *response) deleteResult(ctx context.Context) (DeleteResult, error) {
 		})
 	}
 	return result, nil
+}
+
+// An ObjectID names an object, or one version of it.
+type ObjectID struct {
+	Key       string
+	VersionID string
+}
+
+// A DeletedObject is what a delete did. A key that did not exist counts as deleted.
+type DeletedObject struct {
+	Key       string
+	VersionID string
+	// DeleteMarkerVersionID is the version of the marker made or removed.
+	DeleteMarkerVersionID string
+	DeleteMarker          bool
+}
+
+// A DeleteFailure is one key that DeleteObjects could not delete, in COS's words.
+type DeleteFailure struct {
+	Key       string
+	VersionID string
+	Code      string
+	Message   string
+}
+
+// DeleteResult is what DeleteObjects did, key by key.
+type DeleteResult struct {
+	// Deleted is empty when the call was quiet.
+	Deleted   []DeletedObject
+	Failures  []DeleteFailure
+	RequestID string
+	TraceID   string
+}
+
+// DeleteObject deletes an object, or one version of it. A key that does not exist
+// is no error (A013). Idempotent.
+func (c *Client) DeleteObject(ctx context.Context, loc Location, key, versionID string) (DeletedObject, error) {
+	if err := c.checkObject(loc, key, versionID); err != nil {
+		return DeletedObject{}, err
+	}
+	op, err := c.newOperation(ctx, "DeleteObject", http.MethodDelete, loc, key)
+	if err != nil {
+		return DeletedObject{}, err
+	}
+	op.version(versionID)
+	deleted := DeletedObject{Key: key, VersionID: versionID}
+	op.decode = func(ctx context.Context, r *response) error {
+		if _, err := r.readBody(ctx); err != nil {
+			return err
+		}
+		deleted.DeleteMarker = headerText(r.http.Header, "X-Cos-Delete-Marker") == "true"
+		if id := headerText(r.http.Header, "X-Cos-Version-Id"); deleted.DeleteMarker {
+			deleted.DeleteMarkerVersionID = id
+		} else {
+			deleted.VersionID = cmp.Or(id, versionID)
+		}
+		return nil
+	}
+	err = c.do(ctx, op)
+	return deleted, err
 }

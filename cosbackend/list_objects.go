@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/url"
-	"strconv"
 )
 
 // ListObjects returns one page of the keys of a bucket, in byte order, with keys
@@ -49,19 +47,6 @@ func (c *Client) checkList(loc Location, o ListOptions) error {
 		}
 	}
 	return nil
-}
-
-// parameter adds a query parameter that is not empty.
-func (op *operation) parameter(name, value string) {
-	if value != "" {
-		op.query = append(op.query, pair{name, value})
-	}
-}
-
-func (op *operation) amount(name string, n int) {
-	if n != 0 {
-		op.query = append(op.query, pair{name, strconv.Itoa(n)})
-	}
 }
 
 // wireObjectPage is COS's ListBucketResult.
@@ -116,21 +101,21 @@ func (r *response) objectPage(ctx context.Context) (ObjectPage, error) {
 	return page, nil
 }
 
-// A decoder undoes encoding-type=url and keeps the first error.
-type decoder struct {
-	encoded bool
-	err     error
+// ListOptions refine ListObjects.
+type ListOptions struct {
+	Prefix    string
+	Delimiter string
+	// Marker is the last entry already seen; the page begins after it.
+	Marker string
+	// MaxKeys is at most 1000; 0 leaves it to COS, which then takes 1000.
+	MaxKeys int
 }
 
-var errEscape = errors.New("a key is not encoded as the answer says")
-
-func (d *decoder) decode(s string) string {
-	if !d.encoded {
-		return s
-	}
-	decoded, err := url.QueryUnescape(s)
-	if err != nil && d.err == nil {
-		d.err = errEscape
-	}
-	return decoded
+// An ObjectPage is one page of a list, in byte order of the keys.
+type ObjectPage struct {
+	Objects        []ObjectInfo
+	CommonPrefixes []string
+	// NextMarker continues the list; set exactly when Truncated.
+	NextMarker string
+	Truncated  bool
 }

@@ -1,10 +1,15 @@
 package cosbackend
 
 import (
+	"bytes"
+	"cmp"
 	"context"
+	"encoding/xml"
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
+	"time"
 )
 
 const (
@@ -219,3 +224,509 @@ func (c *Client) AbortMultipartUpload(ctx context.Context, u Upload) error {
 }
 
 const noSuchUpload = "NoSuchUpload"
+
+// An Upload names a multipart upload that was begun.
+type Upload struct {
+	Location
+	Key string
+	// UploadID is what InitiateMultipartUpload returned: 1 to 256 letters, digits
+	// and - _ . ~ (A022).
+	UploadID string
+}
+
+// InitiateOptions refine InitiateMultipartUpload. What the object will have
+// besides its bytes is fixed there.
+type InitiateOptions struct {
+	Attributes
+	Settings
+}
+
+// PartOptions refine UploadPart.
+type PartOptions struct {
+	// ContentMD5 is the MD5 of the part, 16 bytes, which COS checks. Nil: none.
+	ContentMD5 []byte
+	// CRC64 returns the CRC-64/ECMA-182 of the part, as in PutOptions. Nil: not
+	// compared.
+	CRC64 func() uint64
+	// CustomerKey is what the upload was begun with, if it was the caller's (A053).
+	CustomerKey CustomerKey
+	// TrafficLimit is in bits per second, 819200 to 838860800; 0 is none (A059).
+	TrafficLimit int64
+}
+
+// A Part is one piece of an upload, as COS knows it. A list has no CRC64, a copy
+// no Size, and only a list and a copy have LastModified.
+type Part struct {
+	Number       int
+	Size         int64
+	ETag         string // without quotes
+	CRC64        uint64 // of the part
+	HasCRC64     bool
+	LastModified time.Time
+}
+
+// PartCopyOptions refine UploadPartCopy.
+type PartCopyOptions struct {
+	Source CopySource
+	// Range selects the bytes by Offset and Length, both ends named: COS documents
+	// no other form here. Nil means the whole source.
+	Range *Range
+	// CustomerKey is what the upload was begun with, if it was the caller's. That of the
+	// source stands in Source.
+	CustomerKey CustomerKey
+}
+
+// A CompletedPart names a part for CompleteMultipartUpload.
+type CompletedPart struct {
+	Number int
+	ETag   string // with or without quotes
+}
+
+// CompleteOptions refine CompleteMultipartUpload.
+type CompleteOptions struct {
+	// ForbidOverwrite is as in PutOptions.
+	ForbidOverwrite bool
+	// CRC64 is the CRC-64/ECMA-182 of the whole object. It is compared with COS's,
+	// and it makes sure which object is found when an answer was lost. Nil: not
+	// compared.
+	CRC64 *uint64
+	// CustomerKey is what the upload was begun with, if it was the caller's. COS does not
+	// want it here; the HEAD that looks at the object does.
+	CustomerKey CustomerKey
+	// Callback is whom COS tells. One that fails is no error: the object is made.
+	Callback *Callback
+	// PicOperations is what COS does with an image: the JSON of its Pic-Operations.
+	PicOperations string
+}
+
+// CompleteResult is what COS says of a completed object.
+type CompleteResult struct {
+	ETag      string
+	VersionID string
+	// Location is COS's name of the object, host and key; "" when the answer was
+	// lost and the object was found by a HEAD.
+	Location string
+	CRC64    uint64
+	HasCRC64 bool
+	// Callback is what became of it; nil when there was none, and when the answer was
+	// lost and the object was found by a HEAD.
+	Callback *CallbackResult
+	// Document is COS's answer to PicOperations, as it came; else empty.
+	Document string
+}
+
+// ListPartsOptions refine ListParts.
+type ListPartsOptions struct {
+	// After is the number of the last part already seen.
+	After int
+	// Max is at most 1000; 0 leaves it to COS, which then takes 1000.
+	Max int
+}
+
+// A PartPage is one page of the parts of an upload, by number.
+type PartPage struct {
+	Parts []Part
+	// NextAfter continues the list; set exactly when Truncated.
+	NextAfter int
+	Truncated bool
+	// StorageClass is what the object will have.
+	StorageClass string
+}
+
+// ListUploadsOptions refine ListMultipartUploads.
+type ListUploadsOptions struct {
+	Prefix    string
+	Delimiter string
+	// KeyMarker and UploadIDMarker are the last entry already seen. UploadIDMarker
+	// needs KeyMarker.
+	KeyMarker      string
+	UploadIDMarker string
+	// Max is at most 1000; 0 leaves it to COS, which then takes 1000.
+	Max int
+}
+
+// A MultipartUpload is one entry of ListMultipartUploads.
+type MultipartUpload struct {
+	Key          string
+	UploadID     string
+	StorageClass string
+	Initiated    time.Time
+}
+
+// An UploadPage is one page of the uploads of a bucket that are neither completed
+// nor aborted, by key and then by id.
+type UploadPage struct {
+	Uploads        []MultipartUpload
+	CommonPrefixes []string
+	// NextKeyMarker and NextUploadIDMarker continue the list; the first is set
+	// exactly when Truncated.
+	NextKeyMarker      string
+	NextUploadIDMarker string
+	Truncated          bool
+}
+
+const (
+	// keepAliveStall is how long COS may send nothing while it joins parts. It sends
+	// white space every few seconds, so that silence is a broken connection (A025).
+	stallLimit = time.Minute
+	// clockSkew is how far COS's clock may be from ours: it refuses signatures
+	// beyond that.
+	clockSkew = 15 * time.Minute
+)
+
+// CompleteMultipartUpload makes the object from the parts named, 1 to 10000 of
+// them by ascending number; COS takes a gap for a missing part (A023). COS may take
+// minutes for it, during which only ctx limits the wait, as long as COS shows that
+// it lives. It may hide a failure in a 200 answer: the [*Error] then says
+// InSuccessBody.
+//
+// An answer that is lost, cut short, garbled, or a failure of COS's own does not
+// say what became of the upload. Then, before anything is reported, ListParts is
+// asked. An upload that is still there is completed again. One that is gone, or
+// that cannot be asked for, was completed if a HEAD finds an object that was
+// stored after the call began, give or take 15 minutes for the clocks, and that
+// has the checksum CRC64 where that is given and known, and else an ETag that
+// ends in "-" and the number of parts. That is a success. Anything else is the
+// first failure, an Error with OutcomeUnknown.
+//
+// The object's checksum is compared with CRC64; when the answer has none, with
+// that of a HEAD which finds the same ETag. A difference is an [*IntegrityError]
+// with Stored set. A callback that fails is part of the result: the object is made
+// all the same.
+func (c *Client) CompleteMultipartUpload(ctx context.Context, u Upload, parts []CompletedPart, o CompleteOptions) (CompleteResult, error) {
+	if err := c.checkComplete(u, parts, o); err != nil {
+		return CompleteResult{}, err
+	}
+	op, err := c.newOperation(ctx, "CompleteMultipartUpload", http.MethodPost, u.Location, u.Key)
+	if err != nil {
+		return CompleteResult{}, err
+	}
+	op.query = []pair{{"uploadId", u.UploadID}}
+	op.header = []pair{{"content-type", "application/xml"}}
+	op.hide(o.CustomerKey)
+	op.callback(o.Callback)
+	op.picOperations(o.PicOperations)
+	if o.ForbidOverwrite {
+		op.forbidOverwrite()
+	}
+	op.payload = completeXML(parts)
+	job := pendingCompletion{client: c, upload: u, parts: len(parts), o: o, crc64: o.CRC64, began: c.clock()}
+	op.decode = job.read
+	got := c.settle(ctx, op, func(last outcome) settlement { return job.inspect(ctx, last) })
+	if got.failure != nil {
+		return CompleteResult{}, got.err()
+	}
+	return job.result, job.verify(ctx, &op)
+}
+
+func (c *Client) checkComplete(u Upload, parts []CompletedPart, o CompleteOptions) error {
+	if err := c.checkUpload(u); err != nil {
+		return err
+	}
+	if err := o.Callback.check(); err != nil {
+		return err
+	}
+	if err := checkPicOperations(o.PicOperations); err != nil {
+		return err
+	}
+	if err := o.CustomerKey.check(customerKeyField); err != nil {
+		return err
+	}
+	return checkParts(parts)
+}
+
+func checkParts(parts []CompletedPart) error {
+	if len(parts) == 0 || len(parts) > maxPartNumber {
+		return invalid("parts", "must be 1 to 10000 parts")
+	}
+	last := 0
+	for i, p := range parts {
+		if err := checkPartNumber(field("parts", i, "part_number"), p.Number); err != nil {
+			return err
+		}
+		if p.Number <= last {
+			return invalid(field("parts", i, "part_number"), "must be higher than that of the part before")
+		}
+		last = p.Number
+		name := field("parts", i, "etag")
+		if unquoteETag(p.ETag) == "" || len(p.ETag) > maxHeader {
+			return invalid(name, "must be the ETag that the part was answered with")
+		}
+		if err := checkHeader(name, p.ETag); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func completeXML(parts []CompletedPart) []byte {
+	var b bytes.Buffer
+	b.WriteString("<CompleteMultipartUpload>")
+	for _, p := range parts {
+		b.WriteString("<Part><PartNumber>" + strconv.Itoa(p.Number) + "</PartNumber><ETag>")
+		_ = xml.EscapeText(&b, []byte(`"`+unquoteETag(p.ETag)+`"`)) // a bytes.Buffer does not fail
+		b.WriteString("</ETag></Part>")
+	}
+	b.WriteString("</CompleteMultipartUpload>")
+	return b.Bytes()
+}
+
+// A completion is a CompleteMultipartUpload on its way.
+type pendingCompletion struct {
+	client    *Client
+	upload    Upload
+	parts     int
+	o         CompleteOptions
+	crc64     *uint64
+	began     time.Time
+	result    CompleteResult
+	requestID string
+}
+
+// read waits out the white space and reads the result.
+func (j *pendingCompletion) read(ctx context.Context, r *response) error {
+	r.http.Body = &spaceReader{ReadCloser: newStallReader(r.http.Body, stallLimit)}
+	data, err := r.readBody(ctx)
+	if err != nil {
+		return err
+	}
+	var wire struct {
+		Location, ETag, CRC64 string
+		CallbackResult        *wireCallback
+	}
+	if err := r.parseXML(data, "CompleteMultipartUploadResult", &wire); err != nil {
+		return err
+	}
+	if wire.ETag == "" {
+		return r.malformed(errNoETag)
+	}
+	h := r.http.Header
+	j.requestID = r.requestID
+	j.result = CompleteResult{
+		ETag: unquoteETag(wire.ETag), Location: wire.Location, VersionID: headerText(h, "X-Cos-Version-Id"),
+		Callback: wire.CallbackResult.result(r.attempt),
+	}
+	if j.o.PicOperations != "" {
+		j.result.Document = strings.ToValidUTF8(string(data), "\uFFFD")
+	}
+	j.result.CRC64, j.result.HasCRC64 = headerCRC64(h)
+	if !j.result.HasCRC64 {
+		j.result.CRC64, j.result.HasCRC64 = parseCRC64(wire.CRC64)
+	}
+	return nil
+}
+
+// inspect looks for the upload, and then for the object that it became.
+func (j *pendingCompletion) inspect(ctx context.Context, last outcome) settlement {
+	if last.failure.code() != noSuchUpload {
+		_, err := j.client.ListParts(ctx, j.upload, ListPartsOptions{Max: 1})
+		if err == nil {
+			return notApplied
+		}
+	}
+	info, err := j.client.HeadObject(ctx, j.upload.Location, j.upload.Key, ReadOptions{CustomerKey: j.o.CustomerKey})
+	if err != nil || !j.made(info) {
+		return unsettled
+	}
+	j.result = CompleteResult{ETag: info.ETag, VersionID: info.VersionID, CRC64: info.CRC64, HasCRC64: info.HasCRC64}
+	return applied
+}
+
+// made reports whether info is of the object that the parts make.
+func (j *pendingCompletion) made(info ObjectInfo) bool {
+	if info.LastModified.Before(j.began.Add(-clockSkew)) {
+		return false
+	}
+	if j.crc64 != nil && info.HasCRC64 {
+		return *j.crc64 == info.CRC64
+	}
+	return strings.HasSuffix(info.ETag, "-"+strconv.Itoa(j.parts))
+}
+
+// verify compares checksums, and fetches COS's when the answer had none.
+func (j *pendingCompletion) verify(ctx context.Context, op *operation) error {
+	if j.crc64 == nil {
+		return nil
+	}
+	if !j.result.HasCRC64 {
+		info, err := j.client.HeadObject(ctx, j.upload.Location, j.upload.Key, ReadOptions{VersionID: j.result.VersionID, CustomerKey: j.o.CustomerKey})
+		traceFrom(ctx).begin(op.name, j.client.profile)
+		if err == nil && info.ETag == j.result.ETag {
+			j.result.CRC64, j.result.HasCRC64 = info.CRC64, info.HasCRC64
+		}
+	}
+	if !j.result.HasCRC64 || j.result.CRC64 == *j.crc64 {
+		return nil
+	}
+	return &IntegrityError{
+		Op: op.name, Bucket: op.bucket, Key: op.key, RequestID: j.requestID,
+		Want: *j.crc64, Got: j.result.CRC64, Stored: true,
+	}
+}
+
+// ListParts returns one page of the parts that an upload holds, by number.
+// Idempotent.
+func (c *Client) ListParts(ctx context.Context, u Upload, o ListPartsOptions) (PartPage, error) {
+	if err := c.checkUpload(u); err != nil {
+		return PartPage{}, err
+	}
+	if o.Max < 0 || o.Max > maxListKeys {
+		return PartPage{}, invalid("page_size", "must be from 1 to 1000, or 0 for the default")
+	}
+	if o.After < 0 || o.After > maxPartNumber {
+		return PartPage{}, invalid("after", "must be a part number, or 0 for the first page")
+	}
+	op, err := c.newOperation(ctx, "ListParts", http.MethodGet, u.Location, u.Key)
+	if err != nil {
+		return PartPage{}, err
+	}
+	op.query = []pair{{"uploadId", u.UploadID}, {"encoding-type", "url"}} // A019
+	op.amount("part-number-marker", o.After)
+	op.amount("max-parts", o.Max)
+	var page PartPage
+	op.decode = func(ctx context.Context, r *response) (err error) {
+		page, err = r.partPage(ctx, o.After)
+		return err
+	}
+	err = c.do(ctx, op)
+	return page, err
+}
+
+// wirePartPage is COS's ListPartsResult.
+type wirePartPage struct {
+	StorageClass         string
+	NextPartNumberMarker int
+	IsTruncated          bool
+	Part                 []struct {
+		PartNumber   int
+		LastModified string
+		ETag         string
+		Size         int64
+	}
+}
+
+func (r *response) partPage(ctx context.Context, after int) (PartPage, error) {
+	var wire wirePartPage
+	if err := r.readXML(ctx, "ListPartsResult", &wire); err != nil {
+		return PartPage{}, err
+	}
+	page := PartPage{
+		Truncated: wire.IsTruncated, StorageClass: cmp.Or(wire.StorageClass, "STANDARD"),
+		Parts: make([]Part, 0, len(wire.Part)),
+	}
+	last := 0
+	for _, p := range wire.Part {
+		page.Parts = append(page.Parts, Part{
+			Number: p.PartNumber, Size: p.Size, ETag: unquoteETag(p.ETag), LastModified: listTime(p.LastModified),
+		})
+		last = max(last, p.PartNumber)
+	}
+	if page.Truncated {
+		page.NextAfter = max(wire.NextPartNumberMarker, last)
+		if page.NextAfter <= after { // the next page would be this one again
+			return PartPage{}, r.malformed(errNoMarker)
+		}
+	}
+	return page, nil
+}
+
+// ListMultipartUploads returns one page of the uploads of a bucket that are
+// neither completed nor aborted, by key and then by id, with keys that share a
+// prefix up to Delimiter joined in CommonPrefixes. Idempotent.
+func (c *Client) ListMultipartUploads(ctx context.Context, loc Location, o ListUploadsOptions) (UploadPage, error) {
+	if err := c.checkUploadList(loc, o); err != nil {
+		return UploadPage{}, err
+	}
+	op, err := c.newOperation(ctx, "ListMultipartUploads", http.MethodGet, loc, "")
+	if err != nil {
+		return UploadPage{}, err
+	}
+	op.query = []pair{{"uploads", ""}, {"encoding-type", "url"}} // A019
+	op.parameter("prefix", o.Prefix)
+	op.parameter("delimiter", o.Delimiter)
+	op.parameter("key-marker", o.KeyMarker)
+	op.parameter("upload-id-marker", o.UploadIDMarker)
+	op.amount("max-uploads", o.Max)
+	var page UploadPage
+	op.decode = func(ctx context.Context, r *response) (err error) {
+		page, err = r.uploadPage(ctx, o)
+		return err
+	}
+	err = c.do(ctx, op)
+	return page, err
+}
+
+func (c *Client) checkUploadList(loc Location, o ListUploadsOptions) error {
+	if err := c.checkLocation("", loc.Bucket, loc.Region); err != nil {
+		return err
+	}
+	if o.Max < 0 || o.Max > maxListKeys {
+		return invalid("page_size", "must be from 1 to 1000, or 0 for the default")
+	}
+	for _, p := range []struct{ field, value string }{
+		{"prefix", o.Prefix}, {"delimiter", o.Delimiter}, {"key_marker", o.KeyMarker},
+	} {
+		if err := checkListParam(p.field, p.value); err != nil {
+			return err
+		}
+	}
+	switch {
+	case o.UploadIDMarker == "":
+		return nil
+	case o.KeyMarker == "":
+		return invalid("upload_id_marker", "must come with key_marker, the key it belongs to")
+	}
+	return checkUploadID("upload_id_marker", o.UploadIDMarker)
+}
+
+// wireUploadPage is COS's ListMultipartUploadsResult. Pages of COS spell two of
+// its elements in more than one way (A024).
+type wireUploadPage struct {
+	EncodingType       string
+	EncodingType2      string `xml:"Encoding-Type"`
+	EncodingType3      string `xml:"Encoding-type"`
+	NextKeyMarker      string
+	NextUploadIDMarker string `xml:"NextUploadIdMarker"`
+	IsTruncated        bool
+	Upload             []struct {
+		Key          string
+		UploadID     string `xml:"UploadId"`
+		StorageClass string
+		Initiated    string
+	}
+	CommonPrefixes  []struct{ Prefix string }
+	CommonPrefixes2 []struct{ Prefix string } `xml:"CommonPrefixs"`
+}
+
+func (r *response) uploadPage(ctx context.Context, o ListUploadsOptions) (UploadPage, error) {
+	var wire wireUploadPage
+	if err := r.readXML(ctx, "ListMultipartUploadsResult", &wire); err != nil {
+		return UploadPage{}, err
+	}
+	names := decoder{encoded: cmp.Or(wire.EncodingType, cmp.Or(wire.EncodingType2, wire.EncodingType3)) == "url"}
+	page := UploadPage{Truncated: wire.IsTruncated, Uploads: make([]MultipartUpload, 0, len(wire.Upload))}
+	for _, u := range wire.Upload {
+		page.Uploads = append(page.Uploads, MultipartUpload{
+			Key: names.decode(u.Key), UploadID: u.UploadID,
+			StorageClass: cmp.Or(u.StorageClass, "STANDARD"), Initiated: listTime(u.Initiated),
+		})
+	}
+	for _, p := range append(wire.CommonPrefixes, wire.CommonPrefixes2...) {
+		page.CommonPrefixes = append(page.CommonPrefixes, names.decode(p.Prefix))
+	}
+	if page.Truncated {
+		page.NextKeyMarker, page.NextUploadIDMarker = names.decode(wire.NextKeyMarker), wire.NextUploadIDMarker
+	}
+	switch {
+	case names.err != nil:
+		return UploadPage{}, r.malformed(names.err)
+	case page.Truncated && !page.advances(o):
+		return UploadPage{}, r.malformed(errNoMarker)
+	}
+	return page, nil
+}
+
+// advances reports whether the next page would begin elsewhere than this one did.
+func (p UploadPage) advances(o ListUploadsOptions) bool {
+	return p.NextKeyMarker != "" && (p.NextKeyMarker != o.KeyMarker || p.NextUploadIDMarker != o.UploadIDMarker)
+}

@@ -1,6 +1,9 @@
 package cosbackend
 
-import "context"
+import (
+	"context"
+	"strconv"
+)
 
 // An operation is one request to COS as its method meant it. It is complete before its
 // first attempt and does not change from then on: whatever happens to it is the state
@@ -56,3 +59,53 @@ func (op *operation) path() (decoded, raw string) {
 	}
 	return decoded, raw
 }
+
+func (op *operation) version(id string) {
+	if id != "" {
+		op.query = append(op.query, pair{"versionId", id})
+	}
+}
+
+// objectOperation returns an operation on a subresource of an object, such as its tags.
+func (c *Client) objectOperation(ctx context.Context, name, method string, loc Location, key, subresource, versionID string) (operation, error) {
+	if err := c.checkObject(loc, key, versionID); err != nil {
+		return operation{}, err
+	}
+	op, err := c.newOperation(ctx, name, method, loc, key)
+	if err != nil {
+		return operation{}, err
+	}
+	op.query = []pair{{subresource, ""}}
+	op.version(versionID)
+	return op, nil
+}
+
+// versionOf reads an answer that says nothing beyond its status and a version.
+func versionOf(versionID *string) func(context.Context, *response) error {
+	return func(ctx context.Context, r *response) error {
+		*versionID = headerText(r.http.Header, "X-Cos-Version-Id")
+		return readEmpty(ctx, r)
+	}
+}
+
+// parameter adds a query parameter that is not empty.
+func (op *operation) parameter(name, value string) {
+	if value != "" {
+		op.query = append(op.query, pair{name, value})
+	}
+}
+
+func (op *operation) amount(name string, n int) {
+	if n != 0 {
+		op.query = append(op.query, pair{name, strconv.Itoa(n)})
+	}
+}
+
+// done reads an answer that says nothing beyond its status.
+func readEmpty(ctx context.Context, r *response) error {
+	_, err := r.readBody(ctx)
+	return err
+}
+
+// A pair is one header or one query parameter. The names of headers are in lower case.
+type pair struct{ name, value string }

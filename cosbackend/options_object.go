@@ -88,16 +88,3 @@ func (r *response) preflight() PreflightResult {
 	}
 	return allowed
 }
-
-// headerList reads a header that is a list, in one line or in several.
-func headerList(h http.Header, name string) []string {
-	var list []string
-	for _, line := range h[name] {
-		for item := range strings.SplitSeq(strings.ToValidUTF8(line, "\uFFFD"), ",") {
-			if item = strings.TrimSpace(item); item != "" {
-				list = append(list, item)
-			}
-		}
-	}
-	return list
-}

@@ -17,24 +17,6 @@ const (
 	maxRegions     = 10_000
 )
 
-// checkLocation refuses what cannot be located, without sending anything.
-func (c *Client) checkLocation(prefix, bucket, region string) error {
-	if err := checkBucket(prefix+"bucket", bucket); err != nil {
-		return err
-	}
-	return c.checkRegion(prefix+"region", region)
-}
-
-func (c *Client) checkRegion(field, region string) error {
-	if region != "" && !validRegion(region) {
-		return invalid(field, `must be like "ap-guangzhou": lower-case letters, digits and hyphens`)
-	}
-	if region != "" && !c.endpoint.hasRegion && region != c.region {
-		return invalid(field, "cannot be chosen: the endpoint of this profile serves one region; leave it empty")
-	}
-	return nil
-}
-
 // locate returns the region of a checked bucket: the one asked for, the default,
 // or the one that ListBuckets names. With an endpoint of one region it may be "".
 func (c *Client) locate(ctx context.Context, bucket, region string) (string, error) {
@@ -200,4 +182,14 @@ func (r *regionCache) forget(ctx context.Context, bucket string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.regions, regionKey{owner, bucket})
+}
+
+// A Location says where an object or bucket is.
+type Location struct {
+	// Bucket is the full name, such as "photos-1250000000".
+	Bucket string
+	// Region is where the bucket is, such as "ap-guangzhou". Empty means the
+	// client's default region, and without one a lookup by ListBuckets whose
+	// answer is kept for five minutes.
+	Region string
 }

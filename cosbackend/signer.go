@@ -23,9 +23,6 @@ const (
 	signReuse = 60 * time.Second
 )
 
-// A pair is one header or one query parameter. The names of headers are in lower case.
-type pair struct{ name, value string }
-
 // A signer makes the Authorization header of a request (A001). It keeps the key
 // derived from the latest credentials, because deriving it costs as much as
 // signing.

@@ -2,6 +2,7 @@ package cosbackend
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -116,98 +117,8 @@ func checkHeader(field, value string) error {
 	return nil
 }
 
-func checkAttributes(a Attributes) error {
-	const prefix = "attributes."
-	for _, h := range []struct{ field, value string }{
-		{"content_type", a.ContentType},
-		{"cache_control", a.CacheControl},
-		{"content_disposition", a.ContentDisposition},
-		{"content_encoding", a.ContentEncoding},
-		{"content_language", a.ContentLanguage},
-		{"expires", a.Expires},
-	} {
-		if err := checkHeader(prefix+h.field, h.value); err != nil {
-			return err
-		}
-		if len(h.value) > maxHeader {
-			return invalid(prefix+h.field, "must be at most 1024 bytes")
-		}
-	}
-	if err := checkStorageClass(prefix+"storage_class", a.StorageClass); err != nil {
-		return err
-	}
-	return checkMetadata(prefix+"metadata", a.Metadata)
-}
-
-func checkStorageClass(field, class string) error {
-	if len(class) > 64 {
-		return invalid(field, "must be a storage class of COS, such as STANDARD")
-	}
-	for i := range len(class) {
-		if c := class[i]; c != '_' && (c < 'A' || c > 'Z') && (c < '0' || c > '9') {
-			return invalid(field, "must be a storage class of COS, such as STANDARD: upper-case letters, digits and _")
-		}
-	}
-	return nil
-}
-
-func checkMetadata(field string, metadata map[string]string) error {
-	total := 0
-	for name, value := range metadata {
-		if name == "" {
-			return invalid(field, "must not have an empty name")
-		}
-		for i := range len(name) {
-			if !lowerToken(name[i]) {
-				return invalid(field, fmt.Sprintf("must have names in lower case of letters, digits and !#$%%&'*+-.^_`|~, unlike %q", cleanText(name, 64)))
-			}
-		}
-		if err := checkHeader(field+"["+name+"]", value); err != nil {
-			return err
-		}
-		total += len(name) + len(value)
-	}
-	if total > maxMetadata {
-		return invalid(field, "must hold at most 2048 bytes, names and values together")
-	}
-	return nil
-}
-
 func lowerToken(c byte) bool {
 	return lowerAlnum(c) || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
-}
-
-func checkConditions(prefix string, o Conditions) error {
-	for _, h := range []struct{ field, value string }{{"if_match", o.IfMatch}, {"if_none_match", o.IfNoneMatch}} {
-		if h.value == "" {
-			continue
-		}
-		if err := checkHeader(prefix+h.field, h.value); err != nil {
-			return err
-		}
-		if len(h.value) > maxHeader {
-			return invalid(prefix+h.field, "must be at most 1024 bytes")
-		}
-	}
-	return nil
-}
-
-func checkRange(field string, r Range) error {
-	switch {
-	case r.Suffix < 0:
-		return invalid(field, "must not have a negative suffix")
-	case r.Suffix > 0 && (r.Offset != 0 || r.Length > 0 || r.Length < -1):
-		return invalid(field, "must be either a suffix or an offset with a length")
-	case r.Suffix > 0:
-		return nil
-	case r.Offset < 0:
-		return invalid(field, "must not have a negative offset; use the suffix for the last bytes")
-	case r.Length < -1 || r.Length == 0:
-		return invalid(field, "must have a length of at least 1, or -1 for everything from the offset on")
-	case r.Length > 0 && r.Offset+r.Length < 0:
-		return invalid(field, "must end within 2^63 bytes")
-	}
-	return nil
 }
 
 // onlyWordsAnd reports whether s has only letters, digits, "_" and what is in others.
@@ -219,4 +130,55 @@ func onlyWordsAnd(s, others string) bool {
 		}
 	}
 	return true
+}
+
+// checkObject refuses an address that cannot be, without sending anything.
+func (c *Client) checkObject(loc Location, key, versionID string) error {
+	if err := c.checkLocation("", loc.Bucket, loc.Region); err != nil {
+		return err
+	}
+	if err := checkKey("key", key); err != nil {
+		return err
+	}
+	return checkVersionID("version_id", versionID)
+}
+
+// field names one entry of a list.
+func field(list string, i int, name string) string { return fmt.Sprintf("%s[%d].%s", list, i, name) }
+
+// checkLocation refuses what cannot be located, without sending anything.
+func (c *Client) checkLocation(prefix, bucket, region string) error {
+	if err := checkBucket(prefix+"bucket", bucket); err != nil {
+		return err
+	}
+	return c.checkRegion(prefix+"region", region)
+}
+
+func (c *Client) checkRegion(field, region string) error {
+	if region != "" && !validRegion(region) {
+		return invalid(field, `must be like "ap-guangzhou": lower-case letters, digits and hyphens`)
+	}
+	if region != "" && !c.endpoint.hasRegion && region != c.region {
+		return invalid(field, "cannot be chosen: the endpoint of this profile serves one region; leave it empty")
+	}
+	return nil
+}
+
+func checkTraffic(limit int64) error {
+	if limit != 0 && (limit < minTraffic || limit > maxTraffic) {
+		return invalid("traffic_limit", "must be 819200 to 838860800 bits per second, or 0 for no limit")
+	}
+	return nil
+}
+
+const (
+	minTraffic = 819_200
+	maxTraffic = 838_860_800
+)
+
+// traffic has COS shape the connection (A059).
+func (op *operation) traffic(limit int64) {
+	if limit != 0 {
+		op.header = append(op.header, pair{"x-cos-traffic-limit", strconv.FormatInt(limit, 10)})
+	}
 }

@@ -1,0 +1,229 @@
+package cosbackend
+
+import (
+	"cmp"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Attributes are what is stored with an object besides its bytes. Empty fields
+// are not sent.
+type Attributes struct {
+	ContentType        string
+	CacheControl       string
+	ContentDisposition string
+	ContentEncoding    string
+	ContentLanguage    string
+	Expires            string // as sent in the Expires header; COS does not judge it
+	// Metadata is the user metadata, by name in lower case and without the prefix
+	// "x-cos-meta-". Names and values together may hold at most 2 KiB.
+	Metadata map[string]string
+	// StorageClass is a class of COS, such as "STANDARD" or "ARCHIVE". An answer
+	// always holds one: COS leaves it out for STANDARD (A011).
+	StorageClass string
+}
+
+// headers returns what stores a.
+func (a Attributes) headers(pairs []pair) []pair {
+	add := func(name, value string) {
+		if value != "" {
+			pairs = append(pairs, pair{name, value})
+		}
+	}
+	add("content-type", a.ContentType)
+	add("cache-control", a.CacheControl)
+	add("content-disposition", a.ContentDisposition)
+	add("content-encoding", a.ContentEncoding)
+	add("content-language", a.ContentLanguage)
+	add("expires", a.Expires)
+	add("x-cos-storage-class", a.StorageClass)
+	for name, value := range a.Metadata {
+		pairs = append(pairs, pair{"x-cos-meta-" + name, value})
+	}
+	return pairs
+}
+
+func checkAttributes(a Attributes) error {
+	const prefix = "attributes."
+	for _, h := range []struct{ field, value string }{
+		{"content_type", a.ContentType},
+		{"cache_control", a.CacheControl},
+		{"content_disposition", a.ContentDisposition},
+		{"content_encoding", a.ContentEncoding},
+		{"content_language", a.ContentLanguage},
+		{"expires", a.Expires},
+	} {
+		if err := checkHeader(prefix+h.field, h.value); err != nil {
+			return err
+		}
+		if len(h.value) > maxHeader {
+			return invalid(prefix+h.field, "must be at most 1024 bytes")
+		}
+	}
+	if err := checkStorageClass(prefix+"storage_class", a.StorageClass); err != nil {
+		return err
+	}
+	return checkMetadata(prefix+"metadata", a.Metadata)
+}
+
+func checkStorageClass(field, class string) error {
+	if len(class) > 64 {
+		return invalid(field, "must be a storage class of COS, such as STANDARD")
+	}
+	for i := range len(class) {
+		if c := class[i]; c != '_' && (c < 'A' || c > 'Z') && (c < '0' || c > '9') {
+			return invalid(field, "must be a storage class of COS, such as STANDARD: upper-case letters, digits and _")
+		}
+	}
+	return nil
+}
+
+func checkMetadata(field string, metadata map[string]string) error {
+	total := 0
+	for name, value := range metadata {
+		if name == "" {
+			return invalid(field, "must not have an empty name")
+		}
+		for i := range len(name) {
+			if !lowerToken(name[i]) {
+				return invalid(field, fmt.Sprintf("must have names in lower case of letters, digits and !#$%%&'*+-.^_`|~, unlike %q", cleanText(name, 64)))
+			}
+		}
+		if err := checkHeader(field+"["+name+"]", value); err != nil {
+			return err
+		}
+		total += len(name) + len(value)
+	}
+	if total > maxMetadata {
+		return invalid(field, "must hold at most 2048 bytes, names and values together")
+	}
+	return nil
+}
+
+func headerAttributes(h http.Header) Attributes {
+	a := Attributes{
+		ContentType:        headerText(h, "Content-Type"),
+		CacheControl:       headerText(h, "Cache-Control"),
+		ContentDisposition: headerText(h, "Content-Disposition"),
+		ContentEncoding:    headerText(h, "Content-Encoding"),
+		ContentLanguage:    headerText(h, "Content-Language"),
+		Expires:            headerText(h, "Expires"),
+		StorageClass:       cmp.Or(headerText(h, "X-Cos-Storage-Class"), "STANDARD"), // A011
+	}
+	for name, values := range h {
+		if suffix, ok := strings.CutPrefix(name, "X-Cos-Meta-"); ok && suffix != "" {
+			if a.Metadata == nil {
+				a.Metadata = make(map[string]string)
+			}
+			a.Metadata[strings.ToLower(suffix)] = strings.ToValidUTF8(strings.Join(values, ","), "\uFFFD")
+		}
+	}
+	return a
+}
+
+// Settings are what a write may say about its object besides content and
+// [Attributes]. What is empty is not sent.
+type Settings struct {
+	// ACL is a preset, such as "private" or "public-read". COS knows which there are.
+	ACL string
+	// Grants name accounts that may do something. Objects have no right to write.
+	Grants *GrantHeaders
+	// Tags are at most 10, each key once (A052).
+	Tags []Tag
+	// Encryption says with whose key COS encrypts.
+	Encryption Encryption
+	// Retention keeps the object from changes, in a bucket with object lock (A056).
+	Retention Retention
+}
+
+func (s Settings) check() error {
+	const prefix = "attributes."
+	if err := checkPresetACL(prefix+"preset_acl", s.ACL); err != nil {
+		return err
+	}
+	if err := checkGrants(prefix+"grants.", s.Grants); err != nil {
+		return err
+	}
+	if err := checkTags(prefix+"tags", s.Tags); err != nil {
+		return err
+	}
+	if err := s.Retention.check(prefix + "retention"); err != nil {
+		return err
+	}
+	return s.Encryption.check()
+}
+
+// set adds the headers of s.
+func (op *operation) set(s Settings) {
+	op.grant(s.ACL, s.Grants)
+	if len(s.Tags) > 0 {
+		op.header = append(op.header, pair{"x-cos-tagging", tagHeader(s.Tags)})
+	}
+	if !s.Retention.Until.IsZero() {
+		op.header = append(
+			op.header,
+			pair{"x-cos-object-lock-mode", cmp.Or(s.Retention.Mode, compliance)},
+			pair{"x-cos-object-lock-retain-until-date", s.Retention.until()},
+		)
+	}
+	op.encrypt(s.Encryption)
+}
+
+// empty reports whether s says nothing.
+func (s Settings) empty() bool {
+	var cl operation
+	cl.set(s)
+	return len(cl.header) == 0
+}
+
+// ObjectInfo describes a stored object. A list fills Key, ETag, Size,
+// LastModified, StorageClass and StorageTier only.
+type ObjectInfo struct {
+	Key          string
+	VersionID    string // "" when COS named none
+	ETag         string // without quotes; opaque (A010)
+	Size         int64  // of the whole object
+	CRC64        uint64 // CRC-64/ECMA-182 of the whole object
+	HasCRC64     bool
+	LastModified time.Time // zero when COS named none
+	Attributes
+	StorageTier string // of an INTELLIGENT_TIERING object
+	Type        string // "normal" or "appendable"; "" when COS did not say
+	Encryption  EncryptionInfo
+	Restore     *RestoreInfo // nil when nobody restores it
+	// TagCount is how many tags it has; HasTagCount says that COS said so.
+	TagCount    int
+	HasTagCount bool
+	// ReplicationStatus is "" when it is not replicated.
+	ReplicationStatus string
+	Retention         Retention // zero when it has none, or COS did not say
+}
+
+// objectInfo reads what GET and HEAD say of an object.
+func objectInfo(key string, h http.Header, size int64) ObjectInfo {
+	info := ObjectInfo{
+		Key:          key,
+		VersionID:    headerText(h, "X-Cos-Version-Id"),
+		ETag:         unquoteETag(headerText(h, "Etag")),
+		Size:         size,
+		LastModified: headerTime(h, "Last-Modified"),
+		Attributes:   headerAttributes(h),
+		StorageTier:  headerText(h, "X-Cos-Storage-Tier"),
+		Type:         headerText(h, "X-Cos-Object-Type"),
+
+		Encryption:        headerEncryption(h),
+		Restore:           headerRestore(h),
+		ReplicationStatus: headerText(h, "X-Cos-Replication-Status"),
+		Retention:         headerRetention(h),
+	}
+	info.CRC64, info.HasCRC64 = headerCRC64(h)
+	if count := headerText(h, "X-Cos-Tagging-Count"); count != "" {
+		if n, err := strconv.ParseUint(count, 10, 16); err == nil {
+			info.TagCount, info.HasTagCount = int(n), true
+		}
+	}
+	return info
+}

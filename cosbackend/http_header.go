@@ -1,0 +1,76 @@
+package cosbackend
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// headerText returns a header as valid UTF-8, because COS repeats what callers of
+// any kind once stored. The name must be in canonical form.
+func headerText(h http.Header, name string) string {
+	if values := h[name]; len(values) > 0 {
+		return strings.ToValidUTF8(values[0], "\uFFFD")
+	}
+	return ""
+}
+
+func headerTime(h http.Header, name string) time.Time {
+	text := headerText(h, name)
+	if text == "" {
+		return time.Time{}
+	}
+	t, err := http.ParseTime(text)
+	if err != nil {
+		return time.Time{}
+	}
+	return t.UTC()
+}
+
+// headerList reads a header that is a list, in one line or in several.
+func headerList(h http.Header, name string) []string {
+	var list []string
+	for _, line := range h[name] {
+		for item := range strings.SplitSeq(strings.ToValidUTF8(line, "\uFFFD"), ",") {
+			if item = strings.TrimSpace(item); item != "" {
+				list = append(list, item)
+			}
+		}
+	}
+	return list
+}
+
+// headerCRC64 reads COS's checksum of the whole object (A003).
+func headerCRC64(h http.Header) (uint64, bool) {
+	return parseCRC64(headerText(h, "X-Cos-Hash-Crc64ecma"))
+}
+
+func parseCRC64(s string) (uint64, bool) {
+	n, err := strconv.ParseUint(s, 10, 64)
+	return n, err == nil
+}
+
+// quoteETag returns an ETag as HTTP writes it (A009).
+func quoteETag(etag string) string {
+	if etag == "*" || strings.Contains(etag, `"`) {
+		return etag
+	}
+	return `"` + etag + `"`
+}
+
+func unquoteETag(etag string) string { return strings.Trim(etag, `"`) }
+
+func httpTime(t time.Time) string { return t.UTC().Format(http.TimeFormat) }
+
+// listTime reads a time as XML answers write it; the zero time when it is not one.
+func listTime(s string) time.Time {
+	if s == "" { // errors of time cost more than times
+		return time.Time{}
+	}
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		return time.Time{}
+	}
+	return t.UTC()
+}
