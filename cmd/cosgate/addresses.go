@@ -10,7 +10,7 @@ import (
 	"github.com/cosgate/cosgate/internal/config"
 )
 
-// An address is where to listen, and the flag or the key that said so.
+// An address is where to listen, and the flag or the key that sets it.
 type address struct {
 	option string
 	addr   string // host:port
@@ -24,19 +24,19 @@ func (a address) check() error {
 	return nil
 }
 
-// checkLoopback also refuses what others could reach: dev speaks plain text and asks no
-// caller who it is.
+// checkLoopback also refuses what others could reach: dev speaks plain text and does not
+// authenticate callers.
 func (a address) checkLoopback() error {
 	if err := a.check(); err != nil {
 		return err
 	}
 	if !config.Loopback(a.addr) {
-		return usageErrorf("%s %q is not a loopback address: dev asks no caller who it is; use 127.0.0.1, or cosgate serve", a.option, a.addr)
+		return usageErrorf("%s %q is not a loopback address: dev does not authenticate callers; use 127.0.0.1, or cosgate serve", a.option, a.addr)
 	}
 	return nil
 }
 
-// listen opens a TCP door at a.
+// listen opens a TCP listener at a.
 func listen(ctx context.Context, a address) (net.Listener, error) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", a.addr)
@@ -46,7 +46,7 @@ func listen(ctx context.Context, a address) (net.Listener, error) {
 	return l, nil
 }
 
-// refused says in one line why a door could not be opened at a.
+// refused says in one line why a could not be opened.
 func (a address) refused(err error) error {
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return fmt.Errorf("%s %s is in use by another process; choose another port (0 takes a free one)", a.option, a.addr)

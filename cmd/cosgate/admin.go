@@ -19,17 +19,16 @@ const (
 	adminHeaderTimeout = 5 * time.Second
 	adminHeaderBytes   = 16 << 10
 	adminIdleTimeout   = time.Minute
-	// adminGrace bounds how long a profile that is being taken may hold up the end.
+	// adminGrace bounds how long a running profile may delay the end of the process.
 	adminGrace = time.Second
 )
 
-// adminHandler is what operators ask: is it alive, is it ready, what was built,
-// where does the time go. ready returns what keeps the gateway from its work. metrics
-// and page may be nil.
+// adminHandler serves what operators ask for: liveness, readiness, build, profiles. ready
+// returns why the gateway is not ready. metrics and page may be nil.
 //
 // Balancers and probes may reach the port from elsewhere. What shows the inside of the
-// process, or lets a browser call the API, is for this machine alone: also where that
-// is the end of a kubectl port-forward.
+// process, or lets a browser call the API, is for this machine alone, which includes the
+// end of a kubectl port-forward.
 func adminHandler(ready func() error, metrics, page http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
@@ -44,33 +43,32 @@ func adminHandler(ready func() error, metrics, page http.Handler) http.Handler {
 	})
 	mux.HandleFunc("GET /buildinfo", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(readBuild()) // a caller that left needs no answer
+		_ = json.NewEncoder(w).Encode(readBuild()) // the caller may have disconnected
 	})
 	if metrics != nil {
 		mux.Handle("GET /metrics", metrics)
 	}
-	here := http.NewServeMux()
-	here.HandleFunc("GET /debug/pprof/", pprof.Index)
-	here.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
-	here.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
-	here.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
-	here.HandleFunc("POST /debug/pprof/symbol", pprof.Symbol)
-	here.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
-	mux.Handle("/debug/pprof/", fromHere(here))
+	local := http.NewServeMux()
+	local.HandleFunc("GET /debug/pprof/", pprof.Index)
+	local.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
+	local.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	local.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	local.HandleFunc("POST /debug/pprof/symbol", pprof.Symbol)
+	local.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	mux.Handle("/debug/pprof/", loopbackOnly(local))
 	if page != nil {
-		mux.Handle(grpcuiPath, fromHere(http.StripPrefix(strings.TrimSuffix(grpcuiPath, "/"), page)))
+		mux.Handle(grpcuiPath, loopbackOnly(http.StripPrefix(strings.TrimSuffix(grpcuiPath, "/"), page)))
 	}
 	return mux
 }
 
-// fromHere answers only requests over loopback. The name that was asked for counts as
-// well: a page of the internet can make its own name lead here, and would then pass as
-// this one.
-func fromHere(h http.Handler) http.Handler {
+// loopbackOnly refuses requests that do not come over loopback. It checks the Host header
+// as well: a page on the internet can make its own name resolve to this machine.
+func loopbackOnly(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		local, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
 		if local == nil || !config.Loopback(local.String()) || !config.Loopback(r.RemoteAddr) || !loopbackName(r.Host) {
-			http.Error(w, "this is for requests from the same machine, to 127.0.0.1 or localhost", http.StatusForbidden)
+			http.Error(w, "only for requests from the same machine, to 127.0.0.1 or localhost", http.StatusForbidden)
 			return
 		}
 		h.ServeHTTP(w, r)
@@ -85,7 +83,7 @@ func loopbackName(host string) bool {
 	return config.Loopback(host)
 }
 
-// serveAdmin answers on lis until ctx ends.
+// serveAdmin serves lis until ctx ends.
 func serveAdmin(ctx context.Context, lis net.Listener, h http.Handler) error {
 	server := &http.Server{Handler: h, ReadHeaderTimeout: adminHeaderTimeout, IdleTimeout: adminIdleTimeout, MaxHeaderBytes: adminHeaderBytes}
 	failed := make(chan error, 1)
@@ -98,7 +96,7 @@ func serveAdmin(ctx context.Context, lis net.Listener, h http.Handler) error {
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), adminGrace)
 	defer cancel()
 	if err := server.Shutdown(grace); err != nil {
-		_ = server.Close() // what still runs is only a look from outside
+		_ = server.Close() // only observers are disconnected
 	}
 	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("admin: %w", err)

@@ -10,7 +10,7 @@ import (
 
 // What shows the inside of the process is for this machine; the rest is for everybody
 // who reaches the port.
-func TestTheInsideIsShownToThisMachineOnly(t *testing.T) {
+func TestAdminShowsInternalsToThisMachineOnly(t *testing.T) {
 	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
 	h := adminHandler(func() error { return nil }, nil, page)
 	for name, c := range map[string]struct {

@@ -64,7 +64,7 @@ func TestConfigPrintShowsNoSecretAndWhereAValueIsFrom(t *testing.T) {
 	}
 }
 
-func TestAWrongConfigurationIsOneLineAndExitCode2(t *testing.T) {
+func TestServeRefusesAWrongConfigurationWithOneLineAndExitCode2(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
 		"one problem":      {"lissten: x\n" + smallestConfig, `:1:1: unknown key "lissten"; did you mean "listen"?`},
 		"two problems":     {"lissten: x\nadmim: y\n" + smallestConfig, `:1:1: unknown key "lissten"; did you mean "listen"? (and 1 more: cosgate config check lists them)`},
@@ -82,7 +82,7 @@ func TestAWrongConfigurationIsOneLineAndExitCode2(t *testing.T) {
 	}
 }
 
-func TestAMissingConfigurationIsOneLineAndExitCode2(t *testing.T) {
+func TestServeRefusesAMissingConfigurationWithOneLineAndExitCode2(t *testing.T) {
 	code, stdout, stderr := runToEnd(t, "serve", "--config", "/nonexistent/cosgate.yaml")
 	checkRefused(t, code, stdout, stderr, "cosgate: config: stat /nonexistent/cosgate.yaml: no such file or directory")
 }

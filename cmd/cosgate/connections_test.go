@@ -54,7 +54,7 @@ func TestServeBoundsConnections(t *testing.T) {
 	}
 }
 
-func TestTheAdminPortBoundsHeaders(t *testing.T) {
+func TestAdminBoundsHeaders(t *testing.T) {
 	g := start(t, "serve", "--config", writeConfig(t, demoProfile(t)+"listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\nlifecycle: {drain_wait: 0s}\n"))
 	conn, err := net.Dial("tcp", g.value("admin"))
 	if err != nil {
@@ -74,7 +74,7 @@ func TestTheAdminPortBoundsHeaders(t *testing.T) {
 }
 
 // A request of which nothing more comes holds a connection for some seconds only.
-func TestTheAdminPortDoesNotWaitForHeaders(t *testing.T) {
+func TestAdminDoesNotWaitForHeaders(t *testing.T) {
 	g := start(t, "serve", "--config", writeConfig(t, demoProfile(t)+"listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\nlifecycle: {drain_wait: 0s}\n"))
 	conn, err := net.Dial("tcp", g.value("admin"))
 	if err != nil {

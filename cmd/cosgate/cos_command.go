@@ -15,20 +15,20 @@ import (
 )
 
 type cosCommand struct {
-	Listen string `placeholder:"ADDR" default:"127.0.0.1:9000" help:"Where to speak HTTP; port 0 takes a free one. Nothing is encrypted: others should not reach it. Default: ${default}."`
+	Listen string `placeholder:"ADDR" default:"127.0.0.1:9000" help:"Where to serve HTTP; port 0 takes a free one. Nothing is encrypted: others should not be able to reach it. Default: ${default}."`
 	storeFlags
 	SecretID      string        `name:"secret-id" placeholder:"ID" and:"secret" env:"COSGATE_COS_SECRET_ID" help:"The secret id that signatures are checked with, also from ${env}. Default: the demo pair, which is printed."`
 	SecretKey     string        `name:"secret-key" placeholder:"KEY" and:"secret" env:"COSGATE_COS_SECRET_KEY" help:"The secret key that belongs to it, also from ${env}, which keeps it out of the process list."`
-	Bucket        []string      `placeholder:"NAME-APPID" sep:"none" help:"Make this bucket when it is absent. May be repeated."`
-	DefaultBucket string        `placeholder:"NAME-APPID" help:"The bucket of requests whose host names none, such as http://127.0.0.1:9000/key. Made when absent."`
+	Bucket        []string      `placeholder:"NAME-APPID" sep:"none" help:"Create this bucket when it is absent. May be repeated."`
+	DefaultBucket string        `placeholder:"NAME-APPID" help:"The bucket of requests whose host names none, such as http://127.0.0.1:9000/key. Created when absent."`
 	Region        string        `placeholder:"REGION" default:"ap-guangzhou" help:"The region of new buckets whose request names none. Default: ${default}."`
-	RestoreDelay  time.Duration `placeholder:"DURATION" default:"0s" help:"How long it takes until a restored object of an archive class can be read, such as 30s. Default: ${default}, at once."`
-	Signature     string        `placeholder:"MODE" enum:"strict,lenient,off" default:"strict" help:"strict checks every signature; lenient lets requests without one in; off looks at none. Default: ${default}."`
+	RestoreDelay  time.Duration `placeholder:"DURATION" default:"0s" help:"How long a restored object of an archive class stays unreadable, such as 30s. Default: ${default}."`
+	Signature     string        `placeholder:"MODE" enum:"strict,lenient,off" default:"strict" help:"strict checks every signature; lenient also accepts requests without one; off checks none. Default: ${default}."`
 }
 
 // Help is printed below the flags.
 func (cosCommand) Help() string {
-	return `Objects survive kill -9: a write is answered once it is on stable storage. What this server does not implement it refuses with 501 NotImplemented; it never accepts and ignores.
+	return `Objects survive kill -9: a write succeeds once it is on stable storage. What this server does not implement is refused with 501 NotImplemented, never accepted and ignored.
 
 Real host names work through any SDK's HTTP proxy option, and keep the SDK's own signatures valid. Examples:
 
@@ -102,15 +102,15 @@ func (c cosCommand) Run(ctx context.Context, out streams) (err error) {
 		return c.address().refused(err)
 	}
 	if !config.Loopback(addr.String()) {
-		log.Warn("others can reach this server, and nothing it speaks is encrypted", "addr", addr.String())
+		log.Warn("others can reach this server, and its traffic is not encrypted", "addr", addr.String())
 	}
 	c.announce(out.stdout, addr.String())
 	<-ctx.Done()
 	return nil
 }
 
-// announce prints what a user of an SDK needs. A secret key is printed only when
-// it is the public demo key.
+// announce prints what a user of an SDK needs. Of the secret keys only the public demo
+// key is printed.
 func (c cosCommand) announce(w io.Writer, addr string) {
 	credential := c.credential()
 	shownKey := "as given"

@@ -7,7 +7,7 @@ import (
 )
 
 // How long a restore takes shows in the answer to a HEAD.
-func TestCosTakesAsLongToRestoreAsItIsTold(t *testing.T) {
+func TestCosRestoresAfterTheRestoreDelay(t *testing.T) {
 	for want, flags := range map[string][]string{
 		`ongoing-request="false"`: nil,
 		`ongoing-request="true"`:  {"--restore-delay", "1h"},

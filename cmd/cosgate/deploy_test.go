@@ -159,7 +159,7 @@ func mustLastLongEnough(t *testing.T, what string, limit time.Duration, cfg *con
 	}
 }
 
-func TestTheDeploymentFitsTheBinary(t *testing.T) {
+func TestDeploymentFitsTheBinary(t *testing.T) {
 	cfg := loadDeploy(t, "kubernetes", "base", "cosgate.yaml")
 	p, c := deployment(t)
 	mustParse(t, c.Args...)
@@ -215,7 +215,7 @@ func promisedSum(t *testing.T) memorySum {
 }
 
 // What the configuration allows must fit into the pod, with every call an upload.
-func TestTheMemoryOfThePodSuffices(t *testing.T) {
+func TestDeploymentHasMemoryForItsLimits(t *testing.T) {
 	_, c := deployment(t)
 	size := func(text string) int64 { // 2Gi, as Kubernetes has it, or 1800MiB, as Go does
 		t.Helper()
@@ -250,7 +250,7 @@ func readExample(t *testing.T) string {
 
 // Every file that the configuration names must be below something that is mounted, and
 // mounted in a way that follows changes.
-func TestTheFilesOfTheConfigurationAreMounted(t *testing.T) {
+func TestDeploymentMountsTheFilesOfTheConfiguration(t *testing.T) {
 	cfg := loadDeploy(t, "kubernetes", "base", "cosgate.yaml")
 	p, c := deployment(t)
 	files := []string{cfg.TLS.Cert, cfg.TLS.Key, cfg.TLS.ClientCA, c.Args[len(c.Args)-1]}
@@ -272,7 +272,7 @@ func TestTheFilesOfTheConfigurationAreMounted(t *testing.T) {
 	}
 }
 
-func TestTheServiceIsHeadlessAndTheOthersAimAtTheDeployment(t *testing.T) {
+func TestKubernetesServiceIsHeadlessAndReferencesFit(t *testing.T) {
 	docs := documents(t)
 	var service struct {
 		Spec struct {
@@ -306,7 +306,7 @@ func at(doc any, keys ...string) any {
 	return doc
 }
 
-func TestSelectorsFindThePods(t *testing.T) {
+func TestKubernetesSelectorsFindThePods(t *testing.T) {
 	docs := documents(t)
 	want := at(docs["Deployment"], "spec", "template", "metadata", "labels")
 	for name, got := range map[string]any{
@@ -326,7 +326,7 @@ func TestSelectorsFindThePods(t *testing.T) {
 	}
 }
 
-func TestTheImageFitsTheBinary(t *testing.T) {
+func TestDockerfileFitsTheBinary(t *testing.T) {
 	dockerfile := readDeploy(t, "Dockerfile")
 	cfg := loadDeploy(t, "kubernetes", "base", "cosgate.yaml")
 	want := "EXPOSE " + strconv.Itoa(port(t, cfg.Listen)) + " " + strconv.Itoa(port(t, cfg.Admin)) + "\n"
@@ -355,7 +355,7 @@ func TestTheImageFitsTheBinary(t *testing.T) {
 	}
 }
 
-func TestTheUnitFitsTheBinary(t *testing.T) {
+func TestSystemdUnitFitsTheBinary(t *testing.T) {
 	cfg := loadDeploy(t, "systemd", "cosgate.yaml")
 	unit := make(map[string][]string)
 	for line := range strings.Lines(readDeploy(t, "systemd", "cosgate.service")) {

@@ -17,20 +17,20 @@ import (
 const (
 	demoBucket = "demo-1250000000"
 	demoRegion = "ap-guangzhou"
-	// devGrace is short: whoever stops a development server waits for it.
+	// devGrace is short: stopping a development server should not take long.
 	devGrace = 5 * time.Second
 )
 
 type devCommand struct {
 	Listen    string `placeholder:"ADDR" default:"127.0.0.1:50051" help:"Where to serve gRPC, in plain text and with reflection; port 0 takes a free one. Default: ${default}."`
 	Admin     string `placeholder:"ADDR" default:"127.0.0.1:8081" help:"Where to serve /livez, /readyz, /buildinfo, /debug/pprof/ and a page to call the API from a browser, /grpcui/. Default: ${default}."`
-	CosListen string `placeholder:"ADDR" default:"127.0.0.1:9000" help:"Where the embedded COS speaks HTTP, for COS SDKs beside the gateway and for presigned URLs. Default: ${default}."`
+	CosListen string `placeholder:"ADDR" default:"127.0.0.1:9000" help:"Where the embedded COS serves HTTP, for COS SDKs and for presigned URLs. Default: ${default}."`
 	storeFlags
 }
 
 // Help is printed below the flags.
 func (devCommand) Help() string {
-	return `It makes the bucket ` + demoBucket + ` in ` + demoRegion + ` on the first start and prints grpcurl lines to paste. The gateway reaches the embedded COS with the code that reaches the real one. Everything listens on loopback only. Examples:
+	return `It creates the bucket ` + demoBucket + ` in ` + demoRegion + ` on the first start and prints grpcurl lines to paste. The gateway reaches the embedded COS with the code that reaches the real one. Everything listens on loopback only. Examples:
 
     cosgate dev
     cosgate dev --memory --listen 127.0.0.1:0 --admin 127.0.0.1:0 --cos-listen 127.0.0.1:0`
@@ -88,9 +88,9 @@ func (c devCommand) check() error {
 	return nil
 }
 
-// newDevClient reaches cos through its in-memory door, with real host names. Others
-// have the TCP door at addr: presigned URLs lead there, by names under localhost, which
-// curl and browsers take for loopback without asking anybody.
+// newDevClient reaches cos through its in-memory listener, with real host names. Others
+// use the TCP listener at addr: presigned URLs lead there, by names under localhost, which
+// curl and browsers resolve to loopback by themselves.
 func newDevClient(cos *embedded.Server, addr net.Addr, log *slog.Logger) (*cosbackend.Client, error) {
 	_, port, err := net.SplitHostPort(addr.String())
 	if err != nil {
@@ -126,7 +126,7 @@ To paste in another terminal. Without grpcurl on the path, first paste this in t
 
   grpcurl() { go tool -modfile=tools/go.mod grpcurl "$@"; }
 
-Look at the bucket; store, read and list an object; make a URL that curl and browsers can read it with; ask for one that is not there:
+Look at the bucket; store, read and list an object; create a URL that curl and browsers can read it with; ask for one that does not exist:
 
   grpcurl -plaintext -d '{"bucket":"%[5]s"}' %[1]s cosgate.v1.BucketService/HeadBucket
   echo '{"spec":{"bucket":"%[5]s","key":"hello.txt"},"chunk":{"data":"aGVsbG8gd29ybGQK"},"finish":true}' | grpcurl -plaintext -d @ %[1]s cosgate.v1.ObjectService/PutObject

@@ -91,7 +91,7 @@ func getObject(ctx context.Context, objects cosgatev1.ObjectServiceClient, key s
 	}
 }
 
-func TestDevAnswersACallWithNothingConfigured(t *testing.T) {
+func TestDevServesCallsWithNothingConfigured(t *testing.T) {
 	dev := start(t, everyPortFree...)
 	objects := cosgatev1.NewObjectServiceClient(dial(t, dev.value("gRPC")))
 	want := bytes.Repeat([]byte("hello world\n"), 10_000)
@@ -163,7 +163,7 @@ func TestDevKeepsItsDataBetweenRuns(t *testing.T) {
 	}
 }
 
-func TestTheAdminPortAnswersOperators(t *testing.T) {
+func TestAdminServesOperators(t *testing.T) {
 	dev := start(t, everyPortFree...)
 	for path, want := range map[string]string{
 		"/livez":               "ok\n",
@@ -186,7 +186,7 @@ func TestTheAdminPortAnswersOperators(t *testing.T) {
 	}
 }
 
-func TestStoppingTurnsHealthOffAndLetsATransferFinish(t *testing.T) {
+func TestDevStopsByTurningHealthOffAndFinishingTransfers(t *testing.T) {
 	dev := start(t, everyPortFree...)
 	conn := dial(t, dev.value("gRPC"))
 	watch, err := healthpb.NewHealthClient(conn).Watch(t.Context(), &healthpb.HealthCheckRequest{})
@@ -223,7 +223,7 @@ func TestStoppingTurnsHealthOffAndLetsATransferFinish(t *testing.T) {
 	dev.stop(t)
 }
 
-func TestKeysOfEveryKindRoundTripThroughTheGateway(t *testing.T) {
+func TestDevRoundTripsKeysOfEveryKind(t *testing.T) {
 	objects := cosgatev1.NewObjectServiceClient(dial(t, start(t, everyPortFree...).value("gRPC")))
 	// These are the ones that the SDKs cannot send.
 	keys := append([]string{"/", "//", "/lead", ".", "..", "../up", "./here", "a/../b", "x/..", "c/%2e%2e/d"}, sdkKeys...)

@@ -15,7 +15,7 @@ import (
 // unreachable is how npm says that it has no way to its registry.
 var unreachable = regexp.MustCompile(`ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|ERR_SOCKET_TIMEOUT|E403`)
 
-func TestE2ETheNodeSDKWorksUnchanged(t *testing.T) {
+func TestE2ENodeSDKWorksUnchanged(t *testing.T) {
 	for _, program := range []string{"node", "npm"} {
 		if _, err := exec.LookPath(program); err != nil {
 			t.Skipf("skipped: there is no %s", program)

@@ -90,14 +90,14 @@ func runPage(t *testing.T, page string, setUp ...string) (ran, skipped int) {
 }
 
 // `go test ./...` is the first thing that .ci/run does.
-func TestE2ETheCommandsOfTheREADMEWork(t *testing.T) {
+func TestE2EREADMECommandsWork(t *testing.T) {
 	ran, skipped := runPage(t, "README.md", "go run ./cmd/cosgate dev", "go test ./...")
 	if skipped != 2 || ran == 0 {
 		t.Errorf("the README has %d commands to set up and %d others, want 2 and some", skipped, ran)
 	}
 }
 
-func TestE2ETheCommandsOfTheCookbookWork(t *testing.T) {
+func TestE2ECookbookCommandsWork(t *testing.T) {
 	if ran, _ := runPage(t, "docs/cookbook.md"); ran < 10 {
 		t.Errorf("the cookbook has %d commands, want some", ran)
 	}

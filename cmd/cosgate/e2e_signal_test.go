@@ -50,7 +50,7 @@ func expectHealth(t *testing.T, watch healthpb.Health_WatchClient, want healthpb
 	}
 }
 
-func TestE2EATransferFinishesAfterSIGTERM(t *testing.T) {
+func TestE2ESIGTERMLetsATransferFinish(t *testing.T) {
 	dev, put := signalled(t)
 	if err := put.Send(&cosgatev1.PutObjectRequest{Chunk: &cosgatev1.Chunk{Data: []byte("ter")}, Finish: true}); err != nil {
 		t.Fatal(err)
@@ -64,7 +64,7 @@ func TestE2EATransferFinishesAfterSIGTERM(t *testing.T) {
 	}
 }
 
-func TestE2EASecondSIGTERMKillsAtOnce(t *testing.T) {
+func TestE2ESIGTERMTwiceKillsAtOnce(t *testing.T) {
 	begin := time.Now()
 	dev, _ := signalled(t)
 	// The first signal gives the second its default effect, but not before health

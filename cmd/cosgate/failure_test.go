@@ -19,7 +19,7 @@ func takenPort(t *testing.T) string {
 	return l.Addr().String()
 }
 
-func TestATakenPortIsOneLineAndExitCode1(t *testing.T) {
+func TestRunReportsAPortInUseWithOneLineAndExitCode1(t *testing.T) {
 	taken := takenPort(t)
 	free := "127.0.0.1:0"
 	config := writeConfig(t, "listen: "+taken+"\nadmin: "+free+"\n"+smallestConfig)
@@ -45,7 +45,7 @@ func TestATakenPortIsOneLineAndExitCode1(t *testing.T) {
 	}
 }
 
-func TestALockedDataFolderIsOneLineAndExitCode1(t *testing.T) {
+func TestRunReportsALockedDataFolderWithOneLineAndExitCode1(t *testing.T) {
 	dir := t.TempDir()
 	holder := spawn(t, os.Args[0], "cos", "--listen", "127.0.0.1:0", "--data", dir)
 	if !holder.ready() {
@@ -60,7 +60,7 @@ func TestALockedDataFolderIsOneLineAndExitCode1(t *testing.T) {
 	}
 }
 
-func TestAnUnusableDataFolderIsOneLineAndExitCode1(t *testing.T) {
+func TestRunReportsAnUnusableDataFolderWithOneLineAndExitCode1(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)

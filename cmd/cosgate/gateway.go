@@ -18,10 +18,10 @@ import (
 	"github.com/cosgate/cosgate/service"
 )
 
-// gatewayOptions say what a gateway is made of.
+// gatewayOptions are the parts of a gateway.
 type gatewayOptions struct {
 	listen, admin  address
-	connections    int // at a time; 0 is no bound
+	connections    int // at a time; 0 is no limit
 	grace          time.Duration
 	profiles       map[string]*cosbackend.Client
 	defaultProfile string
@@ -30,13 +30,13 @@ type gatewayOptions struct {
 	metrics        http.Handler    // nil serves none
 	certificates   *certs.Store    // nil is plain text
 	grpcui         bool
-	reloads        []reloader // beside the certificates
+	reloads        []reloader // in addition to the certificates
 	hangup         <-chan os.Signal
 	log            *slog.Logger
 }
 
-// A gateway is a gRPC server and its admin port, with both doors open. They are
-// served by run, which also closes them.
+// A gateway is a gRPC server and its admin port, with both listeners open. run serves
+// and closes them.
 type gateway struct {
 	gatewayOptions
 
@@ -45,8 +45,8 @@ type gateway struct {
 	ops       net.Listener // the admin port
 }
 
-// openGateway opens both doors, so that an address which is taken shows before
-// anything is announced.
+// openGateway opens both listeners, so that an address in use shows before anything is
+// announced.
 func openGateway(ctx context.Context, o gatewayOptions) (*gateway, error) {
 	if o.certificates != nil {
 		o.server.Credentials = o.certificates.Credentials()
@@ -71,9 +71,9 @@ func openGateway(ctx context.Context, o gatewayOptions) (*gateway, error) {
 	return &gateway{gatewayOptions: o, rpcServer: server, rpc: rpc, ops: admin}, nil
 }
 
-// run serves until ctx ends. The admin port answers until the last call is
-// done, and reports from the first moment of the end that the gateway is not
-// ready. When one of the two fails, the other is stopped as well.
+// run serves until ctx ends. The admin port responds until the last call is done, and
+// reports from the moment ctx ends that the gateway is not ready. When one of the two
+// fails, the other is stopped as well.
 func (g *gateway) run(ctx context.Context) error {
 	page, closePage, err := g.page()
 	if err != nil {
@@ -90,16 +90,16 @@ func (g *gateway) run(ctx context.Context) error {
 		}
 		return g.rpcServer.Ready()
 	}
-	var beside sync.WaitGroup
+	var background sync.WaitGroup
 	var adminErr error
-	beside.Go(func() {
+	background.Go(func() {
 		defer cancel()
 		adminErr = serveAdmin(adminCtx, g.ops, adminHandler(ready, g.metrics, page))
 	})
-	beside.Go(func() { keepInStep(adminCtx, g.hangup, g.reloads, g.log) })
+	background.Go(func() { followFiles(adminCtx, g.hangup, g.reloads, g.log) })
 	err = g.rpcServer.Serve(ctx, g.rpc, g.grace)
 	stopAdmin()
-	beside.Wait()
+	background.Wait()
 	if err = errors.Join(err, adminErr); err != nil {
 		return fmt.Errorf("serve: %w", err)
 	}

@@ -20,8 +20,8 @@ import (
 // grpcuiPath is where the page is on the admin port.
 const grpcuiPath = "/grpcui/"
 
-// page returns the handler of a page that calls the API from a browser, nil when it is
-// not wanted, and a function that gives back what it holds.
+// page returns the handler of a page that calls the API from a browser, or nil when it is
+// off, and a function that releases its connection.
 func (g *gateway) page() (http.Handler, func(), error) {
 	if !g.grpcui {
 		return nil, func() {}, nil
@@ -44,11 +44,11 @@ func (g *gateway) page() (http.Handler, func(), error) {
 	return page, func() { _ = conn.Close() }, nil
 }
 
-// ownAddress is where this process reaches its own door.
-func ownAddress(door net.Addr) string {
-	at, err := netip.ParseAddrPort(door.String())
+// ownAddress is where this process reaches its own listener.
+func ownAddress(listener net.Addr) string {
+	at, err := netip.ParseAddrPort(listener.String())
 	if err != nil || !at.Addr().IsUnspecified() {
-		return door.String()
+		return listener.String()
 	}
 	if at.Addr().Is4() {
 		return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), at.Port()).String()
@@ -58,8 +58,8 @@ func ownAddress(door net.Addr) string {
 
 var errNotOurs = errors.New("the certificate is not that of this gateway")
 
-// ownCredentials accept the one certificate that this process shows itself, under
-// whatever name: nobody else can hold its key.
+// ownCredentials accept only the certificate of this process, under any name: nobody else
+// has its key.
 func (g *gateway) ownCredentials() credentials.TransportCredentials {
 	if g.certificates == nil {
 		return insecure.NewCredentials()

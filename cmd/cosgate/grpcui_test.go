@@ -53,7 +53,7 @@ func invoke(t *testing.T, admin, method, request string) string {
 	return do(req)
 }
 
-func TestThePageOfDevCallsTheAPI(t *testing.T) {
+func TestGRPCUIOfDevCallsTheAPI(t *testing.T) {
 	dev := start(t, everyPortFree...)
 	answer := invoke(t, dev.value("admin"), "cosgate.v1.BucketService.HeadBucket", `{"metadata":[],"data":[{"bucket":"`+demoBucket+`"}]}`)
 	var got struct {
@@ -69,7 +69,7 @@ func TestThePageOfDevCallsTheAPI(t *testing.T) {
 	}
 }
 
-func TestThePageOfServeIsOffUnlessAskedForAndSpeaksTLS(t *testing.T) {
+func TestGRPCUIOfServeIsOptionalAndUsesTLS(t *testing.T) {
 	g := startTLS(t, "verify_if_given", "")
 	if code, _ := get(t, g, grpcuiPath); code != http.StatusNotFound {
 		t.Errorf("GET %s = %d, want 404 unless it was asked for", grpcuiPath, code)

@@ -284,14 +284,14 @@ func (c *rawConn) begin(n int, method string) (stream uint32, err error) {
 	return stream, c.WriteHeaders(http2.HeadersFrameParam{StreamID: stream, BlockFragment: c.headers(method), EndHeaders: true})
 }
 
-func TestOthersGoOnWhileCallersAreHostile(t *testing.T) {
+func TestServeSurvivesHostileCallers(t *testing.T) {
 	s := startSiege(t, "", func(t *testing.T, addr string) *grpc.ClientConn { return dial(t, addr) })
 	for _, c := range attacks() {
 		t.Run(c.name, func(t *testing.T) { s.withstand(t, c.run) })
 	}
 }
 
-func TestOthersGoOnWhileCallersAreHostileToTLS(t *testing.T) {
+func TestServeSurvivesHostileCallersToTLS(t *testing.T) {
 	servers := certstest.NewAuthority(t, "servers")
 	f := certstest.NewFolder(t, servers.Issue(t, "gateway", nil), servers)
 	s := startSiege(t, fmt.Sprintf("tls: {cert: '%s', key: '%s'}\n", f.Cert, f.Key), func(t *testing.T, addr string) *grpc.ClientConn {

@@ -53,12 +53,12 @@ type killRun struct {
 	dead   atomic.Bool // set before the kill: from then on failures are expected
 }
 
-// TestNothingAcknowledgedIsLostWhenTheServerIsKilled kills `cosgate cos` with
+// TestCosLosesNothingAcknowledgedWhenKilled kills `cosgate cos` with
 // SIGKILL at random moments while eight writers put, overwrite, delete and copy.
 // After each kill every key must hold exactly what was acknowledged last, or
 // wholly what was under way: nothing lost, nothing partial, no deleted object
 // back, no other key.
-func TestNothingAcknowledgedIsLostWhenTheServerIsKilled(t *testing.T) {
+func TestCosLosesNothingAcknowledgedWhenKilled(t *testing.T) {
 	kills := 50
 	if testing.Short() {
 		kills = 5

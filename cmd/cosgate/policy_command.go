@@ -13,7 +13,7 @@ import (
 
 type policyCommand struct {
 	Test   policyTestCommand   `cmd:"" help:"Run a table of expected decisions against the policies."`
-	Check  policyCheckCommand  `cmd:"" help:"Hold a file of policies against the schema."`
+	Check  policyCheckCommand  `cmd:"" help:"Check a file of policies against the schema."`
 	Schema policySchemaCommand `cmd:"" help:"Print the schema: what policies can name."`
 }
 

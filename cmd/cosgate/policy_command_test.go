@@ -57,7 +57,7 @@ all read: cert:x GetObject on object photos-1250000000/k: expected allow, got de
 	}
 }
 
-func TestPolicyTablesThatCannotBeMeantAreRefused(t *testing.T) {
+func TestPolicyTestRefusesInvalidTables(t *testing.T) {
 	for name, c := range map[string]struct{ line, want string }{
 		"an unknown action": {`{caller: a, action: Get, bucket: b-1, key: k, expect: deny}`, `no action "Get"`},
 		"no expectation":    {`{caller: a, action: GetObject, bucket: b-1, key: k}`, "not allow or deny"},

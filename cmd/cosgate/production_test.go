@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-func TestExamplePoliciesDecideAsTheirTableSays(t *testing.T) {
+func TestPolicyExampleDecidesAsItsTableSays(t *testing.T) {
 	code, stdout, stderr := runToEnd(t, "policy", "test", filepath.Join(deployFolder, "policies.test.yaml"))
 	if code != exitOK || !strings.HasSuffix(stdout, "decisions as expected\n") {
 		t.Errorf("policy test = %d, %s%s", code, stdout, stderr)

@@ -11,23 +11,28 @@ import (
 	"github.com/cosgate/cosgate/internal/config"
 )
 
-// lookEvery is how often files are looked at without a signal.
-const lookEvery = 5 * time.Second
+// reloadedFiles is what SIGHUP and a change of the files read again. The help of serve and
+// the documents have the same words.
+const reloadedFiles = "certificates and certificate authorities, static tokens, key sets of identity providers, policies, and the log level"
 
-// A reloader keeps something in step with its files. Reload looks at them now. What is
-// not usable it logs once for each change, goes on with what it had, and returns why.
+// reloadInterval is how often files are checked without a signal.
+const reloadInterval = 5 * time.Second
+
+// A reloader follows changes of files. Reload checks them now. A file that is not usable is
+// logged once for each change, the previous content stays in force, and the error says
+// why.
 type reloader interface{ Reload() error }
 
-// keepInStep calls every reloader now and then, and at once when asked to by hangup,
-// until ctx ends.
-func keepInStep(ctx context.Context, hangup <-chan os.Signal, reloads []reloader, log *slog.Logger) {
-	look := time.NewTicker(lookEvery)
-	defer look.Stop()
+// followFiles calls every reloader in intervals, and at once on a signal from hangup, until
+// ctx ends.
+func followFiles(ctx context.Context, hangup <-chan os.Signal, reloads []reloader, log *slog.Logger) {
+	ticker := time.NewTicker(reloadInterval)
+	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-look.C:
+		case <-ticker.C:
 			for _, r := range reloads {
 				_ = r.Reload() // it was logged
 			}
@@ -39,13 +44,13 @@ func keepInStep(ctx context.Context, hangup <-chan os.Signal, reloads []reloader
 					log.Error("reload", "error", err)
 				}
 			}
-			log.Info("SIGHUP: everything was looked at again", "failed", failed)
+			log.Info("SIGHUP: all files were checked again", "failed", failed)
 		}
 	}
 }
 
-// A liveConfig applies what may change of a configuration while it is in use: the log
-// level. It says what else has changed and needs a new start.
+// A liveConfig applies the part of the configuration that can change at run time, which is
+// the log level, and logs which other changes need a restart.
 type liveConfig struct {
 	path      string
 	overrides config.Overrides
@@ -59,7 +64,7 @@ type liveConfig struct {
 
 func newLiveConfig(cfg *config.Config, c serveCommand, level *slog.LevelVar, log *slog.Logger) *liveConfig {
 	l := &liveConfig{path: c.Config, overrides: c.Overrides, level: level, log: log, started: cfg}
-	l.seen, _ = os.Stat(c.Config) // when that fails, the next look is a change
+	l.seen, _ = os.Stat(c.Config) // when that fails, the next check finds a change
 	return l
 }
 
@@ -75,14 +80,14 @@ func (l *liveConfig) Reload() error {
 	cfg, err := config.Load(l.path, l.overrides)
 	l.seen, l.failed = info, err
 	if err != nil {
-		l.log.Error("the changed configuration is not usable, the one before stays in force", "error", err)
+		l.log.Error("the changed configuration is not usable, the previous one stays in force", "error", err)
 		return fmt.Errorf("configuration: %w", err)
 	}
 	l.level.Set(cfg.Log.SlogLevel())
 	l.log.Info("the configuration was read again", "path", l.path, "log_level", cfg.Log.Level)
 	cfg.Log.Level = l.started.Log.Level
 	if keys := l.started.Changed(cfg); len(keys) > 0 {
-		l.log.Warn("some of what changed in the configuration needs a new start", "keys", strings.Join(keys, ", "))
+		l.log.Warn("some changes of the configuration need a restart", "keys", strings.Join(keys, ", "))
 	}
 	return nil
 }

@@ -12,13 +12,13 @@ import (
 )
 
 type countingReloader struct {
-	looks int
+	calls int
 	err   error
 }
 
-func (c *countingReloader) Reload() error { c.looks++; return c.err }
+func (c *countingReloader) Reload() error { c.calls++; return c.err }
 
-func TestFilesAreLookedAtNowAndThenAndOnHangup(t *testing.T) {
+func TestFollowFilesChecksInIntervalsAndOnHangup(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		broken, fine := &countingReloader{err: errors.New("broken")}, &countingReloader{}
@@ -26,17 +26,17 @@ func TestFilesAreLookedAtNowAndThenAndOnHangup(t *testing.T) {
 		ended := make(chan struct{})
 		go func() {
 			defer close(ended)
-			keepInStep(ctx, hangup, []reloader{broken, fine}, slog.New(slog.DiscardHandler))
+			followFiles(ctx, hangup, []reloader{broken, fine}, slog.New(slog.DiscardHandler))
 		}()
-		<-time.After(2*lookEvery + time.Millisecond)
+		<-time.After(2*reloadInterval + time.Millisecond)
 		synctest.Wait()
-		if broken.looks != 2 || fine.looks != 2 {
-			t.Errorf("%d and %d looks in twice the time, want 2", broken.looks, fine.looks)
+		if broken.calls != 2 || fine.calls != 2 {
+			t.Errorf("%d and %d calls in two intervals, want 2", broken.calls, fine.calls)
 		}
 		hangup <- syscall.SIGHUP
 		synctest.Wait()
-		if broken.looks != 3 || fine.looks != 3 {
-			t.Errorf("%d and %d looks after SIGHUP, want 3: one that is broken must not hide the next", broken.looks, fine.looks)
+		if broken.calls != 3 || fine.calls != 3 {
+			t.Errorf("%d and %d calls after SIGHUP, want 3: a broken one must not hide the next", broken.calls, fine.calls)
 		}
 		cancel()
 		<-ended

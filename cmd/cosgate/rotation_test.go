@@ -322,7 +322,7 @@ func (r *rotation) round(l *load, before, after secrets) {
 
 // Everything that can be replaced is replaced again and again while callers read and
 // write over old and new connections. No call fails, and what was withdrawn is refused.
-func TestEverythingIsReplacedWhileCallersStream(t *testing.T) {
+func TestServeRotatesEverythingWhileCallersStream(t *testing.T) {
 	begin := time.Now()
 	r, current := openRotation(t, func(r *rotation) secrets { return r.newSecrets(0) })
 	l := startLoad(t, r.gateway.value("gRPC"), &tls.Config{RootCAs: r.servers.Pool(), MinVersion: tls.VersionTLS13}, current.proofs)

@@ -10,35 +10,35 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// The exit codes. Whatever the code, there is one line on stderr that says why.
+// The exit codes. Unless it is 0, one line on stderr says why.
 const (
 	exitOK      = 0
 	exitFailure = 1 // something went wrong while starting or running
 	exitUsage   = 2 // the command line or the configuration is wrong
 )
 
-// readyLine is the last that dev, cos and serve print once every door is open; a
-// script can wait for it.
+// readyLine is the last line that dev, cos and serve print, once every listener is open;
+// a script can wait for it.
 const readyLine = "Ready. Stop it with Ctrl-C."
 
-// commandLine is everything that can be said on the command line.
+// commandLine is the command line.
 type commandLine struct {
 	Dev     devCommand     `cmd:"" help:"Run the gateway and an embedded COS in one process, with nothing to configure."`
 	Cos     cosCommand     `cmd:"" help:"Run the embedded COS alone, for any COS SDK."`
-	Serve   serveCommand   `cmd:"" help:"Run the gateway in front of a real COS, as a configuration file says."`
+	Serve   serveCommand   `cmd:"" help:"Run the gateway in front of a real COS, with a configuration file."`
 	Config  configCommand  `cmd:"" help:"Check and print configuration files of serve."`
 	Policy  policyCommand  `cmd:"" help:"Check and test the policies that say what callers may do."`
-	Token   tokenCommand   `cmd:"" help:"Make a static token for a caller."`
+	Token   tokenCommand   `cmd:"" help:"Create a static token for a caller."`
 	Version versionCommand `cmd:"" help:"Print the version, the commit and the Go version."`
 }
 
-// streams are where a command writes: what was asked for, and the log.
+// streams are where a command writes: its output, and the log.
 type streams struct {
 	stdout io.Writer
 	stderr io.Writer
 }
 
-// A usageError is one that the reader of the help can repair.
+// A usageError is one that the user can fix with the help.
 type usageError struct{ problem string }
 
 func (e *usageError) Error() string { return e.problem }

@@ -64,7 +64,7 @@ func TestHelpWinsOverAMissingFlag(t *testing.T) {
 	}
 }
 
-func TestAMistakeOnTheCommandLineIsOneLineAndExitCode2(t *testing.T) {
+func TestRunReportsAWrongCommandLineWithOneLineAndExitCode2(t *testing.T) {
 	for name, c := range map[string]struct {
 		args []string
 		want string
@@ -96,7 +96,7 @@ func TestAMistakeOnTheCommandLineIsOneLineAndExitCode2(t *testing.T) {
 }
 
 func notLoopback(name, addr string) string {
-	return name + ` "` + addr + `" is not a loopback address: dev asks no caller who it is; use 127.0.0.1, or cosgate serve`
+	return name + ` "` + addr + `" is not a loopback address: dev does not authenticate callers; use 127.0.0.1, or cosgate serve`
 }
 
 func TestVersionNamesGoAndTheCommit(t *testing.T) {
@@ -107,7 +107,7 @@ func TestVersionNamesGoAndTheCommit(t *testing.T) {
 	}
 }
 
-func TestASecretGivenToCosIsNotPrinted(t *testing.T) {
+func TestCosPrintsNoGivenSecret(t *testing.T) {
 	c := start(t, "cos", "--memory", "--listen", "127.0.0.1:0", "--secret-id", "AKIDmine", "--secret-key", "muchtoosecret")
 	c.stop(t)
 	if all := c.String() + c.stderr.String(); strings.Contains(all, "muchtoosecret") || !strings.Contains(all, "AKIDmine") {

@@ -75,7 +75,7 @@ func getVerified(ctx context.Context, objects cosgatev1.ObjectServiceClient, key
 	}
 }
 
-func TestTheGoSDKReadsWhatTheGatewayWrote(t *testing.T) {
+func TestGoSDKReadsWhatTheGatewayWrote(t *testing.T) {
 	dev := start(t, everyPortFree...)
 	objects := cosgatev1.NewObjectServiceClient(dial(t, dev.value("gRPC")))
 	sdk := newSDK(t, dev.value("COS"), demoBucket, embedded.DemoCredential())
@@ -108,7 +108,7 @@ func TestTheGoSDKReadsWhatTheGatewayWrote(t *testing.T) {
 	}
 }
 
-func TestTheGatewayReadsWhatTheGoSDKWrote(t *testing.T) {
+func TestGoSDKWritesWhatTheGatewayReads(t *testing.T) {
 	dev := start(t, everyPortFree...)
 	objects := cosgatev1.NewObjectServiceClient(dial(t, dev.value("gRPC")))
 	sdk := newSDK(t, dev.value("COS"), demoBucket, embedded.DemoCredential())
@@ -134,7 +134,7 @@ func TestTheGatewayReadsWhatTheGoSDKWrote(t *testing.T) {
 }
 
 // Parts and appends of one object may come from either side.
-func TestTheGoSDKAndTheGatewayShareUploadsAndAppends(t *testing.T) {
+func TestGoSDKSharesUploadsAndAppendsWithTheGateway(t *testing.T) {
 	dev := start(t, everyPortFree...)
 	conn := dial(t, dev.value("gRPC"))
 	objects, uploads := cosgatev1.NewObjectServiceClient(conn), cosgatev1.NewMultipartServiceClient(conn)

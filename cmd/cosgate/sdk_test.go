@@ -40,7 +40,7 @@ var sdkKeys = []string{
 	"中文/键.txt", "😀", "quote'()*!", `back\slash`, "tab\there", strings.Repeat("a", 850),
 }
 
-func TestTheGoSDKRoundTripsKeysOfEveryKind(t *testing.T) {
+func TestGoSDKRoundTripsKeysOfEveryKind(t *testing.T) {
 	client := newSDK(t, startCOS(t), demoBucket, embedded.DemoCredential())
 	for i, key := range sdkKeys {
 		body := []byte(fmt.Sprintf("content %d", i))
@@ -106,7 +106,7 @@ func checkListAndDelete(t *testing.T, client *cos.Client) {
 	}
 }
 
-func TestTheGoSDKCopiesAndDeletes(t *testing.T) {
+func TestGoSDKCopiesAndDeletes(t *testing.T) {
 	client := newSDK(t, startCOS(t), demoBucket, embedded.DemoCredential())
 	body := bytes.Repeat([]byte("0123456789"), 100_000)
 	if _, err := client.Object.Put(t.Context(), "中文 源", bytes.NewReader(body), nil); err != nil {
@@ -129,7 +129,7 @@ func TestTheGoSDKCopiesAndDeletes(t *testing.T) {
 	}
 }
 
-func TestTheGoSDKUnderstandsTheErrors(t *testing.T) {
+func TestGoSDKUnderstandsErrors(t *testing.T) {
 	addr := startCOS(t)
 	demo := embedded.DemoCredential()
 	client := newSDK(t, addr, demoBucket, demo)

@@ -79,7 +79,7 @@ func startCollector(t *testing.T) *transcript {
 
 // The program, with all that writes something down switched on, shows no secret of its
 // environment, its files or its callers: neither while it works nor when calls fail.
-func TestTheProgramShowsNoSecret(t *testing.T) {
+func TestSecretsAreNeverShown(t *testing.T) {
 	planted := plantedEnvironment(t)
 	collector := startCollector(t)
 	cos, err := embedded.New(embedded.Options{Buckets: []string{demoBucket}, Region: demoRegion, Credentials: []embedded.Credential{

@@ -21,16 +21,16 @@ type serveCommand struct {
 
 // Help is printed below the flags.
 func (serveCommand) Help() string {
-	return `A smallest file, with the credentials in COS_SECRET_ID and COS_SECRET_KEY:
+	return `The smallest configuration, with the credentials in COS_SECRET_ID and COS_SECRET_KEY:
 
     profiles:
       main:
         region: ap-guangzhou
         credentials: {env: {}}
 
-Every key is explained in cmd/cosgate/cosgate.example.yaml. cosgate config check finds every mistake in a file.
+docs/configuration.md lists every key. cosgate config check finds every mistake in a file.
 
-SIGTERM and Ctrl-C turn health and readiness off. For as long as drain_wait says calls are still taken; then those in flight may go on for as long as grace says; what is left ends with UNAVAILABLE. A second signal ends the process at once. SIGHUP reads certificates and the log level again, as a change of the files does.`
+SIGTERM and Ctrl-C turn health and readiness off. New calls are still accepted for the time drain_wait; then calls in flight have the time grace to finish; what is left ends with UNAVAILABLE. A second signal ends the process at once. SIGHUP reads again, as a change of the files does: ` + reloadedFiles + `.`
 }
 
 // Run serves until ctx ends.
@@ -44,22 +44,22 @@ func (c serveCommand) Run(ctx context.Context, out streams) error {
 	if err != nil {
 		return usageErrorf("%s", err)
 	}
-	watch, err := newWatch(ctx, log)
+	monitor, err := newMonitor(ctx, log)
 	if err != nil {
 		return usageErrorf("%s", err)
 	}
-	defer watch.close()
-	clients, err := cfg.BuildClients(log, watch.observer())
+	defer monitor.close()
+	clients, err := cfg.BuildClients(log, monitor.observer())
 	if err != nil {
 		return usageErrorf("%s", err)
 	}
 	defer clients.Close()
-	deps, reloads, closeAudit, err := guard(ctx, cfg, log, out)
+	deps, reloads, closeAudit, err := accessControl(ctx, cfg, log, out)
 	if err != nil {
 		return usageErrorf("%s", err)
 	}
 	defer closeAudit()
-	watch.fill(&deps)
+	monitor.fill(&deps)
 	o := gatewayOptions{
 		listen:         address{"listen", cfg.Listen},
 		admin:          address{"admin", cfg.Admin},
@@ -69,7 +69,7 @@ func (c serveCommand) Run(ctx context.Context, out streams) error {
 		defaultProfile: cfg.DefaultProfile,
 		deps:           deps,
 		server:         service.Options{Reflection: cfg.Reflection, PresignMax: time.Duration(cfg.PresignMaxLifetime)},
-		metrics:        watch.metrics.Handler(),
+		metrics:        monitor.metrics.Handler(),
 		certificates:   certificates,
 		grpcui:         cfg.GRPCUI,
 		log:            log,
@@ -86,7 +86,7 @@ func (c serveCommand) Run(ctx context.Context, out streams) error {
 		return err
 	}
 	if cfg.Insecure && !config.Loopback(g.rpc.Addr().String()) {
-		log.Warn("others can reach this gateway, and nothing it speaks is encrypted", "addr", g.rpc.Addr().String())
+		log.Warn("others can reach this gateway, and its traffic is not encrypted", "addr", g.rpc.Addr().String())
 	}
 	announceServe(out.stdout, cfg, g)
 	return g.run(ctx)
@@ -100,7 +100,7 @@ func announceServe(w io.Writer, cfg *config.Config, g *gateway) {
 	fmt.Fprintf(w, "\n%s\n", readyLine)
 }
 
-// security says in a few words what protects the door.
+// security says in a few words what protects the listener.
 func security(cfg *config.Config) string {
 	if cfg.TLS.Cert == "" {
 		return "plain text"
@@ -108,22 +108,22 @@ func security(cfg *config.Config) string {
 	return "TLS " + cfg.TLS.MinVersion + " or newer, client certificates: " + cfg.TLS.ClientAuth
 }
 
-// guard builds what decides who may do what, and the record of it.
-func guard(ctx context.Context, cfg *config.Config, log *slog.Logger, out streams) (d service.Deps, reloads []reloader, closeAudit func(), err error) {
-	who, files, err := cfg.BuildAuthentication(ctx, log)
+// accessControl builds what decides who may do what, and the record of it.
+func accessControl(ctx context.Context, cfg *config.Config, log *slog.Logger, out streams) (d service.Deps, reloads []reloader, closeAudit func(), err error) {
+	authenticator, files, err := cfg.BuildAuthentication(ctx, log)
 	if err != nil {
 		return d, nil, nil, err
 	}
 	for _, f := range files {
 		reloads = append(reloads, f)
 	}
-	may, err := cfg.BuildAuthorization(log)
+	authorizer, err := cfg.BuildAuthorization(log)
 	if err != nil {
 		return d, nil, nil, err
 	}
-	if who != nil {
-		d.Authenticator, d.Authorizer = who, may
-		reloads = append(reloads, may)
+	if authenticator != nil {
+		d.Authenticator, d.Authorizer = authenticator, authorizer
+		reloads = append(reloads, authorizer)
 	}
 	audit, file, err := cfg.Audit.Build(out.stderr)
 	if err != nil {
@@ -131,5 +131,5 @@ func guard(ctx context.Context, cfg *config.Config, log *slog.Logger, out stream
 	}
 	d.Audit = audit
 	d.CallerCredentials = cfg.CallerCredentials()
-	return d, reloads, func() { _ = file.Close() }, nil // every record was written when it was made
+	return d, reloads, func() { _ = file.Close() }, nil // records are written unbuffered
 }

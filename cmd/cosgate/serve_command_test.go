@@ -92,7 +92,7 @@ func TestServeTurnsUnreadyWhenCOSRefusesItsCredentials(t *testing.T) {
 	}
 }
 
-func TestATransferThatOutlastsTheGraceEndsWithUnavailable(t *testing.T) {
+func TestServeEndsTransfersAfterTheGraceWithUnavailable(t *testing.T) {
 	demo := embedded.DemoCredential()
 	t.Setenv("COS_SECRET_ID", demo.SecretID)
 	t.Setenv("COS_SECRET_KEY", demo.SecretKey)
@@ -122,7 +122,7 @@ func TestATransferThatOutlastsTheGraceEndsWithUnavailable(t *testing.T) {
 	}
 }
 
-func TestServeBoundsWhatIsPresigned(t *testing.T) {
+func TestServeBoundsThePresignLifetime(t *testing.T) {
 	demo := embedded.DemoCredential()
 	t.Setenv("COSGATE_TEST_ID", demo.SecretID)
 	t.Setenv("COSGATE_TEST_KEY", demo.SecretKey)

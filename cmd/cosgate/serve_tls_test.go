@@ -82,7 +82,7 @@ func (g *tlsGateway) dial(t *testing.T, servers, clients *certstest.Authority) *
 // hangUp sends this process, where serve runs, a SIGHUP, and waits until it was heeded.
 func (g *tlsGateway) hangUp(t *testing.T) {
 	t.Helper()
-	g.hangUpUntil(t, "SIGHUP: everything was looked at again")
+	g.hangUpUntil(t, "SIGHUP: all files were checked again")
 }
 
 // hangUpUntil waits for one more line with said in the log.
@@ -96,7 +96,7 @@ func (g *tlsGateway) hangUpUntil(t *testing.T, said string) {
 	eventually(t, func() bool { return heeded() > before })
 }
 
-func TestServeTakesCallersOfItsAuthorityOnly(t *testing.T) {
+func TestServeAcceptsCallersOfItsAuthorityOnly(t *testing.T) {
 	g := startTLS(t, "require", "")
 	other := certstest.NewAuthority(t, "others")
 	for name, c := range map[string]struct {
@@ -117,7 +117,7 @@ func TestServeTakesCallersOfItsAuthorityOnly(t *testing.T) {
 
 // Certificates and authorities are replaced again and again while callers stream over
 // old connections and make new ones: no call fails.
-func TestCertificatesChangeWhileCallersStream(t *testing.T) {
+func TestServeReloadsCertificatesWhileCallersStream(t *testing.T) {
 	g := startTLS(t, "require", "")
 	want := bytes.Repeat([]byte("0123456789abcdef"), 16<<10)
 	if err := putObject(t.Context(), cosgatev1.NewObjectServiceClient(g.dial(t, g.servers, g.clients)), "key", want); err != nil {
@@ -169,7 +169,7 @@ func TestCertificatesChangeWhileCallersStream(t *testing.T) {
 	t.Logf("%d calls during 6 changes, %d failed", calls.Load(), failed.Load())
 }
 
-func TestBrokenFilesAreReportedLoudlyAndChangeNothing(t *testing.T) {
+func TestServeLogsBrokenFilesAndKeepsThePreviousOnes(t *testing.T) {
 	g := startTLS(t, "require", "")
 	certstest.Write(t, g.Cert, []byte("broken"))
 	text, err := os.ReadFile(g.config)
@@ -179,8 +179,8 @@ func TestBrokenFilesAreReportedLoudlyAndChangeNothing(t *testing.T) {
 	certstest.Write(t, g.config, []byte("nonsense: 1\n"))
 	g.hangUp(t)
 	for _, want := range []string{
-		"level=ERROR msg=\"certificates are not usable, those before stay in force\"",
-		"level=ERROR msg=\"the changed configuration is not usable, the one before stays in force\"",
+		"level=ERROR msg=\"certificates are not usable, the previous ones stay in force\"",
+		"level=ERROR msg=\"the changed configuration is not usable, the previous one stays in force\"",
 		"failed=2",
 	} {
 		if !strings.Contains(g.stderr.String(), want) {
@@ -191,7 +191,7 @@ func TestBrokenFilesAreReportedLoudlyAndChangeNothing(t *testing.T) {
 		t.Errorf("HeadBucket with broken files = %v", err)
 	}
 	certstest.Write(t, g.config, append(text, "log: {level: warn}\nreflection: false\n"...))
-	g.hangUpUntil(t, "needs a new start\" keys=reflection")
+	g.hangUpUntil(t, "need a restart\" keys=reflection")
 	if !strings.Contains(g.stderr.String(), "cosgate.v1.BucketService/HeadBucket") {
 		t.Error("the log had no line of the call at level info")
 	}

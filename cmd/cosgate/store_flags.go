@@ -7,17 +7,17 @@ import (
 	"github.com/cosgate/cosgate/cosbackend/embedded"
 )
 
-// storeFlags say where an embedded COS keeps what it is given.
+// storeFlags say where an embedded COS keeps its data.
 type storeFlags struct {
-	Data   string `placeholder:"DIR" xor:"store" help:"Keep buckets and objects in this folder; it is made when absent, and one process at a time may use it. Default: ./cosgate-data."`
+	Data   string `placeholder:"DIR" xor:"store" help:"Keep buckets and objects in this folder; it is created when absent, and only one process at a time can use it. Default: ./cosgate-data."`
 	Memory bool   `xor:"store" help:"Keep everything in memory, at most 1 GiB, and lose it at the end."`
 }
 
-// defaultData stands in the help as well: a default that kong knew of would
-// count as --data beside --memory.
+// defaultData is in the help as well: with a default that kong knows, --memory would
+// conflict with it.
 const defaultData = "./cosgate-data"
 
-// dir is what embedded.Options take: the empty string means memory.
+// dir is the folder for embedded.Options; empty means memory.
 func (f storeFlags) dir() string {
 	if f.Memory || f.Data != "" {
 		return f.Data
@@ -25,7 +25,7 @@ func (f storeFlags) dir() string {
 	return defaultData
 }
 
-// String tells a reader where the data is.
+// String says where the data is.
 func (f storeFlags) String() string {
 	if f.Memory {
 		return "in memory, lost at the end"
@@ -33,7 +33,7 @@ func (f storeFlags) String() string {
 	return "in " + f.dir()
 }
 
-// openEmbedded starts an embedded COS without any door on the network.
+// openEmbedded starts an embedded COS without a network listener.
 func openEmbedded(f storeFlags, opts embedded.Options) (*embedded.Server, error) {
 	opts.Dir = f.dir()
 	server, err := embedded.New(opts)

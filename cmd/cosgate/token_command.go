@@ -7,16 +7,16 @@ import (
 )
 
 type tokenCommand struct {
-	Name   string   `arg:"" help:"Who will use the token: letters, digits and ._-, at most 64."`
-	Groups []string `placeholder:"GROUP" help:"The groups its holder is in."`
+	Name   string   `arg:"" help:"The name of the caller: letters, digits and ._-, at most 64."`
+	Groups []string `placeholder:"GROUP" help:"The groups of the caller."`
 }
 
 // Help is printed below the flags.
 func (tokenCommand) Help() string {
-	return `The token goes to its holder, who sends it in the metadata "authorization: Bearer TOKEN". The line goes into the file that authentication.tokens names; nobody can make the token of it. Take the line away to withdraw the token: that is noticed within a second.`
+	return `Give the token to the caller, who sends it in the metadata "authorization: Bearer TOKEN". Add the line to the file that authentication.tokens names; the token cannot be computed from it. Remove the line to withdraw the token, which takes effect within a second.`
 }
 
-// Run makes a token and prints it once.
+// Run creates a token and prints it once.
 func (c tokenCommand) Run(out streams) error {
 	token, line, err := identity.NewToken(c.Name, c.Groups...)
 	if err != nil {

@@ -6,11 +6,11 @@ import (
 	"runtime/debug"
 )
 
-// A build tells one binary from another.
+// A build identifies a binary.
 type build struct {
 	Version  string `json:"version"`
 	Commit   string `json:"commit"`
-	Modified bool   `json:"modified"` // the work tree held changes of its own
+	Modified bool   `json:"modified"` // the work tree had uncommitted changes
 	Go       string `json:"go"`
 	Platform string `json:"platform"`
 }

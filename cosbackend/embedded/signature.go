@@ -243,7 +243,7 @@ func findSignature(r *http.Request, ps params) (*requestSignature, error) {
 		fields[p.lower] = p.value
 	}
 	if len(fields) == 0 {
-		return nil, nil //nolint:nilnil // no signature is not an error here: an ACL may allow the request
+		return nil, nil // no signature is not an error here: an ACL may allow the request
 	}
 	return newSignature(fields, signatureField)
 }

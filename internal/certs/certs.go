@@ -1,10 +1,10 @@
-// Package certs keeps the certificate of the gateway and the authorities of its
-// callers in step with their files.
+// Package certs reloads the certificate of the gateway and the authorities of its callers
+// when their files change.
 //
-// A [Store] looks at the files when a connection begins, at most once a second, and
-// without a watcher that a network file system or the symbolic links of Kubernetes
-// would leave blind. Connections that are open stay open: they were judged by what
-// was in force when they began.
+// A [Store] checks the files when a connection begins, at most once a second, and without
+// a watcher, which would miss changes on network file systems and behind the symbolic
+// links of Kubernetes. Connections that are open stay open: they were verified with the
+// certificates in force when they began.
 package certs
 
 import (
@@ -25,9 +25,9 @@ import (
 )
 
 const (
-	// checkEvery is how often the files are looked at while connections begin.
-	checkEvery = time.Second
-	// maxFile is more than any chain of certificates has.
+	// checkInterval is how often the files are checked while connections begin.
+	checkInterval = time.Second
+	// maxFile is more than any chain of certificates needs.
 	maxFile = 1 << 20
 )
 
@@ -38,14 +38,14 @@ type Options struct {
 	Cert, Key string
 	// ClientCA has the authorities of client certificates. Empty asks for none.
 	ClientCA string
-	// RequireClient refuses connections without a client certificate. Those that bring
-	// one are held against ClientCA in any case.
+	// RequireClient refuses connections without a client certificate. A certificate that
+	// is shown is verified with ClientCA in any case.
 	RequireClient bool
 	// MinVersion is the lowest version of TLS, such as [tls.VersionTLS13].
 	MinVersion uint16
-	// Logger is told of every change, and of files that are not usable. Nil discards.
+	// Logger gets a line for every change, and for files that are not usable. Nil discards.
 	Logger *slog.Logger
-	// Clock is what expiry and the second are measured by. Nil is time.Now.
+	// Clock measures expiry and the check interval. Nil is time.Now.
 	Clock func() time.Time
 }
 
@@ -53,16 +53,16 @@ type Options struct {
 type Store struct {
 	opts   Options
 	state  atomic.Pointer[state]
-	next   atomic.Int64 // when the files are looked at again, unix nanoseconds
+	next   atomic.Int64 // when the files are checked again, unix nanoseconds
 	reread sync.Mutex
 
-	// Under reread: what was read last, and what was wrong with it.
+	// Guarded by reread: what was read last, and what was wrong with it.
 	tried  [3][]byte
 	failed error
 }
 
-// A state is what one reading of all files gave: a certificate never meets the key or
-// the authorities of another reading.
+// A state is the result of reading all files once: a certificate is never combined with
+// the key or the authorities of another reading.
 type state struct {
 	config *tls.Config
 	leaf   *x509.Certificate
@@ -87,7 +87,7 @@ func Open(o Options) (*Store, error) {
 	}
 	s.tried = files
 	s.state.Store(st)
-	s.next.Store(o.Clock().Add(checkEvery).UnixNano())
+	s.next.Store(o.Clock().Add(checkInterval).UnixNano())
 	return s, nil
 }
 
@@ -104,18 +104,18 @@ func (s *Store) Credentials() credentials.TransportCredentials {
 // Leaf is the certificate in force.
 func (s *Store) Leaf() *x509.Certificate { return s.current().leaf }
 
-// current returns what is in force, after a look at the files when the last one is a
-// second old. One connection looks, the others go on.
+// current returns the state in force. It checks the files when the last check is a second
+// old; only one connection does, and the others continue.
 func (s *Store) current() *state {
 	next, now := s.next.Load(), s.opts.Clock()
-	if now.UnixNano() >= next && s.next.CompareAndSwap(next, now.Add(checkEvery).UnixNano()) {
+	if now.UnixNano() >= next && s.next.CompareAndSwap(next, now.Add(checkInterval).UnixNano()) {
 		_ = s.Reload() // it was logged
 	}
 	return s.state.Load()
 }
 
-// Reload looks at the files now. It returns why they are not usable; what was in force
-// before then stays. That is logged once for each change.
+// Reload checks the files now. When they are not usable it returns why, and the previous
+// ones stay in force. That is logged once for each change.
 func (s *Store) Reload() error {
 	s.reread.Lock()
 	defer s.reread.Unlock()
@@ -129,7 +129,7 @@ func (s *Store) Reload() error {
 	}
 	s.tried, s.failed = files, err
 	if err != nil {
-		s.opts.Logger.Error("certificates are not usable, those before stay in force",
+		s.opts.Logger.Error("certificates are not usable, the previous ones stay in force",
 			"error", err, "expires", s.state.Load().leaf.NotAfter)
 		return err
 	}
@@ -175,7 +175,7 @@ func (s *Store) parse(files [3][]byte) (*state, error) {
 		MinVersion:   s.opts.MinVersion,
 		NextProtos:   []string{"h2"},
 		Time:         s.opts.Clock,
-		// A resumed session would not be held against authorities that changed since.
+		// A resumed session would not be verified with authorities that changed since.
 		SessionTicketsDisabled: true,
 	}
 	if s.opts.ClientCA != "" {
@@ -190,8 +190,8 @@ func (s *Store) parse(files [3][]byte) (*state, error) {
 	return &state{config: config, leaf: pair.Leaf}, nil
 }
 
-// authorities refuses a file that is only partly readable: x509 would skip what it
-// does not understand, and callers of that authority would be locked out.
+// authorities refuses a file that is only partly readable: x509 would skip the rest, and
+// callers with certificates of those authorities would be locked out.
 func authorities(data []byte) (*x509.CertPool, error) {
 	pool, n := x509.NewCertPool(), 0
 	for {

@@ -26,8 +26,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// A door is a server of health behind a Store, with a clock that a test can advance.
-type door struct {
+// A listener is a server of health behind a Store, with a clock that a test can advance.
+type listener struct {
 	*Store
 	certstest.Folder
 	servers, clients *certstest.Authority
@@ -54,9 +54,9 @@ func (l *logs) count(s string) int {
 	return strings.Count(l.b.String(), s)
 }
 
-func openDoor(t *testing.T, change func(*Options)) *door {
+func openListener(t *testing.T, change func(*Options)) *listener {
 	t.Helper()
-	d := &door{servers: certstest.NewAuthority(t, "servers"), clients: certstest.NewAuthority(t, "clients"), logs: &logs{}}
+	d := &listener{servers: certstest.NewAuthority(t, "servers"), clients: certstest.NewAuthority(t, "clients"), logs: &logs{}}
 	d.Folder = certstest.NewFolder(t, d.servers.Issue(t, "gateway", nil), d.clients)
 	o := Options{
 		Cert: d.Cert, Key: d.Key, ClientCA: d.ClientCA, RequireClient: true, MinVersion: tls.VersionTLS13,
@@ -85,7 +85,7 @@ func openDoor(t *testing.T, change func(*Options)) *door {
 }
 
 // later makes the next connection look at the files.
-func (d *door) later() { d.ahead.Add(int64(2 * checkEvery)) }
+func (d *listener) later() { d.ahead.Add(int64(2 * checkInterval)) }
 
 // client is the configuration of a client that trusts servers and is leaf.
 func client(servers *certstest.Authority, leaf ...certstest.Leaf) *tls.Config {
@@ -96,7 +96,7 @@ func client(servers *certstest.Authority, leaf ...certstest.Leaf) *tls.Config {
 	return c
 }
 
-func (d *door) dial(t *testing.T, c *tls.Config) healthpb.HealthClient {
+func (d *listener) dial(t *testing.T, c *tls.Config) healthpb.HealthClient {
 	t.Helper()
 	conn, err := grpc.NewClient(d.addr, grpc.WithTransportCredentials(credentials.NewTLS(c)))
 	if err != nil {
@@ -107,14 +107,14 @@ func (d *door) dial(t *testing.T, c *tls.Config) healthpb.HealthClient {
 }
 
 // check makes a new connection and one call.
-func (d *door) check(t *testing.T, c *tls.Config) error {
+func (d *listener) check(t *testing.T, c *tls.Config) error {
 	t.Helper()
 	_, err := d.dial(t, c).Check(t.Context(), &healthpb.HealthCheckRequest{})
 	return err
 }
 
 // greet connects below gRPC and waits for the first frame of the server.
-func (d *door) greet(t *testing.T, c *tls.Config) error {
+func (d *listener) greet(t *testing.T, c *tls.Config) error {
 	t.Helper()
 	conn, err := (&tls.Dialer{Config: c}).DialContext(t.Context(), "tcp", d.addr)
 	if err != nil {
@@ -132,8 +132,8 @@ func mustRefuse(t *testing.T, what string, err error) {
 	}
 }
 
-func TestOnlyClientsOfTheAuthorityComeIn(t *testing.T) {
-	d := openDoor(t, nil)
+func TestStoreAcceptsOnlyClientsOfTheAuthority(t *testing.T) {
+	d := openListener(t, nil)
 	mine := d.clients.Issue(t, "caller", nil)
 	if err := d.check(t, client(d.servers, mine)); err != nil {
 		t.Errorf("a client of the authority = %v", err)
@@ -150,8 +150,8 @@ func TestOnlyClientsOfTheAuthorityComeIn(t *testing.T) {
 	mustRefuse(t, "a client that trusts others", d.check(t, client(other, mine)))
 }
 
-func TestCertificatesThatAreShownAreCheckedAlsoWhereNoneIsRequired(t *testing.T) {
-	d := openDoor(t, func(o *Options) { o.RequireClient = false })
+func TestStoreVerifiesOptionalClientCertificates(t *testing.T) {
+	d := openListener(t, func(o *Options) { o.RequireClient = false })
 	if err := d.check(t, client(d.servers)); err != nil {
 		t.Errorf("a client without a certificate = %v", err)
 	}
@@ -162,7 +162,7 @@ func TestCertificatesThatAreShownAreCheckedAlsoWhereNoneIsRequired(t *testing.T)
 	mustRefuse(t, "a client of another authority", d.check(t, bad))
 }
 
-func TestADowngradeIsRefused(t *testing.T) {
+func TestStoreRefusesADowngrade(t *testing.T) {
 	for _, c := range []struct {
 		least, client uint16
 		taken         bool
@@ -172,7 +172,7 @@ func TestADowngradeIsRefused(t *testing.T) {
 		{tls.VersionTLS12, tls.VersionTLS12, true},
 		{tls.VersionTLS12, tls.VersionTLS11, false},
 	} {
-		d := openDoor(t, func(o *Options) { o.MinVersion = c.least })
+		d := openListener(t, func(o *Options) { o.MinVersion = c.least })
 		cfg := client(d.servers, d.clients.Issue(t, "caller", nil))
 		cfg.MinVersion, cfg.MaxVersion, cfg.NextProtos = tls.VersionTLS10, c.client, []string{"h2"}
 		if err := d.greet(t, cfg); (err == nil) != c.taken {
@@ -181,8 +181,8 @@ func TestADowngradeIsRefused(t *testing.T) {
 	}
 }
 
-func TestOnlyHTTP2IsSpoken(t *testing.T) {
-	d := openDoor(t, nil)
+func TestStoreSpeaksOnlyHTTP2(t *testing.T) {
+	d := openListener(t, nil)
 	for proto, taken := range map[string]bool{"h2": true, "http/1.1": false, "h3": false} {
 		cfg := client(d.servers, d.clients.Issue(t, "caller", nil))
 		cfg.NextProtos = []string{proto}
@@ -193,8 +193,8 @@ func TestOnlyHTTP2IsSpoken(t *testing.T) {
 }
 
 // A stream that runs goes on, and new connections see the new files.
-func TestNewFilesCountForNewConnectionsOnly(t *testing.T) {
-	d := openDoor(t, nil)
+func TestStoreUsesNewFilesForNewConnectionsOnly(t *testing.T) {
+	d := openListener(t, nil)
 	mine := d.clients.Issue(t, "caller", nil)
 	running, err := d.dial(t, client(d.servers, mine)).Watch(t.Context(), &healthpb.HealthCheckRequest{})
 	if err != nil {
@@ -221,8 +221,8 @@ func TestNewFilesCountForNewConnectionsOnly(t *testing.T) {
 }
 
 // A client that kept a session of before must not come back with it.
-func TestASessionDoesNotOutliveItsAuthority(t *testing.T) {
-	d := openDoor(t, func(o *Options) { o.MinVersion = tls.VersionTLS12 })
+func TestStoreResumesNoSession(t *testing.T) {
+	d := openListener(t, func(o *Options) { o.MinVersion = tls.VersionTLS12 })
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		cfg := client(d.servers, d.clients.Issue(t, "caller", nil))
 		cfg.MaxVersion = version
@@ -238,8 +238,8 @@ func TestASessionDoesNotOutliveItsAuthority(t *testing.T) {
 	}
 }
 
-func TestBrokenFilesKeepThoseBefore(t *testing.T) {
-	d := openDoor(t, nil)
+func TestStoreKeepsThePreviousFilesWhenNewOnesAreBroken(t *testing.T) {
+	d := openListener(t, nil)
 	mine := client(d.servers, d.clients.Issue(t, "caller", nil))
 	good := d.servers.Issue(t, "gateway", nil)
 	expired := d.servers.Issue(t, "gateway", func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Hour) })
@@ -281,7 +281,7 @@ func TestBrokenFilesKeepThoseBefore(t *testing.T) {
 	}
 }
 
-func TestOpenWantsUsableFiles(t *testing.T) {
+func TestOpenRefusesUnusableFiles(t *testing.T) {
 	ca := certstest.NewAuthority(t, "a")
 	f := certstest.NewFolder(t, ca.Issue(t, "gateway", nil), ca)
 	for name, o := range map[string]Options{

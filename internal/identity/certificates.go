@@ -22,12 +22,12 @@ const (
 	CommonName NameSource = "cn"     // the subject's common name
 )
 
-// Certificates prove callers by the client certificate of their connection, which the
-// TLS handshake has verified against the client CAs.
+// Certificates authenticate callers by the client certificate of their connection, which
+// the TLS handshake has verified with the client CAs.
 type Certificates struct {
 	// Sources are tried in turn; the first that the certificate has names the caller.
 	Sources []NameSource
-	// Clock judges whether a certificate has expired since the handshake. Nil is
+	// Clock decides whether a certificate has expired since the handshake. Nil is
 	// time.Now.
 	Clock func() time.Time
 }
@@ -46,7 +46,7 @@ func (c *Certificates) identify(ctx context.Context) (Caller, error) {
 	if c.Clock != nil {
 		now = c.Clock
 	}
-	// The handshake looked once; connections live for hours.
+	// The handshake checked this once; connections last for hours.
 	if now().After(leaf.NotAfter) {
 		return Caller{}, rejected("the client certificate has expired since the connection was made; connect again")
 	}
@@ -63,10 +63,10 @@ func (c *Certificates) identify(ctx context.Context) (Caller, error) {
 			return Caller{Name: "cert:" + name}, nil
 		}
 	}
-	return Caller{}, rejected("the client certificate has none of the names that are asked for here: %v", c.Sources)
+	return Caller{}, rejected("the client certificate has none of the names that this gateway uses: %v", c.Sources)
 }
 
-// of reads a name. Of several nobody could say which one counts.
+// of reads a name. Several names would be ambiguous.
 func (s NameSource) of(leaf *x509.Certificate) (string, error) {
 	switch s {
 	case SPIFFE:

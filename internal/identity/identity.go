@@ -1,4 +1,4 @@
-// Package identity finds out who calls: by client certificate, by a bearer token of an
+// Package identity authenticates callers: by client certificate, by a bearer token of an
 // identity provider, or by a static token.
 //
 // A caller's name begins with the way it was proved, "cert:", "jwt:" or "token:", so
@@ -16,20 +16,20 @@ import (
 	"google.golang.org/grpc/metadata"
 )
 
-// A Caller is whoever made a call, proved.
+// A Caller is an authenticated caller.
 type Caller struct {
 	// Name is unique, such as "cert:spiffe://prod.example/billing", "jwt:alice" or
 	// "token:nightly-backup".
 	Name string
-	// Groups are what the token says, and what the configuration says of Name.
+	// Groups are those in the token and those that the configuration has for Name.
 	Groups []string
 }
 
-// ErrNone says that a call carries nothing that could prove who makes it.
-var ErrNone = errors.New("identity: the call carries no client certificate and no bearer token that is asked for here")
+// ErrNone says that a call carries nothing that identifies its caller.
+var ErrNone = errors.New("identity: the call carries neither a client certificate nor a bearer token that this gateway accepts")
 
-// A RejectedError says that what a call carries proves nothing: it is expired, not
-// signed by the right party, not known. Its text never holds the token.
+// A RejectedError says that the certificate or token of a call is invalid: expired, not
+// signed by the right party, or unknown. Its text never holds the token.
 type RejectedError struct {
 	Problem string
 }
@@ -40,15 +40,15 @@ func rejected(format string, args ...any) error {
 	return &RejectedError{Problem: fmt.Sprintf(format, args...)}
 }
 
-// A Bearer proves callers by the token in the metadata "authorization: Bearer ...".
+// A Bearer authenticates callers by the token in the metadata "authorization: Bearer ...".
 type Bearer interface {
-	// Knows reports, without judging it, whether the token is of this kind.
+	// Knows reports whether the token is of this kind, without verifying it.
 	Knows(token string) bool
-	// Identify returns who the token belongs to, or a *RejectedError.
+	// Identify returns the caller that the token belongs to, or a *RejectedError.
 	Identify(ctx context.Context, token string) (Caller, error)
 }
 
-// An Authenticator finds out who calls. Ways that are nil or empty are off.
+// An Authenticator authenticates callers. Ways that are nil or empty are off.
 type Authenticator struct {
 	Certificates *Certificates
 	Bearers      []Bearer
@@ -56,9 +56,9 @@ type Authenticator struct {
 	Groups map[string][]string
 }
 
-// Identify returns who makes the call that ctx belongs to. A bearer token goes before
-// a certificate, which may belong to a proxy, and a token that is not good is refused
-// even beside a good certificate. The error is ErrNone or a *RejectedError.
+// Identify returns the caller of the call that ctx belongs to. A bearer token takes
+// precedence over a certificate, which may belong to a proxy, and an invalid token is
+// refused even together with a valid certificate. The error is ErrNone or a *RejectedError.
 func (a *Authenticator) Identify(ctx context.Context) (Caller, error) {
 	caller, err := a.identify(ctx)
 	if err != nil {
@@ -94,14 +94,14 @@ func (a *Authenticator) byToken(ctx context.Context, token string) (Caller, erro
 			return b.Identify(ctx, token)
 		}
 	}
-	return Caller{}, rejected("the bearer token is of no kind and no issuer that is taken here")
+	return Caller{}, rejected("the bearer token is of no kind and no issuer that this gateway accepts")
 }
 
-// maxToken bounds what is looked at of a token, in bytes.
+// maxToken bounds the length of a token in bytes.
 const maxToken = 16 << 10
 
-// bearerToken returns the token of the call, if it has one. Two of them, or one that is
-// not a bearer token, are refused rather than guessed about.
+// bearerToken returns the token of the call, if it has one. Several tokens, or one that
+// is not a bearer token, are refused.
 func bearerToken(ctx context.Context) (token string, ok bool, err error) {
 	values := metadata.ValueFromIncomingContext(ctx, "authorization")
 	switch len(values) {
@@ -109,7 +109,7 @@ func bearerToken(ctx context.Context) (token string, ok bool, err error) {
 		return "", false, nil
 	case 1:
 	default:
-		return "", false, rejected("the metadata authorization stands more than once")
+		return "", false, rejected("the metadata authorization occurs more than once")
 	}
 	scheme, token, _ := strings.Cut(values[0], " ")
 	token = strings.TrimSpace(token)

@@ -53,7 +53,7 @@ func wantRejected(t *testing.T, err error, text string) {
 	}
 }
 
-func TestACertificateNamesItsHolderByTheFirstSourceItHas(t *testing.T) {
+func TestCertificatesNameTheCallerByTheFirstSource(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		sources []identity.NameSource
@@ -79,7 +79,7 @@ func TestACertificateNamesItsHolderByTheFirstSourceItHas(t *testing.T) {
 	}
 }
 
-func TestACertificateWithoutOneClearNameIsRefused(t *testing.T) {
+func TestCertificatesRefuseAmbiguousNames(t *testing.T) {
 	for _, test := range []struct {
 		name, want string
 		change     func(*x509.Certificate)
@@ -103,7 +103,7 @@ func TestACertificateWithoutOneClearNameIsRefused(t *testing.T) {
 	}
 }
 
-func TestACallWithoutProofIsNobody(t *testing.T) {
+func TestAuthenticatorFindsNobodyWithoutCredentials(t *testing.T) {
 	a := &identity.Authenticator{Certificates: &identity.Certificates{Sources: []identity.NameSource{identity.SPIFFE}}}
 	for name, ctx := range map[string]context.Context{
 		"no connection":           t.Context(),
@@ -141,7 +141,7 @@ func newToken(t *testing.T, name string, groups ...string) (token, line string) 
 	return token, line
 }
 
-func TestAStaticTokenNamesItsHolderAndGroups(t *testing.T) {
+func TestTokensNameTheCallerAndGroups(t *testing.T) {
 	token, line := newToken(t, "backup", "jobs", "nightly")
 	tokens, _ := openTokens(t, nil, "# tokens", "", line)
 	a := &identity.Authenticator{
@@ -162,7 +162,7 @@ func TestAStaticTokenNamesItsHolderAndGroups(t *testing.T) {
 	}
 }
 
-func TestAWithdrawnTokenIsRefusedWithinASecond(t *testing.T) {
+func TestTokensRefuseAWithdrawnTokenWithinASecond(t *testing.T) {
 	at := now()
 	token, line := newToken(t, "backup")
 	_, other := newToken(t, "other")
@@ -176,10 +176,10 @@ func TestAWithdrawnTokenIsRefusedWithinASecond(t *testing.T) {
 	}
 	at = at.Add(time.Second)
 	_, err := a.Identify(withBearer(token))
-	wantRejected(t, err, "not known")
+	wantRejected(t, err, "unknown")
 }
 
-func TestATokenThatIsNotGoodIsRefusedBesideAGoodCertificate(t *testing.T) {
+func TestAuthenticatorRefusesAnInvalidTokenDespiteAValidCertificate(t *testing.T) {
 	tokens, _ := openTokens(t, nil)
 	a := &identity.Authenticator{
 		Certificates: &identity.Certificates{Sources: []identity.NameSource{identity.SPIFFE}, Clock: now},
@@ -198,7 +198,7 @@ func TestATokenThatIsNotGoodIsRefusedBesideAGoodCertificate(t *testing.T) {
 	}
 }
 
-func TestMetadataThatIsNoBearerTokenIsRefused(t *testing.T) {
+func TestAuthenticatorRefusesMetadataWithoutABearerToken(t *testing.T) {
 	tokens, _ := openTokens(t, nil)
 	a := &identity.Authenticator{Bearers: []identity.Bearer{tokens}}
 	for name, md := range map[string]metadata.MD{
@@ -214,7 +214,7 @@ func TestMetadataThatIsNoBearerTokenIsRefused(t *testing.T) {
 	}
 }
 
-func TestATokenFileThatIsNotUsableNamesTheLine(t *testing.T) {
+func TestOpenTokensNamesTheLineOfAProblem(t *testing.T) {
 	_, good := newToken(t, "a")
 	for name, test := range map[string]struct{ text, want string }{
 		"a token instead of its hash": {good + "\nb cosgate_ABCDEF", "line 2: the hash"},
@@ -222,7 +222,7 @@ func TestATokenFileThatIsNotUsableNamesTheLine(t *testing.T) {
 		"one word":                    {"b", "line 1: it is not a name"},
 		"a bad name":                  {strings.Replace(good, "a ", "a/b ", 1), "line 1: names and groups"},
 		"an empty group":              {good + " x,,y", "line 1: names and groups"},
-		"twice":                       {good + "\n" + good, "line 2: the token stands there twice"},
+		"twice":                       {good + "\n" + good, "line 2: the token is there twice"},
 	} {
 		path := filepath.Join(t.TempDir(), "tokens")
 		if err := os.WriteFile(path, []byte(test.text), 0o600); err != nil {

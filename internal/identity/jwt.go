@@ -19,15 +19,15 @@ import (
 	"github.com/cosgate/cosgate/internal/reload"
 )
 
-// JWTOptions say which tokens of an identity provider are taken.
+// JWTOptions say which tokens of an identity provider are accepted.
 type JWTOptions struct {
 	// Issuer must be the claim iss.
 	Issuer string
 	// Audiences: the claim aud must hold one of them.
 	Audiences []string
 	// Keys is where the provider's public keys are: a file, which is read again when
-	// it changes, or an https URL (http on loopback only), which is asked again every
-	// minute and for a key that is not known. A JSON Web Key Set either way.
+	// it changes, or an https URL (http on loopback only), which is fetched again every
+	// minute and for an unknown key. A JSON Web Key Set either way.
 	Keys string
 	// Algorithms that may sign. Empty is RS256, PS256, ES256, ES384 and EdDSA.
 	// Symmetric ones and "none" are refused.
@@ -54,7 +54,7 @@ const (
 	maxGroups      = 256
 )
 
-// JWT proves callers by tokens that an identity provider signed. It is a [Bearer].
+// JWT authenticates callers by tokens that an identity provider signed. It is a [Bearer].
 type JWT struct {
 	opts     JWTOptions
 	verifier *oidc.IDTokenVerifier
@@ -62,8 +62,8 @@ type JWT struct {
 	url      *urlKeys                          // nil for keys in a file
 }
 
-// NewJWT checks o and reads the keys when they are in a file. Keys at a URL are asked
-// for with the first token, until ctx ends.
+// NewJWT checks o and reads the keys when they are in a file. Keys at a URL are fetched
+// for the first token, and until ctx ends.
 func NewJWT(ctx context.Context, o JWTOptions) (*JWT, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
@@ -77,7 +77,7 @@ func NewJWT(ctx context.Context, o JWTOptions) (*JWT, error) {
 		SkipClientIDCheck:    true, // there may be several audiences; Identify checks them
 		SkipIssuerCheck:      true, // Identify checks it, without the exception for one provider
 		SupportedSigningAlgs: o.Algorithms,
-		// The library allows five minutes before nbf and none behind exp.
+		// The library allows five minutes before nbf and none after exp.
 		Now: func() time.Time { return o.Clock().Add(-o.Leeway) },
 	})
 	return j, nil
@@ -85,10 +85,10 @@ func NewJWT(ctx context.Context, o JWTOptions) (*JWT, error) {
 
 func (o *JWTOptions) complete() error {
 	if o.Issuer == "" {
-		return errors.New("issuer: must be given")
+		return errors.New("issuer: must be set")
 	}
 	if len(o.Audiences) == 0 || slices.Contains(o.Audiences, "") {
-		return errors.New("audiences: at least one is needed, none empty; a token for another service must not open this one")
+		return errors.New("audiences: at least one is needed, none empty; a token for another service must not be valid here")
 	}
 	if len(o.Algorithms) == 0 {
 		o.Algorithms = []string{oidc.RS256, oidc.PS256, oidc.ES256, oidc.ES384, oidc.EdDSA}
@@ -140,7 +140,7 @@ func (j *JWT) keys(ctx context.Context) (oidc.KeySet, error) {
 	}
 	u, err := url.Parse(j.opts.Keys)
 	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && (u.Scheme != "http" || !loopbackHost(u.Hostname())) {
-		return nil, errors.New("keys: the URL must be https, or http on loopback, without a user: who can change the keys can be anybody")
+		return nil, errors.New("keys: the URL must be https, or http on loopback, without a user: whoever can change the keys can be any caller")
 	}
 	j.url = newURLKeys(ctx, j.opts)
 	return j.url, nil
@@ -150,7 +150,7 @@ func loopbackHost(host string) bool {
 	return host == "localhost" || host == "127.0.0.1" || host == "::1"
 }
 
-// Knows reports whether the token says that it is of this issuer.
+// Knows reports whether the token claims to be of this issuer.
 func (j *JWT) Knows(token string) bool {
 	_, rest, ok := strings.Cut(token, ".")
 	payload, _, signed := strings.Cut(rest, ".")
@@ -167,7 +167,7 @@ func (j *JWT) Knows(token string) bool {
 	return json.Unmarshal(raw, &claims) == nil && claims.Issuer == j.opts.Issuer
 }
 
-// Identify checks signature, issuer, audience and life time.
+// Identify checks signature, issuer, audience and lifetime.
 func (j *JWT) Identify(ctx context.Context, token string) (Caller, error) {
 	verified, err := j.verifier.Verify(ctx, token)
 	if err != nil {
@@ -186,7 +186,7 @@ func (j *JWT) Identify(ctx context.Context, token string) (Caller, error) {
 	return j.caller(claims)
 }
 
-// refusal words what the library found, without its text: that may hold parts of the
+// refusal describes what the library found, without its text, which may hold parts of the
 // token.
 func (j *JWT) refusal(ctx context.Context, err error) error {
 	var expired *oidc.TokenExpiredError
@@ -199,7 +199,7 @@ func (j *JWT) refusal(ctx context.Context, err error) error {
 	if j.opts.Logger != nil {
 		j.opts.Logger.DebugContext(ctx, "bearer token refused", "issuer", j.opts.Issuer, "problem", fmt.Sprintf("%T", err))
 	}
-	return rejected("the bearer token cannot be verified: it is not signed by a key of its issuer with an algorithm that is taken here, or not valid yet")
+	return rejected("the bearer token cannot be verified: it is not signed by a key of its issuer with an accepted algorithm, or not valid yet")
 }
 
 func (j *JWT) caller(claims map[string]any) (Caller, error) {
@@ -224,8 +224,7 @@ func (j *JWT) caller(claims map[string]any) (Caller, error) {
 	return c, nil
 }
 
-// Reload reads a changed key file now, and asks for keys at a URL when those known are
-// old.
+// Reload reads a changed key file now, and fetches keys at a URL when they are old.
 func (j *JWT) Reload() error {
 	if j.file == nil {
 		return j.url.renew()

@@ -59,7 +59,7 @@ func verify(signed *jose.JSONWebSignature, set *jose.JSONWebKeySet) ([]byte, err
 }
 
 // parseKeys reads a JSON Web Key Set of public keys. A private one in this place is a
-// secret that lies about, so it is refused.
+// misplaced secret, so it is refused.
 func parseKeys(data []byte) (*jose.JSONWebKeySet, error) {
 	var set jose.JSONWebKeySet
 	if err := json.Unmarshal(data, &set); err != nil {

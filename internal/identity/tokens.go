@@ -18,8 +18,8 @@ import (
 // tokenPrefix marks static tokens, so that scanners find one that was committed.
 const tokenPrefix = "cosgate_"
 
-// NewToken makes a token with 128 bits of chance and the line that the token file has
-// for it. Nobody but the caller of NewToken ever sees the token.
+// NewToken creates a token with 128 random bits and its line for the token file. The token
+// is kept nowhere.
 func NewToken(name string, groups ...string) (token, line string, err error) {
 	for _, n := range append([]string{name}, groups...) {
 		if !tokenName.MatchString(n) {
@@ -35,7 +35,7 @@ func NewToken(name string, groups ...string) (token, line string, err error) {
 	return token, line, nil
 }
 
-// Tokens prove callers by static tokens, of which a file holds the hashes. It is a
+// Tokens authenticates callers by static tokens, whose hashes are in a file. It is a
 // [Bearer].
 //
 // The hash is a plain SHA-256: it protects random tokens of 128 bits, and would not
@@ -46,8 +46,8 @@ type Tokens struct {
 
 type tokenTable map[[sha256.Size]byte]Caller
 
-// OpenTokens reads the file at path: a line "name sha256:hex" for each token, behind
-// which a list of groups may stand, with commas between them. Empty lines and lines
+// OpenTokens reads the file at path: a line "name sha256:hex" for each token, optionally
+// followed by its groups, separated by commas. Empty lines and lines
 // that begin with # are skipped. It is read again when it changes. logger and clock may
 // be nil.
 func OpenTokens(path string, logger *slog.Logger, clock func() time.Time) (*Tokens, error) {
@@ -74,7 +74,7 @@ func parseTokens(data []byte) (tokenTable, error) {
 			return nil, fmt.Errorf("line %d: %w", number, err)
 		}
 		if _, taken := table[hash]; taken {
-			return nil, fmt.Errorf("line %d: the token stands there twice", number)
+			return nil, fmt.Errorf("line %d: the token is there twice", number)
 		}
 		table[hash] = caller
 	}
@@ -84,7 +84,7 @@ func parseTokens(data []byte) (tokenTable, error) {
 func parseToken(line string) (hash [sha256.Size]byte, c Caller, err error) {
 	fields := strings.Fields(line)
 	if len(fields) != 2 && len(fields) != 3 {
-		return hash, c, errors.New("it is not a name, sha256: with a hash, and perhaps groups; `cosgate token NAME` writes such a line")
+		return hash, c, errors.New("it is not a name, sha256: with a hash, and optional groups; `cosgate token NAME` prints such a line")
 	}
 	digits, ok := strings.CutPrefix(fields[1], "sha256:")
 	sum, err := hex.DecodeString(digits)
@@ -106,12 +106,12 @@ func parseToken(line string) (hash [sha256.Size]byte, c Caller, err error) {
 // Knows reports whether it is a static token.
 func (t *Tokens) Knows(token string) bool { return strings.HasPrefix(token, tokenPrefix) }
 
-// Identify finds the token by its hash, so that how long it takes tells nothing about
-// the tokens that exist.
+// Identify finds the token by its hash, so that its duration reveals nothing about the
+// tokens that exist.
 func (t *Tokens) Identify(_ context.Context, token string) (Caller, error) {
 	c, ok := t.file.Value()[sha256.Sum256([]byte(token))]
 	if !ok {
-		return Caller{}, rejected("the token is not known; it may have been withdrawn")
+		return Caller{}, rejected("the token is unknown; it may have been withdrawn")
 	}
 	return c, nil
 }

@@ -15,21 +15,21 @@ import (
 )
 
 const (
-	// keyLife is how long keys from a URL are used before they are asked for again: a
-	// key that its provider withdrew is taken for that long at most, as long as the
-	// provider answers.
-	keyLife = time.Minute
-	// keyPace is the least time between two requests for keys. Anybody can make a
-	// token name a key that is not known.
-	keyPace = time.Second
-	maxKeys = 1 << 20
+	// keyLifetime is how long keys from a URL are used before they are fetched again: a
+	// key that its provider withdrew is accepted for that long at most, as long as the
+	// provider responds.
+	keyLifetime = time.Minute
+	// minFetchInterval is the minimum time between two requests for keys. Anybody can
+	// make a token that names an unknown key.
+	minFetchInterval = time.Second
+	maxKeys          = 1 << 20
 )
 
 // urlKeys are the keys of an identity provider at a URL. It is an oidc.KeySet.
 //
-// They are asked for again when a token is not signed by one of those known, and when
-// they are old. One request at a time is under way, and what it brings is good for all
-// who waited for it. Of the calls whose key is known, one waits when the keys are old.
+// They are fetched again when a token is not signed by a known key, and when they are old.
+// There is one request at a time, and its result serves every call that waited for it. Of
+// the calls whose key is known, one waits when the keys are old.
 type urlKeys struct {
 	url        string
 	client     *http.Client
@@ -38,10 +38,10 @@ type urlKeys struct {
 	log        *slog.Logger
 	clock      func() time.Time
 
-	set  atomic.Pointer[jose.JSONWebKeySet] // nil before the first answer
+	set  atomic.Pointer[jose.JSONWebKeySet] // nil before the first response
 	next atomic.Int64                       // when the keys are old, unix nanoseconds
 
-	// turn is held by who asks, and guards what is below.
+	// turn is held by the call that fetches, and guards the fields below.
 	turn  chan struct{}
 	asked time.Time // when the last request was sent
 	err   error     // how it ended
@@ -53,7 +53,7 @@ func newURLKeys(ctx context.Context, o JWTOptions) *urlKeys {
 		client: &http.Client{
 			Timeout: keyTimeout,
 			CheckRedirect: func(*http.Request, []*http.Request) error {
-				return errors.New("the keys are not looked for elsewhere than configured")
+				return errors.New("the keys are only fetched from the configured URL")
 			},
 		},
 	}
@@ -70,37 +70,37 @@ func (k *urlKeys) VerifySignature(ctx context.Context, token string) ([]byte, er
 	if err != nil {
 		return nil, err
 	}
-	_ = k.renew() // it was logged; those before stay
+	_ = k.renew() // it was logged; the previous keys stay in force
 	if payload, err := verify(signed, k.set.Load()); err == nil {
 		return payload, nil
 	}
-	if err := k.ask(ctx, arrived); err != nil {
+	if err := k.fetchSince(ctx, arrived); err != nil {
 		return nil, err
 	}
 	return verify(signed, k.set.Load())
 }
 
-// renew asks for the keys when they are old. One caller does, the others go on.
+// renew fetches the keys when they are old. One call does, the others continue.
 func (k *urlKeys) renew() error {
 	next, now := k.next.Load(), k.clock()
-	if k.set.Load() == nil || now.UnixNano() < next || !k.next.CompareAndSwap(next, now.Add(keyLife).UnixNano()) {
+	if k.set.Load() == nil || now.UnixNano() < next || !k.next.CompareAndSwap(next, now.Add(keyLifetime).UnixNano()) {
 		return nil
 	}
-	return k.ask(k.ctx, now)
+	return k.fetchSince(k.ctx, now)
 }
 
-// ask returns once the keys are those of since or later, or cannot be had.
-func (k *urlKeys) ask(ctx context.Context, since time.Time) error {
+// fetchSince returns once the keys were fetched at since or later, or cannot be fetched.
+func (k *urlKeys) fetchSince(ctx context.Context, since time.Time) error {
 	select {
 	case k.turn <- struct{}{}:
 		defer func() { <-k.turn }()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	if !k.asked.IsZero() && !k.asked.Before(since) { // another has asked meanwhile
+	if !k.asked.IsZero() && !k.asked.Before(since) { // another call has fetched them meanwhile
 		return k.err
 	}
-	if wait := k.asked.Add(keyPace).Sub(k.clock()); wait > 0 {
+	if wait := k.asked.Add(minFetchInterval).Sub(k.clock()); wait > 0 {
 		timer := time.NewTimer(wait)
 		defer timer.Stop()
 		select {
@@ -112,15 +112,15 @@ func (k *urlKeys) ask(ctx context.Context, since time.Time) error {
 	k.asked = k.clock()
 	set, err := k.fetch()
 	if k.err = err; err != nil {
-		k.log.Error("the keys of a provider cannot be had, those before stay in force", "url", k.url, "error", err)
+		k.log.Error("the keys of a provider cannot be fetched, the previous ones stay in force", "url", k.url, "error", err)
 		return err
 	}
 	k.set.Store(set)
-	k.next.Store(k.asked.Add(keyLife).UnixNano())
+	k.next.Store(k.asked.Add(keyLifetime).UnixNano())
 	return nil
 }
 
-// fetch does not end with the call that it is made for: others wait for it as well.
+// fetch is not cancelled with the call that needs it: others wait for it as well.
 func (k *urlKeys) fetch() (*jose.JSONWebKeySet, error) {
 	req, err := http.NewRequestWithContext(k.ctx, http.MethodGet, k.url, nil)
 	if err != nil {
@@ -132,27 +132,26 @@ func (k *urlKeys) fetch() (*jose.JSONWebKeySet, error) {
 	}
 	defer func() { _ = resp.Body.Close() }() // only read
 	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("identity: keys: the answer has status %d", resp.StatusCode)
+		return nil, fmt.Errorf("identity: keys: the response has status %d", resp.StatusCode)
 	}
 	data, err := io.ReadAll(io.LimitReader(resp.Body, maxKeys+1))
 	if err != nil {
 		return nil, fmt.Errorf("identity: keys: %w", err)
 	}
 	if len(data) > maxKeys {
-		return nil, fmt.Errorf("identity: keys: the answer is larger than %d bytes", maxKeys)
+		return nil, fmt.Errorf("identity: keys: the response is larger than %d bytes", maxKeys)
 	}
 	return publishedKeys(data)
 }
 
-// publishedKeys reads the key set of a provider. It passes over keys of kinds that are
-// not known here, which a provider may have for others, and over what is not a public
-// key.
+// publishedKeys reads the key set of a provider. It skips keys of unknown kinds, which a
+// provider may have for others, and what is not a public key.
 func publishedKeys(data []byte) (*jose.JSONWebKeySet, error) {
 	var published struct {
 		Keys []json.RawMessage `json:"keys"`
 	}
 	if err := json.Unmarshal(data, &published); err != nil {
-		return nil, errors.New("identity: keys: the answer is not a JSON Web Key Set")
+		return nil, errors.New("identity: keys: the response is not a JSON Web Key Set")
 	}
 	var set jose.JSONWebKeySet
 	for _, raw := range published.Keys {
@@ -162,7 +161,7 @@ func publishedKeys(data []byte) (*jose.JSONWebKeySet, error) {
 		}
 	}
 	if len(set.Keys) == 0 {
-		return nil, errors.New("identity: keys: the answer has no public key")
+		return nil, errors.New("identity: keys: the response has no public key")
 	}
 	return &set, nil
 }

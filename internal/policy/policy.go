@@ -1,9 +1,9 @@
 // Package policy decides what callers may do, by policies in the Cedar language that
 // operators keep in a file.
 //
-// Nothing is allowed that no policy permits, and a policy that forbids goes before all
-// that permit. Policies are held against a schema when they are read: one that names an
-// action, an attribute or a type that does not exist is refused, not ignored.
+// What no policy permits is denied, and a policy that forbids overrides all that permit.
+// Policies are checked against a schema when they are read: one that names an action, an
+// attribute or a type that does not exist is refused, not ignored.
 package policy
 
 import (
@@ -67,11 +67,11 @@ type Request struct {
 	Prefix *string
 }
 
-// A Decision is the answer to a Request.
+// A Decision says whether a Request is allowed.
 type Decision struct {
 	Allowed bool
-	// Policies are those that decided, by their @id or their line. None, when nothing
-	// permitted it. For logs: callers are not told.
+	// Policies are those that decided, by their @id or their line; none when nothing
+	// permitted it. They are for logs: callers do not see them.
 	Policies []string
 }
 
@@ -82,8 +82,8 @@ type Engine struct {
 }
 
 // Open reads the policies at path, which must be valid by the schema of actions, and
-// reads them again when the file changes; a file that is not valid then is logged and
-// the policies before it stay. logger and clock may be nil.
+// reads them again when the file changes; an invalid file is then logged and the previous
+// policies stay in force. logger and clock may be nil.
 func Open(path string, actions []Action, logger *slog.Logger, clock func() time.Time) (*Engine, error) {
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
@@ -100,7 +100,7 @@ func Open(path string, actions []Action, logger *slog.Logger, clock func() time.
 	return &Engine{file: f, log: logger}, nil
 }
 
-// Decide answers q. Whatever goes wrong while a policy is evaluated is a no.
+// Decide decides q. An error in evaluating a policy denies it.
 func (e *Engine) Decide(q Request) Decision {
 	d, err := e.file.Value().Decide(q)
 	if err != nil {
@@ -118,7 +118,7 @@ type Set struct {
 	actions  types.EntityMap
 }
 
-// Parse reads policies and holds them against the schema of actions. name stands in
+// Parse reads policies and checks them against the schema of actions. name appears in
 // errors.
 func Parse(name string, text []byte, actions []Action) (*Set, error) {
 	schema, err := newSchema(actions)
@@ -135,7 +135,7 @@ func (s *schema) parse(name string, text []byte) (*Set, error) {
 	}
 	all := maps.Collect(policies.All())
 	if len(all) == 0 {
-		return nil, errors.New("it holds no policy, which would deny everything; say so with a forbid policy if that is meant")
+		return nil, errors.New("it holds no policy, which would deny everything; write a forbid policy if that is intended")
 	}
 	var problems []error
 	for _, id := range slices.Sorted(maps.Keys(all)) {
@@ -158,7 +158,7 @@ func nameOf(p *cedar.Policy) string {
 	return fmt.Sprintf("the policy at line %d", p.Position().Line)
 }
 
-// Decide answers q. An error comes with a no.
+// Decide decides q. With an error the decision is to deny.
 func (s *Set) Decide(q Request) (Decision, error) {
 	decision, found := cedar.Authorize(s.policies, world{s.actions, q.entities()}, q.cedar())
 	var d Decision
@@ -205,7 +205,7 @@ func (r Resource) uid() types.EntityUID {
 	return uid("Profile", r.Profile)
 }
 
-// A world is what policies can ask about.
+// A world has the entities that policies can refer to.
 type world struct{ actions, request types.EntityMap }
 
 // Get implements [types.EntityGetter].

@@ -51,7 +51,7 @@ func bucket(name string) policy.Resource {
 	return policy.Resource{Kind: policy.Bucket, Profile: "main", Bucket: name}
 }
 
-func TestPoliciesDecide(t *testing.T) {
+func TestDecideFollowsThePolicies(t *testing.T) {
 	set, err := policy.Parse("test", []byte(policies), actions())
 	if err != nil {
 		t.Fatal(err)
@@ -114,7 +114,7 @@ func TestPoliciesDecide(t *testing.T) {
 	}
 }
 
-func TestAPolicyThatCannotBeEvaluatedIsANo(t *testing.T) {
+func TestDecideDeniesWhenAPolicyCannotBeEvaluated(t *testing.T) {
 	const text = `permit (principal, action, resource);
 permit (principal, action == Action::"ListObjects", resource) when { context.prefix == "x" };`
 	set, err := policy.Parse("test", []byte(text), actions())
@@ -127,7 +127,7 @@ permit (principal, action == Action::"ListObjects", resource) when { context.pre
 	}
 }
 
-func TestPoliciesThatDoNotFitTheSchemaAreRefused(t *testing.T) {
+func TestParseRefusesPoliciesThatBreakTheSchema(t *testing.T) {
 	for name, test := range map[string]struct{ text, want string }{
 		"a typing error":       {`permit (principal, action, resource)`, "1:"},
 		"an unknown action":    {`@id("p") permit (principal, action == Action::"Get", resource);`, "p: "},
@@ -143,7 +143,7 @@ func TestPoliciesThatDoNotFitTheSchemaAreRefused(t *testing.T) {
 	}
 }
 
-func TestAChangedFileIsInForceWithinASecondAndABrokenOneIsNot(t *testing.T) {
+func TestEngineReloadsAChangedFileAndIgnoresABrokenOne(t *testing.T) {
 	at := time.Unix(1_800_000_000, 0)
 	path := filepath.Join(t.TempDir(), "policies.cedar")
 	write := func(text string) {
@@ -173,7 +173,7 @@ func TestAChangedFileIsInForceWithinASecondAndABrokenOneIsNot(t *testing.T) {
 	}
 }
 
-func TestEveryResourceHasAName(t *testing.T) {
+func TestResourceHasAName(t *testing.T) {
 	for want, r := range map[string]policy.Resource{
 		"profile main":   {Profile: "main"},
 		"bucket b-1":     bucket("b-1"),

@@ -50,7 +50,7 @@ func open(t *testing.T, text string) *fixture {
 	return f
 }
 
-func TestAChangedFileIsReadWithinASecond(t *testing.T) {
+func TestFileIsReadAgainWithinASecondOfAChange(t *testing.T) {
 	f := open(t, "one")
 	f.write(t, "two")
 	if got := f.file.Value(); got != "one" {
@@ -62,7 +62,7 @@ func TestAChangedFileIsReadWithinASecond(t *testing.T) {
 	}
 }
 
-func TestABrokenFileLeavesTheValueAndIsReportedOnce(t *testing.T) {
+func TestFileKeepsItsValueWhenBrokenAndLogsOnce(t *testing.T) {
 	f := open(t, "one")
 	for _, text := range []string{"bad", "far too long"} {
 		f.write(t, text)
@@ -84,7 +84,7 @@ func TestABrokenFileLeavesTheValueAndIsReportedOnce(t *testing.T) {
 	}
 }
 
-func TestAFileThatGoesAwayLeavesTheValue(t *testing.T) {
+func TestFileKeepsItsValueWhenRemoved(t *testing.T) {
 	f := open(t, "one")
 	if err := os.Remove(f.path); err != nil {
 		t.Fatal(err)
@@ -104,7 +104,7 @@ func TestAFileThatGoesAwayLeavesTheValue(t *testing.T) {
 	}
 }
 
-func TestOpenNamesTheFileThatIsNotUsable(t *testing.T) {
+func TestOpenNamesAnUnusableFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "absent")
 	_, err := reload.Open(path, func([]byte) (int, error) { return 0, nil }, reload.Options{What: "policies"})
 	if err == nil || !strings.HasPrefix(err.Error(), "policies "+path+": ") {
