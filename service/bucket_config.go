@@ -118,7 +118,7 @@ func (s *bucketConfigServer) concernsAll(ctx context.Context, err error) error {
 	if e, ok := errors.AsType[*cosbackend.Error](err); ok && e.Code == "NoSuchBucket" {
 		return err
 	}
-	if v, _ := s.mapper.Spec(ctx, err); v.CredentialsRefused {
+	if v, _ := s.mapper.Decide(ctx, err); v.CredentialsRejected {
 		return err
 	}
 	return nil

@@ -56,7 +56,7 @@ func takeCredentials(ctx context.Context) (context.Context, *broughtCredentials)
 		values, has := md[v.name]
 		delete(md, v.name)
 		if problem := flawOf(values, has, v.required); problem != "" && b.flaw == nil {
-			b.flaw = cosstatus.FailField(codes.InvalidArgument, cosstatus.ReasonCallerCredentials, v.name, problem)
+			b.flaw = cosstatus.FailField(codes.InvalidArgument, cosstatus.ReasonCallerCredentialsInvalid, v.name, problem)
 		} else if problem == "" && has {
 			*v.to = values[0]
 		}
@@ -131,7 +131,7 @@ func (c callerCredentials) stream(srv any, ss grpc.ServerStream, _ *grpc.StreamS
 // admit refuses what no profile would take.
 func (c callerCredentials) admit(ctx context.Context, b *broughtCredentials) error {
 	if !c.plaintext && !private(ctx) {
-		return failPrecondition(cosstatus.ReasonCallerNeedsTLS, mdSecretKey, "the caller's own COS credentials are taken over TLS only; whoever saw them on the way has them now")
+		return failPrecondition(cosstatus.ReasonCallerCredentialsNeedTLS, mdSecretKey, "the caller's own COS credentials are taken over TLS only; whoever saw them on the way has them now")
 	}
 	return b.flaw
 }
@@ -162,7 +162,7 @@ func (c callerCredentials) judge(req any) error {
 	if _, exists := c.profiles.clients[name]; !exists || c.taken[name] {
 		return nil
 	}
-	return failPrecondition(cosstatus.ReasonCallerNotTaken, mdSecretID, "this profile takes no COS credentials of callers; leave them out, or name a profile that does")
+	return failPrecondition(cosstatus.ReasonCallerCredentialsNotAccepted, mdSecretID, "this profile takes no COS credentials of callers; leave them out, or name a profile that does")
 }
 
 // judgedStream judges the messages of a stream before its handler sees them.

@@ -148,17 +148,17 @@ func TestUnusableCallersCredentialsAreRefusedBeforeCOSIsAsked(t *testing.T) {
 	}
 	both := []string{mdSecretID, callerID, mdSecretKey, callerKey}
 	invalid := func(key string) refusal {
-		return refusal{codes.InvalidArgument, cosstatus.ReasonCallerCredentials, key}
+		return refusal{codes.InvalidArgument, cosstatus.ReasonCallerCredentialsInvalid, key}
 	}
 	for name, c := range map[string]struct {
 		change  []func(*setup)
 		brought []string
 		want    refusal
 	}{
-		"plaintext":                {[]func(*setup){takesCallers}, both, refusal{codes.FailedPrecondition, cosstatus.ReasonCallerNeedsTLS, mdSecretKey}},
-		"plaintext, token only":    {[]func(*setup){takesCallers}, []string{mdSecurityToken, callerToken}, refusal{codes.FailedPrecondition, cosstatus.ReasonCallerNeedsTLS, mdSecretKey}},
-		"profile takes none":       {[]func(*setup){overTLS(t)}, both, refusal{codes.FailedPrecondition, cosstatus.ReasonCallerNotTaken, mdSecretID}},
-		"plaintext, but allowed":   {[]func(*setup){func(s *setup) { s.options.PlaintextCallerCredentials = true }}, both, refusal{codes.FailedPrecondition, cosstatus.ReasonCallerNotTaken, mdSecretID}},
+		"plaintext":                {[]func(*setup){takesCallers}, both, refusal{codes.FailedPrecondition, cosstatus.ReasonCallerCredentialsNeedTLS, mdSecretKey}},
+		"plaintext, token only":    {[]func(*setup){takesCallers}, []string{mdSecurityToken, callerToken}, refusal{codes.FailedPrecondition, cosstatus.ReasonCallerCredentialsNeedTLS, mdSecretKey}},
+		"profile takes none":       {[]func(*setup){overTLS(t)}, both, refusal{codes.FailedPrecondition, cosstatus.ReasonCallerCredentialsNotAccepted, mdSecretID}},
+		"plaintext, but allowed":   {[]func(*setup){func(s *setup) { s.options.PlaintextCallerCredentials = true }}, both, refusal{codes.FailedPrecondition, cosstatus.ReasonCallerCredentialsNotAccepted, mdSecretID}},
 		"id only":                  {[]func(*setup){overTLS(t), takesCallers}, both[:2], invalid(mdSecretKey)},
 		"key only":                 {[]func(*setup){overTLS(t), takesCallers}, both[2:], invalid(mdSecretID)},
 		"token only":               {[]func(*setup){overTLS(t), takesCallers}, []string{mdSecurityToken, callerToken}, invalid(mdSecretID)},
@@ -296,8 +296,8 @@ func TestMissingCredentialsOfAProfileAreTheGatewaysFault(t *testing.T) {
 		err := g.read(t.Context())
 		info, _ := detail[*errdetails.ErrorInfo](err)
 		e, _ := detail[*cosgatev1.CosError](err)
-		if status.Code(err) != codes.Internal || info.GetReason() != cosstatus.ReasonNoCredentials || e.GetAttempts() != attempts || e.GetRetryable() {
-			t.Errorf("GetObject = %v, CosError %v, want INTERNAL, %s after %d attempts", err, e, cosstatus.ReasonNoCredentials, attempts)
+		if status.Code(err) != codes.Internal || info.GetReason() != cosstatus.ReasonCredentialsMissing || e.GetAttempts() != attempts || e.GetRetryable() {
+			t.Errorf("GetObject = %v, CosError %v, want INTERNAL, %s after %d attempts", err, e, cosstatus.ReasonCredentialsMissing, attempts)
 		}
 	}
 }

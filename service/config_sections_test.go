@@ -151,7 +151,7 @@ func TestWhatConcernsAllPartsFailsTheCall(t *testing.T) {
 		reason string
 	}{
 		{"no such bucket", embedded.Fault{Operation: "none"}, "absent-1250000000", codes.NotFound, "NO_SUCH_BUCKET"},
-		{"credentials are refused", embedded.Fault{Status: 403, Code: "InvalidAccessKeyId"}, testBucket, codes.Internal, cosstatus.ReasonCredentials},
+		{"credentials are refused", embedded.Fault{Status: 403, Code: "InvalidAccessKeyId"}, testBucket, codes.Internal, cosstatus.ReasonCredentialsRejected},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g := open(t)
@@ -161,7 +161,7 @@ func TestWhatConcernsAllPartsFailsTheCall(t *testing.T) {
 				t.Errorf("GetBucketConfig = %v, want %v, %s", err, c.code, c.reason)
 			}
 			health, err := healthpb.NewHealthClient(g.conn).Check(t.Context(), &healthpb.HealthCheckRequest{Service: "profile/default"})
-			if want := c.reason != cosstatus.ReasonCredentials; err != nil || (health.GetStatus() == healthpb.HealthCheckResponse_SERVING) != want {
+			if want := c.reason != cosstatus.ReasonCredentialsRejected; err != nil || (health.GetStatus() == healthpb.HealthCheckResponse_SERVING) != want {
 				t.Errorf("health = %v, %v, want serving %v", health.GetStatus(), err, want)
 			}
 		})

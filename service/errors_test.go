@@ -62,7 +62,7 @@ func checkRow(t *testing.T, err error, l cosstatus.Row) {
 	t.Helper()
 	wantCode, wantReason := l.Code, l.Reason
 	if l.Credential {
-		wantCode, wantReason = codes.Internal, cosstatus.ReasonCredentials
+		wantCode, wantReason = codes.Internal, cosstatus.ReasonCredentialsRejected
 	}
 	if got := status.Code(err); got != wantCode {
 		t.Errorf("code = %v, want %v", got, wantCode)

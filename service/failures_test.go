@@ -64,8 +64,8 @@ func TestEveryWireFormOfAnErrorBecomesAStatus(t *testing.T) {
 		{"404 of a proxy", (*gateway).read, embedded.Fault{Status: 404, ContentType: "text/html", Body: []byte(html), NoRequestID: true}, codes.Unavailable, cosstatus.ReasonNotFromCOS, &cosgatev1.CosError{HttpStatus: 404, Origin: 2}},
 		{"login page of a proxy", (*gateway).read, embedded.Fault{Status: 200, ContentType: "text/html", Body: []byte(html), NoRequestID: true}, codes.Unavailable, cosstatus.ReasonNotFromCOS, &cosgatev1.CosError{HttpStatus: 200, Origin: 2}},
 		{"truncated XML", (*gateway).read, embedded.Fault{Status: 403, Body: []byte("<Error><Code>AccessDenied</Code><Mess"), ContentType: "application/xml"}, codes.PermissionDenied, "ACCESS_DENIED", &cosgatev1.CosError{HttpStatus: 403, Origin: 1}},
-		{"garbled success", (*gateway).copy, embedded.Fault{Status: 200, Body: []byte("<CopyObjectRes"), ContentType: "application/xml"}, codes.Internal, cosstatus.ReasonUnreadable, &cosgatev1.CosError{HttpStatus: 200, Origin: 1}},
-		{"empty success", (*gateway).copy, embedded.Fault{Status: 200}, codes.Internal, cosstatus.ReasonUnreadable, &cosgatev1.CosError{HttpStatus: 200, Origin: 1}},
+		{"garbled success", (*gateway).copy, embedded.Fault{Status: 200, Body: []byte("<CopyObjectRes"), ContentType: "application/xml"}, codes.Internal, cosstatus.ReasonMalformedResponse, &cosgatev1.CosError{HttpStatus: 200, Origin: 1}},
+		{"empty success", (*gateway).copy, embedded.Fault{Status: 200}, codes.Internal, cosstatus.ReasonMalformedResponse, &cosgatev1.CosError{HttpStatus: 200, Origin: 1}},
 		{"redirect", (*gateway).read, embedded.Fault{Status: 302, Header: http.Header{"Location": {"http://other.example/k?q-signature=secret"}}}, codes.Unavailable, "MOVED_TEMPORARILY", &cosgatev1.CosError{HttpStatus: 302, Origin: 1}},
 		{"no answer", (*gateway).read, embedded.Fault{Reset: true}, codes.Unavailable, cosstatus.ReasonUnreachable, &cosgatev1.CosError{Origin: 2, Retryable: true, Attempts: 2}},
 	} {
@@ -294,8 +294,8 @@ func TestRefusedCredentialsOfAProfileAreTheGatewaysFault(t *testing.T) {
 	err := g.read(t.Context())
 	info, _ := detail[*errdetails.ErrorInfo](err)
 	e, _ := detail[*cosgatev1.CosError](err)
-	if status.Code(err) != codes.Internal || info.GetReason() != cosstatus.ReasonCredentials || e.GetCode() != "InvalidAccessKeyId" {
-		t.Errorf("GetObject = %v, want INTERNAL, %s and the COS code", err, cosstatus.ReasonCredentials)
+	if status.Code(err) != codes.Internal || info.GetReason() != cosstatus.ReasonCredentialsRejected || e.GetCode() != "InvalidAccessKeyId" {
+		t.Errorf("GetObject = %v, want INTERNAL, %s and the COS code", err, cosstatus.ReasonCredentialsRejected)
 	}
 }
 

@@ -83,7 +83,7 @@ const (
 	failed      = "Internal INTERNAL_ERROR"
 	slow        = "ResourceExhausted SLOW_DOWN"
 	damaged     = "DataLoss CHECKSUM_MISMATCH"
-	unreadable  = "Internal BACKEND_ANSWER_UNREADABLE"
+	unreadable  = "Internal BACKEND_RESPONSE_MALFORMED"
 	late        = "DeadlineExceeded" // mostly said by the caller's own side
 )
 

@@ -70,7 +70,7 @@ func headFailed(st *spb.Status) *cosgatev1.HeadObjectsResult {
 
 // fitHeads replaces the results that do not fit into room any more.
 func fitHeads(results []*cosgatev1.HeadObjectsResult, room int) {
-	full := headFailed(status.Convert(cosstatus.Fail(codes.ResourceExhausted, cosstatus.ReasonAnswerFull, "the answer is full; ask for this object again, with fewer others")).Proto())
+	full := headFailed(status.Convert(cosstatus.Fail(codes.ResourceExhausted, cosstatus.ReasonResponseFull, "the response is full; ask for this object again, with fewer others")).Proto())
 	for i, r := range results {
 		size := proto.Size(r) + 8 // its tag and length
 		if size > room {

@@ -137,7 +137,7 @@ func (e *errorMapping) conclude(ctx context.Context, err error) (metadata.MD, er
 		md.set(mdPushback, v.Pushback())
 	}
 	e.count(ctx, st, v)
-	if v.CredentialsRefused {
+	if v.CredentialsRejected {
 		e.health.rejected(v.COS.Profile) //nolint:contextcheck // what it begins outlives the call
 	}
 	if v.Reason == cosstatus.ReasonInternal {
@@ -149,7 +149,7 @@ func (e *errorMapping) conclude(ctx context.Context, err error) (metadata.MD, er
 // count tells the metrics how a call failed and by whose fault.
 func (e *errorMapping) count(ctx context.Context, st *status.Status, v cosstatus.Spec) {
 	method, _ := grpc.Method(ctx)
-	e.metrics.CallFailed(method, st.Code(), v.COS != nil && !v.CredentialsRefused)
+	e.metrics.CallFailed(method, st.Code(), v.COS != nil && !v.CredentialsRejected)
 	if reason := cosstatus.ReasonOf(st); reason == cosstatus.ReasonCallerUnknown || reason == cosstatus.ReasonCallerNotAllowed {
 		e.metrics.CallDenied(method, reason)
 	}

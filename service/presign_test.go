@@ -396,7 +396,7 @@ func TestPresigningFailsAsItsContractSays(t *testing.T) {
 	wantStatus(t, "a refused lookup", err, codes.PermissionDenied, "ACCESS_DENIED")
 	g = open(t, func(s *setup) { s.backend.Credentials = noCredentials{} })
 	_, err = g.presign.PresignUrl(t.Context(), req)
-	wantStatus(t, "no credentials", err, codes.Internal, cosstatus.ReasonNoCredentials)
+	wantStatus(t, "no credentials", err, codes.Internal, cosstatus.ReasonCredentialsMissing)
 	if e, _ := detail[*cosgatev1.CosError](err); e.GetOperation() != "PresignURL" || e.GetAttempts() != 0 || e.GetOrigin() != cosgatev1.Origin_ORIGIN_TRANSPORT {
 		t.Errorf("no credentials: CosError = %v", e)
 	}

@@ -187,7 +187,7 @@ func TestADamagedSelectIsDataLoss(t *testing.T) {
 	}
 	g.answerSelect(selectEventFrame("Stats", "no XML"))
 	_, _, err := g.selectAll(t.Context(), selectRequest())
-	wantStatus(t, "statistics that are none", err, codes.Internal, cosstatus.ReasonUnreadable)
+	wantStatus(t, "statistics that are none", err, codes.Internal, cosstatus.ReasonMalformedResponse)
 }
 
 func TestACancelledSelectLetsGoOfTheConnection(t *testing.T) {

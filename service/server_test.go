@@ -220,7 +220,7 @@ func TestPanicsAreToldWithAFixedText(t *testing.T) {
 	g := open(t, func(s *setup) { s.backend.Credentials = panicking{} })
 	for _, call := range []func(context.Context) error{g.head, g.read} {
 		err := call(t.Context())
-		if got := status.Convert(err); got.Code() != codes.Internal || got.Message() != "the gateway failed; its log has the reason under this request id" {
+		if got := status.Convert(err); got.Code() != codes.Internal || got.Message() != "the gateway failed; its log has the cause under this request id" {
 			t.Errorf("got %v, want INTERNAL with the fixed text", err)
 		}
 	}

@@ -19,31 +19,33 @@ import (
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 )
 
-// Sizes of a status. It travels in base64, beside its message in per cent encoding
+// Sizes of a status. It is sent in base64, together with its message in percent encoding
 // and the plain trailers; some clients drop all of it above 8 KiB of headers.
 const (
-	MaxBytes     = 4096
-	maxItemBytes = 2048
+	// MaxBytes bounds a status.
+	MaxBytes = 4096
+	// MaxIDBytes bounds a code or an id.
+	MaxIDBytes = 128
 
-	maxMessage     = 400 // bytes of the status message
-	MaxIDBytes     = 128 // a code or an id
-	maxTextBytes   = 512 // message and resource
-	maxKeyBytes    = 850 // a key, in CosError
-	maxKeyCopy     = 200 // a key, where it stands a second time
-	maxHeaderBytes = 640 // all headers together
+	maxItemBytes   = 2048 // the status of one item inside a successful response
+	maxMessage     = 400  // bytes of the status message
+	maxTextBytes   = 512  // message and resource
+	maxKeyBytes    = 850  // a key, in CosError
+	maxKeyCopy     = 200  // a key, in the other details
+	maxHeaderBytes = 640  // all headers together
 )
 
 // helpURL is the page that explains COS's error codes.
 const helpURL = "https://www.tencentcloud.com/document/product/436/7730"
 
-// write makes the status: the most important detail first, and no more of them than
-// fit into limit bytes.
-func (v Spec) write(requestID string, limit int) *spb.Status {
-	st := &spb.Status{Code: int32(v.code), Message: v.message()} //nolint:gosec // a code is below 17
-	for i, d := range v.details(requestID) {
+// proto returns the status: the most important detail first, and as many of them as fit
+// into limit bytes.
+func (s Spec) proto(requestID string, limit int) *spb.Status {
+	st := &spb.Status{Code: int32(s.code), Message: s.message()} //nolint:gosec // a code is below 17
+	for i, d := range s.details(requestID) {
 		a, err := anypb.New(d)
 		if err != nil {
-			continue // only invalid UTF-8 could do that, and all texts were made valid
+			continue // only invalid UTF-8 can cause this, and all texts were made valid
 		}
 		st.Details = append(st.Details, a)
 		if i > 0 && proto.Size(st) > limit {
@@ -54,100 +56,100 @@ func (v Spec) write(requestID string, limit int) *spb.Status {
 	return st
 }
 
-// message is our sentence, the code people search for, and COS's own words.
-func (v Spec) message() string {
+// message is the code people search for, our sentence, and the message COS sent.
+func (s Spec) message() string {
 	var b strings.Builder
-	if v.field != "" && v.COS == nil {
-		b.WriteString(v.field + ": ")
+	if s.field != "" && s.COS == nil {
+		b.WriteString(s.field + ": ")
 	}
-	if v.COS != nil && v.COS.Code != "" {
-		b.WriteString(cut(v.COS.Code, MaxIDBytes) + ": ")
+	if s.COS != nil && s.COS.Code != "" {
+		b.WriteString(truncate(s.COS.Code, MaxIDBytes) + ": ")
 	}
-	b.WriteString(v.text)
-	if v.COS == nil {
-		return cut(b.String(), maxMessage)
+	b.WriteString(s.text)
+	if s.COS == nil {
+		return truncate(b.String(), maxMessage)
 	}
 	var tail []string
-	if v.COS.Message != "" {
-		tail = append(tail, "COS says: "+cut(strings.TrimRight(v.COS.Message, ". "), maxMessage/3))
+	if s.COS.Message != "" {
+		tail = append(tail, "COS says: "+truncate(strings.TrimRight(s.COS.Message, ". "), maxMessage/3))
 	}
-	if v.COS.RequestID != "" {
-		tail = append(tail, "request id "+cut(v.COS.RequestID, MaxIDBytes))
+	if s.COS.RequestID != "" {
+		tail = append(tail, "request id "+truncate(s.COS.RequestID, MaxIDBytes))
 	}
 	if len(tail) > 0 {
 		b.WriteString(" (" + strings.Join(tail, "; ") + ")")
 	}
-	return cut(b.String(), maxMessage)
+	return truncate(b.String(), maxMessage)
 }
 
-// details lists what goes with the status, most important first.
-func (v Spec) details(requestID string) []proto.Message {
-	ds := []proto.Message{v.errorInfo()}
-	if v.COS != nil {
-		ds = append(ds, v.cosError())
+// details returns the details of the status, most important first.
+func (s Spec) details(requestID string) []proto.Message {
+	ds := []proto.Message{s.errorInfo()}
+	if s.COS != nil {
+		ds = append(ds, s.cosError())
 	}
-	if v.delay > 0 {
-		ds = append(ds, &errdetails.RetryInfo{RetryDelay: durationpb.New(v.delay)})
+	if s.delay > 0 {
+		ds = append(ds, &errdetails.RetryInfo{RetryDelay: durationpb.New(s.delay)})
 	}
-	if v.extra != nil {
-		ds = append(ds, v.extra)
+	if s.extra != nil {
+		ds = append(ds, s.extra)
 	}
-	if d := v.particular(); d != nil {
+	if d := s.codeDetail(); d != nil {
 		ds = append(ds, d)
 	}
-	if v.COS != nil && v.COS.Bucket != "" {
-		ds = append(ds, v.resourceInfo())
+	if s.COS != nil && s.COS.Bucket != "" {
+		ds = append(ds, s.resourceInfo())
 	}
 	if requestID != "" {
 		ds = append(ds, &errdetails.RequestInfo{RequestId: requestID})
 	}
-	if v.known {
+	if s.known {
 		ds = append(ds, &errdetails.Help{Links: []*errdetails.Help_Link{{
-			Description: "What COS means by " + cut(v.COS.Code, MaxIDBytes), Url: helpURL,
+			Description: "What COS means by " + truncate(s.COS.Code, MaxIDBytes), Url: helpURL,
 		}}})
 	}
 	return ds
 }
 
-func (v Spec) errorInfo() *errdetails.ErrorInfo {
-	info := &errdetails.ErrorInfo{Reason: v.Reason, Domain: Domain}
-	if v.COS == nil {
+func (s Spec) errorInfo() *errdetails.ErrorInfo {
+	info := &errdetails.ErrorInfo{Reason: s.Reason, Domain: Domain}
+	if s.COS == nil {
 		return info
 	}
 	info.Metadata = make(map[string]string)
 	for name, value := range map[string]string{
-		"cos_code":   cut(v.COS.Code, MaxIDBytes),
-		"request_id": cut(v.COS.RequestID, MaxIDBytes),
-		"bucket":     cut(v.COS.Bucket, MaxIDBytes),
-		"key":        cut(v.COS.Key, maxKeyCopy),
-		"operation":  v.COS.Op,
+		"cos_code":   truncate(s.COS.Code, MaxIDBytes),
+		"request_id": truncate(s.COS.RequestID, MaxIDBytes),
+		"bucket":     truncate(s.COS.Bucket, MaxIDBytes),
+		"key":        truncate(s.COS.Key, maxKeyCopy),
+		"operation":  s.COS.Op,
 	} {
 		if value != "" {
 			info.Metadata[name] = value
 		}
 	}
-	if v.COS.HTTPStatus != 0 {
-		info.Metadata["http_status"] = strconv.Itoa(v.COS.HTTPStatus)
+	if s.COS.HTTPStatus != 0 {
+		info.Metadata["http_status"] = strconv.Itoa(s.COS.HTTPStatus)
 	}
 	return info
 }
 
-func (v Spec) cosError() *cosgatev1.CosError {
-	e := v.COS
+func (s Spec) cosError() *cosgatev1.CosError {
+	e := s.COS
 	out := &cosgatev1.CosError{
-		Code:               cut(e.Code, MaxIDBytes),
-		Message:            cut(e.Message, maxTextBytes),
-		RequestId:          cut(e.RequestID, MaxIDBytes),
-		TraceId:            cut(e.TraceID, MaxIDBytes),
+		Code:               truncate(e.Code, MaxIDBytes),
+		Message:            truncate(e.Message, maxTextBytes),
+		RequestId:          truncate(e.RequestID, MaxIDBytes),
+		TraceId:            truncate(e.TraceID, MaxIDBytes),
 		HttpStatus:         int32(e.HTTPStatus), //nolint:gosec // three digits
-		Resource:           cut(e.Resource, maxTextBytes),
+		Resource:           truncate(e.Resource, maxTextBytes),
 		Headers:            headers(e.Headers),
 		Origin:             cosgatev1.Origin_ORIGIN_COS,
 		Operation:          e.Op,
-		Bucket:             cut(e.Bucket, MaxIDBytes),
-		Key:                cut(e.Key, maxKeyBytes),
-		Region:             cut(e.Region, MaxIDBytes),
-		Retryable:          v.hint.Retryable(),
+		Bucket:             truncate(e.Bucket, MaxIDBytes),
+		Key:                truncate(e.Key, maxKeyBytes),
+		Region:             truncate(e.Region, MaxIDBytes),
+		Retryable:          s.hint.Retryable(),
 		Attempts:           int32(min(e.Attempts, 1<<20)), //nolint:gosec // bounded
 		CredentialSource:   cosgatev1.CredentialSource_CREDENTIAL_SOURCE_PROFILE,
 		ErrorInSuccessBody: e.InSuccessBody,
@@ -165,21 +167,21 @@ func (v Spec) cosError() *cosgatev1.CosError {
 	return out
 }
 
-// particular is the one detail that belongs to the code.
-func (v Spec) particular() proto.Message {
-	switch v.code {
+// codeDetail is the one detail that belongs to the code.
+func (s Spec) codeDetail() proto.Message {
+	switch s.code {
 	case codes.FailedPrecondition:
 		return &errdetails.PreconditionFailure{Violations: []*errdetails.PreconditionFailure_Violation{{
-			Type: v.Reason, Subject: v.subject(), Description: v.text,
+			Type: s.Reason, Subject: s.subject(), Description: s.text,
 		}}}
 	case codes.ResourceExhausted:
 		return &errdetails.QuotaFailure{Violations: []*errdetails.QuotaFailure_Violation{{
-			Subject: v.subject(), Description: v.text,
+			Subject: s.subject(), Description: s.text,
 		}}}
 	case codes.InvalidArgument, codes.OutOfRange:
-		if v.field != "" {
+		if s.field != "" {
 			return &errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{{
-				Field: v.field, Description: v.text, Reason: v.Reason,
+				Field: s.field, Description: s.text, Reason: s.Reason,
 			}}}
 		}
 	default:
@@ -188,33 +190,33 @@ func (v Spec) particular() proto.Message {
 }
 
 // subject names what the failure is about: bucket or bucket/key.
-func (v Spec) subject() string {
-	if v.COS == nil {
+func (s Spec) subject() string {
+	if s.COS == nil {
 		return ""
 	}
-	if v.COS.Key == "" {
-		return cut(v.COS.Bucket, MaxIDBytes)
+	if s.COS.Key == "" {
+		return truncate(s.COS.Bucket, MaxIDBytes)
 	}
-	return cut(v.COS.Bucket, MaxIDBytes) + "/" + cut(v.COS.Key, maxKeyCopy)
+	return truncate(s.COS.Bucket, MaxIDBytes) + "/" + truncate(s.COS.Key, maxKeyCopy)
 }
 
-func (v Spec) resourceInfo() *errdetails.ResourceInfo {
+func (s Spec) resourceInfo() *errdetails.ResourceInfo {
 	kind := "cos.bucket"
-	if v.COS.Key != "" {
+	if s.COS.Key != "" {
 		kind = "cos.object"
 	}
-	return &errdetails.ResourceInfo{ResourceType: kind, ResourceName: v.subject(), Description: v.text}
+	return &errdetails.ResourceInfo{ResourceType: kind, ResourceName: s.subject(), Description: s.text}
 }
 
-// headers keeps as many as fit into maxHeaderBytes: the important ones first, then
-// the rest by name.
+// headers returns as many headers as fit into maxHeaderBytes: the important ones first,
+// then the others by name.
 func headers(all map[string]string) map[string]string {
 	out := make(map[string]string, len(all))
 	left := maxHeaderBytes
-	take := func(name string) {
+	add := func(name string) {
 		value, ok := all[name]
-		value = cut(value, maxTextBytes/2)
-		if _, taken := out[name]; !ok || taken || len(name)+len(value) > left {
+		value = truncate(value, maxTextBytes/2)
+		if _, added := out[name]; !ok || added || len(name)+len(value) > left {
 			return
 		}
 		left -= len(name) + len(value)
@@ -224,17 +226,17 @@ func headers(all map[string]string) map[string]string {
 		"etag", "last-modified", "location", "retry-after", "x-cos-storage-class",
 		"x-cos-hash-crc64ecma", "x-cos-version-id", "date", "content-type", "server",
 	} {
-		take(name)
+		add(name)
 	}
 	for _, name := range slices.Sorted(maps.Keys(all)) {
-		take(cut(name, MaxIDBytes))
+		add(truncate(name, MaxIDBytes))
 	}
 	return out
 }
 
-// cut shortens s to at most n bytes of valid UTF-8 and says so with an ellipsis. A
-// string that is not valid UTF-8 would lose the whole status.
-func cut(s string, n int) string {
+// truncate shortens s to at most n bytes of valid UTF-8 and marks that with an ellipsis. A
+// string that is not valid UTF-8 would make the whole status unsendable.
+func truncate(s string, n int) string {
 	s = strings.ToValidUTF8(s, "\uFFFD")
 	if len(s) <= n {
 		return s
@@ -247,22 +249,22 @@ func cut(s string, n int) string {
 	return s[:end] + ellipsis
 }
 
-// pushback is the value of the trailer grpc-retry-pushback-ms, the one hint that
-// grpc-go's own retries obey: when to come back, or not at all (-1). It is empty
-// when the status already keeps callers from repeating.
-func (v Spec) Pushback() string {
+// Pushback returns the value of the trailer grpc-retry-pushback-ms, the one hint that
+// grpc-go's own retries obey: when to retry, or not at all (-1). It is empty
+// when the status code alone keeps callers from retrying.
+func (s Spec) Pushback() string {
 	switch {
-	case v.delay > 0:
-		return strconv.FormatInt(v.delay.Milliseconds(), 10)
-	case v.code == codes.Unavailable || v.code == codes.Internal || v.code == codes.Aborted || v.code == codes.ResourceExhausted:
+	case s.delay > 0:
+		return strconv.FormatInt(s.delay.Milliseconds(), 10)
+	case s.code == codes.Unavailable || s.code == codes.Internal || s.code == codes.Aborted || s.code == codes.ResourceExhausted:
 		return "-1"
 	default:
 		return ""
 	}
 }
 
-// PushbackOf is the pushback of a status that was written elsewhere: the wait that its
-// RetryInfo names.
+// PushbackOf returns the pushback of a finished status: the delay in its RetryInfo, "" without
+// one.
 func PushbackOf(st *grpcstatus.Status) string {
 	for _, d := range st.Details() {
 		if r, ok := d.(*errdetails.RetryInfo); ok {

@@ -8,8 +8,8 @@ import (
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 )
 
-// cut must give valid UTF-8 of the length asked, whatever it is given.
-func FuzzCut(f *testing.F) {
+// truncate must return valid UTF-8 of at most the length asked for, whatever it is given.
+func FuzzTruncate(f *testing.F) {
 	f.Add("键键键", 5)
 	f.Add("\xff\xfe", 3)
 	f.Add("abc", 3)
@@ -17,12 +17,12 @@ func FuzzCut(f *testing.F) {
 		if n < 3 || n > 4096 {
 			return
 		}
-		got := cut(s, n)
+		got := truncate(s, n)
 		if len(got) > n || !proto.Equal(&cosgatev1.CosError{Code: got}, &cosgatev1.CosError{Code: got}) {
-			t.Errorf("cut(%q, %d) has %d bytes", s, n, len(got))
+			t.Errorf("truncate(%q, %d) has %d bytes", s, n, len(got))
 		}
 		if _, err := proto.Marshal(&cosgatev1.CosError{Code: got}); err != nil {
-			t.Errorf("cut(%q, %d) = %q: %v", s, n, got, err)
+			t.Errorf("truncate(%q, %d) = %q: %v", s, n, got, err)
 		}
 	})
 }

@@ -28,7 +28,7 @@ func TestRowsMatchTheirGoldenFile(t *testing.T) {
 
 func TestErrorDocumentIsGeneratedFromTheTables(t *testing.T) {
 	t.Parallel()
-	golden(t, "../../docs/errors.md", errorDocument())
+	golden(t, "../../docs/errors.md", errorDocument(t))
 }
 
 // golden compares got with a file, or writes it with -update.

@@ -19,69 +19,95 @@ import (
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 )
 
-// Waits suggested to callers. Each is varied by up to a quarter, so that callers
-// who failed together do not come back together.
+// Delays suggested to callers. Each is varied by up to a quarter, so that callers that
+// failed together do not return together.
 const (
+	// SoonDelay is for failures that pass quickly.
 	SoonDelay   = 500 * time.Millisecond
 	slowlyDelay = 2 * time.Second
 	maxDelay    = 30 * time.Second // the longest Retry-After that is passed on
 )
 
-// A Mapper turns what a handler returned into the status its caller gets. It is the
-// only place where that is decided; handlers return errors as they come.
+// A Mapper turns the error that a handler returned into the status its caller receives.
+// Nothing else decides that; handlers return errors as they come.
 type Mapper struct {
 	table  *table
 	jitter func() float64 // in [0, 1)
 }
 
+// NewMapper returns a Mapper that knows the whole contract.
 func NewMapper() *Mapper {
 	return &Mapper{table: newTable(), jitter: rand.Float64}
 }
 
-// A StoppedError is a call that was ended because the gateway stops.
+// A StoppedError is a call that was ended because the gateway is stopping.
 type StoppedError struct {
-	Cause  error                 // what the handler returned; nil when it was not waited for
-	Resume *cosgatev1.ReadResume // of a read that had begun
+	// Cause is what the handler returned; nil when nobody waited for it.
+	Cause error
+	// Resume says where to continue a read that had begun; nil for other calls.
+	Resume *cosgatev1.ReadResume
 }
 
-// Error says that the gateway stops.
+// Error says that the gateway is stopping.
 func (e *StoppedError) Error() string { return "service: the server is stopping" }
 
 // Unwrap returns Cause.
 func (e *StoppedError) Unwrap() error { return e.Cause }
 
-// A Spec is the status of one failure before it is written down.
+// A Spec describes the status of one failure before it is written.
 type Spec struct {
-	code               codes.Code
-	Reason             string
-	text               string
-	field              string // for BadRequest
-	hint               cosbackend.RetryHint
-	delay              time.Duration // for RetryInfo; 0 for none
-	COS                *cosbackend.Error
-	known              bool          // the COS code has a page to link to
-	extra              proto.Message // a detail of this failure alone
-	CredentialsRefused bool          // COS refused the profile's credentials
+	// Reason is the reason in the ErrorInfo; "" when the error was a status already.
+	Reason string
+	// COS is the failure of the request to COS; nil when there was none.
+	COS *cosbackend.Error
+	// CredentialsRejected says that COS refused the profile's credentials.
+	CredentialsRejected bool
+
+	code  codes.Code
+	text  string
+	field string // for BadRequest
+	hint  cosbackend.RetryHint
+	delay time.Duration // for RetryInfo; 0 for none
+	known bool          // the COS code has a page to link to
+	extra proto.Message // a detail of this failure alone
 }
 
-// decide judges err in the order of docs/errors.md: the caller's own context, a
-// status that is one already, arguments, integrity, COS, and last a fixed text that
-// tells nothing. The context is asked and not the error, because a timeout of the
-// HTTP client looks like the caller's.
+// Status returns the status of a failed call, and what it was made from. requestID is the
+// gateway's own.
+func (m *Mapper) Status(ctx context.Context, err error, requestID string) (*grpcstatus.Status, Spec) {
+	spec, finished := m.Decide(ctx, err)
+	if finished != nil {
+		return finished, spec
+	}
+	return grpcstatus.FromProto(spec.proto(requestID, MaxBytes)), spec
+}
+
+// ItemStatus returns the status of one item inside a successful response. Up to a thousand
+// of them share one message, so each has only the details that matter most.
+func (m *Mapper) ItemStatus(e *cosbackend.Error) *spb.Status {
+	spec := m.cosSpec(e)
+	spec.known, spec.field = false, ""
+	return spec.proto("", maxItemBytes)
+}
+
+// Decide classifies err in the order of docs/errors.md: the caller's own context, an error
+// that is a status already, arguments, integrity, COS, and last a fixed text that reveals
+// nothing. It looks at the context and not at the error for the first, because a timeout of
+// the HTTP client looks like one of the caller.
 //
-// done is a finished status; Spec is used when it is nil.
-func (m *Mapper) Spec(ctx context.Context, err error) (v Spec, done *grpcstatus.Status) {
+// When err was a status already, it is returned as finished, and the Spec is empty.
+func (m *Mapper) Decide(ctx context.Context, err error) (spec Spec, finished *grpcstatus.Status) {
 	var (
-		cosErr    *cosbackend.Error
-		invalid   *cosbackend.ValidationError
-		integrity *cosbackend.IntegrityError
-		region    *cosbackend.RegionUnknownError
-		changed   *cosbackend.ChangedError
-		broken    *cosbackend.ReadBrokenError
-		position  *cosbackend.AppendPositionError
-		stopped   *StoppedError
-		unset     *cosbackend.NotConfiguredError
-		own       interface{ GRPCStatus() *grpcstatus.Status }
+		cosErr        *cosbackend.Error
+		invalid       *cosbackend.ValidationError
+		integrity     *cosbackend.IntegrityError
+		region        *cosbackend.RegionUnknownError
+		changed       *cosbackend.ChangedError
+		broken        *cosbackend.ReadBrokenError
+		position      *cosbackend.AppendPositionError
+		stopped       *StoppedError
+		notConfigured *cosbackend.NotConfiguredError
+		own           interface{ GRPCStatus() *grpcstatus.Status }
 	)
 	errors.As(err, &cosErr)
 	switch {
@@ -93,128 +119,159 @@ func (m *Mapper) Spec(ctx context.Context, err error) (v Spec, done *grpcstatus.
 		return Spec{}, own.GRPCStatus()
 	case errors.As(err, &region):
 		return Spec{code: codes.NotFound, Reason: ReasonRegionUnknown, text: fmt.Sprintf(
-			"bucket %s is not in the bucket list of profile %s: check its name, or set region when it belongs to another account",
+			"bucket %s is not in the bucket list of profile %s: check its name, or set region if it belongs to another account",
 			region.Bucket, region.Profile)}, nil
 	case errors.As(err, &invalid):
 		return Spec{code: codes.InvalidArgument, Reason: ReasonInvalidField, field: invalid.Field, text: invalid.Problem}, nil
 	case errors.As(err, &integrity):
 		return integritySpec(integrity), nil
 	case errors.As(err, &changed):
-		return Spec{code: codes.Aborted, Reason: ReasonObjectChanged, text: "the object changed while it was read; read it anew", COS: cosErr}, nil
+		return Spec{
+			code: codes.Aborted, Reason: ReasonObjectChanged, COS: cosErr,
+			text: "the object changed while it was read; read it again from the beginning",
+		}, nil
 	case errors.As(err, &broken):
 		return m.brokenReadSpec(broken, cosErr), nil
 	case errors.As(err, &position):
-		v := m.cosSpec(position.Err)
-		v.extra = &cosgatev1.AppendConflict{NextPosition: position.Position}
-		return v, nil
-	case errors.As(err, &unset):
-		return Spec{code: codes.NotFound, Reason: ReasonNotConfigured, text: "the bucket has no such configuration", COS: unset.Err}, nil
+		spec := m.cosSpec(position.Err)
+		spec.extra = &cosgatev1.AppendConflict{NextPosition: position.Position}
+		return spec, nil
+	case errors.As(err, &notConfigured):
+		return Spec{
+			code: codes.NotFound, Reason: ReasonNotConfigured, COS: notConfigured.Err,
+			text: "the bucket has no such configuration",
+		}, nil
 	case cosErr != nil:
 		return m.cosSpec(cosErr), nil
 	}
-	return Spec{code: codes.Internal, Reason: ReasonInternal, text: "the gateway failed; its log has the reason under this request id"}, nil
+	return Spec{
+		code: codes.Internal, Reason: ReasonInternal,
+		text: "the gateway failed; its log has the cause under this request id",
+	}, nil
 }
 
 func contextSpec(ctx context.Context, e *cosbackend.Error) Spec {
-	v := Spec{code: codes.Canceled, Reason: ReasonCancelled, text: "the caller gave up", COS: e}
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		v.code, v.Reason, v.text = codes.DeadlineExceeded, ReasonDeadline, "the caller's deadline passed"
+		return Spec{code: codes.DeadlineExceeded, Reason: ReasonDeadline, text: "the caller's deadline passed", COS: e}
 	}
-	return v
+	return Spec{code: codes.Canceled, Reason: ReasonCancelled, text: "the caller cancelled the call", COS: e}
 }
 
 func integritySpec(e *cosbackend.IntegrityError) Spec {
-	text := "what COS sent does not match the checksum it keeps; nothing of it may be used"
+	text := "the content that COS sent does not match its checksum; discard all of it"
 	if e.Stored {
 		text = "COS stored other bytes than it was sent; write the object again"
 	}
 	if e.Frame {
-		text = "the answer of COS was damaged on the way; nothing of it may be used, ask again"
+		text = "COS's response was damaged on the way; discard all of it and make the call again"
 	}
 	return Spec{code: codes.DataLoss, Reason: ReasonChecksumMismatch, text: text, COS: &cosbackend.Error{
 		Op: e.Op, Bucket: e.Bucket, Key: e.Key, RequestID: e.RequestID, HTTPStatus: 200, Attempts: 1,
 	}}
 }
 
+// cosSpec describes the failure of a request to COS.
 func (m *Mapper) cosSpec(e *cosbackend.Error) Spec {
 	if e.Origin == cosbackend.OriginTransport {
 		return m.transportSpec(e)
 	}
 	if e.Cause != nil && e.HTTPStatus/100 == 2 && e.Code == "" {
-		return Spec{code: codes.Internal, Reason: ReasonUnreadable, text: "the answer of COS cannot be read", COS: e}
+		return Spec{code: codes.Internal, Reason: ReasonMalformedResponse, text: "COS's response cannot be parsed", COS: e}
 	}
 	r := m.table.find(e.Code, e.Message, e.HTTPStatus)
-	v := Spec{
+	spec := Spec{
 		code: r.Code, Reason: r.Reason, text: r.Text, field: r.Field, hint: r.Hint,
 		delay: m.delay(r.Hint, e), COS: e, known: r.Known && e.Code != "",
 	}
 	if r.Credential && !e.CallerCredentials {
-		v.code, v.Reason, v.CredentialsRefused = codes.Internal, ReasonCredentials, true
-		v.text = "COS refused the gateway's own credentials; its operators must act"
+		spec.code, spec.Reason, spec.CredentialsRejected = codes.Internal, ReasonCredentialsRejected, true
+		spec.text = "COS refused the gateway's own credentials; its operators must act"
 	}
-	return m.unknownOutcome(v)
+	return spec.orOutcomeUnknown()
 }
 
-// transportSpec judges a failure on the way to COS.
+// transportSpec describes a failure between the gateway and COS.
 func (m *Mapper) transportSpec(e *cosbackend.Error) Spec {
-	v := Spec{code: codes.Unavailable, Reason: ReasonUnreachable, hint: cosbackend.HintSoon, COS: e}
+	spec := Spec{code: codes.Unavailable, Reason: ReasonUnreachable, hint: cosbackend.HintSoon, COS: e}
 	var cert *tls.CertificateVerificationError
 	var authority x509.UnknownAuthorityError
 	var missing *cosbackend.CredentialsError
 	switch {
 	case e.NotFromCOS:
-		v.Reason = ReasonNotFromCOS
-		v.text = "HTTP " + strconv.Itoa(e.HTTPStatus) + " came without a COS request id: a proxy or a wrong endpoint answered, not COS"
+		spec.Reason = ReasonNotFromCOS
+		spec.text = "the response with HTTP status " + strconv.Itoa(e.HTTPStatus) +
+			" has no COS request id: it came from a proxy or a wrong endpoint, not from COS"
 		if !e.Retryable {
-			v.hint = cosbackend.HintNever
+			spec.hint = cosbackend.HintNever
 		}
 	case errors.As(e.Cause, &cert), errors.As(e.Cause, &authority):
-		v.code, v.Reason, v.hint = codes.Internal, ReasonCertificate, cosbackend.HintNever
-		v.text = "the certificate of COS is not trusted; the gateway's operators must act"
-	case e.Attempts == 0, errors.As(e.Cause, &missing): // or gone between two attempts
-		v.code, v.Reason, v.hint = codes.Internal, ReasonNoCredentials, cosbackend.HintNever
-		v.text = "the gateway has no credentials for COS; its operators must act"
+		spec.code, spec.Reason, spec.hint = codes.Internal, ReasonCertificate, cosbackend.HintNever
+		spec.text = "COS's certificate is not trusted; the gateway's operators must act"
+	case e.Attempts == 0, errors.As(e.Cause, &missing): // or they expired between two attempts
+		spec.code, spec.Reason, spec.hint = codes.Internal, ReasonCredentialsMissing, cosbackend.HintNever
+		spec.text = "the gateway has no credentials for COS; its operators must act"
 	case e.HTTPStatus != 0:
-		v.text = "the answer of COS was cut"
+		spec.text = "COS's response was truncated"
 	default:
-		v.text = "COS could not be reached"
+		spec.text = "COS could not be reached"
 	}
-	v.delay = m.delay(v.hint, e)
-	return m.unknownOutcome(v)
+	spec.delay = m.delay(spec.hint, e)
+	return spec.orOutcomeUnknown()
 }
 
-// brokenReadSpec judges a read that broke too often: whatever broke it last, the caller
-// can go on where it stopped.
+// brokenReadSpec describes a read that broke off too often: whatever the last failure was,
+// the caller can continue where the read stopped.
 func (m *Mapper) brokenReadSpec(b *cosbackend.ReadBrokenError, e *cosbackend.Error) Spec {
-	v := Spec{
+	spec := Spec{
 		code: codes.Unavailable, Reason: ReasonUnreachable, hint: cosbackend.HintSoon, COS: e,
-		text:  fmt.Sprintf("the read broke off and could not be taken up again; go on at byte %d", b.NextOffset),
+		text:  fmt.Sprintf("the read broke off and could not be resumed; continue at byte %d", b.NextOffset),
 		extra: &cosgatev1.ReadResume{NextOffset: b.NextOffset, Etag: b.ETag, VersionId: b.VersionID},
 	}
 	if e == nil {
-		v.delay = SoonDelay
-		return v
+		spec.delay = SoonDelay
+		return spec
 	}
-	v.delay = m.delay(v.hint, e)
-	return v
+	spec.delay = m.delay(spec.hint, e)
+	return spec
 }
 
-// unknownOutcome overrides the Spec on a change whose answer was lost: repeating
-// it blindly may say something else than the first answer did.
-func (m *Mapper) unknownOutcome(v Spec) Spec {
-	if !v.COS.OutcomeUnknown || v.COS.Retryable {
-		return v
+// stoppedSpec sends a caller to another gateway, unless COS responded with an error in the
+// last moment, or the response to a change was lost.
+func (m *Mapper) stoppedSpec(stopped *StoppedError, e *cosbackend.Error) Spec {
+	if e != nil && e.Origin == cosbackend.OriginCOS {
+		return m.cosSpec(e)
 	}
-	v.code, v.Reason, v.hint, v.delay = codes.Unavailable, ReasonOutcomeUnknown, cosbackend.HintNever, 0
-	v.text = "the answer of COS was lost: the change may or may not have happened; read the state before repeating it"
-	return v
+	spec := Spec{
+		code: codes.Unavailable, Reason: ReasonStopping, hint: cosbackend.HintSoon,
+		text: "the gateway is stopping; call again, and another gateway responds",
+	}
+	spec.delay = m.delay(spec.hint, &cosbackend.Error{})
+	if stopped.Resume != nil {
+		spec.extra = stopped.Resume
+	}
+	if e != nil && e.OutcomeUnknown {
+		spec.COS = e
+		return spec.orOutcomeUnknown()
+	}
+	return spec
 }
 
-// delay suggests a wait, 0 when waiting does not help. COS is not known to send
-// Retry-After; when it does, that is the wait.
-func (m *Mapper) delay(r cosbackend.RetryHint, e *cosbackend.Error) time.Duration {
+// orOutcomeUnknown overrides the Spec of a change whose response was lost, if retrying it
+// blindly could give another response than the first one.
+func (s Spec) orOutcomeUnknown() Spec {
+	if !s.COS.OutcomeUnknown || s.COS.Retryable {
+		return s
+	}
+	s.code, s.Reason, s.hint, s.delay = codes.Unavailable, ReasonOutcomeUnknown, cosbackend.HintNever, 0
+	s.text = "COS's response was lost: the change may or may not have been made; read the state before you retry it"
+	return s
+}
+
+// delay suggests how long to wait, 0 when waiting does not help. COS is not known to send
+// Retry-After; if it does, that is the delay.
+func (m *Mapper) delay(hint cosbackend.RetryHint, e *cosbackend.Error) time.Duration {
 	var d time.Duration
-	switch r {
+	switch hint {
 	case cosbackend.HintSoon:
 		d = SoonDelay
 	case cosbackend.HintSlowly:
@@ -223,47 +280,8 @@ func (m *Mapper) delay(r cosbackend.RetryHint, e *cosbackend.Error) time.Duratio
 		return 0
 	}
 	d += time.Duration((m.jitter() - 0.5) / 2 * float64(d))
-	if s, err := strconv.Atoi(e.Headers["retry-after"]); err == nil && s > 0 {
-		d = min(time.Duration(s)*time.Second, maxDelay)
+	if seconds, err := strconv.Atoi(e.Headers["retry-after"]); err == nil && seconds > 0 {
+		d = min(time.Duration(seconds)*time.Second, maxDelay)
 	}
 	return d.Round(time.Millisecond)
-}
-
-// status is the answer to a failed call, and the Spec behind it. The Spec is empty
-// when err was a status already.
-func (m *Mapper) Status(ctx context.Context, err error, requestID string) (*grpcstatus.Status, Spec) {
-	v, done := m.Spec(ctx, err)
-	if done != nil {
-		return done, v
-	}
-	return grpcstatus.FromProto(v.write(requestID, MaxBytes)), v
-}
-
-// itemStatus is the status of one item inside a successful answer. A thousand of
-// them share one message, so each has the details that matter to callers.
-func (m *Mapper) ItemStatus(e *cosbackend.Error) *spb.Status {
-	v := m.cosSpec(e)
-	v.known, v.field = false, ""
-	return v.write("", maxItemBytes)
-}
-
-// stoppedSpec tells a caller to go on elsewhere. What COS answered in the last
-// moment is told instead, and so is a change whose answer was lost.
-func (m *Mapper) stoppedSpec(s *StoppedError, e *cosbackend.Error) Spec {
-	if e != nil && e.Origin == cosbackend.OriginCOS {
-		return m.cosSpec(e)
-	}
-	v := Spec{
-		code: codes.Unavailable, Reason: ReasonStopping, hint: cosbackend.HintSoon,
-		text: "the gateway is stopping; another one takes the call",
-	}
-	v.delay = m.delay(v.hint, &cosbackend.Error{})
-	if s.Resume != nil {
-		v.extra = s.Resume
-	}
-	if e != nil && e.OutcomeUnknown {
-		v.COS = e
-		return m.unknownOutcome(v)
-	}
-	return v
 }

@@ -77,7 +77,7 @@ type ObjectServiceClient interface {
 	// succeeds when all were asked for: each result is an object or the status that
 	// HeadObject would have failed with, in the order of the request. An answer holds at
 	// most about 4 MB; objects that do not fit any more have RESOURCE_EXHAUSTED, reason
-	// ANSWER_FULL: ask for them again.
+	// RESPONSE_FULL: ask for them again.
 	//
 	// Fails as a whole only where no object could be asked for: INVALID_ARGUMENT,
 	// NOT_FOUND (PROFILE_NOT_FOUND, BUCKET_REGION_UNKNOWN), CANCELLED or
@@ -570,7 +570,7 @@ type ObjectServiceServer interface {
 	// succeeds when all were asked for: each result is an object or the status that
 	// HeadObject would have failed with, in the order of the request. An answer holds at
 	// most about 4 MB; objects that do not fit any more have RESOURCE_EXHAUSTED, reason
-	// ANSWER_FULL: ask for them again.
+	// RESPONSE_FULL: ask for them again.
 	//
 	// Fails as a whole only where no object could be asked for: INVALID_ARGUMENT,
 	// NOT_FOUND (PROFILE_NOT_FOUND, BUCKET_REGION_UNKNOWN), CANCELLED or
