@@ -44,6 +44,7 @@ func documented(t *testing.T, file, letter string) []string {
 }
 
 func TestChecksCoverTheAssumptions(t *testing.T) {
+	t.Parallel()
 	ofClient := documented(t, "../assumptions.go", "A")
 	known := append(slices.Clone(ofClient), documented(t, "../embedded/doc.go", "E")...)
 	held := make(map[string]bool)
@@ -64,6 +65,7 @@ func TestChecksCoverTheAssumptions(t *testing.T) {
 }
 
 func TestChecksHaveUniqueNames(t *testing.T) {
+	t.Parallel()
 	seen := make(map[string]bool)
 	for _, g := range groups() {
 		for _, c := range g.checks {

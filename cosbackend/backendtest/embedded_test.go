@@ -88,6 +88,7 @@ func TestEmbeddedOnDiskAsProxy(t *testing.T) {
 
 // TestEnvironment runs the suite over the endpoint that the environment names.
 func TestEnvironment(t *testing.T) {
+	t.Parallel()
 	tg, ok, err := FromEnvironment(os.Getenv)
 	if err != nil {
 		t.Fatal(err)

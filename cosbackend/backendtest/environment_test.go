@@ -21,6 +21,7 @@ func env(changes map[string]string) func(string) string {
 }
 
 func TestFromEnvironmentNamesATarget(t *testing.T) {
+	t.Parallel()
 	tg, ok, err := FromEnvironment(env(map[string]string{EnvLacks: "archive, list-buckets", EnvAllowNonEmpty: "1"}))
 	if err != nil || !ok {
 		t.Fatalf("FromEnvironment = %v, %v, want a target", ok, err)
@@ -38,12 +39,14 @@ func TestFromEnvironmentNamesATarget(t *testing.T) {
 }
 
 func TestFromEnvironmentEmptyNamesNoTarget(t *testing.T) {
+	t.Parallel()
 	if _, ok, err := FromEnvironment(func(string) string { return "" }); ok || err != nil {
 		t.Errorf("FromEnvironment = %v, %v, want no target and no error", ok, err)
 	}
 }
 
 func TestFromEnvironmentEndpointOfOneRegionLacksOthers(t *testing.T) {
+	t.Parallel()
 	tg, ok, err := FromEnvironment(env(map[string]string{EnvEndpoint: "http://{bucket}.cos.example.org", EnvRegion: ""}))
 	if err != nil || !ok {
 		t.Fatalf("FromEnvironment = %v, %v, want a target", ok, err)
@@ -55,6 +58,7 @@ func TestFromEnvironmentEndpointOfOneRegionLacksOthers(t *testing.T) {
 }
 
 func TestFromEnvironmentIncompleteTargetIsAnError(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		changes map[string]string
 		want    string

@@ -15,6 +15,7 @@ func put(t *testing.T, tg Target, key string) {
 }
 
 func TestRunRefusesABucketInUse(t *testing.T) {
+	t.Parallel()
 	tg := target(t, serve(t, embedded.Options{}))
 	put(t, tg, ours+"of-an-earlier-run/k")
 	put(t, tg, "/../"+ours+"of-an-earlier-run/k")
@@ -33,6 +34,7 @@ func TestRunRefusesABucketInUse(t *testing.T) {
 }
 
 func TestRunRefusesAnOpenUpload(t *testing.T) {
+	t.Parallel()
 	tg := target(t, serve(t, embedded.Options{}))
 	scope{Target: tg}.begin(t, ours+"of-an-earlier-run/k", cosbackend.Attributes{})
 	if err := tg.vet(t.Context()); err != nil {
@@ -50,6 +52,7 @@ func TestRunRefusesAnOpenUpload(t *testing.T) {
 }
 
 func TestRunRefusesVersioning(t *testing.T) {
+	t.Parallel()
 	server := serve(t, embedded.Options{})
 	server.Faults().Add(embedded.Fault{Operation: "PutObject", Header: http.Header{"X-Cos-Version-Id": {"v1"}}})
 	server.Faults().Add(embedded.Fault{Operation: "DeleteObject", Status: http.StatusNoContent})
@@ -59,6 +62,7 @@ func TestRunRefusesVersioning(t *testing.T) {
 }
 
 func TestRunRefusesATargetThatDoesNotRespond(t *testing.T) {
+	t.Parallel()
 	tg := target(t, serve(t, embedded.Options{}))
 	tg.Bucket = "absent-1250000000"
 	if err := tg.vet(t.Context()); err == nil || !strings.Contains(err.Error(), "NoSuchBucket") {

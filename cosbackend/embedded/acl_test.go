@@ -60,6 +60,7 @@ func (c *client) acl(t *testing.T, key string) (grants []string, preset string) 
 
 // TestGetObjectACLReturnsGrants holds E084 and E085.
 func TestGetObjectACLReturnsGrants(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	c.put(t, "k", "x")
 	for _, tt := range []struct {
@@ -100,6 +101,7 @@ func aclGrant(grantee, permission string) string {
 
 // TestPutObjectACLAcceptsADocument holds E085.
 func TestPutObjectACLAcceptsADocument(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	c.put(t, "k", "x")
 	body := aclBody(aclGrant("<ID>"+someone+"</ID><DisplayName>n</DisplayName>", "READ") + aclGrant("<URI>"+everyone+"</URI>", "READ_ACP") +
@@ -124,6 +126,7 @@ func TestPutObjectACLAcceptsADocument(t *testing.T) {
 
 // TestPutObjectACLRefusesInvalidACLs holds E084 and E085.
 func TestPutObjectACLRefusesInvalidACLs(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	c.put(t, "k", "x")
 	id := func(n int) string { return fmt.Sprintf(`id="%d"`, n+1) }
@@ -173,6 +176,7 @@ func TestPutObjectACLRefusesInvalidACLs(t *testing.T) {
 // Whatever makes an object takes grants.
 // It holds E045 and E084.
 func TestPutObjectAndCreateBucketAcceptGrants(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	grant := []string{"x-cos-grant-read", someonesID, "x-cos-acl", "public-read"}
 	want := []string{ownersOwn, aclRead, "READ " + someone}
@@ -207,6 +211,7 @@ func TestPutObjectAndCreateBucketAcceptGrants(t *testing.T) {
 }
 
 func TestPutObjectACLGrantsToEveryoneApplyToUnsignedRequests(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	c.put(t, "k", "x")
 	all := `uri="` + everyone + `"`
@@ -257,6 +262,7 @@ func TestPutObjectACLGrantsToEveryoneApplyToUnsignedRequests(t *testing.T) {
 }
 
 func TestSDKPutsAndGetsACLs(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	c.put(t, "k", "x")
 	sdk, ctx := c.sdk(t), t.Context()
@@ -280,6 +286,7 @@ func TestSDKPutsAndGetsACLs(t *testing.T) {
 }
 
 func TestPutObjectACLSurvivesARestart(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	in := func(o *embedded.Options) { o.Dir = dir }
 	t.Run("written", func(t *testing.T) {
@@ -302,6 +309,7 @@ func (c *client) setACL(t *testing.T, key, query, preset string) response {
 }
 
 func TestPutObjectACLChangesOneVersion(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	c.versioning(t, "Enabled")
 	first := c.put(t, "k", "1").version()
@@ -340,6 +348,7 @@ func TestPutObjectACLChangesOneVersion(t *testing.T) {
 
 // Who may write the ACL of one version may not write that of another.
 func TestGetObjectACLIsAuthorizedByTheACLOfItsVersion(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	c.versioning(t, "Enabled")
 	all := `uri="` + everyone + `"`
@@ -359,6 +368,7 @@ func TestGetObjectACLIsAuthorizedByTheACLOfItsVersion(t *testing.T) {
 }
 
 func TestBucketPolicyAppliesToVersions(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	c.versioning(t, "Enabled")
 	first := c.put(t, "k", "1", "x-cos-acl", "public-read").version()
@@ -377,6 +387,7 @@ func TestBucketPolicyAppliesToVersions(t *testing.T) {
 
 // TestPutObjectACLRefusesALockedVersion holds E062.
 func TestPutObjectACLRefusesALockedVersion(t *testing.T) {
+	t.Parallel()
 	clock := newClock()
 	c := open(t, func(o *embedded.Options) { o.Clock = clock.now })
 	c.versioning(t, "Enabled")
@@ -391,6 +402,7 @@ func TestPutObjectACLRefusesALockedVersion(t *testing.T) {
 
 // However a version is made, it has the grants of the request that made it.
 func TestPutObjectGivesEachVersionItsOwnGrants(t *testing.T) {
+	t.Parallel()
 	c := open(t, func(o *embedded.Options) { o.MinPartSize = 1 })
 	grant := map[string]string{"x-cos-grant-read": someonesID}
 	granted := []string{ownersOwn, "READ " + someone}

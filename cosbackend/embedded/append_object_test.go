@@ -17,6 +17,7 @@ func (c *client) append(t testing.TB, key string, position int, body string, hea
 
 // TestAppendObjectGrowsAnObject holds E038 and E039.
 func TestAppendObjectGrowsAnObject(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	whole := ""
 	for i, piece := range []string{"one ", "", "two ", strings.Repeat("three", 20_000)} {
@@ -45,6 +46,7 @@ func TestAppendObjectGrowsAnObject(t *testing.T) {
 
 // TestAppendObjectRefusesAnotherPosition holds E032, E037 and E039.
 func TestAppendObjectRefusesAnotherPosition(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	c.put(t, "plain", "x")
 	c.append(t, "k", 0, "12345", "x-cos-storage-class", "STANDARD_IA", "x-cos-acl", "public-read").want(t, 200, "")
@@ -91,6 +93,7 @@ func TestAppendObjectRefusesAnotherPosition(t *testing.T) {
 }
 
 func TestAppendObjectAtOnePositionSucceedsOnce(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	c.append(t, "k", 0, "start").want(t, 200, "")
 	var wg sync.WaitGroup
@@ -118,6 +121,7 @@ func TestAppendObjectAtOnePositionSucceedsOnce(t *testing.T) {
 // A copy is a new object, made by another operation than append.
 // It holds E046.
 func TestCopyObjectOfAnAppendableObjectIsNormal(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	c.append(t, "k", 0, "a").want(t, 200, "")
 	c.append(t, "k", 1, "b").want(t, 200, "")

@@ -49,6 +49,7 @@ func (v conversation) hear(t testing.TB) response {
 }
 
 func TestPutObjectSendsContinue(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	id := c.initiate(t, "k")
 	for name, in := range map[string]call{
@@ -72,6 +73,7 @@ func TestPutObjectSendsContinue(t *testing.T) {
 }
 
 func TestUploadPartAndAppendObjectAreRefusedBeforeTheBody(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	id := c.initiate(t, "k")
 	c.append(t, "log", 0, "x").want(t, 200, "")
@@ -95,6 +97,7 @@ func TestUploadPartAndAppendObjectAreRefusedBeforeTheBody(t *testing.T) {
 }
 
 func TestPutObjectReadsChunkedBodiesToTheirEnd(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	head := "PUT /k HTTP/1.1\r\nHost: " + testHost + "\r\n" + c.authorizationFor(t, call{method: "PUT", key: "k"}) + "Transfer-Encoding: chunked\r\n\r\n"
 	for name, tt := range map[string]struct {

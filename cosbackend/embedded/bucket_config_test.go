@@ -109,6 +109,7 @@ func (d document) absentIn(t *testing.T, c *client) {
 
 // TestBucketConfigurationsComeBackAsPut holds E070, E073, E074 and E075.
 func TestBucketConfigurationsComeBackAsPut(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	c.versioning(t, "Enabled")
 	for _, d := range documents() {
@@ -140,6 +141,7 @@ func TestBucketConfigurationsComeBackAsPut(t *testing.T) {
 // No element may be misspelt, misplaced, missing or repeated.
 // It holds E072.
 func TestBucketConfigurationsAreParsedStrictly(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	for _, d := range documents() {
 		root, _, _ := strings.Cut(strings.TrimPrefix(d.text, "<"), ">")
@@ -177,6 +179,7 @@ func TestBucketConfigurationsAreParsedStrictly(t *testing.T) {
 
 // TestBucketConfigurationsThatNeedAContentMD5 holds E071.
 func TestBucketConfigurationsThatNeedAContentMD5(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	needed := map[string]bool{"cors": true, "lifecycle": true, "tagging": true}
 	for _, d := range documents() {
@@ -198,6 +201,7 @@ func repeat(root, rule string, n int) string {
 
 // TestBucketConfigurationsAreRefusedWithTheirErrorCodes holds E072, E076 and E083.
 func TestBucketConfigurationsAreRefusedWithTheirErrorCodes(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	const (
 		corsRule    = `<CORSRule><ID>%</ID><AllowedOrigin>*</AllowedOrigin><AllowedMethod>GET</AllowedMethod></CORSRule>`
@@ -273,6 +277,7 @@ func TestBucketConfigurationsAreRefusedWithTheirErrorCodes(t *testing.T) {
 
 // TestPutBucketLifecycleRefusesConflictingRules holds E080.
 func TestPutBucketLifecycleRefusesConflictingRules(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	const rule = "<Rule><Status>Enabled</Status><Expiration><Days>1</Days></Expiration></Rule>"
 	got := c.configure(t, "lifecycle", "<LifecycleConfiguration>"+rule+rule+"</LifecycleConfiguration>").want(t, 400, "InvalidRequest")
@@ -284,6 +289,7 @@ func TestPutBucketLifecycleRefusesConflictingRules(t *testing.T) {
 }
 
 func TestDeleteBucketRemovesItsConfigurations(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	c.versioning(t, "Enabled")
 	for _, d := range documents() {
@@ -300,6 +306,7 @@ func TestDeleteBucketRemovesItsConfigurations(t *testing.T) {
 }
 
 func TestBucketConfigurationsSurviveARestart(t *testing.T) {
+	t.Parallel()
 	opts := func(dir string) func(*embedded.Options) { return func(o *embedded.Options) { o.Dir = dir } }
 	dir := t.TempDir()
 	t.Run("written", func(t *testing.T) {
@@ -312,6 +319,7 @@ func TestBucketConfigurationsSurviveARestart(t *testing.T) {
 }
 
 func TestGetBucketDomainReturnsTheVerificationText(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	const header = "x-cos-domain-txt-verification"
 	before := c.do(t, call{method: "GET", query: "domain"}).want(t, 404, "DomainConfigNotFoundError").Header.Get(header)
@@ -326,6 +334,7 @@ func TestGetBucketDomainReturnsTheVerificationText(t *testing.T) {
 
 // TestPutBucketRefererWithoutBodyRemovesIt holds E074.
 func TestPutBucketRefererWithoutBodyRemovesIt(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	d := documents()[8]
 	c.configure(t, d.sub, d.text).want(t, 200, "")
@@ -335,6 +344,7 @@ func TestPutBucketRefererWithoutBodyRemovesIt(t *testing.T) {
 
 // TestPutBucketLifecycleAndReplicationRefuseAnObjectLock holds E093.
 func TestPutBucketLifecycleAndReplicationRefuseAnObjectLock(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	c.versioning(t, "Enabled")
 	c.lockBucket(t, 0).want(t, 200, "")
@@ -349,6 +359,7 @@ func TestPutBucketLifecycleAndReplicationRefuseAnObjectLock(t *testing.T) {
 
 // TestPutBucketReplicationNeedsVersioning holds E083.
 func TestPutBucketReplicationNeedsVersioning(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	var text string
 	for _, d := range documents() {

@@ -10,6 +10,7 @@ const readPolicy = `{"version": "2.0", "Statement": [{"Sid": "s", "Effect": "All
 
 // TestGetBucketPolicyReturnsItAsPut holds E070 and E081.
 func TestGetBucketPolicyReturnsItAsPut(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	c.do(t, call{method: "GET", query: "policy"}).want(t, 404, "NoSuchBucketPolicy")
 	c.do(t, call{method: "PUT", query: "policy", body: []byte(readPolicy)}).want(t, 200, "")
@@ -24,6 +25,7 @@ func TestGetBucketPolicyReturnsItAsPut(t *testing.T) {
 
 // TestPutBucketPolicyRefusesInvalidPolicies holds E082.
 func TestPutBucketPolicyRefusesInvalidPolicies(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	replace := func(old, new string) string { return strings.Replace(readPolicy, old, new, 1) }
 	for what, text := range map[string]string{
@@ -63,6 +65,7 @@ func statement(effect, principal, action, resource, rest string) string {
 
 // TestBucketPolicyAppliesToEveryone holds E088 and E089.
 func TestBucketPolicyAppliesToEveryone(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	c.put(t, "open/k", "x")
 	c.put(t, "open/public", "x", "x-cos-acl", "public-read")
@@ -139,6 +142,7 @@ func TestBucketPolicyAppliesToEveryone(t *testing.T) {
 }
 
 func TestDeleteObjectsKeepsKeysThatThePolicyProtects(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	c.put(t, "kept/k", "x")
 	c.put(t, "k", "x")

@@ -16,6 +16,7 @@ func hostIn(bucket, region string) string { return bucket + ".cos." + region + "
 
 // TestCreateBucketUsesTheRegionOfItsHost holds E006.
 func TestCreateBucketUsesTheRegionOfItsHost(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	host := hostIn("new-125", "ap-beijing")
 	c.do(t, call{method: "HEAD", host: host}).want(t, 404, "")
@@ -36,6 +37,7 @@ func TestCreateBucketUsesTheRegionOfItsHost(t *testing.T) {
 }
 
 func TestDeleteBucketRefusesANonEmptyBucket(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	c.put(t, "k", "x")
 	c.do(t, call{method: "DELETE"}).want(t, 409, "BucketNotEmpty")
@@ -49,6 +51,7 @@ func TestDeleteBucketRefusesANonEmptyBucket(t *testing.T) {
 
 // TestCreateBucketRefusesInvalidNames holds E004.
 func TestCreateBucketRefusesInvalidNames(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	for name, code := range map[string]string{
 		"noappid":                      "InvalidBucketName",
@@ -69,6 +72,7 @@ func TestCreateBucketRefusesInvalidNames(t *testing.T) {
 }
 
 func TestCreateBucketRefusesWhatItCannotDo(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	host := hostIn("b-125", "ap-guangzhou")
 	c.do(t, call{method: "PUT", host: host, header: map[string]string{"x-cos-acl": "everyone"}}).want(t, 400, "InvalidArgument")
@@ -103,6 +107,7 @@ func (c *client) listBuckets(t *testing.T, host, query string) serviceResult {
 
 // TestListBucketsListsThemByName holds E012, E013 and E014.
 func TestListBucketsListsThemByName(t *testing.T) {
+	t.Parallel()
 	c := open(t, func(o *embedded.Options) { o.Buckets, o.Clock = nil, at(1558698590) })
 	for i, region := range []string{"ap-beijing", "ap-guangzhou", "ap-beijing", "ap-guangzhou"} {
 		c.do(t, call{method: "PUT", host: hostIn(fmt.Sprintf("b%d-1", i), region)}).want(t, 200, "")
@@ -144,6 +149,7 @@ func TestListBucketsListsThemByName(t *testing.T) {
 }
 
 func TestNewNamesTheInvalidOption(t *testing.T) {
+	t.Parallel()
 	for want, o := range map[string]embedded.Options{
 		"region":         {Region: "AP_X"},
 		"default bucket": {DefaultBucket: "x"},
@@ -165,6 +171,7 @@ func TestNewNamesTheInvalidOption(t *testing.T) {
 }
 
 func TestServerKeepsItsBucketsInTheDataFolder(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	opts := embedded.Options{Dir: dir, Buckets: []string{testBucket}}
 	for i := range 2 {
@@ -182,6 +189,7 @@ func TestServerKeepsItsBucketsInTheDataFolder(t *testing.T) {
 }
 
 func TestErrorCodesAreListedOnce(t *testing.T) {
+	t.Parallel()
 	codes := embedded.ErrorCodes()
 	if len(codes) < 30 {
 		t.Fatalf("ErrorCodes() has %d rows", len(codes))

@@ -75,6 +75,7 @@ func compatibilityTable() string {
 }
 
 func TestCompatibilityPageMatchesTheRoutes(t *testing.T) {
+	t.Parallel()
 	page, err := os.ReadFile(tablePage)
 	if err != nil {
 		t.Fatal(err)
@@ -119,6 +120,7 @@ func testsOfThisFolder(t *testing.T) map[string]bool {
 }
 
 func TestCompatibilityEveryOperationHasATest(t *testing.T) {
+	t.Parallel()
 	tests := testsOfThisFolder(t)
 	implemented := make(map[string]bool)
 	for _, r := range allRoutes() {

@@ -19,6 +19,7 @@ func (c *client) copy(t *testing.T, key, source string, header ...string) respon
 
 // TestCopyObjectCopiesBodyAndHeaders holds E028.
 func TestCopyObjectCopiesBodyAndHeaders(t *testing.T) {
+	t.Parallel()
 	c := open(t, func(o *embedded.Options) { o.Clock = at(1573095863) })
 	c.put(t, "from/中+ ?", "hello", "x-cos-meta-a", "1", "Content-Type", "a/b", "x-cos-storage-class", "STANDARD_IA", "x-cos-acl", "public-read")
 	a := c.copy(t, "to", testHost+"/from/%E4%B8%AD+%20%3F").want(t, 200, "")
@@ -41,6 +42,7 @@ func TestCopyObjectCopiesBodyAndHeaders(t *testing.T) {
 }
 
 func TestCopyObjectCanReplaceTheHeaders(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	c.put(t, "k", "hello", "x-cos-meta-a", "1", "Content-Type", "a/b")
 	c.copy(t, "k", testHost+"/k", "x-cos-metadata-directive", "Replaced", "x-cos-meta-b", "2", "x-cos-storage-class", "STANDARD_IA").want(t, 200, "")
@@ -52,6 +54,7 @@ func TestCopyObjectCanReplaceTheHeaders(t *testing.T) {
 }
 
 func TestCopyObjectAcrossBucketsAndRegions(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	other := hostIn("other-1", "ap-beijing")
 	c.do(t, call{method: "PUT", host: other}).want(t, 200, "")
@@ -64,6 +67,7 @@ func TestCopyObjectAcrossBucketsAndRegions(t *testing.T) {
 
 // TestCopyObjectChecksItsSource holds E022, E023 and E030.
 func TestCopyObjectChecksItsSource(t *testing.T) {
+	t.Parallel()
 	c := open(t, func(o *embedded.Options) { o.Clock = at(1597067218); o.DefaultBucket = testBucket })
 	c.put(t, "k", "hello")
 	c.put(t, "taken", "old")
@@ -140,6 +144,7 @@ func (a response) deleted(t *testing.T) (keys, failures string) {
 }
 
 func TestDeleteObjectsDeletesManyAtOnce(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	for _, key := range []string{"a", "b<&", "keep"} {
 		c.put(t, key, "x")
@@ -162,6 +167,7 @@ func TestDeleteObjectsDeletesManyAtOnce(t *testing.T) {
 }
 
 func TestDeleteObjectsRefusesMalformedRequests(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	c.put(t, "a", "x")
 	object := "<Object><Key>a</Key></Object>"

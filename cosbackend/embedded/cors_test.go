@@ -30,6 +30,7 @@ func corsHeaders(h http.Header) map[string]string {
 
 // TestOptionsObjectFollowsTheCORSRules holds E086.
 func TestOptionsObjectFollowsTheCORSRules(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	ask := func(origin, method, headers, query, key string) response {
 		h := make(map[string]string)
@@ -79,6 +80,7 @@ func TestOptionsObjectFollowsTheCORSRules(t *testing.T) {
 
 // TestCORSHeadersAreOnEveryResponse holds E087.
 func TestCORSHeadersAreOnEveryResponse(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	c.put(t, "k", "x")
 	from := func(method, origin string, unsigned bool) map[string]string {
@@ -111,6 +113,7 @@ func TestCORSHeadersAreOnEveryResponse(t *testing.T) {
 }
 
 func TestSDKSendsOptionsObject(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	c.configure(t, "cors", corsDocument).want(t, 200, "")
 	resp, err := c.sdk(t).Object.Options(t.Context(), "k", &cos.ObjectOptionsOptions{Origin: "https://a.example.com", AccessControlRequestMethod: "PUT"})

@@ -46,6 +46,7 @@ func certificate(id, cert, key string) string {
 
 // TestPutBucketDomainCertificateDoesNotStoreTheKey holds E078 and E079.
 func TestPutBucketDomainCertificateDoesNotStoreTheKey(t *testing.T) {
+	t.Parallel()
 	cert, key := newCertificate(t)
 	_, otherKey := newCertificate(t)
 	dir := t.TempDir()

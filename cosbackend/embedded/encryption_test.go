@@ -43,6 +43,7 @@ func (a response) wantHeaders(t testing.TB, pairs ...string) {
 
 // TestPutObjectReturnsItsEncryption holds E064.
 func TestPutObjectReturnsItsEncryption(t *testing.T) {
+	t.Parallel()
 	c := open(t, func(o *embedded.Options) { o.MinPartSize = 1 })
 	for name, want := range map[string][]string{
 		"cos": {sse, "AES256"},
@@ -65,6 +66,7 @@ func TestPutObjectReturnsItsEncryption(t *testing.T) {
 
 // TestPutObjectRefusesInvalidEncryption holds E063.
 func TestPutObjectRefusesInvalidEncryption(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	c.put(t, "k", "old")
 	own := headers(customerKey(customer, 1))
@@ -104,6 +106,7 @@ func TestPutObjectRefusesInvalidEncryption(t *testing.T) {
 
 // TestCustomerKeyIsNeededForEveryAccess holds E063.
 func TestCustomerKeyIsNeededForEveryAccess(t *testing.T) {
+	t.Parallel()
 	c := open(t, func(o *embedded.Options) { o.MinPartSize = 1 })
 	own, other := customerKey(customer, 1), customerKey(customer, 2)
 	told := []string{customer + "algorithm", "AES256", customer + "key-MD5", own[5], customer + "key", "", sse, ""}
@@ -151,6 +154,7 @@ func TestCustomerKeyIsNeededForEveryAccess(t *testing.T) {
 }
 
 func TestGetObjectUnsignedCannotReadWhatAKeyEncrypts(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	c.put(t, "cos", "x", "x-cos-acl", "public-read", sse, "AES256")
 	c.put(t, "kms", "x", "x-cos-acl", "public-read", sse, "cos/kms")
@@ -163,6 +167,7 @@ func TestGetObjectUnsignedCannotReadWhatAKeyEncrypts(t *testing.T) {
 // The key of a client is nowhere: not in the data folder, not in the journal, and
 // not in the answer that shows what was signed.
 func TestCustomerKeyIsNotStored(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	c := open(t, func(o *embedded.Options) { o.Dir = dir })
 	own := headers(customerKey(customer, 7))
@@ -204,6 +209,7 @@ func TestCustomerKeyIsNotStored(t *testing.T) {
 }
 
 func TestSDKEncryptsObjects(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	sdk, ctx := c.sdk(t), t.Context()
 	k := customerKey("", 1)

@@ -46,6 +46,7 @@ func (c *client) broken(t *testing.T, in call) (response, error) {
 }
 
 func TestFaultRespondsInsteadOfTheOperation(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	c.put(t, "k", "hello")
 	get := call{method: "GET", key: "k"}
@@ -128,6 +129,7 @@ func TestFaultRespondsInsteadOfTheOperation(t *testing.T) {
 }
 
 func TestFaultOfCopyObjectChangesTheBody(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	c.put(t, "k", "hello")
 	c.server.Faults().Add(embedded.Fault{Operation: "CopyObject", WrongCRC64: true})
@@ -138,6 +140,7 @@ func TestFaultOfCopyObjectChangesTheBody(t *testing.T) {
 }
 
 func TestFaultRulesMatchAndCount(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	c.put(t, "a", "x")
 	c.put(t, "b", "x")
@@ -165,6 +168,7 @@ func TestFaultRulesMatchAndCount(t *testing.T) {
 }
 
 func TestFaultLoseResponseLeavesTheWorkDone(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]*client{"memory": open(t), "tcp": open(t).over(t)} {
 		t.Run(name, func(t *testing.T) {
 			id := c.server.Faults().Add(embedded.Fault{Operation: "PutObject", LoseResponse: true})
@@ -184,6 +188,7 @@ func TestFaultLoseResponseLeavesTheWorkDone(t *testing.T) {
 }
 
 func TestFaultResetSendsNoResponse(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	tcp := c.over(t)
 	c.server.Faults().Add(embedded.Fault{Reset: true})
@@ -198,6 +203,7 @@ func TestFaultResetSendsNoResponse(t *testing.T) {
 }
 
 func TestFaultTruncateAnnouncesTheFullLength(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	body := strings.Repeat("0123456789", 30_000)
 	c.put(t, "k", body)
@@ -213,6 +219,7 @@ func TestFaultTruncateAnnouncesTheFullLength(t *testing.T) {
 
 // Delays and stalls are tried in virtual time.
 func TestFaultDelayAndStallEndWithTheClient(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := open(t)
 		c.put(t, "k", "0123456789")
@@ -246,6 +253,7 @@ func TestFaultDelayAndStallEndWithTheClient(t *testing.T) {
 }
 
 func TestFaultStallEndsWhenTheServerCloses(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	c.put(t, "k", "0123456789")
 	c.server.Faults().Add(embedded.Fault{StallAfter: 4})
@@ -264,6 +272,7 @@ func TestFaultStallEndsWhenTheServerCloses(t *testing.T) {
 }
 
 func TestJournalRecordsWhatHappened(t *testing.T) {
+	t.Parallel()
 	c := open(t, func(o *embedded.Options) { o.Clock = at(1700000000) })
 	c.put(t, "a//b", "x")
 	c.do(t, call{method: "HEAD", key: "absent"})
@@ -312,6 +321,7 @@ func TestJournalRecordsWhatHappened(t *testing.T) {
 }
 
 func TestJournalForgetsTheOldest(t *testing.T) {
+	t.Parallel()
 	c := open(t, func(o *embedded.Options) { o.Signature = embedded.SignatureOff; o.DefaultBucket = testBucket })
 	h := c.server.Handler()
 	for i := range 10_050 {

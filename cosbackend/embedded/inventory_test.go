@@ -18,6 +18,7 @@ type inventoryPage struct {
 }
 
 func TestGetBucketInventoryListsPages(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	list := func(token string) (p inventoryPage) {
 		query := "inventory"
@@ -61,6 +62,7 @@ func TestGetBucketInventoryListsPages(t *testing.T) {
 }
 
 func TestPutBucketInventoryRefusesMoreThan1000(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	for i := range 1000 {
 		id := fmt.Sprint(i)
@@ -74,6 +76,7 @@ func TestPutBucketInventoryRefusesMoreThan1000(t *testing.T) {
 
 // TestPostBucketInventoryRefusesARepeatedID holds E077.
 func TestPostBucketInventoryRefusesARepeatedID(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	repeats := inventory("once")
 	job := strings.NewReplacer("<IsEnabled>true</IsEnabled>", "", "<Schedule><Frequency>Weekly</Frequency></Schedule>", "").Replace(repeats)
@@ -88,6 +91,7 @@ func TestPostBucketInventoryRefusesARepeatedID(t *testing.T) {
 }
 
 func TestGetBucketIntelligentTieringListsAll(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	text := documents()[12].text
 	for _, id := range []string{"b", "a"} {

@@ -10,6 +10,7 @@ import (
 
 // An object above 5 GB is made of references to one body, so it costs no space.
 func TestMultipartMakesAndCopiesObjectsAbove5GB(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	const piece, pieces = 8 << 20, 641
 	c.put(t, "piece", strings.Repeat("0123456789abcdef", piece/16))
@@ -36,6 +37,7 @@ func TestMultipartMakesAndCopiesObjectsAbove5GB(t *testing.T) {
 }
 
 func TestMultipartUploadSurvivesARestart(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	options := func(o *embedded.Options) { o.Dir, o.MinPartSize = dir, 4 }
 	c := open(t, options)

@@ -62,6 +62,7 @@ const expire2 = "<Expiration><Days>2</Days></Expiration>"
 
 // TestLifecycleExpiresObjects holds E090.
 func TestLifecycleExpiresObjects(t *testing.T) {
+	t.Parallel()
 	c, clock := openStepped(t)
 	for _, key := range []string{"logs/a", "logs/keep/b", "other"} {
 		c.put(t, key, "x")
@@ -88,6 +89,7 @@ func TestLifecycleExpiresObjects(t *testing.T) {
 
 // TestLifecycleExpiresObjectsAtADate holds E090.
 func TestLifecycleExpiresObjectsAtADate(t *testing.T) {
+	t.Parallel()
 	c, clock := openStepped(t)
 	c.put(t, "a", "x")
 	c.rules(t, [2]string{"", "<Expiration><Date>" + clock.now().Add(time.Hour).UTC().Format(time.RFC3339) + "</Date></Expiration>"})
@@ -98,6 +100,7 @@ func TestLifecycleExpiresObjectsAtADate(t *testing.T) {
 }
 
 func TestLifecycleIgnoresDisabledRules(t *testing.T) {
+	t.Parallel()
 	c, clock := openStepped(t)
 	c.put(t, "a", "x")
 	c.configure(t, "lifecycle", "<LifecycleConfiguration><Rule><Status>Disabled</Status>"+expire2+"</Rule></LifecycleConfiguration>").want(t, 200, "")
@@ -113,6 +116,7 @@ func TestLifecycleIgnoresDisabledRules(t *testing.T) {
 
 // TestLifecycleMovesObjectsToColderClasses holds E090.
 func TestLifecycleMovesObjectsToColderClasses(t *testing.T) {
+	t.Parallel()
 	c, clock := openStepped(t)
 	c.put(t, "hot", "x")
 	c.put(t, "cold", "x", "x-cos-storage-class", "DEEP_ARCHIVE")
@@ -153,6 +157,7 @@ func TestLifecycleMovesObjectsToColderClasses(t *testing.T) {
 
 // TestLifecycleIgnoresAccessFrequency holds E090.
 func TestLifecycleIgnoresAccessFrequency(t *testing.T) {
+	t.Parallel()
 	c, clock := openStepped(t)
 	c.put(t, "k", "x")
 	c.rules(t, [2]string{"", "<Transition><AccessFrequency><AccessCountLessThan>1</AccessCountLessThan><RecentDays>1</RecentDays></AccessFrequency><StorageClass>ARCHIVE</StorageClass></Transition>"})
@@ -161,6 +166,7 @@ func TestLifecycleIgnoresAccessFrequency(t *testing.T) {
 }
 
 func TestLifecycleAbortsUploads(t *testing.T) {
+	t.Parallel()
 	c, clock := openStepped(t)
 	old, kept := c.initiate(t, "logs/a"), c.initiate(t, "other")
 	c.part(t, "logs/a", old, 1, "x")
@@ -181,6 +187,7 @@ func TestLifecycleAbortsUploads(t *testing.T) {
 
 // More than a page expires in one run.
 func TestLifecycleExpiresManyObjectsInOneRun(t *testing.T) {
+	t.Parallel()
 	c, clock := openStepped(t)
 	for i := range 1100 {
 		c.put(t, fmt.Sprintf("k%04d", i), "x")
@@ -191,6 +198,7 @@ func TestLifecycleExpiresManyObjectsInOneRun(t *testing.T) {
 }
 
 func TestLifecycleRunsPeriodically(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := open(t)
 		c.put(t, "a", "x")
@@ -207,6 +215,7 @@ func TestLifecycleRunsPeriodically(t *testing.T) {
 }
 
 func TestLifecycleStopsAfterClose(t *testing.T) {
+	t.Parallel()
 	c, _ := openStepped(t)
 	c.rules(t, [2]string{"", expire2})
 	if err := c.server.Close(); err != nil {
@@ -244,6 +253,7 @@ func (c *client) wantLeft(t *testing.T, want ...string) {
 }
 
 func TestLifecycleExpirationWithVersioningMakesAMarker(t *testing.T) {
+	t.Parallel()
 	c, clock := openStepped(t)
 	c.versioning(t, "Enabled")
 	first := c.put(t, "k", "old").version()
@@ -260,6 +270,7 @@ func TestLifecycleExpirationWithVersioningMakesAMarker(t *testing.T) {
 // The days of a version count from when it stopped being the newest.
 // It holds E092.
 func TestLifecycleExpiresOldVersions(t *testing.T) {
+	t.Parallel()
 	c, clock := openStepped(t)
 	c.put(t, "k", "from before versioning")
 	c.put(t, "other/k", "x")
@@ -289,6 +300,7 @@ func TestLifecycleExpiresOldVersions(t *testing.T) {
 }
 
 func TestLifecycleMovesOldVersionsToColderClasses(t *testing.T) {
+	t.Parallel()
 	c, clock := openStepped(t)
 	c.versioning(t, "Enabled")
 	first := c.put(t, "k", "1").version()
@@ -317,6 +329,7 @@ func TestLifecycleMovesOldVersionsToColderClasses(t *testing.T) {
 
 // TestLifecycleKeepsTheClassOfLinks holds E092.
 func TestLifecycleKeepsTheClassOfLinks(t *testing.T) {
+	t.Parallel()
 	c, clock := openStepped(t)
 	c.put(t, "k", "x", "x-cos-storage-class", "STANDARD_IA")
 	c.do(t, call{method: "PUT", key: "link", query: "symlink", header: map[string]string{"x-cos-symlink-target": "k"}}).want(t, 200, "")
@@ -326,6 +339,7 @@ func TestLifecycleKeepsTheClassOfLinks(t *testing.T) {
 }
 
 func TestLifecycleRemovesTheLastDeleteMarker(t *testing.T) {
+	t.Parallel()
 	c, clock := openStepped(t)
 	c.versioning(t, "Enabled")
 	c.do(t, call{method: "DELETE", key: "a"}).want(t, 204, "")
@@ -349,6 +363,7 @@ func TestLifecycleRemovesTheLastDeleteMarker(t *testing.T) {
 
 // What belongs to a version does not get lost between two pages of a list.
 func TestLifecycleExpiresMoreThanAPageOfVersions(t *testing.T) {
+	t.Parallel()
 	c, clock := openStepped(t)
 	c.versioning(t, "Enabled")
 	for i := range 1500 {
@@ -366,6 +381,7 @@ func TestLifecycleExpiresMoreThanAPageOfVersions(t *testing.T) {
 }
 
 func TestLifecycleMatchesTheTagsOfEachVersion(t *testing.T) {
+	t.Parallel()
 	c, clock := openStepped(t)
 	const tagged = "<And><Tag><Key>k</Key><Value>v</Value></Tag><Tag><Key>l</Key><Value>w</Value></Tag></And>"
 	c.put(t, "both", "x", "x-cos-tagging", "l=w&k=v&m=u")
@@ -392,6 +408,7 @@ func TestLifecycleMatchesTheTagsOfEachVersion(t *testing.T) {
 
 // TestLifecycleKeepsLockedVersions holds E093.
 func TestLifecycleKeepsLockedVersions(t *testing.T) {
+	t.Parallel()
 	c, clock := openStepped(t)
 	c.versioning(t, "Enabled")
 	c.rules(t, [2]string{"", oldExpire2 + "<NoncurrentVersionTransition><NoncurrentDays>1</NoncurrentDays><StorageClass>ARCHIVE</StorageClass></NoncurrentVersionTransition>" +
@@ -408,6 +425,7 @@ func TestLifecycleKeepsLockedVersions(t *testing.T) {
 
 // TestLifecyclePutsAMarkerAboveALockedVersion holds E093.
 func TestLifecyclePutsAMarkerAboveALockedVersion(t *testing.T) {
+	t.Parallel()
 	c, clock := openStepped(t)
 	c.versioning(t, "Enabled")
 	c.rules(t, [2]string{"", expire2})

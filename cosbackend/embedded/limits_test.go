@@ -36,6 +36,7 @@ func (d *drip) Read(p []byte) (int, error) {
 }
 
 func TestPutObjectSlowBodyContinuesAndADripDoesNot(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		body drip
 		want int
@@ -71,6 +72,7 @@ func TestPutObjectSlowBodyContinuesAndADripDoesNot(t *testing.T) {
 }
 
 func TestListenerClosesWhenHeadersAreLate(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := open(t)
 		conn, err := c.server.DialContext(t.Context(), "", "")
@@ -91,6 +93,7 @@ func TestListenerClosesWhenHeadersAreLate(t *testing.T) {
 // Damage on disk is never sent: at the start of a body it is a 500, later the
 // answer breaks off before the damaged block.
 func TestGetObjectDoesNotSendDamagedBytes(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	c := open(t, func(o *embedded.Options) { o.Dir = dir })
 	body := strings.Repeat("0123456789abcdef", 20_000)
@@ -137,6 +140,7 @@ type panicking struct{ io.ReadCloser }
 func (panicking) Read([]byte) (int, error) { panic("broken body") }
 
 func TestServerPanicIsA500(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	c.put(t, "k", "old")
 	r := c.request(t, call{method: "PUT", key: "k", body: []byte("new")})
@@ -158,12 +162,14 @@ func TestServerPanicIsA500(t *testing.T) {
 
 // A client that asks first is told no before it has sent its body.
 func TestPutObjectIsRefusedBeforeTheBody(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	head := "PUT /k HTTP/1.1\r\nHost: " + testHost + "\r\nContent-Length: 1000000\r\nExpect: 100-continue\r\n\r\n"
 	c.raw(t, head).want(t, 403, "AccessDenied")
 }
 
 func TestListenerLimitsConnections(t *testing.T) {
+	t.Parallel()
 	release := make(chan struct{})
 	accepted := make(chan struct{}, 3)
 	var lc net.ListenConfig

@@ -58,6 +58,7 @@ func (c *client) list(t *testing.T, query string) listResult {
 
 // TestListObjectsHasTheDocumentedElements holds E013, E026 and E027.
 func TestListObjectsHasTheDocumentedElements(t *testing.T) {
+	t.Parallel()
 	c := open(t, func(o *embedded.Options) { o.Clock = at(1597067218) })
 	c.put(t, "a/1.txt", "hello", "x-cos-storage-class", "INTELLIGENT_TIERING")
 	c.put(t, "b", "")
@@ -84,6 +85,7 @@ func TestListObjectsHasTheDocumentedElements(t *testing.T) {
 
 // TestListObjectsPagesAddUp holds E025.
 func TestListObjectsPagesAddUp(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	for _, key := range []string{"a/1", "a/2", "b", "c/x/1", "c/x/2", "d", "//lead", "中/文"} {
 		c.put(t, key, "x")
@@ -139,6 +141,7 @@ func unescape(t *testing.T, s string) string {
 
 // TestListObjectsRefusesInvalidParameters holds E014 and E024.
 func TestListObjectsRefusesInvalidParameters(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	for query, code := range map[string]string{
 		"max-keys=1001":                       "InvalidArgument",
@@ -159,6 +162,7 @@ func TestListObjectsRefusesInvalidParameters(t *testing.T) {
 
 // TestListObjectsReturnsOddKeys holds E002.
 func TestListObjectsReturnsOddKeys(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	keys := []string{
 		"a&b<c>\"d'", "cr\rlf\ntab\t", "\x01control", " leading", "trailing ", "a//b", "../up", "./here", "%2F", "+plus", "\uFFFE", "𝄞", "?", "#",

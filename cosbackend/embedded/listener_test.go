@@ -58,6 +58,7 @@ func (c *client) listen(t testing.TB) string {
 }
 
 func TestListenersServeTheSameObjects(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	c.put(t, "k", "over memory")
 	for range 2 {
@@ -76,6 +77,7 @@ func TestListenersServeTheSameObjects(t *testing.T) {
 }
 
 func TestRequestTargetIsNotCleaned(t *testing.T) {
+	t.Parallel()
 	c := open(t, func(o *embedded.Options) { o.Signature = embedded.SignatureOff })
 	h := "Host: " + testHost + "\r\n"
 	tests := []struct {
@@ -117,6 +119,7 @@ func TestRequestTargetIsNotCleaned(t *testing.T) {
 }
 
 func TestHostSelectsTheResource(t *testing.T) {
+	t.Parallel()
 	c := open(t, func(o *embedded.Options) {
 		o.Signature, o.DefaultBucket = embedded.SignatureOff, "default-1"
 		o.Buckets = []string{testBucket, "default-1"}
@@ -153,6 +156,7 @@ func TestHostSelectsTheResource(t *testing.T) {
 }
 
 func TestHostWithoutBucketIsExplained(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	got := c.do(t, call{method: "GET", host: "127.0.0.1:9000", key: "k"}).want(t, 400, "InvalidRequest")
 	for _, want := range []string{"127.0.0.1:9000", "<bucket>-<appid>.cos.<region>", "default bucket"} {
@@ -163,6 +167,7 @@ func TestHostWithoutBucketIsExplained(t *testing.T) {
 }
 
 func TestListenerServesAProxyClient(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	addr := c.listen(t)
 	over := *c
@@ -176,6 +181,7 @@ func TestListenerServesAProxyClient(t *testing.T) {
 }
 
 func TestListenerRespondsToOddRequestLines(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	h := " HTTP/1.1\r\nHost: " + testHost + "\r\n\r\n"
 	for line, want := range map[string]struct {
@@ -203,6 +209,7 @@ func TestListenerRespondsToOddRequestLines(t *testing.T) {
 
 // net/http answers what it cannot read by itself, also behind a good request.
 func TestListenerGivesUnreadableRequestsARequestID(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	good := call{method: "GET", key: "absent"}
 	for name, tt := range map[string]struct {
@@ -230,6 +237,7 @@ func TestListenerGivesUnreadableRequestsARequestID(t *testing.T) {
 }
 
 func TestCloseDoesNotWaitForUnusedConnections(t *testing.T) {
+	t.Parallel()
 	s, err := embedded.New(embedded.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -256,6 +264,7 @@ func TestCloseDoesNotWaitForUnusedConnections(t *testing.T) {
 }
 
 func TestListenNamesTheProblem(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	if _, err := c.server.Listen("256.0.0.1:0"); err == nil || !strings.HasPrefix(err.Error(), "embedded: listen on 256.0.0.1:0: ") {
 		t.Errorf("Listen = %v", err)

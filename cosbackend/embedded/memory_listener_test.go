@@ -10,6 +10,7 @@ import (
 )
 
 func TestMemoryListenerConnectionsBehaveAsNetConns(t *testing.T) {
+	t.Parallel()
 	nettest.TestConn(t, func() (a, b net.Conn, stop func(), err error) {
 		x, y := newMemoryConns(16 << 10)
 		return x, y, func() { _, _ = x.Close(), y.Close() }, nil
@@ -19,6 +20,7 @@ func TestMemoryListenerConnectionsBehaveAsNetConns(t *testing.T) {
 // A deadline that was taken back must not strike, however close it was. net/http
 // sets one in the past to wake its own reader, and takes it back at once.
 func TestMemoryListenerIgnoresWithdrawnDeadlines(t *testing.T) {
+	t.Parallel()
 	a, b := newMemoryConns(1 << 10)
 	defer func() { _, _ = a.Close(), b.Close() }()
 	buf := make([]byte, 1)
@@ -35,6 +37,7 @@ func TestMemoryListenerIgnoresWithdrawnDeadlines(t *testing.T) {
 }
 
 func TestMemoryListenerRefusesDialsAfterClose(t *testing.T) {
+	t.Parallel()
 	l := newMemoryListener(1 << 10)
 	_ = l.Close()
 	if _, err := l.dial(t.Context()); err == nil {

@@ -84,6 +84,7 @@ func etagOfParts(bodies ...string) string {
 
 // TestCompleteMultipartUploadJoinsParts holds E034.
 func TestCompleteMultipartUploadJoinsParts(t *testing.T) {
+	t.Parallel()
 	c := open(t, smallParts)
 	const key = "a b/ü+&"
 	id := c.initiate(t, key, "Content-Type", "a/b", "x-cos-meta-a", "1", "x-cos-storage-class", "STANDARD_IA", "x-cos-acl", "public-read")
@@ -116,6 +117,7 @@ func TestCompleteMultipartUploadJoinsParts(t *testing.T) {
 
 // TestUploadPartIsCheckedBeforeItIsStored holds E032.
 func TestUploadPartIsCheckedBeforeItIsStored(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	id := c.initiate(t, "k")
 	for name, tt := range map[string]struct {
@@ -164,6 +166,7 @@ func (c *client) authorizationFor(t testing.TB, in call) string {
 
 // TestInitiateMultipartUploadAcceptsTheHeadersOfAPut holds E033.
 func TestInitiateMultipartUploadAcceptsTheHeadersOfAPut(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	for header, want := range map[string]struct {
 		value  string
@@ -186,6 +189,7 @@ func TestInitiateMultipartUploadAcceptsTheHeadersOfAPut(t *testing.T) {
 
 // TestAbortMultipartUploadDropsAnUpload holds E044.
 func TestAbortMultipartUploadDropsAnUpload(t *testing.T) {
+	t.Parallel()
 	c := open(t, smallParts)
 	id, other := c.initiate(t, "k"), c.initiate(t, "k")
 	if id == other {
@@ -205,6 +209,7 @@ func TestAbortMultipartUploadDropsAnUpload(t *testing.T) {
 }
 
 func TestUploadPartUnsignedToAPublicBucket(t *testing.T) {
+	t.Parallel()
 	c := open(t, smallParts)
 	host := hostIn("public-1", "ap-guangzhou")
 	c.do(t, call{method: "PUT", host: host, header: map[string]string{"x-cos-acl": "public-read-write"}}).want(t, 200, "")
@@ -227,6 +232,7 @@ func (c *client) copyPart(t testing.TB, key, id string, number int, source strin
 
 // TestUploadPartCopyCopiesARange holds E042 and E043.
 func TestUploadPartCopyCopiesARange(t *testing.T) {
+	t.Parallel()
 	c := open(t, smallParts, func(o *embedded.Options) { o.Clock = at(1573095863) })
 	c.put(t, "from", "0123456789")
 	c.put(t, "cold", "0123456789", "x-cos-storage-class", "ARCHIVE")
@@ -284,6 +290,7 @@ func (c *client) twoParts(t testing.TB) (id string, parts map[int]string) {
 
 // TestCompleteMultipartUploadRefusesWhatDoesNotFit holds E035, E036 and E045.
 func TestCompleteMultipartUploadRefusesWhatDoesNotFit(t *testing.T) {
+	t.Parallel()
 	c := open(t, smallParts)
 	id, parts := c.twoParts(t)
 	c.part(t, "k", id, 3, "abc")
@@ -353,6 +360,7 @@ func TestCompleteMultipartUploadRefusesWhatDoesNotFit(t *testing.T) {
 }
 
 func TestCompleteMultipartUploadNeedsPartsOf1MiB(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	least := strings.Repeat("x", 1<<20)
 	id := c.initiate(t, "k")
@@ -383,6 +391,7 @@ func (c *client) timed(t testing.TB, in call) (a response, first, end time.Durat
 
 // TestCompleteMultipartUploadSendsSpacesWhileItIsSlow holds E040.
 func TestCompleteMultipartUploadSendsSpacesWhileItIsSlow(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := open(t, smallParts)
 		id, parts := c.twoParts(t)
@@ -408,6 +417,7 @@ func TestCompleteMultipartUploadSendsSpacesWhileItIsSlow(t *testing.T) {
 
 // TestCompleteMultipartUploadSlowHasNoVersionID holds E055.
 func TestCompleteMultipartUploadSlowHasNoVersionID(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := open(t, smallParts)
 		c.versioning(t, "Enabled")
@@ -423,6 +433,7 @@ func TestCompleteMultipartUploadSlowHasNoVersionID(t *testing.T) {
 }
 
 func TestCompleteMultipartUploadCanFailInsideA200(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := open(t, smallParts)
 		id, parts := c.twoParts(t)
@@ -443,6 +454,7 @@ func TestCompleteMultipartUploadCanFailInsideA200(t *testing.T) {
 }
 
 func TestCompleteMultipartUploadContinuesWithoutItsClient(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := open(t, smallParts)
 		id, parts := c.twoParts(t)
@@ -469,6 +481,7 @@ func TestCompleteMultipartUploadContinuesWithoutItsClient(t *testing.T) {
 }
 
 func TestCompleteMultipartUploadEndsWhenTheServerCloses(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := open(t, smallParts)
 		id, parts := c.twoParts(t)
@@ -490,6 +503,7 @@ func TestCompleteMultipartUploadEndsWhenTheServerCloses(t *testing.T) {
 }
 
 func TestFaultKeepAliveForcesSpaces(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := open(t, smallParts)
 		f := c.server.Faults()
@@ -529,6 +543,7 @@ func TestFaultKeepAliveForcesSpaces(t *testing.T) {
 }
 
 func TestFaultTruncatesAResponseOfSpaces(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := open(t, smallParts)
 		id, parts := c.twoParts(t)
@@ -544,6 +559,7 @@ func TestFaultTruncatesAResponseOfSpaces(t *testing.T) {
 }
 
 func TestFaultLoseResponseOfCompleteMultipartUpload(t *testing.T) {
+	t.Parallel()
 	for name, fault := range map[string]embedded.Fault{"fast": {LoseResponse: true}, "slow": {LoseResponse: true, SlowWork: 5 * time.Second}, "spaces": {LoseResponse: true, KeepAlive: 5 * time.Second}} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -564,6 +580,7 @@ func TestFaultLoseResponseOfCompleteMultipartUpload(t *testing.T) {
 
 // A lost answer leaves parts and appends where they are, too.
 func TestFaultMatchesMultipartOperations(t *testing.T) {
+	t.Parallel()
 	c := open(t, smallParts)
 	id, parts := c.twoParts(t)
 	c.append(t, "log", 0, "one").want(t, 200, "")
@@ -614,6 +631,7 @@ func lines(text string) string {
 // from list to list.
 // It holds E025 and E041.
 func TestListPartsListsByNumber(t *testing.T) {
+	t.Parallel()
 	c := open(t, func(o *embedded.Options) { o.Clock = at(1573095863) })
 	id := c.initiate(t, "a b", "x-cos-storage-class", "STANDARD_IA")
 	for _, n := range []int{10000, 2, 7} {
@@ -656,6 +674,7 @@ func TestListPartsListsByNumber(t *testing.T) {
 
 // TestListMultipartUploadsListsByKey holds E025 and E041.
 func TestListMultipartUploadsListsByKey(t *testing.T) {
+	t.Parallel()
 	c := open(t, func(o *embedded.Options) { o.Clock = at(1573095863) })
 	first, second := c.initiate(t, "b c"), c.initiate(t, "b c")
 	if first > second { // the clock stands still

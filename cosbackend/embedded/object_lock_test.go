@@ -33,6 +33,7 @@ func (c *client) retain(t testing.TB, key, query, until string) response {
 
 // TestPutBucketObjectLockIsStored holds E058 and E060.
 func TestPutBucketObjectLockIsStored(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	c.do(t, call{method: "GET", query: "object-lock"}).want(t, 404, "NoSuchObjectLockConfiguration")
 	for _, days := range []int{30, 10, 0} {
@@ -66,6 +67,7 @@ func TestPutBucketObjectLockIsStored(t *testing.T) {
 
 // TestObjectLockKeepsObjects holds E060 and E062.
 func TestObjectLockKeepsObjects(t *testing.T) {
+	t.Parallel()
 	clock := newClock()
 	c := open(t, func(o *embedded.Options) { o.Clock, o.MinPartSize = clock.now, 1 })
 	c.put(t, "before", "x")
@@ -101,6 +103,7 @@ func TestObjectLockKeepsObjects(t *testing.T) {
 
 // TestPutObjectRetentionCanOnlyExtend holds E061.
 func TestPutObjectRetentionCanOnlyExtend(t *testing.T) {
+	t.Parallel()
 	clock := newClock()
 	c := open(t, func(o *embedded.Options) { o.Clock = clock.now })
 	c.put(t, "k", "x")
@@ -125,6 +128,7 @@ func TestPutObjectRetentionCanOnlyExtend(t *testing.T) {
 
 // TestPutObjectRetentionLocksOneVersion holds E060.
 func TestPutObjectRetentionLocksOneVersion(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	c.versioning(t, "Enabled")
 	c.lockBucket(t, 0).want(t, 200, "")
@@ -141,6 +145,7 @@ func TestPutObjectRetentionLocksOneVersion(t *testing.T) {
 }
 
 func TestSDKLocksObjects(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	sdk, ctx := c.sdk(t), t.Context()
 	if _, err := sdk.Bucket.PutObjectLockConfiguration(ctx, &cos.BucketPutObjectLockOptions{ObjectLockEnabled: "Enabled", Rule: &cos.ObjectLockRule{Days: 3}}); err != nil {

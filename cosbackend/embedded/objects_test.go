@@ -15,6 +15,7 @@ import (
 )
 
 func TestPutObjectComesBackAsPut(t *testing.T) {
+	t.Parallel()
 	c := open(t, func(o *embedded.Options) { o.Clock = at(1597067218) })
 	sent := map[string]string{
 		"Content-Type": "text/plain", "Cache-Control": "max-age=1", "Content-Disposition": "attachment", "Content-Encoding": "x",
@@ -47,6 +48,7 @@ func TestPutObjectComesBackAsPut(t *testing.T) {
 
 // TestPutObjectWithoutHeadersHasDefaults holds E017.
 func TestPutObjectWithoutHeadersHasDefaults(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	c.put(t, "k", "")
 	got := c.do(t, call{method: "GET", key: "k"}).want(t, 200, "")
@@ -59,6 +61,7 @@ func TestPutObjectWithoutHeadersHasDefaults(t *testing.T) {
 }
 
 func TestPutObjectStoresEverySizeAndFraming(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	for _, size := range []int{0, 1, 32 << 10, 32<<10 + 1, 64 << 10, 64<<10 + 1, 1<<20 + 7} {
 		for _, chunked := range []bool{false, true} {
@@ -73,6 +76,7 @@ func TestPutObjectStoresEverySizeAndFraming(t *testing.T) {
 
 // TestPutObjectRefusesUnsupportedHeaders holds E005 and E016.
 func TestPutObjectRefusesUnsupportedHeaders(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	c.put(t, "taken", "old")
 	sha := fmt.Sprintf("%x", sha1.Sum([]byte("x")))
@@ -111,6 +115,7 @@ func TestPutObjectRefusesUnsupportedHeaders(t *testing.T) {
 }
 
 func TestPutObjectRefusedKeepsTheOldObject(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	c.put(t, "k", "old")
 	c.do(t, call{method: "PUT", key: "k", body: []byte("new"), header: map[string]string{"Content-MD5": contentMD5(nil)}}).want(t, 400, "BadDigest")
@@ -122,6 +127,7 @@ func TestPutObjectRefusedKeepsTheOldObject(t *testing.T) {
 
 // TestGetObjectNamesWhatIsMissing holds E003.
 func TestGetObjectNamesWhatIsMissing(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	get := c.do(t, call{method: "GET", key: "a b/中"}).want(t, 404, "NoSuchKey")
 	if want := testHost + "/a b/中"; get.err.Resource != want {
@@ -153,6 +159,7 @@ func TestGetObjectNamesWhatIsMissing(t *testing.T) {
 
 // TestGetObjectConditionsHaveHTTPPrecedence holds E020 and E021.
 func TestGetObjectConditionsHaveHTTPPrecedence(t *testing.T) {
+	t.Parallel()
 	c := open(t, func(o *embedded.Options) { o.Clock = at(1597067218) })
 	c.put(t, "k", "hello")
 	const before, same, after = "Mon, 10 Aug 2020 13:46:57 GMT", "Mon, 10 Aug 2020 13:46:58 GMT", "Mon, 10 Aug 2020 13:46:59 GMT"
@@ -200,6 +207,7 @@ func TestGetObjectConditionsHaveHTTPPrecedence(t *testing.T) {
 
 // TestGetObjectReturnsTheRequestedRange holds E019.
 func TestGetObjectReturnsTheRequestedRange(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	body := strings.Repeat("0123456789", 20_000) // four blocks of the store
 	c.put(t, "k", body)
@@ -253,6 +261,7 @@ func TestGetObjectReturnsTheRequestedRange(t *testing.T) {
 }
 
 func TestGetObjectResponseHeadersCanBeOverridden(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	c.put(t, "k", "x", "Content-Type", "text/plain")
 	query := "response-content-type=a%2Fb&response-cache-control=c&Response-Expires=e&response-content-language=l&response-content-disposition=d&response-content-encoding=x"
@@ -269,6 +278,7 @@ func TestGetObjectResponseHeadersCanBeOverridden(t *testing.T) {
 
 // TestGetObjectAndCopyObjectRefuseArchivedObjects holds E029.
 func TestGetObjectAndCopyObjectRefuseArchivedObjects(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	c.put(t, "k", "x", "x-cos-storage-class", "DEEP_ARCHIVE")
 	head := c.do(t, call{method: "HEAD", key: "k"}).want(t, 200, "")
@@ -283,6 +293,7 @@ func TestGetObjectAndCopyObjectRefuseArchivedObjects(t *testing.T) {
 }
 
 func TestPutObjectChecksTheLength(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	for name, tt := range map[string]struct {
 		head, body string
@@ -308,6 +319,7 @@ func TestPutObjectChecksTheLength(t *testing.T) {
 }
 
 func TestPutObjectReplacesEverything(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	c.put(t, "k", "one", "x-cos-meta-a", "1", "x-cos-storage-class", "STANDARD_IA", "Content-Type", "a/b")
 	c.put(t, "k", "two")
@@ -318,6 +330,7 @@ func TestPutObjectReplacesEverything(t *testing.T) {
 }
 
 func TestResponseRequestIDsDiffer(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	seen := make(map[string]bool)
 	for range 50 {
@@ -331,6 +344,7 @@ func TestResponseRequestIDsDiffer(t *testing.T) {
 
 // TestPutObjectMemoryFullIsServiceUnavailable holds E031.
 func TestPutObjectMemoryFullIsServiceUnavailable(t *testing.T) {
+	t.Parallel()
 	c := open(t, func(o *embedded.Options) { o.MaxBytes = 100_000 })
 	c.put(t, "first", strings.Repeat("x", 80_000))
 	got := c.do(t, call{method: "PUT", key: "second", body: make([]byte, 80_000)}).want(t, 503, "ServiceUnavailable")
@@ -343,6 +357,7 @@ func TestPutObjectMemoryFullIsServiceUnavailable(t *testing.T) {
 
 // A slow reader of a big body gets all of it.
 func TestGetObjectWaitsForAPausedReader(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	body := strings.Repeat("0123456789abcdef", 1<<16)
 	c.put(t, "k", body)

@@ -110,6 +110,7 @@ func (c *client) post(t testing.TB, in formUpload) response {
 
 // TestPostObjectUploadsAFile holds E107.
 func TestPostObjectUploadsAFile(t *testing.T) {
+	t.Parallel()
 	c := openForms(t)
 	content := strings.Repeat("0123456789abcdef", 20_000) + "\r\n--not-the-boundary\r\n"
 	got := c.post(t, formUpload{
@@ -152,6 +153,7 @@ func TestPostObjectUploadsAFile(t *testing.T) {
 }
 
 func TestPostObjectIgnoresTheTypeOfTheFile(t *testing.T) {
+	t.Parallel()
 	c := openForms(t)
 	c.post(t, formUpload{fields: []string{"key", "k"}, file: "x"}).want(t, 204, "")
 	if got := c.do(t, call{method: "HEAD", key: "k"}).Header.Get("Content-Type"); got != "application/octet-stream" {
@@ -161,6 +163,7 @@ func TestPostObjectIgnoresTheTypeOfTheFile(t *testing.T) {
 
 // TestPostObjectReplacesFilenameInTheKey holds E106.
 func TestPostObjectReplacesFilenameInTheKey(t *testing.T) {
+	t.Parallel()
 	c := openForms(t)
 	for filename, want := range map[string]string{
 		"photo.jpg": "up/photo.jpg-photo.jpg", "/etc/passwd": "up/passwd-passwd", `C:\\dir\\a.png`: "up/a.png-a.png", "": "up/-", "名.txt": "up/名.txt-名.txt",
@@ -176,6 +179,7 @@ func TestPostObjectReplacesFilenameInTheKey(t *testing.T) {
 
 // TestPostObjectSelectsItsResponse holds E105 and E107.
 func TestPostObjectSelectsItsResponse(t *testing.T) {
+	t.Parallel()
 	c := openForms(t)
 	for _, tt := range []struct {
 		fields   []string
@@ -217,6 +221,7 @@ func TestPostObjectSelectsItsResponse(t *testing.T) {
 
 // TestPostObjectEnforcesItsPolicy holds E101 and E103.
 func TestPostObjectEnforcesItsPolicy(t *testing.T) {
+	t.Parallel()
 	c := openForms(t)
 	fields := []string{"key", "dir/k", "x-cos-meta-a", "1", "success_action_status", "200"}
 	for _, tt := range []struct {
@@ -269,6 +274,7 @@ func TestPostObjectEnforcesItsPolicy(t *testing.T) {
 
 // TestPostObjectRefusesIncompletePolicies holds E103.
 func TestPostObjectRefusesIncompletePolicies(t *testing.T) {
+	t.Parallel()
 	c := openForms(t)
 	signed := `{"q-sign-algorithm":"sha1"},{"q-ak":"` + c.cred.SecretID + `"},{"q-sign-time":"` + keyTime() + `"}`
 	expiration := `"expiration":"2023-11-14T23:00:00Z"`
@@ -300,6 +306,7 @@ func TestPostObjectRefusesIncompletePolicies(t *testing.T) {
 
 // TestPostObjectMustBeSigned holds E108.
 func TestPostObjectMustBeSigned(t *testing.T) {
+	t.Parallel()
 	c := openForms(t)
 	key := []string{"key", "k"}
 	c.post(t, formUpload{fields: key, unsigned: true, file: "x"}).want(t, 403, "AccessDenied")
@@ -340,6 +347,7 @@ func TestPostObjectMustBeSigned(t *testing.T) {
 
 // TestPostObjectToAPublicBucketNeedsNoSignature holds E108.
 func TestPostObjectToAPublicBucketNeedsNoSignature(t *testing.T) {
+	t.Parallel()
 	c := openForms(t)
 	host := "open-1250000000.cos.ap-guangzhou.myqcloud.com"
 	c.do(t, call{method: "PUT", host: host, header: map[string]string{"x-cos-acl": "public-read-write"}}).want(t, 200, "")
@@ -350,6 +358,7 @@ func TestPostObjectToAPublicBucketNeedsNoSignature(t *testing.T) {
 }
 
 func TestPostObjectTemporaryCredentialsNeedTheirToken(t *testing.T) {
+	t.Parallel()
 	c := openForms(t, func(o *embedded.Options) {
 		pair := embedded.DemoCredential()
 		pair.Token = "token"
@@ -368,6 +377,7 @@ func TestPostObjectTemporaryCredentialsNeedTheirToken(t *testing.T) {
 
 // TestPostObjectRefusesMalformedForms holds E100, E101, E102, E105 and E109.
 func TestPostObjectRefusesMalformedForms(t *testing.T) {
+	t.Parallel()
 	c := openForms(t)
 	key := []string{"key", "k"}
 	for name, tt := range map[string]struct {
@@ -411,6 +421,7 @@ func TestPostObjectRefusesMalformedForms(t *testing.T) {
 
 // TestPostObjectRefusesFieldsNotImplemented holds E104.
 func TestPostObjectRefusesFieldsNotImplemented(t *testing.T) {
+	t.Parallel()
 	c := openForms(t)
 	for _, name := range []string{"x-cos-acl", "x-cos-unheard-of", "x-ci-anything", "pic-operations", "if-match", "content-range"} {
 		got := c.post(t, formUpload{fields: []string{"key", "k", name, "v"}, file: "x"}).want(t, 501, "NotImplemented")
@@ -425,6 +436,7 @@ func TestPostObjectRefusesFieldsNotImplemented(t *testing.T) {
 // The signature of the documentation's sample, which the embedded server must find
 // right, whatever it does with the fields.
 func TestPostObjectSignatureOfTheDocumentationIsAccepted(t *testing.T) {
+	t.Parallel()
 	policy := `{
     "expiration": "2019-08-30T09:38:12.414Z",
     "conditions": [
@@ -462,6 +474,7 @@ func TestPostObjectSignatureOfTheDocumentationIsAccepted(t *testing.T) {
 
 // Nothing of a large file is kept in memory: the server could not take it otherwise.
 func TestPostObjectIsStreamed(t *testing.T) {
+	t.Parallel()
 	c := openForms(t, func(o *embedded.Options) { o.Dir = t.TempDir() })
 	content := strings.Repeat("streamed", 4<<20) // 32 MiB
 	r := c.formRequest(t, formUpload{fields: []string{"key", "k"}, file: content})
@@ -501,6 +514,7 @@ func (c *client) grantsOf(t *testing.T, key string) []string {
 // What a PUT takes as headers a form takes as fields, and its answer tells the same.
 // It holds E104.
 func TestPostObjectAcceptsWhatAPutAccepts(t *testing.T) {
+	t.Parallel()
 	c := openForms(t)
 	c.versioning(t, "Enabled")
 	kms := []string{sse, "cos/kms", sse + "-cos-kms-key-id", "id", sse + "-context", "e30="}
@@ -531,6 +545,7 @@ func TestPostObjectAcceptsWhatAPutAccepts(t *testing.T) {
 }
 
 func TestPostObjectEncryptsWithACustomerKey(t *testing.T) {
+	t.Parallel()
 	c := openForms(t)
 	key := customerKey(customer, 1)
 	c.post(t, formUpload{fields: append([]string{"key", "k"}, key...), file: "secret"}).want(t, 204, "").
@@ -550,6 +565,7 @@ func TestPostObjectEncryptsWithACustomerKey(t *testing.T) {
 }
 
 func TestPostObjectChecksFieldsAsHeaders(t *testing.T) {
+	t.Parallel()
 	c := openForms(t)
 	c.post(t, formUpload{fields: []string{"key", "taken"}, file: "x"}).want(t, 204, "")
 	for name, tt := range map[string]struct {
@@ -579,6 +595,7 @@ func TestPostObjectChecksFieldsAsHeaders(t *testing.T) {
 // A form asks by its fields: a header that would be left out of the policy is refused.
 // It holds E104.
 func TestPostObjectIgnoresItsHeaders(t *testing.T) {
+	t.Parallel()
 	c := openForms(t)
 	for _, name := range []string{"x-cos-acl", "x-cos-storage-class", "x-cos-meta-a", "x-cos-traffic-limit", "x-cos-tagging", sse} {
 		r := c.formRequest(t, formUpload{fields: []string{"key", "k"}, file: "x"})

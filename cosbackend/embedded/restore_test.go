@@ -29,6 +29,7 @@ func restoreRequest(days, tier string) []byte {
 
 // TestRestoreObjectMakesItReadableForATime holds E057.
 func TestRestoreObjectMakesItReadableForATime(t *testing.T) {
+	t.Parallel()
 	clock := newClock()
 	c := open(t, func(o *embedded.Options) { o.Clock, o.RestoreDelay = clock.now, time.Hour })
 	c.put(t, "k", "frozen", "x-cos-storage-class", "ARCHIVE")
@@ -73,6 +74,7 @@ func TestRestoreObjectMakesItReadableForATime(t *testing.T) {
 }
 
 func TestRestoreObjectIsInstantByDefault(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	c.versioning(t, "Enabled")
 	old := c.put(t, "k", "old", "x-cos-storage-class", "DEEP_ARCHIVE").version()
@@ -91,6 +93,7 @@ func TestRestoreObjectIsInstantByDefault(t *testing.T) {
 
 // TestRestoreObjectRefusesInvalidRequests holds E058.
 func TestRestoreObjectRefusesInvalidRequests(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	c.put(t, "warm", "x")
 	c.put(t, "deep", "x", "x-cos-storage-class", "DEEP_ARCHIVE")

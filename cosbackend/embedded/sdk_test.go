@@ -39,6 +39,7 @@ func (c *client) sdk(t *testing.T) *cos.Client {
 }
 
 func TestSDKHandlesObjects(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	sdk, ctx := c.sdk(t), t.Context()
 	const key = "目录/中 文+&=.txt" // the SDK takes "?" in a copy source for the end of the key
@@ -85,6 +86,7 @@ func TestSDKHandlesObjects(t *testing.T) {
 }
 
 func TestSDKHandlesBuckets(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	sdk, ctx := c.sdk(t), t.Context()
 	all, _, err := sdk.Service.Get(ctx)
@@ -107,6 +109,7 @@ func TestSDKHandlesBuckets(t *testing.T) {
 }
 
 func TestSDKPresignedURLsWork(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	sdk := c.sdk(t)
 	const key = "a b/ü"
@@ -144,6 +147,7 @@ func (t sdkCheck) done(what string, err error) {
 
 // The official client reads what it wrote, for every configuration it knows.
 func TestSDKConfiguresBuckets(t *testing.T) {
+	t.Parallel()
 	for name, f := range map[string]func(sdkCheck, *cos.BucketService){
 		"TheDocumentsThatActOnRequests":   sdkTheDocumentsThatActOnRequests,
 		"LoggingEncryptionAndReplication": sdkLoggingEncryptionAndReplication,
@@ -331,6 +335,7 @@ func sdkDomainsOriginsAndTheRest(t sdkCheck, sdk *cos.BucketService) {
 }
 
 func TestSDKUploadsInParts(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	sdk, ctx := c.sdk(t), t.Context()
 	body := bytes.Repeat([]byte("0123456789abcdef"), 5<<16/2) // 2.5 MiB
@@ -361,6 +366,7 @@ func TestSDKUploadsInParts(t *testing.T) {
 
 // The SDK finds the upload and its parts with both lists, and sends what is missing.
 func TestSDKResumesAnUpload(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	sdk := c.sdk(t)
 	body := strings.Repeat("0123456789abcdef", 5<<16/2)
@@ -387,6 +393,7 @@ func TestSDKResumesAnUpload(t *testing.T) {
 }
 
 func TestSDKDoesEachStepOfMultipart(t *testing.T) {
+	t.Parallel()
 	c := open(t, smallParts)
 	sdk, ctx := c.sdk(t), t.Context()
 	c.put(t, "from/ü", "0123456789")
@@ -425,6 +432,7 @@ func TestSDKDoesEachStepOfMultipart(t *testing.T) {
 // MultiCopy goes by parts above 5 GB only, and asks for the size first: a HEAD of a
 // fault says that the object is so large.
 func TestSDKCopiesInParts(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	sdk, ctx := c.sdk(t), t.Context()
 	c.put(t, "from", "0123456789")
@@ -446,6 +454,7 @@ func TestSDKCopiesInParts(t *testing.T) {
 }
 
 func TestSDKAppendsToObjects(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	sdk, ctx := c.sdk(t), t.Context()
 	position, _, err := sdk.Object.Append(ctx, "日志.log", 0, strings.NewReader("first "), &cos.ObjectPutOptions{
@@ -467,6 +476,7 @@ func TestSDKAppendsToObjects(t *testing.T) {
 }
 
 func TestSDKWaitsForASlowComplete(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := open(t, smallParts)
 		sdk := c.sdk(t)

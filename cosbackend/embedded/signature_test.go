@@ -12,6 +12,7 @@ import (
 
 // The vectors are the samples of the COS documentation and of the Go SDK's tests.
 func TestSignaturePublishedExamplesAreAccepted(t *testing.T) {
+	t.Parallel()
 	docs := embedded.Credential{SecretID: "AKIDQjz3ltompVjBni5LitkWHFlFpwkn9U5q", SecretKey: "BQYIM75p8x0iWVFSIgqEKwFprpRSVHlz"}
 	const docHost, docKey = "examplebucket-1250000000.cos.ap-beijing.myqcloud.com", "exampleobject(腾讯云)"
 	tests := map[string]struct {
@@ -71,6 +72,7 @@ func TestSignaturePublishedExamplesAreAccepted(t *testing.T) {
 
 // TestSignatureErrorsHaveTheirCodes holds E009, E010 and E011.
 func TestSignatureErrorsHaveTheirCodes(t *testing.T) {
+	t.Parallel()
 	now := int64(1700000000)
 	demo := embedded.DemoCredential()
 	window := "q-sign-time=1699999999;1700000600&q-key-time=1699999999;1700000600"
@@ -174,6 +176,7 @@ func TestSignatureErrorsHaveTheirCodes(t *testing.T) {
 }
 
 func TestSignatureRefusalShowsWhatWasSigned(t *testing.T) {
+	t.Parallel()
 	c := open(t, func(o *embedded.Options) { o.Clock = at(1700000000) })
 	c.cred.SecretKey = "wrong"
 	got := c.do(t, call{method: "GET", key: "a b", query: "versionId="}).want(t, 403, "SignatureDoesNotMatch")
@@ -187,6 +190,7 @@ func TestSignatureRefusalShowsWhatWasSigned(t *testing.T) {
 }
 
 func TestSignatureRefusalOfASkewedClockHasTheTime(t *testing.T) {
+	t.Parallel()
 	c := open(t, func(o *embedded.Options) { o.Clock = at(1700000000) })
 	c.clock = at(1700003600)
 	got := c.do(t, call{method: "GET", key: "k"}).want(t, 403, "RequestTimeTooSkewed")
@@ -199,6 +203,7 @@ func TestSignatureRefusalOfASkewedClockHasTheTime(t *testing.T) {
 }
 
 func TestSignatureInTheQuery(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	c.put(t, "p/中 文+&?.txt", "presigned")
 	r := c.request(t, call{method: "GET", key: "p/中 文+&?.txt", query: "response-content-type=text%2Fhtml", unsigned: true})
@@ -223,6 +228,7 @@ func TestSignatureInTheQuery(t *testing.T) {
 // What is outranked is not looked at, right or wrong.
 // It holds E007.
 func TestSignatureFormsOutrankEachOther(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	c.put(t, "k", "x")
 	plain := c.request(t, call{method: "GET", key: "k", unsigned: true})
@@ -251,6 +257,7 @@ func TestSignatureFormsOutrankEachOther(t *testing.T) {
 }
 
 func TestSignatureCoversAllValuesOfAParameter(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	// The values are swapped on the way: what is signed is the sorted set (E008).
 	r := c.request(t, call{method: "GET", query: "prefix=b&prefix=a"})
@@ -261,6 +268,7 @@ func TestSignatureCoversAllValuesOfAParameter(t *testing.T) {
 }
 
 func TestSignatureModesAdmitWhatTheyPromise(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		mode                             embedded.SignatureMode
 		missing, wrong, malformed, right int
@@ -286,6 +294,7 @@ func TestSignatureModesAdmitWhatTheyPromise(t *testing.T) {
 }
 
 func TestSignatureModeNamesRoundTrip(t *testing.T) {
+	t.Parallel()
 	for _, m := range []embedded.SignatureMode{embedded.SignatureStrict, embedded.SignatureLenient, embedded.SignatureOff} {
 		if got, err := embedded.ParseSignatureMode(m.String()); got != m || err != nil {
 			t.Errorf("ParseSignatureMode(%q) = %v, %v", m.String(), got, err)
@@ -298,6 +307,7 @@ func TestSignatureModeNamesRoundTrip(t *testing.T) {
 
 // TestAccessUnsignedRequestsMayDoWhatTheACLsGrant holds E018.
 func TestAccessUnsignedRequestsMayDoWhatTheACLsGrant(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	host := func(b string) string { return b + ".cos.ap-guangzhou.myqcloud.com" }
 	for bucket, acl := range map[string]string{"private-1": "private", "read-1": "public-read", "write-1": "public-read-write"} {

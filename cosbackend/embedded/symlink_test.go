@@ -17,6 +17,7 @@ func (c *client) link(t testing.TB, key, target string, header ...string) respon
 
 // TestPutSymlinkIsReadAsItsTarget holds E065 and E066.
 func TestPutSymlinkIsReadAsItsTarget(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	const target = "目录/a b+c"
 	c.link(t, "link", target).want(t, 200, "").wantHeaders(t, "ETag", etagOf(target))
@@ -57,6 +58,7 @@ func TestPutSymlinkIsReadAsItsTarget(t *testing.T) {
 
 // TestPutSymlinkRefusesInvalidLinks holds E066.
 func TestPutSymlinkRefusesInvalidLinks(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	c.put(t, "k", "x")
 	c.do(t, call{method: "PUT", key: "l", query: "symlink"}).want(t, 400, "InvalidArgument")
@@ -81,6 +83,7 @@ func TestPutSymlinkRefusesInvalidLinks(t *testing.T) {
 
 // TestGetObjectThroughASymlinkNeedsAccessToTheTarget holds E066.
 func TestGetObjectThroughASymlinkNeedsAccessToTheTarget(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	c.put(t, "closed", "x")
 	c.put(t, "open", "x", "x-cos-acl", "public-read")
@@ -98,6 +101,7 @@ func TestGetObjectThroughASymlinkNeedsAccessToTheTarget(t *testing.T) {
 }
 
 func TestPutSymlinkHasVersions(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	c.versioning(t, "Enabled")
 	c.put(t, "a", "1")
@@ -113,6 +117,7 @@ func TestPutSymlinkHasVersions(t *testing.T) {
 }
 
 func TestGetObjectThroughASymlinkNeedsTheCustomerKey(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	c.put(t, "k", "secret", customerKey(customer, 1)...)
 	c.link(t, "l", "k")
@@ -121,6 +126,7 @@ func TestGetObjectThroughASymlinkNeedsTheCustomerKey(t *testing.T) {
 }
 
 func TestSDKUsesSymlinks(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	sdk, ctx := c.sdk(t), t.Context()
 	c.put(t, "a/ü", "x")

@@ -38,6 +38,7 @@ func (c *client) tags(t testing.TB, key, query string) string {
 
 // TestPutObjectTaggingComesBackAsSet holds E059.
 func TestPutObjectTaggingComesBackAsSet(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	c.put(t, "k", "x")
 	c.do(t, call{method: "GET", key: "k", query: "tagging"}).want(t, 404, "NoSuchTagSet")
@@ -64,6 +65,7 @@ func TestPutObjectTaggingComesBackAsSet(t *testing.T) {
 
 // TestPutObjectTaggingRefusesInvalidTags holds E056.
 func TestPutObjectTaggingRefusesInvalidTags(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	c.put(t, "k", "x", "x-cos-tagging", "old=tag")
 	var eleven []string
@@ -108,6 +110,7 @@ func TestPutObjectTaggingRefusesInvalidTags(t *testing.T) {
 
 // TestPutObjectTagsBelongToTheirVersion holds E056.
 func TestPutObjectTagsBelongToTheirVersion(t *testing.T) {
+	t.Parallel()
 	c := open(t, func(o *embedded.Options) { o.MinPartSize = 1 })
 	c.versioning(t, "Enabled")
 	first := c.put(t, "k", "1", "x-cos-tagging", "a=%E4%B8%AD+%26&b=2").version()
@@ -149,6 +152,7 @@ func TestPutObjectTagsBelongToTheirVersion(t *testing.T) {
 }
 
 func TestSDKUsesTags(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	sdk, ctx := c.sdk(t), t.Context()
 	c.put(t, "k", "x")

@@ -13,6 +13,7 @@ import (
 const lowestLimit = "819200" // 102,400 bytes a second
 
 func TestTrafficLimitHasBounds(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	c.put(t, "k", "x")
 	id := c.initiate(t, "k")
@@ -38,6 +39,7 @@ func TestTrafficLimitHasBounds(t *testing.T) {
 
 // TestTrafficLimitSlowsBodies holds E033.
 func TestTrafficLimitSlowsBodies(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := open(t)
 		body := strings.Repeat("0123456789", 51_200) // 5 seconds' worth
@@ -73,6 +75,7 @@ func TestTrafficLimitSlowsBodies(t *testing.T) {
 
 // A limit does not bring the bytes in one piece at the end.
 func TestTrafficLimitSendsSteadily(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := open(t)
 		c.put(t, "k", strings.Repeat("x", 512_000))

@@ -7,6 +7,7 @@ import (
 
 // What this server does not do is refused by name, and nothing happens.
 func TestUnsupportedOperationsAre501(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	c.put(t, "k", "old")
 	bucketSubs := "notification strict-signature"
@@ -67,6 +68,7 @@ func TestUnsupportedOperationsAre501(t *testing.T) {
 }
 
 func TestGetObjectRefusesEncryptionHeaders(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	c.put(t, "k", "x")
 	in := call{method: "GET", key: "k", header: map[string]string{"x-cos-server-side-encryption": "AES256"}}
@@ -76,6 +78,7 @@ func TestGetObjectRefusesEncryptionHeaders(t *testing.T) {
 }
 
 func TestUnsupportedMethodsAreRefused(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	for _, in := range []call{
 		{method: "POST", key: "k"},
@@ -95,6 +98,7 @@ func TestUnsupportedMethodsAreRefused(t *testing.T) {
 }
 
 func TestGetObjectEmptyVersionIsTheNewest(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	c.put(t, "k", "x")
 	c.do(t, call{method: "GET", key: "k", query: "versionId="}).want(t, 200, "")

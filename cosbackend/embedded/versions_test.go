@@ -56,6 +56,7 @@ func (c *client) versions(t testing.TB, query string) (all []listedVersion, doc 
 }
 
 func TestPutBucketVersioningIsStored(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	read := func() string {
 		return string(c.do(t, call{method: "GET", query: "versioning"}).want(t, 200, "").body)
@@ -86,6 +87,7 @@ func TestPutBucketVersioningIsStored(t *testing.T) {
 // version null while it is suspended.
 // It holds E050.
 func TestPutObjectMakesAVersion(t *testing.T) {
+	t.Parallel()
 	writes := map[string]func(t *testing.T, c *client, key string) (id, body string){
 		"put": func(t *testing.T, c *client, key string) (string, string) {
 			return c.put(t, key, "put").version(), "put"
@@ -143,6 +145,7 @@ func TestPutObjectMakesAVersion(t *testing.T) {
 
 // TestDeleteObjectInEachVersioningState holds E051 and E054.
 func TestDeleteObjectInEachVersioningState(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	del := func(query, wantID string, wantMarker bool) string {
 		t.Helper()
@@ -197,6 +200,7 @@ func TestDeleteObjectInEachVersioningState(t *testing.T) {
 }
 
 func TestDeleteObjectsDeletesVersions(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	c.versioning(t, "Enabled")
 	v := c.put(t, "a", "1").version()
@@ -220,6 +224,7 @@ func TestDeleteObjectsDeletesVersions(t *testing.T) {
 
 // TestCopyObjectCopiesVersions holds E051 and E053.
 func TestCopyObjectCopiesVersions(t *testing.T) {
+	t.Parallel()
 	c := open(t, func(o *embedded.Options) { o.MinPartSize = 1 })
 	c.versioning(t, "Enabled")
 	v1 := c.put(t, "k", "one").version()
@@ -250,6 +255,7 @@ func TestCopyObjectCopiesVersions(t *testing.T) {
 }
 
 func TestPutObjectForbidOverwriteHasNoEffectWithVersioning(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	c.put(t, "k", "1")
 	in := call{method: "PUT", key: "k", body: []byte("2"), header: map[string]string{"x-cos-forbid-overwrite": "true"}}
@@ -262,6 +268,7 @@ func TestPutObjectForbidOverwriteHasNoEffectWithVersioning(t *testing.T) {
 
 // TestAppendObjectWithVersioning holds E052.
 func TestAppendObjectWithVersioning(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	appending := func(position string) response {
 		return c.do(t, call{method: "POST", key: "k", query: "append&position=" + position, body: []byte("ab")})
@@ -284,6 +291,7 @@ func TestAppendObjectWithVersioning(t *testing.T) {
 
 // TestListObjectVersionsHasPages holds E054.
 func TestListObjectVersionsHasPages(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	c.put(t, "a/ü", "0")
 	c.versioning(t, "Enabled")
@@ -329,6 +337,7 @@ func TestListObjectVersionsHasPages(t *testing.T) {
 }
 
 func TestSDKUsesVersions(t *testing.T) {
+	t.Parallel()
 	c := open(t)
 	sdk, ctx := c.sdk(t), t.Context()
 	if _, err := sdk.Bucket.PutVersioning(ctx, &cos.BucketPutVersionOptions{Status: "Enabled"}); err != nil {

@@ -28,6 +28,7 @@ func openWebsite(t *testing.T, rest string, change ...func(*embedded.Options)) *
 
 // TestGetPageShowsPages holds E091.
 func TestGetPageShowsPages(t *testing.T) {
+	t.Parallel()
 	c := openWebsite(t, "")
 	for key, want := range map[string]string{"": "index.html", "a/": "a/index.html", "page.html": "page.html", "plain": "plain"} {
 		got := c.browse(t, key).want(t, 200, "")
@@ -54,6 +55,7 @@ func TestGetPageShowsPages(t *testing.T) {
 }
 
 func TestGetPageFindsPagesWithoutTheirSuffix(t *testing.T) {
+	t.Parallel()
 	c := openWebsite(t, "<AutoAddressing><Status>Enabled</Status></AutoAddressing>")
 	if got := c.browse(t, "page").want(t, 200, ""); string(got.body) != "this is page.html" {
 		t.Errorf("page = %q", got.body)
@@ -63,6 +65,7 @@ func TestGetPageFindsPagesWithoutTheirSuffix(t *testing.T) {
 
 // TestGetPageShowsTheErrorDocument holds E091.
 func TestGetPageShowsTheErrorDocument(t *testing.T) {
+	t.Parallel()
 	for status, setting := range map[int]string{
 		404: "", 200: "<OriginalHttpStatus>Disabled</OriginalHttpStatus>",
 	} {
@@ -80,6 +83,7 @@ func TestGetPageShowsTheErrorDocument(t *testing.T) {
 }
 
 func TestGetPageRedirectsByItsRules(t *testing.T) {
+	t.Parallel()
 	rule := func(condition, redirect string) string {
 		return "<RoutingRule><Condition>" + condition + "</Condition><Redirect>" + redirect + "</Redirect></RoutingRule>"
 	}
@@ -102,6 +106,7 @@ func TestGetPageRedirectsByItsRules(t *testing.T) {
 
 // TestGetPageRedirectsToHTTPS holds E091.
 func TestGetPageRedirectsToHTTPS(t *testing.T) {
+	t.Parallel()
 	c := openWebsite(t, "<RedirectAllRequestsTo><Protocol>https</Protocol></RedirectAllRequestsTo>")
 	got := c.do(t, call{method: "GET", host: websiteHost, key: "plain", query: "v=1", unsigned: true}).want(t, 301, "")
 	if want := "https://" + websiteHost + "/plain?v=1"; got.Header.Get("Location") != want {
@@ -110,6 +115,7 @@ func TestGetPageRedirectsToHTTPS(t *testing.T) {
 }
 
 func TestGetPageAllowsReadingOnly(t *testing.T) {
+	t.Parallel()
 	c := openWebsite(t, "")
 	for _, method := range []string{"PUT", "POST", "DELETE", "PATCH"} {
 		c.do(t, call{method: method, host: websiteHost, key: "plain", body: []byte("x")}).want(t, 405, "MethodNotAllowed")
@@ -124,6 +130,7 @@ func TestGetPageAllowsReadingOnly(t *testing.T) {
 }
 
 func TestGetPageChecksTheACLs(t *testing.T) {
+	t.Parallel()
 	c := openWebsite(t, "")
 	c.do(t, call{method: "PUT", query: "acl", header: map[string]string{"x-cos-acl": "private"}}).want(t, 200, "")
 	c.browse(t, "").want(t, 403, "AccessDenied")

@@ -50,6 +50,7 @@ func randomBytes(seed uint64, n int) []byte {
 }
 
 func TestUpdateMatchesTheCataloguedCheckValue(t *testing.T) {
+	t.Parallel()
 	const want = 0x995dc9bbdf1939fa // CRC-64/XZ of 123456789
 	if got := Checksum([]byte("123456789")); got != want {
 		t.Errorf("Checksum = %016x, want %016x", got, uint64(want))
@@ -57,6 +58,7 @@ func TestUpdateMatchesTheCataloguedCheckValue(t *testing.T) {
 }
 
 func TestUpdateAgreesWithHashCRC64AtEveryLengthAndAlignment(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, update func(uint64, []byte) uint64) {
 		data := randomBytes(1, 1100+16)
 		r := rand.New(rand.NewPCG(1, 2))
@@ -73,6 +75,7 @@ func TestUpdateAgreesWithHashCRC64AtEveryLengthAndAlignment(t *testing.T) {
 
 // hash/crc64 is the judge elsewhere; here it is the definition, bit by bit.
 func TestUpdateAgreesWithTheDefinition(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, update func(uint64, []byte) uint64) {
 		data := randomBytes(2, 700)
 		crc := ^uint64(0)
@@ -89,6 +92,7 @@ func TestUpdateAgreesWithTheDefinition(t *testing.T) {
 }
 
 func TestUpdateDetectsASingleBit(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, update func(uint64, []byte) uint64) {
 		p := make([]byte, 600)
 		for bit := range 8 * len(p) {
@@ -102,6 +106,7 @@ func TestUpdateDetectsASingleBit(t *testing.T) {
 }
 
 func TestUpdateAgreesWithHashCRC64OnLargeInputs(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, update func(uint64, []byte) uint64) {
 		data := randomBytes(3, 8<<20)
 		for _, n := range []int{4095, 4096, 65535, 65536, 65537, 1 << 20, 1<<20 + 255, 8<<20 - 1, 8 << 20} {
@@ -113,6 +118,7 @@ func TestUpdateAgreesWithHashCRC64OnLargeInputs(t *testing.T) {
 }
 
 func TestUpdateOfAnySplitGivesTheSame(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, update func(uint64, []byte) uint64) {
 		data := randomBytes(4, 20_000)
 		want := crc64.Checksum(data, ecma)
@@ -138,6 +144,7 @@ func TestUpdateAllocatesNothing(t *testing.T) {
 }
 
 func TestNewAgreesWithHashCRC64(t *testing.T) {
+	t.Parallel()
 	data := randomBytes(6, 3000)
 	got, want := New(), crc64.New(ecma)
 	for range 2 { // the second time after Reset
@@ -167,6 +174,7 @@ func TestNewAgreesWithHashCRC64(t *testing.T) {
 }
 
 func TestCombineIsTheChecksumOfTheWhole(t *testing.T) {
+	t.Parallel()
 	data := randomBytes(7, 5000)
 	whole := Checksum(data)
 	for cut := range len(data) + 1 {
@@ -186,6 +194,7 @@ func TestCombineIsTheChecksumOfTheWhole(t *testing.T) {
 // The checksums of zeros come from doubling, which needs no memory for the
 // exabytes they stand for.
 func TestCombineOfHugeLengthsAgreesWithRepeatedCombine(t *testing.T) {
+	t.Parallel()
 	zeros := Checksum(make([]byte, 1<<20))
 	n := int64(1 << 20)
 	plain := Checksum(make([]byte, 64<<20))
@@ -220,6 +229,7 @@ func TestCombineOfHugeLengthsAgreesWithRepeatedCombine(t *testing.T) {
 }
 
 func TestCombineRefusesANegativeLength(t *testing.T) {
+	t.Parallel()
 	defer func() {
 		if got, want := fmt.Sprint(recover()), "crc64ecma: Combine of a negative length"; got != want {
 			t.Errorf("panic = %q, want %q", got, want)

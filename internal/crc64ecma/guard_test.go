@@ -32,6 +32,7 @@ func guarded(t *testing.T) (memory, after []byte) {
 }
 
 func TestUpdateReadsNoByteOutsideItsInput(t *testing.T) {
+	t.Parallel()
 	memory, after := guarded(t)
 	if !faults(func() { _ = updateTable(0, after[:1]) }) {
 		t.Fatal("a byte of the page after the memory could be read")

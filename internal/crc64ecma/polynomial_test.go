@@ -19,6 +19,7 @@ func timesX(a uint64) uint64 {
 }
 
 func TestPolynomialPowersAreTheRemainders(t *testing.T) {
+	t.Parallel()
 	powers := map[int]uint64{
 		8:   xPow8,
 		127: xPow127, 191: xPow191,
@@ -43,6 +44,7 @@ func TestPolynomialPowersAreTheRemainders(t *testing.T) {
 }
 
 func TestPolynomialModulusIsTheECMAPolynomial(t *testing.T) {
+	t.Parallel()
 	if got, want := reflect64(polynomial()), uint64(modulus); got != want {
 		t.Errorf("P from x^64 to x^1 = %#016x, want %#016x", got, want)
 	}
@@ -53,6 +55,7 @@ func TestPolynomialModulusIsTheECMAPolynomial(t *testing.T) {
 }
 
 func TestPolynomialQuotientIsThatOfLongDivision(t *testing.T) {
+	t.Parallel()
 	p := polynomial()
 	rest := new(big.Int).Lsh(big.NewInt(1), 128)
 	q := new(big.Int)
@@ -77,6 +80,7 @@ func reflect64(a *big.Int) uint64 {
 }
 
 func TestPolynomialMultiplyObeysTheLawsOfARing(t *testing.T) {
+	t.Parallel()
 	r := rand.New(rand.NewPCG(7, 8))
 	for range 1000 {
 		a, b, c := r.Uint64(), r.Uint64(), r.Uint64()

@@ -37,6 +37,7 @@ func appendTo(t testing.TB, s *Store, key string, position int, body []byte) Obj
 }
 
 func TestAppendMakesOneObject(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, s *Store) {
 		headers := map[string]string{"content-type": "log"}
 		u, err := s.NewUpload(t.Context())
@@ -77,6 +78,7 @@ func TestAppendMakesOneObject(t *testing.T) {
 }
 
 func TestAppendETagIsMadeOfTheFormerOne(t *testing.T) {
+	t.Parallel()
 	s := open(t, Options{})
 	if got := appendTo(t, s, "k", 0, []byte("a")).ETag; got != etagOf([]byte("a")) {
 		t.Errorf("ETag of the first append = %s, want the MD5", got)
@@ -92,6 +94,7 @@ func TestAppendETagIsMadeOfTheFormerOne(t *testing.T) {
 }
 
 func TestAppendRefusesAnotherPosition(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, s *Store) {
 		refused := func(position, size int64) {
 			t.Helper()
@@ -114,6 +117,7 @@ func TestAppendRefusesAnotherPosition(t *testing.T) {
 }
 
 func TestAppendRefusesNormalObjects(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, s *Store) {
 		put(t, s, "put", []byte("abc"))
 		putParts(t, s, "parts", []byte("a"), []byte("bc"))
@@ -144,6 +148,7 @@ func TestAppendRefusesNormalObjects(t *testing.T) {
 }
 
 func TestAppendDoesNotReachCopiesAndReaders(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, s *Store) {
 		chunks := [][]byte{body(blockSize+1, 1), body(10, 2), body(maxInline+1, 3), body(1, 4)}
 		readers := map[int]io.ReadCloser{}
@@ -181,6 +186,7 @@ func TestAppendDoesNotReachCopiesAndReaders(t *testing.T) {
 }
 
 func TestAppendAtOnePositionSucceedsOnce(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, s *Store) {
 		const writers, each = 8, 12
 		var mu sync.Mutex

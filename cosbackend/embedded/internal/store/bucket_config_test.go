@@ -9,6 +9,7 @@ import (
 )
 
 func TestConfigIsStoredByKindAndID(t *testing.T) {
+	t.Parallel()
 	s := open(t, Options{})
 	ctx := t.Context()
 	if err := s.CreateBucket(ctx, Bucket{Name: "other-1"}); err != nil {
@@ -55,6 +56,7 @@ func TestConfigIsStoredByKindAndID(t *testing.T) {
 }
 
 func TestConfigNeedsABucketAndIsDeletedWithIt(t *testing.T) {
+	t.Parallel()
 	s := open(t, Options{})
 	ctx := t.Context()
 	absent, there := Config{Bucket: "absent-1", Kind: "k"}, Config{Bucket: testBucket, Kind: "k"}

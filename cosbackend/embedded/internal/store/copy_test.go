@@ -9,6 +9,7 @@ import (
 )
 
 func TestCopySharesTheBody(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, s *Store) {
 		for _, n := range sizes {
 			want := body(n, 9)
@@ -40,6 +41,7 @@ func TestCopySharesTheBody(t *testing.T) {
 }
 
 func TestCopyTakesHeadersAsItsOptionsSay(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, s *Store) {
 		from := PutOptions{StorageClass: "ARCHIVE", ACL: "public-read", Headers: map[string]string{"content-type": "a"}}
 		if _, err := tryPut(t.Context(), s, "src", []byte("x"), from); err != nil {
@@ -73,6 +75,7 @@ func TestCopyTakesHeadersAsItsOptionsSay(t *testing.T) {
 }
 
 func TestCopyOntoItselfChangesTheHeadersOnly(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, s *Store) {
 		for _, n := range []int{0, 10, maxInline + 1} {
 			want := body(n, 4)
@@ -93,6 +96,7 @@ func TestCopyOntoItselfChangesTheHeadersOnly(t *testing.T) {
 }
 
 func TestCopyCallsTheCheck(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, s *Store) {
 		refusal := errors.New("precondition")
 		put(t, s, "src", []byte("x"))
@@ -117,6 +121,7 @@ func TestCopyCallsTheCheck(t *testing.T) {
 }
 
 func TestCopyPanicInACheckReachesItsCallerOnly(t *testing.T) {
+	t.Parallel()
 	s := open(t, Options{})
 	put(t, s, "src", []byte("x"))
 	func() {

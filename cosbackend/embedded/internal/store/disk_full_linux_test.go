@@ -45,6 +45,7 @@ func inSmallDisk(t *testing.T, size string, test func(t *testing.T, dir string))
 }
 
 func TestDiskFullLosesNothingAndRecoversByDeletes(t *testing.T) {
+	t.Parallel()
 	inSmallDisk(t, "8m", func(t *testing.T, dir string) {
 		for round := range 2 {
 			s := open(t, Options{Dir: dir})
@@ -79,6 +80,7 @@ func TestDiskFullLosesNothingAndRecoversByDeletes(t *testing.T) {
 }
 
 func TestDiskFullPartsFreeTheirSpace(t *testing.T) {
+	t.Parallel()
 	inSmallDisk(t, "8m", func(t *testing.T, dir string) {
 		s := open(t, Options{Dir: dir})
 		for _, size := range []int{3_000, 20_000, 200_000} {

@@ -7,6 +7,7 @@ import (
 
 // What was written since it was listed is not what the listing was judged by.
 func TestLifecycleChangesOnlyUnchangedObjects(t *testing.T) {
+	t.Parallel()
 	s := open(t, Options{})
 	ctx := t.Context()
 	for _, key := range []string{"a", "b", "c"} {
@@ -45,6 +46,7 @@ func TestLifecycleChangesOnlyUnchangedObjects(t *testing.T) {
 }
 
 func TestACLChangesNothingElse(t *testing.T) {
+	t.Parallel()
 	s := open(t, Options{})
 	ctx := t.Context()
 	put(t, s, "k", body(10, 1))
@@ -85,6 +87,7 @@ func TestACLChangesNothingElse(t *testing.T) {
 
 // A version that was changed, removed or promoted since it was listed stays.
 func TestLifecycleChangesOnlyVersionsAsListed(t *testing.T) {
+	t.Parallel()
 	s := open(t, Options{})
 	ctx := t.Context()
 	put(t, s, "null", body(10, 1))

@@ -94,6 +94,7 @@ func checkList(t *testing.T, s *Store, keys []string, o ListOptions) listing {
 }
 
 func TestListAgreesWithItsDefinition(t *testing.T) {
+	t.Parallel()
 	alphabet := []string{"a", "b", "/", "//", "\xff", "\xff\xff", "\x00", "\xfe", "é", "~"}
 	random := rand.New(rand.NewPCG(3, 4))
 	word := func(n int) string {
@@ -126,6 +127,7 @@ func TestListAgreesWithItsDefinition(t *testing.T) {
 }
 
 func TestListPagesGiveEveryEntryOnce(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, s *Store) {
 		var keys []string
 		for i := range 40 {
@@ -161,6 +163,7 @@ func TestListPagesGiveEveryEntryOnce(t *testing.T) {
 }
 
 func TestListKnowsTheEdgesOfByteOrder(t *testing.T) {
+	t.Parallel()
 	long := strings.Repeat("k", 850)
 	keys := []string{
 		"a", "a/", "a/b", "a/c", "a0", "b\xff", "b\xff\xff", "b\xff\xffz", "c", "\xff", "\xff\xff", "\xff\xff/x", "\xff\xff/y",
@@ -198,6 +201,7 @@ func TestListKnowsTheEdgesOfByteOrder(t *testing.T) {
 }
 
 func TestListFillsWhatAListingShows(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, s *Store) {
 		put(t, s, "k", []byte("old and longer"))
 		obj, err := tryPut(t.Context(), s, "k", []byte("new"), PutOptions{StorageClass: "ARCHIVE", ACL: "private", Headers: map[string]string{"a": "b"}})
@@ -213,6 +217,7 @@ func TestListFillsWhatAListingShows(t *testing.T) {
 }
 
 func TestListBucketsDoNotShareKeys(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, s *Store) {
 		if err := s.CreateBucket(t.Context(), Bucket{Name: "other-1250000000"}); err != nil {
 			t.Fatal(err)
@@ -227,6 +232,7 @@ func TestListBucketsDoNotShareKeys(t *testing.T) {
 
 // Seeking behind large folders loses no small one between them.
 func TestListRollsUpFoldersOfAnySize(t *testing.T) {
+	t.Parallel()
 	s := open(t, Options{})
 	var want []string
 	for i, size := range []int{20, 20, 1, 2, 3, 20, 9, 10, 1, 11, 2, 2, 20} {

@@ -25,6 +25,7 @@ func manyParts() [][]byte {
 }
 
 func TestManifestReaderIsAReadSeeker(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, s *Store) {
 		bodies := [][]byte{body(300, 1), body(1, 2), body(2000, 3), body(maxInline+1, 4)}
 		putParts(t, s, "k", bodies...)
@@ -48,6 +49,7 @@ func TestManifestReaderIsAReadSeeker(t *testing.T) {
 }
 
 func TestManifestReaderReadsRanges(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, s *Store) {
 		random := rand.New(rand.NewPCG(5, 6))
 		want := slices.Concat(manyParts()...)
@@ -72,6 +74,7 @@ func TestManifestReaderReadsRanges(t *testing.T) {
 }
 
 func TestManifestReaderIsNotDisturbedByChangesOfItsKey(t *testing.T) {
+	t.Parallel()
 	bodies := [][]byte{body(maxInline, 1), body(2*blockSize+1, 2), body(10, 3), body(maxInline+1, 4)}
 	changes := map[string]func(ctx context.Context, s *Store) error{
 		"overwrite": func(ctx context.Context, s *Store) error {
@@ -131,6 +134,7 @@ func TestManifestReaderIsNotDisturbedByChangesOfItsKey(t *testing.T) {
 }
 
 func TestManifestReaderEndsAtTheNextPartAfterClose(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, s *Store) {
 		first, second := body(blockSize+1, 1), body(2, 2)
 		putParts(t, s, "k", first, second)
@@ -154,6 +158,7 @@ func TestManifestReaderEndsAtTheNextPartAfterClose(t *testing.T) {
 }
 
 func TestManifestReaderDeliversNoDamagedByte(t *testing.T) {
+	t.Parallel()
 	for _, at := range []int{0, blockSize - 1, blockSize, 2*blockSize - 1} {
 		dir := t.TempDir()
 		s := open(t, Options{Dir: dir})
@@ -183,6 +188,7 @@ func TestManifestReaderDeliversNoDamagedByte(t *testing.T) {
 }
 
 func TestManifestReaderMissingPartIsCorrupt(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	s := open(t, Options{Dir: dir})
 	putParts(t, s, "k", body(10, 1), body(maxInline+1, 2))
@@ -207,6 +213,7 @@ func TestManifestReaderMissingPartIsCorrupt(t *testing.T) {
 }
 
 func TestManifestReaderSeesWholeVersionsOnly(t *testing.T) {
+	t.Parallel()
 	for name, o := range map[string]Options{"memory": {}, "folder": {Dir: t.TempDir()}} {
 		t.Run(name, func(t *testing.T) {
 			s := open(t, o)

@@ -347,6 +347,7 @@ func (m *model) checkVersions() {
 }
 
 func TestManifestAgreesWithSlices(t *testing.T) {
+	t.Parallel()
 	const rounds, steps = 6, 120
 	for _, mode := range []string{"memory", "folder"} {
 		t.Run(mode, func(t *testing.T) {

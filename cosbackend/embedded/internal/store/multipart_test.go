@@ -83,6 +83,7 @@ func etagOfParts(bodies ...[]byte) string {
 }
 
 func TestCompleteMakesAnObject(t *testing.T) {
+	t.Parallel()
 	clock := func() time.Time { return time.Date(2026, 5, 4, 3, 2, 1, 7000, time.UTC) }
 	for name, o := range map[string]Options{"memory": {Clock: clock}, "folder": {Clock: clock, Dir: t.TempDir()}} {
 		t.Run(name, func(t *testing.T) {
@@ -129,6 +130,7 @@ func TestCompleteMakesAnObject(t *testing.T) {
 }
 
 func TestCompleteOnePartMakesAnObject(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, s *Store) {
 		for _, n := range sizes {
 			want := body(n, 8)
@@ -144,6 +146,7 @@ func TestCompleteOnePartMakesAnObject(t *testing.T) {
 }
 
 func TestMultipartNamesWhatIsMissing(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, s *Store) {
 		ctx := t.Context()
 		put(t, s, "src", []byte("0123456789"))
@@ -192,6 +195,7 @@ func TestMultipartNamesWhatIsMissing(t *testing.T) {
 }
 
 func TestCompleteRefusesWhatDoesNotFit(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, s *Store) {
 		id := initiate(t, s, "k")
 		one, two, three := putPart(t, s, "k", id, 1, body(100, 1)), putPart(t, s, "k", id, 2, body(99, 2)), putPart(t, s, "k", id, 3, body(1, 3))
@@ -233,6 +237,7 @@ func TestCompleteRefusesWhatDoesNotFit(t *testing.T) {
 }
 
 func TestCommitPartReplacesAnEarlierPart(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, s *Store) {
 		id := initiate(t, s, "k")
 		old := putPart(t, s, "k", id, 1, body(maxInline+1, 1))
@@ -255,6 +260,7 @@ func TestCommitPartReplacesAnEarlierPart(t *testing.T) {
 }
 
 func TestPartsHasPages(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, s *Store) {
 		headers := map[string]string{"content-type": "x"}
 		id, err := s.Initiate(t.Context(), testBucket, "k", PutOptions{ACL: "private", Headers: headers})
@@ -295,6 +301,7 @@ func TestPartsHasPages(t *testing.T) {
 }
 
 func TestAbortUploadLeavesNothing(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	for name, o := range map[string]Options{"memory": {}, "folder": {Dir: dir}} {
 		t.Run(name, func(t *testing.T) {
@@ -354,6 +361,7 @@ func nothingIsLeft(t *testing.T, s *Store, dir string) {
 }
 
 func TestCompleteSucceedsOnce(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, s *Store) {
 		id := initiate(t, s, "k")
 		bodies := [][]byte{body(blockSize, 1), body(100, 2), body(maxInline+1, 3)}
@@ -391,6 +399,7 @@ func TestCompleteSucceedsOnce(t *testing.T) {
 }
 
 func TestDeleteBucketRefusesAnOpenUpload(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, s *Store) {
 		id := initiate(t, s, "k")
 		if err := s.DeleteBucket(t.Context(), testBucket); !errors.Is(err, ErrBucketNotEmpty) {
@@ -403,6 +412,7 @@ func TestDeleteBucketRefusesAnOpenUpload(t *testing.T) {
 }
 
 func TestInitiateNeedsAKey(t *testing.T) {
+	t.Parallel()
 	s := open(t, Options{})
 	if _, err := s.Initiate(t.Context(), testBucket, "", PutOptions{}); err == nil {
 		t.Error("Initiate() with an empty key works")
@@ -410,6 +420,7 @@ func TestInitiateNeedsAKey(t *testing.T) {
 }
 
 func TestCloseRefusesParts(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, s *Store) {
 		ctx := t.Context()
 		id := initiate(t, s, "k")
@@ -443,6 +454,7 @@ func TestCloseRefusesParts(t *testing.T) {
 }
 
 func TestInitiateIDsAreInOrderOfTime(t *testing.T) {
+	t.Parallel()
 	now := time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC)
 	last := ""
 	for range 50 {
@@ -538,6 +550,7 @@ func checkUploads(t *testing.T, s *Store, all []uploadPosition, o ListUploadsOpt
 }
 
 func TestUploadsAgreesWithItsDefinition(t *testing.T) {
+	t.Parallel()
 	alphabet := []string{"a", "b", "/", "//", "\xff", "\x00", "\xfe", "é"}
 	ids := []string{"1", "2", "3", "31"}
 	random := rand.New(rand.NewPCG(3, 4))
@@ -577,6 +590,7 @@ func TestUploadsAgreesWithItsDefinition(t *testing.T) {
 }
 
 func TestUploadsPagesGiveEveryEntryOnce(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, s *Store) {
 		var all []uploadPosition
 		for i := range 30 {
@@ -612,6 +626,7 @@ func TestUploadsPagesGiveEveryEntryOnce(t *testing.T) {
 }
 
 func TestUploadsReturnsHowEachWasInitiated(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, s *Store) {
 		o := PutOptions{StorageClass: "ARCHIVE", ACL: "private", Headers: map[string]string{"a": "b"}}
 		id, err := s.Initiate(t.Context(), testBucket, "k", o)
@@ -663,6 +678,7 @@ func copyPart(t testing.TB, s *Store, src, key, id string, number int, off, leng
 }
 
 func TestCopyPartIsTheRangeOfItsSource(t *testing.T) {
+	t.Parallel()
 	withSource(t, func(t *testing.T, s *Store, src []byte) {
 		before := countBlobs(t, s)
 		id := initiate(t, s, "k")
@@ -708,6 +724,7 @@ func TestCopyPartIsTheRangeOfItsSource(t *testing.T) {
 }
 
 func TestCopyPartRefusesARangeBeyondItsSource(t *testing.T) {
+	t.Parallel()
 	withSource(t, func(t *testing.T, s *Store, src []byte) {
 		id := initiate(t, s, "k")
 		size := int64(len(src))
@@ -724,6 +741,7 @@ func TestCopyPartRefusesARangeBeyondItsSource(t *testing.T) {
 }
 
 func TestCopyPartCallsTheCheck(t *testing.T) {
+	t.Parallel()
 	withSource(t, func(t *testing.T, s *Store, src []byte) {
 		id := initiate(t, s, "k")
 		refusal := errors.New("precondition")
@@ -740,6 +758,7 @@ func TestCopyPartCallsTheCheck(t *testing.T) {
 }
 
 func TestCopyPartReplacesAndIsReplaced(t *testing.T) {
+	t.Parallel()
 	withSource(t, func(t *testing.T, s *Store, src []byte) {
 		before := countBlobs(t, s)
 		id := initiate(t, s, "k")
@@ -764,6 +783,7 @@ func TestCopyPartReplacesAndIsReplaced(t *testing.T) {
 
 // The source and the upload may change while the range is read.
 func TestCopyPartHoldsTheRangeWhileItIsRead(t *testing.T) {
+	t.Parallel()
 	withSource(t, func(t *testing.T, s *Store, src []byte) {
 		ctx := t.Context()
 		id := initiate(t, s, "k")
@@ -818,6 +838,7 @@ func TestCopyPartHoldsTheRangeWhileItIsRead(t *testing.T) {
 }
 
 func TestCopyPartRefusesADamagedRange(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	s := open(t, Options{Dir: dir})
 	put(t, s, "src", body(3*blockSize, 1))
@@ -834,6 +855,7 @@ func TestCopyPartRefusesADamagedRange(t *testing.T) {
 }
 
 func TestCopyPartPanicInACheckReachesItsCallerOnly(t *testing.T) {
+	t.Parallel()
 	s := open(t, Options{})
 	put(t, s, "src", []byte("x"))
 	id := initiate(t, s, "k")

@@ -16,6 +16,7 @@ func dated(t *testing.T, dir string) (s *Store, advance func(time.Duration)) {
 }
 
 func TestAttributesSurviveACrash(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	s, _ := dated(t, dir)
 	opts := PutOptions{
@@ -63,6 +64,7 @@ func TestAttributesSurviveACrash(t *testing.T) {
 }
 
 func TestCopyTakesTheTagsAndNothingElseThatIsSetLater(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, s *Store) {
 		opts := PutOptions{Tags: []Tag{{"a", "1"}}, Encryption: Encryption{Algorithm: "AES256"}}
 		if _, err := tryPut(t.Context(), s, "k", []byte("x"), opts); err != nil {
@@ -94,6 +96,7 @@ func TestCopyTakesTheTagsAndNothingElseThatIsSetLater(t *testing.T) {
 }
 
 func TestAttributesOfMissingVersionsAreRefused(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, s *Store) {
 		enable(t, s, VersioningEnabled)
 		put(t, s, "marked", []byte("x"))
@@ -128,6 +131,7 @@ func TestAttributesOfMissingVersionsAreRefused(t *testing.T) {
 
 // A locked version is not lost in any state, and a refusal leaves no trace.
 func TestObjectLockKeepsTheVersion(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, s *Store) {
 		if err := s.SetObjectLock(t.Context(), testBucket, 1); err != nil {
 			t.Fatal(err)
@@ -174,6 +178,7 @@ func TestObjectLockKeepsTheVersion(t *testing.T) {
 }
 
 func TestObjectLockEndsInTime(t *testing.T) {
+	t.Parallel()
 	s, advance := dated(t, "")
 	if err := s.SetObjectLock(t.Context(), testBucket, 1); err != nil {
 		t.Fatal(err)
@@ -198,6 +203,7 @@ func TestObjectLockEndsInTime(t *testing.T) {
 }
 
 func TestAttributesDamagedAreNoticed(t *testing.T) {
+	t.Parallel()
 	if tags, err := decodeTags(encodeTags(nil)); tags != nil || err != nil {
 		t.Errorf("no tags come back as %v, %v", tags, err)
 	}

@@ -22,6 +22,7 @@ import (
 var sizes = []int{0, 1, maxInline - 1, maxInline, maxInline + 1, blockSize - 1, blockSize, blockSize + 1, 2 * blockSize, 3*blockSize + 17}
 
 func TestCommitBodyComesBackAsWritten(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, s *Store) {
 		for _, n := range sizes {
 			want := body(n, 7)
@@ -38,6 +39,7 @@ func TestCommitBodyComesBackAsWritten(t *testing.T) {
 }
 
 func TestWriteSizesDoNotMatter(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, s *Store) {
 		random := rand.New(rand.NewPCG(1, 2))
 		for _, n := range sizes {
@@ -64,6 +66,7 @@ func TestWriteSizesDoNotMatter(t *testing.T) {
 }
 
 func TestSumsCoverTheBytesWrittenSoFar(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, s *Store) {
 		data := body(blockSize+5, 1)
 		u, err := s.NewUpload(t.Context())
@@ -89,6 +92,7 @@ func TestSumsCoverTheBytesWrittenSoFar(t *testing.T) {
 }
 
 func TestSumsHaveSHA1OnRequestOnly(t *testing.T) {
+	t.Parallel()
 	s := open(t, Options{})
 	u, err := s.NewUpload(t.Context())
 	if err != nil {
@@ -102,6 +106,7 @@ func TestSumsHaveSHA1OnRequestOnly(t *testing.T) {
 }
 
 func TestCommitStoresItsOptions(t *testing.T) {
+	t.Parallel()
 	clock := func() time.Time { return time.Date(2026, 5, 4, 3, 2, 1, 7000, time.FixedZone("x", 3600)) }
 	for name, o := range map[string]Options{"memory": {Clock: clock}, "folder": {Clock: clock, Dir: t.TempDir()}} {
 		t.Run(name, func(t *testing.T) {
@@ -137,6 +142,7 @@ func TestCommitStoresItsOptions(t *testing.T) {
 }
 
 func TestHeadNamesWhatIsMissing(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, s *Store) {
 		ctx := t.Context()
 		put(t, s, "there", []byte("x"))
@@ -180,6 +186,7 @@ func second[A any](_ A, err error) error        { return err }
 func third[A, B any](_ A, _ B, err error) error { return err }
 
 func TestCreateBucketListsAndDeletes(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, s *Store) {
 		ctx := t.Context()
 		want := Bucket{Name: "a-1250000000", Region: "ap-beijing", ACL: "public-read", Created: time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)}
@@ -211,6 +218,7 @@ func TestCreateBucketListsAndDeletes(t *testing.T) {
 }
 
 func TestCommitForbidOverwriteSucceedsOnce(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, s *Store) {
 		const writers = 24
 		var won atomic.Int64
@@ -240,6 +248,7 @@ func TestCommitForbidOverwriteSucceedsOnce(t *testing.T) {
 }
 
 func TestUploadEndsOnce(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, s *Store) {
 		u, err := s.NewUpload(t.Context())
 		if err != nil {
@@ -264,6 +273,7 @@ func TestUploadEndsOnce(t *testing.T) {
 }
 
 func TestCommitStopsWhenItsContextIsCancelled(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, s *Store) {
 		put(t, s, "k", []byte("old"))
 		u, err := s.NewUpload(t.Context())
@@ -289,6 +299,7 @@ func TestCommitStopsWhenItsContextIsCancelled(t *testing.T) {
 }
 
 func TestCloseRefusesEverything(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, s *Store) {
 		ctx := t.Context()
 		u, err := s.NewUpload(ctx)
@@ -321,6 +332,7 @@ func TestCloseRefusesEverything(t *testing.T) {
 }
 
 func TestDeleteManyRemovesOnlyWhatIsNamed(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, s *Store) {
 		var keys []string
 		for i := range 50 {
@@ -341,6 +353,7 @@ func TestDeleteManyRemovesOnlyWhatIsNamed(t *testing.T) {
 }
 
 func TestCommitNeedsAKey(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, s *Store) {
 		if _, err := tryPut(t.Context(), s, "", []byte("x"), PutOptions{}); err == nil {
 			t.Error("Commit() with an empty key works")

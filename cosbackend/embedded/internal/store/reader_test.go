@@ -15,6 +15,7 @@ import (
 )
 
 func TestReaderIsAReadSeeker(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, s *Store) {
 		for _, n := range sizes {
 			want := body(n, 5)
@@ -39,6 +40,7 @@ func TestReaderIsAReadSeeker(t *testing.T) {
 }
 
 func TestReaderReadsRanges(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, s *Store) {
 		random := rand.New(rand.NewPCG(5, 6))
 		want := body(3*blockSize+17, 5)
@@ -63,6 +65,7 @@ func TestReaderReadsRanges(t *testing.T) {
 }
 
 func TestReaderIsNotDisturbedByChangesOfItsKey(t *testing.T) {
+	t.Parallel()
 	changes := map[string]func(ctx context.Context, s *Store) error{
 		"overwrite": func(ctx context.Context, s *Store) error {
 			return second(tryPut(ctx, s, "k", []byte("new"), PutOptions{}))
@@ -106,6 +109,7 @@ func TestReaderIsNotDisturbedByChangesOfItsKey(t *testing.T) {
 }
 
 func TestReaderSeesWholeVersionsOnly(t *testing.T) {
+	t.Parallel()
 	for name, o := range map[string]Options{"memory": {}, "folder": {Dir: t.TempDir()}} {
 		t.Run(name, func(t *testing.T) {
 			s := open(t, o)
@@ -155,6 +159,7 @@ func blobFiles(t *testing.T, dir string) []string {
 }
 
 func TestReaderDeliversNoDamagedByte(t *testing.T) {
+	t.Parallel()
 	want := body(3*blockSize+17, 5)
 	for _, at := range []int{0, blockSize - 1, blockSize, 2*blockSize + 5, len(want) - 1} {
 		dir := t.TempDir()
@@ -200,6 +205,7 @@ func flip(t *testing.T, path string, at int) {
 }
 
 func TestReaderNoticesADamagedInlineBody(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, s *Store) {
 		for name, change := range map[string]string{
 			"changed":   "UPDATE inline SET data = X'00' || substr(data, 2)",
@@ -221,6 +227,7 @@ func TestReaderNoticesADamagedInlineBody(t *testing.T) {
 }
 
 func TestReaderMissingOrShortenedFileIsCorrupt(t *testing.T) {
+	t.Parallel()
 	for name, damage := range map[string]func(path string) error{
 		"missing":   os.Remove,
 		"shortened": func(path string) error { return os.Truncate(path, 10) },
@@ -257,6 +264,7 @@ func TestReaderMissingOrShortenedFileIsCorrupt(t *testing.T) {
 }
 
 func TestReaderOfAShrinkingFileIsCorrupt(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	s := open(t, Options{Dir: dir})
 	put(t, s, "k", body(2*blockSize, 5))

@@ -48,6 +48,7 @@ func copyEntry(from, to string, d fs.DirEntry) error {
 }
 
 func TestOpenFindsEverythingAgain(t *testing.T) {
+	t.Parallel()
 	reopen := map[string]func(t *testing.T, s *Store, dir string) string{
 		"clean": func(t *testing.T, s *Store, dir string) string {
 			if err := s.Close(); err != nil {
@@ -99,6 +100,7 @@ func TestOpenFindsEverythingAgain(t *testing.T) {
 }
 
 func TestRecoveryRemovesLeftovers(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	s := open(t, Options{Dir: dir})
 	put(t, s, "k", body(blockSize, 1))
@@ -151,6 +153,7 @@ func entries(t *testing.T, dir, sub string) int {
 }
 
 func TestRecoveryLogsADamagedBody(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	s := open(t, Options{Dir: dir})
 	put(t, s, "k", body(blockSize, 1))
@@ -166,6 +169,7 @@ func TestRecoveryLogsADamagedBody(t *testing.T) {
 }
 
 func TestAbortLeavesNoFile(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	s := open(t, Options{Dir: dir})
 	put(t, s, "k", []byte("x"))
@@ -184,6 +188,7 @@ func TestAbortLeavesNoFile(t *testing.T) {
 }
 
 func TestOpenRefusesAFolderInUse(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	s := open(t, Options{Dir: dir})
 	_, err := Open(Options{Dir: dir})
@@ -201,6 +206,7 @@ func TestOpenRefusesAFolderInUse(t *testing.T) {
 }
 
 func TestOpenRefusesAForeignFolder(t *testing.T) {
+	t.Parallel()
 	write := func(name, text string) func(dir string) error {
 		return func(dir string) error { return os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600) }
 	}
@@ -228,6 +234,7 @@ func TestOpenRefusesAForeignFolder(t *testing.T) {
 }
 
 func TestOpenRefusesANewerSchema(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	s := open(t, Options{Dir: dir})
 	if err := s.change(t.Context(), func(x *txn) error { return second(x.exec("PRAGMA user_version = 9")) }); err != nil {
@@ -243,6 +250,7 @@ func TestOpenRefusesANewerSchema(t *testing.T) {
 }
 
 func TestOpenRefusesADamagedIndex(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	s := open(t, Options{Dir: dir})
 	for i := range 200 {
@@ -271,6 +279,7 @@ func TestOpenRefusesADamagedIndex(t *testing.T) {
 }
 
 func TestOpenNamesAnUnusableFolder(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -281,6 +290,7 @@ func TestOpenNamesAnUnusableFolder(t *testing.T) {
 }
 
 func TestOpenRefusesAnIndexWithoutWriteAheadLog(t *testing.T) {
+	t.Parallel()
 	x, err := openIndex(t.Context(), "") // SQLite's memory file system has none
 	if err != nil {
 		t.Fatal(err)
@@ -292,6 +302,7 @@ func TestOpenRefusesAnIndexWithoutWriteAheadLog(t *testing.T) {
 }
 
 func TestRecoveryKeepsWhatWasAcknowledged(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	s := open(t, Options{Dir: dir})
 	for i := range 30 {
@@ -328,6 +339,7 @@ func TestRecoveryKeepsWhatWasAcknowledged(t *testing.T) {
 }
 
 func TestModelRandomChangesAgreeWithAMap(t *testing.T) {
+	t.Parallel()
 	for name, o := range map[string]Options{"memory": {}, "folder": {Dir: t.TempDir()}} {
 		t.Run(name, func(t *testing.T) {
 			s := open(t, o)

@@ -76,6 +76,7 @@ func blockSums(b []byte) (sums []byte) {
 }
 
 func TestSchema1IsMigrated(t *testing.T) {
+	t.Parallel()
 	dir := folderOfSchema1(t)
 	small, big := body(100, 1), body(blockSize+1, 2)
 	for round := range 2 {
@@ -129,6 +130,7 @@ func folderOfSchema2(t *testing.T) (dir string) {
 }
 
 func TestSchemaObjectsFromBeforeVersioningAreTheNullVersion(t *testing.T) {
+	t.Parallel()
 	for name, folder := range map[string]func(*testing.T) string{"schema 1": folderOfSchema1, "schema 2": folderOfSchema2} {
 		t.Run(name, func(t *testing.T) {
 			s := open(t, Options{Dir: folder(t)})
@@ -159,6 +161,7 @@ func TestSchemaObjectsFromBeforeVersioningAreTheNullVersion(t *testing.T) {
 }
 
 func TestSchemaMigratedIndexEqualsANewOne(t *testing.T) {
+	t.Parallel()
 	tables := func(dir string) (all []string) {
 		t.Helper()
 		s := open(t, Options{Dir: dir})
@@ -182,6 +185,7 @@ func TestSchemaMigratedIndexEqualsANewOne(t *testing.T) {
 }
 
 func TestSchemaFailedMigrationChangesNothing(t *testing.T) {
+	t.Parallel()
 	dir := folderOfSchema1(t)
 	x, err := openIndex(t.Context(), dir)
 	if err != nil {

@@ -81,6 +81,7 @@ func body(n int, seed byte) []byte {
 
 // An upload that outlives its store must not wake the writer, which is gone.
 func TestCloseFreesNothingMore(t *testing.T) {
+	t.Parallel()
 	s := open(t, Options{Dir: t.TempDir()})
 	s.freeSpace()
 	if err := s.Close(); err != nil {

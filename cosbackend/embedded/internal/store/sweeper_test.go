@@ -11,6 +11,7 @@ import (
 )
 
 func TestSweeperKeepsBodiesSharedWithCopies(t *testing.T) {
+	t.Parallel()
 	for name, o := range map[string]Options{"memory": {}, "folder": {Dir: t.TempDir()}} {
 		t.Run(name, func(t *testing.T) {
 			s := open(t, o)
@@ -83,6 +84,7 @@ func manyTinyParts(t testing.TB, s *Store, n int) (id string, named []CompletePa
 }
 
 func TestSweeperWorksInBatches(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, s *Store) {
 		const parts = 3*sweepBatch + 1
 		id, named := manyTinyParts(t, s, parts)
@@ -104,6 +106,7 @@ func TestSweeperWorksInBatches(t *testing.T) {
 }
 
 func TestSweeperFreesTheMemoryOfParts(t *testing.T) {
+	t.Parallel()
 	const limit = 200_000
 	s := open(t, Options{MaxBytes: limit})
 	used := func(want int64) {
@@ -150,6 +153,7 @@ func TestSweeperFreesTheMemoryOfParts(t *testing.T) {
 }
 
 func TestSweeperKeepsPartsAcrossAReopen(t *testing.T) {
+	t.Parallel()
 	reopen := map[string]func(t *testing.T, s *Store, dir string) string{
 		"clean": func(t *testing.T, s *Store, dir string) string {
 			if err := s.Close(); err != nil {
@@ -205,6 +209,7 @@ func TestSweeperKeepsPartsAcrossAReopen(t *testing.T) {
 // What a killed process was still reading, copying or about to sweep is swept
 // by the next one.
 func TestSweeperSweepsWhatWasReadInACrash(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	s := open(t, Options{Dir: dir})
 	putParts(t, s, "read", body(maxInline+1, 1), body(10, 2))
@@ -253,6 +258,7 @@ func rawBlobs(t *testing.T, s *Store) (n int64) {
 }
 
 func TestSweeperRetriesAFailedSweep(t *testing.T) {
+	t.Parallel()
 	s := open(t, Options{})
 	putParts(t, s, "k", []byte("a"), []byte("b"))
 	exec := func(text string) {

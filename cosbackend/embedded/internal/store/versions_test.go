@@ -18,6 +18,7 @@ func enable(t testing.TB, s *Store, v Versioning) {
 }
 
 func TestSetVersioningCannotBeUnset(t *testing.T) {
+	t.Parallel()
 	s := open(t, Options{})
 	for _, v := range []Versioning{VersioningNever, "enabled"} {
 		if err := s.SetVersioning(t.Context(), testBucket, v); err == nil {
@@ -33,6 +34,7 @@ func TestSetVersioningCannotBeUnset(t *testing.T) {
 }
 
 func TestHeadVersionNamesAMissingVersion(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, s *Store) {
 		old := put(t, s, "k", []byte("x"))
 		enable(t, s, VersioningEnabled)
@@ -65,6 +67,7 @@ func TestHeadVersionNamesAMissingVersion(t *testing.T) {
 }
 
 func TestDeleteBucketRefusesDeleteMarkers(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, s *Store) {
 		enable(t, s, VersioningEnabled)
 		got, err := s.Remove(t.Context(), testBucket, []DeleteTarget{{Key: "never was"}})
@@ -84,6 +87,7 @@ func TestDeleteBucketRefusesDeleteMarkers(t *testing.T) {
 }
 
 func TestCommitForbidOverwriteAppliesWithoutVersioningOnly(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, s *Store) {
 		put(t, s, "k", []byte("1"))
 		forbid := PutOptions{ForbidOverwrite: true}
@@ -102,6 +106,7 @@ func TestCommitForbidOverwriteAppliesWithoutVersioningOnly(t *testing.T) {
 // Pages are followed while versions between them go away, as a program does that
 // empties a bucket.
 func TestListVersionsContinuesAtItsMarker(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, s *Store) {
 		put(t, s, "b", []byte("null"))
 		enable(t, s, VersioningEnabled)
@@ -142,6 +147,7 @@ func TestListVersionsContinuesAtItsMarker(t *testing.T) {
 }
 
 func TestListVersionsRollsUpAndSkips(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, s *Store) {
 		enable(t, s, VersioningEnabled)
 		for range 3 * seekAfter {
@@ -179,6 +185,7 @@ func TestListVersionsRollsUpAndSkips(t *testing.T) {
 }
 
 func TestRecoveryKeepsEveryAcknowledgedVersion(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	s := open(t, Options{Dir: dir})
 	enable(t, s, VersioningEnabled)

@@ -10,6 +10,7 @@ import (
 // Many first readers at once must not wait for one another: each holds a connection,
 // and none may need a second one.
 func TestViewReadersDoNotBlockEachOther(t *testing.T) {
+	t.Parallel()
 	for range 20 {
 		s, err := Open(Options{})
 		if err != nil {

@@ -49,6 +49,7 @@ func insertBucket(name string) func(*txn) error {
 }
 
 func TestWriterRefusalDoesNotFailTheRestOfTheBatch(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, s *Store) {
 		release := hold(t, s)
 		refusal := errors.New("refused")
@@ -76,6 +77,7 @@ func TestWriterRefusalDoesNotFailTheRestOfTheBatch(t *testing.T) {
 }
 
 func TestWriterLostTransactionFailsItsJobOnly(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, s *Store) {
 		release := hold(t, s)
 		good := queue(t, s, insertBucket("good-1"))
@@ -98,6 +100,7 @@ func TestWriterLostTransactionFailsItsJobOnly(t *testing.T) {
 }
 
 func TestWriterFullQueueRefusesAtOnce(t *testing.T) {
+	t.Parallel()
 	s := open(t, Options{})
 	release := hold(t, s)
 	var jobs []*job
@@ -126,6 +129,7 @@ func TestWriterFullQueueRefusesAtOnce(t *testing.T) {
 }
 
 func TestWriterWithdrawsAJobWhoseContextEnds(t *testing.T) {
+	t.Parallel()
 	s := open(t, Options{})
 	release := hold(t, s)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -141,6 +145,7 @@ func TestWriterWithdrawsAJobWhoseContextEnds(t *testing.T) {
 }
 
 func TestDiskFullIndexRefusesPutsAndKeepsReadsAndDeletes(t *testing.T) {
+	t.Parallel()
 	eachMode(t, func(t *testing.T, s *Store) {
 		put(t, s, "old", body(1000, 1))
 		err := s.change(t.Context(), func(x *txn) error {
@@ -174,6 +179,7 @@ func TestDiskFullIndexRefusesPutsAndKeepsReadsAndDeletes(t *testing.T) {
 }
 
 func TestDiskFullDeleteUsesTheReserve(t *testing.T) {
+	t.Parallel()
 	reserve := filepath.Join(t.TempDir(), reserveFile)
 	s := open(t, Options{Dir: filepath.Dir(reserve)})
 	if _, err := os.Stat(reserve); err != nil {
@@ -195,6 +201,7 @@ func TestDiskFullDeleteUsesTheReserve(t *testing.T) {
 }
 
 func TestMemoryCapCountsWhatIsStoredAndRead(t *testing.T) {
+	t.Parallel()
 	const limit = 1 << 20
 	s := open(t, Options{MaxBytes: limit})
 	mem, ok := s.bodies.(*memBodies)
