@@ -11,9 +11,9 @@ import (
 
 func aclChecks() []check {
 	return []check{
-		{"an ACL comes back as it was put", "A061", aclRoundTrip, []Ability{ACLs}},
-		{"a grant in a header is a grant in the document", "A061", aclGrants, []Ability{ACLs}},
-		{"the ACL of a missing key is NoSuchKey", "", aclMissing, []Ability{ACLs}},
+		{"PutObjectACL comes back as it was put", "A061", aclRoundTrip, []Ability{ACLs}},
+		{"PutObjectACL grants in headers are grants in the document", "A061", aclGrants, []Ability{ACLs}},
+		{"GetObjectACL of a missing key is NoSuchKey", "", aclMissing, []Ability{ACLs}},
 	}
 }
 

@@ -66,11 +66,12 @@ func TestChecksCoverTheAssumptions(t *testing.T) {
 
 func TestChecksHaveUniqueNames(t *testing.T) {
 	t.Parallel()
+	operation := regexp.MustCompile(`^([A-Z][a-z]+){2,} |^[A-Z]\w+(ACL|CORS|URL) `)
 	seen := make(map[string]bool)
 	for _, g := range groups() {
 		for _, c := range g.checks {
-			if seen[c.name] || c.run == nil || strings.ContainsAny(c.name, "/") {
-				t.Errorf("check %q in %s is nameless, a double, or does nothing", c.name, g.name)
+			if seen[c.name] || c.run == nil || strings.Contains(c.name, "/") || !operation.MatchString(c.name) {
+				t.Errorf("check %q in %s has no name of its own that begins with an operation, or does nothing", c.name, g.name)
 			}
 			seen[c.name] = true
 		}

@@ -17,21 +17,21 @@ import (
 func configurationChecks() []check {
 	create := []Ability{CreateBuckets}
 	return slices.Concat(documentChecks(), []check{
-		{"a bucket has an ACL, and takes it in each form", "A039", bucketACL, create},
-		{"a policy comes back byte for byte", "A030, A034", bucketPolicy, create},
-		{"versioning is unset, then enabled or suspended", "A030, A035, A044", bucketVersioning, []Ability{CreateBuckets, Versioning}},
-		{"logging is off, on, and off again", "A030, A035", bucketLogging, create},
-		{"acceleration that was never on says nothing", "A035", bucketAccelerate, create},
-		{"tiering of the first form that was never set is empty", "A033", bucketTiering, create},
-		{"tiering rules of the second form have ids", "A030, A032, A033, A037", tieringRules, create},
-		{"a referer configuration is removed by a PUT of nothing", "A030, A033, A036", bucketReferer, create},
-		{"inventory jobs have ids", "A030, A032, A037, A040", bucketInventory, create},
-		{"inventory jobs are listed 100 at a time", "A038", listInventories, create},
-		{"a one-off inventory id is used once", "A045", postInventory, create},
-		{"custom domains are told with what a TXT record must hold", "A030, A032, A040, A042", bucketDomain, []Ability{CreateBuckets, CustomDomains}},
-		{"a certificate by its id is told with its id", "A032, A043", domainCertificate, []Ability{CreateBuckets, CustomDomains}},
-		{"an object lock gets longer", "A030, A040", objectLock, []Ability{CreateBuckets, Versioning, ObjectLocks}},
-		{"configurations of an unknown bucket are NoSuchBucket", "", configurationsOfUnknownBucket, nil},
+		{"PutBucketACL accepts each form", "A039", bucketACL, create},
+		{"PutBucketPolicy comes back byte for byte", "A030, A034", bucketPolicy, create},
+		{"PutBucketVersioning is unset, then enabled or suspended", "A030, A035, A044", bucketVersioning, []Ability{CreateBuckets, Versioning}},
+		{"PutBucketLogging is off, on, and off again", "A030, A035", bucketLogging, create},
+		{"GetBucketAccelerate that was never set is empty", "A035", bucketAccelerate, create},
+		{"GetBucketIntelligentTiering of the first form that was never set is empty", "A033", bucketTiering, create},
+		{"PutBucketIntelligentTiering of the second form has ids", "A030, A032, A033, A037", tieringRules, create},
+		{"PutBucketReferer without a body removes the configuration", "A030, A033, A036", bucketReferer, create},
+		{"PutBucketInventory has ids", "A030, A032, A037, A040", bucketInventory, create},
+		{"GetBucketInventory lists 100 jobs at a time", "A038", listInventories, create},
+		{"PostBucketInventory accepts an id once", "A045", postInventory, create},
+		{"GetBucketDomain says what a TXT record must hold", "A030, A032, A040, A042", bucketDomain, []Ability{CreateBuckets, CustomDomains}},
+		{"GetBucketDomainCertificate returns the id of the certificate", "A032, A043", domainCertificate, []Ability{CreateBuckets, CustomDomains}},
+		{"PutBucketObjectLock can only extend", "A030, A040", objectLock, []Ability{CreateBuckets, Versioning, ObjectLocks}},
+		{"GetBucket configurations of an unknown bucket are NoSuchBucket", "", configurationsOfUnknownBucket, nil},
 	})
 }
 
@@ -390,13 +390,13 @@ func configurationsOfUnknownBucket(t *testing.T, s scope) {
 func documentChecks() []check {
 	create := []Ability{CreateBuckets}
 	return []check{
-		{"CORS rules live", "A030, A031, A032, A040", corsLife(), create},
-		{"lifecycle rules live", "A030, A031, A032, A040, A041", lifecycleLife(), create},
-		{"tags of a bucket live", "A030, A031, A032, A040", taggingLife(), create},
-		{"a website configuration lives", "A030, A032, A040", websiteLife(), create},
-		{"a default encryption lives", "A030, A032, A040", encryptionLife(), create},
-		{"replication rules live", "A030, A032, A040", replicationLife(), []Ability{CreateBuckets, Replication, Versioning}},
-		{"origins live", "A030, A032, A040, A046", originLife(), create},
+		{"PutBucketCORS puts, replaces and removes rules", "A030, A031, A032, A040", corsLife(), create},
+		{"PutBucketLifecycle puts, replaces and removes rules", "A030, A031, A032, A040, A041", lifecycleLife(), create},
+		{"PutBucketTagging puts, replaces and removes tags", "A030, A031, A032, A040", taggingLife(), create},
+		{"PutBucketWebsite puts, replaces and removes a configuration", "A030, A032, A040", websiteLife(), create},
+		{"PutBucketEncryption puts, replaces and removes a configuration", "A030, A032, A040", encryptionLife(), create},
+		{"PutBucketReplication puts, replaces and removes rules", "A030, A032, A040", replicationLife(), []Ability{CreateBuckets, Replication, Versioning}},
+		{"PutBucketOrigin puts, replaces and removes rules", "A030, A032, A040, A046", originLife(), create},
 	}
 }
 

@@ -14,21 +14,21 @@ func bucketChecks() []check {
 	elsewhere := []Ability{CreateBuckets, OtherRegions}
 	list := []Ability{CreateBuckets, ListBuckets}
 	return []check{
-		{"HEAD finds the bucket and its region", "A008", headBucket, nil},
-		{"the location of the bucket is its region", "", bucketLocation, nil},
-		{"HEAD of an unknown bucket is a bare 404", "A007, A008", headUnknownBucket, nil},
-		{"every operation in an unknown bucket is NoSuchBucket", "A008", unknownBucket, nil},
-		{"an upload to an unknown bucket is refused as NoSuchBucket", "A008", putToUnknownBucket, nil},
-		{"a bucket asked for in another region is NoSuchBucket", "E006", bucketInWrongRegion, []Ability{OtherRegions}},
-		{"a bucket is there after its creation", "A012", createBucket, create},
-		{"a bucket is created once", "", createBucketTwice, create},
-		{"a bucket name that is too long is refused", "A012, E004", bucketNameTooLong, create},
-		{"a deleted bucket is gone", "", deleteBucket, create},
-		{"a bucket that holds an object is not deleted", "", deleteBucketNotEmpty, create},
-		{"a bucket can be in another region", "E006", createBucketElsewhere, elsewhere},
-		{"the list of buckets says where and since when", "", listBuckets, list},
-		{"the list of buckets can be had page by page", "E012", listBucketsByPage, list},
-		{"the list of one region holds its buckets only", "A020", listBucketsOfRegion, []Ability{CreateBuckets, ListBuckets, OtherRegions}},
+		{"HeadBucket finds the bucket and its region", "A008", headBucket, nil},
+		{"GetBucketLocation is the region of the bucket", "", bucketLocation, nil},
+		{"HeadBucket of an unknown bucket is a 404 without a body", "A007, A008", headUnknownBucket, nil},
+		{"HeadBucket and every other operation in an unknown bucket is NoSuchBucket", "A008", unknownBucket, nil},
+		{"PutObject to an unknown bucket is NoSuchBucket", "A008", putToUnknownBucket, nil},
+		{"HeadBucket in another region is NoSuchBucket", "E006", bucketInWrongRegion, []Ability{OtherRegions}},
+		{"CreateBucket makes a bucket that is there", "A012", createBucket, create},
+		{"CreateBucket succeeds once", "", createBucketTwice, create},
+		{"CreateBucket refuses a name that is too long", "A012, E004", bucketNameTooLong, create},
+		{"DeleteBucket removes the bucket", "", deleteBucket, create},
+		{"DeleteBucket refuses a bucket that holds an object", "", deleteBucketNotEmpty, create},
+		{"CreateBucket makes a bucket in another region", "E006", createBucketElsewhere, elsewhere},
+		{"ListBuckets says where and since when", "", listBuckets, list},
+		{"ListBuckets returns pages", "E012", listBucketsByPage, list},
+		{"ListBuckets of one region holds its buckets only", "A020", listBucketsOfRegion, []Ability{CreateBuckets, ListBuckets, OtherRegions}},
 	}
 }
 

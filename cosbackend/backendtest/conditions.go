@@ -9,14 +9,14 @@ import (
 
 func conditionChecks() []check {
 	return []check{
-		{"GET obeys each condition", "A009", getConditions, nil},
-		{"HEAD obeys each condition", "A007, A009", headConditions, nil},
-		{"an ETag in a condition may be * or one of a list", "E020", manyETags, nil},
-		{"an ETag outranks a time on GET", "E020", getPrecedence, nil},
-		{"an ETag outranks a time on HEAD", "E020", headPrecedence, nil},
-		{"304 tells the ETag and the CRC64 and no code", "A003, A007", notModified, nil},
-		{"a condition is judged before a range", "E020", conditionBeforeRange, nil},
-		{"a condition on a missing key is NoSuchKey", "", conditionOnNothing, nil},
+		{"GetObject obeys each condition", "A009", getConditions, nil},
+		{"HeadObject obeys each condition", "A007, A009", headConditions, nil},
+		{"GetObject condition can be * or one of several ETags", "E020", manyETags, nil},
+		{"GetObject condition on an ETag outranks one on a time", "E020", getPrecedence, nil},
+		{"HeadObject condition on an ETag outranks one on a time", "E020", headPrecedence, nil},
+		{"GetObject 304 has the ETag and the CRC64 and no code", "A003, A007", notModified, nil},
+		{"GetObject condition is evaluated before a range", "E020", conditionBeforeRange, nil},
+		{"GetObject condition on a missing key is NoSuchKey", "", conditionOnNothing, nil},
 	}
 }
 

@@ -13,21 +13,21 @@ import (
 
 func copyChecks() []check {
 	return []check{
-		{"a copy has the bytes and the attributes of its source", "A018", copyKeeps, nil},
-		{"a copy can have attributes of its own", "", copyReplaces, nil},
-		{"the answer to a copy describes it", "A003", copyAnswer, nil},
-		{"a copy replaces what was there", "", copyOverwrites, nil},
-		{"a copy stays when its source goes", "", copyOutlivesSource, nil},
-		{"a copy onto itself is refused", "A015", copyOntoItself, nil},
-		{"a copy onto itself can change the metadata", "A015", copyOntoItselfReplacing, nil},
-		{"a copy obeys each condition on its source", "A009", copyConditions, nil},
-		{"an ETag outranks a time on a copy's source", "E020", copyPrecedence, nil},
-		{"a copy of a missing key is refused", "E023", copyMissingKey, nil},
-		{"a copy from an unknown bucket is refused", "E023", copyMissingBucket, nil},
-		{"a copy can have another storage class", "A011", copyStorageClass, []Ability{StorageClasses}},
-		{"a copy is STANDARD unless another class was asked for", "E028", copyStandardClass, []Ability{StorageClasses}},
-		{"a copy can come from another bucket", "A018", copyFromBucket, []Ability{CreateBuckets}},
-		{"a copy can come from another region", "A018", copyFromRegion, []Ability{CreateBuckets, OtherRegions}},
+		{"CopyObject copies the bytes and the attributes of its source", "A018", copyKeeps, nil},
+		{"CopyObject can set attributes of its own", "", copyReplaces, nil},
+		{"CopyObject response describes the copy", "A003", copyAnswer, nil},
+		{"CopyObject replaces what was there", "", copyOverwrites, nil},
+		{"CopyObject outlives its source", "", copyOutlivesSource, nil},
+		{"CopyObject onto itself is refused", "A015", copyOntoItself, nil},
+		{"CopyObject onto itself can change the metadata", "A015", copyOntoItselfReplacing, nil},
+		{"CopyObject obeys each condition on its source", "A009", copyConditions, nil},
+		{"CopyObject condition on an ETag outranks one on a time", "E020", copyPrecedence, nil},
+		{"CopyObject of a missing key is refused", "E023", copyMissingKey, nil},
+		{"CopyObject from an unknown bucket is refused", "E023", copyMissingBucket, nil},
+		{"CopyObject can set another storage class", "A011", copyStorageClass, []Ability{StorageClasses}},
+		{"CopyObject is STANDARD unless another class was asked for", "E028", copyStandardClass, []Ability{StorageClasses}},
+		{"CopyObject can read from another bucket", "A018", copyFromBucket, []Ability{CreateBuckets}},
+		{"CopyObject can read from another region", "A018", copyFromRegion, []Ability{CreateBuckets, OtherRegions}},
 	}
 }
 
@@ -200,18 +200,18 @@ func copyFromRegion(t *testing.T, s scope) { s.wantCopyFrom(t, s.newBucket(t, s.
 
 func partCopyChecks() []check {
 	return []check{
-		{"a part can be a copy of an object", "A018", partCopyWhole, nil},
-		{"a part can be a copy of a range", "E042", partCopyRange, nil},
-		{"parts that are copied and parts that are sent make one object", "", partCopyAndSent, nil},
-		{"a part can be a copy of a range of a completed object", "", partCopyOfParts, nil},
-		{"the answer to a copied part describes it", "A003", partCopyAnswer, nil},
-		{"a copied part obeys each condition on its source", "A009", partCopyConditions, nil},
-		{"a range that ends past the end of the source is InvalidRange", "E042", partCopyPastTheEnd, nil},
-		{"a copied part of a missing source is refused", "E023", partCopyMissing, nil},
-		{"a copied part stays when its source goes", "", partCopyOutlivesSource, nil},
-		{"odd keys are copied to parts", "A018, E022", partCopyOddKeys, nil},
-		{"a copied part can come from another bucket", "A018", partCopyFromBucket, []Ability{CreateBuckets}},
-		{"a copied part can come from another region", "A018", partCopyFromRegion, []Ability{CreateBuckets, OtherRegions}},
+		{"UploadPartCopy copies an object", "A018", partCopyWhole, nil},
+		{"UploadPartCopy copies a range", "E042", partCopyRange, nil},
+		{"UploadPartCopy and UploadPart make one object", "", partCopyAndSent, nil},
+		{"UploadPartCopy copies a range of a completed object", "", partCopyOfParts, nil},
+		{"UploadPartCopy response describes the part", "A003", partCopyAnswer, nil},
+		{"UploadPartCopy obeys each condition on its source", "A009", partCopyConditions, nil},
+		{"UploadPartCopy of a range past the end of the source is InvalidRange", "E042", partCopyPastTheEnd, nil},
+		{"UploadPartCopy of a missing source is refused", "E023", partCopyMissing, nil},
+		{"UploadPartCopy outlives its source", "", partCopyOutlivesSource, nil},
+		{"UploadPartCopy copies odd keys", "A018, E022", partCopyOddKeys, nil},
+		{"UploadPartCopy can read from another bucket", "A018", partCopyFromBucket, []Ability{CreateBuckets}},
+		{"UploadPartCopy can read from another region", "A018", partCopyFromRegion, []Ability{CreateBuckets, OtherRegions}},
 	}
 }
 

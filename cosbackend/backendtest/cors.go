@@ -10,7 +10,7 @@ import (
 
 func preflightChecks() []check {
 	return []check{
-		{"a preflight is answered by the rules of the bucket", "A060", preflightAnswered, []Ability{CreateBuckets, CORS}},
+		{"OptionsObject follows the rules of the bucket", "A060", preflightAnswered, []Ability{CreateBuckets, CORS}},
 	}
 }
 

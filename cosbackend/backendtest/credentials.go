@@ -11,11 +11,11 @@ import (
 func credentialChecks() []check {
 	signed := []Ability{Signatures}
 	return []check{
-		{"a wrong key is SignatureDoesNotMatch", "A001", wrongKey, signed},
-		{"a wrong key on HEAD is a bare 403", "A001, A007", wrongKeyOnHead, signed},
-		{"a wrong key stores nothing", "A001", wrongKeyOnPut, signed},
-		{"an unknown id is InvalidAccessKeyId", "A001", unknownID, signed},
-		{"a refusal of credentials tells nothing that signs", "A001", refusalKeepsSecrets, signed},
+		{"GetObject and ListObjects with a wrong key are SignatureDoesNotMatch", "A001", wrongKey, signed},
+		{"HeadObject with a wrong key is a 403 without a body", "A001, A007", wrongKeyOnHead, signed},
+		{"PutObject with a wrong key stores nothing", "A001", wrongKeyOnPut, signed},
+		{"ListObjects with an unknown id is InvalidAccessKeyId", "A001", unknownID, signed},
+		{"GetObject refused for its credentials returns nothing that signs", "A001", refusalKeepsSecrets, signed},
 	}
 }
 

@@ -12,12 +12,12 @@ import (
 
 func deleteChecks() []check {
 	return []check{
-		{"a deleted key is gone", "", deleteObject, nil},
-		{"a deleted key can be written again", "", deleteThenPut, nil},
-		{"deleting an absent key succeeds", "A013", deleteAbsent, nil},
-		{"many keys are deleted and named", "A013", deleteMany, nil},
-		{"a quiet delete of many names none", "A013", deleteManyQuietly, nil},
-		{"a delete of many leaves the others", "", deleteManyOnly, nil},
+		{"DeleteObject removes the key", "", deleteObject, nil},
+		{"DeleteObject leaves a key that can be written again", "", deleteThenPut, nil},
+		{"DeleteObject of an absent key succeeds", "A013", deleteAbsent, nil},
+		{"DeleteObjects deletes and names many keys", "A013", deleteMany, nil},
+		{"DeleteObjects quietly names none", "A013", deleteManyQuietly, nil},
+		{"DeleteObjects leaves the others", "", deleteManyOnly, nil},
 	}
 }
 

@@ -9,11 +9,11 @@ import (
 
 func encryptionChecks() []check {
 	return []check{
-		{"an object that COS encrypts says so", "", encryptedByCOS, []Ability{Encryption}},
-		{"an object of a customer key is read with it only", "A053", customerKeyRead, []Ability{CustomerKeys}},
-		{"a copy can have another customer key", "A053", customerKeyCopied, []Ability{CustomerKeys}},
-		{"parts need the customer key of their upload", "A053", customerKeyParts, []Ability{CustomerKeys}},
-		{"an encryption header on a read is refused", "", encryptionOnRead, []Ability{Encryption}},
+		{"PutObject with COS's encryption says so", "", encryptedByCOS, []Ability{Encryption}},
+		{"GetObject of an object with a customer key needs that key", "A053", customerKeyRead, []Ability{CustomerKeys}},
+		{"CopyObject can set another customer key", "A053", customerKeyCopied, []Ability{CustomerKeys}},
+		{"UploadPart needs the customer key of its upload", "A053", customerKeyParts, []Ability{CustomerKeys}},
+		{"GetObject with an encryption header is refused", "", encryptionOnRead, []Ability{Encryption}},
 	}
 }
 

@@ -13,15 +13,15 @@ import (
 
 func keyChecks() []check {
 	return []check{
-		{"keys of every kind name an object each", "A001, A002, A004", keysNameObjects, nil},
-		{"keys of every kind are listed as they are", "A002, A019, E027", keysAreListed, nil},
-		{"keys of every kind are prefixes and markers", "A001, A019, E027", keysAsPrefixAndMarker, nil},
-		{"keys of every kind are copied", "A018, E022", keysAreCopied, nil},
-		{"keys of every kind are deleted one by one", "A002", keysAreDeleted, nil},
-		{"keys of every kind are deleted together", "A002", keysAreDeletedTogether, nil},
-		{"keys with control characters", "A002, E002", controlCharacters, nil},
-		{"keys that begin with slashes and dots", "A002", leadingSlashesAndDots, nil},
-		{"keys of 850 bytes", "A012, E005", longKeys, nil},
+		{"PutObject of keys of every kind makes an object each", "A001, A002, A004", keysNameObjects, nil},
+		{"ListObjects returns keys of every kind as they are", "A002, A019, E027", keysAreListed, nil},
+		{"ListObjects takes keys of every kind as prefixes and markers", "A001, A019, E027", keysAsPrefixAndMarker, nil},
+		{"CopyObject copies keys of every kind", "A018, E022", keysAreCopied, nil},
+		{"DeleteObject deletes keys of every kind", "A002", keysAreDeleted, nil},
+		{"DeleteObjects deletes keys of every kind together", "A002", keysAreDeletedTogether, nil},
+		{"PutObject of keys with control characters", "A002, E002", controlCharacters, nil},
+		{"PutObject of keys that begin with slashes and dots", "A002", leadingSlashesAndDots, nil},
+		{"PutObject of keys of 850 bytes", "A012, E005", longKeys, nil},
 	}
 }
 

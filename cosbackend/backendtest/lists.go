@@ -15,19 +15,19 @@ import (
 
 func listChecks() []check {
 	return []check{
-		{"a list is in byte order of the keys", "", listOrder, nil},
-		{"a list describes each object", "A010, A011", listDescribes, nil},
-		{"a prefix that nothing has is an empty page", "", listNothing, nil},
-		{"a prefix selects", "", listPrefix, nil},
-		{"a delimiter joins keys to common prefixes", "", listDelimiter, nil},
-		{"a delimiter can be any one character", "A019", listOtherDelimiter, nil},
-		{"a delimiter of several characters is refused", "E024", listLongDelimiter, nil},
-		{"a list begins after its marker", "", listMarker, nil},
-		{"a marker that is a common prefix skips all of it", "", listMarkerIsCommonPrefix, nil},
-		{"pages of keys add up to the whole", "E026", listPages, nil},
-		{"pages of keys and common prefixes add up to the whole", "E026", listPagesWithDelimiter, nil},
-		{"a page that holds all is not truncated", "E026", listExactPage, nil},
-		{"a page can have 1000 keys, and so can a delete", "", thousand, nil},
+		{"ListObjects is in byte order of the keys", "", listOrder, nil},
+		{"ListObjects describes each object", "A010, A011", listDescribes, nil},
+		{"ListObjects of a prefix that nothing has is an empty page", "", listNothing, nil},
+		{"ListObjects selects by prefix", "", listPrefix, nil},
+		{"ListObjects groups keys into common prefixes", "", listDelimiter, nil},
+		{"ListObjects delimiter can be any one character", "A019", listOtherDelimiter, nil},
+		{"ListObjects delimiter of several characters is refused", "E024", listLongDelimiter, nil},
+		{"ListObjects begins after its marker", "", listMarker, nil},
+		{"ListObjects marker that is a common prefix skips all of it", "", listMarkerIsCommonPrefix, nil},
+		{"ListObjects pages of keys add up", "E026", listPages, nil},
+		{"ListObjects pages of keys and common prefixes add up", "E026", listPagesWithDelimiter, nil},
+		{"ListObjects page that holds all is not truncated", "E026", listExactPage, nil},
+		{"ListObjects page can have 1000 keys, and so can DeleteObjects", "", thousand, nil},
 	}
 }
 
@@ -278,19 +278,19 @@ func thousand(t *testing.T, s scope) {
 
 func multipartListChecks() []check {
 	return []check{
-		{"parts are listed by number", "A023", partOrder, nil},
-		{"a list of parts describes each part", "A010", partsDescribed, nil},
-		{"pages of parts add up to the whole", "", partPages, nil},
-		{"a list of parts tells the storage class", "", partListClass, []Ability{StorageClasses}},
-		{"uploads are listed by key", "", uploadOrder, nil},
-		{"a list of uploads describes each upload", "A022", uploadsDescribed, nil},
-		{"a prefix selects uploads", "", uploadPrefix, nil},
-		{"a delimiter joins uploads to common prefixes", "A024", uploadDelimiter, nil},
-		{"a list of uploads begins after its key marker", "", uploadKeyMarker, nil},
-		{"a list of uploads begins after its id marker", "", uploadIDMarker, nil},
-		{"pages of uploads add up to the whole", "", uploadPages, nil},
-		{"pages of uploads and common prefixes add up to the whole", "A024", uploadPagesWithDelimiter, nil},
-		{"uploads to odd keys are listed as they are", "A019, A024, E027", uploadsToOddKeys, nil},
+		{"ListParts is ordered by number", "A023", partOrder, nil},
+		{"ListParts describes each part", "A010", partsDescribed, nil},
+		{"ListParts pages add up", "", partPages, nil},
+		{"ListParts returns the storage class", "", partListClass, []Ability{StorageClasses}},
+		{"ListMultipartUploads is ordered by key", "", uploadOrder, nil},
+		{"ListMultipartUploads describes each upload", "A022", uploadsDescribed, nil},
+		{"ListMultipartUploads selects by prefix", "", uploadPrefix, nil},
+		{"ListMultipartUploads groups uploads into common prefixes", "A024", uploadDelimiter, nil},
+		{"ListMultipartUploads begins after its key marker", "", uploadKeyMarker, nil},
+		{"ListMultipartUploads begins after its id marker", "", uploadIDMarker, nil},
+		{"ListMultipartUploads pages add up", "", uploadPages, nil},
+		{"ListMultipartUploads pages of uploads and common prefixes add up", "A024", uploadPagesWithDelimiter, nil},
+		{"ListMultipartUploads returns odd keys as they are", "A019, A024, E027", uploadsToOddKeys, nil},
 	}
 }
 

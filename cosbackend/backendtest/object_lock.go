@@ -9,8 +9,8 @@ import (
 
 func lockChecks() []check {
 	return []check{
-		{"a locked object is kept", "A056", lockKeeps, []Ability{CreateBuckets, ObjectLocks}},
-		{"a retention that is over is InvalidLockedTime", "", lockPast, []Ability{CreateBuckets, ObjectLocks}},
+		{"PutObjectRetention keeps a locked object", "A056", lockKeeps, []Ability{CreateBuckets, ObjectLocks}},
+		{"PutObjectRetention in the past is InvalidLockedTime", "", lockPast, []Ability{CreateBuckets, ObjectLocks}},
 	}
 }
 

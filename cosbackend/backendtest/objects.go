@@ -17,24 +17,24 @@ import (
 
 func objectChecks() []check {
 	return []check{
-		{"an object of any size comes back as it was", "A005", sizesComeBack, nil},
-		{"the ETag of a simple upload is its MD5", "A010", etagIsMD5, nil},
-		{"the CRC64 is that of the whole object everywhere", "A003", crc64Everywhere, nil},
-		{"content headers come back", "", contentHeaders, nil},
-		{"a type that was not given is that of plain bytes", "", defaultContentType, nil},
-		{"user metadata comes back", "A001", metadata, nil},
-		{"user metadata may have 2 KiB", "A012, E016", metadataLimit, nil},
-		{"the storage class is STANDARD unless another was asked for", "A011, E017", standardClass, nil},
-		{"another storage class comes back", "A011, E017", storageClass, []Ability{StorageClasses}},
-		{"intelligent tiering begins in the tier FREQUENT", "E015", storageTier, []Ability{StorageClasses}},
-		{"a storage class that does not exist is refused", "", unknownStorageClass, nil},
-		{"an archived object is not read", "E029", archived, []Ability{Archive}},
-		{"the time of the last change is the same everywhere", "", lastModified, nil},
-		{"a new upload replaces bytes and attributes", "", overwrite, nil},
-		{"a download shows one version, whatever happens meanwhile", "", readDuringOverwrite, nil},
-		{"GET of a missing key is NoSuchKey with both ids", "A008", getMissingKey, nil},
-		{"HEAD of a missing key has a status and a request id only", "A007, A008", headMissingKey, nil},
-		{"every answer has a request id of its own", "A008", requestIDs, nil},
+		{"PutObject of any size comes back as it was", "A005", sizesComeBack, nil},
+		{"PutObject ETag is the MD5", "A010", etagIsMD5, nil},
+		{"PutObject CRC64 is that of the object everywhere", "A003", crc64Everywhere, nil},
+		{"PutObject content headers come back", "", contentHeaders, nil},
+		{"PutObject without a type is application-octet-stream", "", defaultContentType, nil},
+		{"PutObject user metadata comes back", "A001", metadata, nil},
+		{"PutObject user metadata may have 2 KiB", "A012, E016", metadataLimit, nil},
+		{"PutObject storage class is STANDARD unless another was asked for", "A011, E017", standardClass, nil},
+		{"PutObject storage class comes back", "A011, E017", storageClass, []Ability{StorageClasses}},
+		{"PutObject with intelligent tiering begins in the tier FREQUENT", "E015", storageTier, []Ability{StorageClasses}},
+		{"PutObject with an unknown storage class is refused", "", unknownStorageClass, nil},
+		{"GetObject of an archived object is refused", "E029", archived, []Ability{Archive}},
+		{"HeadObject time of the last change is the same everywhere", "", lastModified, nil},
+		{"PutObject again replaces bytes and attributes", "", overwrite, nil},
+		{"GetObject returns one version, whatever happens meanwhile", "", readDuringOverwrite, nil},
+		{"GetObject of a missing key is NoSuchKey with both ids", "A008", getMissingKey, nil},
+		{"HeadObject of a missing key has a status and a request id only", "A007, A008", headMissingKey, nil},
+		{"HeadObject and every other operation has a request id of its own", "A008", requestIDs, nil},
 	}
 }
 
@@ -327,15 +327,15 @@ func requestIDs(t *testing.T, s scope) {
 func uploadChecks() []check {
 	forbid := []Ability{ForbidOverwrite}
 	return []check{
-		{"a reader that can be read once is stored whole", "A005", putOnce, nil},
-		{"an upload that may not overwrite creates", "A014", forbidOverwriteCreates, forbid},
-		{"an upload that may not overwrite leaves what is there", "A014", forbidOverwriteRefuses, forbid},
-		{"of uploads at once that may not overwrite one wins", "A014", forbidOverwriteRace, forbid},
-		{"a right Content-MD5 is accepted", "", contentMD5Right, nil},
-		{"a wrong Content-MD5 stores nothing", "", contentMD5Wrong, nil},
-		{"a body that ends early stores nothing", "A021", shortBody, nil},
-		{"a body that ends early leaves what is there", "A021", shortBodyOverwrite, nil},
-		{"uploads at once to one key leave one of them whole", "", putRace, nil},
+		{"PutObject from a reader that can be read once is complete", "A005", putOnce, nil},
+		{"PutObject that may not overwrite creates", "A014", forbidOverwriteCreates, forbid},
+		{"PutObject that may not overwrite leaves what is there", "A014", forbidOverwriteRefuses, forbid},
+		{"PutObject concurrently that may not overwrite succeeds once", "A014", forbidOverwriteRace, forbid},
+		{"PutObject accepts a correct Content-MD5", "", contentMD5Right, nil},
+		{"PutObject with a wrong Content-MD5 stores nothing", "", contentMD5Wrong, nil},
+		{"PutObject whose body ends early stores nothing", "A021", shortBody, nil},
+		{"PutObject whose body ends early leaves what is there", "A021", shortBodyOverwrite, nil},
+		{"PutObject concurrently to one key leaves one of them complete", "", putRace, nil},
 	}
 }
 

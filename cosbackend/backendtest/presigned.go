@@ -15,13 +15,13 @@ import (
 // Each check needs Presigned, which presignedChecks adds.
 func presignedChecks() []check {
 	checks := []check{
-		{"a presigned URL stores, reads, describes and deletes", "A070", presignedLife, nil},
-		{"a presigned URL allows no other key, method or header", "A070", presignedBounds, nil},
-		{"a presigned URL can replace headers of the answer", "A070", presignedResponse, nil},
-		{"a presigned URL ends", "A070", presignedEnd, nil},
-		{"a form uploads what its policy allows", "A071", formUpload, nil},
-		{"a form uploads nothing else", "A071", formBounds, nil},
-		{"a form can be answered with a document", "E107", formDocument, nil},
+		{"PresignURL stores, reads, describes and deletes", "A070", presignedLife, nil},
+		{"PresignURL allows no other key, method or header", "A070", presignedBounds, nil},
+		{"PresignURL can replace headers of the response", "A070", presignedResponse, nil},
+		{"PresignURL expires", "A070", presignedEnd, nil},
+		{"PostObject uploads what its policy allows", "A071", formUpload, nil},
+		{"PostObject uploads nothing else", "A071", formBounds, nil},
+		{"PostObject can respond with a document", "E107", formDocument, nil},
 	}
 	for i := range checks {
 		checks[i].needs = append(checks[i].needs, Presigned)

@@ -10,11 +10,11 @@ import (
 func rangeChecks() []check {
 	open := []Ability{OpenRanges}
 	return []check{
-		{"a range from first to last byte", "A005, A006", closedRanges, nil},
-		{"a range to the end", "A006, E019", openRanges, open},
-		{"a range of the last bytes", "A006, E019", suffixRanges, open},
-		{"a range that begins past the end is InvalidRange", "A006", rangePastTheEnd, nil},
-		{"an empty object has no range", "A006, E019", rangeOfNothing, nil},
+		{"GetObject range from first to last byte", "A005, A006", closedRanges, nil},
+		{"GetObject range to the end", "A006, E019", openRanges, open},
+		{"GetObject range of the last bytes", "A006, E019", suffixRanges, open},
+		{"GetObject range that begins past the end is InvalidRange", "A006", rangePastTheEnd, nil},
+		{"GetObject of an empty object has no range", "A006, E019", rangeOfNothing, nil},
 	}
 }
 

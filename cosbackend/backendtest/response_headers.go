@@ -8,7 +8,7 @@ import (
 
 func responseHeaderChecks() []check {
 	return []check{
-		{"parameters replace the headers of a read", "A062", headersReplaced, nil},
+		{"GetObject parameters replace the headers of the response", "A062", headersReplaced, nil},
 	}
 }
 

@@ -8,8 +8,8 @@ import (
 
 func restoreChecks() []check {
 	return []check{
-		{"an archived object is restored", "A054", restoreArchived, []Ability{Archive}},
-		{"an object that is not archived is not restored", "", restorePlain, nil},
+		{"RestoreObject restores an archived object", "A054", restoreArchived, []Ability{Archive}},
+		{"RestoreObject of an object that is not archived is refused", "", restorePlain, nil},
 	}
 }
 

@@ -7,8 +7,8 @@ import (
 
 func symlinkChecks() []check {
 	return []check{
-		{"a symlink leads to its target", "A055", symlinkLeads, []Ability{Symlinks}},
-		{"a symlink that is missing is NoSuchKey", "", symlinkMissing, []Ability{Symlinks}},
+		{"PutSymlink makes a link to its target", "A055", symlinkLeads, []Ability{Symlinks}},
+		{"GetSymlink of a missing key is NoSuchKey", "", symlinkMissing, []Ability{Symlinks}},
 	}
 }
 

@@ -10,10 +10,10 @@ import (
 
 func tagChecks() []check {
 	return []check{
-		{"tags of a write come back and are counted", "A052", tagsOfWrite, []Ability{Tagging}},
-		{"tags are replaced and removed", "", tagsReplaced, []Ability{Tagging}},
-		{"a copy takes the tags of its source or others", "A052", tagsCopied, []Ability{Tagging}},
-		{"tags of a missing key are NoSuchKey", "", tagsMissing, []Ability{Tagging}},
+		{"PutObject tags come back and are counted", "A052", tagsOfWrite, []Ability{Tagging}},
+		{"PutObjectTagging replaces tags, and DeleteObjectTagging removes them", "", tagsReplaced, []Ability{Tagging}},
+		{"CopyObject copies the tags of its source or sets others", "A052", tagsCopied, []Ability{Tagging}},
+		{"GetObjectTagging of a missing key is NoSuchKey", "", tagsMissing, []Ability{Tagging}},
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 
 func trafficLimitChecks() []check {
 	return []check{
-		{"a traffic limit changes no content", "A059", trafficLimited, []Ability{TrafficLimits}},
+		{"GetObject and PutObject with a traffic limit change no content", "A059", trafficLimited, []Ability{TrafficLimits}},
 	}
 }
 

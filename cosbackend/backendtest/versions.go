@@ -12,14 +12,14 @@ import (
 func versionChecks() []check {
 	needs := []Ability{CreateBuckets, Versioning}
 	return []check{
-		{"versions are listed by key and the newest first", "A050", versionOrder, needs},
-		{"pages of versions add up to the whole", "A050", versionPages, needs},
-		{"a delete marker hides its object and says so", "A051", markerHides, needs},
-		{"a delete marker that is deleted shows the object again", "A051", markerDeleted, needs},
-		{"a version is read and deleted by its id", "", versionByID, needs},
-		{"many versions are deleted by their ids", "", versionsDeleted, needs},
-		{"a version can be the source of a copy", "A018", versionCopied, needs},
-		{"a version that is not there is NoSuchVersion", "", versionAbsent, needs},
+		{"ListObjectVersions is ordered by key, the newest first", "A050", versionOrder, needs},
+		{"ListObjectVersions pages add up", "A050", versionPages, needs},
+		{"DeleteObject makes a delete marker that hides its object", "A051", markerHides, needs},
+		{"DeleteObject of a delete marker shows the object again", "A051", markerDeleted, needs},
+		{"GetObject and DeleteObject take the id of a version", "", versionByID, needs},
+		{"DeleteObjects takes the ids of versions", "", versionsDeleted, needs},
+		{"CopyObject takes the version of its source", "A018", versionCopied, needs},
+		{"GetObject of a missing version is NoSuchVersion", "", versionAbsent, needs},
 	}
 }
 
