@@ -1,5 +1,5 @@
-# `make` is what CI runs. Every step that fails prints the command that repairs
-# it. Nothing here needs more of the network than a Go module proxy.
+# `make` runs what CI runs before the end-to-end tests. Every step that fails prints the
+# command that repairs it. Nothing here needs more of the network than a Go module proxy.
 
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -13,7 +13,12 @@ FUZZTIME ?= 30s
 E2E_TIMEOUT ?= 30m
 
 .PHONY: check
-check: lint gen-check test ## what CI runs: lint, gen-check, test
+check: build lint gen-check test ## what CI runs: build, lint, gen-check, test
+
+.PHONY: build
+build: ## compile everything, tests included, the cheapest check
+	@echo "== go build and vet"
+	@go build ./... && go vet ./... && go vet -tags e2e ./cmd/... && go -C bench vet ./... || { echo "repair: edit the lines above"; exit 1; }
 
 .PHONY: help
 help: ## this list
@@ -67,7 +72,7 @@ lint-breaking: $(FOREIGN)
 	tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT && \
 	git show "$$base:gen/cosgate.binpb" > "$$tmp/base.binpb" && \
 	$(BUF) breaking proto --exclude-imports --against "$$tmp/base.binpb" || \
-		{ echo "callers of $$base would break; repair: keep what was there and add beside it (old numbers and names: reserved)"; exit 1; }
+		{ echo "callers of $$base would break; repair: keep the old fields and add new ones (old numbers and names: reserved)"; exit 1; }
 
 .PHONY: lint-go
 lint-go:
@@ -98,14 +103,15 @@ fix: $(FOREIGN) ## repair what a tool can repair: formats, imports, simple findi
 	@go -C bench mod tidy
 
 .PHONY: test
-test: ## all tests with the race detector, in random order
+test: ## the README's test command with the race detector and in random order, and bench
 	@echo "== go test -race"
-	@go test -race -shuffle=on -timeout 30m ./... || { echo "repeat one: go test -race -run 'TestName' ./package (add -shuffle=N with the seed printed above)"; exit 1; }
+	@export GOFLAGS="$${GOFLAGS:-} -race -shuffle=on -timeout=30m"; \
+	{ go test ./... && go -C bench test ./...; } || { echo "run one again: go test -race -run 'TestName' ./package (add -shuffle=N with the seed printed above)"; exit 1; }
 
 .PHONY: e2e
 e2e: $(FOREIGN) ## the real binary, grpcurl, the Node SDK, the README's commands
 	@echo "== go test -tags e2e"
-	@go test -tags e2e -count=1 -v -timeout $(E2E_TIMEOUT) -run '^TestE2E' ./cmd/cosgate || { echo "repeat one: go test -tags e2e -v -run 'TestE2EName' ./cmd/cosgate"; exit 1; }
+	@go test -tags e2e -count=1 -v -timeout $(E2E_TIMEOUT) -run '^TestE2E' ./cmd/cosgate || { echo "run one again: go test -tags e2e -v -run 'TestE2EName' ./cmd/cosgate"; exit 1; }
 
 .PHONY: fuzz
 fuzz: ## each fuzz target for FUZZTIME (30s)
@@ -114,7 +120,7 @@ fuzz: ## each fuzz target for FUZZTIME (30s)
 		grep -oE '^func Fuzz[A-Za-z0-9_]+' "$$file" | sed 's/^func //' | while read -r target; do \
 			echo "== fuzz $$dir $$target"; \
 			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$dir" </dev/null || \
-				{ echo "repeat: go test -run $$target $$dir (the input was kept under $$dir/testdata/fuzz; commit it with the repair)"; exit 1; }; \
+				{ echo "run it again: go test -run $$target $$dir (the input is in $$dir/testdata/fuzz; commit it with the fix)"; exit 1; }; \
 		done; \
 	done
 

@@ -17,14 +17,14 @@ func TestAdminShowsInternalsToThisMachineOnly(t *testing.T) {
 		local, remote, host string
 		here                bool
 	}{
-		"same machine":     {"127.0.0.1:8081", "127.0.0.1:4000", "127.0.0.1:8081", true},
-		"by name":          {"127.0.0.1:8081", "127.0.0.1:4000", "localhost:8081", true},
-		"IPv6":             {"[::1]:8081", "[::1]:4000", "[::1]:8081", true},
-		"without port":     {"127.0.0.1:80", "127.0.0.1:4000", "localhost", true},
-		"from elsewhere":   {"10.0.0.5:8081", "10.0.0.9:4000", "10.0.0.5:8081", false},
-		"a lie in Host":    {"10.0.0.5:8081", "10.0.0.9:4000", "127.0.0.1:8081", false},
-		"a sidecar's door": {"10.0.0.5:8081", "127.0.0.6:4000", "127.0.0.1:8081", false},
-		"a page's name":    {"127.0.0.1:8081", "127.0.0.1:4000", "rebound.example.com:8081", false},
+		"same machine":         {"127.0.0.1:8081", "127.0.0.1:4000", "127.0.0.1:8081", true},
+		"by name":              {"127.0.0.1:8081", "127.0.0.1:4000", "localhost:8081", true},
+		"IPv6":                 {"[::1]:8081", "[::1]:4000", "[::1]:8081", true},
+		"without port":         {"127.0.0.1:80", "127.0.0.1:4000", "localhost", true},
+		"from elsewhere":       {"10.0.0.5:8081", "10.0.0.9:4000", "10.0.0.5:8081", false},
+		"a lie in Host":        {"10.0.0.5:8081", "10.0.0.9:4000", "127.0.0.1:8081", false},
+		"a sidecar's listener": {"10.0.0.5:8081", "127.0.0.6:4000", "127.0.0.1:8081", false},
+		"a page's name":        {"127.0.0.1:8081", "127.0.0.1:4000", "rebound.example.com:8081", false},
 	} {
 		for path, want := range map[string]int{"/livez": 200, "/readyz": 200, "/buildinfo": 200, "/debug/pprof/cmdline": 200, "/grpcui/": http.StatusTeapot} {
 			local, err := net.ResolveTCPAddr("tcp", c.local)

@@ -45,7 +45,7 @@ func TestServeBoundsConnections(t *testing.T) {
 	third, f := knock(t, g.value("gRPC"))
 	_ = third.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
 	if frame, err := f.ReadFrame(); !timedOut(err) {
-		t.Fatalf("a third connection of two = %v, %v, want no answer yet", frame, err)
+		t.Fatalf("a third connection of two = %v, %v, want no response yet", frame, err)
 	}
 	_ = inside[0].Close()
 	_ = third.SetReadDeadline(time.Now().Add(hostilePatience))

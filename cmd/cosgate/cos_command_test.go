@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// How long a restore takes shows in the answer to a HEAD.
+// The response to a HEAD shows whether a restore is still going on.
 func TestCosRestoresAfterTheRestoreDelay(t *testing.T) {
 	for want, flags := range map[string][]string{
 		`ongoing-request="false"`: nil,

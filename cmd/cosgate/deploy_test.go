@@ -196,7 +196,7 @@ func TestDeploymentFitsTheBinary(t *testing.T) {
 	}
 }
 
-// A memorySum is what docs/performance.md says that a gateway takes beside its budgets.
+// A memorySum is what docs/performance.md says that a gateway takes in addition to its budgets.
 type memorySum struct{ process, read, upload, connection int64 }
 
 var sumLine = regexp.MustCompile(`read_memory \+ upload_memory \+ (\d+) MiB \+ (\d+) KiB × reads \+ (\d+) KiB × uploads \+ (\d+) KiB × connections`)

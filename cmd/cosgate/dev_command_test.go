@@ -65,7 +65,7 @@ func putObject(ctx context.Context, objects cosgatev1.ObjectServiceClient, key s
 		Chunk:  &cosgatev1.Chunk{Data: data},
 		Finish: true,
 	})
-	if err != nil && err != io.EOF { //nolint:errorlint // gRPC promises io.EOF itself; the reason comes with the answer
+	if err != nil && err != io.EOF { //nolint:errorlint // gRPC promises io.EOF itself; the reason comes with the response
 		return err
 	}
 	_, err = stream.CloseAndRecv()

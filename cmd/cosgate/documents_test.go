@@ -15,13 +15,12 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-
 const repositoryRoot = "../.."
 
 // trackedFiles are the files of the repository, by their paths from its root.
 func trackedFiles(t *testing.T) []string {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), "git", "-C", repositoryRoot, "ls-files", "--cached", "--others", "--exclude-standard").Output()
+	out, err := exec.CommandContext(t.Context(), "git", "-c", "safe.directory=*", "-C", repositoryRoot, "ls-files", "--cached", "--others", "--exclude-standard").Output()
 	if err != nil {
 		t.Skipf("git ls-files: %v: these are not the files of a repository", err)
 	}
@@ -83,6 +82,27 @@ func TestContributingHasARowForEveryFolder(t *testing.T) {
 	for _, name := range trackedFiles(t) {
 		if top, _, ok := strings.Cut(name, "/"); ok && top[0] != '.' && !named[top] {
 			t.Errorf("CONTRIBUTING.md has no row for the folder of %s", name)
+		}
+	}
+}
+
+// The table of RPCs names files that exist.
+func TestContributingNamesExistingFiles(t *testing.T) {
+	t.Parallel()
+	_, table, _ := strings.Cut(readRepository(t, "CONTRIBUTING.md"), "| RPCs |")
+	table, _, _ = strings.Cut(table, "\n\n")
+	folders := []string{"proto/cosgate/v1", "service", "cosbackend", "cosbackend/embedded"}
+	for line := range strings.Lines(table) {
+		cells := strings.Split(strings.Trim(line, "|\n "), "|")
+		if len(cells) != len(folders)+1 {
+			continue
+		}
+		for i, folder := range folders {
+			for _, m := range regexp.MustCompile("`([a-z0-9_*]+\\.(?:go|proto))`").FindAllStringSubmatch(cells[i+1], -1) {
+				if found, err := filepath.Glob(filepath.Join(repositoryRoot, folder, m[1])); err != nil || len(found) == 0 {
+					t.Errorf("CONTRIBUTING.md names %s in %s: there is none", m[1], folder)
+				}
+			}
 		}
 	}
 }

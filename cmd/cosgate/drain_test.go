@@ -100,7 +100,7 @@ func putZeros(ctx context.Context, objects cosgatev1.ObjectServiceClient, key st
 		m.Chunk = &cosgatev1.Chunk{Data: make([]byte, 1<<20)}
 		m.Finish = sent+1<<20 == size
 		if err := put.Send(m); err != nil {
-			break // the answer has the reason
+			break // the response has the reason
 		}
 		m = &cosgatev1.PutObjectRequest{}
 	}

@@ -169,7 +169,7 @@ func largeContent(block []byte, index int64) {
 }
 
 // putLarge stores size bytes without saying how many they will be, and returns their
-// checksum, which the answer had, too.
+// checksum, which the response had, too.
 func putLarge(ctx context.Context, objects cosgatev1.ObjectServiceClient, size int64) (crc uint64, err error) {
 	stream, err := objects.PutObject(ctx)
 	if err != nil {
@@ -182,17 +182,17 @@ func putLarge(ctx context.Context, objects cosgatev1.ObjectServiceClient, size i
 		crc = crc64ecma.Update(crc, block)
 		m.Chunk = &cosgatev1.Chunk{Data: block}
 		if err := stream.Send(m); err != nil {
-			break // the answer is in CloseAndRecv
+			break // the error is in CloseAndRecv
 		}
 		m = &cosgatev1.PutObjectRequest{}
 	}
-	_ = stream.Send(&cosgatev1.PutObjectRequest{Finish: true}) // a failure shows in the answer
+	_ = stream.Send(&cosgatev1.PutObjectRequest{Finish: true}) // a failure shows in the response
 	resp, err := stream.CloseAndRecv()
 	if err != nil {
 		return 0, err
 	}
 	if o := resp.GetObject(); o.GetSize() != size || o.GetCrc64Ecma() != crc {
-		return 0, fmt.Errorf("the answer has size %d and CRC64 %d, want %d and %d", o.GetSize(), o.GetCrc64Ecma(), size, crc)
+		return 0, fmt.Errorf("the response has size %d and CRC64 %d, want %d and %d", o.GetSize(), o.GetCrc64Ecma(), size, crc)
 	}
 	return crc, nil
 }

@@ -226,7 +226,7 @@ func (w *soakWorker) check(t *testing.T, key string, want record) {
 }
 
 // soakFault is a fault of COS during one operation of the gateway, whose request it
-// strikes. Beginnings of uploads are spared: whether one whose answer is lost was begun
+// strikes. Beginnings of uploads are spared: whether one whose response is lost was begun
 // nobody knows, so an upload may be left behind.
 func soakFault(random *rand.Rand, operation, key string) embedded.Fault {
 	f := embedded.Fault{Operation: operation, Key: key, Count: 1 + random.IntN(6)}

@@ -55,17 +55,17 @@ func invoke(t *testing.T, admin, method, request string) string {
 
 func TestGRPCUIOfDevCallsTheAPI(t *testing.T) {
 	dev := start(t, everyPortFree...)
-	answer := invoke(t, dev.value("admin"), "cosgate.v1.BucketService.HeadBucket", `{"metadata":[],"data":[{"bucket":"`+demoBucket+`"}]}`)
+	response := invoke(t, dev.value("admin"), "cosgate.v1.BucketService.HeadBucket", `{"metadata":[],"data":[{"bucket":"`+demoBucket+`"}]}`)
 	var got struct {
 		Responses []struct{ Message struct{ Region string } }
 		Error     any
 	}
-	if err := json.Unmarshal([]byte(answer), &got); err != nil || got.Error != nil || len(got.Responses) != 1 || got.Responses[0].Message.Region != demoRegion {
-		t.Errorf("HeadBucket through the page = %s, %v, want region %s", answer, err, demoRegion)
+	if err := json.Unmarshal([]byte(response), &got); err != nil || got.Error != nil || len(got.Responses) != 1 || got.Responses[0].Message.Region != demoRegion {
+		t.Errorf("HeadBucket through the page = %s, %v, want region %s", response, err, demoRegion)
 	}
-	answer = invoke(t, dev.value("admin"), "cosgate.v1.ObjectService.HeadObject", `{"metadata":[],"data":[{"bucket":"`+demoBucket+`","key":"absent"}]}`)
-	if !strings.Contains(answer, "NotFound") || !strings.Contains(answer, "cosgate.v1.CosError") {
-		t.Errorf("HeadObject of an absent key through the page = %s, want NotFound with its details", answer)
+	response = invoke(t, dev.value("admin"), "cosgate.v1.ObjectService.HeadObject", `{"metadata":[],"data":[{"bucket":"`+demoBucket+`","key":"absent"}]}`)
+	if !strings.Contains(response, "NotFound") || !strings.Contains(response, "cosgate.v1.CosError") {
+		t.Errorf("HeadObject of an absent key through the page = %s, want NotFound with its details", response)
 	}
 }
 
@@ -75,8 +75,8 @@ func TestGRPCUIOfServeIsOptionalAndUsesTLS(t *testing.T) {
 		t.Errorf("GET %s = %d, want 404 unless it was asked for", grpcuiPath, code)
 	}
 	g = startTLS(t, "verify_if_given", "grpcui: true\nreflection: false\n")
-	answer := invoke(t, g.value("admin"), "cosgate.v1.BucketService.HeadBucket", `{"metadata":[],"data":[{"bucket":"`+demoBucket+`"}]}`)
-	if !strings.Contains(answer, demoRegion) {
-		t.Errorf("HeadBucket through the page = %s, want region %s", answer, demoRegion)
+	response := invoke(t, g.value("admin"), "cosgate.v1.BucketService.HeadBucket", `{"metadata":[],"data":[{"bucket":"`+demoBucket+`"}]}`)
+	if !strings.Contains(response, demoRegion) {
+		t.Errorf("HeadBucket through the page = %s, want region %s", response, demoRegion)
 	}
 }

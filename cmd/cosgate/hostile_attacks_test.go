@@ -22,7 +22,7 @@ type namedAttack struct {
 	run  func(*attack)
 }
 
-// attacks are what can be done to a door without knowing any secret. They are bounded in
+// attacks are what can be done to a listener without knowing any secret. They are bounded in
 // number, and some hold their connections until the bystanders are done.
 func attacks() []namedAttack {
 	return []namedAttack{
@@ -37,7 +37,7 @@ func attacks() []namedAttack {
 		{"unfinished messages", unfinishedMessages},
 		{"messages of crumbs", crumbsOfData},
 		{"garbage", garbage},
-		{"answers that nobody reads", neverRead},
+		{"responses that nobody reads", neverRead},
 	}
 }
 

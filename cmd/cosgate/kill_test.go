@@ -33,7 +33,7 @@ var absent [sha256.Size]byte
 
 // A ledger is what one writer knows of one of its keys. Nobody else writes the
 // key, so after a crash it must be in the state that was last acknowledged, or
-// in the one that was asked for and not answered.
+// in the one that was requested and not acknowledged.
 type ledger struct {
 	key          string
 	acknowledged [sha256.Size]byte

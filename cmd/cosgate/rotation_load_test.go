@@ -89,7 +89,7 @@ func (l *load) dial(certificate *tls.Certificate) (*client.Client, error) {
 }
 
 // caller makes calls until the load ends. Every fourth proves itself by certificate;
-// every second keeps its connection, and thereby the certificate, for ever; every
+// every second keeps its connection, and so its certificate, forever; every
 // eighth is slow, so that its streams are open while things change.
 func (l *load) caller(t *testing.T, i int) {
 	way, keeps, slow := i%4, i/4%2 == 0, i%8 == 5 || i%16 == 10

@@ -35,7 +35,7 @@ const (
 	patience = 30 * time.Second
 )
 
-// A keeperCOS is an embedded COS that takes all of its key pairs, behind a door that
+// A keeperCOS is an embedded COS that accepts all of its key pairs, behind a listener that
 // notes which are used and refuses those that were withdrawn.
 type keeperCOS struct {
 	addr      string
@@ -260,8 +260,8 @@ func (r *rotation) remove(conn *grpc.ClientConn, opts ...grpc.CallOption) error 
 	return err
 }
 
-// answers reports whether all these ways to call have this end.
-func (r *rotation) answers(certificate *tls.Certificate, tokens []string, byCertificate, byToken codes.Code) bool {
+// results reports whether all these ways to call have these results.
+func (r *rotation) results(certificate *tls.Certificate, tokens []string, byCertificate, byToken codes.Code) bool {
 	if _, code := r.ask(certificate, "", r.head); code != byCertificate {
 		return false
 	}
@@ -298,12 +298,12 @@ func (r *rotation) round(l *load, before, after secrets) {
 		t.Errorf("round %d: the first token of a new key at the URL = %s, want OK", after.round, code)
 	}
 	r.within("new secrets", func() bool {
-		return r.answers(&after.certificate, after.tokens[:], codes.OK, codes.OK)
+		return r.results(&after.certificate, after.tokens[:], codes.OK, codes.OK)
 	})
 	l.move(t, after.proofs)
 	r.write(after)
 	r.within("withdrawn secrets", func() bool {
-		return r.answers(&before.certificate, before.tokens[:2], codes.Unavailable, codes.Unauthenticated)
+		return r.results(&before.certificate, before.tokens[:2], codes.Unavailable, codes.Unauthenticated)
 	})
 	r.renew()
 	for _, deletes := range []bool{false, true} {

@@ -42,7 +42,7 @@ func putUnsized(ctx context.Context, objects cosgatev1.ObjectServiceClient, key 
 		data = data[n:]
 		m.Finish = len(data) == 0
 		if err := stream.Send(m); err != nil || m.GetFinish() {
-			break // the answer is in CloseAndRecv
+			break // the error is in CloseAndRecv
 		}
 		m = &cosgatev1.PutObjectRequest{}
 	}
@@ -188,7 +188,7 @@ func sendPart(ctx context.Context, uploads cosgatev1.MultipartServiceClient, id 
 	_ = stream.Send(&cosgatev1.UploadPartRequest{
 		Spec:  &cosgatev1.UploadPartSpec{Bucket: demoBucket, Key: "shared", UploadId: id, PartNumber: number, Size: &size},
 		Chunk: &cosgatev1.Chunk{Data: data}, Finish: true,
-	}) // a failure shows in the answer
+	}) // a failure shows in the response
 	resp, err := stream.CloseAndRecv()
 	return resp.GetPart(), err
 }
@@ -202,7 +202,7 @@ func sendAppend(ctx context.Context, objects cosgatev1.ObjectServiceClient, posi
 	_ = stream.Send(&cosgatev1.AppendObjectRequest{
 		Spec:  &cosgatev1.AppendObjectSpec{Bucket: demoBucket, Key: "log", Position: position, Size: &size},
 		Chunk: &cosgatev1.Chunk{Data: data}, Finish: true,
-	}) // a failure shows in the answer
+	}) // a failure shows in the response
 	_, err = stream.CloseAndRecv()
 	return err
 }

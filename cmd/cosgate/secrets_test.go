@@ -209,6 +209,6 @@ func callsOf(t *testing.T, objects cosgatev1.ObjectServiceClient, planted map[st
 	check("HeadObject with those that are not taken", head(as(planted["static token"], "cosgate-cos-secret-id", "AKIDcaller", "cosgate-cos-secret-key", planted["caller's key"]), "key", "file"), codes.FailedPrecondition)
 	check("HeadObject with a refused key", head(alice, "key", "file"), codes.PermissionDenied)
 	cos.Faults().Add(embedded.Fault{Operation: "HeadObject", Reset: true})
-	check("HeadObject without an answer", head(alice, "key", ""), codes.Unavailable)
+	check("HeadObject without a response", head(alice, "key", ""), codes.Unavailable)
 	return told.String()
 }

@@ -286,18 +286,18 @@ func TestJWTAcceptsANewKeyRightAfterAFetch(t *testing.T) {
 func TestJWTKeysStayInForceWhileTheirURLIsDown(t *testing.T) {
 	at := now()
 	p := newProvider(t, "k1")
-	answer := http.StatusOK
+	status := http.StatusOK
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.WriteHeader(answer)
+		w.WriteHeader(status)
 		_, _ = w.Write([]byte(strings.Replace(string(p.set(t)), `[`, `[{"kty":"other","kid":"k9"},`, 1)))
 	}))
 	defer server.Close()
 	defer http.DefaultTransport.(*http.Transport).CloseIdleConnections()
 	a := newJWT(t, server.URL, func(o *identity.JWTOptions) { o.Clock = func() time.Time { return at } })
 	token := p.sign(t, with(map[string]any{"exp": now().Add(time.Hour).Unix()}))
-	for _, answer = range []int{http.StatusOK, http.StatusServiceUnavailable} {
+	for _, status = range []int{http.StatusOK, http.StatusServiceUnavailable} {
 		if _, err := a.Identify(withBearer(token)); err != nil {
-			t.Errorf("Identify while the URL answers %d = %v", answer, err)
+			t.Errorf("Identify while the URL responds with %d = %v", status, err)
 		}
 		at = at.Add(2 * time.Minute)
 	}
