@@ -210,10 +210,10 @@ func checkLife(life time.Duration) error {
 func (o PresignOptions) checkResponse() error {
 	overrides := o.Response.headers(nil)
 	if len(overrides) > 0 && o.Method != http.MethodGet {
-		return invalid("response", "goes with reading an object only")
+		return invalid("response_headers", "goes with reading an object only")
 	}
 	for _, h := range overrides {
-		field := "response." + strings.ReplaceAll(h.name, "-", "_")
+		field := "response_headers." + strings.ReplaceAll(h.name, "-", "_")
 		if strings.HasPrefix(h.name, "x-cos-") {
 			return invalid(field, "is no header that an answer can be given")
 		}
