@@ -22,13 +22,12 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// An AccelerateConfiguration says whether a bucket is reached through the global
-// acceleration.
+// An AccelerateConfiguration turns global acceleration of a bucket on or off.
 type AccelerateConfiguration struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// "Enabled" or "Suspended". Empty in an answer: it was never turned on.
+	// "Enabled" or "Suspended". Empty in a response if acceleration was never turned on.
 	Status string `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"`
-	// What is accelerated; COS knows "COS". Empty: COS's default.
+	// What is accelerated. COS documents "COS" only. Empty: COS's default.
 	Type          string `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -78,14 +77,15 @@ func (x *AccelerateConfiguration) GetType() string {
 	return ""
 }
 
-// Names the bucket whose global acceleration is asked for.
+// A request for the global acceleration of a bucket.
 type GetBucketAccelerateRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Its region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile       string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -142,7 +142,7 @@ func (x *GetBucketAccelerateRequest) GetProfile() string {
 	return ""
 }
 
-// Whether a bucket is accelerated.
+// The global acceleration of a bucket.
 type GetBucketAccelerateResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The configuration.
@@ -188,16 +188,17 @@ func (x *GetBucketAccelerateResponse) GetAccelerate() *AccelerateConfiguration {
 	return nil
 }
 
-// Replaces the global acceleration of a bucket.
+// A request to replace the global acceleration of a bucket.
 type PutBucketAccelerateRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Its region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
-	// The whole configuration.
+	// The complete configuration.
 	Accelerate    *AccelerateConfiguration `protobuf:"bytes,6,opt,name=accelerate,proto3" json:"accelerate,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -261,7 +262,7 @@ func (x *PutBucketAccelerateRequest) GetAccelerate() *AccelerateConfiguration {
 	return nil
 }
 
-// The configuration is stored.
+// The configuration was stored.
 type PutBucketAccelerateResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields

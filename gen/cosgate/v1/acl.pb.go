@@ -25,10 +25,10 @@ const (
 // An Owner is the account that a bucket or an object belongs to.
 type Owner struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The id, such as "qcs::cam::uin/100000000001:uin/100000000001". At most 1024
-	// bytes. Empty when COS did not say.
+	// The account's id, such as "qcs::cam::uin/100000000001:uin/100000000001". At most
+	// 1024 bytes. Empty if COS did not send it.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// A name to show. Empty when COS did not say.
+	// The account's display name. At most 1024 bytes. Empty if COS did not send it.
 	DisplayName   string `protobuf:"bytes,2,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -78,19 +78,20 @@ func (x *Owner) GetDisplayName() string {
 	return ""
 }
 
-// A Grant allows one account, or one group of accounts, one thing.
+// A Grant gives one permission to one account or group.
 type Grant struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Who may.
+	// Who receives the permission.
 	//
 	// Types that are valid to be assigned to Grantee:
 	//
 	//	*Grant_Id
 	//	*Grant_Uri
 	Grantee isGrant_Grantee `protobuf_oneof:"grantee"`
-	// A name to show beside id. Never needed in a request.
+	// The display name of id. Never needed in a request. At most 1024 bytes.
 	DisplayName string `protobuf:"bytes,3,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
-	// What: "READ", "WRITE" (buckets only), "READ_ACP", "WRITE_ACP" or "FULL_CONTROL".
+	// The permission: "READ", "WRITE" (buckets only), "READ_ACP", "WRITE_ACP" or
+	// "FULL_CONTROL".
 	Permission    string `protobuf:"bytes,4,opt,name=permission,proto3" json:"permission,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -175,9 +176,9 @@ type Grant_Id struct {
 }
 
 type Grant_Uri struct {
-	// A group: "http://cam.qcloud.com/groups/global/AllUsers" is everybody, without
-	// a signature too; "http://cam.qcloud.com/groups/global/AuthenticatedUsers" is
-	// every account of the cloud.
+	// A group: "http://cam.qcloud.com/groups/global/AllUsers" is everybody, including
+	// unsigned requests; "http://cam.qcloud.com/groups/global/AuthenticatedUsers" is
+	// every Tencent Cloud account.
 	Uri string `protobuf:"bytes,2,opt,name=uri,proto3,oneof"`
 }
 
@@ -185,12 +186,13 @@ func (*Grant_Id) isGrant_Grantee() {}
 
 func (*Grant_Uri) isGrant_Grantee() {}
 
-// An AccessControlPolicy is the whole ACL of a bucket or an object.
+// An AccessControlPolicy is the complete ACL of a bucket or an object. A caller who
+// needs less names a preset ACL, grants, or both, which add up.
 type AccessControlPolicy struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Whose it is.
+	// The account that owns the bucket or object.
 	Owner *Owner `protobuf:"bytes,1,opt,name=owner,proto3" json:"owner,omitempty"`
-	// What others may. Empty: nothing. COS takes at most 100.
+	// The permissions, at most 100. Empty: none.
 	Grants        []*Grant `protobuf:"bytes,2,rep,name=grants,proto3" json:"grants,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -240,20 +242,20 @@ func (x *AccessControlPolicy) GetGrants() []*Grant {
 	return nil
 }
 
-// GrantHeaders name accounts that may do something, as COS's x-cos-grant-* headers
-// do. Each entry is the id of an account, such as "100000000011" or
-// "qcs::cam::uin/100000000001:uin/100000000011".
+// GrantHeaders grant permissions to accounts, as COS's x-cos-grant-* headers do. Each
+// entry is the id of an account, such as "100000000011" or
+// "qcs::cam::uin/100000000001:uin/100000000011". At most 100 in each list.
 type GrantHeaders struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// May read: list a bucket, get an object.
+	// Accounts that may list the bucket or read the object.
 	Read []string `protobuf:"bytes,1,rep,name=read,proto3" json:"read,omitempty"`
-	// May write into a bucket. Objects have no such right.
+	// Accounts that may write to the bucket. Objects have no such permission.
 	Write []string `protobuf:"bytes,2,rep,name=write,proto3" json:"write,omitempty"`
-	// May read the ACL.
+	// Accounts that may read the ACL.
 	ReadAcp []string `protobuf:"bytes,3,rep,name=read_acp,json=readAcp,proto3" json:"read_acp,omitempty"`
-	// May write the ACL.
+	// Accounts that may write the ACL.
 	WriteAcp []string `protobuf:"bytes,4,rep,name=write_acp,json=writeAcp,proto3" json:"write_acp,omitempty"`
-	// May do all of it.
+	// Accounts with all of these permissions.
 	FullControl   []string `protobuf:"bytes,5,rep,name=full_control,json=fullControl,proto3" json:"full_control,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

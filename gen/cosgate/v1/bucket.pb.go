@@ -22,16 +22,16 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// A Bucket is one entry of the list of buckets.
+// A Bucket is one entry in the list of buckets.
 type Bucket struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The full name, name-appid, such as "photos-1250000000".
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// The region it is in, such as "ap-guangzhou".
+	// The bucket's region, such as "ap-guangzhou".
 	Region string `protobuf:"bytes,2,opt,name=region,proto3" json:"region,omitempty"`
-	// When it was created.
+	// When the bucket was created.
 	CreationDate *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
-	// What kind of bucket COS says it is, such as "cos". May be empty.
+	// The type of the bucket as COS reports it, such as "cos". May be empty.
 	Type          string `protobuf:"bytes,4,opt,name=type,proto3" json:"type,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -22,14 +22,15 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Names the bucket whose ACL is asked for.
+// A request for the ACL of a bucket.
 type GetBucketAclRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Its region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile       string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -86,10 +87,11 @@ func (x *GetBucketAclRequest) GetProfile() string {
 	return ""
 }
 
-// Who may use the bucket.
+// The ACL of a bucket.
 type GetBucketAclResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The ACL. Every bucket has one; a private one grants its owner alone.
+	// The ACL. Every bucket has one; that of a private bucket grants permissions to its
+	// owner only.
 	Acl           *AccessControlPolicy `protobuf:"bytes,1,opt,name=acl,proto3" json:"acl,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -132,14 +134,15 @@ func (x *GetBucketAclResponse) GetAcl() *AccessControlPolicy {
 	return nil
 }
 
-// Replaces the ACL of a bucket.
+// A request to replace the ACL of a bucket.
 type PutBucketAclRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Its region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
 	// A preset ACL: "private", "public-read", "public-read-write" or
 	// "authenticated-read". COS rejects any other. Empty: "private" with grants; otherwise
@@ -227,7 +230,7 @@ func (x *PutBucketAclRequest) GetAcl() *AccessControlPolicy {
 	return nil
 }
 
-// The ACL is stored.
+// The ACL was stored.
 type PutBucketAclResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -275,7 +278,7 @@ const file_cosgate_v1_bucket_acl_proto_rawDesc = "" +
 	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
 	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\"I\n" +
 	"\x14GetBucketAclResponse\x121\n" +
-	"\x03acl\x18\x01 \x01(\v2\x1f.cosgate.v1.AccessControlPolicyR\x03acl\"\x87\x06\n" +
+	"\x03acl\x18\x01 \x01(\v2\x1f.cosgate.v1.AccessControlPolicyR\x03acl\"\x83\x06\n" +
 	"\x13PutBucketAclRequest\x12&\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12#\n" +
 	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
@@ -283,9 +286,9 @@ const file_cosgate_v1_bucket_acl_proto_rawDesc = "" +
 	"\n" +
 	"preset_acl\x18\x06 \x01(\tB\v\xbaH\br\x06\x80\u05cb\xdc\x02\x01R\tpresetAcl\x12\x94\x02\n" +
 	"\x06grants\x18\a \x01(\v2\x18.cosgate.v1.GrantHeadersB\xe1\x01\xbaH\xdd\x01\xba\x01\xd9\x01\n" +
-	"\x15put_bucket_acl.grants\x12Lmust name at least one account; to grant nothing, use the preset ACL private\x1arthis.read.size() + this.write.size() + this.read_acp.size() + this.write_acp.size() + this.full_control.size() > 0R\x06grants\x12\xa4\x01\n" +
-	"\x03acl\x18\b \x01(\v2\x1f.cosgate.v1.AccessControlPolicyBq\xbaHn\xba\x01k\n" +
-	"\x14put_bucket_acl.owner\x12>must name the owner: COS accepts no ACL without the owner's id\x1a\x13this.owner.id != ''R\x03acl:\x91\x01\xbaH\x8d\x01\x1a\x8a\x01\n" +
+	"\x15put_bucket_acl.grants\x12Lmust name at least one account; to grant nothing, use the preset ACL private\x1arthis.read.size() + this.write.size() + this.read_acp.size() + this.write_acp.size() + this.full_control.size() > 0R\x06grants\x12\xa0\x01\n" +
+	"\x03acl\x18\b \x01(\v2\x1f.cosgate.v1.AccessControlPolicyBm\xbaHj\xba\x01g\n" +
+	"\x14put_bucket_acl.owner\x12:must contain the owner's id; COS accepts no ACL without it\x1a\x13this.owner.id != ''R\x03acl:\x91\x01\xbaH\x8d\x01\x1a\x8a\x01\n" +
 	"\x13put_bucket_acl.form\x125set either acl, or preset_acl, grants or both of them\x1a<has(this.acl) != (this.preset_acl != '' || has(this.grants))\"\x16\n" +
 	"\x14PutBucketAclResponseB\xa4\x01\n" +
 	"\x14io.github.cosgate.v1B\x0eBucketAclProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +

@@ -24,11 +24,11 @@ const (
 )
 
 // A BucketConfigSection is one configuration of a bucket. The certificates of custom
-// domains are not among them: they are asked for by domain.
+// domains have no section, because they are read by domain.
 type BucketConfigSection int32
 
 const (
-	// Not set; it fails with INVALID_ARGUMENT.
+	// Not set. Requests with it fail with INVALID_ARGUMENT.
 	BucketConfigSection_BUCKET_CONFIG_SECTION_UNSPECIFIED BucketConfigSection = 0
 	// The ACL.
 	BucketConfigSection_BUCKET_CONFIG_SECTION_ACL BucketConfigSection = 1
@@ -40,11 +40,11 @@ const (
 	BucketConfigSection_BUCKET_CONFIG_SECTION_POLICY BucketConfigSection = 4
 	// The tags.
 	BucketConfigSection_BUCKET_CONFIG_SECTION_TAGGING BucketConfigSection = 5
-	// The versioning. Its status is empty when it was never set.
+	// The versioning. Its status is empty if it was never set.
 	BucketConfigSection_BUCKET_CONFIG_SECTION_VERSIONING BucketConfigSection = 6
 	// The website configuration.
 	BucketConfigSection_BUCKET_CONFIG_SECTION_WEBSITE BucketConfigSection = 7
-	// Where the access log goes. It has no target when nothing is logged.
+	// The access log's destination. It has no target if nothing is logged.
 	BucketConfigSection_BUCKET_CONFIG_SECTION_LOGGING BucketConfigSection = 8
 	// The default encryption.
 	BucketConfigSection_BUCKET_CONFIG_SECTION_ENCRYPTION BucketConfigSection = 9
@@ -52,17 +52,17 @@ const (
 	BucketConfigSection_BUCKET_CONFIG_SECTION_REPLICATION BucketConfigSection = 10
 	// All inventory jobs.
 	BucketConfigSection_BUCKET_CONFIG_SECTION_INVENTORIES BucketConfigSection = 11
-	// The tiering, in its first form.
+	// The intelligent tiering in its first form.
 	BucketConfigSection_BUCKET_CONFIG_SECTION_INTELLIGENT_TIERING BucketConfigSection = 12
-	// All tiering rules of the second form.
+	// All intelligent tiering rules of the second form.
 	BucketConfigSection_BUCKET_CONFIG_SECTION_INTELLIGENT_TIERING_CONFIGURATIONS BucketConfigSection = 13
 	// The referer configuration.
 	BucketConfigSection_BUCKET_CONFIG_SECTION_REFERER BucketConfigSection = 14
 	// The custom domains.
 	BucketConfigSection_BUCKET_CONFIG_SECTION_DOMAIN BucketConfigSection = 15
-	// The origins.
+	// The back-to-origin rules.
 	BucketConfigSection_BUCKET_CONFIG_SECTION_ORIGIN BucketConfigSection = 16
-	// The global acceleration. Its status is empty when it was never turned on.
+	// The global acceleration. Its status is empty if it was never turned on.
 	BucketConfigSection_BUCKET_CONFIG_SECTION_ACCELERATE BucketConfigSection = 17
 	// The object lock.
 	BucketConfigSection_BUCKET_CONFIG_SECTION_OBJECT_LOCK BucketConfigSection = 18
@@ -141,8 +141,8 @@ func (BucketConfigSection) EnumDescriptor() ([]byte, []int) {
 	return file_cosgate_v1_bucket_config_proto_rawDescGZIP(), []int{0}
 }
 
-// A BucketConfig is the configurations of a bucket. Each field belongs to the
-// BucketConfigSection of its name and number.
+// A BucketConfig holds the configurations of a bucket. Each field has the name and
+// number of its BucketConfigSection.
 type BucketConfig struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The ACL.
@@ -155,11 +155,11 @@ type BucketConfig struct {
 	Policy *BucketPolicy `protobuf:"bytes,4,opt,name=policy,proto3" json:"policy,omitempty"`
 	// The tags.
 	Tagging *BucketTagging `protobuf:"bytes,5,opt,name=tagging,proto3" json:"tagging,omitempty"`
-	// The versioning. Its status is empty when it was never set.
+	// The versioning. Its status is empty if it was never set.
 	Versioning *VersioningConfiguration `protobuf:"bytes,6,opt,name=versioning,proto3" json:"versioning,omitempty"`
 	// The website configuration.
 	Website *WebsiteConfiguration `protobuf:"bytes,7,opt,name=website,proto3" json:"website,omitempty"`
-	// Where the access log goes. It has no target when nothing is logged.
+	// The access log's destination. It has no target if nothing is logged.
 	Logging *LoggingConfiguration `protobuf:"bytes,8,opt,name=logging,proto3" json:"logging,omitempty"`
 	// The default encryption.
 	Encryption *EncryptionConfiguration `protobuf:"bytes,9,opt,name=encryption,proto3" json:"encryption,omitempty"`
@@ -167,17 +167,17 @@ type BucketConfig struct {
 	Replication *ReplicationConfiguration `protobuf:"bytes,10,opt,name=replication,proto3" json:"replication,omitempty"`
 	// All inventory jobs.
 	Inventories *InventoryConfigurations `protobuf:"bytes,11,opt,name=inventories,proto3" json:"inventories,omitempty"`
-	// The tiering, in its first form.
+	// The intelligent tiering in its first form.
 	IntelligentTiering *IntelligentTiering `protobuf:"bytes,12,opt,name=intelligent_tiering,json=intelligentTiering,proto3" json:"intelligent_tiering,omitempty"`
-	// All tiering rules of the second form.
+	// All intelligent tiering rules of the second form.
 	IntelligentTieringConfigurations *IntelligentTieringConfigurations `protobuf:"bytes,13,opt,name=intelligent_tiering_configurations,json=intelligentTieringConfigurations,proto3" json:"intelligent_tiering_configurations,omitempty"`
 	// The referer configuration.
 	Referer *RefererConfiguration `protobuf:"bytes,14,opt,name=referer,proto3" json:"referer,omitempty"`
 	// The custom domains.
 	Domain *DomainConfiguration `protobuf:"bytes,15,opt,name=domain,proto3" json:"domain,omitempty"`
-	// The origins.
+	// The back-to-origin rules.
 	Origin *OriginConfiguration `protobuf:"bytes,16,opt,name=origin,proto3" json:"origin,omitempty"`
-	// The global acceleration. Its status is empty when it was never turned on.
+	// The global acceleration. Its status is empty if it was never turned on.
 	Accelerate *AccelerateConfiguration `protobuf:"bytes,17,opt,name=accelerate,proto3" json:"accelerate,omitempty"`
 	// The object lock.
 	ObjectLock    *ObjectLockConfiguration `protobuf:"bytes,18,opt,name=object_lock,json=objectLock,proto3" json:"object_lock,omitempty"`
@@ -433,12 +433,12 @@ func (x *IntelligentTieringConfigurations) GetConfigurations() []*IntelligentTie
 	return nil
 }
 
-// A BucketConfigFailure is a part that could not be read.
+// A BucketConfigFailure reports a section that could not be read.
 type BucketConfigFailure struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The part.
+	// The section.
 	Section BucketConfigSection `protobuf:"varint,1,opt,name=section,proto3,enum=cosgate.v1.BucketConfigSection" json:"section,omitempty"`
-	// Why, with the same details as the error of the RPC that reads the part alone.
+	// The error, with the same details as that of the RPC that reads the section alone.
 	Status        *status.Status `protobuf:"bytes,2,opt,name=status,proto3" json:"status,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -488,16 +488,17 @@ func (x *BucketConfigFailure) GetStatus() *status.Status {
 	return nil
 }
 
-// Names the bucket and what of it is asked for.
+// A request for sections of a bucket's configuration.
 type GetBucketConfigRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Its region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
-	// The parts, each once. Empty: all.
+	// The sections to read, each at most once. Empty: all.
 	Sections      []BucketConfigSection `protobuf:"varint,6,rep,packed,name=sections,proto3,enum=cosgate.v1.BucketConfigSection" json:"sections,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -561,13 +562,13 @@ func (x *GetBucketConfigRequest) GetSections() []BucketConfigSection {
 	return nil
 }
 
-// What could be read of the parts asked for.
+// The sections that could be read.
 type GetBucketConfigResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The parts that are configured. One that was asked for, and is neither here nor
-	// among the failures, is not configured.
+	// The sections that are configured. A section that was requested and is neither here
+	// nor among failures is not configured.
 	Config *BucketConfig `protobuf:"bytes,1,opt,name=config,proto3" json:"config,omitempty"`
-	// The parts that could not be read, in the order of their numbers.
+	// The sections that could not be read, in the order of their numbers.
 	Failures      []*BucketConfigFailure `protobuf:"bytes,2,rep,name=failures,proto3" json:"failures,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

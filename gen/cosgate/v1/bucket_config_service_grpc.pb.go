@@ -81,102 +81,101 @@ const (
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
 // BucketConfigService reads, replaces and removes the configurations of buckets: what
-// COS keeps of a bucket besides its objects.
+// COS stores for a bucket apart from its objects.
 //
-// A configuration is always written whole. What an RPC reads can be written back as it
-// is. A message holds what COS documents of the configuration; should COS answer with
-// more, the gateway logs the names of it, and writing the configuration back drops it.
+// A configuration is always written as a whole. What an RPC reads can be written back
+// unchanged. A message holds every element of the configuration that COS documents; if
+// COS responds with more, the gateway logs the names of those elements, and writing the
+// configuration back drops them.
 //
-// What is not configured fails with NOT_FOUND and a code of COS of its own, which is
-// named at each RPC. Every RPC also fails with NOT_FOUND (NoSuchBucket), and with the
-// codes that BucketService names for all of its RPCs. Below stands only what is
-// particular to an RPC.
+// Reading what is not configured fails with NOT_FOUND and a COS code of its own, which
+// is named at each RPC. Every RPC also fails with NOT_FOUND (NoSuchBucket) and with the
+// codes that BucketService names for all of its RPCs. The comment of an RPC names only
+// the failures specific to it.
 type BucketConfigServiceClient interface {
-	// GetBucketConfig reads any set of configurations of a bucket side by side. A part
-	// that is not configured is absent from the answer, and a part that could not be
+	// GetBucketConfig reads any set of configurations of a bucket in parallel. A section
+	// that is not configured is absent from the response, and a section that could not be
 	// read has a status of its own there; neither fails the call.
 	//
-	// Fails when no part could be had for a reason that all share: NOT_FOUND
-	// (NoSuchBucket), INTERNAL when COS refuses the gateway's own credentials, and by
-	// the caller's own context.
+	// Fails if no section could be read for a reason that they all share: NOT_FOUND
+	// (NoSuchBucket), INTERNAL if COS rejects the gateway's own credentials, or if the
+	// caller cancels or its deadline passes.
 	//
-	// Idempotent. It asks COS as often as there are parts, up to 18 times and four at a
-	// time, and again for each further 100 inventory jobs.
+	// Idempotent. It sends one request to COS for each section, up to 18, four at a time,
+	// and one more for each further 100 inventory jobs.
 	GetBucketConfig(ctx context.Context, in *GetBucketConfigRequest, opts ...grpc.CallOption) (*GetBucketConfigResponse, error)
-	// GetBucketAcl returns the ACL of a bucket.
-	//
-	// Every bucket has one, so that there is no empty case.
+	// GetBucketAcl returns the ACL of a bucket. Every bucket has one, so there is no
+	// empty case.
 	//
 	// Idempotent.
 	GetBucketAcl(ctx context.Context, in *GetBucketAclRequest, opts ...grpc.CallOption) (*GetBucketAclResponse, error)
-	// PutBucketAcl replaces the ACL of a bucket. It takes a canned ACL, grants to
-	// accounts, or a whole ACL.
+	// PutBucketAcl replaces the ACL of a bucket, with a preset ACL, grants to accounts,
+	// both of them, or a complete ACL.
 	//
-	// Fails with INVALID_ARGUMENT (InvalidArgument, MalformedXML, MalformedACLError;
-	// UnresolvableGrantByUID: nobody has that id) or RESOURCE_EXHAUSTED
-	// (AttachmentFull: the account has as many entries as it may).
+	// Fails with INVALID_ARGUMENT (InvalidArgument: an unknown preset ACL or account;
+	// MalformedXML, MalformedACLError; UnresolvableGrantByUID: no account has that id) or
+	// RESOURCE_EXHAUSTED (AttachmentFull: the account has reached its limit of entries).
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	PutBucketAcl(ctx context.Context, in *PutBucketAclRequest, opts ...grpc.CallOption) (*PutBucketAclResponse, error)
 	// GetBucketCors returns the CORS rules of a bucket.
 	//
-	// Fails with NOT_FOUND (NoSuchCORSConfiguration) when it has none.
+	// Fails with NOT_FOUND (NoSuchCORSConfiguration) if there is none.
 	//
 	// Idempotent.
 	GetBucketCors(ctx context.Context, in *GetBucketCorsRequest, opts ...grpc.CallOption) (*GetBucketCorsResponse, error)
 	// PutBucketCors replaces the CORS rules of a bucket.
 	//
-	// Fails with INVALID_ARGUMENT (MalformedXML, InvalidArgument; XMLSizeLimit: above
-	// 64 KiB).
+	// Fails with INVALID_ARGUMENT (MalformedXML, InvalidArgument; XMLSizeLimit: above 64
+	// KiB).
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	PutBucketCors(ctx context.Context, in *PutBucketCorsRequest, opts ...grpc.CallOption) (*PutBucketCorsResponse, error)
-	// DeleteBucketCors removes the CORS rules of a bucket. When there is none, nothing
-	// happens.
+	// DeleteBucketCors removes the CORS rules of a bucket. Succeeds if there is none.
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	DeleteBucketCors(ctx context.Context, in *DeleteBucketCorsRequest, opts ...grpc.CallOption) (*DeleteBucketCorsResponse, error)
 	// GetBucketLifecycle returns the lifecycle rules of a bucket.
 	//
-	// Fails with NOT_FOUND (NoSuchLifecycleConfiguration) when it has none.
+	// Fails with NOT_FOUND (NoSuchLifecycleConfiguration) if there is none.
 	//
 	// Idempotent.
 	GetBucketLifecycle(ctx context.Context, in *GetBucketLifecycleRequest, opts ...grpc.CallOption) (*GetBucketLifecycleResponse, error)
-	// PutBucketLifecycle replaces the lifecycle rules of a bucket. COS may begin to act
-	// by them within a day.
+	// PutBucketLifecycle replaces the lifecycle rules of a bucket. COS may apply them
+	// within a day.
 	//
-	// Fails with INVALID_ARGUMENT (InvalidRequest: two rules contradict one another;
-	// InvalidArgument: two rules have one id; MalformedXML) or FAILED_PRECONDITION
+	// Fails with INVALID_ARGUMENT (InvalidRequest: two rules contradict each other;
+	// InvalidArgument: two rules have the same id; MalformedXML) or FAILED_PRECONDITION
 	// (BucketLocked).
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	PutBucketLifecycle(ctx context.Context, in *PutBucketLifecycleRequest, opts ...grpc.CallOption) (*PutBucketLifecycleResponse, error)
-	// DeleteBucketLifecycle removes the lifecycle rules of a bucket. When there is
-	// none, nothing happens.
+	// DeleteBucketLifecycle removes the lifecycle rules of a bucket. Succeeds if there is
+	// none.
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	DeleteBucketLifecycle(ctx context.Context, in *DeleteBucketLifecycleRequest, opts ...grpc.CallOption) (*DeleteBucketLifecycleResponse, error)
 	// GetBucketPolicy returns the policy of a bucket.
 	//
-	// Fails with NOT_FOUND (NoSuchBucketPolicy or NoSuchPolicy) when it has none.
+	// Fails with NOT_FOUND (NoSuchBucketPolicy or NoSuchPolicy) if there is none.
 	//
 	// Idempotent.
 	GetBucketPolicy(ctx context.Context, in *GetBucketPolicyRequest, opts ...grpc.CallOption) (*GetBucketPolicyResponse, error)
 	// PutBucketPolicy replaces the policy of a bucket.
 	//
-	// Fails with INVALID_ARGUMENT (MalformedPolicy; no JSON object: COS was not asked)
-	// or RESOURCE_EXHAUSTED (PolicyFull: the account has as many entries as it may).
+	// Fails with INVALID_ARGUMENT (MalformedPolicy; or not a JSON object, in which case
+	// no request is sent to COS) or RESOURCE_EXHAUSTED (PolicyFull: the account has
+	// reached its limit of entries).
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	PutBucketPolicy(ctx context.Context, in *PutBucketPolicyRequest, opts ...grpc.CallOption) (*PutBucketPolicyResponse, error)
-	// DeleteBucketPolicy removes the policy of a bucket. When there is none, nothing
-	// happens.
+	// DeleteBucketPolicy removes the policy of a bucket. Succeeds if there is none.
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	DeleteBucketPolicy(ctx context.Context, in *DeleteBucketPolicyRequest, opts ...grpc.CallOption) (*DeleteBucketPolicyResponse, error)
 	// GetBucketTagging returns the tags of a bucket.
 	//
-	// Fails with NOT_FOUND (NoSuchTagSet) when it has none.
+	// Fails with NOT_FOUND (NoSuchTagSet) if there is none.
 	//
 	// Idempotent.
 	GetBucketTagging(ctx context.Context, in *GetBucketTaggingRequest, opts ...grpc.CallOption) (*GetBucketTaggingResponse, error)
@@ -184,30 +183,28 @@ type BucketConfigServiceClient interface {
 	//
 	// Fails with INVALID_ARGUMENT (InvalidTag, MalformedXML).
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	PutBucketTagging(ctx context.Context, in *PutBucketTaggingRequest, opts ...grpc.CallOption) (*PutBucketTaggingResponse, error)
-	// DeleteBucketTagging removes the tags of a bucket. When there is none, nothing
-	// happens.
+	// DeleteBucketTagging removes the tags of a bucket. Succeeds if there is none.
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	DeleteBucketTagging(ctx context.Context, in *DeleteBucketTaggingRequest, opts ...grpc.CallOption) (*DeleteBucketTaggingResponse, error)
-	// GetBucketVersioning returns the versioning of a bucket.
-	//
-	// A bucket that never had it answers with an empty status.
+	// GetBucketVersioning returns the versioning of a bucket. The status is empty if
+	// versioning was never set.
 	//
 	// Idempotent.
 	GetBucketVersioning(ctx context.Context, in *GetBucketVersioningRequest, opts ...grpc.CallOption) (*GetBucketVersioningResponse, error)
-	// PutBucketVersioning replaces the versioning of a bucket. Once it was enabled it
-	// can be suspended, and never removed.
+	// PutBucketVersioning replaces the versioning of a bucket. Once enabled, it can be
+	// suspended but never removed.
 	//
-	// Fails with FAILED_PRECONDITION (InvalidBucketState: replication needs it) or
+	// Fails with FAILED_PRECONDITION (InvalidBucketState: replication requires it) or
 	// INVALID_ARGUMENT (IllegalVersioningConfigurationException, MalformedXML).
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	PutBucketVersioning(ctx context.Context, in *PutBucketVersioningRequest, opts ...grpc.CallOption) (*PutBucketVersioningResponse, error)
 	// GetBucketWebsite returns the website configuration of a bucket.
 	//
-	// Fails with NOT_FOUND (NoSuchWebsiteConfiguration) when it has none.
+	// Fails with NOT_FOUND (NoSuchWebsiteConfiguration) if there is none.
 	//
 	// Idempotent.
 	GetBucketWebsite(ctx context.Context, in *GetBucketWebsiteRequest, opts ...grpc.CallOption) (*GetBucketWebsiteResponse, error)
@@ -216,144 +213,143 @@ type BucketConfigServiceClient interface {
 	// Fails with INVALID_ARGUMENT (XMLSizeLimit: above 64 KiB; WebsiteURLInvalid,
 	// InvalidArgument, MalformedXML).
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	PutBucketWebsite(ctx context.Context, in *PutBucketWebsiteRequest, opts ...grpc.CallOption) (*PutBucketWebsiteResponse, error)
-	// DeleteBucketWebsite removes the website configuration of a bucket. When there is
-	// none, nothing happens.
+	// DeleteBucketWebsite removes the website configuration of a bucket. Succeeds if
+	// there is none.
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	DeleteBucketWebsite(ctx context.Context, in *DeleteBucketWebsiteRequest, opts ...grpc.CallOption) (*DeleteBucketWebsiteResponse, error)
-	// GetBucketLogging returns where the access log goes of a bucket.
-	//
-	// When nothing is logged the answer has a configuration without a target.
+	// GetBucketLogging returns the access log's destination of a bucket. If nothing is
+	// logged, the configuration has no target.
 	//
 	// Idempotent.
 	GetBucketLogging(ctx context.Context, in *GetBucketLoggingRequest, opts ...grpc.CallOption) (*GetBucketLoggingResponse, error)
-	// PutBucketLogging replaces where the access log goes of a bucket. A configuration
+	// PutBucketLogging replaces the access log's destination of a bucket. A configuration
 	// without a target turns logging off; COS has no other way.
 	//
 	// Fails with INVALID_ARGUMENT (InvalidTargetBucketForLogging, LoggingPrefixInvalid,
 	// MalformedXML), ALREADY_EXISTS (LoggingConfExists) or PERMISSION_DENIED
 	// (CrossLocationLoggingProhibited).
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	PutBucketLogging(ctx context.Context, in *PutBucketLoggingRequest, opts ...grpc.CallOption) (*PutBucketLoggingResponse, error)
 	// GetBucketEncryption returns the default encryption of a bucket.
 	//
-	// Fails with NOT_FOUND (NoSuchEncryptionConfiguration) when it has none.
+	// Fails with NOT_FOUND (NoSuchEncryptionConfiguration) if there is none.
 	//
 	// Idempotent.
 	GetBucketEncryption(ctx context.Context, in *GetBucketEncryptionRequest, opts ...grpc.CallOption) (*GetBucketEncryptionResponse, error)
-	// PutBucketEncryption replaces the default encryption of a bucket. It is for
+	// PutBucketEncryption replaces the default encryption of a bucket. It applies to
 	// objects written from then on.
 	//
-	// Fails with INVALID_ARGUMENT (InvalidArgument, MalformedXML) or
-	// FAILED_PRECONDITION (KmsKeyNotExist, KmsKeyDisabled, KmsException).
+	// Fails with INVALID_ARGUMENT (InvalidArgument, MalformedXML) or FAILED_PRECONDITION
+	// (KmsKeyNotExist, KmsKeyDisabled, KmsException).
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	PutBucketEncryption(ctx context.Context, in *PutBucketEncryptionRequest, opts ...grpc.CallOption) (*PutBucketEncryptionResponse, error)
-	// DeleteBucketEncryption removes the default encryption of a bucket. When there is
-	// none, nothing happens.
+	// DeleteBucketEncryption removes the default encryption of a bucket. Succeeds if
+	// there is none.
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	DeleteBucketEncryption(ctx context.Context, in *DeleteBucketEncryptionRequest, opts ...grpc.CallOption) (*DeleteBucketEncryptionResponse, error)
 	// GetBucketReplication returns the replication rules of a bucket.
 	//
-	// Fails with NOT_FOUND (ReplicationConfigurationNotFoundError) when it has none.
+	// Fails with NOT_FOUND (ReplicationConfigurationNotFoundError) if there is none.
 	//
 	// Idempotent.
 	GetBucketReplication(ctx context.Context, in *GetBucketReplicationRequest, opts ...grpc.CallOption) (*GetBucketReplicationResponse, error)
 	// PutBucketReplication replaces the replication rules of a bucket.
 	//
-	// Fails with FAILED_PRECONDITION (BucketVersionNotOpen: both buckets need
-	// versioning) or INVALID_ARGUMENT (MultiBucketNotSupport, InvalidArgument,
-	// MalformedXML).
+	// Fails with FAILED_PRECONDITION (BucketVersionNotOpen: both buckets need versioning)
+	// or INVALID_ARGUMENT (MultiBucketNotSupport, InvalidArgument, MalformedXML).
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	PutBucketReplication(ctx context.Context, in *PutBucketReplicationRequest, opts ...grpc.CallOption) (*PutBucketReplicationResponse, error)
-	// DeleteBucketReplication removes the replication rules of a bucket. When there is
-	// none, nothing happens.
+	// DeleteBucketReplication removes the replication rules of a bucket. Succeeds if
+	// there is none.
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	DeleteBucketReplication(ctx context.Context, in *DeleteBucketReplicationRequest, opts ...grpc.CallOption) (*DeleteBucketReplicationResponse, error)
 	// GetBucketInventory returns one inventory job of a bucket.
 	//
-	// Fails with NOT_FOUND (InventoryConfigurationNotFoundError) when there is none of
+	// Fails with NOT_FOUND (InventoryConfigurationNotFoundError) if there is none with
 	// that id.
 	//
 	// Idempotent.
 	GetBucketInventory(ctx context.Context, in *GetBucketInventoryRequest, opts ...grpc.CallOption) (*GetBucketInventoryResponse, error)
-	// PutBucketInventory creates an inventory job, or replaces the one of the same id.
+	// PutBucketInventory creates an inventory job, or replaces the one with the same id.
 	//
 	// Fails with RESOURCE_EXHAUSTED (InventoryFull, TooManyConfigurations: a bucket has
 	// at most 1000) or INVALID_ARGUMENT (InvalidArgument, MalformedXML).
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	PutBucketInventory(ctx context.Context, in *PutBucketInventoryRequest, opts ...grpc.CallOption) (*PutBucketInventoryResponse, error)
-	// DeleteBucketInventory removes an inventory job. When there is none of that id,
-	// nothing happens.
+	// DeleteBucketInventory removes an inventory job. Succeeds if there is none with that
+	// id.
 	//
 	// Idempotent.
 	DeleteBucketInventory(ctx context.Context, in *DeleteBucketInventoryRequest, opts ...grpc.CallOption) (*DeleteBucketInventoryResponse, error)
-	// ListBucketInventories lists the inventory jobs of a bucket, in the order COS
-	// gives. A bucket without jobs has an empty list.
+	// ListBucketInventories lists the inventory jobs of a bucket, in COS's order. The
+	// list is empty if the bucket has no jobs.
 	//
 	// Idempotent.
 	ListBucketInventories(ctx context.Context, in *ListBucketInventoriesRequest, opts ...grpc.CallOption) (*ListBucketInventoriesResponse, error)
-	// PostBucketInventory makes COS write one list of objects now, without a job that
-	// stays. The list comes later, where the request says.
+	// PostBucketInventory makes COS write one list of objects now, without creating a
+	// job. The list appears later at the destination in the request.
 	//
-	// Fails with ALREADY_EXISTS (DuplicateInventoryId: the id was used on the same
-	// day), RESOURCE_EXHAUSTED (InventoryFull, TooManyConfigurations) or
-	// INVALID_ARGUMENT (InvalidArgument, MalformedXML).
+	// Fails with ALREADY_EXISTS (DuplicateInventoryId: the id was used on the same day),
+	// RESOURCE_EXHAUSTED (InventoryFull, TooManyConfigurations) or INVALID_ARGUMENT
+	// (InvalidArgument, MalformedXML).
 	//
-	// Not idempotent: when the answer of COS is lost the call fails with UNAVAILABLE
-	// and CosError.outcome_unknown.
+	// Not idempotent: if COS's response is lost, the call fails with UNAVAILABLE and
+	// CosError.outcome_unknown.
 	PostBucketInventory(ctx context.Context, in *PostBucketInventoryRequest, opts ...grpc.CallOption) (*PostBucketInventoryResponse, error)
-	// GetBucketIntelligentTiering returns the tiering, in its first form, of a bucket.
+	// GetBucketIntelligentTiering returns the intelligent tiering of a bucket in its
+	// first form.
 	//
-	// When it was never set, the call fails with NOT_FOUND and the reason
-	// NOT_CONFIGURED: COS has no code for it and answers with an empty configuration.
+	// Fails with NOT_FOUND, reason NOT_CONFIGURED, if it was never set: COS has no code
+	// for this and responds with an empty configuration.
 	//
 	// Idempotent.
 	GetBucketIntelligentTiering(ctx context.Context, in *GetBucketIntelligentTieringRequest, opts ...grpc.CallOption) (*GetBucketIntelligentTieringResponse, error)
-	// PutBucketIntelligentTiering replaces the tiering, in its first form, of a bucket.
-	// Once it is enabled it cannot be removed.
+	// PutBucketIntelligentTiering replaces the intelligent tiering of a bucket in its
+	// first form. Once enabled, it cannot be removed.
 	//
 	// Fails with INVALID_ARGUMENT (InvalidArgument, MalformedXML).
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	PutBucketIntelligentTiering(ctx context.Context, in *PutBucketIntelligentTieringRequest, opts ...grpc.CallOption) (*PutBucketIntelligentTieringResponse, error)
-	// GetBucketIntelligentTieringConfiguration returns one tiering rule of the second
-	// form.
+	// GetBucketIntelligentTieringConfiguration returns one intelligent tiering rule of
+	// the second form.
 	//
-	// Fails with NOT_FOUND and the reason NOT_CONFIGURED when there is none of that id:
-	// COS has no code for it and answers with an empty configuration.
+	// Fails with NOT_FOUND, reason NOT_CONFIGURED, if there is none with that id: COS has
+	// no code for this and responds with an empty configuration.
 	//
 	// Idempotent.
 	GetBucketIntelligentTieringConfiguration(ctx context.Context, in *GetBucketIntelligentTieringConfigurationRequest, opts ...grpc.CallOption) (*GetBucketIntelligentTieringConfigurationResponse, error)
-	// PutBucketIntelligentTieringConfiguration creates a tiering rule of the second
-	// form, or replaces the one of the same id.
+	// PutBucketIntelligentTieringConfiguration creates an intelligent tiering rule of the
+	// second form, or replaces the one with the same id.
 	//
 	// Fails with INVALID_ARGUMENT (InvalidArgument, MalformedXML) or RESOURCE_EXHAUSTED
 	// (TooManyConfigurations).
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	PutBucketIntelligentTieringConfiguration(ctx context.Context, in *PutBucketIntelligentTieringConfigurationRequest, opts ...grpc.CallOption) (*PutBucketIntelligentTieringConfigurationResponse, error)
-	// DeleteBucketIntelligentTieringConfiguration removes a tiering rule of the second
-	// form. When there is none of that id, nothing happens.
+	// DeleteBucketIntelligentTieringConfiguration removes an intelligent tiering rule of
+	// the second form. Succeeds if there is none with that id.
 	//
 	// Idempotent.
 	DeleteBucketIntelligentTieringConfiguration(ctx context.Context, in *DeleteBucketIntelligentTieringConfigurationRequest, opts ...grpc.CallOption) (*DeleteBucketIntelligentTieringConfigurationResponse, error)
-	// ListBucketIntelligentTieringConfigurations lists the tiering rules of the second
-	// form. A bucket without rules has an empty list.
+	// ListBucketIntelligentTieringConfigurations lists the intelligent tiering rules of
+	// the second form. The list is empty if the bucket has no rules.
 	//
 	// Idempotent.
 	ListBucketIntelligentTieringConfigurations(ctx context.Context, in *ListBucketIntelligentTieringConfigurationsRequest, opts ...grpc.CallOption) (*ListBucketIntelligentTieringConfigurationsResponse, error)
 	// GetBucketReferer returns the referer configuration of a bucket.
 	//
-	// When it has none COS answers with nothing, and the call fails with NOT_FOUND
-	// (reason NOT_CONFIGURED, or NoSuchRefererConfiguration should COS say so).
+	// Fails with NOT_FOUND if there is none: COS then responds with nothing (reason
+	// NOT_CONFIGURED), or with the code NoSuchRefererConfiguration.
 	//
 	// Idempotent.
 	GetBucketReferer(ctx context.Context, in *GetBucketRefererRequest, opts ...grpc.CallOption) (*GetBucketRefererResponse, error)
@@ -361,101 +357,100 @@ type BucketConfigServiceClient interface {
 	//
 	// Fails with INVALID_ARGUMENT (InvalidArgument, MalformedXML).
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	PutBucketReferer(ctx context.Context, in *PutBucketRefererRequest, opts ...grpc.CallOption) (*PutBucketRefererResponse, error)
 	// DeleteBucketReferer removes the referer configuration of a bucket. COS has no
-	// verb of its own for it and takes an empty configuration instead. When there is
-	// none, nothing happens.
+	// operation for this, so the gateway writes an empty configuration. Succeeds if there
+	// is none.
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	DeleteBucketReferer(ctx context.Context, in *DeleteBucketRefererRequest, opts ...grpc.CallOption) (*DeleteBucketRefererResponse, error)
 	// GetBucketDomain returns the custom domains of a bucket.
 	//
-	// Fails with NOT_FOUND (DomainConfigNotFoundError) when it has none.
+	// Fails with NOT_FOUND (DomainConfigNotFoundError) if there is none.
 	//
 	// Idempotent.
 	GetBucketDomain(ctx context.Context, in *GetBucketDomainRequest, opts ...grpc.CallOption) (*GetBucketDomainResponse, error)
 	// PutBucketDomain replaces the custom domains of a bucket.
 	//
 	// Fails with FAILED_PRECONDITION (DNSRecordVerifyFailed, DomainConfigConflict;
-	// DomainAuditFailed: the domain lacks its filing), ALREADY_EXISTS
-	// (RecordAlreadyExist: another bucket has the name) or INVALID_ARGUMENT
+	// DomainAuditFailed: the domain has no ICP filing), ALREADY_EXISTS
+	// (RecordAlreadyExist: another bucket has the domain) or INVALID_ARGUMENT
 	// (UserCnameInvalid, InvalidArgument, MalformedXML).
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	PutBucketDomain(ctx context.Context, in *PutBucketDomainRequest, opts ...grpc.CallOption) (*PutBucketDomainResponse, error)
-	// DeleteBucketDomain removes the custom domains of a bucket. When there is none,
-	// nothing happens.
+	// DeleteBucketDomain removes the custom domains of a bucket. Succeeds if there is
+	// none.
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	DeleteBucketDomain(ctx context.Context, in *DeleteBucketDomainRequest, opts ...grpc.CallOption) (*DeleteBucketDomainResponse, error)
-	// GetBucketDomainCertificate returns the certificate of a custom domain of a
-	// bucket.
+	// GetBucketDomainCertificate returns what is known about the certificate of a custom
+	// domain. The certificate itself and its key are never returned.
 	//
-	// The certificate itself and its key are never told. Fails with NOT_FOUND
-	// (DomainConfigNotFoundError; the code is not documented) when there is none.
+	// Fails with NOT_FOUND (DomainConfigNotFoundError; the code is not documented) if
+	// there is none.
 	//
 	// Idempotent.
 	GetBucketDomainCertificate(ctx context.Context, in *GetBucketDomainCertificateRequest, opts ...grpc.CallOption) (*GetBucketDomainCertificateResponse, error)
-	// PutBucketDomainCertificate replaces the certificate of a custom domain of a
-	// bucket. One certificate can be for several domains.
+	// PutBucketDomainCertificate replaces the certificate of a custom domain of a bucket.
+	// One certificate can be bound to several domains.
 	//
-	// Fails with NOT_FOUND (DomainConfigNotFoundError: the bucket has no such domain)
-	// or INVALID_ARGUMENT (InvalidArgument, MalformedXML). The private key is in no
+	// Fails with NOT_FOUND (DomainConfigNotFoundError: the bucket has no such domain) or
+	// INVALID_ARGUMENT (InvalidArgument, MalformedXML). The private key appears in no
 	// error and no log.
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	PutBucketDomainCertificate(ctx context.Context, in *PutBucketDomainCertificateRequest, opts ...grpc.CallOption) (*PutBucketDomainCertificateResponse, error)
 	// DeleteBucketDomainCertificate removes the certificate of a custom domain of a
-	// bucket. When there is none, nothing happens.
+	// bucket. Succeeds if there is none.
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	DeleteBucketDomainCertificate(ctx context.Context, in *DeleteBucketDomainCertificateRequest, opts ...grpc.CallOption) (*DeleteBucketDomainCertificateResponse, error)
-	// GetBucketOrigin returns the origins of a bucket.
+	// GetBucketOrigin returns the back-to-origin rules of a bucket.
 	//
-	// Fails with NOT_FOUND (OriginConfigurationNotFoundError) when it has none.
+	// Fails with NOT_FOUND (OriginConfigurationNotFoundError) if there is none.
 	//
 	// Idempotent.
 	GetBucketOrigin(ctx context.Context, in *GetBucketOriginRequest, opts ...grpc.CallOption) (*GetBucketOriginResponse, error)
-	// PutBucketOrigin replaces the origins of a bucket.
+	// PutBucketOrigin replaces the back-to-origin rules of a bucket.
 	//
 	// Fails with INVALID_ARGUMENT (InvalidArgument, MalformedXML).
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	PutBucketOrigin(ctx context.Context, in *PutBucketOriginRequest, opts ...grpc.CallOption) (*PutBucketOriginResponse, error)
-	// DeleteBucketOrigin removes the origins of a bucket. When there is none, nothing
-	// happens.
+	// DeleteBucketOrigin removes the back-to-origin rules of a bucket. Succeeds if there
+	// is none.
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	DeleteBucketOrigin(ctx context.Context, in *DeleteBucketOriginRequest, opts ...grpc.CallOption) (*DeleteBucketOriginResponse, error)
-	// GetBucketAccelerate returns the global acceleration of a bucket.
-	//
-	// A bucket that never had it answers with an empty status.
+	// GetBucketAccelerate returns the global acceleration of a bucket. The status is
+	// empty if acceleration was never turned on.
 	//
 	// Idempotent.
 	GetBucketAccelerate(ctx context.Context, in *GetBucketAccelerateRequest, opts ...grpc.CallOption) (*GetBucketAccelerateResponse, error)
 	// PutBucketAccelerate replaces the global acceleration of a bucket.
 	//
-	// Fails with INVALID_ARGUMENT (InvalidArgument, MalformedXML). Names under which a
-	// bucket is reached while this is off fail with FAILED_PRECONDITION
+	// Fails with INVALID_ARGUMENT (InvalidArgument, MalformedXML). While acceleration is
+	// off, requests to the bucket's acceleration host names fail with FAILED_PRECONDITION
 	// (BucketAccelerateNotEnabled).
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	PutBucketAccelerate(ctx context.Context, in *PutBucketAccelerateRequest, opts ...grpc.CallOption) (*PutBucketAccelerateResponse, error)
 	// GetBucketObjectLock returns the object lock of a bucket.
 	//
-	// Fails with NOT_FOUND (NoSuchObjectLockConfiguration) when it has none.
+	// Fails with NOT_FOUND (NoSuchObjectLockConfiguration) if there is none.
 	//
 	// Idempotent.
 	GetBucketObjectLock(ctx context.Context, in *GetBucketObjectLockRequest, opts ...grpc.CallOption) (*GetBucketObjectLockResponse, error)
 	// PutBucketObjectLock replaces the object lock of a bucket. It cannot be removed or
-	// made shorter.
+	// shortened.
 	//
-	// Fails with FAILED_PRECONDITION (InvalidLockedTime: a lock gets longer, never
-	// shorter; BucketLocked; InvalidBucketState) or INVALID_ARGUMENT (InvalidArgument,
+	// Fails with FAILED_PRECONDITION (InvalidLockedTime: a lock can be extended but not
+	// shortened; BucketLocked; InvalidBucketState) or INVALID_ARGUMENT (InvalidArgument,
 	// MalformedXML).
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	PutBucketObjectLock(ctx context.Context, in *PutBucketObjectLockRequest, opts ...grpc.CallOption) (*PutBucketObjectLockResponse, error)
 }
 
@@ -1022,102 +1017,101 @@ func (c *bucketConfigServiceClient) PutBucketObjectLock(ctx context.Context, in 
 // for forward compatibility.
 //
 // BucketConfigService reads, replaces and removes the configurations of buckets: what
-// COS keeps of a bucket besides its objects.
+// COS stores for a bucket apart from its objects.
 //
-// A configuration is always written whole. What an RPC reads can be written back as it
-// is. A message holds what COS documents of the configuration; should COS answer with
-// more, the gateway logs the names of it, and writing the configuration back drops it.
+// A configuration is always written as a whole. What an RPC reads can be written back
+// unchanged. A message holds every element of the configuration that COS documents; if
+// COS responds with more, the gateway logs the names of those elements, and writing the
+// configuration back drops them.
 //
-// What is not configured fails with NOT_FOUND and a code of COS of its own, which is
-// named at each RPC. Every RPC also fails with NOT_FOUND (NoSuchBucket), and with the
-// codes that BucketService names for all of its RPCs. Below stands only what is
-// particular to an RPC.
+// Reading what is not configured fails with NOT_FOUND and a COS code of its own, which
+// is named at each RPC. Every RPC also fails with NOT_FOUND (NoSuchBucket) and with the
+// codes that BucketService names for all of its RPCs. The comment of an RPC names only
+// the failures specific to it.
 type BucketConfigServiceServer interface {
-	// GetBucketConfig reads any set of configurations of a bucket side by side. A part
-	// that is not configured is absent from the answer, and a part that could not be
+	// GetBucketConfig reads any set of configurations of a bucket in parallel. A section
+	// that is not configured is absent from the response, and a section that could not be
 	// read has a status of its own there; neither fails the call.
 	//
-	// Fails when no part could be had for a reason that all share: NOT_FOUND
-	// (NoSuchBucket), INTERNAL when COS refuses the gateway's own credentials, and by
-	// the caller's own context.
+	// Fails if no section could be read for a reason that they all share: NOT_FOUND
+	// (NoSuchBucket), INTERNAL if COS rejects the gateway's own credentials, or if the
+	// caller cancels or its deadline passes.
 	//
-	// Idempotent. It asks COS as often as there are parts, up to 18 times and four at a
-	// time, and again for each further 100 inventory jobs.
+	// Idempotent. It sends one request to COS for each section, up to 18, four at a time,
+	// and one more for each further 100 inventory jobs.
 	GetBucketConfig(context.Context, *GetBucketConfigRequest) (*GetBucketConfigResponse, error)
-	// GetBucketAcl returns the ACL of a bucket.
-	//
-	// Every bucket has one, so that there is no empty case.
+	// GetBucketAcl returns the ACL of a bucket. Every bucket has one, so there is no
+	// empty case.
 	//
 	// Idempotent.
 	GetBucketAcl(context.Context, *GetBucketAclRequest) (*GetBucketAclResponse, error)
-	// PutBucketAcl replaces the ACL of a bucket. It takes a canned ACL, grants to
-	// accounts, or a whole ACL.
+	// PutBucketAcl replaces the ACL of a bucket, with a preset ACL, grants to accounts,
+	// both of them, or a complete ACL.
 	//
-	// Fails with INVALID_ARGUMENT (InvalidArgument, MalformedXML, MalformedACLError;
-	// UnresolvableGrantByUID: nobody has that id) or RESOURCE_EXHAUSTED
-	// (AttachmentFull: the account has as many entries as it may).
+	// Fails with INVALID_ARGUMENT (InvalidArgument: an unknown preset ACL or account;
+	// MalformedXML, MalformedACLError; UnresolvableGrantByUID: no account has that id) or
+	// RESOURCE_EXHAUSTED (AttachmentFull: the account has reached its limit of entries).
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	PutBucketAcl(context.Context, *PutBucketAclRequest) (*PutBucketAclResponse, error)
 	// GetBucketCors returns the CORS rules of a bucket.
 	//
-	// Fails with NOT_FOUND (NoSuchCORSConfiguration) when it has none.
+	// Fails with NOT_FOUND (NoSuchCORSConfiguration) if there is none.
 	//
 	// Idempotent.
 	GetBucketCors(context.Context, *GetBucketCorsRequest) (*GetBucketCorsResponse, error)
 	// PutBucketCors replaces the CORS rules of a bucket.
 	//
-	// Fails with INVALID_ARGUMENT (MalformedXML, InvalidArgument; XMLSizeLimit: above
-	// 64 KiB).
+	// Fails with INVALID_ARGUMENT (MalformedXML, InvalidArgument; XMLSizeLimit: above 64
+	// KiB).
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	PutBucketCors(context.Context, *PutBucketCorsRequest) (*PutBucketCorsResponse, error)
-	// DeleteBucketCors removes the CORS rules of a bucket. When there is none, nothing
-	// happens.
+	// DeleteBucketCors removes the CORS rules of a bucket. Succeeds if there is none.
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	DeleteBucketCors(context.Context, *DeleteBucketCorsRequest) (*DeleteBucketCorsResponse, error)
 	// GetBucketLifecycle returns the lifecycle rules of a bucket.
 	//
-	// Fails with NOT_FOUND (NoSuchLifecycleConfiguration) when it has none.
+	// Fails with NOT_FOUND (NoSuchLifecycleConfiguration) if there is none.
 	//
 	// Idempotent.
 	GetBucketLifecycle(context.Context, *GetBucketLifecycleRequest) (*GetBucketLifecycleResponse, error)
-	// PutBucketLifecycle replaces the lifecycle rules of a bucket. COS may begin to act
-	// by them within a day.
+	// PutBucketLifecycle replaces the lifecycle rules of a bucket. COS may apply them
+	// within a day.
 	//
-	// Fails with INVALID_ARGUMENT (InvalidRequest: two rules contradict one another;
-	// InvalidArgument: two rules have one id; MalformedXML) or FAILED_PRECONDITION
+	// Fails with INVALID_ARGUMENT (InvalidRequest: two rules contradict each other;
+	// InvalidArgument: two rules have the same id; MalformedXML) or FAILED_PRECONDITION
 	// (BucketLocked).
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	PutBucketLifecycle(context.Context, *PutBucketLifecycleRequest) (*PutBucketLifecycleResponse, error)
-	// DeleteBucketLifecycle removes the lifecycle rules of a bucket. When there is
-	// none, nothing happens.
+	// DeleteBucketLifecycle removes the lifecycle rules of a bucket. Succeeds if there is
+	// none.
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	DeleteBucketLifecycle(context.Context, *DeleteBucketLifecycleRequest) (*DeleteBucketLifecycleResponse, error)
 	// GetBucketPolicy returns the policy of a bucket.
 	//
-	// Fails with NOT_FOUND (NoSuchBucketPolicy or NoSuchPolicy) when it has none.
+	// Fails with NOT_FOUND (NoSuchBucketPolicy or NoSuchPolicy) if there is none.
 	//
 	// Idempotent.
 	GetBucketPolicy(context.Context, *GetBucketPolicyRequest) (*GetBucketPolicyResponse, error)
 	// PutBucketPolicy replaces the policy of a bucket.
 	//
-	// Fails with INVALID_ARGUMENT (MalformedPolicy; no JSON object: COS was not asked)
-	// or RESOURCE_EXHAUSTED (PolicyFull: the account has as many entries as it may).
+	// Fails with INVALID_ARGUMENT (MalformedPolicy; or not a JSON object, in which case
+	// no request is sent to COS) or RESOURCE_EXHAUSTED (PolicyFull: the account has
+	// reached its limit of entries).
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	PutBucketPolicy(context.Context, *PutBucketPolicyRequest) (*PutBucketPolicyResponse, error)
-	// DeleteBucketPolicy removes the policy of a bucket. When there is none, nothing
-	// happens.
+	// DeleteBucketPolicy removes the policy of a bucket. Succeeds if there is none.
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	DeleteBucketPolicy(context.Context, *DeleteBucketPolicyRequest) (*DeleteBucketPolicyResponse, error)
 	// GetBucketTagging returns the tags of a bucket.
 	//
-	// Fails with NOT_FOUND (NoSuchTagSet) when it has none.
+	// Fails with NOT_FOUND (NoSuchTagSet) if there is none.
 	//
 	// Idempotent.
 	GetBucketTagging(context.Context, *GetBucketTaggingRequest) (*GetBucketTaggingResponse, error)
@@ -1125,30 +1119,28 @@ type BucketConfigServiceServer interface {
 	//
 	// Fails with INVALID_ARGUMENT (InvalidTag, MalformedXML).
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	PutBucketTagging(context.Context, *PutBucketTaggingRequest) (*PutBucketTaggingResponse, error)
-	// DeleteBucketTagging removes the tags of a bucket. When there is none, nothing
-	// happens.
+	// DeleteBucketTagging removes the tags of a bucket. Succeeds if there is none.
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	DeleteBucketTagging(context.Context, *DeleteBucketTaggingRequest) (*DeleteBucketTaggingResponse, error)
-	// GetBucketVersioning returns the versioning of a bucket.
-	//
-	// A bucket that never had it answers with an empty status.
+	// GetBucketVersioning returns the versioning of a bucket. The status is empty if
+	// versioning was never set.
 	//
 	// Idempotent.
 	GetBucketVersioning(context.Context, *GetBucketVersioningRequest) (*GetBucketVersioningResponse, error)
-	// PutBucketVersioning replaces the versioning of a bucket. Once it was enabled it
-	// can be suspended, and never removed.
+	// PutBucketVersioning replaces the versioning of a bucket. Once enabled, it can be
+	// suspended but never removed.
 	//
-	// Fails with FAILED_PRECONDITION (InvalidBucketState: replication needs it) or
+	// Fails with FAILED_PRECONDITION (InvalidBucketState: replication requires it) or
 	// INVALID_ARGUMENT (IllegalVersioningConfigurationException, MalformedXML).
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	PutBucketVersioning(context.Context, *PutBucketVersioningRequest) (*PutBucketVersioningResponse, error)
 	// GetBucketWebsite returns the website configuration of a bucket.
 	//
-	// Fails with NOT_FOUND (NoSuchWebsiteConfiguration) when it has none.
+	// Fails with NOT_FOUND (NoSuchWebsiteConfiguration) if there is none.
 	//
 	// Idempotent.
 	GetBucketWebsite(context.Context, *GetBucketWebsiteRequest) (*GetBucketWebsiteResponse, error)
@@ -1157,144 +1149,143 @@ type BucketConfigServiceServer interface {
 	// Fails with INVALID_ARGUMENT (XMLSizeLimit: above 64 KiB; WebsiteURLInvalid,
 	// InvalidArgument, MalformedXML).
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	PutBucketWebsite(context.Context, *PutBucketWebsiteRequest) (*PutBucketWebsiteResponse, error)
-	// DeleteBucketWebsite removes the website configuration of a bucket. When there is
-	// none, nothing happens.
+	// DeleteBucketWebsite removes the website configuration of a bucket. Succeeds if
+	// there is none.
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	DeleteBucketWebsite(context.Context, *DeleteBucketWebsiteRequest) (*DeleteBucketWebsiteResponse, error)
-	// GetBucketLogging returns where the access log goes of a bucket.
-	//
-	// When nothing is logged the answer has a configuration without a target.
+	// GetBucketLogging returns the access log's destination of a bucket. If nothing is
+	// logged, the configuration has no target.
 	//
 	// Idempotent.
 	GetBucketLogging(context.Context, *GetBucketLoggingRequest) (*GetBucketLoggingResponse, error)
-	// PutBucketLogging replaces where the access log goes of a bucket. A configuration
+	// PutBucketLogging replaces the access log's destination of a bucket. A configuration
 	// without a target turns logging off; COS has no other way.
 	//
 	// Fails with INVALID_ARGUMENT (InvalidTargetBucketForLogging, LoggingPrefixInvalid,
 	// MalformedXML), ALREADY_EXISTS (LoggingConfExists) or PERMISSION_DENIED
 	// (CrossLocationLoggingProhibited).
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	PutBucketLogging(context.Context, *PutBucketLoggingRequest) (*PutBucketLoggingResponse, error)
 	// GetBucketEncryption returns the default encryption of a bucket.
 	//
-	// Fails with NOT_FOUND (NoSuchEncryptionConfiguration) when it has none.
+	// Fails with NOT_FOUND (NoSuchEncryptionConfiguration) if there is none.
 	//
 	// Idempotent.
 	GetBucketEncryption(context.Context, *GetBucketEncryptionRequest) (*GetBucketEncryptionResponse, error)
-	// PutBucketEncryption replaces the default encryption of a bucket. It is for
+	// PutBucketEncryption replaces the default encryption of a bucket. It applies to
 	// objects written from then on.
 	//
-	// Fails with INVALID_ARGUMENT (InvalidArgument, MalformedXML) or
-	// FAILED_PRECONDITION (KmsKeyNotExist, KmsKeyDisabled, KmsException).
+	// Fails with INVALID_ARGUMENT (InvalidArgument, MalformedXML) or FAILED_PRECONDITION
+	// (KmsKeyNotExist, KmsKeyDisabled, KmsException).
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	PutBucketEncryption(context.Context, *PutBucketEncryptionRequest) (*PutBucketEncryptionResponse, error)
-	// DeleteBucketEncryption removes the default encryption of a bucket. When there is
-	// none, nothing happens.
+	// DeleteBucketEncryption removes the default encryption of a bucket. Succeeds if
+	// there is none.
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	DeleteBucketEncryption(context.Context, *DeleteBucketEncryptionRequest) (*DeleteBucketEncryptionResponse, error)
 	// GetBucketReplication returns the replication rules of a bucket.
 	//
-	// Fails with NOT_FOUND (ReplicationConfigurationNotFoundError) when it has none.
+	// Fails with NOT_FOUND (ReplicationConfigurationNotFoundError) if there is none.
 	//
 	// Idempotent.
 	GetBucketReplication(context.Context, *GetBucketReplicationRequest) (*GetBucketReplicationResponse, error)
 	// PutBucketReplication replaces the replication rules of a bucket.
 	//
-	// Fails with FAILED_PRECONDITION (BucketVersionNotOpen: both buckets need
-	// versioning) or INVALID_ARGUMENT (MultiBucketNotSupport, InvalidArgument,
-	// MalformedXML).
+	// Fails with FAILED_PRECONDITION (BucketVersionNotOpen: both buckets need versioning)
+	// or INVALID_ARGUMENT (MultiBucketNotSupport, InvalidArgument, MalformedXML).
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	PutBucketReplication(context.Context, *PutBucketReplicationRequest) (*PutBucketReplicationResponse, error)
-	// DeleteBucketReplication removes the replication rules of a bucket. When there is
-	// none, nothing happens.
+	// DeleteBucketReplication removes the replication rules of a bucket. Succeeds if
+	// there is none.
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	DeleteBucketReplication(context.Context, *DeleteBucketReplicationRequest) (*DeleteBucketReplicationResponse, error)
 	// GetBucketInventory returns one inventory job of a bucket.
 	//
-	// Fails with NOT_FOUND (InventoryConfigurationNotFoundError) when there is none of
+	// Fails with NOT_FOUND (InventoryConfigurationNotFoundError) if there is none with
 	// that id.
 	//
 	// Idempotent.
 	GetBucketInventory(context.Context, *GetBucketInventoryRequest) (*GetBucketInventoryResponse, error)
-	// PutBucketInventory creates an inventory job, or replaces the one of the same id.
+	// PutBucketInventory creates an inventory job, or replaces the one with the same id.
 	//
 	// Fails with RESOURCE_EXHAUSTED (InventoryFull, TooManyConfigurations: a bucket has
 	// at most 1000) or INVALID_ARGUMENT (InvalidArgument, MalformedXML).
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	PutBucketInventory(context.Context, *PutBucketInventoryRequest) (*PutBucketInventoryResponse, error)
-	// DeleteBucketInventory removes an inventory job. When there is none of that id,
-	// nothing happens.
+	// DeleteBucketInventory removes an inventory job. Succeeds if there is none with that
+	// id.
 	//
 	// Idempotent.
 	DeleteBucketInventory(context.Context, *DeleteBucketInventoryRequest) (*DeleteBucketInventoryResponse, error)
-	// ListBucketInventories lists the inventory jobs of a bucket, in the order COS
-	// gives. A bucket without jobs has an empty list.
+	// ListBucketInventories lists the inventory jobs of a bucket, in COS's order. The
+	// list is empty if the bucket has no jobs.
 	//
 	// Idempotent.
 	ListBucketInventories(context.Context, *ListBucketInventoriesRequest) (*ListBucketInventoriesResponse, error)
-	// PostBucketInventory makes COS write one list of objects now, without a job that
-	// stays. The list comes later, where the request says.
+	// PostBucketInventory makes COS write one list of objects now, without creating a
+	// job. The list appears later at the destination in the request.
 	//
-	// Fails with ALREADY_EXISTS (DuplicateInventoryId: the id was used on the same
-	// day), RESOURCE_EXHAUSTED (InventoryFull, TooManyConfigurations) or
-	// INVALID_ARGUMENT (InvalidArgument, MalformedXML).
+	// Fails with ALREADY_EXISTS (DuplicateInventoryId: the id was used on the same day),
+	// RESOURCE_EXHAUSTED (InventoryFull, TooManyConfigurations) or INVALID_ARGUMENT
+	// (InvalidArgument, MalformedXML).
 	//
-	// Not idempotent: when the answer of COS is lost the call fails with UNAVAILABLE
-	// and CosError.outcome_unknown.
+	// Not idempotent: if COS's response is lost, the call fails with UNAVAILABLE and
+	// CosError.outcome_unknown.
 	PostBucketInventory(context.Context, *PostBucketInventoryRequest) (*PostBucketInventoryResponse, error)
-	// GetBucketIntelligentTiering returns the tiering, in its first form, of a bucket.
+	// GetBucketIntelligentTiering returns the intelligent tiering of a bucket in its
+	// first form.
 	//
-	// When it was never set, the call fails with NOT_FOUND and the reason
-	// NOT_CONFIGURED: COS has no code for it and answers with an empty configuration.
+	// Fails with NOT_FOUND, reason NOT_CONFIGURED, if it was never set: COS has no code
+	// for this and responds with an empty configuration.
 	//
 	// Idempotent.
 	GetBucketIntelligentTiering(context.Context, *GetBucketIntelligentTieringRequest) (*GetBucketIntelligentTieringResponse, error)
-	// PutBucketIntelligentTiering replaces the tiering, in its first form, of a bucket.
-	// Once it is enabled it cannot be removed.
+	// PutBucketIntelligentTiering replaces the intelligent tiering of a bucket in its
+	// first form. Once enabled, it cannot be removed.
 	//
 	// Fails with INVALID_ARGUMENT (InvalidArgument, MalformedXML).
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	PutBucketIntelligentTiering(context.Context, *PutBucketIntelligentTieringRequest) (*PutBucketIntelligentTieringResponse, error)
-	// GetBucketIntelligentTieringConfiguration returns one tiering rule of the second
-	// form.
+	// GetBucketIntelligentTieringConfiguration returns one intelligent tiering rule of
+	// the second form.
 	//
-	// Fails with NOT_FOUND and the reason NOT_CONFIGURED when there is none of that id:
-	// COS has no code for it and answers with an empty configuration.
+	// Fails with NOT_FOUND, reason NOT_CONFIGURED, if there is none with that id: COS has
+	// no code for this and responds with an empty configuration.
 	//
 	// Idempotent.
 	GetBucketIntelligentTieringConfiguration(context.Context, *GetBucketIntelligentTieringConfigurationRequest) (*GetBucketIntelligentTieringConfigurationResponse, error)
-	// PutBucketIntelligentTieringConfiguration creates a tiering rule of the second
-	// form, or replaces the one of the same id.
+	// PutBucketIntelligentTieringConfiguration creates an intelligent tiering rule of the
+	// second form, or replaces the one with the same id.
 	//
 	// Fails with INVALID_ARGUMENT (InvalidArgument, MalformedXML) or RESOURCE_EXHAUSTED
 	// (TooManyConfigurations).
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	PutBucketIntelligentTieringConfiguration(context.Context, *PutBucketIntelligentTieringConfigurationRequest) (*PutBucketIntelligentTieringConfigurationResponse, error)
-	// DeleteBucketIntelligentTieringConfiguration removes a tiering rule of the second
-	// form. When there is none of that id, nothing happens.
+	// DeleteBucketIntelligentTieringConfiguration removes an intelligent tiering rule of
+	// the second form. Succeeds if there is none with that id.
 	//
 	// Idempotent.
 	DeleteBucketIntelligentTieringConfiguration(context.Context, *DeleteBucketIntelligentTieringConfigurationRequest) (*DeleteBucketIntelligentTieringConfigurationResponse, error)
-	// ListBucketIntelligentTieringConfigurations lists the tiering rules of the second
-	// form. A bucket without rules has an empty list.
+	// ListBucketIntelligentTieringConfigurations lists the intelligent tiering rules of
+	// the second form. The list is empty if the bucket has no rules.
 	//
 	// Idempotent.
 	ListBucketIntelligentTieringConfigurations(context.Context, *ListBucketIntelligentTieringConfigurationsRequest) (*ListBucketIntelligentTieringConfigurationsResponse, error)
 	// GetBucketReferer returns the referer configuration of a bucket.
 	//
-	// When it has none COS answers with nothing, and the call fails with NOT_FOUND
-	// (reason NOT_CONFIGURED, or NoSuchRefererConfiguration should COS say so).
+	// Fails with NOT_FOUND if there is none: COS then responds with nothing (reason
+	// NOT_CONFIGURED), or with the code NoSuchRefererConfiguration.
 	//
 	// Idempotent.
 	GetBucketReferer(context.Context, *GetBucketRefererRequest) (*GetBucketRefererResponse, error)
@@ -1302,101 +1293,100 @@ type BucketConfigServiceServer interface {
 	//
 	// Fails with INVALID_ARGUMENT (InvalidArgument, MalformedXML).
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	PutBucketReferer(context.Context, *PutBucketRefererRequest) (*PutBucketRefererResponse, error)
 	// DeleteBucketReferer removes the referer configuration of a bucket. COS has no
-	// verb of its own for it and takes an empty configuration instead. When there is
-	// none, nothing happens.
+	// operation for this, so the gateway writes an empty configuration. Succeeds if there
+	// is none.
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	DeleteBucketReferer(context.Context, *DeleteBucketRefererRequest) (*DeleteBucketRefererResponse, error)
 	// GetBucketDomain returns the custom domains of a bucket.
 	//
-	// Fails with NOT_FOUND (DomainConfigNotFoundError) when it has none.
+	// Fails with NOT_FOUND (DomainConfigNotFoundError) if there is none.
 	//
 	// Idempotent.
 	GetBucketDomain(context.Context, *GetBucketDomainRequest) (*GetBucketDomainResponse, error)
 	// PutBucketDomain replaces the custom domains of a bucket.
 	//
 	// Fails with FAILED_PRECONDITION (DNSRecordVerifyFailed, DomainConfigConflict;
-	// DomainAuditFailed: the domain lacks its filing), ALREADY_EXISTS
-	// (RecordAlreadyExist: another bucket has the name) or INVALID_ARGUMENT
+	// DomainAuditFailed: the domain has no ICP filing), ALREADY_EXISTS
+	// (RecordAlreadyExist: another bucket has the domain) or INVALID_ARGUMENT
 	// (UserCnameInvalid, InvalidArgument, MalformedXML).
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	PutBucketDomain(context.Context, *PutBucketDomainRequest) (*PutBucketDomainResponse, error)
-	// DeleteBucketDomain removes the custom domains of a bucket. When there is none,
-	// nothing happens.
+	// DeleteBucketDomain removes the custom domains of a bucket. Succeeds if there is
+	// none.
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	DeleteBucketDomain(context.Context, *DeleteBucketDomainRequest) (*DeleteBucketDomainResponse, error)
-	// GetBucketDomainCertificate returns the certificate of a custom domain of a
-	// bucket.
+	// GetBucketDomainCertificate returns what is known about the certificate of a custom
+	// domain. The certificate itself and its key are never returned.
 	//
-	// The certificate itself and its key are never told. Fails with NOT_FOUND
-	// (DomainConfigNotFoundError; the code is not documented) when there is none.
+	// Fails with NOT_FOUND (DomainConfigNotFoundError; the code is not documented) if
+	// there is none.
 	//
 	// Idempotent.
 	GetBucketDomainCertificate(context.Context, *GetBucketDomainCertificateRequest) (*GetBucketDomainCertificateResponse, error)
-	// PutBucketDomainCertificate replaces the certificate of a custom domain of a
-	// bucket. One certificate can be for several domains.
+	// PutBucketDomainCertificate replaces the certificate of a custom domain of a bucket.
+	// One certificate can be bound to several domains.
 	//
-	// Fails with NOT_FOUND (DomainConfigNotFoundError: the bucket has no such domain)
-	// or INVALID_ARGUMENT (InvalidArgument, MalformedXML). The private key is in no
+	// Fails with NOT_FOUND (DomainConfigNotFoundError: the bucket has no such domain) or
+	// INVALID_ARGUMENT (InvalidArgument, MalformedXML). The private key appears in no
 	// error and no log.
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	PutBucketDomainCertificate(context.Context, *PutBucketDomainCertificateRequest) (*PutBucketDomainCertificateResponse, error)
 	// DeleteBucketDomainCertificate removes the certificate of a custom domain of a
-	// bucket. When there is none, nothing happens.
+	// bucket. Succeeds if there is none.
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	DeleteBucketDomainCertificate(context.Context, *DeleteBucketDomainCertificateRequest) (*DeleteBucketDomainCertificateResponse, error)
-	// GetBucketOrigin returns the origins of a bucket.
+	// GetBucketOrigin returns the back-to-origin rules of a bucket.
 	//
-	// Fails with NOT_FOUND (OriginConfigurationNotFoundError) when it has none.
+	// Fails with NOT_FOUND (OriginConfigurationNotFoundError) if there is none.
 	//
 	// Idempotent.
 	GetBucketOrigin(context.Context, *GetBucketOriginRequest) (*GetBucketOriginResponse, error)
-	// PutBucketOrigin replaces the origins of a bucket.
+	// PutBucketOrigin replaces the back-to-origin rules of a bucket.
 	//
 	// Fails with INVALID_ARGUMENT (InvalidArgument, MalformedXML).
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	PutBucketOrigin(context.Context, *PutBucketOriginRequest) (*PutBucketOriginResponse, error)
-	// DeleteBucketOrigin removes the origins of a bucket. When there is none, nothing
-	// happens.
+	// DeleteBucketOrigin removes the back-to-origin rules of a bucket. Succeeds if there
+	// is none.
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	DeleteBucketOrigin(context.Context, *DeleteBucketOriginRequest) (*DeleteBucketOriginResponse, error)
-	// GetBucketAccelerate returns the global acceleration of a bucket.
-	//
-	// A bucket that never had it answers with an empty status.
+	// GetBucketAccelerate returns the global acceleration of a bucket. The status is
+	// empty if acceleration was never turned on.
 	//
 	// Idempotent.
 	GetBucketAccelerate(context.Context, *GetBucketAccelerateRequest) (*GetBucketAccelerateResponse, error)
 	// PutBucketAccelerate replaces the global acceleration of a bucket.
 	//
-	// Fails with INVALID_ARGUMENT (InvalidArgument, MalformedXML). Names under which a
-	// bucket is reached while this is off fail with FAILED_PRECONDITION
+	// Fails with INVALID_ARGUMENT (InvalidArgument, MalformedXML). While acceleration is
+	// off, requests to the bucket's acceleration host names fail with FAILED_PRECONDITION
 	// (BucketAccelerateNotEnabled).
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	PutBucketAccelerate(context.Context, *PutBucketAccelerateRequest) (*PutBucketAccelerateResponse, error)
 	// GetBucketObjectLock returns the object lock of a bucket.
 	//
-	// Fails with NOT_FOUND (NoSuchObjectLockConfiguration) when it has none.
+	// Fails with NOT_FOUND (NoSuchObjectLockConfiguration) if there is none.
 	//
 	// Idempotent.
 	GetBucketObjectLock(context.Context, *GetBucketObjectLockRequest) (*GetBucketObjectLockResponse, error)
 	// PutBucketObjectLock replaces the object lock of a bucket. It cannot be removed or
-	// made shorter.
+	// shortened.
 	//
-	// Fails with FAILED_PRECONDITION (InvalidLockedTime: a lock gets longer, never
-	// shorter; BucketLocked; InvalidBucketState) or INVALID_ARGUMENT (InvalidArgument,
+	// Fails with FAILED_PRECONDITION (InvalidLockedTime: a lock can be extended but not
+	// shortened; BucketLocked; InvalidBucketState) or INVALID_ARGUMENT (InvalidArgument,
 	// MalformedXML).
 	//
-	// Idempotent: a repeat says the same again.
+	// Idempotent.
 	PutBucketObjectLock(context.Context, *PutBucketObjectLockRequest) (*PutBucketObjectLockResponse, error)
 	mustEmbedUnimplementedBucketConfigServiceServer()
 }

@@ -22,16 +22,16 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// An EncryptionConfiguration says how a bucket encrypts objects that come without
-// encryption of their own.
+// An EncryptionConfiguration is the default encryption of a bucket, for objects that
+// are written without encryption of their own.
 type EncryptionConfiguration struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Whose keys: "AES256" COS's own, "SM4" COS's own by the Chinese standard, "KMS" those
-	// of the key service.
+	// Which keys encrypt: "AES256" COS's own, "SM4" COS's own by the Chinese standard,
+	// "KMS" those of the key management service.
 	SseAlgorithm string `protobuf:"bytes,1,opt,name=sse_algorithm,json=sseAlgorithm,proto3" json:"sse_algorithm,omitempty"`
-	// The id of the key, with "KMS". Empty: COS's default key.
+	// The id of the key, with "KMS" only. Empty: COS's default key.
 	KmsMasterKeyId string `protobuf:"bytes,2,opt,name=kms_master_key_id,json=kmsMasterKeyId,proto3" json:"kms_master_key_id,omitempty"`
-	// The algorithm, with "KMS": "AES256" or "SM4". Empty: COS's default.
+	// The algorithm, with "KMS" only: "AES256" or "SM4". Empty: COS's default.
 	KmsAlgorithm  string `protobuf:"bytes,3,opt,name=kms_algorithm,json=kmsAlgorithm,proto3" json:"kms_algorithm,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -88,14 +88,15 @@ func (x *EncryptionConfiguration) GetKmsAlgorithm() string {
 	return ""
 }
 
-// Names the bucket whose default encryption is asked for.
+// A request for the default encryption of a bucket.
 type GetBucketEncryptionRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Its region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile       string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -198,16 +199,17 @@ func (x *GetBucketEncryptionResponse) GetEncryption() *EncryptionConfiguration {
 	return nil
 }
 
-// Replaces the default encryption of a bucket.
+// A request to replace the default encryption of a bucket.
 type PutBucketEncryptionRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Its region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
-	// The whole configuration.
+	// The complete configuration.
 	Encryption    *EncryptionConfiguration `protobuf:"bytes,6,opt,name=encryption,proto3" json:"encryption,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -271,7 +273,7 @@ func (x *PutBucketEncryptionRequest) GetEncryption() *EncryptionConfiguration {
 	return nil
 }
 
-// The configuration is stored.
+// The configuration was stored.
 type PutBucketEncryptionResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -308,14 +310,15 @@ func (*PutBucketEncryptionResponse) Descriptor() ([]byte, []int) {
 	return file_cosgate_v1_bucket_encryption_proto_rawDescGZIP(), []int{4}
 }
 
-// Names the bucket whose default encryption is removed.
+// A request to remove the default encryption of a bucket.
 type DeleteBucketEncryptionRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Its region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile       string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -372,7 +375,7 @@ func (x *DeleteBucketEncryptionRequest) GetProfile() string {
 	return ""
 }
 
-// The configuration is gone.
+// The configuration was removed.
 type DeleteBucketEncryptionResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -414,12 +417,12 @@ var File_cosgate_v1_bucket_encryption_proto protoreflect.FileDescriptor
 const file_cosgate_v1_bucket_encryption_proto_rawDesc = "" +
 	"\n" +
 	"\"cosgate/v1/bucket_encryption.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x16cosgate/v1/rules.proto\"\x87\x03\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x16cosgate/v1/rules.proto\"\x9a\x03\n" +
 	"\x17EncryptionConfiguration\x12?\n" +
 	"\rsse_algorithm\x18\x01 \x01(\tB\x1a\xbaH\x17\xc8\x01\x01r\x12R\x06AES256R\x03SM4R\x03KMSR\fsseAlgorithm\x126\n" +
 	"\x11kms_master_key_id\x18\x02 \x01(\tB\v\xbaH\br\x06\xb8Ջ\xdc\x02\x01R\x0ekmsMasterKeyId\x129\n" +
-	"\rkms_algorithm\x18\x03 \x01(\tB\x14\xbaH\x11r\x0fR\x00R\x06AES256R\x03SM4R\fkmsAlgorithm:\xb7\x01\xbaH\xb3\x01\x1a\xb0\x01\n" +
-	"\x1cencryption_configuration.key\x127a KMS key or algorithm goes with sse_algorithm KMS only\x1aWthis.sse_algorithm == 'KMS' || this.kms_master_key_id == '' && this.kms_algorithm == ''\"\x90\x01\n" +
+	"\rkms_algorithm\x18\x03 \x01(\tB\x14\xbaH\x11r\x0fR\x00R\x06AES256R\x03SM4R\fkmsAlgorithm:\xca\x01\xbaH\xc6\x01\x1a\xc3\x01\n" +
+	"\x1cencryption_configuration.key\x12Jkms_master_key_id and kms_algorithm can be set only with sse_algorithm KMS\x1aWthis.sse_algorithm == 'KMS' || this.kms_master_key_id == '' && this.kms_algorithm == ''\"\x90\x01\n" +
 	"\x1aGetBucketEncryptionRequest\x12&\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12#\n" +
 	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +

@@ -22,12 +22,12 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// A BucketPolicy says in Tencent's policy language who may do what with a bucket.
+// A BucketPolicy grants access to a bucket in Tencent Cloud's policy language.
 type BucketPolicy struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The policy: a JSON object of version 2.0, at most 20 KiB. It is handed on byte
-	// for byte. Its language is that of Tencent's access management, not this API's,
-	// and so it is the one document that is a string here.
+	// The policy: a JSON object of version 2.0, at most 20 KiB. It is passed on byte for
+	// byte. Its language belongs to Tencent Cloud's access management (CAM) and not to
+	// this API, which is why this document is a string.
 	Json          string `protobuf:"bytes,1,opt,name=json,proto3" json:"json,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -70,14 +70,15 @@ func (x *BucketPolicy) GetJson() string {
 	return ""
 }
 
-// Names the bucket whose policy is asked for.
+// A request for the policy of a bucket.
 type GetBucketPolicyRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Its region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile       string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -180,16 +181,17 @@ func (x *GetBucketPolicyResponse) GetPolicy() *BucketPolicy {
 	return nil
 }
 
-// Replaces the policy of a bucket.
+// A request to replace the policy of a bucket.
 type PutBucketPolicyRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Its region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
-	// The whole configuration.
+	// The complete configuration.
 	Policy        *BucketPolicy `protobuf:"bytes,6,opt,name=policy,proto3" json:"policy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -253,7 +255,7 @@ func (x *PutBucketPolicyRequest) GetPolicy() *BucketPolicy {
 	return nil
 }
 
-// The configuration is stored.
+// The configuration was stored.
 type PutBucketPolicyResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -290,14 +292,15 @@ func (*PutBucketPolicyResponse) Descriptor() ([]byte, []int) {
 	return file_cosgate_v1_bucket_policy_proto_rawDescGZIP(), []int{4}
 }
 
-// Names the bucket whose policy is removed.
+// A request to remove the policy of a bucket.
 type DeleteBucketPolicyRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Its region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile       string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -354,7 +357,7 @@ func (x *DeleteBucketPolicyRequest) GetProfile() string {
 	return ""
 }
 
-// The configuration is gone.
+// The configuration was removed.
 type DeleteBucketPolicyResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields

@@ -23,17 +23,19 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Asks for one page of buckets.
+// A request for one page of buckets.
 type ListBucketsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Only buckets of this region. Empty: of all regions.
+	// Only buckets in this region. Empty: all regions.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
-	// At most so many buckets, 1 to 1000. 0: 1000. Fewer may come before the end.
+	// The maximum number of buckets, 1 to 1000. 0: 1000. A page may have fewer even if it
+	// is not the last.
 	PageSize int32 `protobuf:"varint,6,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
-	// next_page_token of the page before; region and profile must be as they were
-	// then. Empty: the first page. Another list's token fails with INVALID_ARGUMENT.
+	// The next_page_token of the previous page; region and profile must be the same as in
+	// that call. Empty: the first page. A token of another list fails with
+	// INVALID_ARGUMENT.
 	PageToken     string `protobuf:"bytes,7,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -102,7 +104,7 @@ type ListBucketsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The buckets. May be empty.
 	Buckets []*Bucket `protobuf:"bytes,1,rep,name=buckets,proto3" json:"buckets,omitempty"`
-	// Asks for the next page. Empty: this is the last.
+	// The page_token of the next page. Empty on the last page.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	// The account that owns the buckets.
 	Owner         *Owner `protobuf:"bytes,3,opt,name=owner,proto3" json:"owner,omitempty"`
@@ -161,15 +163,15 @@ func (x *ListBucketsResponse) GetOwner() *Owner {
 	return nil
 }
 
-// Describes the bucket to create.
+// A request to create a bucket.
 type CreateBucketRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The bucket, as name-appid: small letters, digits and hyphens.
+	// The bucket, as name-appid: lower-case letters, digits and hyphens.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Where to create it, such as "ap-guangzhou". Empty: the profile's region; when
-	// the profile has none the call fails with INVALID_ARGUMENT.
+	// The region to create it in, such as "ap-guangzhou". Empty: the profile's region; if
+	// the profile has none, the call fails with INVALID_ARGUMENT.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
 	// A preset ACL: "private", "public-read", "public-read-write" or
 	// "authenticated-read". COS rejects any other. Empty: "private".
@@ -291,14 +293,15 @@ func (x *CreateBucketResponse) GetRegion() string {
 	return ""
 }
 
-// Names the bucket to look at.
+// A request for what is known about a bucket.
 type HeadBucketRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Its region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile       string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -355,15 +358,16 @@ func (x *HeadBucketRequest) GetProfile() string {
 	return ""
 }
 
-// What is known of a bucket that exists.
+// What is known about a bucket that exists.
 type HeadBucketResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The region it is in.
+	// The bucket's region.
 	Region string `protobuf:"bytes,1,opt,name=region,proto3" json:"region,omitempty"`
-	// "MAZ" for a bucket that is spread over several availability zones, or another type
-	// that COS adds. Empty for an ordinary bucket.
+	// The availability zone type: "MAZ" for a bucket in several availability zones. COS
+	// may add others. Empty for a bucket in a single zone.
 	AzType string `protobuf:"bytes,2,opt,name=az_type,json=azType,proto3" json:"az_type,omitempty"`
-	// Its architecture, "OFS" for metadata acceleration. Empty for an ordinary one.
+	// The architecture: "OFS" for a bucket with metadata acceleration. Empty for an
+	// ordinary bucket.
 	Arch          string `protobuf:"bytes,3,opt,name=arch,proto3" json:"arch,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -420,14 +424,15 @@ func (x *HeadBucketResponse) GetArch() string {
 	return ""
 }
 
-// Names the bucket to delete.
+// A request to delete a bucket.
 type DeleteBucketRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Its region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile       string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -484,7 +489,7 @@ func (x *DeleteBucketRequest) GetProfile() string {
 	return ""
 }
 
-// The bucket is gone.
+// The bucket was deleted.
 type DeleteBucketResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -521,14 +526,15 @@ func (*DeleteBucketResponse) Descriptor() ([]byte, []int) {
 	return file_cosgate_v1_bucket_service_proto_rawDescGZIP(), []int{7}
 }
 
-// Names the bucket to locate.
+// A request for the region of a bucket.
 type GetBucketLocationRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// The region to ask in. Empty: the profile's region, else it is looked up.
+	// The region to send the request to. Empty: the profile's region; if the profile has
+	// none, the gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile       string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -585,7 +591,7 @@ func (x *GetBucketLocationRequest) GetProfile() string {
 	return ""
 }
 
-// Where the bucket is.
+// The region of a bucket.
 type GetBucketLocationResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The region, such as "ap-guangzhou".

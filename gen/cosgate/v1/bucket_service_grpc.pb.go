@@ -32,45 +32,46 @@ const (
 //
 // BucketService creates, finds and deletes buckets.
 //
-// A bucket is always named in full, name-appid. In every request of this API
-// bucket, key, version_id, region and profile have the numbers 1 to 5.
+// A bucket is always named in full, name-appid. In every request of this API bucket,
+// key, version_id, region and profile have the numbers 1 to 5.
 //
-// Every RPC can fail with the codes of docs/errors.md that belong to the account
-// and the network: PERMISSION_DENIED (COS AccessDenied), RESOURCE_EXHAUSTED
-// (SlowDown), UNAVAILABLE (no answer, 503), INTERNAL (InternalError, or COS
-// refused the gateway's own credentials), INVALID_ARGUMENT (a field is wrong; COS
-// was not asked), NOT_FOUND with reason PROFILE_NOT_FOUND (no such profile), and
-// CANCELLED or DEADLINE_EXCEEDED by the caller's own doing. Below stands only what
-// is particular to an RPC.
+// Every RPC can fail with the following codes, which docs/errors.md lists in full:
+// PERMISSION_DENIED (COS AccessDenied), RESOURCE_EXHAUSTED (SlowDown), UNAVAILABLE (no
+// response, 503), INTERNAL (InternalError, or COS rejected the gateway's own
+// credentials), INVALID_ARGUMENT (a field is invalid; no request was sent to COS),
+// NOT_FOUND with reason PROFILE_NOT_FOUND (no such profile), and CANCELLED or
+// DEADLINE_EXCEEDED (the caller cancelled, or its deadline passed). The comment of an
+// RPC names only the failures specific to it.
 type BucketServiceClient interface {
-	// ListBuckets lists the buckets of the account that the profile's credentials
-	// belong to, in the order COS gives. An account without buckets has an empty list.
+	// ListBuckets lists the buckets of the account that the profile's credentials belong
+	// to, in COS's order. The list is empty if the account has no buckets.
 	//
 	// Idempotent.
 	ListBuckets(ctx context.Context, in *ListBucketsRequest, opts ...grpc.CallOption) (*ListBucketsResponse, error)
 	// CreateBucket creates an empty bucket.
 	//
 	// Fails with ALREADY_EXISTS (BucketAlreadyOwnedByYou, BucketAlreadyExists),
-	// RESOURCE_EXHAUSTED (TooManyBuckets) or INVALID_ARGUMENT (InvalidBucketName).
+	// RESOURCE_EXHAUSTED (TooManyBuckets) or INVALID_ARGUMENT (InvalidBucketName;
+	// InvalidArgument: an unknown preset ACL or account).
 	//
-	// Not idempotent: when the answer of COS is lost the call fails with UNAVAILABLE
-	// and CosError.outcome_unknown, and a repeat says ALREADY_EXISTS if the first
-	// call did its work.
+	// Not idempotent: if COS's response is lost, the call fails with UNAVAILABLE and
+	// CosError.outcome_unknown. A retry then fails with ALREADY_EXISTS if the first call
+	// created the bucket.
 	CreateBucket(ctx context.Context, in *CreateBucketRequest, opts ...grpc.CallOption) (*CreateBucketResponse, error)
-	// HeadBucket tells whether a bucket exists and can be reached, and where it is.
+	// HeadBucket checks that a bucket exists and can be reached, and returns its region.
 	//
-	// Fails with NOT_FOUND when it does not exist in that region, and with
-	// PERMISSION_DENIED when it may not be seen. COS sends no body to a HEAD, so
-	// CosError.code is empty.
+	// Fails with NOT_FOUND if it does not exist in that region, and with
+	// PERMISSION_DENIED if the credentials may not see it. COS sends no body in response
+	// to a HEAD request, so CosError.code is empty.
 	//
 	// Idempotent.
 	HeadBucket(ctx context.Context, in *HeadBucketRequest, opts ...grpc.CallOption) (*HeadBucketResponse, error)
 	// DeleteBucket deletes an empty bucket.
 	//
-	// Fails with NOT_FOUND (NoSuchBucket) or FAILED_PRECONDITION (BucketNotEmpty:
-	// it holds objects or unfinished uploads).
+	// Fails with NOT_FOUND (NoSuchBucket) or FAILED_PRECONDITION (BucketNotEmpty: it
+	// contains objects or unfinished uploads).
 	//
-	// Not idempotent: a second call says NOT_FOUND.
+	// Not idempotent: a second call fails with NOT_FOUND.
 	DeleteBucket(ctx context.Context, in *DeleteBucketRequest, opts ...grpc.CallOption) (*DeleteBucketResponse, error)
 	// GetBucketLocation returns the region of a bucket.
 	//
@@ -144,45 +145,46 @@ func (c *bucketServiceClient) GetBucketLocation(ctx context.Context, in *GetBuck
 //
 // BucketService creates, finds and deletes buckets.
 //
-// A bucket is always named in full, name-appid. In every request of this API
-// bucket, key, version_id, region and profile have the numbers 1 to 5.
+// A bucket is always named in full, name-appid. In every request of this API bucket,
+// key, version_id, region and profile have the numbers 1 to 5.
 //
-// Every RPC can fail with the codes of docs/errors.md that belong to the account
-// and the network: PERMISSION_DENIED (COS AccessDenied), RESOURCE_EXHAUSTED
-// (SlowDown), UNAVAILABLE (no answer, 503), INTERNAL (InternalError, or COS
-// refused the gateway's own credentials), INVALID_ARGUMENT (a field is wrong; COS
-// was not asked), NOT_FOUND with reason PROFILE_NOT_FOUND (no such profile), and
-// CANCELLED or DEADLINE_EXCEEDED by the caller's own doing. Below stands only what
-// is particular to an RPC.
+// Every RPC can fail with the following codes, which docs/errors.md lists in full:
+// PERMISSION_DENIED (COS AccessDenied), RESOURCE_EXHAUSTED (SlowDown), UNAVAILABLE (no
+// response, 503), INTERNAL (InternalError, or COS rejected the gateway's own
+// credentials), INVALID_ARGUMENT (a field is invalid; no request was sent to COS),
+// NOT_FOUND with reason PROFILE_NOT_FOUND (no such profile), and CANCELLED or
+// DEADLINE_EXCEEDED (the caller cancelled, or its deadline passed). The comment of an
+// RPC names only the failures specific to it.
 type BucketServiceServer interface {
-	// ListBuckets lists the buckets of the account that the profile's credentials
-	// belong to, in the order COS gives. An account without buckets has an empty list.
+	// ListBuckets lists the buckets of the account that the profile's credentials belong
+	// to, in COS's order. The list is empty if the account has no buckets.
 	//
 	// Idempotent.
 	ListBuckets(context.Context, *ListBucketsRequest) (*ListBucketsResponse, error)
 	// CreateBucket creates an empty bucket.
 	//
 	// Fails with ALREADY_EXISTS (BucketAlreadyOwnedByYou, BucketAlreadyExists),
-	// RESOURCE_EXHAUSTED (TooManyBuckets) or INVALID_ARGUMENT (InvalidBucketName).
+	// RESOURCE_EXHAUSTED (TooManyBuckets) or INVALID_ARGUMENT (InvalidBucketName;
+	// InvalidArgument: an unknown preset ACL or account).
 	//
-	// Not idempotent: when the answer of COS is lost the call fails with UNAVAILABLE
-	// and CosError.outcome_unknown, and a repeat says ALREADY_EXISTS if the first
-	// call did its work.
+	// Not idempotent: if COS's response is lost, the call fails with UNAVAILABLE and
+	// CosError.outcome_unknown. A retry then fails with ALREADY_EXISTS if the first call
+	// created the bucket.
 	CreateBucket(context.Context, *CreateBucketRequest) (*CreateBucketResponse, error)
-	// HeadBucket tells whether a bucket exists and can be reached, and where it is.
+	// HeadBucket checks that a bucket exists and can be reached, and returns its region.
 	//
-	// Fails with NOT_FOUND when it does not exist in that region, and with
-	// PERMISSION_DENIED when it may not be seen. COS sends no body to a HEAD, so
-	// CosError.code is empty.
+	// Fails with NOT_FOUND if it does not exist in that region, and with
+	// PERMISSION_DENIED if the credentials may not see it. COS sends no body in response
+	// to a HEAD request, so CosError.code is empty.
 	//
 	// Idempotent.
 	HeadBucket(context.Context, *HeadBucketRequest) (*HeadBucketResponse, error)
 	// DeleteBucket deletes an empty bucket.
 	//
-	// Fails with NOT_FOUND (NoSuchBucket) or FAILED_PRECONDITION (BucketNotEmpty:
-	// it holds objects or unfinished uploads).
+	// Fails with NOT_FOUND (NoSuchBucket) or FAILED_PRECONDITION (BucketNotEmpty: it
+	// contains objects or unfinished uploads).
 	//
-	// Not idempotent: a second call says NOT_FOUND.
+	// Not idempotent: a second call fails with NOT_FOUND.
 	DeleteBucket(context.Context, *DeleteBucketRequest) (*DeleteBucketResponse, error)
 	// GetBucketLocation returns the region of a bucket.
 	//

@@ -22,10 +22,10 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// A BucketTagging is the tags of a bucket.
+// BucketTagging holds the tags of a bucket.
 type BucketTagging struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The tags, 1 to 50, with different keys. They have no order.
+	// The tags, 1 to 50, each key once. Their order has no meaning.
 	Tags          []*Tag `protobuf:"bytes,1,rep,name=tags,proto3" json:"tags,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -68,14 +68,15 @@ func (x *BucketTagging) GetTags() []*Tag {
 	return nil
 }
 
-// Names the bucket whose tags are asked for.
+// A request for the tags of a bucket.
 type GetBucketTaggingRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Its region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile       string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -178,14 +179,15 @@ func (x *GetBucketTaggingResponse) GetTagging() *BucketTagging {
 	return nil
 }
 
-// Replaces all tags of a bucket.
+// A request to replace all tags of a bucket.
 type PutBucketTaggingRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Its region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
 	// All tags.
 	Tagging       *BucketTagging `protobuf:"bytes,6,opt,name=tagging,proto3" json:"tagging,omitempty"`
@@ -251,7 +253,7 @@ func (x *PutBucketTaggingRequest) GetTagging() *BucketTagging {
 	return nil
 }
 
-// The tags are stored.
+// The tags were stored.
 type PutBucketTaggingResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -288,14 +290,15 @@ func (*PutBucketTaggingResponse) Descriptor() ([]byte, []int) {
 	return file_cosgate_v1_bucket_tagging_proto_rawDescGZIP(), []int{4}
 }
 
-// Names the bucket whose tags are removed.
+// A request to remove the tags of a bucket.
 type DeleteBucketTaggingRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Its region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile       string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -352,7 +355,7 @@ func (x *DeleteBucketTaggingRequest) GetProfile() string {
 	return ""
 }
 
-// The tags are gone.
+// The tags were removed.
 type DeleteBucketTaggingResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -394,10 +397,10 @@ var File_cosgate_v1_bucket_tagging_proto protoreflect.FileDescriptor
 const file_cosgate_v1_bucket_tagging_proto_rawDesc = "" +
 	"\n" +
 	"\x1fcosgate/v1/bucket_tagging.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x16cosgate/v1/rules.proto\x1a\x14cosgate/v1/tag.proto\"\x90\x01\n" +
-	"\rBucketTagging\x12\x7f\n" +
-	"\x04tags\x18\x01 \x03(\v2\x0f.cosgate.v1.TagBZ\xbaHW\xba\x01M\n" +
-	"\x15bucket_tagging.unique\x12\x17must have each key once\x1a\x1bthis.map(t, t.key).unique()\x92\x01\x04\b\x01\x102R\x04tags\"\x8d\x01\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x16cosgate/v1/rules.proto\x1a\x14cosgate/v1/tag.proto\"\x99\x01\n" +
+	"\rBucketTagging\x12\x87\x01\n" +
+	"\x04tags\x18\x01 \x03(\v2\x0f.cosgate.v1.TagBb\xbaH_\xba\x01U\n" +
+	"\x15bucket_tagging.unique\x12\x1fmust contain each key only once\x1a\x1bthis.map(t, t.key).unique()\x92\x01\x04\b\x01\x102R\x04tags\"\x8d\x01\n" +
 	"\x17GetBucketTaggingRequest\x12&\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12#\n" +
 	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +

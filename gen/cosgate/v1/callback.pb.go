@@ -22,25 +22,25 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// An UploadCallback has COS tell a server of the caller's that an object was stored,
-// and hands on what that server answers. Both happen after the object was stored:
-// a callback that fails does not undo that. A write that is repeated inside the
-// gateway may be called back more than once.
+// An UploadCallback makes COS notify a server of the caller that an object was stored,
+// and returns that server's response. Both happen after the object was stored: a
+// callback that fails does not undo the upload. If the gateway retries a write
+// internally, there may be more than one callback.
 type UploadCallback struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Where to: an http or https URL without user and fragment. Not kept in logs or
-	// errors, because its query may hold a secret.
+	// The server's URL, http or https, without user and fragment. It does not appear in
+	// logs or errors, because its query may hold a secret.
 	Url string `protobuf:"bytes,1,opt,name=url,proto3" json:"url,omitempty"`
-	// The Host header of the call. Empty: that of url.
+	// The Host header of the callback. Empty: the host of url.
 	Host string `protobuf:"bytes,2,opt,name=host,proto3" json:"host,omitempty"`
-	// What to send. May hold variables of COS and of vars, such as
+	// The body to send. May contain variables of COS and of vars, such as
 	// "bucket=${bucket}&key=${object}&who=${x:who}". At most 4 KiB.
 	Body string `protobuf:"bytes,3,opt,name=body,proto3" json:"body,omitempty"`
-	// The type of body: "application/x-www-form-urlencoded" or "application/json".
-	// Empty: the first.
+	// The content type of body: "application/x-www-form-urlencoded" or
+	// "application/json". Empty: the former.
 	BodyType string `protobuf:"bytes,4,opt,name=body_type,json=bodyType,proto3" json:"body_type,omitempty"`
-	// The caller's own variables, by name without the "x:" that COS puts in front.
-	// At most 2 KiB together.
+	// The caller's own variables by name, without the "x:" that COS puts in front. At
+	// most 64, together at most 2 KiB.
 	Vars          map[string]string `protobuf:"bytes,5,rep,name=vars,proto3" json:"vars,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -111,15 +111,15 @@ func (x *UploadCallback) GetVars() map[string]string {
 	return nil
 }
 
-// A CallbackResult says what became of a callback. The object is stored either way.
+// A CallbackResult is the outcome of a callback. The object is stored either way.
 type CallbackResult struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The HTTP status that COS gives for the callback; 200 when it went well. 0 when
-	// COS gives none.
+	// The HTTP status that COS reports for the callback; 200 if it succeeded. 0 if COS
+	// reports none.
 	HttpStatus int32 `protobuf:"varint,1,opt,name=http_status,json=httpStatus,proto3" json:"http_status,omitempty"`
-	// What the caller's server answered, byte for byte as far as COS hands it on.
+	// The server's response body, byte for byte as COS returns it.
 	Body []byte `protobuf:"bytes,2,opt,name=body,proto3" json:"body,omitempty"`
-	// Why it failed. Absent: it went well.
+	// The error. Absent if the callback succeeded.
 	Error         *CallbackError `protobuf:"bytes,3,opt,name=error,proto3" json:"error,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -176,12 +176,12 @@ func (x *CallbackResult) GetError() *CallbackError {
 	return nil
 }
 
-// A CallbackError is COS's account of a callback that failed.
+// A CallbackError is COS's description of a callback that failed.
 type CallbackError struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The code, such as "CallbackFailed". Empty when COS gave none.
+	// The code, such as "CallbackFailed". Empty if COS sent none.
 	Code string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
-	// COS's own words.
+	// The message that COS sent.
 	Message       string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -22,13 +22,13 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// A CorsConfiguration says which web pages of other sites may use a bucket. COS
-// takes at most 64 KiB of it, written as XML.
+// A CorsConfiguration says which web pages of other sites may use a bucket. At most 64
+// KiB when written as XML.
 type CorsConfiguration struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The rules; the first that fits a request decides. At least one.
+	// The rules, 1 to 1000; the first that matches a request applies.
 	Rules []*CorsRule `protobuf:"bytes,1,rep,name=rules,proto3" json:"rules,omitempty"`
-	// Whether answers bear "Vary: Origin" also when no rule fits. Absent: COS's
+	// Whether responses have "Vary: Origin" even if no rule matches. Absent: COS's
 	// default, no.
 	ResponseVary  *bool `protobuf:"varint,2,opt,name=response_vary,json=responseVary,proto3,oneof" json:"response_vary,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -79,22 +79,22 @@ func (x *CorsConfiguration) GetResponseVary() bool {
 	return false
 }
 
-// A CorsRule allows pages of some origins some requests.
+// A CorsRule allows certain requests to pages of certain origins.
 type CorsRule struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// A name for the rule, at most 255 characters. Empty: none.
+	// The name of the rule, at most 255 characters. Empty: none.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// Origins such as "https://www.example.com", with one "*" at most; "*" is all.
-	// At least one.
+	// Origins such as "https://www.example.com", with at most one "*"; "*" alone is any
+	// origin. 1 to 1000.
 	AllowedOrigins []string `protobuf:"bytes,2,rep,name=allowed_origins,json=allowedOrigins,proto3" json:"allowed_origins,omitempty"`
 	// Methods: "GET", "PUT", "POST", "DELETE" or "HEAD". At least one.
 	AllowedMethods []string `protobuf:"bytes,3,rep,name=allowed_methods,json=allowedMethods,proto3" json:"allowed_methods,omitempty"`
-	// Request headers a page may set; "*" is all. Empty: none beyond the simple ones.
+	// Request headers that a page may set; "*" is any. Empty: only the simple ones.
 	AllowedHeaders []string `protobuf:"bytes,4,rep,name=allowed_headers,json=allowedHeaders,proto3" json:"allowed_headers,omitempty"`
-	// Headers of answers a page may read. Empty: none beyond the simple ones.
+	// Response headers that a page may read. Empty: only the simple ones.
 	ExposeHeaders []string `protobuf:"bytes,5,rep,name=expose_headers,json=exposeHeaders,proto3" json:"expose_headers,omitempty"`
-	// How long a browser may remember the answer to a preflight, in seconds. 0: not
-	// at all. Absent: the browser's default.
+	// How long a browser may cache the response to a preflight, in seconds. 0: not at
+	// all. Absent: the browser's default.
 	MaxAgeSeconds *int32 `protobuf:"varint,6,opt,name=max_age_seconds,json=maxAgeSeconds,proto3,oneof" json:"max_age_seconds,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -172,14 +172,15 @@ func (x *CorsRule) GetMaxAgeSeconds() int32 {
 	return 0
 }
 
-// Names the bucket whose CORS configuration is asked for.
+// A request for the CORS configuration of a bucket.
 type GetBucketCorsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Its region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile       string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -282,16 +283,17 @@ func (x *GetBucketCorsResponse) GetCors() *CorsConfiguration {
 	return nil
 }
 
-// Replaces the CORS configuration of a bucket.
+// A request to replace the CORS configuration of a bucket.
 type PutBucketCorsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Its region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
-	// The whole configuration.
+	// The complete configuration.
 	Cors          *CorsConfiguration `protobuf:"bytes,6,opt,name=cors,proto3" json:"cors,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -355,7 +357,7 @@ func (x *PutBucketCorsRequest) GetCors() *CorsConfiguration {
 	return nil
 }
 
-// The configuration is stored.
+// The configuration was stored.
 type PutBucketCorsResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -392,14 +394,15 @@ func (*PutBucketCorsResponse) Descriptor() ([]byte, []int) {
 	return file_cosgate_v1_cors_proto_rawDescGZIP(), []int{5}
 }
 
-// Names the bucket whose CORS configuration is removed.
+// A request to remove the CORS configuration of a bucket.
 type DeleteBucketCorsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Its region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile       string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -456,7 +459,7 @@ func (x *DeleteBucketCorsRequest) GetProfile() string {
 	return ""
 }
 
-// The configuration is gone.
+// The configuration was removed.
 type DeleteBucketCorsResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields

@@ -22,10 +22,10 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// A DomainConfiguration gives a bucket other host names.
+// A DomainConfiguration binds custom domains to a bucket.
 type DomainConfiguration struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The domains. At least one.
+	// The domains, 1 to 1000.
 	Rules         []*DomainRule `protobuf:"bytes,1,rep,name=rules,proto3" json:"rules,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -68,18 +68,19 @@ func (x *DomainConfiguration) GetRules() []*DomainRule {
 	return nil
 }
 
-// A DomainRule is one other host name of a bucket.
+// A DomainRule is one custom domain of a bucket.
 type DomainRule struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Whether the name works: "ENABLED" or "DISABLED".
+	// Whether the domain is active: "ENABLED" or "DISABLED".
 	Status string `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"`
-	// The name, such as "www.example.com".
+	// The domain, such as "www.example.com".
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	// What answers: "REST" the API, "WEBSITE" the web site, "ACCELERATE" the global
-	// acceleration.
+	// What the domain serves: "REST" the API, "WEBSITE" the static website, "ACCELERATE"
+	// the API with global acceleration. COS may add others.
 	Type string `protobuf:"bytes,3,opt,name=type,proto3" json:"type,omitempty"`
-	// Takes the name away from another bucket that has it, by proof of "CNAME" or "TXT".
-	// Empty: COS refuses such a name. An answer does not have it.
+	// Takes the domain over from another bucket that has it, proved by a "CNAME" or "TXT"
+	// record. Empty: COS rejects a domain that another bucket has. Always empty in a
+	// response.
 	ForcedReplacement string `protobuf:"bytes,4,opt,name=forced_replacement,json=forcedReplacement,proto3" json:"forced_replacement,omitempty"`
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
@@ -143,14 +144,15 @@ func (x *DomainRule) GetForcedReplacement() string {
 	return ""
 }
 
-// Names the bucket whose custom domains are asked for.
+// A request for the custom domains of a bucket.
 type GetBucketDomainRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Its region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile       string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -212,8 +214,8 @@ type GetBucketDomainResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The domains.
 	Domain *DomainConfiguration `protobuf:"bytes,1,opt,name=domain,proto3" json:"domain,omitempty"`
-	// What must stand in a TXT record of a domain to show that it is the account's.
-	// Empty when COS did not say.
+	// The value that a TXT record of a domain must have to prove that it belongs to the
+	// account. Empty if COS did not send it.
 	TxtVerification string `protobuf:"bytes,2,opt,name=txt_verification,json=txtVerification,proto3" json:"txt_verification,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
@@ -263,16 +265,17 @@ func (x *GetBucketDomainResponse) GetTxtVerification() string {
 	return ""
 }
 
-// Replaces the custom domains of a bucket.
+// A request to replace the custom domains of a bucket.
 type PutBucketDomainRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Its region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
-	// All domains.
+	// All domains. Domains that are left out are removed.
 	Domain        *DomainConfiguration `protobuf:"bytes,6,opt,name=domain,proto3" json:"domain,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -336,7 +339,7 @@ func (x *PutBucketDomainRequest) GetDomain() *DomainConfiguration {
 	return nil
 }
 
-// The domains are stored.
+// The domains were stored.
 type PutBucketDomainResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -373,14 +376,15 @@ func (*PutBucketDomainResponse) Descriptor() ([]byte, []int) {
 	return file_cosgate_v1_domain_proto_rawDescGZIP(), []int{5}
 }
 
-// Names the bucket whose custom domains are removed.
+// A request to remove the custom domains of a bucket.
 type DeleteBucketDomainRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Its region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile       string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -437,7 +441,7 @@ func (x *DeleteBucketDomainRequest) GetProfile() string {
 	return ""
 }
 
-// The domains are gone.
+// The domains were removed.
 type DeleteBucketDomainResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields

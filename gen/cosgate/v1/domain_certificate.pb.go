@@ -23,16 +23,16 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// A CustomCertificate is a certificate for HTTPS under custom domains: one that is
-// with Tencent's certificate service already, or one that is handed over.
+// A CustomCertificate is a certificate for HTTPS with custom domains: either one that
+// Tencent Cloud's certificate service has, or one that is included here.
 type CustomCertificate struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The id of a certificate of the certificate service. Empty: see certificate.
+	// The id of a certificate in the certificate service. Empty: see certificate.
 	CertId string `protobuf:"bytes,1,opt,name=cert_id,json=certId,proto3" json:"cert_id,omitempty"`
-	// The certificate and those it rests on, as PEM, at most 64 KiB.
+	// The certificate and its chain in PEM format, at most 64 KiB. Empty: see cert_id.
 	Certificate string `protobuf:"bytes,2,opt,name=certificate,proto3" json:"certificate,omitempty"`
-	// The private key of the certificate, as PEM, at most 64 KiB. It is handed to COS
-	// and never logged, stored or returned.
+	// The private key of the certificate in PEM format, at most 64 KiB. It is passed on
+	// to COS and never logged, stored or returned. Empty: see cert_id.
 	PrivateKey    string `protobuf:"bytes,3,opt,name=private_key,json=privateKey,proto3" json:"private_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -89,14 +89,15 @@ func (x *CustomCertificate) GetPrivateKey() string {
 	return ""
 }
 
-// Names the bucket and the domain whose certificate is asked for.
+// A request for the certificate of a custom domain.
 type GetBucketDomainCertificateRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Its region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
 	// The custom domain, such as "www.example.com".
 	Domain        string `protobuf:"bytes,6,opt,name=domain,proto3" json:"domain,omitempty"`
@@ -162,16 +163,16 @@ func (x *GetBucketDomainCertificateRequest) GetDomain() string {
 	return ""
 }
 
-// What is known of a certificate. The certificate itself is not told.
+// What is known about a certificate. The certificate itself is not returned.
 type GetBucketDomainCertificateResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Whether it works, such as "Enabled".
+	// The status, such as "Enabled".
 	Status string `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"`
-	// Its id with the certificate service. Empty when COS did not say.
+	// The id in the certificate service. Empty if COS did not send it.
 	CertId string `protobuf:"bytes,2,opt,name=cert_id,json=certId,proto3" json:"cert_id,omitempty"`
-	// It is valid from then on. Absent when COS did not say.
+	// The beginning of its validity. Absent if COS did not send it.
 	ValidityBegin *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=validity_begin,json=validityBegin,proto3" json:"validity_begin,omitempty"`
-	// It is valid until then. Absent when COS did not say.
+	// The end of its validity. Absent if COS did not send it.
 	ValidityExpire *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=validity_expire,json=validityExpire,proto3" json:"validity_expire,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -235,18 +236,19 @@ func (x *GetBucketDomainCertificateResponse) GetValidityExpire() *timestamppb.Ti
 	return nil
 }
 
-// Binds a certificate to custom domains of a bucket.
+// A request to bind a certificate to custom domains of a bucket.
 type PutBucketDomainCertificateRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Its region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
 	// The certificate.
 	Certificate *CustomCertificate `protobuf:"bytes,6,opt,name=certificate,proto3" json:"certificate,omitempty"`
-	// The custom domains it is for. At least one.
+	// The custom domains to bind it to, 1 to 1000.
 	Domains       []string `protobuf:"bytes,7,rep,name=domains,proto3" json:"domains,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -317,7 +319,7 @@ func (x *PutBucketDomainCertificateRequest) GetDomains() []string {
 	return nil
 }
 
-// The certificate is bound.
+// The certificate was bound.
 type PutBucketDomainCertificateResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -354,14 +356,15 @@ func (*PutBucketDomainCertificateResponse) Descriptor() ([]byte, []int) {
 	return file_cosgate_v1_domain_certificate_proto_rawDescGZIP(), []int{4}
 }
 
-// Names the bucket and the domain whose certificate is removed.
+// A request to remove the certificate of a custom domain.
 type DeleteBucketDomainCertificateRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Its region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
 	// The custom domain, such as "www.example.com".
 	Domain        string `protobuf:"bytes,6,opt,name=domain,proto3" json:"domain,omitempty"`
@@ -427,7 +430,7 @@ func (x *DeleteBucketDomainCertificateRequest) GetDomain() string {
 	return ""
 }
 
-// The certificate is not bound any more.
+// The certificate was removed.
 type DeleteBucketDomainCertificateResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -469,13 +472,13 @@ var File_cosgate_v1_domain_certificate_proto protoreflect.FileDescriptor
 const file_cosgate_v1_domain_certificate_proto_rawDesc = "" +
 	"\n" +
 	"#cosgate/v1/domain_certificate.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x16cosgate/v1/rules.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf2\x02\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x16cosgate/v1/rules.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf1\x02\n" +
 	"\x11CustomCertificate\x12$\n" +
 	"\acert_id\x18\x01 \x01(\tB\v\xbaH\br\x06\xb8Ջ\xdc\x02\x01R\x06certId\x12+\n" +
 	"\vcertificate\x18\x02 \x01(\tB\t\xbaH\x06r\x04(\x80\x80\x04R\vcertificate\x12-\n" +
 	"\vprivate_key\x18\x03 \x01(\tB\f\xbaH\x06r\x04(\x80\x80\x04\x80\x01\x01R\n" +
-	"privateKey:\xda\x01\xbaH\xd6\x01\x1a\xd3\x01\n" +
-	"\x19custom_certificate.either\x12<take either cert_id, or certificate and private_key together\x1axthis.cert_id != '' ? this.certificate == '' && this.private_key == '' : this.certificate != '' && this.private_key != ''\"\xbf\x01\n" +
+	"privateKey:\xd9\x01\xbaH\xd5\x01\x1a\xd2\x01\n" +
+	"\x19custom_certificate.either\x12;set either cert_id, or certificate and private_key together\x1axthis.cert_id != '' ? this.certificate == '' && this.private_key == '' : this.certificate != '' && this.private_key != ''\"\xbf\x01\n" +
 	"!GetBucketDomainCertificateRequest\x12&\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12#\n" +
 	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +

@@ -22,10 +22,10 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// ServerSideEncryption says how COS encrypts an object that is written.
+// ServerSideEncryption is how COS encrypts an object that is written.
 type ServerSideEncryption struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Whose key. Exactly one.
+	// The kind of key. Exactly one.
 	//
 	// Types that are valid to be assigned to Method:
 	//
@@ -116,7 +116,7 @@ type ServerSideEncryption_Kms struct {
 }
 
 type ServerSideEncryption_CustomerKey struct {
-	// A key of the caller's (SSE-C): every later read, part and copy needs it, too.
+	// A customer key (SSE-C). Every later read, part and copy needs it, too.
 	CustomerKey *CustomerKey `protobuf:"bytes,3,opt,name=customer_key,json=customerKey,proto3,oneof"`
 }
 
@@ -166,10 +166,10 @@ func (*SseCos) Descriptor() ([]byte, []int) {
 // SseKms encrypts with a key of the key management service.
 type SseKms struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The key's id. Empty: the account's default key.
+	// The id of the key. Empty: the account's default key.
 	KeyId string `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
-	// The encryption context: names and values that the key service binds to the key.
-	// At most 2 KiB together.
+	// The encryption context: names and values that the key management service binds to
+	// the key. At most 64, together at most 2 KiB.
 	Context       map[string]string `protobuf:"bytes,2,rep,name=context,proto3" json:"context,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -219,12 +219,12 @@ func (x *SseKms) GetContext() map[string]string {
 	return nil
 }
 
-// A CustomerKey is the caller's own key of an object (SSE-C). COS does not keep it:
-// who loses it has lost the object. The gateway hands it on to COS and keeps it out
-// of answers, errors and logs. COS takes it over TLS only.
+// A CustomerKey is the caller's own key of an object (SSE-C). COS does not store it: if
+// the key is lost, the object is lost. The gateway passes it on to COS and keeps it out
+// of responses, errors and logs. COS accepts it over TLS only.
 type CustomerKey struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The key of AES256, 32 bytes.
+	// The AES-256 key, 32 bytes.
 	Key           []byte `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -267,14 +267,15 @@ func (x *CustomerKey) GetKey() []byte {
 	return nil
 }
 
-// EncryptionInfo says how COS keeps an object.
+// EncryptionInfo is how COS has encrypted an object.
 type EncryptionInfo struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// "AES256" for SSE-COS and for a caller's key, "cos/kms" for SSE-KMS.
+	// "AES256" for SSE-COS and for SSE-C, "cos/kms" for SSE-KMS.
 	Algorithm string `protobuf:"bytes,1,opt,name=algorithm,proto3" json:"algorithm,omitempty"`
-	// The key's id with SSE-KMS. Else empty.
+	// The id of the key with SSE-KMS. Otherwise empty.
 	KmsKeyId string `protobuf:"bytes,2,opt,name=kms_key_id,json=kmsKeyId,proto3" json:"kms_key_id,omitempty"`
-	// With a caller's key, its MD5 as COS says it: 16 bytes in base64. Else empty.
+	// The MD5 of the customer key with SSE-C, as COS returns it: 16 bytes in base64.
+	// Otherwise empty.
 	CustomerKeyMd5 string `protobuf:"bytes,3,opt,name=customer_key_md5,json=customerKeyMd5,proto3" json:"customer_key_md5,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -348,10 +349,10 @@ const file_cosgate_v1_encryption_proto_rawDesc = "" +
 	"\acontext\x18\x02 \x03(\v2\x1f.cosgate.v1.SseKms.ContextEntryB\x18\xbaH\x15\x9a\x01\x12\x10@\"\ar\x05\x10\x01(\x80\b*\x05r\x03(\x80\bR\acontext\x1a:\n" +
 	"\fContextEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"j\n" +
-	"\vCustomerKey\x12[\n" +
-	"\x03key\x18\x01 \x01(\fBI\xbaHC\xba\x01@\n" +
-	"\x17customer_key.key.length\x12\x12must have 32 bytes\x1a\x11this.size() == 32\x80\x01\x01R\x03key\"v\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"h\n" +
+	"\vCustomerKey\x12Y\n" +
+	"\x03key\x18\x01 \x01(\fBG\xbaHA\xba\x01>\n" +
+	"\x17customer_key.key.length\x12\x10must be 32 bytes\x1a\x11this.size() == 32\x80\x01\x01R\x03key\"v\n" +
 	"\x0eEncryptionInfo\x12\x1c\n" +
 	"\talgorithm\x18\x01 \x01(\tR\talgorithm\x12\x1c\n" +
 	"\n" +

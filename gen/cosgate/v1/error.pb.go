@@ -21,17 +21,17 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// An Origin is the party that produced an error.
+// An Origin is where an error came from.
 type Origin int32
 
 const (
-	// Not set; the gateway never sends it.
+	// Not set. The gateway never sends it.
 	Origin_ORIGIN_UNSPECIFIED Origin = 0
-	// COS answered with an error (a server-side exception in the official SDKs).
+	// COS responded with an error (a server-side exception in the official SDKs).
 	Origin_ORIGIN_COS Origin = 1
-	// No answer of COS was had: no connection, no complete answer, or an answer
-	// without a COS request id, which a proxy on the way or a wrong endpoint sent
-	// (a client-side exception in the official SDKs).
+	// No response from COS: no connection, no complete response, or a response without a
+	// COS request id, which came from a proxy on the way or from a wrong endpoint (a
+	// client-side exception in the official SDKs).
 	Origin_ORIGIN_TRANSPORT Origin = 2
 )
 
@@ -76,15 +76,15 @@ func (Origin) EnumDescriptor() ([]byte, []int) {
 	return file_cosgate_v1_error_proto_rawDescGZIP(), []int{0}
 }
 
-// A CredentialSource says whose COS credentials signed a request.
+// A CredentialSource is whose COS credentials signed a request.
 type CredentialSource int32
 
 const (
-	// Not set; the request was not signed.
+	// Not set: the request was not signed.
 	CredentialSource_CREDENTIAL_SOURCE_UNSPECIFIED CredentialSource = 0
 	// The gateway's own, from its profile.
 	CredentialSource_CREDENTIAL_SOURCE_PROFILE CredentialSource = 1
-	// The caller's, brought with the call.
+	// The caller's, sent with the call.
 	CredentialSource_CREDENTIAL_SOURCE_CALLER CredentialSource = 2
 )
 
@@ -129,64 +129,65 @@ func (CredentialSource) EnumDescriptor() ([]byte, []int) {
 	return file_cosgate_v1_error_proto_rawDescGZIP(), []int{1}
 }
 
-// A CosError tells what happened between the gateway and COS when a call failed
-// there. It is the second detail of the status, behind google.rpc.ErrorInfo.
+// A CosError describes what happened between the gateway and COS when a call failed
+// there. It is the second detail of the status, after google.rpc.ErrorInfo.
 //
-// It holds everything that the `err` object of the official mini-program and
-// Node SDKs holds: statusCode is http_status, headers is headers, error.Code is
-// code, error.Message is message, error.RequestId is request_id. What those
-// SDKs call a client-side exception is ORIGIN_TRANSPORT here, a server-side one
-// is ORIGIN_COS.
+// It holds everything that the `err` object of the official mini-program and Node SDKs
+// holds: statusCode is http_status, headers is headers, error.Code is code,
+// error.Message is message, error.RequestId is request_id. What those SDKs call a
+// client-side exception is ORIGIN_TRANSPORT here, a server-side exception is
+// ORIGIN_COS.
 //
-// Failures that the gateway itself finds, such as a bad field, carry ErrorInfo
-// and BadRequest but no CosError: COS was not asked.
+// Failures that the gateway itself detects, such as an invalid field, have ErrorInfo
+// and BadRequest but no CosError, because no request was sent to COS.
 //
-// Texts may be cut: code and ids at 128 bytes, message and resource at 512,
-// all headers together at 640 bytes. The whole status stays below 4 KiB.
+// Texts may be truncated: code and ids to 128 bytes, message and resource to 512, all
+// headers together to 640 bytes. The complete status stays below 4 KiB.
 type CosError struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The error code as COS spelled it, such as "NoSuchKey". Empty when COS sent
-	// no body (an error answer to a HEAD, and 304) or when COS did not answer.
+	// The error code as COS spells it, such as "NoSuchKey". Empty if COS sent no body (an
+	// error response to a HEAD request, and 304) or no response at all.
 	Code string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
-	// The words COS sent with the code. They are not a contract and may change.
+	// The message that COS sent with the code. It is not part of the contract and may
+	// change.
 	Message string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
-	// The id that COS support asks for. Empty only when COS did not answer.
+	// The request id that COS support asks for. Empty only if there was no response.
 	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// A second id of the same answer, sent by COS with errors. May be empty.
+	// A second id of the same response, which COS sends with errors. May be empty.
 	TraceId string `protobuf:"bytes,4,opt,name=trace_id,json=traceId,proto3" json:"trace_id,omitempty"`
-	// The HTTP status of the answer, such as 404. 0 when there was no answer.
-	// 200 is possible: see error_in_success_body.
+	// The HTTP status of the response, such as 404. 0 if there was no response. 200 is
+	// possible: see error_in_success_body.
 	HttpStatus int32 `protobuf:"varint,5,opt,name=http_status,json=httpStatus,proto3" json:"http_status,omitempty"`
-	// What COS says the error is about: host, slash, key. May be empty.
+	// The resource that the error is about, as COS sends it: host, slash, key. May be
+	// empty.
 	Resource string `protobuf:"bytes,6,opt,name=resource,proto3" json:"resource,omitempty"`
-	// The headers of the answer that help to understand it, names in lower case:
-	// content-type, content-length, date, server, etag, last-modified, location
-	// (without its query), retry-after, x-ci-request-id, and x-cos-* except for
-	// secrets.
+	// The response headers that help to diagnose the error, names in lower case:
+	// content-type, content-length, date, server, etag, last-modified, location (without
+	// its query), retry-after, x-ci-request-id, and x-cos-* except for secrets.
 	Headers map[string]string `protobuf:"bytes,7,rep,name=headers,proto3" json:"headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// Who produced the error: COS, or the way to it.
+	// Where the error came from: COS, or the connection to it.
 	Origin Origin `protobuf:"varint,8,opt,name=origin,proto3,enum=cosgate.v1.Origin" json:"origin,omitempty"`
 	// The COS operation that failed, such as "GetObject".
 	Operation string `protobuf:"bytes,9,opt,name=operation,proto3" json:"operation,omitempty"`
-	// The bucket asked, as name-appid. Empty for ListBuckets.
+	// The bucket of the request, as name-appid. Empty for ListBuckets.
 	Bucket string `protobuf:"bytes,10,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// The key asked. Empty for operations on a bucket.
+	// The key of the request. Empty for operations on a bucket.
 	Key string `protobuf:"bytes,11,opt,name=key,proto3" json:"key,omitempty"`
-	// The region asked. Empty when it was not known.
+	// The region of the request. Empty if it was not known.
 	Region string `protobuf:"bytes,12,opt,name=region,proto3" json:"region,omitempty"`
-	// Whether the same call may succeed when it is made again later without any
-	// other change. google.rpc.RetryInfo, if there is one, says when.
+	// Whether the same call may succeed if it is retried later without any other change.
+	// google.rpc.RetryInfo, if present, says when.
 	Retryable bool `protobuf:"varint,13,opt,name=retryable,proto3" json:"retryable,omitempty"`
-	// How many HTTP requests the gateway made for this operation, from 1.
-	// 0 when none could be made, for example because no credentials were to be had.
+	// How many HTTP requests the gateway sent for this operation, from 1. 0 if none could
+	// be sent, for example because no credentials were available.
 	Attempts int32 `protobuf:"varint,14,opt,name=attempts,proto3" json:"attempts,omitempty"`
 	// Whose credentials signed the request.
 	CredentialSource CredentialSource `protobuf:"varint,15,opt,name=credential_source,json=credentialSource,proto3,enum=cosgate.v1.CredentialSource" json:"credential_source,omitempty"`
-	// True when the HTTP status was a success and the error stood in the body, as
-	// COS does for copies. http_status then holds that success status.
+	// True if the HTTP status was a success and the error was in the body, as COS does
+	// for copies. http_status then holds that success status.
 	ErrorInSuccessBody bool `protobuf:"varint,16,opt,name=error_in_success_body,json=errorInSuccessBody,proto3" json:"error_in_success_body,omitempty"`
-	// True when a change was sent to COS and its answer was lost: the change may
-	// or may not have happened. Read the state before doing it again.
+	// True if a change was sent to COS and the response was lost: the change may or may
+	// not have happened. Read the state before trying again.
 	OutcomeUnknown bool `protobuf:"varint,17,opt,name=outcome_unknown,json=outcomeUnknown,proto3" json:"outcome_unknown,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -341,16 +342,16 @@ func (x *CosError) GetOutcomeUnknown() bool {
 	return false
 }
 
-// ReadResume is a detail of a read that broke off on the way: it says where to go
-// on. Ask for the range from next_offset, with if_match on etag and, if there is
-// one, version_id.
+// ReadResume is a detail of a read that was interrupted: it says where to continue.
+// Read the range from next_offset, with if_match set to etag and, if present,
+// version_id.
 type ReadResume struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The first byte that was not sent.
 	NextOffset int64 `protobuf:"varint,1,opt,name=next_offset,json=nextOffset,proto3" json:"next_offset,omitempty"`
 	// The ETag of the object that was read.
 	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
-	// Its version. Empty in a bucket that never had versioning.
+	// The version. Empty in a bucket that never had versioning.
 	VersionId     string `protobuf:"bytes,3,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -407,11 +408,11 @@ func (x *ReadResume) GetVersionId() string {
 	return ""
 }
 
-// AppendConflict is a detail of an AppendObject whose position is not the end of
+// AppendConflict is a detail of an AppendObject call whose position is not the end of
 // the object.
 type AppendConflict struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Where the object ends.
+	// The size of the object, where the next append begins.
 	NextPosition  int64 `protobuf:"varint,1,opt,name=next_position,json=nextPosition,proto3" json:"next_position,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -23,18 +23,20 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Names the objects to look at.
+// A request for the metadata of several objects.
 type HeadObjectsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// The bucket's region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
 	// The objects, 1 to 1000.
 	Objects []*HeadObjectsItem `protobuf:"bytes,6,rep,name=objects,proto3" json:"objects,omitempty"`
-	// The key that the objects were encrypted with, if it was the caller's.
+	// The key that the objects were encrypted with, if it was a customer key (SSE-C).
+	// Absent: none.
 	CustomerKey   *CustomerKey `protobuf:"bytes,7,opt,name=customer_key,json=customerKey,proto3" json:"customer_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -110,7 +112,7 @@ type HeadObjectsItem struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The key: 1 to 850 bytes, without the characters U+0018 to U+001B.
 	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	// The version. Empty: the newest.
+	// The version. Empty: the latest.
 	VersionId     string `protobuf:"bytes,2,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -160,10 +162,10 @@ func (x *HeadObjectsItem) GetVersionId() string {
 	return ""
 }
 
-// What COS knows of the objects.
+// The metadata of the objects.
 type HeadObjectsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// One for each object asked for, in the same order.
+	// One result for each requested object, in the same order.
 	Results       []*HeadObjectsResult `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -206,10 +208,10 @@ func (x *HeadObjectsResponse) GetResults() []*HeadObjectsResult {
 	return nil
 }
 
-// A HeadObjectsResult is an object, or why it could not be looked at.
+// A HeadObjectsResult is the metadata of an object, or why it could not be read.
 type HeadObjectsResult struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// One of the two.
+	// Exactly one of the two.
 	//
 	// Types that are valid to be assigned to Result:
 	//
@@ -280,13 +282,13 @@ type isHeadObjectsResult_Result interface {
 }
 
 type HeadObjectsResult_Object struct {
-	// The object, as HeadObject would say it.
+	// The object, as HeadObject would return it.
 	Object *Object `protobuf:"bytes,1,opt,name=object,proto3,oneof"`
 }
 
 type HeadObjectsResult_Status struct {
-	// The failure, with the same code and details that HeadObject would have failed
-	// with, among them its key.
+	// The error, with the same code and details as that of HeadObject, including the
+	// key.
 	Status *status.Status `protobuf:"bytes,2,opt,name=status,proto3,oneof"`
 }
 

@@ -22,14 +22,14 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// An IntelligentTiering is COS's first form of tiering: one for a bucket. Objects of
-// the class INTELLIGENT_TIERING that are not read for a while are kept cheaper. It
-// cannot be turned off.
+// An IntelligentTiering is the first form of COS's intelligent tiering: one for each
+// bucket. It moves objects of the class INTELLIGENT_TIERING that are not read for some
+// time to a cheaper tier. It cannot be turned off.
 type IntelligentTiering struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// "Enabled" or "Suspended".
 	Status string `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"`
-	// When objects are kept cheaper. Absent: COS's default.
+	// When objects move to a cheaper tier. Absent: COS's default.
 	Transition    *IntelligentTieringTransition `protobuf:"bytes,2,opt,name=transition,proto3" json:"transition,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -79,13 +79,13 @@ func (x *IntelligentTiering) GetTransition() *IntelligentTieringTransition {
 	return nil
 }
 
-// An IntelligentTieringTransition says when an object is kept cheaper.
+// An IntelligentTieringTransition is when an object moves to a cheaper tier.
 type IntelligentTieringTransition struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// After so many days: 30, 60 or 90 today. 0: COS's default.
+	// The number of days, currently 30, 60 or 90. 0: COS's default.
 	Days int32 `protobuf:"varint,1,opt,name=days,proto3" json:"days,omitempty"`
-	// When it was read fewer times than this in those days. COS knows 1 only. 0: COS's
-	// default.
+	// The object moves if it was read fewer times than this in those days. COS documents
+	// 1 only. 0: COS's default.
 	RequestFrequent int32 `protobuf:"varint,2,opt,name=request_frequent,json=requestFrequent,proto3" json:"request_frequent,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
@@ -135,18 +135,19 @@ func (x *IntelligentTieringTransition) GetRequestFrequent() int32 {
 	return 0
 }
 
-// An IntelligentTieringConfiguration is one rule of COS's second form of tiering: a
-// bucket has several, with ids, for some objects each.
+// An IntelligentTieringConfiguration is one rule of the second form of COS's
+// intelligent tiering: a bucket can have several rules with ids, each for some of its
+// objects.
 type IntelligentTieringConfiguration struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Names the rule: letters, digits and "._-", 1 to 128. "default" is the rule that
-	// the first form sets.
+	// The id of the rule: 1 to 128 letters, digits, dots, underscores and hyphens.
+	// "default" is the rule that the first form sets.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// Whether the rule works: "Enabled", "Disabled" or "Suspended".
+	// Whether the rule is active: "Enabled", "Disabled" or "Suspended".
 	Status string `protobuf:"bytes,2,opt,name=status,proto3" json:"status,omitempty"`
-	// Which objects. Absent: all.
+	// The objects that the rule is for. Absent: all.
 	Filter *IntelligentTieringFilter `protobuf:"bytes,3,opt,name=filter,proto3" json:"filter,omitempty"`
-	// When objects are kept cheaper, and how. At least one.
+	// The tiers that objects move to, 1 to 10.
 	Tierings      []*Tiering `protobuf:"bytes,4,rep,name=tierings,proto3" json:"tierings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -210,14 +211,14 @@ func (x *IntelligentTieringConfiguration) GetTierings() []*Tiering {
 	return nil
 }
 
-// An IntelligentTieringFilter chooses objects.
+// An IntelligentTieringFilter selects objects.
 type IntelligentTieringFilter struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Keys begin so. Empty: any.
+	// Only objects whose keys have this prefix. Empty: any key.
 	Prefix string `protobuf:"bytes,1,opt,name=prefix,proto3" json:"prefix,omitempty"`
-	// They bear each of the tags: at most 10.
+	// Only objects that have all of these tags, at most 10. Empty: any tags.
 	Tags []*Tag `protobuf:"bytes,2,rep,name=tags,proto3" json:"tags,omitempty"`
-	// They fit everything in it. Absent: see prefix and tags.
+	// Only objects that meet all of these conditions. Absent: see prefix and tags.
 	And           *IntelligentTieringAnd `protobuf:"bytes,3,opt,name=and,proto3" json:"and,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -274,12 +275,12 @@ func (x *IntelligentTieringFilter) GetAnd() *IntelligentTieringAnd {
 	return nil
 }
 
-// An IntelligentTieringAnd chooses objects that fit all of its conditions.
+// An IntelligentTieringAnd selects objects that meet all of its conditions.
 type IntelligentTieringAnd struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Keys begin so. Empty: any.
+	// Only objects whose keys have this prefix. Empty: any key.
 	Prefix string `protobuf:"bytes,1,opt,name=prefix,proto3" json:"prefix,omitempty"`
-	// They bear each of the tags: at most 10.
+	// Only objects that have all of these tags, at most 10. Empty: any tags.
 	Tags          []*Tag `protobuf:"bytes,2,rep,name=tags,proto3" json:"tags,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -329,15 +330,16 @@ func (x *IntelligentTieringAnd) GetTags() []*Tag {
 	return nil
 }
 
-// A Tiering says when an object is kept in a cheaper tier.
+// A Tiering is when an object moves to a tier.
 type Tiering struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The tier: "INFREQUENT", "ARCHIVE_ACCESS" or "DEEP_ARCHIVE_ACCESS".
+	// The tier: "INFREQUENT", "ARCHIVE_ACCESS" or "DEEP_ARCHIVE_ACCESS". COS may add
+	// others.
 	AccessTier string `protobuf:"bytes,1,opt,name=access_tier,json=accessTier,proto3" json:"access_tier,omitempty"`
-	// After so many days.
+	// The number of days, from 1.
 	Days int32 `protobuf:"varint,2,opt,name=days,proto3" json:"days,omitempty"`
-	// When it was read fewer times than this in those days. COS knows 1 only. 0: COS's
-	// default.
+	// The object moves if it was read fewer times than this in those days. COS documents
+	// 1 only. 0: COS's default.
 	RequestFrequent int32 `protobuf:"varint,3,opt,name=request_frequent,json=requestFrequent,proto3" json:"request_frequent,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
@@ -394,14 +396,15 @@ func (x *Tiering) GetRequestFrequent() int32 {
 	return 0
 }
 
-// Names the bucket whose intelligent tiering is asked for.
+// A request for the intelligent tiering of a bucket.
 type GetBucketIntelligentTieringRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Its region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile       string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -458,7 +461,7 @@ func (x *GetBucketIntelligentTieringRequest) GetProfile() string {
 	return ""
 }
 
-// The tiering of a bucket, in its first form.
+// The intelligent tiering of a bucket in its first form.
 type GetBucketIntelligentTieringResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The configuration.
@@ -504,16 +507,17 @@ func (x *GetBucketIntelligentTieringResponse) GetIntelligentTiering() *Intellige
 	return nil
 }
 
-// Replaces the intelligent tiering of a bucket.
+// A request to replace the intelligent tiering of a bucket.
 type PutBucketIntelligentTieringRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Its region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
-	// The whole configuration.
+	// The complete configuration.
 	IntelligentTiering *IntelligentTiering `protobuf:"bytes,6,opt,name=intelligent_tiering,json=intelligentTiering,proto3" json:"intelligent_tiering,omitempty"`
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
@@ -577,7 +581,7 @@ func (x *PutBucketIntelligentTieringRequest) GetIntelligentTiering() *Intelligen
 	return nil
 }
 
-// The configuration is stored.
+// The configuration was stored.
 type PutBucketIntelligentTieringResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -614,16 +618,17 @@ func (*PutBucketIntelligentTieringResponse) Descriptor() ([]byte, []int) {
 	return file_cosgate_v1_intelligent_tiering_proto_rawDescGZIP(), []int{9}
 }
 
-// Names the bucket and the rule that is asked for.
+// A request for one intelligent tiering rule of a bucket.
 type GetBucketIntelligentTieringConfigurationRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Its region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
-	// The rule: letters, digits and "._-", 1 to 128.
+	// The id of the rule: 1 to 128 letters, digits, dots, underscores and hyphens.
 	Id            string `protobuf:"bytes,6,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -733,16 +738,17 @@ func (x *GetBucketIntelligentTieringConfigurationResponse) GetConfiguration() *I
 	return nil
 }
 
-// Creates a rule, or replaces the one of the same id.
+// A request to create a rule, or to replace the one with the same id.
 type PutBucketIntelligentTieringConfigurationRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Its region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
-	// The whole rule.
+	// The complete rule.
 	Configuration *IntelligentTieringConfiguration `protobuf:"bytes,6,opt,name=configuration,proto3" json:"configuration,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -806,7 +812,7 @@ func (x *PutBucketIntelligentTieringConfigurationRequest) GetConfiguration() *In
 	return nil
 }
 
-// The rule is stored.
+// The rule was stored.
 type PutBucketIntelligentTieringConfigurationResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -843,16 +849,17 @@ func (*PutBucketIntelligentTieringConfigurationResponse) Descriptor() ([]byte, [
 	return file_cosgate_v1_intelligent_tiering_proto_rawDescGZIP(), []int{13}
 }
 
-// Names the bucket and the rule that is removed.
+// A request to remove an intelligent tiering rule.
 type DeleteBucketIntelligentTieringConfigurationRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Its region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
-	// The rule: letters, digits and "._-", 1 to 128.
+	// The id of the rule: 1 to 128 letters, digits, dots, underscores and hyphens.
 	Id            string `protobuf:"bytes,6,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -916,7 +923,7 @@ func (x *DeleteBucketIntelligentTieringConfigurationRequest) GetId() string {
 	return ""
 }
 
-// The rule is gone.
+// The rule was removed.
 type DeleteBucketIntelligentTieringConfigurationResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -953,17 +960,18 @@ func (*DeleteBucketIntelligentTieringConfigurationResponse) Descriptor() ([]byte
 	return file_cosgate_v1_intelligent_tiering_proto_rawDescGZIP(), []int{15}
 }
 
-// Asks for the rules of a bucket.
+// A request for the intelligent tiering rules of a bucket.
 type ListBucketIntelligentTieringConfigurationsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Its region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
-	// next_page_token of the page before. COS gives all rules at once today, so that
-	// there is no other page; a token fails with INVALID_ARGUMENT.
+	// The next_page_token of the previous page. COS currently returns all rules at once,
+	// so there is no other page; a token fails with INVALID_ARGUMENT.
 	PageToken     string `protobuf:"bytes,6,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1032,7 +1040,8 @@ type ListBucketIntelligentTieringConfigurationsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The rules. May be empty.
 	Configurations []*IntelligentTieringConfiguration `protobuf:"bytes,1,rep,name=configurations,proto3" json:"configurations,omitempty"`
-	// Asks for the next page. Empty, as COS gives all rules at once today.
+	// The page_token of the next page. Always empty, since COS currently returns all
+	// rules at once.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1102,13 +1111,13 @@ const file_cosgate_v1_intelligent_tiering_proto_rawDesc = "" +
 	"\x06filter\x18\x03 \x01(\v2$.cosgate.v1.IntelligentTieringFilterR\x06filter\x12;\n" +
 	"\btierings\x18\x04 \x03(\v2\x13.cosgate.v1.TieringB\n" +
 	"\xbaH\a\x92\x01\x04\b\x01\x10\n" +
-	"R\btierings\"\xd8\x02\n" +
+	"R\btierings\"\xd7\x02\n" +
 	"\x18IntelligentTieringFilter\x12#\n" +
 	"\x06prefix\x18\x01 \x01(\tB\v\xbaH\br\x06\xa8\u058b\xdc\x02\x01R\x06prefix\x12-\n" +
 	"\x04tags\x18\x02 \x03(\v2\x0f.cosgate.v1.TagB\b\xbaH\x05\x92\x01\x02\x10\n" +
 	"R\x04tags\x123\n" +
-	"\x03and\x18\x03 \x01(\v2!.cosgate.v1.IntelligentTieringAndR\x03and:\xb2\x01\xbaH\xae\x01\x1a\xab\x01\n" +
-	"\"intelligent_tiering_filter.objects\x12(prefix, tags and and exclude one another\x1a[(this.prefix != '' ? 1 : 0) + (this.tags.size() > 0 ? 1 : 0) + (has(this.and) ? 1 : 0) <= 1\"k\n" +
+	"\x03and\x18\x03 \x01(\v2!.cosgate.v1.IntelligentTieringAndR\x03and:\xb1\x01\xbaH\xad\x01\x1a\xaa\x01\n" +
+	"\"intelligent_tiering_filter.objects\x12'set at most one of prefix, tags and and\x1a[(this.prefix != '' ? 1 : 0) + (this.tags.size() > 0 ? 1 : 0) + (has(this.and) ? 1 : 0) <= 1\"k\n" +
 	"\x15IntelligentTieringAnd\x12#\n" +
 	"\x06prefix\x18\x01 \x01(\tB\v\xbaH\br\x06\xa8\u058b\xdc\x02\x01R\x06prefix\x12-\n" +
 	"\x04tags\x18\x02 \x03(\v2\x0f.cosgate.v1.TagB\b\xbaH\x05\x92\x01\x02\x10\n" +

@@ -23,26 +23,27 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// An InventoryConfiguration is a job that writes lists of objects.
+// An InventoryConfiguration is a job that writes lists of a bucket's objects.
 type InventoryConfiguration struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Names the job: letters, digits and "._-", 1 to 128.
+	// The id of the job: 1 to 128 letters, digits, dots, underscores and hyphens.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// Whether the job runs. PutBucketInventory wants it, PostBucketInventory does not
-	// take it.
+	// Whether the job is active. Required in PutBucketInventory; must be absent in
+	// PostBucketInventory.
 	Enabled *bool `protobuf:"varint,2,opt,name=enabled,proto3,oneof" json:"enabled,omitempty"`
-	// Which versions are listed: "All" or "Current".
+	// The versions to list: "All" or "Current".
 	IncludedObjectVersions string `protobuf:"bytes,3,opt,name=included_object_versions,json=includedObjectVersions,proto3" json:"included_object_versions,omitempty"`
-	// Which objects are listed. Absent: all.
+	// The objects to list. Absent: all.
 	Filter *InventoryFilter `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`
-	// What is listed of each besides its key, such as "Size", "LastModifiedDate", "ETag",
-	// "StorageClass", "IsMultipartUploaded", "ReplicationStatus", "Tag", "Crc64" or
-	// "x-cos-meta-*". Empty: the key alone.
+	// What to list for each object in addition to its key, such as "Size",
+	// "LastModifiedDate", "ETag", "StorageClass", "IsMultipartUploaded",
+	// "ReplicationStatus", "Tag", "Crc64" or "x-cos-meta-*". At most 100. Empty: the key
+	// only.
 	OptionalFields []string `protobuf:"bytes,5,rep,name=optional_fields,json=optionalFields,proto3" json:"optional_fields,omitempty"`
-	// When the job runs. PutBucketInventory wants it, PostBucketInventory does not
-	// take it.
+	// When the job runs. Required in PutBucketInventory; must be absent in
+	// PostBucketInventory.
 	Schedule *InventorySchedule `protobuf:"bytes,6,opt,name=schedule,proto3" json:"schedule,omitempty"`
-	// Where the lists go.
+	// Where the lists are written.
 	Destination   *InventoryDestination `protobuf:"bytes,7,opt,name=destination,proto3" json:"destination,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -127,18 +128,18 @@ func (x *InventoryConfiguration) GetDestination() *InventoryDestination {
 	return nil
 }
 
-// An InventoryFilter chooses objects.
+// An InventoryFilter selects objects.
 type InventoryFilter struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Keys begin so. Absent: see and.
+	// Only objects whose keys have this prefix. Absent: see and.
 	Prefix *string `protobuf:"bytes,1,opt,name=prefix,proto3,oneof" json:"prefix,omitempty"`
-	// They fit everything in it. Absent: see the others.
+	// Only objects that meet all of these conditions. Absent: see the other fields.
 	And *InventoryAnd `protobuf:"bytes,2,opt,name=and,proto3" json:"and,omitempty"`
-	// They were written in this time. Absent: at any.
+	// Only objects written in this period. Absent: at any time.
 	Period *InventoryPeriod `protobuf:"bytes,3,opt,name=period,proto3" json:"period,omitempty"`
-	// They bear each of the tags: at most 10.
+	// Only objects that have all of these tags, at most 10. Empty: any tags.
 	Tags []*Tag `protobuf:"bytes,4,rep,name=tags,proto3" json:"tags,omitempty"`
-	// They are of this storage class. Empty: of any.
+	// Only objects of this storage class. Empty: any class.
 	StorageClass  string `protobuf:"bytes,5,opt,name=storage_class,json=storageClass,proto3" json:"storage_class,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -209,14 +210,14 @@ func (x *InventoryFilter) GetStorageClass() string {
 	return ""
 }
 
-// An InventoryAnd chooses objects that fit all of its conditions.
+// An InventoryAnd selects objects that meet all of its conditions.
 type InventoryAnd struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Keys begin so. Absent: any.
+	// Only objects whose keys have this prefix. Absent: any key.
 	Prefix *string `protobuf:"bytes,1,opt,name=prefix,proto3,oneof" json:"prefix,omitempty"`
-	// They bear each of the tags: at most 10.
+	// Only objects that have all of these tags, at most 10. Empty: any tags.
 	Tags []*Tag `protobuf:"bytes,2,rep,name=tags,proto3" json:"tags,omitempty"`
-	// They are of this storage class. Empty: of any.
+	// Only objects of this storage class. Empty: any class.
 	StorageClass  string `protobuf:"bytes,3,opt,name=storage_class,json=storageClass,proto3" json:"storage_class,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -273,12 +274,12 @@ func (x *InventoryAnd) GetStorageClass() string {
 	return ""
 }
 
-// An InventoryPeriod is a time from its start to its end.
+// An InventoryPeriod is the time between a start and an end.
 type InventoryPeriod struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// From then on, whole seconds. Absent: from the beginning.
+	// The start, in whole seconds. Absent: no lower bound.
 	StartTime *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
-	// Until then, whole seconds. Absent: until now.
+	// The end, in whole seconds. Absent: no upper bound.
 	EndTime       *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -328,10 +329,10 @@ func (x *InventoryPeriod) GetEndTime() *timestamppb.Timestamp {
 	return nil
 }
 
-// An InventorySchedule says when a job runs.
+// An InventorySchedule is when a job runs.
 type InventorySchedule struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// "Daily", "Weekly" or "Monthly".
+	// How often: "Daily", "Weekly" or "Monthly".
 	Frequency string `protobuf:"bytes,1,opt,name=frequency,proto3" json:"frequency,omitempty"`
 	// The day of the month, 1 to 31, with "Monthly". Absent: COS chooses.
 	MonthlyDate   *int32 `protobuf:"varint,2,opt,name=monthly_date,json=monthlyDate,proto3,oneof" json:"monthly_date,omitempty"`
@@ -383,18 +384,19 @@ func (x *InventorySchedule) GetMonthlyDate() int32 {
 	return 0
 }
 
-// An InventoryDestination is where the lists of a job go.
+// An InventoryDestination is where the lists of a job are written.
 type InventoryDestination struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as "qcs::cos:ap-guangzhou::lists-1250000000".
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// The account it belongs to, such as "100000000001". Empty: the same.
+	// The account that the bucket belongs to, such as "100000000001". Empty: the same
+	// account.
 	AccountId string `protobuf:"bytes,2,opt,name=account_id,json=accountId,proto3" json:"account_id,omitempty"`
-	// The keys of the lists begin so. Empty: nothing is put in front.
+	// The prefix of the lists' keys. Empty: none.
 	Prefix string `protobuf:"bytes,3,opt,name=prefix,proto3" json:"prefix,omitempty"`
 	// The format of the lists: "CSV", "ORC" or "Parquet".
 	Format string `protobuf:"bytes,4,opt,name=format,proto3" json:"format,omitempty"`
-	// How the lists are encrypted. Absent: not.
+	// How the lists are encrypted. Absent: not encrypted.
 	Encryption    *InventoryEncryption `protobuf:"bytes,5,opt,name=encryption,proto3" json:"encryption,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -465,10 +467,10 @@ func (x *InventoryDestination) GetEncryption() *InventoryEncryption {
 	return nil
 }
 
-// An InventoryEncryption says how lists are encrypted.
+// An InventoryEncryption is how lists are encrypted.
 type InventoryEncryption struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// With COS's own keys. It is the only way there is.
+	// With COS's own keys (SSE-COS), the only way that COS supports.
 	SseCos        bool `protobuf:"varint,1,opt,name=sse_cos,json=sseCos,proto3" json:"sse_cos,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -511,16 +513,17 @@ func (x *InventoryEncryption) GetSseCos() bool {
 	return false
 }
 
-// Names the bucket and the job that is asked for.
+// A request for one inventory job of a bucket.
 type GetBucketInventoryRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Its region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
-	// The job: letters, digits and "._-", 1 to 128.
+	// The id of the job: 1 to 128 letters, digits, dots, underscores and hyphens.
 	Id            string `protobuf:"bytes,6,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -630,16 +633,17 @@ func (x *GetBucketInventoryResponse) GetInventory() *InventoryConfiguration {
 	return nil
 }
 
-// Creates a job, or replaces the one of the same id.
+// A request to create a job, or to replace the one with the same id.
 type PutBucketInventoryRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Its region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
-	// The whole job.
+	// The complete job.
 	Inventory     *InventoryConfiguration `protobuf:"bytes,6,opt,name=inventory,proto3" json:"inventory,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -703,7 +707,7 @@ func (x *PutBucketInventoryRequest) GetInventory() *InventoryConfiguration {
 	return nil
 }
 
-// The job is stored.
+// The job was stored.
 type PutBucketInventoryResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -740,16 +744,17 @@ func (*PutBucketInventoryResponse) Descriptor() ([]byte, []int) {
 	return file_cosgate_v1_inventory_proto_rawDescGZIP(), []int{10}
 }
 
-// Names the bucket and the job that is removed.
+// A request to remove an inventory job.
 type DeleteBucketInventoryRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Its region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
-	// The job: letters, digits and "._-", 1 to 128.
+	// The id of the job: 1 to 128 letters, digits, dots, underscores and hyphens.
 	Id            string `protobuf:"bytes,6,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -813,7 +818,7 @@ func (x *DeleteBucketInventoryRequest) GetId() string {
 	return ""
 }
 
-// The job is gone.
+// The job was removed.
 type DeleteBucketInventoryResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -850,18 +855,19 @@ func (*DeleteBucketInventoryResponse) Descriptor() ([]byte, []int) {
 	return file_cosgate_v1_inventory_proto_rawDescGZIP(), []int{12}
 }
 
-// Asks for one page of the jobs of a bucket.
+// A request for one page of the inventory jobs of a bucket.
 type ListBucketInventoriesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Its region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
-	// next_page_token of the page before; bucket, region and profile must be as they
-	// were then. Empty: the first page. Another list's token fails with
-	// INVALID_ARGUMENT. There is no page_size: COS gives 100 at a time.
+	// The next_page_token of the previous page; bucket, region and profile must be the
+	// same as in that call. Empty: the first page. A token of another list fails with
+	// INVALID_ARGUMENT. There is no page_size: COS returns 100 at a time.
 	PageToken     string `protobuf:"bytes,6,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -930,7 +936,7 @@ type ListBucketInventoriesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The jobs, at most 100. May be empty.
 	Inventories []*InventoryConfiguration `protobuf:"bytes,1,rep,name=inventories,proto3" json:"inventories,omitempty"`
-	// Asks for the next page. Empty: this is the last.
+	// The page_token of the next page. Empty on the last page.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -980,17 +986,18 @@ func (x *ListBucketInventoriesResponse) GetNextPageToken() string {
 	return ""
 }
 
-// Asks for one list of objects, now.
+// A request to write one list of objects now.
 type PostBucketInventoryRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Its region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
-	// What is listed and where to. Its id must be one that no job has, and that was not
-	// used on the same day.
+	// What to list and where to write it. The id must be one that no job has and that was
+	// not used on the same day.
 	Inventory     *InventoryConfiguration `protobuf:"bytes,6,opt,name=inventory,proto3" json:"inventory,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1054,7 +1061,7 @@ func (x *PostBucketInventoryRequest) GetInventory() *InventoryConfiguration {
 	return nil
 }
 
-// COS makes the list.
+// COS accepted the request and writes the list.
 type PostBucketInventoryResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -1107,28 +1114,28 @@ const file_cosgate_v1_inventory_proto_rawDesc = "" +
 	"\bschedule\x18\x06 \x01(\v2\x1d.cosgate.v1.InventoryScheduleR\bschedule\x12J\n" +
 	"\vdestination\x18\a \x01(\v2 .cosgate.v1.InventoryDestinationB\x06\xbaH\x03\xc8\x01\x01R\vdestinationB\n" +
 	"\n" +
-	"\b_enabled\"\xba\x03\n" +
+	"\b_enabled\"\xb9\x03\n" +
 	"\x0fInventoryFilter\x12(\n" +
 	"\x06prefix\x18\x01 \x01(\tB\v\xbaH\br\x06\xa8\u058b\xdc\x02\x01H\x00R\x06prefix\x88\x01\x01\x12*\n" +
 	"\x03and\x18\x02 \x01(\v2\x18.cosgate.v1.InventoryAndR\x03and\x123\n" +
 	"\x06period\x18\x03 \x01(\v2\x1b.cosgate.v1.InventoryPeriodR\x06period\x12-\n" +
 	"\x04tags\x18\x04 \x03(\v2\x0f.cosgate.v1.TagB\b\xbaH\x05\x92\x01\x02\x10\n" +
 	"R\x04tags\x120\n" +
-	"\rstorage_class\x18\x05 \x01(\tB\v\xbaH\br\x06\xc8Ջ\xdc\x02\x01R\fstorageClass:\xaf\x01\xbaH\xab\x01\x1a\xa8\x01\n" +
-	"\x18inventory_filter.objects\x122take either and, or prefix, tags and storage_class\x1aX!has(this.and) || !has(this.prefix) && this.tags.size() == 0 && this.storage_class == ''B\t\n" +
+	"\rstorage_class\x18\x05 \x01(\tB\v\xbaH\br\x06\xc8Ջ\xdc\x02\x01R\fstorageClass:\xae\x01\xbaH\xaa\x01\x1a\xa7\x01\n" +
+	"\x18inventory_filter.objects\x121set either and, or prefix, tags and storage_class\x1aX!has(this.and) || !has(this.prefix) && this.tags.size() == 0 && this.storage_class == ''B\t\n" +
 	"\a_prefix\"\xa4\x01\n" +
 	"\fInventoryAnd\x12(\n" +
 	"\x06prefix\x18\x01 \x01(\tB\v\xbaH\br\x06\xa8\u058b\xdc\x02\x01H\x00R\x06prefix\x88\x01\x01\x12-\n" +
 	"\x04tags\x18\x02 \x03(\v2\x0f.cosgate.v1.TagB\b\xbaH\x05\x92\x01\x02\x10\n" +
 	"R\x04tags\x120\n" +
 	"\rstorage_class\x18\x03 \x01(\tB\v\xbaH\br\x06\xc8Ջ\xdc\x02\x01R\fstorageClassB\t\n" +
-	"\a_prefix\"\xd7\x02\n" +
-	"\x0fInventoryPeriod\x12\xa2\x01\n" +
+	"\a_prefix\"\xd9\x02\n" +
+	"\x0fInventoryPeriod\x12\xa3\x01\n" +
 	"\n" +
-	"start_time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampBg\xbaHd\xba\x01a\n" +
-	"\x11timestamp.seconds\x12.must be a whole second: COS keeps no fractions\x1a\x1cthis == timestamp(int(this))R\tstartTime\x12\x9e\x01\n" +
-	"\bend_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampBg\xbaHd\xba\x01a\n" +
-	"\x11timestamp.seconds\x12.must be a whole second: COS keeps no fractions\x1a\x1cthis == timestamp(int(this))R\aendTime\"\x97\x01\n" +
+	"start_time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampBh\xbaHe\xba\x01b\n" +
+	"\x11timestamp.seconds\x12/must be a whole second; COS stores no fractions\x1a\x1cthis == timestamp(int(this))R\tstartTime\x12\x9f\x01\n" +
+	"\bend_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampBh\xbaHe\xba\x01b\n" +
+	"\x11timestamp.seconds\x12/must be a whole second; COS stores no fractions\x1a\x1cthis == timestamp(int(this))R\aendTime\"\x97\x01\n" +
 	"\x11InventorySchedule\x12>\n" +
 	"\tfrequency\x18\x01 \x01(\tB \xbaH\x1d\xc8\x01\x01r\x18R\x05DailyR\x06WeeklyR\aMonthlyR\tfrequency\x121\n" +
 	"\fmonthly_date\x18\x02 \x01(\x05B\t\xbaH\x06\x1a\x04\x18\x1f(\x01H\x00R\vmonthlyDate\x88\x01\x01B\x0f\n" +
@@ -1150,13 +1157,13 @@ const file_cosgate_v1_inventory_proto_rawDesc = "" +
 	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\x12\x1e\n" +
 	"\x02id\x18\x06 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\xa0\u058b\xdc\x02\x01R\x02id\"^\n" +
 	"\x1aGetBucketInventoryResponse\x12@\n" +
-	"\tinventory\x18\x01 \x01(\v2\".cosgate.v1.InventoryConfigurationR\tinventory\"\xc0\x03\n" +
+	"\tinventory\x18\x01 \x01(\v2\".cosgate.v1.InventoryConfigurationR\tinventory\"\xbf\x03\n" +
 	"\x19PutBucketInventoryRequest\x12&\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12#\n" +
 	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
 	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\x12H\n" +
-	"\tinventory\x18\x06 \x01(\v2\".cosgate.v1.InventoryConfigurationB\x06\xbaH\x03\xc8\x01\x01R\tinventory:\xe4\x01\xbaH\xe0\x01\x1a\xdd\x01\n" +
-	"\x1dput_bucket_inventory.schedule\x12ginventory.enabled and inventory.schedule must be given; PostBucketInventory makes one list without them\x1aS!has(this.inventory) || has(this.inventory.enabled) && has(this.inventory.schedule)\"\x1c\n" +
+	"\tinventory\x18\x06 \x01(\v2\".cosgate.v1.InventoryConfigurationB\x06\xbaH\x03\xc8\x01\x01R\tinventory:\xe3\x01\xbaH\xdf\x01\x1a\xdc\x01\n" +
+	"\x1dput_bucket_inventory.schedule\x12finventory.enabled and inventory.schedule must be set; PostBucketInventory writes one list without them\x1aS!has(this.inventory) || has(this.inventory.enabled) && has(this.inventory.schedule)\"\x1c\n" +
 	"\x1aPutBucketInventoryResponse\"\xb2\x01\n" +
 	"\x1cDeleteBucketInventoryRequest\x12&\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12#\n" +
@@ -1172,13 +1179,13 @@ const file_cosgate_v1_inventory_proto_rawDesc = "" +
 	"page_token\x18\x06 \x01(\tB\b\xbaH\x05r\x03(\x80 R\tpageToken\"\x8d\x01\n" +
 	"\x1dListBucketInventoriesResponse\x12D\n" +
 	"\vinventories\x18\x01 \x03(\v2\".cosgate.v1.InventoryConfigurationR\vinventories\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xb3\x03\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xbc\x03\n" +
 	"\x1aPostBucketInventoryRequest\x12&\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12#\n" +
 	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
 	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\x12H\n" +
-	"\tinventory\x18\x06 \x01(\v2\".cosgate.v1.InventoryConfigurationB\x06\xbaH\x03\xc8\x01\x01R\tinventory:\xd6\x01\xbaH\xd2\x01\x1a\xcf\x01\n" +
-	"\x1epost_bucket_inventory.schedule\x12Vinventory.enabled and inventory.schedule must not be given: the list is made once, now\x1aU!has(this.inventory) || !has(this.inventory.enabled) && !has(this.inventory.schedule)\"\x1d\n" +
+	"\tinventory\x18\x06 \x01(\v2\".cosgate.v1.InventoryConfigurationB\x06\xbaH\x03\xc8\x01\x01R\tinventory:\xdf\x01\xbaH\xdb\x01\x1a\xd8\x01\n" +
+	"\x1epost_bucket_inventory.schedule\x12_inventory.enabled and inventory.schedule must not be set, because the list is written once, now\x1aU!has(this.inventory) || !has(this.inventory.enabled) && !has(this.inventory.schedule)\"\x1d\n" +
 	"\x1bPostBucketInventoryResponseB\xa4\x01\n" +
 	"\x14io.github.cosgate.v1B\x0eInventoryProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +
 	"Cosgate.V1\xca\x02\n" +

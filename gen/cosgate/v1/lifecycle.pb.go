@@ -23,11 +23,11 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// A LifecycleConfiguration says when objects of a bucket change their storage class
-// and when they are deleted.
+// A LifecycleConfiguration says when objects of a bucket change their storage class and
+// when they are deleted.
 type LifecycleConfiguration struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The rules: 1 to 1000, with different ids.
+	// The rules, 1 to 1000, with different ids.
 	Rules         []*LifecycleRule `protobuf:"bytes,1,rep,name=rules,proto3" json:"rules,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -70,22 +70,22 @@ func (x *LifecycleConfiguration) GetRules() []*LifecycleRule {
 	return nil
 }
 
-// A LifecycleRule says what happens to some objects.
+// A LifecycleRule is what happens to some objects of a bucket.
 type LifecycleRule struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Names the rule, at most 255 characters. Empty: COS may give one.
+	// The id of the rule, at most 255 characters. Empty: COS may assign one.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// Whether the rule works: "Enabled" or "Disabled".
+	// Whether the rule is active: "Enabled" or "Disabled".
 	Status string `protobuf:"bytes,2,opt,name=status,proto3" json:"status,omitempty"`
-	// Which objects it is for. Absent or empty: all.
+	// The objects that the rule is for. Absent or empty: all.
 	Filter *LifecycleFilter `protobuf:"bytes,3,opt,name=filter,proto3" json:"filter,omitempty"`
-	// When the newest version changes its storage class.
+	// When the latest version changes its storage class. At most 100.
 	Transitions []*LifecycleTransition `protobuf:"bytes,4,rep,name=transitions,proto3" json:"transitions,omitempty"`
-	// When the newest version is deleted. Absent: never.
+	// When the latest version is deleted. Absent: never.
 	Expiration *LifecycleExpiration `protobuf:"bytes,5,opt,name=expiration,proto3" json:"expiration,omitempty"`
-	// When other versions change their storage class.
+	// When older versions change their storage class. At most 100.
 	NoncurrentVersionTransitions []*NoncurrentVersionTransition `protobuf:"bytes,6,rep,name=noncurrent_version_transitions,json=noncurrentVersionTransitions,proto3" json:"noncurrent_version_transitions,omitempty"`
-	// When other versions are deleted. Absent: never.
+	// When older versions are deleted. Absent: never.
 	NoncurrentVersionExpiration *NoncurrentVersionExpiration `protobuf:"bytes,7,opt,name=noncurrent_version_expiration,json=noncurrentVersionExpiration,proto3" json:"noncurrent_version_expiration,omitempty"`
 	// When unfinished uploads are aborted. Absent: never.
 	AbortIncompleteMultipartUpload *AbortIncompleteMultipartUpload `protobuf:"bytes,8,opt,name=abort_incomplete_multipart_upload,json=abortIncompleteMultipartUpload,proto3" json:"abort_incomplete_multipart_upload,omitempty"`
@@ -179,10 +179,10 @@ func (x *LifecycleRule) GetAbortIncompleteMultipartUpload() *AbortIncompleteMult
 	return nil
 }
 
-// A LifecycleFilter chooses objects.
+// A LifecycleFilter selects objects.
 type LifecycleFilter struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What they have. None of it: all objects.
+	// The condition. Not set: all objects.
 	//
 	// Types that are valid to be assigned to Condition:
 	//
@@ -263,17 +263,17 @@ type isLifecycleFilter_Condition interface {
 }
 
 type LifecycleFilter_Prefix struct {
-	// Their keys begin so. Empty: all.
+	// Only objects whose keys have this prefix. Empty: all.
 	Prefix string `protobuf:"bytes,1,opt,name=prefix,proto3,oneof"`
 }
 
 type LifecycleFilter_Tag struct {
-	// They bear the tag.
+	// Only objects that have this tag.
 	Tag *Tag `protobuf:"bytes,2,opt,name=tag,proto3,oneof"`
 }
 
 type LifecycleFilter_And struct {
-	// They fit everything in it.
+	// Only objects that meet all of these conditions.
 	And *LifecycleAnd `protobuf:"bytes,3,opt,name=and,proto3,oneof"`
 }
 
@@ -283,18 +283,18 @@ func (*LifecycleFilter_Tag) isLifecycleFilter_Condition() {}
 
 func (*LifecycleFilter_And) isLifecycleFilter_Condition() {}
 
-// A LifecycleAnd chooses objects that fit all of its conditions.
+// A LifecycleAnd selects objects that meet all of its conditions.
 type LifecycleAnd struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Keys begin so. Absent: any.
+	// Only objects whose keys have this prefix. Absent: any key.
 	Prefix *string `protobuf:"bytes,1,opt,name=prefix,proto3,oneof" json:"prefix,omitempty"`
-	// Keys do not begin so. Absent: no such condition.
+	// Only objects whose keys do not have this prefix. Absent: no such condition.
 	PrefixNotEquals *string `protobuf:"bytes,2,opt,name=prefix_not_equals,json=prefixNotEquals,proto3,oneof" json:"prefix_not_equals,omitempty"`
-	// They bear each of the tags: at most 10.
+	// Only objects that have all of these tags, at most 10. Empty: any tags.
 	Tags []*Tag `protobuf:"bytes,3,rep,name=tags,proto3" json:"tags,omitempty"`
-	// They are larger than so many bytes. Absent: no such condition.
+	// Only objects larger than this number of bytes. Absent: no such condition.
 	ObjectSizeGreaterThan *int64 `protobuf:"varint,4,opt,name=object_size_greater_than,json=objectSizeGreaterThan,proto3,oneof" json:"object_size_greater_than,omitempty"`
-	// They are smaller than so many bytes. Absent: no such condition.
+	// Only objects smaller than this number of bytes. Absent: no such condition.
 	ObjectSizeLessThan *int64 `protobuf:"varint,5,opt,name=object_size_less_than,json=objectSizeLessThan,proto3,oneof" json:"object_size_less_than,omitempty"`
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
@@ -368,13 +368,14 @@ func (x *LifecycleAnd) GetObjectSizeLessThan() int64 {
 // A LifecycleTransition moves objects to another storage class.
 type LifecycleTransition struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// From this time on: midnight UTC, whole seconds. Absent: see days.
+	// The date from which the rule applies: midnight UTC, in whole seconds. Absent: see
+	// days.
 	Date *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=date,proto3" json:"date,omitempty"`
-	// So many days after the object was changed last, from 0. Absent: see date.
+	// The number of days after the object was last modified, from 0. Absent: see date.
 	Days *int32 `protobuf:"varint,2,opt,name=days,proto3,oneof" json:"days,omitempty"`
-	// Where to, such as "STANDARD_IA" or "ARCHIVE".
+	// The storage class to move to, such as "STANDARD_IA" or "ARCHIVE".
 	StorageClass string `protobuf:"bytes,3,opt,name=storage_class,json=storageClass,proto3" json:"storage_class,omitempty"`
-	// Only objects that are seldom read. Absent: all.
+	// Only objects that are read rarely. Absent: all.
 	AccessFrequency *AccessFrequency `protobuf:"bytes,4,opt,name=access_frequency,json=accessFrequency,proto3" json:"access_frequency,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
@@ -438,12 +439,12 @@ func (x *LifecycleTransition) GetAccessFrequency() *AccessFrequency {
 	return nil
 }
 
-// An AccessFrequency fits objects that are seldom read.
+// An AccessFrequency selects objects that are read rarely.
 type AccessFrequency struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Read fewer times than this in recent_days.
+	// Only objects read fewer times than this in recent_days. Absent: left to COS.
 	AccessCountLessThan *int32 `protobuf:"varint,1,opt,name=access_count_less_than,json=accessCountLessThan,proto3,oneof" json:"access_count_less_than,omitempty"`
-	// The days that count, up to today.
+	// The number of days up to today in which reads count. Absent: left to COS.
 	RecentDays    *int32 `protobuf:"varint,2,opt,name=recent_days,json=recentDays,proto3,oneof" json:"recent_days,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -497,12 +498,13 @@ func (x *AccessFrequency) GetRecentDays() int32 {
 // versioning.
 type LifecycleExpiration struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// From this time on: midnight UTC, whole seconds. Absent: see days.
+	// The date from which the rule applies: midnight UTC, in whole seconds. Absent: see
+	// days.
 	Date *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=date,proto3" json:"date,omitempty"`
-	// So many days after the object was changed last, from 1. Absent: see date.
+	// The number of days after the object was last modified, from 1. Absent: see date.
 	Days *int32 `protobuf:"varint,2,opt,name=days,proto3,oneof" json:"days,omitempty"`
-	// Whether delete markers go that no version is left behind. Absent: COS's default,
-	// no.
+	// Whether to remove delete markers that have no older versions left. Absent: COS's
+	// default, no.
 	ExpiredObjectDeleteMarker *bool `protobuf:"varint,3,opt,name=expired_object_delete_marker,json=expiredObjectDeleteMarker,proto3,oneof" json:"expired_object_delete_marker,omitempty"`
 	unknownFields             protoimpl.UnknownFields
 	sizeCache                 protoimpl.SizeCache
@@ -559,15 +561,15 @@ func (x *LifecycleExpiration) GetExpiredObjectDeleteMarker() bool {
 	return false
 }
 
-// A NoncurrentVersionTransition moves versions that were replaced to another storage
-// class.
+// A NoncurrentVersionTransition moves noncurrent versions to another storage class.
 type NoncurrentVersionTransition struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// So many days after the version was replaced, from 0.
+	// The number of days after the version became noncurrent, from 0. Absent: COS's
+	// default.
 	NoncurrentDays *int32 `protobuf:"varint,1,opt,name=noncurrent_days,json=noncurrentDays,proto3,oneof" json:"noncurrent_days,omitempty"`
-	// Where to, such as "STANDARD_IA" or "ARCHIVE".
+	// The storage class to move to, such as "STANDARD_IA" or "ARCHIVE".
 	StorageClass string `protobuf:"bytes,2,opt,name=storage_class,json=storageClass,proto3" json:"storage_class,omitempty"`
-	// Only versions that are seldom read. Absent: all.
+	// Only versions that are read rarely. Absent: all.
 	AccessFrequency *AccessFrequency `protobuf:"bytes,3,opt,name=access_frequency,json=accessFrequency,proto3" json:"access_frequency,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
@@ -624,10 +626,11 @@ func (x *NoncurrentVersionTransition) GetAccessFrequency() *AccessFrequency {
 	return nil
 }
 
-// A NoncurrentVersionExpiration deletes versions that were replaced.
+// A NoncurrentVersionExpiration deletes noncurrent versions.
 type NoncurrentVersionExpiration struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// So many days after the version was replaced, from 1.
+	// The number of days after the version became noncurrent, from 1. Absent: COS's
+	// default.
 	NoncurrentDays *int32 `protobuf:"varint,1,opt,name=noncurrent_days,json=noncurrentDays,proto3,oneof" json:"noncurrent_days,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -670,10 +673,10 @@ func (x *NoncurrentVersionExpiration) GetNoncurrentDays() int32 {
 	return 0
 }
 
-// An AbortIncompleteMultipartUpload aborts uploads that are never finished.
+// An AbortIncompleteMultipartUpload aborts uploads that were not completed.
 type AbortIncompleteMultipartUpload struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// So many days after they began, from 1.
+	// The number of days after the upload was initiated, from 1. Absent: left to COS.
 	DaysAfterInitiation *int32 `protobuf:"varint,1,opt,name=days_after_initiation,json=daysAfterInitiation,proto3,oneof" json:"days_after_initiation,omitempty"`
 	unknownFields       protoimpl.UnknownFields
 	sizeCache           protoimpl.SizeCache
@@ -716,14 +719,15 @@ func (x *AbortIncompleteMultipartUpload) GetDaysAfterInitiation() int32 {
 	return 0
 }
 
-// Names the bucket whose lifecycle configuration is asked for.
+// A request for the lifecycle configuration of a bucket.
 type GetBucketLifecycleRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Its region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile       string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -826,16 +830,17 @@ func (x *GetBucketLifecycleResponse) GetLifecycle() *LifecycleConfiguration {
 	return nil
 }
 
-// Replaces the lifecycle configuration of a bucket.
+// A request to replace the lifecycle configuration of a bucket.
 type PutBucketLifecycleRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Its region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
-	// The whole configuration.
+	// The complete configuration.
 	Lifecycle     *LifecycleConfiguration `protobuf:"bytes,6,opt,name=lifecycle,proto3" json:"lifecycle,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -899,7 +904,7 @@ func (x *PutBucketLifecycleRequest) GetLifecycle() *LifecycleConfiguration {
 	return nil
 }
 
-// The configuration is stored.
+// The configuration was stored.
 type PutBucketLifecycleResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -936,14 +941,15 @@ func (*PutBucketLifecycleResponse) Descriptor() ([]byte, []int) {
 	return file_cosgate_v1_lifecycle_proto_rawDescGZIP(), []int{13}
 }
 
-// Names the bucket whose lifecycle configuration is removed.
+// A request to remove the lifecycle configuration of a bucket.
 type DeleteBucketLifecycleRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Its region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile       string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1000,7 +1006,7 @@ func (x *DeleteBucketLifecycleRequest) GetProfile() string {
 	return ""
 }
 
-// The configuration is gone.
+// The configuration was removed.
 type DeleteBucketLifecycleResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -1072,13 +1078,13 @@ const file_cosgate_v1_lifecycle_proto_rawDesc = "" +
 	"\x12_prefix_not_equalsB\x1b\n" +
 	"\x19_object_size_greater_thanB\x18\n" +
 	"\x16_object_size_less_than\"\xb7\x03\n" +
-	"\x13LifecycleTransition\x12\x97\x01\n" +
-	"\x04date\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampBg\xbaHd\xba\x01a\n" +
-	"\x11timestamp.seconds\x12.must be a whole second: COS keeps no fractions\x1a\x1cthis == timestamp(int(this))R\x04date\x12 \n" +
+	"\x13LifecycleTransition\x12\x98\x01\n" +
+	"\x04date\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampBh\xbaHe\xba\x01b\n" +
+	"\x11timestamp.seconds\x12/must be a whole second; COS stores no fractions\x1a\x1cthis == timestamp(int(this))R\x04date\x12 \n" +
 	"\x04days\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00H\x00R\x04days\x88\x01\x01\x123\n" +
 	"\rstorage_class\x18\x03 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\xc8Ջ\xdc\x02\x01R\fstorageClass\x12F\n" +
-	"\x10access_frequency\x18\x04 \x01(\v2\x1b.cosgate.v1.AccessFrequencyR\x0faccessFrequency:^\xbaH[\x1aY\n" +
-	"\x19lifecycle_transition.when\x12\x18take either date or days\x1a\"!has(this.date) || !has(this.days)B\a\n" +
+	"\x10access_frequency\x18\x04 \x01(\v2\x1b.cosgate.v1.AccessFrequencyR\x0faccessFrequency:]\xbaHZ\x1aX\n" +
+	"\x19lifecycle_transition.when\x12\x17set either date or days\x1a\"!has(this.date) || !has(this.days)B\a\n" +
 	"\x05_days\"\xae\x01\n" +
 	"\x0fAccessFrequency\x12A\n" +
 	"\x16access_count_less_than\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00H\x00R\x13accessCountLessThan\x88\x01\x01\x12-\n" +
@@ -1086,12 +1092,12 @@ const file_cosgate_v1_lifecycle_proto_rawDesc = "" +
 	"recentDays\x88\x01\x01B\x19\n" +
 	"\x17_access_count_less_thanB\x0e\n" +
 	"\f_recent_days\"\xa1\x03\n" +
-	"\x13LifecycleExpiration\x12\x97\x01\n" +
-	"\x04date\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampBg\xbaHd\xba\x01a\n" +
-	"\x11timestamp.seconds\x12.must be a whole second: COS keeps no fractions\x1a\x1cthis == timestamp(int(this))R\x04date\x12 \n" +
+	"\x13LifecycleExpiration\x12\x98\x01\n" +
+	"\x04date\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampBh\xbaHe\xba\x01b\n" +
+	"\x11timestamp.seconds\x12/must be a whole second; COS stores no fractions\x1a\x1cthis == timestamp(int(this))R\x04date\x12 \n" +
 	"\x04days\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x01H\x00R\x04days\x88\x01\x01\x12D\n" +
-	"\x1cexpired_object_delete_marker\x18\x03 \x01(\bH\x01R\x19expiredObjectDeleteMarker\x88\x01\x01:^\xbaH[\x1aY\n" +
-	"\x19lifecycle_expiration.when\x12\x18take either date or days\x1a\"!has(this.date) || !has(this.days)B\a\n" +
+	"\x1cexpired_object_delete_marker\x18\x03 \x01(\bH\x01R\x19expiredObjectDeleteMarker\x88\x01\x01:]\xbaHZ\x1aX\n" +
+	"\x19lifecycle_expiration.when\x12\x17set either date or days\x1a\"!has(this.date) || !has(this.days)B\a\n" +
 	"\x05_daysB\x1f\n" +
 	"\x1d_expired_object_delete_marker\"\xe5\x01\n" +
 	"\x1bNoncurrentVersionTransition\x125\n" +

@@ -22,10 +22,10 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// A LoggingConfiguration says where the access log of a bucket goes.
+// A LoggingConfiguration is where the access log of a bucket is written.
 type LoggingConfiguration struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Where to. Absent: nothing is logged.
+	// The destination. Absent: nothing is logged.
 	Target        *LoggingTarget `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -68,12 +68,12 @@ func (x *LoggingConfiguration) GetTarget() *LoggingTarget {
 	return nil
 }
 
-// A LoggingTarget is where an access log goes.
+// A LoggingTarget is the destination of an access log.
 type LoggingTarget struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The bucket that gets it, as name-appid, in the same region.
+	// The bucket that receives the log, as name-appid, in the same region.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// The keys of the log begin so. Empty: nothing is put in front.
+	// The prefix of the log's keys. Empty: none.
 	Prefix        string `protobuf:"bytes,2,opt,name=prefix,proto3" json:"prefix,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -123,14 +123,15 @@ func (x *LoggingTarget) GetPrefix() string {
 	return ""
 }
 
-// Names the bucket whose logging configuration is asked for.
+// A request for the logging configuration of a bucket.
 type GetBucketLoggingRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Its region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile       string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -187,7 +188,7 @@ func (x *GetBucketLoggingRequest) GetProfile() string {
 	return ""
 }
 
-// Where the access log of a bucket goes.
+// The access log's destination of a bucket.
 type GetBucketLoggingResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The configuration.
@@ -233,16 +234,17 @@ func (x *GetBucketLoggingResponse) GetLogging() *LoggingConfiguration {
 	return nil
 }
 
-// Replaces the logging configuration of a bucket.
+// A request to replace the logging configuration of a bucket.
 type PutBucketLoggingRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Its region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
-	// The whole configuration. Without a target logging is turned off.
+	// The complete configuration. Without a target, logging is turned off.
 	Logging       *LoggingConfiguration `protobuf:"bytes,6,opt,name=logging,proto3" json:"logging,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -306,7 +308,7 @@ func (x *PutBucketLoggingRequest) GetLogging() *LoggingConfiguration {
 	return nil
 }
 
-// The configuration is stored.
+// The configuration was stored.
 type PutBucketLoggingResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields

@@ -22,18 +22,18 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// A Part is one piece of an upload.
+// A Part is one part of a multipart upload.
 type Part struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Its number, 1 to 10000.
+	// The number of the part, 1 to 10000.
 	PartNumber int32 `protobuf:"varint,1,opt,name=part_number,json=partNumber,proto3" json:"part_number,omitempty"`
-	// Its size in bytes. 0 also when it is not known, after a copy.
+	// The size in bytes. 0 also if it is not known, after a copy.
 	Size int64 `protobuf:"varint,2,opt,name=size,proto3" json:"size,omitempty"`
-	// Its ETag without quotes, to be named when the upload is completed.
+	// The ETag without quotes, which CompleteMultipartUpload requires.
 	Etag string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
-	// CRC64 (polynomial ECMA-182) of the part. Absent when COS did not send it.
+	// The CRC64 (polynomial ECMA-182) of the part. Absent if COS did not send it.
 	Crc64Ecma *uint64 `protobuf:"fixed64,4,opt,name=crc64ecma,proto3,oneof" json:"crc64ecma,omitempty"`
-	// When it was stored. Absent when COS did not say.
+	// When the part was stored. Absent if COS did not send it.
 	LastModified  *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=last_modified,json=lastModified,proto3" json:"last_modified,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -107,13 +107,13 @@ func (x *Part) GetLastModified() *timestamppb.Timestamp {
 // A MultipartUpload is an upload that is neither completed nor aborted.
 type MultipartUpload struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The key it is for.
+	// The key of the object.
 	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	// Its id.
+	// The id of the upload.
 	UploadId string `protobuf:"bytes,2,opt,name=upload_id,json=uploadId,proto3" json:"upload_id,omitempty"`
-	// The storage class the object will have.
+	// The storage class that the object will have.
 	StorageClass string `protobuf:"bytes,3,opt,name=storage_class,json=storageClass,proto3" json:"storage_class,omitempty"`
-	// When it was begun.
+	// When the upload was initiated.
 	Initiated     *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=initiated,proto3" json:"initiated,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -23,18 +23,19 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Describes the object to upload.
+// A request to initiate a multipart upload.
 type InitiateMultipartUploadRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
 	// The key: 1 to 850 bytes, without the characters U+0018 to U+001B.
 	Key string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
-	// The bucket's region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
-	// What to store beside the content. Absent: COS's defaults.
+	// What to store in addition to the content. Absent: COS's defaults.
 	Attributes    *ObjectAttributes `protobuf:"bytes,6,opt,name=attributes,proto3" json:"attributes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -105,10 +106,10 @@ func (x *InitiateMultipartUploadRequest) GetAttributes() *ObjectAttributes {
 	return nil
 }
 
-// The upload was begun.
+// The upload was initiated.
 type InitiateMultipartUploadResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Names the upload in all later calls.
+	// The id of the upload, which all later calls require.
 	UploadId      string `protobuf:"bytes,1,opt,name=upload_id,json=uploadId,proto3" json:"upload_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -151,27 +152,28 @@ func (x *InitiateMultipartUploadResponse) GetUploadId() string {
 	return ""
 }
 
-// Says which part comes; the first message of UploadPart.
+// The part that is sent, in the first message of UploadPart.
 type UploadPartSpec struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
 	// The key of the upload.
 	Key string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
-	// The bucket's region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
-	// The upload.
+	// The id of the upload.
 	UploadId string `protobuf:"bytes,6,opt,name=upload_id,json=uploadId,proto3" json:"upload_id,omitempty"`
-	// Which part, 1 to 10000.
+	// The number of the part, 1 to 10000.
 	PartNumber int32 `protobuf:"varint,7,opt,name=part_number,json=partNumber,proto3" json:"part_number,omitempty"`
-	// The size of the part in bytes, at most 5 GiB. All parts but the last need 1 MiB
+	// The size of the part in bytes, at most 5 GiB. All parts except the last need 1 MiB
 	// or more.
 	Size *int64 `protobuf:"varint,8,opt,name=size,proto3,oneof" json:"size,omitempty"`
-	// The key that the upload was begun with, if it was the caller's.
+	// The customer key (SSE-C) that the upload was initiated with. Absent: none.
 	CustomerKey *CustomerKey `protobuf:"bytes,9,opt,name=customer_key,json=customerKey,proto3" json:"customer_key,omitempty"`
-	// At most so many bits per second to COS, 819200 to 838860800. 0: no limit.
+	// The limit on the rate to COS in bits per second, 819200 to 838860800. 0: no limit.
 	TrafficLimit  int64 `protobuf:"varint,10,opt,name=traffic_limit,json=trafficLimit,proto3" json:"traffic_limit,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -270,16 +272,16 @@ func (x *UploadPartSpec) GetTrafficLimit() int64 {
 	return 0
 }
 
-// One message of a part. At least one field is set.
+// One message of a part. At least one field must be set.
 type UploadPartRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Which part it is. In the first message, and only there.
+	// The part. In the first message, and only there.
 	Spec *UploadPartSpec `protobuf:"bytes,1,opt,name=spec,proto3" json:"spec,omitempty"`
-	// Content. May stand in any message.
+	// Content. Allowed in any message.
 	Chunk *Chunk `protobuf:"bytes,2,opt,name=chunk,proto3" json:"chunk,omitempty"`
-	// Checksums of the part. May come with any message, once.
+	// Checksums of the part. Allowed in any message, once.
 	Checksums *Checksums `protobuf:"bytes,3,opt,name=checksums,proto3" json:"checksums,omitempty"`
-	// Everything was sent: store the part. In the last message.
+	// Commits the part: everything was sent and is to be stored. In the last message.
 	Finish        bool `protobuf:"varint,4,opt,name=finish,proto3" json:"finish,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -389,30 +391,31 @@ func (x *UploadPartResponse) GetPart() *Part {
 	return nil
 }
 
-// Says what to make a part from.
+// A request to make a part from an object.
 type UploadPartCopyRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
 	// The key of the upload.
 	Key string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
-	// The bucket's region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
-	// The upload.
+	// The id of the upload.
 	UploadId string `protobuf:"bytes,6,opt,name=upload_id,json=uploadId,proto3" json:"upload_id,omitempty"`
-	// Which part, 1 to 10000.
+	// The number of the part, 1 to 10000.
 	PartNumber int32 `protobuf:"varint,7,opt,name=part_number,json=partNumber,proto3" json:"part_number,omitempty"`
 	// The object to copy from.
 	Source *CopySource `protobuf:"bytes,8,opt,name=source,proto3" json:"source,omitempty"`
-	// What must hold for the source. Absent: nothing.
+	// The conditions that must hold for the source. Absent: none.
 	SourcePreconditions *Preconditions `protobuf:"bytes,9,opt,name=source_preconditions,json=sourcePreconditions,proto3" json:"source_preconditions,omitempty"`
-	// Which bytes of the source. Absent: all, at most 5 GiB. A suffix cannot be
+	// The bytes of the source to copy. Absent: all, at most 5 GiB. A suffix cannot be
 	// copied, and length must be set.
 	SourceRange *ByteRange `protobuf:"bytes,10,opt,name=source_range,json=sourceRange,proto3" json:"source_range,omitempty"`
-	// The key that the upload was begun with, if it was the caller's. That of the source
-	// stands in source.
+	// The customer key (SSE-C) that the upload was initiated with. Absent: none. The
+	// source's key is in source.
 	CustomerKey   *CustomerKey `protobuf:"bytes,11,opt,name=customer_key,json=customerKey,proto3" json:"customer_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -518,7 +521,7 @@ func (x *UploadPartCopyRequest) GetCustomerKey() *CustomerKey {
 	return nil
 }
 
-// The part was made.
+// The part was stored.
 type UploadPartCopyResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The part: number, etag, crc64ecma and last_modified.
@@ -564,34 +567,35 @@ func (x *UploadPartCopyResponse) GetPart() *Part {
 	return nil
 }
 
-// Names the parts that make the object.
+// A request to complete an upload.
 type CompleteMultipartUploadRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
 	// The key of the upload.
 	Key string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
-	// The bucket's region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
-	// The upload.
+	// The id of the upload.
 	UploadId string `protobuf:"bytes,6,opt,name=upload_id,json=uploadId,proto3" json:"upload_id,omitempty"`
-	// The parts, by ascending number, 1 to 10000 of them.
+	// The parts in ascending order of their numbers, 1 to 10000.
 	Parts []*CompletedPart `protobuf:"bytes,7,rep,name=parts,proto3" json:"parts,omitempty"`
-	// Do not replace: fail with ALREADY_EXISTS when the key exists.
+	// Do not overwrite: fail with ALREADY_EXISTS if the key exists.
 	ForbidOverwrite bool `protobuf:"varint,8,opt,name=forbid_overwrite,json=forbidOverwrite,proto3" json:"forbid_overwrite,omitempty"`
-	// CRC64 (polynomial ECMA-182) of the whole object. Compared with COS's after the
-	// object was made; a mismatch fails with DATA_LOSS. Absent: not compared.
+	// The CRC64 (polynomial ECMA-182) of the whole object. It is compared with COS's
+	// after the object was stored; a mismatch fails with DATA_LOSS. Absent: not compared.
 	Crc64Ecma *uint64 `protobuf:"fixed64,9,opt,name=crc64ecma,proto3,oneof" json:"crc64ecma,omitempty"`
-	// Whom COS tells when the object is made. Absent: nobody.
+	// A callback after the object was stored. Absent: none.
 	Callback *UploadCallback `protobuf:"bytes,10,opt,name=callback,proto3" json:"callback,omitempty"`
-	// What COS shall do with an image when it is made: the JSON of its header
-	// Pic-Operations, passed on as it is. Empty: nothing.
+	// Image processing to do when the object is stored: the JSON of COS's Pic-Operations
+	// header, passed on unchanged. At most 8 KiB. Empty: none.
 	PicOperations string `protobuf:"bytes,11,opt,name=pic_operations,json=picOperations,proto3" json:"pic_operations,omitempty"`
-	// The key that the upload was begun with, if it was the caller's. COS does not need
-	// it here. The gateway does, to look at the object when an answer was lost or had no
-	// checksum; without it such a call fails with UNAVAILABLE and
+	// The customer key (SSE-C) that the upload was initiated with. Absent: none. COS does
+	// not need it here, but the gateway does, to look at the object when a response was
+	// lost or carried no checksum; without it such a call fails with UNAVAILABLE and
 	// CosError.outcome_unknown.
 	CustomerKey   *CustomerKey `protobuf:"bytes,12,opt,name=customer_key,json=customerKey,proto3" json:"customer_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -705,12 +709,12 @@ func (x *CompleteMultipartUploadRequest) GetCustomerKey() *CustomerKey {
 	return nil
 }
 
-// A part as it was answered when it was sent.
+// A CompletedPart is a part as UploadPart or UploadPartCopy returned it.
 type CompletedPart struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Its number, 1 to 10000.
+	// The number of the part, 1 to 10000.
 	PartNumber int32 `protobuf:"varint,1,opt,name=part_number,json=partNumber,proto3" json:"part_number,omitempty"`
-	// Its ETag. Quotes around it are optional.
+	// The ETag. Quotes around it are optional.
 	Etag          string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -760,17 +764,17 @@ func (x *CompletedPart) GetEtag() string {
 	return ""
 }
 
-// The object was made.
+// The object was stored.
 type CompleteMultipartUploadResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The object: bucket, key, version_id, etag and crc64ecma.
 	Object *Object `protobuf:"bytes,1,opt,name=object,proto3" json:"object,omitempty"`
-	// What became of the callback. The object is made either way. Absent when none was
-	// asked for; also when COS's answer was lost and the object was found all the same:
-	// whether the callback was made is not known then.
+	// The outcome of the callback; the object is stored either way. Absent if none was
+	// requested, and if COS's response was lost and the object was found nevertheless:
+	// then it is not known whether the callback was made.
 	Callback *CallbackResult `protobuf:"bytes,2,opt,name=callback,proto3" json:"callback,omitempty"`
-	// The document that COS answers, as it came, when there were pic_operations. Empty
-	// without them, and when the answer was lost.
+	// The document that COS returns for pic_operations, unchanged. Empty without them,
+	// and if the response was lost.
 	PicResult     string `protobuf:"bytes,3,opt,name=pic_result,json=picResult,proto3" json:"pic_result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -827,18 +831,19 @@ func (x *CompleteMultipartUploadResponse) GetPicResult() string {
 	return ""
 }
 
-// Names the upload to end.
+// A request to abort an upload.
 type AbortMultipartUploadRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
 	// The key of the upload.
 	Key string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
-	// The bucket's region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
-	// The upload.
+	// The id of the upload.
 	UploadId      string `protobuf:"bytes,6,opt,name=upload_id,json=uploadId,proto3" json:"upload_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -909,7 +914,7 @@ func (x *AbortMultipartUploadRequest) GetUploadId() string {
 	return ""
 }
 
-// The upload is gone.
+// The upload was aborted.
 type AbortMultipartUploadResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -946,23 +951,24 @@ func (*AbortMultipartUploadResponse) Descriptor() ([]byte, []int) {
 	return file_cosgate_v1_multipart_service_proto_rawDescGZIP(), []int{11}
 }
 
-// Asks for one page of an upload's parts.
+// A request for one page of the parts of an upload.
 type ListPartsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
 	// The key of the upload.
 	Key string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
-	// The bucket's region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
-	// The upload.
+	// The id of the upload.
 	UploadId string `protobuf:"bytes,6,opt,name=upload_id,json=uploadId,proto3" json:"upload_id,omitempty"`
-	// At most so many parts, 1 to 1000. 0: 1000.
+	// The maximum number of parts, 1 to 1000. 0: 1000.
 	PageSize int32 `protobuf:"varint,7,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
-	// next_page_token of the page before; all other fields but page_size must be as
-	// they were then. Empty: the first page.
+	// The next_page_token of the previous page. All other fields except page_size must be
+	// the same as in that call. Empty: the first page.
 	PageToken     string `protobuf:"bytes,8,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1052,9 +1058,9 @@ type ListPartsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The parts, by number: number, size, etag and last_modified.
 	Parts []*Part `protobuf:"bytes,1,rep,name=parts,proto3" json:"parts,omitempty"`
-	// Asks for the next page. Empty: this is the last.
+	// The page_token of the next page. Empty on the last page.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
-	// The storage class the object will have.
+	// The storage class that the object will have.
 	StorageClass  string `protobuf:"bytes,3,opt,name=storage_class,json=storageClass,proto3" json:"storage_class,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1111,24 +1117,25 @@ func (x *ListPartsResponse) GetStorageClass() string {
 	return ""
 }
 
-// Asks for one page of uploads.
+// A request for one page of the uploads of a bucket.
 type ListMultipartUploadsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// The bucket's region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
-	// Only uploads whose key begins so. Empty: all.
+	// Only uploads whose keys have this prefix. Empty: all.
 	Prefix string `protobuf:"bytes,6,opt,name=prefix,proto3" json:"prefix,omitempty"`
-	// Keys that have this character behind the prefix are given together as one
-	// common prefix, up to and with it. Empty: no grouping.
+	// Keys that contain this character after the prefix are returned as one common
+	// prefix, which ends with the character. Empty: no grouping.
 	Delimiter string `protobuf:"bytes,7,opt,name=delimiter,proto3" json:"delimiter,omitempty"`
-	// At most so many uploads, 1 to 1000. 0: 1000.
+	// The maximum number of uploads, 1 to 1000. 0: 1000.
 	PageSize int32 `protobuf:"varint,8,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
-	// next_page_token of the page before; all other fields but page_size must be as
-	// they were then. Empty: the first page.
+	// The next_page_token of the previous page. All other fields except page_size must be
+	// the same as in that call. Empty: the first page.
 	PageToken     string `protobuf:"bytes,9,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1218,9 +1225,9 @@ type ListMultipartUploadsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The uploads, by key and then by id.
 	Uploads []*MultipartUpload `protobuf:"bytes,1,rep,name=uploads,proto3" json:"uploads,omitempty"`
-	// What delimiter grouped, in byte order.
+	// The prefixes that delimiter grouped, in byte order.
 	CommonPrefixes []string `protobuf:"bytes,2,rep,name=common_prefixes,json=commonPrefixes,proto3" json:"common_prefixes,omitempty"`
-	// Asks for the next page. Empty: this is the last.
+	// The page_token of the next page. Empty on the last page.
 	NextPageToken string `protobuf:"bytes,3,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1327,7 +1334,7 @@ const file_cosgate_v1_multipart_service_proto_rawDesc = "" +
 	"\x14source_preconditions\x18\t \x01(\v2\x19.cosgate.v1.PreconditionsR\x13sourcePreconditions\x12\xc3\x01\n" +
 	"\fsource_range\x18\n" +
 	" \x01(\v2\x15.cosgate.v1.ByteRangeB\x88\x01\xbaH\x84\x01\xba\x01\x80\x01\n" +
-	"\x1dupload_part_copy.source_range\x121must have offset and length, and no suffix_length\x1a,has(this.length) && !has(this.suffix_length)R\vsourceRange\x12:\n" +
+	"\x1dupload_part_copy.source_range\x121must have offset and length, but no suffix_length\x1a,has(this.length) && !has(this.suffix_length)R\vsourceRange\x12:\n" +
 	"\fcustomer_key\x18\v \x01(\v2\x17.cosgate.v1.CustomerKeyR\vcustomerKey\">\n" +
 	"\x16UploadPartCopyResponse\x12$\n" +
 	"\x04part\x18\x01 \x01(\v2\x10.cosgate.v1.PartR\x04part\"\xa9\x04\n" +

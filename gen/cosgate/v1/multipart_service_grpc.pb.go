@@ -32,66 +32,67 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// MultipartService uploads an object in parts that can be sent in any order, side
-// by side, again, and over days. Most callers do not need it: PutObject takes any
+// MultipartService uploads an object in parts that can be sent in any order, in
+// parallel, again, and over days. Most callers do not need it: PutObject accepts any
 // size and uses parts by itself.
 //
-// An upload holds its parts until it is completed or aborted; they cost storage. In
+// An upload keeps its parts until it is completed or aborted; they cost storage. In
 // every request of this API bucket, key, version_id, region and profile have the
 // numbers 1 to 5.
 //
-// Every RPC can fail with NOT_FOUND (NoSuchBucket) and with the codes of
-// docs/errors.md that belong to the account and the network: PERMISSION_DENIED
-// (COS AccessDenied), RESOURCE_EXHAUSTED (SlowDown), UNAVAILABLE (no answer, 503),
-// INTERNAL (InternalError, or COS refused the gateway's own credentials),
-// INVALID_ARGUMENT (a field is wrong; COS was not asked), NOT_FOUND with reason
-// PROFILE_NOT_FOUND (no such profile), and CANCELLED or DEADLINE_EXCEEDED by the
-// caller's own doing. Below stands only what is particular to an RPC.
+// Every RPC can fail with NOT_FOUND (NoSuchBucket) and with the following codes, which
+// docs/errors.md lists in full: PERMISSION_DENIED (COS AccessDenied),
+// RESOURCE_EXHAUSTED (SlowDown), UNAVAILABLE (no response, 503), INTERNAL
+// (InternalError, or COS rejected the gateway's own credentials), INVALID_ARGUMENT (a
+// field is invalid; no request was sent to COS), NOT_FOUND with reason
+// PROFILE_NOT_FOUND (no such profile), and CANCELLED or DEADLINE_EXCEEDED (the caller
+// cancelled, or its deadline passed). The comment of an RPC names only the failures
+// specific to it.
 type MultipartServiceClient interface {
-	// InitiateMultipartUpload begins an upload and returns its id. What the object
-	// will have besides its content is fixed here.
+	// InitiateMultipartUpload begins an upload and returns its id. It also sets
+	// everything that the object will have in addition to its content.
 	//
-	// Not idempotent: each call begins another upload. When the answer of COS is lost
-	// the call fails with UNAVAILABLE and CosError.outcome_unknown; find the upload
-	// with ListMultipartUploads.
+	// Not idempotent: each call begins another upload. If COS's response is lost, the
+	// call fails with UNAVAILABLE and CosError.outcome_unknown; find the upload with
+	// ListMultipartUploads.
 	InitiateMultipartUpload(ctx context.Context, in *InitiateMultipartUploadRequest, opts ...grpc.CallOption) (*InitiateMultipartUploadResponse, error)
-	// UploadPart sends one part; a part sent again replaces the one before. The stream
-	// follows the rules of PutObject: the first message has spec, the part is stored
-	// only when finish and the end of the stream were read and every checksum matched.
+	// UploadPart sends one part; a part that is sent again replaces the previous one. The
+	// stream follows the rules of PutObject: the first message has spec, and the part is
+	// stored only after finish and the end of the stream were read and every checksum
+	// matched.
 	//
-	// Fails with NOT_FOUND (NoSuchUpload), INVALID_ARGUMENT or OUT_OF_RANGE as
-	// PutObject does, or DATA_LOSS (COS stored other bytes than it was sent; send the
-	// part again).
+	// Fails with NOT_FOUND (NoSuchUpload), INVALID_ARGUMENT or OUT_OF_RANGE as PutObject
+	// does, or DATA_LOSS (COS stored other bytes than were sent; send the part again).
 	//
 	// Idempotent.
 	UploadPart(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[UploadPartRequest, UploadPartResponse], error)
-	// UploadPartCopy makes a part from an object, or a range of it, inside COS.
+	// UploadPartCopy makes a part from an object, or from a range of it, inside COS.
 	//
-	// Fails with NOT_FOUND (NoSuchUpload; NoSuchKey, NoSuchCopySource: the source is
-	// absent), OUT_OF_RANGE (InvalidRange) or FAILED_PRECONDITION (a source
+	// Fails with NOT_FOUND (NoSuchUpload; NoSuchKey, NoSuchCopySource: the source does
+	// not exist), OUT_OF_RANGE (InvalidRange) or FAILED_PRECONDITION (a source
 	// precondition).
 	//
 	// Idempotent.
 	UploadPartCopy(ctx context.Context, in *UploadPartCopyRequest, opts ...grpc.CallOption) (*UploadPartCopyResponse, error)
-	// CompleteMultipartUpload makes the object from the parts named. COS may take
-	// minutes for it and may report a failure inside a 200 answer.
+	// CompleteMultipartUpload makes the object from the named parts. COS may need minutes
+	// for it and may report a failure inside a 200 response.
 	//
-	// Fails with NOT_FOUND (NoSuchUpload: never begun, completed or aborted),
+	// Fails with NOT_FOUND (NoSuchUpload: never initiated, already completed or aborted),
 	// FAILED_PRECONDITION (InvalidPart: a part is missing or has another ETag),
-	// INVALID_ARGUMENT (InvalidPartOrder; EntityTooSmall: a part that is not the last
-	// has less than 1 MiB), or ALREADY_EXISTS (FileAlreadyExists, with
-	// forbid_overwrite).
+	// INVALID_ARGUMENT (InvalidPartOrder; EntityTooSmall: a part other than the last has
+	// less than 1 MiB), or ALREADY_EXISTS (FileAlreadyExists, with forbid_overwrite).
 	//
-	// When the answer of COS is lost the gateway looks at the object before it
-	// reports anything: if the object is the one these parts make, the call succeeds.
-	// A callback that fails is no failure of the call either: the answer's callback says
+	// If COS's response is lost, the gateway looks at the object before it reports
+	// anything: if the object is the one that these parts make, the call succeeds. A
+	// callback that fails does not fail the call either: callback in the response says
 	// what went wrong.
 	CompleteMultipartUpload(ctx context.Context, in *CompleteMultipartUploadRequest, opts ...grpc.CallOption) (*CompleteMultipartUploadResponse, error)
-	// AbortMultipartUpload ends an upload and drops its parts.
+	// AbortMultipartUpload ends an upload and deletes its parts.
 	//
-	// Fails with NOT_FOUND (NoSuchUpload: never begun, completed or aborted).
+	// Fails with NOT_FOUND (NoSuchUpload: never initiated, already completed or aborted).
 	//
-	// A repeat after a lost answer says NOT_FOUND of an upload that is gone.
+	// Idempotent, except that a retry after a lost response fails with NOT_FOUND if the
+	// upload is already aborted.
 	AbortMultipartUpload(ctx context.Context, in *AbortMultipartUploadRequest, opts ...grpc.CallOption) (*AbortMultipartUploadResponse, error)
 	// ListParts lists the parts of an upload by number, one page at a time.
 	//
@@ -100,7 +101,8 @@ type MultipartServiceClient interface {
 	// Idempotent.
 	ListParts(ctx context.Context, in *ListPartsRequest, opts ...grpc.CallOption) (*ListPartsResponse, error)
 	// ListMultipartUploads lists the uploads of a bucket that are neither completed nor
-	// aborted, by key and then by id, one page at a time.
+	// aborted, by key and then by id, one page at a time. The list is empty if there are
+	// none.
 	//
 	// Idempotent.
 	ListMultipartUploads(ctx context.Context, in *ListMultipartUploadsRequest, opts ...grpc.CallOption) (*ListMultipartUploadsResponse, error)
@@ -191,66 +193,67 @@ func (c *multipartServiceClient) ListMultipartUploads(ctx context.Context, in *L
 // All implementations must embed UnimplementedMultipartServiceServer
 // for forward compatibility.
 //
-// MultipartService uploads an object in parts that can be sent in any order, side
-// by side, again, and over days. Most callers do not need it: PutObject takes any
+// MultipartService uploads an object in parts that can be sent in any order, in
+// parallel, again, and over days. Most callers do not need it: PutObject accepts any
 // size and uses parts by itself.
 //
-// An upload holds its parts until it is completed or aborted; they cost storage. In
+// An upload keeps its parts until it is completed or aborted; they cost storage. In
 // every request of this API bucket, key, version_id, region and profile have the
 // numbers 1 to 5.
 //
-// Every RPC can fail with NOT_FOUND (NoSuchBucket) and with the codes of
-// docs/errors.md that belong to the account and the network: PERMISSION_DENIED
-// (COS AccessDenied), RESOURCE_EXHAUSTED (SlowDown), UNAVAILABLE (no answer, 503),
-// INTERNAL (InternalError, or COS refused the gateway's own credentials),
-// INVALID_ARGUMENT (a field is wrong; COS was not asked), NOT_FOUND with reason
-// PROFILE_NOT_FOUND (no such profile), and CANCELLED or DEADLINE_EXCEEDED by the
-// caller's own doing. Below stands only what is particular to an RPC.
+// Every RPC can fail with NOT_FOUND (NoSuchBucket) and with the following codes, which
+// docs/errors.md lists in full: PERMISSION_DENIED (COS AccessDenied),
+// RESOURCE_EXHAUSTED (SlowDown), UNAVAILABLE (no response, 503), INTERNAL
+// (InternalError, or COS rejected the gateway's own credentials), INVALID_ARGUMENT (a
+// field is invalid; no request was sent to COS), NOT_FOUND with reason
+// PROFILE_NOT_FOUND (no such profile), and CANCELLED or DEADLINE_EXCEEDED (the caller
+// cancelled, or its deadline passed). The comment of an RPC names only the failures
+// specific to it.
 type MultipartServiceServer interface {
-	// InitiateMultipartUpload begins an upload and returns its id. What the object
-	// will have besides its content is fixed here.
+	// InitiateMultipartUpload begins an upload and returns its id. It also sets
+	// everything that the object will have in addition to its content.
 	//
-	// Not idempotent: each call begins another upload. When the answer of COS is lost
-	// the call fails with UNAVAILABLE and CosError.outcome_unknown; find the upload
-	// with ListMultipartUploads.
+	// Not idempotent: each call begins another upload. If COS's response is lost, the
+	// call fails with UNAVAILABLE and CosError.outcome_unknown; find the upload with
+	// ListMultipartUploads.
 	InitiateMultipartUpload(context.Context, *InitiateMultipartUploadRequest) (*InitiateMultipartUploadResponse, error)
-	// UploadPart sends one part; a part sent again replaces the one before. The stream
-	// follows the rules of PutObject: the first message has spec, the part is stored
-	// only when finish and the end of the stream were read and every checksum matched.
+	// UploadPart sends one part; a part that is sent again replaces the previous one. The
+	// stream follows the rules of PutObject: the first message has spec, and the part is
+	// stored only after finish and the end of the stream were read and every checksum
+	// matched.
 	//
-	// Fails with NOT_FOUND (NoSuchUpload), INVALID_ARGUMENT or OUT_OF_RANGE as
-	// PutObject does, or DATA_LOSS (COS stored other bytes than it was sent; send the
-	// part again).
+	// Fails with NOT_FOUND (NoSuchUpload), INVALID_ARGUMENT or OUT_OF_RANGE as PutObject
+	// does, or DATA_LOSS (COS stored other bytes than were sent; send the part again).
 	//
 	// Idempotent.
 	UploadPart(grpc.ClientStreamingServer[UploadPartRequest, UploadPartResponse]) error
-	// UploadPartCopy makes a part from an object, or a range of it, inside COS.
+	// UploadPartCopy makes a part from an object, or from a range of it, inside COS.
 	//
-	// Fails with NOT_FOUND (NoSuchUpload; NoSuchKey, NoSuchCopySource: the source is
-	// absent), OUT_OF_RANGE (InvalidRange) or FAILED_PRECONDITION (a source
+	// Fails with NOT_FOUND (NoSuchUpload; NoSuchKey, NoSuchCopySource: the source does
+	// not exist), OUT_OF_RANGE (InvalidRange) or FAILED_PRECONDITION (a source
 	// precondition).
 	//
 	// Idempotent.
 	UploadPartCopy(context.Context, *UploadPartCopyRequest) (*UploadPartCopyResponse, error)
-	// CompleteMultipartUpload makes the object from the parts named. COS may take
-	// minutes for it and may report a failure inside a 200 answer.
+	// CompleteMultipartUpload makes the object from the named parts. COS may need minutes
+	// for it and may report a failure inside a 200 response.
 	//
-	// Fails with NOT_FOUND (NoSuchUpload: never begun, completed or aborted),
+	// Fails with NOT_FOUND (NoSuchUpload: never initiated, already completed or aborted),
 	// FAILED_PRECONDITION (InvalidPart: a part is missing or has another ETag),
-	// INVALID_ARGUMENT (InvalidPartOrder; EntityTooSmall: a part that is not the last
-	// has less than 1 MiB), or ALREADY_EXISTS (FileAlreadyExists, with
-	// forbid_overwrite).
+	// INVALID_ARGUMENT (InvalidPartOrder; EntityTooSmall: a part other than the last has
+	// less than 1 MiB), or ALREADY_EXISTS (FileAlreadyExists, with forbid_overwrite).
 	//
-	// When the answer of COS is lost the gateway looks at the object before it
-	// reports anything: if the object is the one these parts make, the call succeeds.
-	// A callback that fails is no failure of the call either: the answer's callback says
+	// If COS's response is lost, the gateway looks at the object before it reports
+	// anything: if the object is the one that these parts make, the call succeeds. A
+	// callback that fails does not fail the call either: callback in the response says
 	// what went wrong.
 	CompleteMultipartUpload(context.Context, *CompleteMultipartUploadRequest) (*CompleteMultipartUploadResponse, error)
-	// AbortMultipartUpload ends an upload and drops its parts.
+	// AbortMultipartUpload ends an upload and deletes its parts.
 	//
-	// Fails with NOT_FOUND (NoSuchUpload: never begun, completed or aborted).
+	// Fails with NOT_FOUND (NoSuchUpload: never initiated, already completed or aborted).
 	//
-	// A repeat after a lost answer says NOT_FOUND of an upload that is gone.
+	// Idempotent, except that a retry after a lost response fails with NOT_FOUND if the
+	// upload is already aborted.
 	AbortMultipartUpload(context.Context, *AbortMultipartUploadRequest) (*AbortMultipartUploadResponse, error)
 	// ListParts lists the parts of an upload by number, one page at a time.
 	//
@@ -259,7 +262,8 @@ type MultipartServiceServer interface {
 	// Idempotent.
 	ListParts(context.Context, *ListPartsRequest) (*ListPartsResponse, error)
 	// ListMultipartUploads lists the uploads of a bucket that are neither completed nor
-	// aborted, by key and then by id, one page at a time.
+	// aborted, by key and then by id, one page at a time. The list is empty if there are
+	// none.
 	//
 	// Idempotent.
 	ListMultipartUploads(context.Context, *ListMultipartUploadsRequest) (*ListMultipartUploadsResponse, error)

@@ -23,48 +23,55 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// An Object is what COS knows of an object, without its content. Lists fill only
-// key, size, etag, last_modified, storage_class and storage_tier.
+// An Object is the metadata of an object, without its content. Lists fill only key,
+// size, etag, last_modified, storage_class and storage_tier.
 type Object struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The bucket it is in, as name-appid.
+	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Its name.
+	// The key.
 	Key string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
 	// The version. Empty in a bucket that never had versioning.
 	VersionId string `protobuf:"bytes,3,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"`
-	// Size of the whole content in bytes, also when only a range was read.
+	// The size of the whole content in bytes, even if only a range was read. Objects have
+	// at most 50 TB, so that every size and offset of this API is exact in languages
+	// whose numbers are exact up to 2^53.
 	Size int64 `protobuf:"varint,4,opt,name=size,proto3" json:"size,omitempty"`
-	// The ETag without its quotes. Opaque: it is the MD5 of the content only for
-	// some ways of writing.
+	// The ETag without its quotes. Opaque: it is the MD5 of the content only for some
+	// ways of writing.
 	Etag string `protobuf:"bytes,5,opt,name=etag,proto3" json:"etag,omitempty"`
-	// CRC64 of the whole content (polynomial ECMA-182, as hash/crc64 computes it).
-	// Absent when COS did not send it.
+	// The CRC64 of the whole content (polynomial ECMA-182, as Go's hash/crc64 computes
+	// it). Absent if COS did not send it.
 	Crc64Ecma *uint64 `protobuf:"fixed64,6,opt,name=crc64ecma,proto3,oneof" json:"crc64ecma,omitempty"`
 	// When the content was last written, to the second.
 	LastModified *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=last_modified,json=lastModified,proto3" json:"last_modified,omitempty"`
-	// Such as "STANDARD", "STANDARD_IA", "INTELLIGENT_TIERING", "ARCHIVE" or
-	// "DEEP_ARCHIVE"; COS adds more over time. Never empty: COS leaves it out for
-	// "STANDARD", the gateway fills it in.
+	// The storage class, such as "STANDARD", "STANDARD_IA", "INTELLIGENT_TIERING",
+	// "ARCHIVE" or "DEEP_ARCHIVE". COS adds more over time. Never empty: COS omits
+	// "STANDARD", and the gateway fills it in.
 	StorageClass string `protobuf:"bytes,8,opt,name=storage_class,json=storageClass,proto3" json:"storage_class,omitempty"`
-	// For INTELLIGENT_TIERING the tier it is in, such as "FREQUENT". Else empty.
+	// The current tier of an object of the class INTELLIGENT_TIERING, such as "FREQUENT".
+	// Otherwise empty.
 	StorageTier string `protobuf:"bytes,9,opt,name=storage_tier,json=storageTier,proto3" json:"storage_tier,omitempty"`
-	// "normal", "appendable" or another type COS may add. Empty when not sent.
+	// The type: "normal", "appendable", "symlink" or another that COS adds. Empty if COS
+	// did not send it.
 	ObjectType string `protobuf:"bytes,10,opt,name=object_type,json=objectType,proto3" json:"object_type,omitempty"`
 	// The content headers stored with the object.
 	Content *ContentHeaders `protobuf:"bytes,11,opt,name=content,proto3" json:"content,omitempty"`
 	// The user metadata, names in lower case without "x-cos-meta-".
 	Metadata map[string]string `protobuf:"bytes,12,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// How COS encrypts it. Absent: it does not, or did not say.
+	// How COS has encrypted the object. Absent if it is not encrypted, or COS did not
+	// send it.
 	Encryption *EncryptionInfo `protobuf:"bytes,13,opt,name=encryption,proto3" json:"encryption,omitempty"`
-	// How far its restoring is. Absent when it is not archived, or nobody restores it.
+	// The state of its restoration. Absent if it is not archived, or no restoration was
+	// requested.
 	Restore *RestoreState `protobuf:"bytes,14,opt,name=restore,proto3" json:"restore,omitempty"`
-	// How many tags it has. Absent when COS did not say.
+	// The number of tags. Absent if COS did not send it.
 	TagCount *int32 `protobuf:"varint,15,opt,name=tag_count,json=tagCount,proto3,oneof" json:"tag_count,omitempty"`
-	// Such as "PENDING", "COMPLETED", "FAILED" or "REPLICA". Empty when the object is not
-	// replicated.
+	// The replication status, such as "PENDING", "COMPLETED", "FAILED" or "REPLICA".
+	// Empty if the object is not replicated.
 	ReplicationStatus string `protobuf:"bytes,16,opt,name=replication_status,json=replicationStatus,proto3" json:"replication_status,omitempty"`
-	// Until when it is kept from changes. Absent when it is not, or COS did not say.
+	// The retention that protects the object from changes. Absent if there is none, or
+	// COS did not send it.
 	Retention     *ObjectRetention `protobuf:"bytes,17,opt,name=retention,proto3" json:"retention,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -223,17 +230,18 @@ func (x *Object) GetRetention() *ObjectRetention {
 // with its content. Empty means not set.
 type ContentHeaders struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// MIME type. COS chooses "application/octet-stream" when none was given.
+	// The MIME type. COS uses "application/octet-stream" if none was given.
 	ContentType string `protobuf:"bytes,1,opt,name=content_type,json=contentType,proto3" json:"content_type,omitempty"`
-	// How caches may keep the object.
+	// How caches may store the object.
 	CacheControl string `protobuf:"bytes,2,opt,name=cache_control,json=cacheControl,proto3" json:"cache_control,omitempty"`
-	// Whether a browser shows or saves it, and under which file name.
+	// Whether a browser shows or saves the object, and under which file name.
 	ContentDisposition string `protobuf:"bytes,3,opt,name=content_disposition,json=contentDisposition,proto3" json:"content_disposition,omitempty"`
-	// Such as "gzip". The gateway never packs or unpacks content.
+	// The encoding, such as "gzip". The gateway never compresses or decompresses content.
 	ContentEncoding string `protobuf:"bytes,4,opt,name=content_encoding,json=contentEncoding,proto3" json:"content_encoding,omitempty"`
 	// The language of the content.
 	ContentLanguage string `protobuf:"bytes,5,opt,name=content_language,json=contentLanguage,proto3" json:"content_language,omitempty"`
-	// An HTTP date after which caches ask again, kept as the text it was.
+	// The HTTP date after which caches revalidate the object, as the text that was
+	// stored.
 	Expires       string `protobuf:"bytes,6,opt,name=expires,proto3" json:"expires,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -311,32 +319,32 @@ func (x *ContentHeaders) GetExpires() string {
 	return ""
 }
 
-// ObjectAttributes are what a write may say about an object besides its content.
+// ObjectAttributes are what a write may set in addition to the content.
 type ObjectAttributes struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Content headers to store.
 	Content *ContentHeaders `protobuf:"bytes,1,opt,name=content,proto3" json:"content,omitempty"`
-	// User metadata. Names are letters, digits and hyphens, without "x-cos-meta-";
-	// they are stored in lower case, so two names that differ only in case are
-	// refused. Values are printable ASCII; encode anything else. Names and values
-	// together have at most 2 KiB.
+	// User metadata. Names are letters, digits and hyphens, without "x-cos-meta-"; they
+	// are stored in lower case, so two names that differ only in case are rejected.
+	// Values are printable ASCII; encode anything else. At most 64 names; names and
+	// values together have at most 2 KiB.
 	Metadata map[string]string `protobuf:"bytes,2,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// The storage class, such as "STANDARD_IA". Empty: STANDARD, also for the copy of an
-	// object of another class. COS refuses a class it does not know.
+	// The storage class, such as "STANDARD_IA". COS rejects a class that it does not
+	// know. Empty: STANDARD, also for the copy of an object of another class.
 	StorageClass string `protobuf:"bytes,3,opt,name=storage_class,json=storageClass,proto3" json:"storage_class,omitempty"`
-	// A preset: "default" (as the bucket), "private", "public-read",
-	// "authenticated-read", "bucket-owner-read" or "bucket-owner-full-control". Empty:
-	// "default". COS refuses what it does not know.
+	// A preset ACL: "default" (as the bucket), "private", "public-read",
+	// "authenticated-read", "bucket-owner-read" or "bucket-owner-full-control". COS
+	// rejects any other. Empty: "default".
 	PresetAcl string `protobuf:"bytes,4,opt,name=preset_acl,json=presetAcl,proto3" json:"preset_acl,omitempty"`
-	// Accounts that may read the object, or read or write its ACL. write is for buckets
-	// only. Absent: nobody besides acl.
+	// Grants to accounts, in addition to those of preset_acl; none under write, which
+	// exists for buckets only. Absent: none.
 	Grants *GrantHeaders `protobuf:"bytes,5,opt,name=grants,proto3" json:"grants,omitempty"`
-	// Its tags, at most 10, each key once.
+	// The tags, at most 10, each key once.
 	Tags []*Tag `protobuf:"bytes,6,rep,name=tags,proto3" json:"tags,omitempty"`
-	// How COS encrypts it. Absent: as the bucket is configured, else not.
+	// How COS encrypts the object. Absent: the bucket's default encryption, if any.
 	Encryption *ServerSideEncryption `protobuf:"bytes,7,opt,name=encryption,proto3" json:"encryption,omitempty"`
-	// Until when it is kept from changes. Needs a bucket with object lock. Absent: as the
-	// bucket is configured.
+	// The retention that protects the object from changes. Requires a bucket with object
+	// lock. Absent: the bucket's default.
 	Retention     *ObjectRetention `protobuf:"bytes,8,opt,name=retention,proto3" json:"retention,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -428,14 +436,14 @@ func (x *ObjectAttributes) GetRetention() *ObjectRetention {
 	return nil
 }
 
-// An ObjectIdentifier names one object, or one version of it, inside the bucket
-// of the request.
+// An ObjectIdentifier is one object, or one version of it, in the bucket of the
+// request.
 type ObjectIdentifier struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The key: 1 to 850 bytes. Control characters cannot be expressed in the XML
-	// of this operation; DeleteObject can delete such a key.
+	// The key: 1 to 850 bytes. The XML of this operation cannot express control
+	// characters; DeleteObject can delete such a key.
 	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	// The version. Empty means the object as such.
+	// The version. Empty: the object itself.
 	VersionId     string `protobuf:"bytes,2,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -485,18 +493,20 @@ func (x *ObjectIdentifier) GetVersionId() string {
 	return ""
 }
 
-// Names the object to copy.
+// A CopySource is an object to copy from.
 type CopySource struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The source bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
 	// The source key: 1 to 850 bytes, without the characters U+0018 to U+001B.
 	Key string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
-	// The version. Empty: the newest.
+	// The version. Empty: the latest.
 	VersionId string `protobuf:"bytes,3,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"`
-	// The source bucket's region. Empty: the profile's region, else it is looked up.
+	// The source bucket's region. Empty: the profile's region; if the profile has none,
+	// the gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The key that the source was encrypted with, if it was the caller's.
+	// The key that the source was encrypted with, if it was a customer key (SSE-C).
+	// Absent: none.
 	CustomerKey   *CustomerKey `protobuf:"bytes,6,opt,name=customer_key,json=customerKey,proto3" json:"customer_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -609,17 +619,17 @@ const file_cosgate_v1_object_proto_rawDesc = "" +
 	"\x13content_disposition\x18\x03 \x01(\tB\v\xbaH\br\x06\xb8Ջ\xdc\x02\x01R\x12contentDisposition\x126\n" +
 	"\x10content_encoding\x18\x04 \x01(\tB\v\xbaH\br\x06\xb8Ջ\xdc\x02\x01R\x0fcontentEncoding\x126\n" +
 	"\x10content_language\x18\x05 \x01(\tB\v\xbaH\br\x06\xb8Ջ\xdc\x02\x01R\x0fcontentLanguage\x12%\n" +
-	"\aexpires\x18\x06 \x01(\tB\v\xbaH\br\x06\xb8Ջ\xdc\x02\x01R\aexpires\"\xf0\x05\n" +
+	"\aexpires\x18\x06 \x01(\tB\v\xbaH\br\x06\xb8Ջ\xdc\x02\x01R\aexpires\"\xff\x05\n" +
 	"\x10ObjectAttributes\x124\n" +
 	"\acontent\x18\x01 \x01(\v2\x1a.cosgate.v1.ContentHeadersR\acontent\x12d\n" +
 	"\bmetadata\x18\x02 \x03(\v2*.cosgate.v1.ObjectAttributes.MetadataEntryB\x1c\xbaH\x19\x9a\x01\x16\x10@\"\br\x06\xc0Ջ\xdc\x02\x01*\br\x06\xb8Ջ\xdc\x02\x01R\bmetadata\x120\n" +
 	"\rstorage_class\x18\x03 \x01(\tB\v\xbaH\br\x06\xc8Ջ\xdc\x02\x01R\fstorageClass\x12*\n" +
 	"\n" +
-	"preset_acl\x18\x04 \x01(\tB\v\xbaH\br\x06\x80\u05cb\xdc\x02\x01R\tpresetAcl\x12\xa7\x01\n" +
-	"\x06grants\x18\x05 \x01(\v2\x18.cosgate.v1.GrantHeadersBu\xbaHr\xba\x01o\n" +
-	"\x18object_attributes.grants\x12;must name no account under write, which is for buckets only\x1a\x16this.write.size() == 0R\x06grants\x12~\n" +
-	"\x04tags\x18\x06 \x03(\v2\x0f.cosgate.v1.TagBY\xbaHV\xba\x01N\n" +
-	"\x16object_attributes.tags\x12\x17must have each key once\x1a\x1bthis.map(t, t.key).unique()\x92\x01\x02\x10\n" +
+	"preset_acl\x18\x04 \x01(\tB\v\xbaH\br\x06\x80\u05cb\xdc\x02\x01R\tpresetAcl\x12\xad\x01\n" +
+	"\x06grants\x18\x05 \x01(\v2\x18.cosgate.v1.GrantHeadersB{\xbaHx\xba\x01u\n" +
+	"\x18object_attributes.grants\x12Amust not name accounts under write, which exists for buckets only\x1a\x16this.write.size() == 0R\x06grants\x12\x86\x01\n" +
+	"\x04tags\x18\x06 \x03(\v2\x0f.cosgate.v1.TagBa\xbaH^\xba\x01V\n" +
+	"\x16object_attributes.tags\x12\x1fmust contain each key only once\x1a\x1bthis.map(t, t.key).unique()\x92\x01\x02\x10\n" +
 	"R\x04tags\x12@\n" +
 	"\n" +
 	"encryption\x18\a \x01(\v2 .cosgate.v1.ServerSideEncryptionR\n" +

@@ -22,18 +22,19 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Names the object whose ACL is read.
+// A request for the ACL of an object.
 type GetObjectAclRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
 	// The key: 1 to 850 bytes, without the characters U+0018 to U+001B.
 	Key string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
-	// The version. Empty: the newest.
+	// The version. Empty: the latest.
 	VersionId string `protobuf:"bytes,3,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"`
-	// The bucket's region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile       string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -107,7 +108,8 @@ func (x *GetObjectAclRequest) GetProfile() string {
 // The ACL of an object.
 type GetObjectAclResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Owner and grants. An object without an ACL of its own has that of its bucket.
+	// The owner and the grants. An object without an ACL of its own has that of its
+	// bucket.
 	Acl           *AccessControlPolicy `protobuf:"bytes,1,opt,name=acl,proto3" json:"acl,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -150,18 +152,19 @@ func (x *GetObjectAclResponse) GetAcl() *AccessControlPolicy {
 	return nil
 }
 
-// Replaces the ACL of an object.
+// A request to replace the ACL of an object.
 type PutObjectAclRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
 	// The key: 1 to 850 bytes, without the characters U+0018 to U+001B.
 	Key string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
-	// The version. Empty: the newest.
+	// The version. Empty: the latest.
 	VersionId string `protobuf:"bytes,3,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"`
-	// The bucket's region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
 	// A preset ACL: "default" (as the bucket), "private", "public-read",
 	// "authenticated-read", "bucket-owner-read" or "bucket-owner-full-control". COS
@@ -262,7 +265,7 @@ func (x *PutObjectAclRequest) GetAcl() *AccessControlPolicy {
 	return nil
 }
 
-// The ACL was set.
+// The ACL was stored.
 type PutObjectAclResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -313,7 +316,7 @@ const file_cosgate_v1_object_acl_proto_rawDesc = "" +
 	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
 	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\"I\n" +
 	"\x14GetObjectAclResponse\x121\n" +
-	"\x03acl\x18\x01 \x01(\v2\x1f.cosgate.v1.AccessControlPolicyR\x03acl\"\xa5\a\n" +
+	"\x03acl\x18\x01 \x01(\v2\x1f.cosgate.v1.AccessControlPolicyR\x03acl\"\xa8\a\n" +
 	"\x13PutObjectAclRequest\x12&\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12 \n" +
 	"\x03key\x18\x02 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01R\x03key\x12*\n" +
@@ -324,9 +327,9 @@ const file_cosgate_v1_object_acl_proto_rawDesc = "" +
 	"\n" +
 	"preset_acl\x18\x06 \x01(\tB\v\xbaH\br\x06\x80\u05cb\xdc\x02\x01R\tpresetAcl\x12\xa1\x02\n" +
 	"\x06grants\x18\a \x01(\v2\x18.cosgate.v1.GrantHeadersB\xee\x01\xbaH\xea\x01\xba\x01\xe6\x01\n" +
-	"\x15put_object_acl.grants\x12Smust name at least one account, and none under write, which exists for buckets only\x1axthis.write.size() == 0 && this.read.size() + this.read_acp.size() + this.write_acp.size() + this.full_control.size() > 0R\x06grants\x12\xe7\x01\n" +
-	"\x03acl\x18\b \x01(\v2\x1f.cosgate.v1.AccessControlPolicyB\xb3\x01\xbaH\xaf\x01\xba\x01\xab\x01\n" +
-	"\x12put_object_acl.acl\x12Qmust name the owner's id, and must not grant WRITE, which exists for buckets only\x1aBthis.owner.id != '' && this.grants.all(g, g.permission != 'WRITE')R\x03acl:\x91\x01\xbaH\x8d\x01\x1a\x8a\x01\n" +
+	"\x15put_object_acl.grants\x12Smust name at least one account, and none under write, which exists for buckets only\x1axthis.write.size() == 0 && this.read.size() + this.read_acp.size() + this.write_acp.size() + this.full_control.size() > 0R\x06grants\x12\xea\x01\n" +
+	"\x03acl\x18\b \x01(\v2\x1f.cosgate.v1.AccessControlPolicyB\xb6\x01\xbaH\xb2\x01\xba\x01\xae\x01\n" +
+	"\x12put_object_acl.acl\x12Tmust contain the owner's id, and must not grant WRITE, which exists for buckets only\x1aBthis.owner.id != '' && this.grants.all(g, g.permission != 'WRITE')R\x03acl:\x91\x01\xbaH\x8d\x01\x1a\x8a\x01\n" +
 	"\x13put_object_acl.form\x125set either acl, or preset_acl, grants or both of them\x1a<has(this.acl) != (this.preset_acl != '' || has(this.grants))\"\x16\n" +
 	"\x14PutObjectAclResponseB\xa4\x01\n" +
 	"\x14io.github.cosgate.v1B\x0eObjectAclProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +

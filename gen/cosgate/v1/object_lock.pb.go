@@ -22,14 +22,14 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// An ObjectLockConfiguration keeps objects of a bucket from being changed or deleted
-// for a time.
+// An ObjectLockConfiguration protects objects of a bucket from being changed or deleted
+// for some time.
 type ObjectLockConfiguration struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// "Enabled". It cannot be turned off.
+	// Always "Enabled". It cannot be turned off.
 	ObjectLockEnabled string `protobuf:"bytes,1,opt,name=object_lock_enabled,json=objectLockEnabled,proto3" json:"object_lock_enabled,omitempty"`
-	// How long new objects are locked. Absent: not, unless they come with a time of
-	// their own.
+	// How long new objects are locked. Absent: new objects are locked only if they are
+	// written with a retention of their own.
 	Rule          *ObjectLockRule `protobuf:"bytes,2,opt,name=rule,proto3" json:"rule,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -82,7 +82,7 @@ func (x *ObjectLockConfiguration) GetRule() *ObjectLockRule {
 // An ObjectLockRule locks new objects.
 type ObjectLockRule struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// For so many days, 1 to 36500. It can be made longer, never shorter.
+	// The number of days, 1 to 36500. It can be increased but not decreased.
 	Days          int32 `protobuf:"varint,1,opt,name=days,proto3" json:"days,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -125,14 +125,15 @@ func (x *ObjectLockRule) GetDays() int32 {
 	return 0
 }
 
-// Names the bucket whose object lock is asked for.
+// A request for the object lock of a bucket.
 type GetBucketObjectLockRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Its region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile       string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -235,16 +236,17 @@ func (x *GetBucketObjectLockResponse) GetObjectLock() *ObjectLockConfiguration {
 	return nil
 }
 
-// Replaces the object lock of a bucket.
+// A request to replace the object lock of a bucket.
 type PutBucketObjectLockRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Its region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
-	// The whole configuration.
+	// The complete configuration.
 	ObjectLock    *ObjectLockConfiguration `protobuf:"bytes,6,opt,name=object_lock,json=objectLock,proto3" json:"object_lock,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -308,7 +310,7 @@ func (x *PutBucketObjectLockRequest) GetObjectLock() *ObjectLockConfiguration {
 	return nil
 }
 
-// The configuration is stored.
+// The configuration was stored.
 type PutBucketObjectLockResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields

@@ -23,12 +23,12 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// A RestoreState says how far the restoring of an archived object is.
+// A RestoreState is the state of an archived object's restoration.
 type RestoreState struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Whether it is under way: the object cannot be read yet.
+	// Whether the restoration is in progress: the object cannot be read yet.
 	OngoingRequest bool `protobuf:"varint,1,opt,name=ongoing_request,json=ongoingRequest,proto3" json:"ongoing_request,omitempty"`
-	// Until when the restored copy can be read. Absent while it is under way.
+	// When the restored copy expires. Absent while the restoration is in progress.
 	ExpiryDate    *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=expiry_date,json=expiryDate,proto3" json:"expiry_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -78,24 +78,26 @@ func (x *RestoreState) GetExpiryDate() *timestamppb.Timestamp {
 	return nil
 }
 
-// Names the archived object to restore.
+// A request to restore an archived object.
 type RestoreObjectRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
 	// The key: 1 to 850 bytes, without the characters U+0018 to U+001B.
 	Key string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
-	// The version. Empty: the newest.
+	// The version. Empty: the latest.
 	VersionId string `protobuf:"bytes,3,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"`
-	// The bucket's region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
-	// How many days the restored copy can be read, from 1. 0 leaves it out, which only
+	// How many days the restored copy can be read, 1 to 36500. 0: not sent, which only
 	// the archive tiers of INTELLIGENT_TIERING allow.
 	Days int32 `protobuf:"varint,6,opt,name=days,proto3" json:"days,omitempty"`
-	// How fast: "Expedited" (minutes; not for DEEP_ARCHIVE, nor above 256 MB), "Standard"
-	// (hours) or "Bulk" (more hours). Empty: Standard. COS refuses what it does not know.
+	// The restoration speed: "Expedited" (minutes; not for DEEP_ARCHIVE, nor above 256
+	// MB), "Standard" (hours) or "Bulk" (more hours). COS rejects a tier that it does not
+	// know. Empty: "Standard".
 	Tier          string `protobuf:"bytes,7,opt,name=tier,proto3" json:"tier,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -180,11 +182,11 @@ func (x *RestoreObjectRequest) GetTier() string {
 	return ""
 }
 
-// The restoring was begun.
+// The restoration was started.
 type RestoreObjectResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// True when the object was restored before and can be read already: its days
-	// were counted anew.
+	// True if the object was restored before and can be read already: its days count from
+	// now.
 	AlreadyRestored bool `protobuf:"varint,1,opt,name=already_restored,json=alreadyRestored,proto3" json:"already_restored,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache

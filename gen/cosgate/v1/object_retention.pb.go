@@ -23,13 +23,13 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// An ObjectRetention keeps an object from being changed or deleted until a time.
+// An ObjectRetention protects an object from being changed or deleted until a time.
 type ObjectRetention struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// How strictly. COS knows "COMPLIANCE" only: nobody can shorten or lift it. Empty in
-	// a request means that, too.
+	// The mode. COS documents "COMPLIANCE" only: nobody can shorten or remove it. Empty
+	// in a request: "COMPLIANCE".
 	Mode string `protobuf:"bytes,1,opt,name=mode,proto3" json:"mode,omitempty"`
-	// Until when, to the second; a fraction is rounded up.
+	// The end of the retention, to the second; a fraction is rounded up.
 	RetainUntilDate *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=retain_until_date,json=retainUntilDate,proto3" json:"retain_until_date,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
@@ -79,16 +79,17 @@ func (x *ObjectRetention) GetRetainUntilDate() *timestamppb.Timestamp {
 	return nil
 }
 
-// Names the object whose retention is read.
+// A request for the retention of an object.
 type GetObjectRetentionRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
 	// The key: 1 to 850 bytes, without the characters U+0018 to U+001B.
 	Key string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
-	// The bucket's region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile       string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -155,7 +156,7 @@ func (x *GetObjectRetentionRequest) GetProfile() string {
 // The retention of an object.
 type GetObjectRetentionResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Mode and time.
+	// The mode and the time.
 	Retention     *ObjectRetention `protobuf:"bytes,1,opt,name=retention,proto3" json:"retention,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -198,18 +199,19 @@ func (x *GetObjectRetentionResponse) GetRetention() *ObjectRetention {
 	return nil
 }
 
-// Says until when an object is kept.
+// A request to set the retention of an object.
 type PutObjectRetentionRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
 	// The key: 1 to 850 bytes, without the characters U+0018 to U+001B.
 	Key string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
-	// The bucket's region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
-	// Mode and time. A time before the present one is refused.
+	// The mode and the time. A time before the current one is rejected.
 	Retention     *ObjectRetention `protobuf:"bytes,6,opt,name=retention,proto3" json:"retention,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -280,7 +282,7 @@ func (x *PutObjectRetentionRequest) GetRetention() *ObjectRetention {
 	return nil
 }
 
-// The object is kept.
+// The retention was stored.
 type PutObjectRetentionResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields

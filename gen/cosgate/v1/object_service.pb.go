@@ -24,22 +24,24 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Names the object to look at.
+// A request for the metadata of an object.
 type HeadObjectRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
 	// The key: 1 to 850 bytes, without the characters U+0018 to U+001B.
 	Key string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
-	// The version. Empty: the newest.
+	// The version. Empty: the latest.
 	VersionId string `protobuf:"bytes,3,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"`
-	// The bucket's region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
-	// What must hold. Absent: nothing.
+	// The conditions that must hold. Absent: none.
 	Preconditions *Preconditions `protobuf:"bytes,6,opt,name=preconditions,proto3" json:"preconditions,omitempty"`
-	// The key that the object was encrypted with, if it was the caller's.
+	// The key that the object was encrypted with, if it was a customer key (SSE-C).
+	// Absent: none.
 	CustomerKey   *CustomerKey `protobuf:"bytes,7,opt,name=customer_key,json=customerKey,proto3" json:"customer_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -124,7 +126,7 @@ func (x *HeadObjectRequest) GetCustomerKey() *CustomerKey {
 	return nil
 }
 
-// What COS knows of the object.
+// The metadata of an object.
 type HeadObjectResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The object.
@@ -170,32 +172,35 @@ func (x *HeadObjectResponse) GetObject() *Object {
 	return nil
 }
 
-// Names the object to read.
+// A request to read an object.
 type GetObjectRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
 	// The key: 1 to 850 bytes, without the characters U+0018 to U+001B.
 	Key string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
-	// The version. Empty: the newest.
+	// The version. Empty: the latest.
 	VersionId string `protobuf:"bytes,3,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"`
-	// The bucket's region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
-	// What must hold. Absent: nothing.
+	// The conditions that must hold. Absent: none.
 	Preconditions *Preconditions `protobuf:"bytes,6,opt,name=preconditions,proto3" json:"preconditions,omitempty"`
-	// Which part to read. Absent: all.
+	// The range to read. Absent: the whole object.
 	Range *ByteRange `protobuf:"bytes,7,opt,name=range,proto3" json:"range,omitempty"`
-	// At most so many bytes of data in a message, 32 KiB to 2 MiB. 0: 1 MiB. Callers that
-	// take them slowly get smaller ones.
+	// The maximum number of bytes of data in a message, 32 KiB to 2 MiB. 0: 1 MiB.
+	// Callers that read slowly receive smaller messages.
 	MessageSize int32 `protobuf:"varint,8,opt,name=message_size,json=messageSize,proto3" json:"message_size,omitempty"`
-	// The key that the object was encrypted with, if it was the caller's.
+	// The key that the object was encrypted with, if it was a customer key (SSE-C).
+	// Absent: none.
 	CustomerKey *CustomerKey `protobuf:"bytes,9,opt,name=customer_key,json=customerKey,proto3" json:"customer_key,omitempty"`
-	// At most so many bits per second from COS, 819200 to 838860800. 0: no limit.
+	// The limit on the rate from COS in bits per second, 819200 to 838860800. 0: no
+	// limit.
 	TrafficLimit int64 `protobuf:"varint,10,opt,name=traffic_limit,json=trafficLimit,proto3" json:"traffic_limit,omitempty"`
-	// What COS shall answer instead of the content headers that are stored; Object.content
-	// then has these. Empty ones stay as they are stored.
+	// Content headers to return instead of the stored ones; Object.content then has
+	// these. Empty fields: as stored.
 	ResponseHeaders *ContentHeaders `protobuf:"bytes,11,opt,name=response_headers,json=responseHeaders,proto3" json:"response_headers,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
@@ -313,11 +318,11 @@ type GetObjectResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The object. In the first message only.
 	Object *Object `protobuf:"bytes,1,opt,name=object,proto3" json:"object,omitempty"`
-	// Which bytes follow. In the first message only.
+	// The bytes that follow. In the first message only.
 	Range *ContentRange `protobuf:"bytes,2,opt,name=range,proto3" json:"range,omitempty"`
-	// Content. Chunks follow one another without a gap.
+	// Content. Chunks follow each other without gaps.
 	Chunk *Chunk `protobuf:"bytes,3,opt,name=chunk,proto3" json:"chunk,omitempty"`
-	// Ends the read. In the last message only, possibly beside its chunk.
+	// Completes the read. In the last message only, possibly together with its chunk.
 	Summary       *ReadSummary `protobuf:"bytes,4,opt,name=summary,proto3" json:"summary,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -381,32 +386,33 @@ func (x *GetObjectResponse) GetSummary() *ReadSummary {
 	return nil
 }
 
-// Says what to store; the first message of PutObject.
+// What to store, in the first message of PutObject.
 type PutObjectSpec struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
 	// The key: 1 to 850 bytes, without the characters U+0018 to U+001B.
 	Key string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
-	// The bucket's region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
-	// The size of the content in bytes. Up to 5 GiB the content is passed on to COS as
-	// it comes. Absent, or above: it goes in parts.
+	// The size of the content in bytes. Up to 5 GiB the content is streamed to COS as it
+	// arrives. Absent, or above 5 GiB: it is sent in parts.
 	Size *int64 `protobuf:"varint,6,opt,name=size,proto3,oneof" json:"size,omitempty"`
-	// What to store beside the content. Absent: COS's defaults.
+	// What to store in addition to the content. Absent: COS's defaults.
 	Attributes *ObjectAttributes `protobuf:"bytes,7,opt,name=attributes,proto3" json:"attributes,omitempty"`
-	// Do not replace: fail with ALREADY_EXISTS when the key exists. COS ignores this
-	// in a bucket that ever had versioning.
+	// Do not overwrite: fail with ALREADY_EXISTS if the key exists. COS ignores this in a
+	// bucket that ever had versioning.
 	ForbidOverwrite bool `protobuf:"varint,8,opt,name=forbid_overwrite,json=forbidOverwrite,proto3" json:"forbid_overwrite,omitempty"`
-	// At most so many bits per second to COS, 819200 to 838860800, for each request:
-	// content that goes in parts has it for each part. 0: no limit.
+	// The limit on the rate to COS in bits per second, 819200 to 838860800, for each
+	// request: content that is sent in parts has it for each part. 0: no limit.
 	TrafficLimit int64 `protobuf:"varint,9,opt,name=traffic_limit,json=trafficLimit,proto3" json:"traffic_limit,omitempty"`
-	// Whom COS tells when the object is stored. Absent: nobody.
+	// A callback after the object was stored. Absent: none.
 	Callback *UploadCallback `protobuf:"bytes,10,opt,name=callback,proto3" json:"callback,omitempty"`
-	// What COS shall do with an image when it is stored: the JSON of its header
-	// Pic-Operations, passed on as it is. Empty: nothing.
+	// Image processing to do when the object is stored: the JSON of COS's Pic-Operations
+	// header, passed on unchanged. At most 8 KiB. Empty: none.
 	PicOperations string `protobuf:"bytes,11,opt,name=pic_operations,json=picOperations,proto3" json:"pic_operations,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -512,16 +518,16 @@ func (x *PutObjectSpec) GetPicOperations() string {
 	return ""
 }
 
-// One message of an upload. At least one field is set.
+// One message of an upload. At least one field must be set.
 type PutObjectRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What to store. In the first message, and only there.
 	Spec *PutObjectSpec `protobuf:"bytes,1,opt,name=spec,proto3" json:"spec,omitempty"`
-	// Content. May stand in any message.
+	// Content. Allowed in any message.
 	Chunk *Chunk `protobuf:"bytes,2,opt,name=chunk,proto3" json:"chunk,omitempty"`
-	// Checksums to hold the content against. May come with any message, once.
+	// Checksums to compare the content with. Allowed in any message, once.
 	Checksums *Checksums `protobuf:"bytes,3,opt,name=checksums,proto3" json:"checksums,omitempty"`
-	// Everything was sent: store it. In the last message.
+	// Commits the upload: everything was sent and is to be stored. In the last message.
 	Finish        bool `protobuf:"varint,4,opt,name=finish,proto3" json:"finish,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -591,11 +597,11 @@ type PutObjectResponse struct {
 	// The object: bucket, key, version_id, size, etag, crc64ecma, storage_class and
 	// encryption.
 	Object *Object `protobuf:"bytes,1,opt,name=object,proto3" json:"object,omitempty"`
-	// What became of the callback. Absent when none was asked for; also when COS's answer
-	// was lost and the object was found all the same: whether the callback was made is
-	// not known then.
+	// The outcome of the callback. Absent if none was requested, and if COS's response
+	// was lost and the object was found nevertheless: then it is not known whether the
+	// callback was made.
 	Callback *CallbackResult `protobuf:"bytes,2,opt,name=callback,proto3" json:"callback,omitempty"`
-	// The document that COS answers to pic_operations, as it came. Empty without them.
+	// The document that COS returns for pic_operations, unchanged. Empty without them.
 	PicResult     string `protobuf:"bytes,3,opt,name=pic_result,json=picResult,proto3" json:"pic_result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -652,30 +658,32 @@ func (x *PutObjectResponse) GetPicResult() string {
 	return ""
 }
 
-// Says where to add; the first message of AppendObject.
+// What to append to, in the first message of AppendObject.
 type AppendObjectSpec struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
 	// The key: 1 to 850 bytes, without the characters U+0018 to U+001B.
 	Key string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
-	// The bucket's region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
-	// The size the object has now, where the new content begins.
+	// The current size of the object in bytes, where the new content begins. At most 5
+	// GiB. 0 creates the object.
 	Position int64 `protobuf:"varint,6,opt,name=position,proto3" json:"position,omitempty"`
 	// The size of the new content in bytes. At most 5 GiB together with position.
 	Size *int64 `protobuf:"varint,7,opt,name=size,proto3,oneof" json:"size,omitempty"`
-	// What to store beside the content. Only the first append, with position 0, takes
-	// it.
+	// What to store in addition to the content. Allowed only in the first append, with
+	// position 0. Absent: COS's defaults.
 	Attributes *ObjectAttributes `protobuf:"bytes,8,opt,name=attributes,proto3" json:"attributes,omitempty"`
-	// CRC64 (polynomial ECMA-182) of the object as it is now, which the append before
-	// returned. COS answers with the checksum of the whole object, so without this the
-	// new content can be held against it at position 0 only. A mismatch fails with
-	// DATA_LOSS.
+	// The CRC64 (polynomial ECMA-182) of the object before this append, which the
+	// previous append returned. COS returns the checksum of the whole object, so without
+	// this the new content can be verified at position 0 only. A mismatch fails with
+	// DATA_LOSS. Absent: not verified, except at position 0.
 	BaseCrc64Ecma *uint64 `protobuf:"fixed64,9,opt,name=base_crc64ecma,json=baseCrc64ecma,proto3,oneof" json:"base_crc64ecma,omitempty"`
-	// At most so many bits per second to COS, 819200 to 838860800. 0: no limit.
+	// The limit on the rate to COS in bits per second, 819200 to 838860800. 0: no limit.
 	TrafficLimit  int64 `protobuf:"varint,10,opt,name=traffic_limit,json=trafficLimit,proto3" json:"traffic_limit,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -774,16 +782,16 @@ func (x *AppendObjectSpec) GetTrafficLimit() int64 {
 	return 0
 }
 
-// One message of an append. At least one field is set.
+// One message of an append. At least one field must be set.
 type AppendObjectRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Where to add. In the first message, and only there.
+	// What to append to. In the first message, and only there.
 	Spec *AppendObjectSpec `protobuf:"bytes,1,opt,name=spec,proto3" json:"spec,omitempty"`
-	// Content. May stand in any message.
+	// Content. Allowed in any message.
 	Chunk *Chunk `protobuf:"bytes,2,opt,name=chunk,proto3" json:"chunk,omitempty"`
-	// Checksums of the new content. May come with any message, once.
+	// Checksums of the new content. Allowed in any message, once.
 	Checksums *Checksums `protobuf:"bytes,3,opt,name=checksums,proto3" json:"checksums,omitempty"`
-	// Everything was sent: store it. In the last message.
+	// Commits the upload: everything was sent and is to be stored. In the last message.
 	Finish        bool `protobuf:"varint,4,opt,name=finish,proto3" json:"finish,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -850,11 +858,11 @@ func (x *AppendObjectRequest) GetFinish() bool {
 // The content was added.
 type AppendObjectResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The size the object has now: the position of the next append.
+	// The new size of the object: the position of the next append.
 	NextPosition int64 `protobuf:"varint,1,opt,name=next_position,json=nextPosition,proto3" json:"next_position,omitempty"`
-	// The ETag of the object as it is now.
+	// The new ETag of the object.
 	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
-	// CRC64 (polynomial ECMA-182) of the whole object. Absent when COS did not send it.
+	// The CRC64 (polynomial ECMA-182) of the whole object. Absent if COS did not send it.
 	Crc64Ecma     *uint64 `protobuf:"fixed64,3,opt,name=crc64ecma,proto3,oneof" json:"crc64ecma,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -911,18 +919,19 @@ func (x *AppendObjectResponse) GetCrc64Ecma() uint64 {
 	return 0
 }
 
-// Names the object to delete.
+// A request to delete an object.
 type DeleteObjectRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
 	// The key: 1 to 850 bytes, without the characters U+0018 to U+001B.
 	Key string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
-	// The version to delete for good. Empty: the object as such.
+	// The version to delete permanently. Empty: the object itself.
 	VersionId string `protobuf:"bytes,3,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"`
-	// The bucket's region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile       string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -993,10 +1002,11 @@ func (x *DeleteObjectRequest) GetProfile() string {
 	return ""
 }
 
-// The object is gone.
+// The object was deleted.
 type DeleteObjectResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// In a bucket with versioning, the version deleted or the marker made. Else empty.
+	// In a bucket with versioning, the deleted version or the new delete marker.
+	// Otherwise empty.
 	VersionId string `protobuf:"bytes,1,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"`
 	// Whether version_id is a delete marker.
 	DeleteMarker  bool `protobuf:"varint,2,opt,name=delete_marker,json=deleteMarker,proto3" json:"delete_marker,omitempty"`
@@ -1048,18 +1058,19 @@ func (x *DeleteObjectResponse) GetDeleteMarker() bool {
 	return false
 }
 
-// Names the objects to delete.
+// A request to delete several objects.
 type DeleteObjectsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// The bucket's region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
 	// The objects, 1 to 1000.
 	Objects []*ObjectIdentifier `protobuf:"bytes,6,rep,name=objects,proto3" json:"objects,omitempty"`
-	// Leave out what was deleted; the answer has failures only.
+	// Omit deleted objects from the response; it has failures only.
 	Quiet         bool `protobuf:"varint,7,opt,name=quiet,proto3" json:"quiet,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1130,13 +1141,13 @@ func (x *DeleteObjectsRequest) GetQuiet() bool {
 	return false
 }
 
-// What became of the objects. Each asked for is in one of the two lists, unless
-// quiet was set.
+// The results of DeleteObjects. Each requested object is in one of the two lists,
+// unless quiet was set.
 type DeleteObjectsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Objects that are gone.
+	// The deleted objects. Empty if quiet was set.
 	Deleted []*DeletedObject `protobuf:"bytes,1,rep,name=deleted,proto3" json:"deleted,omitempty"`
-	// Objects that could not be deleted.
+	// The objects that could not be deleted.
 	Failures      []*DeleteFailure `protobuf:"bytes,2,rep,name=failures,proto3" json:"failures,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1186,16 +1197,16 @@ func (x *DeleteObjectsResponse) GetFailures() []*DeleteFailure {
 	return nil
 }
 
-// An object that is gone.
+// A DeletedObject is an object that was deleted.
 type DeletedObject struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Its key.
+	// The key.
 	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	// The version that was asked for. Empty when none was.
+	// The version in the request. Empty if it named none.
 	VersionId string `protobuf:"bytes,2,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"`
-	// Whether a delete marker was made or deleted.
+	// Whether a delete marker was added or deleted.
 	DeleteMarker bool `protobuf:"varint,3,opt,name=delete_marker,json=deleteMarker,proto3" json:"delete_marker,omitempty"`
-	// The version of that marker. Else empty.
+	// The version of that delete marker. Otherwise empty.
 	DeleteMarkerVersionId string `protobuf:"bytes,4,opt,name=delete_marker_version_id,json=deleteMarkerVersionId,proto3" json:"delete_marker_version_id,omitempty"`
 	unknownFields         protoimpl.UnknownFields
 	sizeCache             protoimpl.SizeCache
@@ -1259,14 +1270,14 @@ func (x *DeletedObject) GetDeleteMarkerVersionId() string {
 	return ""
 }
 
-// An object that could not be deleted.
+// A DeleteFailure is an object that could not be deleted.
 type DeleteFailure struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Its key.
+	// The key.
 	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	// The version that was asked for. Empty when none was.
+	// The version in the request. Empty if it named none.
 	VersionId string `protobuf:"bytes,2,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"`
-	// Why, with the same code and details that DeleteObject would have failed with.
+	// The error, with the same code and details as that of DeleteObject.
 	Status        *status.Status `protobuf:"bytes,3,opt,name=status,proto3" json:"status,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1323,30 +1334,31 @@ func (x *DeleteFailure) GetStatus() *status.Status {
 	return nil
 }
 
-// Says what to copy where.
+// A request to copy an object.
 type CopyObjectRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket to copy to, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
 	// The key to copy to: 1 to 850 bytes, without the characters U+0018 to U+001B.
 	Key string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
-	// The region of the bucket to copy to. Empty: the profile's region, else it is
-	// looked up.
+	// The region of the bucket to copy to. Empty: the profile's region; if the profile
+	// has none, the gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
 	// The object to copy.
 	Source *CopySource `protobuf:"bytes,6,opt,name=source,proto3" json:"source,omitempty"`
-	// What must hold for the source. Every one that does not fails with
-	// FAILED_PRECONDITION, reason PRECONDITION_FAILED. Absent: nothing.
+	// The conditions that must hold for the source. If one does not, the call fails with
+	// FAILED_PRECONDITION, reason PRECONDITION_FAILED. Absent: none.
 	SourcePreconditions *Preconditions `protobuf:"bytes,7,opt,name=source_preconditions,json=sourcePreconditions,proto3" json:"source_preconditions,omitempty"`
 	// Where the content headers and metadata of the copy come from: "Copy" from the source,
 	// "Replaced" from attributes; what attributes leaves out is then empty. "Replaced" is
 	// required to copy an object onto itself. Empty: "Copy".
 	MetadataDirective string `protobuf:"bytes,8,opt,name=metadata_directive,json=metadataDirective,proto3" json:"metadata_directive,omitempty"`
-	// The attributes of the copy. content and metadata need metadata_directive "Replaced"
-	// and tags tagging_directive "Replaced", otherwise they must be absent. The others are
-	// always used: a copy has none of the source's ACL, encryption and retention.
+	// The attributes of the copy. content and metadata require metadata_directive
+	// "Replaced", and tags requires tagging_directive "Replaced"; otherwise they must be
+	// absent. The others always apply: a copy has none of the source's ACL, encryption
+	// and retention. Absent: COS's defaults.
 	Attributes *ObjectAttributes `protobuf:"bytes,9,opt,name=attributes,proto3" json:"attributes,omitempty"`
 	// Where the tags of the copy come from: "Copy" from the source, "Replaced" from
 	// attributes, which may have none. Empty: "Copy".
@@ -1448,7 +1460,7 @@ func (x *CopyObjectRequest) GetTaggingDirective() string {
 	return ""
 }
 
-// The copy was made.
+// The object was copied.
 type CopyObjectResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The copy: bucket, key, version_id, etag, crc64ecma and last_modified.
@@ -1503,27 +1515,28 @@ func (x *CopyObjectResponse) GetSourceVersionId() string {
 	return ""
 }
 
-// Asks for one page of a list.
+// A request for one page of the objects of a bucket.
 type ListObjectsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// The bucket's region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
-	// Only keys that begin so. Empty: all.
+	// Only keys with this prefix. Empty: all.
 	Prefix string `protobuf:"bytes,6,opt,name=prefix,proto3" json:"prefix,omitempty"`
-	// Keys that have this character behind the prefix are given together as one
-	// common prefix, up to and with it. "/" lists like a folder. Empty: no grouping.
+	// Keys that contain this character after the prefix are returned as one common
+	// prefix, which ends with the character; "/" lists like a folder. Empty: no grouping.
 	Delimiter string `protobuf:"bytes,7,opt,name=delimiter,proto3" json:"delimiter,omitempty"`
-	// Only keys behind this one in byte order. Empty: from the beginning.
+	// Only keys after this one in byte order. Empty: from the beginning.
 	StartAfter string `protobuf:"bytes,8,opt,name=start_after,json=startAfter,proto3" json:"start_after,omitempty"`
-	// At most so many objects and common prefixes together, 1 to 1000. 0: 1000.
-	// Fewer may come before the end.
+	// The maximum number of objects and common prefixes together, 1 to 1000. 0: 1000. A
+	// page may have fewer even if it is not the last.
 	PageSize int32 `protobuf:"varint,9,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
-	// next_page_token of the page before; all other fields but page_size must be as
-	// they were then. Empty: the first page.
+	// The next_page_token of the previous page. All other fields except page_size must be
+	// the same as in that call. Empty: the first page.
 	PageToken     string `protobuf:"bytes,10,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1615,14 +1628,14 @@ func (x *ListObjectsRequest) GetPageToken() string {
 	return ""
 }
 
-// One page of a list.
+// One page of objects.
 type ListObjectsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The objects, in the byte order of their keys. May be empty on any page.
 	Objects []*Object `protobuf:"bytes,1,rep,name=objects,proto3" json:"objects,omitempty"`
-	// What delimiter grouped, in byte order.
+	// The prefixes that delimiter grouped, in byte order.
 	CommonPrefixes []string `protobuf:"bytes,2,rep,name=common_prefixes,json=commonPrefixes,proto3" json:"common_prefixes,omitempty"`
-	// Asks for the next page. Empty: this is the last.
+	// The page_token of the next page. Empty on the last page.
 	NextPageToken string `protobuf:"bytes,3,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

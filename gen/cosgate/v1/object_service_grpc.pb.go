@@ -49,144 +49,148 @@ const (
 //
 // ObjectService reads, writes and lists objects.
 //
-// A key has 1 to 850 bytes of UTF-8 and is taken as it is: "/", "//", "..",
-// spaces, "%2F" and any script are just characters. In every request of this API
-// bucket, key, version_id, region and profile have the numbers 1 to 5.
+// A key has 1 to 850 bytes of UTF-8 and is used as it is: "/", "//", "..", spaces,
+// "%2F" and any script are ordinary characters. In every request of this API bucket,
+// key, version_id, region and profile have the numbers 1 to 5.
 //
-// Every RPC can fail with NOT_FOUND (NoSuchBucket) and with the codes of
-// docs/errors.md that belong to the account and the network: PERMISSION_DENIED
-// (COS AccessDenied), RESOURCE_EXHAUSTED (SlowDown), UNAVAILABLE (no answer, 503),
-// INTERNAL (InternalError, or COS refused the gateway's own credentials),
-// INVALID_ARGUMENT (a field is wrong; COS was not asked), NOT_FOUND with reason
-// PROFILE_NOT_FOUND (no such profile), and CANCELLED or DEADLINE_EXCEEDED by the
-// caller's own doing. Below stands only what is particular to an RPC.
+// Every RPC can fail with NOT_FOUND (NoSuchBucket) and with the following codes, which
+// docs/errors.md lists in full: PERMISSION_DENIED (COS AccessDenied),
+// RESOURCE_EXHAUSTED (SlowDown), UNAVAILABLE (no response, 503), INTERNAL
+// (InternalError, or COS rejected the gateway's own credentials), INVALID_ARGUMENT (a
+// field is invalid; no request was sent to COS), NOT_FOUND with reason
+// PROFILE_NOT_FOUND (no such profile), and CANCELLED or DEADLINE_EXCEEDED (the caller
+// cancelled, or its deadline passed). The comment of an RPC names only the failures
+// specific to it.
 type ObjectServiceClient interface {
-	// HeadObject returns what COS knows of an object, without its content.
+	// HeadObject returns the metadata of an object, without its content.
 	//
-	// Fails with NOT_FOUND when the bucket or the key does not exist, and with
-	// FAILED_PRECONDITION when a precondition does not hold (reasons
-	// PRECONDITION_FAILED and NOT_MODIFIED). COS sends no body to a HEAD, so
-	// CosError.code is then empty. The newest version can be a delete marker: that is
-	// NOT_FOUND too, with x-cos-delete-marker in CosError.headers. INVALID_ARGUMENT
-	// without a code can mean that the object needs the customer_key it was encrypted
-	// with, or another one.
+	// Fails with NOT_FOUND if the bucket or the key does not exist, and with
+	// FAILED_PRECONDITION if a precondition does not hold (reasons PRECONDITION_FAILED
+	// and NOT_MODIFIED). COS sends no body in response to a HEAD request, so
+	// CosError.code is empty then. If the latest version is a delete marker, the call
+	// fails with NOT_FOUND, too, with x-cos-delete-marker in CosError.headers.
+	// INVALID_ARGUMENT without a code can mean that the object requires the customer_key
+	// it was encrypted with, or that the one in the request is wrong.
 	//
 	// Idempotent.
 	HeadObject(ctx context.Context, in *HeadObjectRequest, opts ...grpc.CallOption) (*HeadObjectResponse, error)
-	// HeadObjects looks at up to 1000 objects of one bucket, a few at a time. The call
-	// succeeds when all were asked for: each result is an object or the status that
-	// HeadObject would have failed with, in the order of the request. An answer holds at
-	// most about 4 MB; objects that do not fit any more have RESOURCE_EXHAUSTED, reason
-	// RESPONSE_FULL: ask for them again.
+	// HeadObjects returns the metadata of up to 1000 objects of one bucket, a few at a
+	// time. The call succeeds if a request was sent for each of them: each result is an
+	// object or the status that HeadObject would have failed with, in the order of the
+	// request. A response holds at most about 4 MB; objects that do not fit have
+	// RESOURCE_EXHAUSTED, reason RESPONSE_FULL: request them again.
 	//
-	// Fails as a whole only where no object could be asked for: INVALID_ARGUMENT,
-	// NOT_FOUND (PROFILE_NOT_FOUND, BUCKET_REGION_UNKNOWN), CANCELLED or
-	// DEADLINE_EXCEEDED.
+	// The call itself fails only if no request could be sent for any object:
+	// INVALID_ARGUMENT, NOT_FOUND (PROFILE_NOT_FOUND, BUCKET_REGION_UNKNOWN), CANCELLED
+	// or DEADLINE_EXCEEDED.
 	//
 	// Idempotent.
 	HeadObjects(ctx context.Context, in *HeadObjectsRequest, opts ...grpc.CallOption) (*HeadObjectsResponse, error)
 	// GetObject streams an object's content, or a range of it. The first message has
-	// object and range; an empty object has no chunk. The last message has summary.
-	// In a small object they are one message.
+	// object and range; an empty object has no chunk. The last message has summary. A
+	// small object is one message.
 	//
 	// Fails with NOT_FOUND (NoSuchKey, NoSuchVersion; a delete marker is NoSuchKey),
 	// OUT_OF_RANGE (InvalidRange), FAILED_PRECONDITION (a precondition;
 	// InvalidObjectState: archived, restore it first), INVALID_ARGUMENT
-	// (SsecDecryptHeaderInvalid: without the customer_key, or with another), or DATA_LOSS when the content does not match the CRC64 that COS keeps
-	// for it. A connection to COS that breaks or stalls on the way is taken up again
-	// behind the last byte; ABORTED says that the object changed meanwhile, and
-	// UNAVAILABLE, with ReadResume in the details, that it broke too often. Data that
-	// came before a failure is not the whole answer: only a summary ends it well.
+	// (SsecDecryptHeaderInvalid: customer_key is missing or wrong), or DATA_LOSS if the
+	// content does not match the CRC64 that COS has stored for it. If the connection to
+	// COS breaks or stalls, the gateway continues after the last byte. ABORTED means that
+	// the object changed meanwhile, and UNAVAILABLE, with ReadResume in the details, that
+	// the connection broke too often. Data received before a failure is not the complete
+	// content: a read is complete only with its summary.
 	//
 	// Idempotent.
 	GetObject(ctx context.Context, in *GetObjectRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[GetObjectResponse], error)
-	// PutObject stores an object, replacing what was there under the key.
+	// PutObject stores an object, replacing what the key held before.
 	//
 	// The first message has spec. Data follows in chunks; a small object can be one
-	// message with spec, chunk and finish. The object is stored only when a message
-	// with finish and then the end of the stream were read and every checksum
-	// matched. Without finish, after a cancel, a deadline or a lost connection nothing
-	// is stored and the old object stays.
+	// message with spec, chunk and finish. The object is stored only after a message with
+	// finish and then the end of the stream were read and every checksum matched. Without
+	// finish, after a cancellation, a deadline or a lost connection nothing is stored and
+	// the previous object stays.
 	//
-	// With spec.size of at most 5 GiB the content is passed on to COS as it comes.
-	// Without a size, or above, it is gathered in parts: what fits into the first part
-	// is one PUT, the rest a multipart upload that is aborted when anything fails. How
-	// large such an object may be depends on the gateway's memory for parts: by default
-	// about 860 GiB without a size and 1.2 TiB with one. MultipartService goes further.
+	// With spec.size of at most 5 GiB the content is streamed to COS as it arrives.
+	// Without a size, or above 5 GiB, it is gathered in parts: content that fits into the
+	// first part is one PUT, anything larger a multipart upload that is aborted if
+	// anything fails. How large such an object can be depends on the gateway's memory for
+	// parts: by default about 860 GiB without a size and 1.2 TiB with one.
+	// MultipartService supports larger ones.
 	//
-	// With spec.callback COS tells a server of the caller's about the object. A callback
-	// that fails is no failure of the call: the object is stored, and the answer's
-	// callback says what went wrong.
+	// With spec.callback COS notifies a server of the caller about the object. A callback
+	// that fails does not fail the call: the object is stored, and callback in the
+	// response says what went wrong.
 	//
 	// Fails with INVALID_ARGUMENT (the messages do not follow these rules, a checksum
-	// differs, or InvalidTag, NotSupportedStorageClass and the like of attributes),
-	// OUT_OF_RANGE (an offset ahead of the data, or more data than
-	// spec.size), FAILED_PRECONDITION (reason OBJECT_TOO_LARGE: more than that),
+	// differs, or InvalidTag, NotSupportedStorageClass and similar for attributes),
+	// OUT_OF_RANGE (an offset ahead of the data, or more data than spec.size),
+	// FAILED_PRECONDITION (reason OBJECT_TOO_LARGE: larger than the limits above;
+	// ObjectLocked; KmsKeyNotExist and other errors of the key management service),
 	// ALREADY_EXISTS (FileAlreadyExists, with forbid_overwrite), ABORTED (PathConflict:
-	// others write the same key), FAILED_PRECONDITION (ObjectLocked; KmsKeyNotExist and
-	// others of the key service), RESOURCE_EXHAUSTED (reason UPLOAD_MEMORY: too many
-	// uploads gather parts at the moment; LIMIT_EXCEEDED: too many of one caller do) or DATA_LOSS (COS stored other bytes than it
-	// was sent; write it again).
+	// concurrent writes to the same key), RESOURCE_EXHAUSTED (reason UPLOAD_MEMORY: too
+	// many uploads are gathering parts; LIMIT_EXCEEDED: too many of the same caller are)
+	// or DATA_LOSS (COS stored other bytes than were sent; write the object again).
 	//
-	// Idempotent without forbid_overwrite. With it a repeat after a lost answer
-	// (UNAVAILABLE, CosError.outcome_unknown) can say ALREADY_EXISTS of one's own work.
+	// Idempotent without forbid_overwrite. With it, a retry after a lost response
+	// (UNAVAILABLE, CosError.outcome_unknown) can fail with ALREADY_EXISTS because of the
+	// caller's own first write.
 	PutObject(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[PutObjectRequest, PutObjectResponse], error)
-	// AppendObject adds content to the end of an object, or makes it when position is
-	// 0 and the key is absent. The stream follows the rules of PutObject: the first
-	// message has spec, the content is stored only when finish and the end of the
-	// stream were read and every checksum matched.
+	// AppendObject adds content to the end of an object, or creates the object if
+	// position is 0 and the key does not exist. The stream follows the rules of
+	// PutObject: the first message has spec, and the content is stored only after finish
+	// and the end of the stream were read and every checksum matched.
 	//
-	// Fails with ABORTED (AppendPositionErr) when the object does not end at position;
-	// AppendConflict in the details has the position it ends at. Fails with
-	// FAILED_PRECONDITION (ObjectNotAppendable: it was made in another way), and
+	// Fails with ABORTED (AppendPositionErr) if position is not the end of the object;
+	// AppendConflict in the details has the correct position. Fails with
+	// FAILED_PRECONDITION (ObjectNotAppendable: it was written in another way), and
 	// otherwise as PutObject does.
 	//
-	// Not idempotent. When the answer of COS is lost the gateway reads the object's
-	// end before it reports anything: if the content was added the call succeeds.
+	// Not idempotent. If COS's response is lost, the gateway reads the object's size
+	// before it reports anything: if the content was added, the call succeeds.
 	AppendObject(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[AppendObjectRequest, AppendObjectResponse], error)
-	// DeleteObject deletes an object. An absent key is not an error. In a bucket with
-	// versioning a call without version_id deletes nothing: it puts a delete marker on
-	// top. A call with version_id deletes that version, or that marker, for good.
+	// DeleteObject deletes an object. A key that does not exist is not an error. In a
+	// bucket with versioning, a call without version_id deletes nothing but adds a delete
+	// marker. A call with version_id permanently deletes that version or delete marker.
 	//
 	// Fails with FAILED_PRECONDITION (ObjectLocked).
 	//
 	// Idempotent.
 	DeleteObject(ctx context.Context, in *DeleteObjectRequest, opts ...grpc.CallOption) (*DeleteObjectResponse, error)
-	// DeleteObjects deletes up to 1000 objects of one bucket. Absent keys count as
-	// deleted. The call succeeds when COS took the list: look at failures for the
-	// objects that are still there.
+	// DeleteObjects deletes up to 1000 objects of one bucket. Keys that do not exist
+	// count as deleted. The call succeeds if COS accepted the list: see failures for the
+	// objects that still exist.
 	//
 	// Idempotent.
 	DeleteObjects(ctx context.Context, in *DeleteObjectsRequest, opts ...grpc.CallOption) (*DeleteObjectsResponse, error)
 	// CopyObject copies an object inside COS, without moving its content through the
-	// gateway. Above 5 GiB it is copied in parts, which can take minutes.
+	// gateway. Objects above 5 GiB are copied in parts, which can take minutes.
 	//
-	// Fails with NOT_FOUND (NoSuchKey, NoSuchCopySource: the source is absent),
+	// Fails with NOT_FOUND (NoSuchKey, NoSuchCopySource: the source does not exist),
 	// FAILED_PRECONDITION (a source precondition, reason PRECONDITION_FAILED;
-	// InvalidObjectState: the source is archived), PERMISSION_DENIED (the source may
-	// not be read) or INVALID_ARGUMENT (copy onto itself without replacing;
-	// SsecDecryptHeaderInvalid: source.customer_key is missing or another). COS may
-	// report a failure inside a 200 answer; CosError.error_in_success_body says so.
+	// InvalidObjectState: the source is archived), PERMISSION_DENIED (no permission to
+	// read the source) or INVALID_ARGUMENT (a copy onto itself without "Replaced";
+	// SsecDecryptHeaderInvalid: source.customer_key is missing or wrong). COS may report
+	// a failure inside a 200 response; CosError.error_in_success_body is true then.
 	//
 	// Idempotent.
 	CopyObject(ctx context.Context, in *CopyObjectRequest, opts ...grpc.CallOption) (*CopyObjectResponse, error)
-	// ListObjects lists the objects of a bucket in the byte order of their keys, one
-	// page at a time. A prefix that matches nothing has an empty list.
+	// ListObjects lists the objects of a bucket in the byte order of their keys, one page
+	// at a time. The list is empty if no key has the prefix.
 	//
-	// Fails with INVALID_ARGUMENT when page_token belongs to another list.
+	// Fails with INVALID_ARGUMENT if page_token belongs to another list.
 	//
 	// Idempotent.
 	ListObjects(ctx context.Context, in *ListObjectsRequest, opts ...grpc.CallOption) (*ListObjectsResponse, error)
-	// ListObjectVersions lists all versions of the objects of a bucket, delete markers
-	// too, one page at a time. A prefix that matches nothing has an empty list; in a
+	// ListObjectVersions lists all versions of the objects of a bucket, including delete
+	// markers, one page at a time. The list is empty if no key has the prefix; in a
 	// bucket that never had versioning each object has one version.
 	//
-	// Fails with INVALID_ARGUMENT when page_token belongs to another list.
+	// Fails with INVALID_ARGUMENT if page_token belongs to another list.
 	//
 	// Idempotent.
 	ListObjectVersions(ctx context.Context, in *ListObjectVersionsRequest, opts ...grpc.CallOption) (*ListObjectVersionsResponse, error)
-	// GetObjectTagging returns the tags of an object. One without tags has an empty
-	// list, or fails with NOT_FOUND (NoSuchTagSet), as COS pleases.
+	// GetObjectTagging returns the tags of an object. For an object without tags COS
+	// either returns an empty list or fails with NOT_FOUND (NoSuchTagSet).
 	//
 	// Fails with NOT_FOUND (NoSuchKey, NoSuchVersion, NoSuchTagSet).
 	//
@@ -199,86 +203,89 @@ type ObjectServiceClient interface {
 	//
 	// Idempotent.
 	PutObjectTagging(ctx context.Context, in *PutObjectTaggingRequest, opts ...grpc.CallOption) (*PutObjectTaggingResponse, error)
-	// DeleteObjectTagging removes all tags of an object. One without tags is no error.
+	// DeleteObjectTagging removes all tags of an object. It succeeds for an object
+	// without tags.
 	//
 	// Fails with NOT_FOUND (NoSuchKey, NoSuchVersion) or FAILED_PRECONDITION
 	// (ObjectLocked).
 	//
 	// Idempotent.
 	DeleteObjectTagging(ctx context.Context, in *DeleteObjectTaggingRequest, opts ...grpc.CallOption) (*DeleteObjectTaggingResponse, error)
-	// GetObjectAcl returns who may do what with an object. One without an ACL of its
-	// own has that of its bucket.
+	// GetObjectAcl returns the ACL of an object. An object without an ACL of its own has
+	// that of its bucket.
 	//
 	// Fails with NOT_FOUND (NoSuchKey, NoSuchVersion).
 	//
 	// Idempotent.
 	GetObjectAcl(ctx context.Context, in *GetObjectAclRequest, opts ...grpc.CallOption) (*GetObjectAclResponse, error)
-	// PutObjectAcl replaces the ACL of an object: by a preset, by accounts, or whole.
+	// PutObjectAcl replaces the ACL of an object, with a preset ACL, grants to accounts,
+	// both of them, or a complete ACL.
 	//
 	// Fails with NOT_FOUND (NoSuchKey, NoSuchVersion), INVALID_ARGUMENT (InvalidArgument:
-	// an unknown preset or account; MalformedACLError) or RESOURCE_EXHAUSTED
+	// an unknown preset ACL or account; MalformedACLError) or RESOURCE_EXHAUSTED
 	// (AttachmentFull).
 	//
 	// Idempotent.
 	PutObjectAcl(ctx context.Context, in *PutObjectAclRequest, opts ...grpc.CallOption) (*PutObjectAclResponse, error)
-	// RestoreObject begins to make an archived object readable, which takes minutes to
-	// days; HeadObject's restore says how far it is. An object that is restored already
-	// has its days counted anew.
+	// RestoreObject starts the restoration of an archived object, which takes minutes to
+	// days; restore in HeadObject's response shows its state. For an object that is
+	// already restored, the number of days counts from now.
 	//
 	// Fails with NOT_FOUND (NoSuchKey, NoSuchVersion), ALREADY_EXISTS
 	// (RestoreAlreadyInProgress) or FAILED_PRECONDITION (RestoreNonArchiveObject: it is
 	// not archived; RestoreFileSizeExceed: too large for this tier).
 	//
-	// Idempotent, but for ALREADY_EXISTS while the restoring is under way. A repeat of
-	// the gateway's own, after an answer of COS was lost, takes that for success.
+	// Idempotent, except for ALREADY_EXISTS while the restoration is in progress. If the
+	// gateway itself retries after a lost response, it treats that as success.
 	RestoreObject(ctx context.Context, in *RestoreObjectRequest, opts ...grpc.CallOption) (*RestoreObjectResponse, error)
-	// GetSymlink returns the key that a symlink leads to.
+	// GetSymlink returns the key that a symlink points to.
 	//
-	// Fails with NOT_FOUND (NoSuchKey, NoSuchVersion) or with what COS says of an object
-	// that is no symlink.
+	// Fails with NOT_FOUND (NoSuchKey, NoSuchVersion), or with COS's error for an object
+	// that is not a symlink.
 	//
 	// Idempotent.
 	GetSymlink(ctx context.Context, in *GetSymlinkRequest, opts ...grpc.CallOption) (*GetSymlinkResponse, error)
-	// PutSymlink makes an object that leads to another key of its bucket, replacing what
-	// was there. GetObject of it reads the other object.
+	// PutSymlink creates an object that points to another key of its bucket, replacing
+	// what the key held before. GetObject on it reads the other object.
 	//
 	// Fails with FAILED_PRECONDITION (ObjectLocked).
 	//
 	// Idempotent.
 	PutSymlink(ctx context.Context, in *PutSymlinkRequest, opts ...grpc.CallOption) (*PutSymlinkResponse, error)
-	// GetObjectRetention returns until when an object is kept from changes.
+	// GetObjectRetention returns the retention of an object.
 	//
-	// Fails with NOT_FOUND (NoSuchKey; NoSuchObjectLockConfiguration: it is not kept).
+	// Fails with NOT_FOUND (NoSuchKey; NoSuchObjectLockConfiguration: it has no
+	// retention).
 	//
 	// Idempotent.
 	GetObjectRetention(ctx context.Context, in *GetObjectRetentionRequest, opts ...grpc.CallOption) (*GetObjectRetentionResponse, error)
-	// PutObjectRetention keeps an object from changes until a time, which can be
-	// lengthened later but never shortened. It needs a bucket with object lock.
+	// PutObjectRetention protects an object from changes until a time, which can later be
+	// extended but not shortened. Requires a bucket with object lock.
 	//
 	// Fails with NOT_FOUND (NoSuchKey; NoSuchObjectLockConfiguration: the bucket has no
-	// object lock) or FAILED_PRECONDITION (InvalidLockedTime: the time is past, or before
-	// the one that is set).
+	// object lock) or FAILED_PRECONDITION (InvalidLockedTime: the time has passed, or is
+	// before the current one).
 	//
 	// Idempotent.
 	PutObjectRetention(ctx context.Context, in *PutObjectRetentionRequest, opts ...grpc.CallOption) (*PutObjectRetentionResponse, error)
-	// OptionsObject asks what the CORS rules of the bucket would tell a browser before
-	// it makes a request from another site (a preflight). The object need not exist.
+	// OptionsObject returns what the bucket's CORS rules tell a browser before it sends a
+	// request from another site (a preflight). The object need not exist.
 	//
-	// Fails with PERMISSION_DENIED (AccessForbidden: no rule allows it).
+	// Fails with PERMISSION_DENIED (AccessForbidden: no rule allows the request).
 	//
 	// Idempotent.
 	OptionsObject(ctx context.Context, in *OptionsObjectRequest, opts ...grpc.CallOption) (*OptionsObjectResponse, error)
 	// SelectObjectContent runs an SQL expression over one CSV, JSON or Parquet object
-	// inside COS and streams what it selects. A result that is empty has no message
-	// with records. The stream is whole only when it ends with OK: what came before a
+	// inside COS and streams the result. An empty result has no message with records. The
+	// result is complete only if the stream ends with OK: what was received before a
 	// failure is not the result.
 	//
-	// Fails with INVALID_ARGUMENT (SQLParsingError and the like: the expression or a
-	// format is wrong), FAILED_PRECONDITION (CSVParsingError, GzipDecompressError and
-	// the like: the object is not of that format), UNAVAILABLE (Busy, Overload; or the
-	// answer of COS broke off), DATA_LOSS (a frame of the answer does not match its
-	// checksum; repeat the call) or UNIMPLEMENTED (the embedded server has no SQL). A
-	// failure may come behind records; CosError.error_in_success_body is then true.
+	// Fails with INVALID_ARGUMENT (SQLParsingError and similar: the expression or a
+	// format is invalid), FAILED_PRECONDITION (CSVParsingError, GzipDecompressError and
+	// similar: the object is not in that format), UNAVAILABLE (Busy, Overload; or COS's
+	// response was interrupted), DATA_LOSS (a frame of the response does not match its
+	// checksum; retry the call) or UNIMPLEMENTED (the embedded COS has no SQL). A failure
+	// may follow records; CosError.error_in_success_body is true then.
 	//
 	// Idempotent.
 	SelectObjectContent(ctx context.Context, in *SelectObjectContentRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[SelectObjectContentResponse], error)
@@ -542,144 +549,148 @@ type ObjectService_SelectObjectContentClient = grpc.ServerStreamingClient[Select
 //
 // ObjectService reads, writes and lists objects.
 //
-// A key has 1 to 850 bytes of UTF-8 and is taken as it is: "/", "//", "..",
-// spaces, "%2F" and any script are just characters. In every request of this API
-// bucket, key, version_id, region and profile have the numbers 1 to 5.
+// A key has 1 to 850 bytes of UTF-8 and is used as it is: "/", "//", "..", spaces,
+// "%2F" and any script are ordinary characters. In every request of this API bucket,
+// key, version_id, region and profile have the numbers 1 to 5.
 //
-// Every RPC can fail with NOT_FOUND (NoSuchBucket) and with the codes of
-// docs/errors.md that belong to the account and the network: PERMISSION_DENIED
-// (COS AccessDenied), RESOURCE_EXHAUSTED (SlowDown), UNAVAILABLE (no answer, 503),
-// INTERNAL (InternalError, or COS refused the gateway's own credentials),
-// INVALID_ARGUMENT (a field is wrong; COS was not asked), NOT_FOUND with reason
-// PROFILE_NOT_FOUND (no such profile), and CANCELLED or DEADLINE_EXCEEDED by the
-// caller's own doing. Below stands only what is particular to an RPC.
+// Every RPC can fail with NOT_FOUND (NoSuchBucket) and with the following codes, which
+// docs/errors.md lists in full: PERMISSION_DENIED (COS AccessDenied),
+// RESOURCE_EXHAUSTED (SlowDown), UNAVAILABLE (no response, 503), INTERNAL
+// (InternalError, or COS rejected the gateway's own credentials), INVALID_ARGUMENT (a
+// field is invalid; no request was sent to COS), NOT_FOUND with reason
+// PROFILE_NOT_FOUND (no such profile), and CANCELLED or DEADLINE_EXCEEDED (the caller
+// cancelled, or its deadline passed). The comment of an RPC names only the failures
+// specific to it.
 type ObjectServiceServer interface {
-	// HeadObject returns what COS knows of an object, without its content.
+	// HeadObject returns the metadata of an object, without its content.
 	//
-	// Fails with NOT_FOUND when the bucket or the key does not exist, and with
-	// FAILED_PRECONDITION when a precondition does not hold (reasons
-	// PRECONDITION_FAILED and NOT_MODIFIED). COS sends no body to a HEAD, so
-	// CosError.code is then empty. The newest version can be a delete marker: that is
-	// NOT_FOUND too, with x-cos-delete-marker in CosError.headers. INVALID_ARGUMENT
-	// without a code can mean that the object needs the customer_key it was encrypted
-	// with, or another one.
+	// Fails with NOT_FOUND if the bucket or the key does not exist, and with
+	// FAILED_PRECONDITION if a precondition does not hold (reasons PRECONDITION_FAILED
+	// and NOT_MODIFIED). COS sends no body in response to a HEAD request, so
+	// CosError.code is empty then. If the latest version is a delete marker, the call
+	// fails with NOT_FOUND, too, with x-cos-delete-marker in CosError.headers.
+	// INVALID_ARGUMENT without a code can mean that the object requires the customer_key
+	// it was encrypted with, or that the one in the request is wrong.
 	//
 	// Idempotent.
 	HeadObject(context.Context, *HeadObjectRequest) (*HeadObjectResponse, error)
-	// HeadObjects looks at up to 1000 objects of one bucket, a few at a time. The call
-	// succeeds when all were asked for: each result is an object or the status that
-	// HeadObject would have failed with, in the order of the request. An answer holds at
-	// most about 4 MB; objects that do not fit any more have RESOURCE_EXHAUSTED, reason
-	// RESPONSE_FULL: ask for them again.
+	// HeadObjects returns the metadata of up to 1000 objects of one bucket, a few at a
+	// time. The call succeeds if a request was sent for each of them: each result is an
+	// object or the status that HeadObject would have failed with, in the order of the
+	// request. A response holds at most about 4 MB; objects that do not fit have
+	// RESOURCE_EXHAUSTED, reason RESPONSE_FULL: request them again.
 	//
-	// Fails as a whole only where no object could be asked for: INVALID_ARGUMENT,
-	// NOT_FOUND (PROFILE_NOT_FOUND, BUCKET_REGION_UNKNOWN), CANCELLED or
-	// DEADLINE_EXCEEDED.
+	// The call itself fails only if no request could be sent for any object:
+	// INVALID_ARGUMENT, NOT_FOUND (PROFILE_NOT_FOUND, BUCKET_REGION_UNKNOWN), CANCELLED
+	// or DEADLINE_EXCEEDED.
 	//
 	// Idempotent.
 	HeadObjects(context.Context, *HeadObjectsRequest) (*HeadObjectsResponse, error)
 	// GetObject streams an object's content, or a range of it. The first message has
-	// object and range; an empty object has no chunk. The last message has summary.
-	// In a small object they are one message.
+	// object and range; an empty object has no chunk. The last message has summary. A
+	// small object is one message.
 	//
 	// Fails with NOT_FOUND (NoSuchKey, NoSuchVersion; a delete marker is NoSuchKey),
 	// OUT_OF_RANGE (InvalidRange), FAILED_PRECONDITION (a precondition;
 	// InvalidObjectState: archived, restore it first), INVALID_ARGUMENT
-	// (SsecDecryptHeaderInvalid: without the customer_key, or with another), or DATA_LOSS when the content does not match the CRC64 that COS keeps
-	// for it. A connection to COS that breaks or stalls on the way is taken up again
-	// behind the last byte; ABORTED says that the object changed meanwhile, and
-	// UNAVAILABLE, with ReadResume in the details, that it broke too often. Data that
-	// came before a failure is not the whole answer: only a summary ends it well.
+	// (SsecDecryptHeaderInvalid: customer_key is missing or wrong), or DATA_LOSS if the
+	// content does not match the CRC64 that COS has stored for it. If the connection to
+	// COS breaks or stalls, the gateway continues after the last byte. ABORTED means that
+	// the object changed meanwhile, and UNAVAILABLE, with ReadResume in the details, that
+	// the connection broke too often. Data received before a failure is not the complete
+	// content: a read is complete only with its summary.
 	//
 	// Idempotent.
 	GetObject(*GetObjectRequest, grpc.ServerStreamingServer[GetObjectResponse]) error
-	// PutObject stores an object, replacing what was there under the key.
+	// PutObject stores an object, replacing what the key held before.
 	//
 	// The first message has spec. Data follows in chunks; a small object can be one
-	// message with spec, chunk and finish. The object is stored only when a message
-	// with finish and then the end of the stream were read and every checksum
-	// matched. Without finish, after a cancel, a deadline or a lost connection nothing
-	// is stored and the old object stays.
+	// message with spec, chunk and finish. The object is stored only after a message with
+	// finish and then the end of the stream were read and every checksum matched. Without
+	// finish, after a cancellation, a deadline or a lost connection nothing is stored and
+	// the previous object stays.
 	//
-	// With spec.size of at most 5 GiB the content is passed on to COS as it comes.
-	// Without a size, or above, it is gathered in parts: what fits into the first part
-	// is one PUT, the rest a multipart upload that is aborted when anything fails. How
-	// large such an object may be depends on the gateway's memory for parts: by default
-	// about 860 GiB without a size and 1.2 TiB with one. MultipartService goes further.
+	// With spec.size of at most 5 GiB the content is streamed to COS as it arrives.
+	// Without a size, or above 5 GiB, it is gathered in parts: content that fits into the
+	// first part is one PUT, anything larger a multipart upload that is aborted if
+	// anything fails. How large such an object can be depends on the gateway's memory for
+	// parts: by default about 860 GiB without a size and 1.2 TiB with one.
+	// MultipartService supports larger ones.
 	//
-	// With spec.callback COS tells a server of the caller's about the object. A callback
-	// that fails is no failure of the call: the object is stored, and the answer's
-	// callback says what went wrong.
+	// With spec.callback COS notifies a server of the caller about the object. A callback
+	// that fails does not fail the call: the object is stored, and callback in the
+	// response says what went wrong.
 	//
 	// Fails with INVALID_ARGUMENT (the messages do not follow these rules, a checksum
-	// differs, or InvalidTag, NotSupportedStorageClass and the like of attributes),
-	// OUT_OF_RANGE (an offset ahead of the data, or more data than
-	// spec.size), FAILED_PRECONDITION (reason OBJECT_TOO_LARGE: more than that),
+	// differs, or InvalidTag, NotSupportedStorageClass and similar for attributes),
+	// OUT_OF_RANGE (an offset ahead of the data, or more data than spec.size),
+	// FAILED_PRECONDITION (reason OBJECT_TOO_LARGE: larger than the limits above;
+	// ObjectLocked; KmsKeyNotExist and other errors of the key management service),
 	// ALREADY_EXISTS (FileAlreadyExists, with forbid_overwrite), ABORTED (PathConflict:
-	// others write the same key), FAILED_PRECONDITION (ObjectLocked; KmsKeyNotExist and
-	// others of the key service), RESOURCE_EXHAUSTED (reason UPLOAD_MEMORY: too many
-	// uploads gather parts at the moment; LIMIT_EXCEEDED: too many of one caller do) or DATA_LOSS (COS stored other bytes than it
-	// was sent; write it again).
+	// concurrent writes to the same key), RESOURCE_EXHAUSTED (reason UPLOAD_MEMORY: too
+	// many uploads are gathering parts; LIMIT_EXCEEDED: too many of the same caller are)
+	// or DATA_LOSS (COS stored other bytes than were sent; write the object again).
 	//
-	// Idempotent without forbid_overwrite. With it a repeat after a lost answer
-	// (UNAVAILABLE, CosError.outcome_unknown) can say ALREADY_EXISTS of one's own work.
+	// Idempotent without forbid_overwrite. With it, a retry after a lost response
+	// (UNAVAILABLE, CosError.outcome_unknown) can fail with ALREADY_EXISTS because of the
+	// caller's own first write.
 	PutObject(grpc.ClientStreamingServer[PutObjectRequest, PutObjectResponse]) error
-	// AppendObject adds content to the end of an object, or makes it when position is
-	// 0 and the key is absent. The stream follows the rules of PutObject: the first
-	// message has spec, the content is stored only when finish and the end of the
-	// stream were read and every checksum matched.
+	// AppendObject adds content to the end of an object, or creates the object if
+	// position is 0 and the key does not exist. The stream follows the rules of
+	// PutObject: the first message has spec, and the content is stored only after finish
+	// and the end of the stream were read and every checksum matched.
 	//
-	// Fails with ABORTED (AppendPositionErr) when the object does not end at position;
-	// AppendConflict in the details has the position it ends at. Fails with
-	// FAILED_PRECONDITION (ObjectNotAppendable: it was made in another way), and
+	// Fails with ABORTED (AppendPositionErr) if position is not the end of the object;
+	// AppendConflict in the details has the correct position. Fails with
+	// FAILED_PRECONDITION (ObjectNotAppendable: it was written in another way), and
 	// otherwise as PutObject does.
 	//
-	// Not idempotent. When the answer of COS is lost the gateway reads the object's
-	// end before it reports anything: if the content was added the call succeeds.
+	// Not idempotent. If COS's response is lost, the gateway reads the object's size
+	// before it reports anything: if the content was added, the call succeeds.
 	AppendObject(grpc.ClientStreamingServer[AppendObjectRequest, AppendObjectResponse]) error
-	// DeleteObject deletes an object. An absent key is not an error. In a bucket with
-	// versioning a call without version_id deletes nothing: it puts a delete marker on
-	// top. A call with version_id deletes that version, or that marker, for good.
+	// DeleteObject deletes an object. A key that does not exist is not an error. In a
+	// bucket with versioning, a call without version_id deletes nothing but adds a delete
+	// marker. A call with version_id permanently deletes that version or delete marker.
 	//
 	// Fails with FAILED_PRECONDITION (ObjectLocked).
 	//
 	// Idempotent.
 	DeleteObject(context.Context, *DeleteObjectRequest) (*DeleteObjectResponse, error)
-	// DeleteObjects deletes up to 1000 objects of one bucket. Absent keys count as
-	// deleted. The call succeeds when COS took the list: look at failures for the
-	// objects that are still there.
+	// DeleteObjects deletes up to 1000 objects of one bucket. Keys that do not exist
+	// count as deleted. The call succeeds if COS accepted the list: see failures for the
+	// objects that still exist.
 	//
 	// Idempotent.
 	DeleteObjects(context.Context, *DeleteObjectsRequest) (*DeleteObjectsResponse, error)
 	// CopyObject copies an object inside COS, without moving its content through the
-	// gateway. Above 5 GiB it is copied in parts, which can take minutes.
+	// gateway. Objects above 5 GiB are copied in parts, which can take minutes.
 	//
-	// Fails with NOT_FOUND (NoSuchKey, NoSuchCopySource: the source is absent),
+	// Fails with NOT_FOUND (NoSuchKey, NoSuchCopySource: the source does not exist),
 	// FAILED_PRECONDITION (a source precondition, reason PRECONDITION_FAILED;
-	// InvalidObjectState: the source is archived), PERMISSION_DENIED (the source may
-	// not be read) or INVALID_ARGUMENT (copy onto itself without replacing;
-	// SsecDecryptHeaderInvalid: source.customer_key is missing or another). COS may
-	// report a failure inside a 200 answer; CosError.error_in_success_body says so.
+	// InvalidObjectState: the source is archived), PERMISSION_DENIED (no permission to
+	// read the source) or INVALID_ARGUMENT (a copy onto itself without "Replaced";
+	// SsecDecryptHeaderInvalid: source.customer_key is missing or wrong). COS may report
+	// a failure inside a 200 response; CosError.error_in_success_body is true then.
 	//
 	// Idempotent.
 	CopyObject(context.Context, *CopyObjectRequest) (*CopyObjectResponse, error)
-	// ListObjects lists the objects of a bucket in the byte order of their keys, one
-	// page at a time. A prefix that matches nothing has an empty list.
+	// ListObjects lists the objects of a bucket in the byte order of their keys, one page
+	// at a time. The list is empty if no key has the prefix.
 	//
-	// Fails with INVALID_ARGUMENT when page_token belongs to another list.
+	// Fails with INVALID_ARGUMENT if page_token belongs to another list.
 	//
 	// Idempotent.
 	ListObjects(context.Context, *ListObjectsRequest) (*ListObjectsResponse, error)
-	// ListObjectVersions lists all versions of the objects of a bucket, delete markers
-	// too, one page at a time. A prefix that matches nothing has an empty list; in a
+	// ListObjectVersions lists all versions of the objects of a bucket, including delete
+	// markers, one page at a time. The list is empty if no key has the prefix; in a
 	// bucket that never had versioning each object has one version.
 	//
-	// Fails with INVALID_ARGUMENT when page_token belongs to another list.
+	// Fails with INVALID_ARGUMENT if page_token belongs to another list.
 	//
 	// Idempotent.
 	ListObjectVersions(context.Context, *ListObjectVersionsRequest) (*ListObjectVersionsResponse, error)
-	// GetObjectTagging returns the tags of an object. One without tags has an empty
-	// list, or fails with NOT_FOUND (NoSuchTagSet), as COS pleases.
+	// GetObjectTagging returns the tags of an object. For an object without tags COS
+	// either returns an empty list or fails with NOT_FOUND (NoSuchTagSet).
 	//
 	// Fails with NOT_FOUND (NoSuchKey, NoSuchVersion, NoSuchTagSet).
 	//
@@ -692,86 +703,89 @@ type ObjectServiceServer interface {
 	//
 	// Idempotent.
 	PutObjectTagging(context.Context, *PutObjectTaggingRequest) (*PutObjectTaggingResponse, error)
-	// DeleteObjectTagging removes all tags of an object. One without tags is no error.
+	// DeleteObjectTagging removes all tags of an object. It succeeds for an object
+	// without tags.
 	//
 	// Fails with NOT_FOUND (NoSuchKey, NoSuchVersion) or FAILED_PRECONDITION
 	// (ObjectLocked).
 	//
 	// Idempotent.
 	DeleteObjectTagging(context.Context, *DeleteObjectTaggingRequest) (*DeleteObjectTaggingResponse, error)
-	// GetObjectAcl returns who may do what with an object. One without an ACL of its
-	// own has that of its bucket.
+	// GetObjectAcl returns the ACL of an object. An object without an ACL of its own has
+	// that of its bucket.
 	//
 	// Fails with NOT_FOUND (NoSuchKey, NoSuchVersion).
 	//
 	// Idempotent.
 	GetObjectAcl(context.Context, *GetObjectAclRequest) (*GetObjectAclResponse, error)
-	// PutObjectAcl replaces the ACL of an object: by a preset, by accounts, or whole.
+	// PutObjectAcl replaces the ACL of an object, with a preset ACL, grants to accounts,
+	// both of them, or a complete ACL.
 	//
 	// Fails with NOT_FOUND (NoSuchKey, NoSuchVersion), INVALID_ARGUMENT (InvalidArgument:
-	// an unknown preset or account; MalformedACLError) or RESOURCE_EXHAUSTED
+	// an unknown preset ACL or account; MalformedACLError) or RESOURCE_EXHAUSTED
 	// (AttachmentFull).
 	//
 	// Idempotent.
 	PutObjectAcl(context.Context, *PutObjectAclRequest) (*PutObjectAclResponse, error)
-	// RestoreObject begins to make an archived object readable, which takes minutes to
-	// days; HeadObject's restore says how far it is. An object that is restored already
-	// has its days counted anew.
+	// RestoreObject starts the restoration of an archived object, which takes minutes to
+	// days; restore in HeadObject's response shows its state. For an object that is
+	// already restored, the number of days counts from now.
 	//
 	// Fails with NOT_FOUND (NoSuchKey, NoSuchVersion), ALREADY_EXISTS
 	// (RestoreAlreadyInProgress) or FAILED_PRECONDITION (RestoreNonArchiveObject: it is
 	// not archived; RestoreFileSizeExceed: too large for this tier).
 	//
-	// Idempotent, but for ALREADY_EXISTS while the restoring is under way. A repeat of
-	// the gateway's own, after an answer of COS was lost, takes that for success.
+	// Idempotent, except for ALREADY_EXISTS while the restoration is in progress. If the
+	// gateway itself retries after a lost response, it treats that as success.
 	RestoreObject(context.Context, *RestoreObjectRequest) (*RestoreObjectResponse, error)
-	// GetSymlink returns the key that a symlink leads to.
+	// GetSymlink returns the key that a symlink points to.
 	//
-	// Fails with NOT_FOUND (NoSuchKey, NoSuchVersion) or with what COS says of an object
-	// that is no symlink.
+	// Fails with NOT_FOUND (NoSuchKey, NoSuchVersion), or with COS's error for an object
+	// that is not a symlink.
 	//
 	// Idempotent.
 	GetSymlink(context.Context, *GetSymlinkRequest) (*GetSymlinkResponse, error)
-	// PutSymlink makes an object that leads to another key of its bucket, replacing what
-	// was there. GetObject of it reads the other object.
+	// PutSymlink creates an object that points to another key of its bucket, replacing
+	// what the key held before. GetObject on it reads the other object.
 	//
 	// Fails with FAILED_PRECONDITION (ObjectLocked).
 	//
 	// Idempotent.
 	PutSymlink(context.Context, *PutSymlinkRequest) (*PutSymlinkResponse, error)
-	// GetObjectRetention returns until when an object is kept from changes.
+	// GetObjectRetention returns the retention of an object.
 	//
-	// Fails with NOT_FOUND (NoSuchKey; NoSuchObjectLockConfiguration: it is not kept).
+	// Fails with NOT_FOUND (NoSuchKey; NoSuchObjectLockConfiguration: it has no
+	// retention).
 	//
 	// Idempotent.
 	GetObjectRetention(context.Context, *GetObjectRetentionRequest) (*GetObjectRetentionResponse, error)
-	// PutObjectRetention keeps an object from changes until a time, which can be
-	// lengthened later but never shortened. It needs a bucket with object lock.
+	// PutObjectRetention protects an object from changes until a time, which can later be
+	// extended but not shortened. Requires a bucket with object lock.
 	//
 	// Fails with NOT_FOUND (NoSuchKey; NoSuchObjectLockConfiguration: the bucket has no
-	// object lock) or FAILED_PRECONDITION (InvalidLockedTime: the time is past, or before
-	// the one that is set).
+	// object lock) or FAILED_PRECONDITION (InvalidLockedTime: the time has passed, or is
+	// before the current one).
 	//
 	// Idempotent.
 	PutObjectRetention(context.Context, *PutObjectRetentionRequest) (*PutObjectRetentionResponse, error)
-	// OptionsObject asks what the CORS rules of the bucket would tell a browser before
-	// it makes a request from another site (a preflight). The object need not exist.
+	// OptionsObject returns what the bucket's CORS rules tell a browser before it sends a
+	// request from another site (a preflight). The object need not exist.
 	//
-	// Fails with PERMISSION_DENIED (AccessForbidden: no rule allows it).
+	// Fails with PERMISSION_DENIED (AccessForbidden: no rule allows the request).
 	//
 	// Idempotent.
 	OptionsObject(context.Context, *OptionsObjectRequest) (*OptionsObjectResponse, error)
 	// SelectObjectContent runs an SQL expression over one CSV, JSON or Parquet object
-	// inside COS and streams what it selects. A result that is empty has no message
-	// with records. The stream is whole only when it ends with OK: what came before a
+	// inside COS and streams the result. An empty result has no message with records. The
+	// result is complete only if the stream ends with OK: what was received before a
 	// failure is not the result.
 	//
-	// Fails with INVALID_ARGUMENT (SQLParsingError and the like: the expression or a
-	// format is wrong), FAILED_PRECONDITION (CSVParsingError, GzipDecompressError and
-	// the like: the object is not of that format), UNAVAILABLE (Busy, Overload; or the
-	// answer of COS broke off), DATA_LOSS (a frame of the answer does not match its
-	// checksum; repeat the call) or UNIMPLEMENTED (the embedded server has no SQL). A
-	// failure may come behind records; CosError.error_in_success_body is then true.
+	// Fails with INVALID_ARGUMENT (SQLParsingError and similar: the expression or a
+	// format is invalid), FAILED_PRECONDITION (CSVParsingError, GzipDecompressError and
+	// similar: the object is not in that format), UNAVAILABLE (Busy, Overload; or COS's
+	// response was interrupted), DATA_LOSS (a frame of the response does not match its
+	// checksum; retry the call) or UNIMPLEMENTED (the embedded COS has no SQL). A failure
+	// may follow records; CosError.error_in_success_body is true then.
 	//
 	// Idempotent.
 	SelectObjectContent(*SelectObjectContentRequest, grpc.ServerStreamingServer[SelectObjectContentResponse]) error

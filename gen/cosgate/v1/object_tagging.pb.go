@@ -22,18 +22,19 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Names the object whose tags are read.
+// A request for the tags of an object.
 type GetObjectTaggingRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
 	// The key: 1 to 850 bytes, without the characters U+0018 to U+001B.
 	Key string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
-	// The version. Empty: the newest.
+	// The version. Empty: the latest.
 	VersionId string `protobuf:"bytes,3,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"`
-	// The bucket's region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile       string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -109,7 +110,7 @@ type GetObjectTaggingResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The tags, in COS's order.
 	Tags []*Tag `protobuf:"bytes,1,rep,name=tags,proto3" json:"tags,omitempty"`
-	// The version they belong to. Empty in a bucket that never had versioning.
+	// The version that the tags belong to. Empty in a bucket that never had versioning.
 	VersionId     string `protobuf:"bytes,2,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -159,21 +160,22 @@ func (x *GetObjectTaggingResponse) GetVersionId() string {
 	return ""
 }
 
-// Says which tags an object has from now on.
+// A request to replace all tags of an object.
 type PutObjectTaggingRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
 	// The key: 1 to 850 bytes, without the characters U+0018 to U+001B.
 	Key string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
-	// The version. Empty: the newest.
+	// The version. Empty: the latest.
 	VersionId string `protobuf:"bytes,3,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"`
-	// The bucket's region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
-	// All its tags, 1 to 10, each key once. They replace those it had; DeleteObjectTagging
-	// removes all.
+	// All tags, 1 to 10, each key once. They replace the existing ones;
+	// DeleteObjectTagging removes all.
 	Tags          []*Tag `protobuf:"bytes,6,rep,name=tags,proto3" json:"tags,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -251,10 +253,10 @@ func (x *PutObjectTaggingRequest) GetTags() []*Tag {
 	return nil
 }
 
-// The tags were set.
+// The tags were stored.
 type PutObjectTaggingResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The version they belong to. Empty in a bucket that never had versioning.
+	// The version that the tags belong to. Empty in a bucket that never had versioning.
 	VersionId     string `protobuf:"bytes,1,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -297,18 +299,19 @@ func (x *PutObjectTaggingResponse) GetVersionId() string {
 	return ""
 }
 
-// Names the object whose tags are removed.
+// A request to remove the tags of an object.
 type DeleteObjectTaggingRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
 	// The key: 1 to 850 bytes, without the characters U+0018 to U+001B.
 	Key string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
-	// The version. Empty: the newest.
+	// The version. Empty: the latest.
 	VersionId string `protobuf:"bytes,3,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"`
-	// The bucket's region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile       string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -379,10 +382,10 @@ func (x *DeleteObjectTaggingRequest) GetProfile() string {
 	return ""
 }
 
-// The object has no tags any more.
+// The tags were removed.
 type DeleteObjectTaggingResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The version they belonged to. Empty in a bucket that never had versioning.
+	// The version that the tags belonged to. Empty in a bucket that never had versioning.
 	VersionId     string `protobuf:"bytes,1,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -441,16 +444,16 @@ const file_cosgate_v1_object_tagging_proto_rawDesc = "" +
 	"\x18GetObjectTaggingResponse\x12#\n" +
 	"\x04tags\x18\x01 \x03(\v2\x0f.cosgate.v1.TagR\x04tags\x12\x1d\n" +
 	"\n" +
-	"version_id\x18\x02 \x01(\tR\tversionId\"\xdf\x02\n" +
+	"version_id\x18\x02 \x01(\tR\tversionId\"\xe7\x02\n" +
 	"\x17PutObjectTaggingRequest\x12&\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12 \n" +
 	"\x03key\x18\x02 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01R\x03key\x12*\n" +
 	"\n" +
 	"version_id\x18\x03 \x01(\tB\v\xbaH\br\x06\xa0Ջ\xdc\x02\x01R\tversionId\x12#\n" +
 	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
-	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\x12\x81\x01\n" +
-	"\x04tags\x18\x06 \x03(\v2\x0f.cosgate.v1.TagB\\\xbaHY\xba\x01O\n" +
-	"\x17put_object_tagging.tags\x12\x17must have each key once\x1a\x1bthis.map(t, t.key).unique()\x92\x01\x04\b\x01\x10\n" +
+	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\x12\x89\x01\n" +
+	"\x04tags\x18\x06 \x03(\v2\x0f.cosgate.v1.TagBd\xbaHa\xba\x01W\n" +
+	"\x17put_object_tagging.tags\x12\x1fmust contain each key only once\x1a\x1bthis.map(t, t.key).unique()\x92\x01\x04\b\x01\x10\n" +
 	"R\x04tags\"9\n" +
 	"\x18PutObjectTaggingResponse\x12\x1d\n" +
 	"\n" +

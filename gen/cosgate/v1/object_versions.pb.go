@@ -22,27 +22,28 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Asks for one page of versions.
+// A request for one page of the object versions of a bucket.
 type ListObjectVersionsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// The bucket's region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
-	// Only keys that begin so. Empty: all.
+	// Only keys with this prefix. Empty: all.
 	Prefix string `protobuf:"bytes,6,opt,name=prefix,proto3" json:"prefix,omitempty"`
-	// Keys that have this character behind the prefix are given together as one
-	// common prefix, up to and with it. Empty: no grouping.
+	// Keys that contain this character after the prefix are returned as one common
+	// prefix, which ends with the character. Empty: no grouping.
 	Delimiter string `protobuf:"bytes,7,opt,name=delimiter,proto3" json:"delimiter,omitempty"`
-	// Only keys behind this one in byte order. Empty: from the beginning.
+	// Only keys after this one in byte order. Empty: from the beginning.
 	StartAfter string `protobuf:"bytes,8,opt,name=start_after,json=startAfter,proto3" json:"start_after,omitempty"`
-	// At most so many versions, delete markers and common prefixes together, 1 to 1000.
-	// 0: 1000. Fewer may come before the end.
+	// The maximum number of versions, delete markers and common prefixes together, 1 to
+	// 1000. 0: 1000. A page may have fewer even if it is not the last.
 	PageSize int32 `protobuf:"varint,9,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
-	// next_page_token of the page before; all other fields but page_size must be as
-	// they were then. Empty: the first page.
+	// The next_page_token of the previous page. All other fields except page_size must be
+	// the same as in that call. Empty: the first page.
 	PageToken     string `protobuf:"bytes,10,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -137,13 +138,13 @@ func (x *ListObjectVersionsRequest) GetPageToken() string {
 // One page of versions.
 type ListObjectVersionsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Versions and delete markers together, by the byte order of their keys, and the
-	// newest of a key first. One list and not two: only together do they tell a key's
-	// history, and pages are cut through both.
+	// Versions and delete markers together, in the byte order of their keys, the latest
+	// of a key first. They are one list, because only together do they show the history
+	// of a key, and pages divide both.
 	Versions []*ObjectVersion `protobuf:"bytes,1,rep,name=versions,proto3" json:"versions,omitempty"`
-	// What delimiter grouped, in byte order.
+	// The prefixes that delimiter grouped, in byte order.
 	CommonPrefixes []string `protobuf:"bytes,2,rep,name=common_prefixes,json=commonPrefixes,proto3" json:"common_prefixes,omitempty"`
-	// Asks for the next page. Empty: this is the last.
+	// The page_token of the next page. Empty on the last page.
 	NextPageToken string `protobuf:"bytes,3,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -204,15 +205,16 @@ func (x *ListObjectVersionsResponse) GetNextPageToken() string {
 type ObjectVersion struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The object: bucket, key, version_id and last_modified, and unless it is a delete
-	// marker size, etag, storage_class and storage_tier. version_id is "null" for what
-	// was written before the bucket had versioning, or while it was suspended.
+	// marker also size, etag, storage_class and storage_tier. version_id is "null" for
+	// what was written before the bucket had versioning, or while versioning was
+	// suspended.
 	Object *Object `protobuf:"bytes,1,opt,name=object,proto3" json:"object,omitempty"`
-	// Whether it is the newest of its key: what a call without version_id means.
+	// Whether it is the latest of its key, which a call without version_id uses.
 	IsLatest bool `protobuf:"varint,2,opt,name=is_latest,json=isLatest,proto3" json:"is_latest,omitempty"`
-	// Whether it is a delete marker: it has no content, and as the newest it makes
-	// its key look absent.
+	// Whether it is a delete marker: it has no content, and while it is the latest, the
+	// key appears not to exist.
 	DeleteMarker bool `protobuf:"varint,3,opt,name=delete_marker,json=deleteMarker,proto3" json:"delete_marker,omitempty"`
-	// The account that wrote it. Absent when COS did not say.
+	// The account that wrote it. Absent if COS did not send it.
 	Owner         *Owner `protobuf:"bytes,4,opt,name=owner,proto3" json:"owner,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -23,22 +23,23 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Asks what the bucket's CORS rules would tell a browser.
+// A request for the response that a browser's preflight would get.
 type OptionsObjectRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
 	// The key: 1 to 850 bytes, without the characters U+0018 to U+001B.
 	Key string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
-	// The bucket's region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
-	// The origin of the page that asks, such as "https://www.example.com".
+	// The origin of the page, such as "https://www.example.com".
 	Origin string `protobuf:"bytes,6,opt,name=origin,proto3" json:"origin,omitempty"`
-	// The method it wants to use: "GET", "HEAD", "PUT", "POST" or "DELETE".
+	// The method that the page wants to use: "GET", "HEAD", "PUT", "POST" or "DELETE".
 	Method string `protobuf:"bytes,7,opt,name=method,proto3" json:"method,omitempty"`
-	// The headers it wants to send.
+	// The headers that the page wants to send, at most 64.
 	Headers       []string `protobuf:"bytes,8,rep,name=headers,proto3" json:"headers,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -126,15 +127,15 @@ func (x *OptionsObjectRequest) GetHeaders() []string {
 // What the rules allow.
 type OptionsObjectResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The origin that is allowed: the one asked for, or "*".
+	// The allowed origin: that of the request, or "*".
 	AllowOrigin string `protobuf:"bytes,1,opt,name=allow_origin,json=allowOrigin,proto3" json:"allow_origin,omitempty"`
-	// The methods that are allowed.
+	// The allowed methods.
 	AllowMethods []string `protobuf:"bytes,2,rep,name=allow_methods,json=allowMethods,proto3" json:"allow_methods,omitempty"`
-	// The headers that are allowed.
+	// The allowed headers.
 	AllowHeaders []string `protobuf:"bytes,3,rep,name=allow_headers,json=allowHeaders,proto3" json:"allow_headers,omitempty"`
-	// The headers of an answer that a page may see.
+	// The response headers that a page may read.
 	ExposeHeaders []string `protobuf:"bytes,4,rep,name=expose_headers,json=exposeHeaders,proto3" json:"expose_headers,omitempty"`
-	// How long a browser may keep this answer. Absent when the rule does not say.
+	// How long a browser may cache this response. Absent if the rule does not say.
 	MaxAge        *durationpb.Duration `protobuf:"bytes,5,opt,name=max_age,json=maxAge,proto3" json:"max_age,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -22,10 +22,12 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// An OriginConfiguration says where COS looks for what a bucket does not have.
+// An OriginConfiguration is the back-to-origin configuration of a bucket: where COS
+// fetches objects that the bucket does not have.
 type OriginConfiguration struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The rules: 1 to 100. The one with the smallest priority that fits decides.
+	// The rules, 1 to 100. Of those that match, the one with the smallest priority
+	// applies.
 	Rules         []*OriginRule `protobuf:"bytes,1,rep,name=rules,proto3" json:"rules,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -68,22 +70,22 @@ func (x *OriginConfiguration) GetRules() []*OriginRule {
 	return nil
 }
 
-// An OriginRule is where COS looks for some keys.
+// An OriginRule is the origin of some keys.
 type OriginRule struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Orders the rules. Absent: as they come.
+	// The priority; smaller comes first. Absent: the order of the rules.
 	Priority *int32 `protobuf:"varint,1,opt,name=priority,proto3,oneof" json:"priority,omitempty"`
-	// How: "Mirror" fetches and stores before it answers, "Proxy" stores while it
-	// answers, "Redirect" sends the client there.
+	// How the origin is used: "Mirror" fetches and stores before responding, "Proxy"
+	// stores while responding, "Redirect" redirects the client to the origin.
 	OriginType string `protobuf:"bytes,2,opt,name=origin_type,json=originType,proto3" json:"origin_type,omitempty"`
-	// Which requests. Absent: all that find nothing.
+	// The requests that the rule is for. Absent: all that find no object.
 	Condition *OriginCondition `protobuf:"bytes,3,opt,name=condition,proto3" json:"condition,omitempty"`
-	// How the origin is asked. Absent: COS's defaults.
+	// How requests to the origin are made. Absent: COS's defaults.
 	Parameter *OriginParameter `protobuf:"bytes,4,opt,name=parameter,proto3" json:"parameter,omitempty"`
 	// The origin.
 	Info *OriginInfo `protobuf:"bytes,5,opt,name=info,proto3" json:"info,omitempty"`
-	// HTTP statuses of an origin, such as "404", upon which the next one is asked.
-	// Empty: COS's default, those from 500.
+	// HTTP statuses of an origin, such as "404", after which a standby origin is used. At
+	// most 100. Empty: COS's default, 500 and above.
 	StandbyStatusCodes []string `protobuf:"bytes,6,rep,name=standby_status_codes,json=standbyStatusCodes,proto3" json:"standby_status_codes,omitempty"`
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
@@ -161,15 +163,15 @@ func (x *OriginRule) GetStandbyStatusCodes() []string {
 	return nil
 }
 
-// An OriginCondition chooses requests.
+// An OriginCondition selects requests.
 type OriginCondition struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The HTTP status that the request would have, such as "404" or "4xx". Empty: COS's
-	// default.
+	// The HTTP status that the request would otherwise have, such as "404" or "4xx".
+	// Empty: COS's default.
 	HttpStatusCode string `protobuf:"bytes,1,opt,name=http_status_code,json=httpStatusCode,proto3" json:"http_status_code,omitempty"`
-	// Keys begin so. Absent or empty: all.
+	// Only keys with this prefix. Absent or empty: all.
 	Prefix *string `protobuf:"bytes,2,opt,name=prefix,proto3,oneof" json:"prefix,omitempty"`
-	// Keys end so. Absent or empty: all.
+	// Only keys with this suffix. Absent or empty: all.
 	Suffix        *string `protobuf:"bytes,3,opt,name=suffix,proto3,oneof" json:"suffix,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -226,21 +228,22 @@ func (x *OriginCondition) GetSuffix() string {
 	return ""
 }
 
-// An OriginParameter says how the origin is asked.
+// An OriginParameter is how requests to the origin are made.
 type OriginParameter struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// "HTTP", "HTTPS" or "FOLLOW", as the request came. Empty: COS's default, "FOLLOW".
+	// The protocol: "HTTP", "HTTPS" or "FOLLOW" (that of the client's request). Empty:
+	// COS's default, "FOLLOW".
 	Protocol string `protobuf:"bytes,1,opt,name=protocol,proto3" json:"protocol,omitempty"`
-	// Whether the query goes with the request. Absent: COS's default.
+	// Whether the query of the client's request is passed on. Absent: COS's default.
 	FollowQueryString *bool `protobuf:"varint,2,opt,name=follow_query_string,json=followQueryString,proto3,oneof" json:"follow_query_string,omitempty"`
-	// Which headers go with the request. Absent: COS's default.
+	// Which headers are sent to the origin. Absent: COS's default.
 	HttpHeader *OriginHttpHeader `protobuf:"bytes,3,opt,name=http_header,json=httpHeader,proto3" json:"http_header,omitempty"`
 	// Whether redirects of the origin are followed. Absent: COS's default.
 	FollowRedirection *bool `protobuf:"varint,4,opt,name=follow_redirection,json=followRedirection,proto3,oneof" json:"follow_redirection,omitempty"`
 	// The HTTP status of a redirect to the origin: "301", "302" or "307". Empty: COS's
 	// default.
 	HttpRedirectCode string `protobuf:"bytes,5,opt,name=http_redirect_code,json=httpRedirectCode,proto3" json:"http_redirect_code,omitempty"`
-	// Whether what was fetched is kept. Absent: COS's default.
+	// Whether what was fetched is stored in the bucket. Absent: COS's default.
 	CopyOriginData *bool `protobuf:"varint,6,opt,name=copy_origin_data,json=copyOriginData,proto3,oneof" json:"copy_origin_data,omitempty"`
 	// Whether errors of the origin are passed on as they are. Absent: COS's default.
 	TransparentErrorCode *bool `protobuf:"varint,7,opt,name=transparent_error_code,json=transparentErrorCode,proto3,oneof" json:"transparent_error_code,omitempty"`
@@ -327,17 +330,18 @@ func (x *OriginParameter) GetTransparentErrorCode() bool {
 	return false
 }
 
-// An OriginHttpHeader says which headers go to the origin.
+// An OriginHttpHeader is which headers are sent to the origin.
 type OriginHttpHeader struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Whether all headers of the request go. Absent: COS's default.
+	// Whether all headers of the client's request are passed on. Absent: COS's default.
 	FollowAllHeaders *bool `protobuf:"varint,1,opt,name=follow_all_headers,json=followAllHeaders,proto3,oneof" json:"follow_all_headers,omitempty"`
-	// Headers that are added, or replace those of the request. They may hold secrets of
-	// the origin, and GetBucketOrigin returns them: treat the answer so.
+	// Headers that are added, or replace those of the client's request. At most 100. They
+	// may hold secrets of the origin, and GetBucketOrigin returns them: treat its
+	// response as a secret.
 	NewHttpHeaders []*OriginHeader `protobuf:"bytes,2,rep,name=new_http_headers,json=newHttpHeaders,proto3" json:"new_http_headers,omitempty"`
-	// Names of headers of the request that go.
+	// The names of headers of the client's request that are passed on. At most 100.
 	FollowHttpHeaders []string `protobuf:"bytes,3,rep,name=follow_http_headers,json=followHttpHeaders,proto3" json:"follow_http_headers,omitempty"`
-	// Names of headers of the request that do not go.
+	// The names of headers of the client's request that are not passed on. At most 100.
 	ForbidFollowHeaders []string `protobuf:"bytes,4,rep,name=forbid_follow_headers,json=forbidFollowHeaders,proto3" json:"forbid_follow_headers,omitempty"`
 	unknownFields       protoimpl.UnknownFields
 	sizeCache           protoimpl.SizeCache
@@ -404,9 +408,9 @@ func (x *OriginHttpHeader) GetForbidFollowHeaders() []string {
 // An OriginHeader is a header that is sent to the origin.
 type OriginHeader struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Its name.
+	// The name.
 	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	// Its value.
+	// The value.
 	Value         string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -456,12 +460,12 @@ func (x *OriginHeader) GetValue() string {
 	return ""
 }
 
-// An OriginInfo is where the origin is, and what is asked for there.
+// An OriginInfo is the address of the origin, and the path to request there.
 type OriginInfo struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The hosts, 1 to 10. Several share the load by weight, with "Mirror" only.
 	Hosts []*OriginHost `protobuf:"bytes,1,rep,name=hosts,proto3" json:"hosts,omitempty"`
-	// What is asked for. Absent: the key itself.
+	// The path to request. Absent: the key itself.
 	File          *OriginFile `protobuf:"bytes,2,opt,name=file,proto3" json:"file,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -511,14 +515,14 @@ func (x *OriginInfo) GetFile() *OriginFile {
 	return nil
 }
 
-// An OriginHost is the host of an origin, and those that stand in for it.
+// An OriginHost is a host of the origin and its standby hosts.
 type OriginHost struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The host, such as "origin.example.com" or "origin.example.com:8080".
 	HostName string `protobuf:"bytes,1,opt,name=host_name,json=hostName,proto3" json:"host_name,omitempty"`
-	// How much of the load it gets. Absent: COS's default.
+	// The host's share of the load. Absent: COS's default.
 	Weight *int32 `protobuf:"varint,2,opt,name=weight,proto3,oneof" json:"weight,omitempty"`
-	// Hosts that are asked when it fails, in this order.
+	// Hosts to use when it fails, in this order. At most 10.
 	StandbyHostNames []string `protobuf:"bytes,3,rep,name=standby_host_names,json=standbyHostNames,proto3" json:"standby_host_names,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
@@ -575,21 +579,21 @@ func (x *OriginHost) GetStandbyHostNames() []string {
 	return nil
 }
 
-// An OriginFile says what is asked for at the origin. prefix_directive, prefix and
+// An OriginFile is the path to request from the origin. prefix_directive, prefix and
 // suffix are the older form.
 type OriginFile struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Whether prefix is put in front. Absent: COS's default.
+	// Whether prefix is prepended. Absent: COS's default.
 	PrefixDirective *bool `protobuf:"varint,1,opt,name=prefix_directive,json=prefixDirective,proto3,oneof" json:"prefix_directive,omitempty"`
-	// Put in front of the key. Absent: nothing.
+	// The text to prepend to the key. Absent: none.
 	Prefix *string `protobuf:"bytes,2,opt,name=prefix,proto3,oneof" json:"prefix,omitempty"`
-	// Put behind the key. Absent: nothing.
+	// The text to append to the key. Absent: none.
 	Suffix *string `protobuf:"bytes,3,opt,name=suffix,proto3,oneof" json:"suffix,omitempty"`
-	// Put in front of the key. Absent: nothing.
+	// The text to prepend to the key. Absent: none.
 	PrefixConfiguration *string `protobuf:"bytes,4,opt,name=prefix_configuration,json=prefixConfiguration,proto3,oneof" json:"prefix_configuration,omitempty"`
-	// Put behind the key. Absent: nothing.
+	// The text to append to the key. Absent: none.
 	SuffixConfiguration *string `protobuf:"bytes,5,opt,name=suffix_configuration,json=suffixConfiguration,proto3,oneof" json:"suffix_configuration,omitempty"`
-	// Asked for instead of the key. Absent: the key.
+	// The path to request instead of the key. Absent: the key.
 	FixedFilePath *string `protobuf:"bytes,6,opt,name=fixed_file_path,json=fixedFilePath,proto3,oneof" json:"fixed_file_path,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -667,14 +671,15 @@ func (x *OriginFile) GetFixedFilePath() string {
 	return ""
 }
 
-// Names the bucket whose back-to-origin configuration is asked for.
+// A request for the back-to-origin configuration of a bucket.
 type GetBucketOriginRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Its region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile       string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -731,7 +736,7 @@ func (x *GetBucketOriginRequest) GetProfile() string {
 	return ""
 }
 
-// The origins of a bucket.
+// The back-to-origin configuration of a bucket.
 type GetBucketOriginResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The configuration.
@@ -777,16 +782,17 @@ func (x *GetBucketOriginResponse) GetOrigin() *OriginConfiguration {
 	return nil
 }
 
-// Replaces the back-to-origin configuration of a bucket.
+// A request to replace the back-to-origin configuration of a bucket.
 type PutBucketOriginRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Its region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
-	// The whole configuration.
+	// The complete configuration.
 	Origin        *OriginConfiguration `protobuf:"bytes,6,opt,name=origin,proto3" json:"origin,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -850,7 +856,7 @@ func (x *PutBucketOriginRequest) GetOrigin() *OriginConfiguration {
 	return nil
 }
 
-// The configuration is stored.
+// The configuration was stored.
 type PutBucketOriginResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -887,14 +893,15 @@ func (*PutBucketOriginResponse) Descriptor() ([]byte, []int) {
 	return file_cosgate_v1_origin_proto_rawDescGZIP(), []int{12}
 }
 
-// Names the bucket whose back-to-origin configuration is removed.
+// A request to remove the back-to-origin configuration of a bucket.
 type DeleteBucketOriginRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Its region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile       string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -951,7 +958,7 @@ func (x *DeleteBucketOriginRequest) GetProfile() string {
 	return ""
 }
 
-// The configuration is gone.
+// The configuration was removed.
 type DeleteBucketOriginResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields

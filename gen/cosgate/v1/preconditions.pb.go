@@ -23,21 +23,21 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Preconditions make a call depend on the object's present state. All that are
-// set must hold, with the precedence of HTTP: if_match goes before
-// if_unmodified_since, and if_none_match before if_modified_since.
+// Preconditions make a call depend on the object's current state. All that are set must
+// hold, with HTTP's precedence: if_match takes precedence over if_unmodified_since, and
+// if_none_match over if_modified_since.
 type Preconditions struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Go on only if the object has this ETag. Quotes around it are optional.
-	// Otherwise the call fails with FAILED_PRECONDITION, reason PRECONDITION_FAILED.
+	// Proceed only if the object has this ETag. Quotes around it are optional. Otherwise
+	// the call fails with FAILED_PRECONDITION, reason PRECONDITION_FAILED.
 	IfMatch string `protobuf:"bytes,1,opt,name=if_match,json=ifMatch,proto3" json:"if_match,omitempty"`
-	// Go on only if the object has another ETag. Otherwise a read fails with
-	// FAILED_PRECONDITION, reason NOT_MODIFIED, and the ETag in CosError.headers.
+	// Proceed only if the object has a different ETag. Otherwise a read fails with
+	// FAILED_PRECONDITION, reason NOT_MODIFIED, with the ETag in CosError.headers.
 	IfNoneMatch string `protobuf:"bytes,2,opt,name=if_none_match,json=ifNoneMatch,proto3" json:"if_none_match,omitempty"`
-	// Go on only if the object changed after this time, to the second. Otherwise a
+	// Proceed only if the object was modified after this time, to the second. Otherwise a
 	// read fails with FAILED_PRECONDITION, reason NOT_MODIFIED.
 	IfModifiedSince *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=if_modified_since,json=ifModifiedSince,proto3" json:"if_modified_since,omitempty"`
-	// Go on only if the object did not change after this time, to the second.
+	// Proceed only if the object was not modified after this time, to the second.
 	// Otherwise the call fails with FAILED_PRECONDITION, reason PRECONDITION_FAILED.
 	IfUnmodifiedSince *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=if_unmodified_since,json=ifUnmodifiedSince,proto3" json:"if_unmodified_since,omitempty"`
 	unknownFields     protoimpl.UnknownFields

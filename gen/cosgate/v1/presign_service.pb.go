@@ -25,13 +25,13 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// A PresignOperation is what a presigned URL does.
+// A PresignOperation is the operation that a presigned URL allows.
 type PresignOperation int32
 
 const (
-	// Not set; refused.
+	// Not set. Requests with it fail with INVALID_ARGUMENT.
 	PresignOperation_PRESIGN_OPERATION_UNSPECIFIED PresignOperation = 0
-	// Read the object, or with a Range header that its user sends a part of it. GET.
+	// Read the object, or a range of it if the user of the URL sends a Range header. GET.
 	PresignOperation_PRESIGN_OPERATION_GET_OBJECT PresignOperation = 1
 	// Store the object. PUT.
 	PresignOperation_PRESIGN_OPERATION_PUT_OBJECT PresignOperation = 2
@@ -90,38 +90,42 @@ func (PresignOperation) EnumDescriptor() ([]byte, []int) {
 	return file_cosgate_v1_presign_service_proto_rawDescGZIP(), []int{0}
 }
 
-// Describes the URL to make.
+// A request to create a presigned URL.
 type PresignUrlRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// The key: 1 to 850 bytes, without the characters U+0018 to U+001B. A browser
-	// cannot reach the keys "." and "..", which it takes for folders.
+	// The key: 1 to 850 bytes, without the characters U+0018 to U+001B. Browsers cannot
+	// access the keys "." and "..", because they resolve them as folders.
 	Key string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
-	// The version to read or delete. Empty: the object as such.
+	// The version to read or delete. Empty: the object itself.
 	VersionId string `protobuf:"bytes,3,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"`
-	// The bucket's region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
-	// What the URL does.
+	// The operation that the URL allows.
 	Operation PresignOperation `protobuf:"varint,6,opt,name=operation,proto3,enum=cosgate.v1.PresignOperation" json:"operation,omitempty"`
-	// How long the URL is good, 1 second at least, in whole seconds. Absent: 15 minutes,
-	// or the gateway's bound when that is less. The bound is 1 hour unless the gateway
+	// How long the URL is valid, at least 1 second, in whole seconds. Absent: 15 minutes,
+	// or the gateway's maximum if that is less. The maximum is 1 hour unless the gateway
 	// is configured otherwise.
 	ExpiresIn *durationpb.Duration `protobuf:"bytes,7,opt,name=expires_in,json=expiresIn,proto3" json:"expires_in,omitempty"`
-	// The upload that the part belongs to. Only with UPLOAD_PART, and required there.
+	// The id of the upload that the part belongs to. Required with UPLOAD_PART, otherwise
+	// empty.
 	UploadId string `protobuf:"bytes,8,opt,name=upload_id,json=uploadId,proto3" json:"upload_id,omitempty"`
-	// The number of the part, 1 to 10000. Only with UPLOAD_PART, and required there.
+	// The number of the part, 1 to 10000. Required with UPLOAD_PART, otherwise 0.
 	PartNumber int32 `protobuf:"varint,9,opt,name=part_number,json=partNumber,proto3" json:"part_number,omitempty"`
-	// Headers that the answer is to have instead of those stored with the object, such
-	// as a content_disposition that makes a browser save it. Only with GET_OBJECT.
+	// Content headers that the response will have instead of the stored ones, such as a
+	// content_disposition that makes a browser save the object. Only with GET_OBJECT.
+	// Absent: as stored.
 	ResponseHeaders *ContentHeaders `protobuf:"bytes,10,opt,name=response_headers,json=responseHeaders,proto3" json:"response_headers,omitempty"`
-	// Headers that the user of the URL must send exactly so; without them COS refuses.
-	// What else a user sends is not bound. Names in any case.
+	// Headers that the user of the URL must send with exactly these values; without them
+	// COS rejects the request. Other headers are not restricted. Names in any case. At
+	// most 64.
 	Headers map[string]string `protobuf:"bytes,11,rep,name=headers,proto3" json:"headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// Further query parameters of the URL: "x-cos-traffic-limit", in bits a second, and
-	// "ci-process".
+	// Additional query parameters of the URL: "x-cos-traffic-limit", in bits per second,
+	// and "ci-process".
 	Query         map[string]string `protobuf:"bytes,12,rep,name=query,proto3" json:"query,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -241,17 +245,18 @@ func (x *PresignUrlRequest) GetQuery() map[string]string {
 	return nil
 }
 
-// The URL.
+// The presigned URL.
 type PresignUrlResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The URL. Whoever has it can use it: keep it out of logs.
 	Url string `protobuf:"bytes,1,opt,name=url,proto3" json:"url,omitempty"`
-	// The method to use it with: "GET", "PUT", "HEAD" or "DELETE".
+	// The method to use the URL with: "GET", "PUT", "HEAD" or "DELETE".
 	Method string `protobuf:"bytes,2,opt,name=method,proto3" json:"method,omitempty"`
-	// The headers that must be sent with it, names in lower case: those of the request.
+	// The headers that must be sent with it: those of the request, with names in lower
+	// case.
 	Headers map[string]string `protobuf:"bytes,3,rep,name=headers,proto3" json:"headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// When it ends. Earlier than asked for when the profile's credentials are temporary
-	// and end before.
+	// When the URL expires. Earlier than requested if the profile's credentials are
+	// temporary and expire first.
 	ExpireTime    *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -315,12 +320,12 @@ func (x *PresignUrlResponse) GetExpireTime() *timestamppb.Timestamp {
 	return nil
 }
 
-// A SizeRange bounds the size of a file.
+// A SizeRange limits the size of a file.
 type SizeRange struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// At least so many bytes.
+	// The minimum size in bytes.
 	Min int64 `protobuf:"varint,1,opt,name=min,proto3" json:"min,omitempty"`
-	// At most so many bytes, up to 5 GiB.
+	// The maximum size in bytes, at most 5 GiB.
 	Max           int64 `protobuf:"varint,2,opt,name=max,proto3" json:"max,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -370,50 +375,52 @@ func (x *SizeRange) GetMax() int64 {
 	return 0
 }
 
-// Describes the uploads to allow.
+// A request to create an upload form.
 type CreatePostPolicyRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Where uploads go.
+	// The keys that uploads may have.
 	//
 	// Types that are valid to be assigned to Target:
 	//
 	//	*CreatePostPolicyRequest_Key
 	//	*CreatePostPolicyRequest_KeyPrefix
 	Target isCreatePostPolicyRequest_Target `protobuf_oneof:"target"`
-	// The bucket's region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
-	// How long uploads may begin, 1 second at least, in whole seconds. Absent: 15
-	// minutes, or the gateway's bound when that is less. The bound is 1 hour unless the
+	// How long uploads may be started, at least 1 second, in whole seconds. Absent: 15
+	// minutes, or the gateway's maximum if that is less. The maximum is 1 hour unless the
 	// gateway is configured otherwise.
 	ExpiresIn *durationpb.Duration `protobuf:"bytes,7,opt,name=expires_in,json=expiresIn,proto3" json:"expires_in,omitempty"`
-	// How large the file may be. Absent: up to COS's own limit of 5 GiB.
+	// The allowed size of the file. Absent: up to COS's own limit of 5 GiB.
 	ContentLengthRange *SizeRange `protobuf:"bytes,8,opt,name=content_length_range,json=contentLengthRange,proto3" json:"content_length_range,omitempty"`
-	// The content headers to store. What is set here is fixed: uploads with another
-	// value are refused. What is not set, uploads may choose.
+	// The content headers to store. Fields that are set are fixed: COS rejects uploads
+	// with another value. Fields that are not set are for the upload to choose.
 	Content *ContentHeaders `protobuf:"bytes,9,opt,name=content,proto3" json:"content,omitempty"`
-	// Uploads must have a Content-Type that begins so, such as "image/". The form must
-	// then get a field "Content-Type" with the type of the file before it is sent: COS
-	// does not look at the type that the browser puts beside the file. Not together
-	// with content.content_type.
+	// Uploads must have a Content-Type with this prefix, such as "image/". The form must
+	// then have a field "Content-Type" with the type of the file before it is sent: COS
+	// does not use the type that the browser sends with the file. Not together with
+	// content.content_type. Empty: any type.
 	ContentTypePrefix string `protobuf:"bytes,10,opt,name=content_type_prefix,json=contentTypePrefix,proto3" json:"content_type_prefix,omitempty"`
-	// The user metadata to store, as in ObjectAttributes. Fixed.
+	// The user metadata to store, as in ObjectAttributes. It is fixed.
 	Metadata map[string]string `protobuf:"bytes,11,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// The storage class, such as "STANDARD_IA". Fixed when set. Empty: uploads may
-	// choose; STANDARD.
+	// The storage class, such as "STANDARD_IA", which is then fixed. Empty: for the
+	// upload to choose; STANDARD if it does not.
 	StorageClass string `protobuf:"bytes,12,opt,name=storage_class,json=storageClass,proto3" json:"storage_class,omitempty"`
-	// The ACL preset of the object: "default", "private", "public-read",
-	// "authenticated-read", "bucket-owner-read" or "bucket-owner-full-control". Fixed
-	// when set. Empty: "default", which is also fixed.
+	// The preset ACL of the object: "default", "private", "public-read",
+	// "authenticated-read", "bucket-owner-read" or "bucket-owner-full-control". It is
+	// fixed. Empty: "default", which is fixed, too.
 	PresetAcl string `protobuf:"bytes,13,opt,name=preset_acl,json=presetAcl,proto3" json:"preset_acl,omitempty"`
-	// The HTTP status of an upload that succeeded: 200, 201 (with an XML document that
-	// names the object) or 204. 0: 204. Not together with success_action_redirect.
+	// The HTTP status of a successful upload: 200, 201 (with an XML document that names
+	// the object) or 204. 0: 204. Not together with success_action_redirect.
 	SuccessActionStatus int32 `protobuf:"varint,14,opt,name=success_action_status,json=successActionStatus,proto3" json:"success_action_status,omitempty"`
-	// Where COS sends the browser when an upload succeeded, with 303 and the bucket, the
-	// key and the ETag in the query. Empty: nowhere.
+	// The URL that COS redirects the browser to after a successful upload, with 303 and
+	// the bucket, the key and the ETag in the query. Not together with
+	// success_action_status. Empty: no redirect.
 	SuccessActionRedirect string `protobuf:"bytes,15,opt,name=success_action_redirect,json=successActionRedirect,proto3" json:"success_action_redirect,omitempty"`
 	unknownFields         protoimpl.UnknownFields
 	sizeCache             protoimpl.SizeCache
@@ -563,15 +570,15 @@ type isCreatePostPolicyRequest_Target interface {
 }
 
 type CreatePostPolicyRequest_Key struct {
-	// To this key: 1 to 850 bytes, without the characters U+0018 to U+001B. It cannot
-	// hold "${filename}".
+	// The key: 1 to 850 bytes, without the characters U+0018 to U+001B. It cannot
+	// contain "${filename}".
 	Key string `protobuf:"bytes,2,opt,name=key,proto3,oneof"`
 }
 
 type CreatePostPolicyRequest_KeyPrefix struct {
-	// To any key that begins so. The field "key" of the form is then the prefix and
-	// "${filename}", which COS replaces by the name of the file; who uploads may put
-	// another in its place. Empty: to any key at all.
+	// Any key with this prefix. The form field "key" is then the prefix followed by
+	// "${filename}", which COS replaces with the name of the file; whoever uploads may
+	// use another name. Empty: any key at all.
 	KeyPrefix string `protobuf:"bytes,6,opt,name=key_prefix,json=keyPrefix,proto3,oneof"`
 }
 
@@ -579,13 +586,13 @@ func (*CreatePostPolicyRequest_Key) isCreatePostPolicyRequest_Target() {}
 
 func (*CreatePostPolicyRequest_KeyPrefix) isCreatePostPolicyRequest_Target() {}
 
-// One field of a form.
+// A FormField is one field of a form.
 type FormField struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Its name.
+	// The name.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// Its value. Those of "policy", "q-signature" and "x-cos-security-token" let who has
-	// them upload: keep them out of logs.
+	// The value. Whoever has the values of "policy", "q-signature" and
+	// "x-cos-security-token" can upload: keep them out of logs.
 	Value         string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -638,13 +645,13 @@ func (x *FormField) GetValue() string {
 // The form.
 type CreatePostPolicyResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Where to send the form, with the method POST and as multipart/form-data.
+	// The URL to send the form to, with the method POST and as multipart/form-data.
 	Url string `protobuf:"bytes,1,opt,name=url,proto3" json:"url,omitempty"`
-	// The fields, in this order. Those of the form's own come behind them, and the
-	// field "file" with the file is the last.
+	// The fields, in this order. The form's own fields come after them, and the field
+	// "file" with the file is last.
 	Fields []*FormField `protobuf:"bytes,2,rep,name=fields,proto3" json:"fields,omitempty"`
-	// When uploads can no longer begin. Earlier than asked for when the profile's
-	// credentials are temporary and end before.
+	// When the form expires: uploads cannot be started afterwards. Earlier than requested
+	// if the profile's credentials are temporary and expire first.
 	ExpireTime    *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -706,7 +713,7 @@ var File_cosgate_v1_presign_service_proto protoreflect.FileDescriptor
 const file_cosgate_v1_presign_service_proto_rawDesc = "" +
 	"\n" +
 	" cosgate/v1/presign_service.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x16cosgate/v1/error.proto\x1a\x17cosgate/v1/object.proto\x1a\x16cosgate/v1/rules.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/rpc/error_details.proto\"\xcb\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x16cosgate/v1/error.proto\x1a\x17cosgate/v1/object.proto\x1a\x16cosgate/v1/rules.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/rpc/error_details.proto\"\xe2\n" +
 	"\n" +
 	"\x11PresignUrlRequest\x12&\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12 \n" +
@@ -736,10 +743,10 @@ const file_cosgate_v1_presign_service_proto_rawDesc = "" +
 	"\n" +
 	"QueryEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01:\xf1\x03\xbaH\xed\x03\x1a\xda\x01\n" +
-	"\x10presign_url.part\x12Qupload_id and part_number go with PRESIGN_OPERATION_UPLOAD_PART, which needs both\x1asthis.operation == 5 ? this.upload_id != '' && this.part_number != 0 : this.upload_id == '' && this.part_number == 0\x1a{\n" +
-	"\x13presign_url.version\x12.version_id cannot be given for what is written\x1a4this.version_id == '' || !(this.operation in [2, 5])\x1a\x90\x01\n" +
-	"\x1cpresign_url.response_headers\x12<response_headers goes with PRESIGN_OPERATION_GET_OBJECT only\x1a2!has(this.response_headers) || this.operation == 1\"\x83\x02\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01:\x88\x04\xbaH\x84\x04\x1a\xe3\x01\n" +
+	"\x10presign_url.part\x12Zupload_id and part_number must be set with PRESIGN_OPERATION_UPLOAD_PART, and only with it\x1asthis.operation == 5 ? this.upload_id != '' && this.part_number != 0 : this.upload_id == '' && this.part_number == 0\x1a\x82\x01\n" +
+	"\x13presign_url.version\x125version_id cannot be set for an operation that writes\x1a4this.version_id == '' || !(this.operation in [2, 5])\x1a\x96\x01\n" +
+	"\x1cpresign_url.response_headers\x12Bresponse_headers can be set only with PRESIGN_OPERATION_GET_OBJECT\x1a2!has(this.response_headers) || this.operation == 1\"\x83\x02\n" +
 	"\x12PresignUrlResponse\x12\x15\n" +
 	"\x03url\x18\x01 \x01(\tB\x03\x80\x01\x01R\x03url\x12\x16\n" +
 	"\x06method\x18\x02 \x01(\tR\x06method\x12E\n" +
@@ -748,12 +755,12 @@ const file_cosgate_v1_presign_service_proto_rawDesc = "" +
 	"expireTime\x1a:\n" +
 	"\fHeadersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x91\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x95\x01\n" +
 	"\tSizeRange\x12\x19\n" +
 	"\x03min\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x03min\x12\x1f\n" +
 	"\x03max\x18\x02 \x01(\x03B\r\xbaH\n" +
-	"\"\b\x18\x80\x80\x80\x80\x14(\x00R\x03max:H\xbaHE\x1aC\n" +
-	"\x10size_range.order\x12\x19max must not be below min\x1a\x14this.min <= this.max\"\xa8\v\n" +
+	"\"\b\x18\x80\x80\x80\x80\x14(\x00R\x03max:L\xbaHI\x1aG\n" +
+	"\x10size_range.order\x12\x1dmax must not be less than min\x1a\x14this.min <= this.max\"\xab\v\n" +
 	"\x17CreatePostPolicyRequest\x12&\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12!\n" +
 	"\x03key\x18\x02 \x01(\tB\r\xbaH\n" +
@@ -778,8 +785,8 @@ const file_cosgate_v1_presign_service_proto_rawDesc = "" +
 	"\x17success_action_redirect\x18\x0f \x01(\tB\v\xbaH\br\x06\xc8\u05cb\xdc\x02\x01R\x15successActionRedirect\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01:\x9f\x04\xbaH\x9b\x04\x1a\xac\x01\n" +
-	"\x1bcreate_post_policy.filename\x12>key and key_prefix cannot hold ${filename}, which COS replaces\x1aM!this.key.contains('${filename}') && !this.key_prefix.contains('${filename}')\x1a\xbc\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01:\xa2\x04\xbaH\x9e\x04\x1a\xaf\x01\n" +
+	"\x1bcreate_post_policy.filename\x12Akey and key_prefix cannot contain ${filename}, which COS replaces\x1aM!this.key.contains('${filename}') && !this.key_prefix.contains('${filename}')\x1a\xbc\x01\n" +
 	"\x1fcreate_post_policy.content_type\x12@content_type_prefix cannot be combined with content.content_type\x1aWthis.content_type_prefix == '' || !has(this.content) || this.content.content_type == ''\x1a\xaa\x01\n" +
 	"\x1acreate_post_policy.success\x12Esuccess_action_status cannot be combined with success_action_redirect\x1aEthis.success_action_status == 0 || this.success_action_redirect == ''B\x0f\n" +
 	"\x06target\x12\x05\xbaH\x02\b\x01\":\n" +

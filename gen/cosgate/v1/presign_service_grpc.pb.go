@@ -27,35 +27,35 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// PresignService makes URLs and forms with which somebody else reaches one object
-// in COS for a while, directly and without credentials.
+// PresignService creates URLs and forms with which someone else can access one object
+// in COS for a limited time, directly and without credentials.
 //
-// Who has such a URL or form can use it as often as they like until it expires;
-// handle it like a password. Nothing is sent to COS to make one, apart from a lookup
-// of the bucket's region when nobody names it: whether the bucket is there, and
-// whether the profile may do what the URL says, shows when it is used. Credentials of
-// the profile that are withdrawn end what was made with them.
+// Whoever has such a URL or form can use it any number of times until it expires:
+// handle it like a password. Creating one sends nothing to COS, apart from a lookup of
+// the bucket's region if it is not known. Whether the bucket exists, and whether the
+// profile has the permission, shows only when the URL or form is used. If the profile's
+// credentials are revoked, URLs and forms signed with them stop working.
 //
-// Every RPC can fail with INVALID_ARGUMENT (a field is wrong), NOT_FOUND (reason
-// PROFILE_NOT_FOUND: no such profile; BUCKET_REGION_UNKNOWN), INTERNAL (the gateway
-// has no credentials for COS), CANCELLED or DEADLINE_EXCEEDED by the caller's own
-// doing, and as ListBuckets does when the region has to be looked up.
+// Every RPC can fail with INVALID_ARGUMENT (a field is invalid), NOT_FOUND (reason
+// PROFILE_NOT_FOUND: no such profile; BUCKET_REGION_UNKNOWN), INTERNAL (the gateway has
+// no credentials for COS), CANCELLED or DEADLINE_EXCEEDED (the caller cancelled, or its
+// deadline passed), and as ListBuckets does if the region has to be looked up.
 type PresignServiceClient interface {
-	// PresignUrl makes a URL for one request of one kind for one object.
+	// PresignUrl creates a URL for one operation on one object.
 	//
-	// Fails with INVALID_ARGUMENT when expires_in is beyond what the gateway is
-	// configured for; the message names the bound.
+	// Fails with INVALID_ARGUMENT if expires_in is above the gateway's configured
+	// maximum, which the message names.
 	//
 	// Idempotent.
 	PresignUrl(ctx context.Context, in *PresignUrlRequest, opts ...grpc.CallOption) (*PresignUrlResponse, error)
-	// CreatePostPolicy makes what an HTML form needs to upload a file from a browser:
-	// the fields, among them a policy that COS holds the upload against.
+	// CreatePostPolicy creates the fields of an HTML form that uploads a file from a
+	// browser. One of them is a policy that COS checks the upload against.
 	//
-	// COS refuses an upload that does not follow the policy with 403 AccessDenied, or
-	// with EntityTooLarge or EntityTooSmall when the file has another size.
+	// COS rejects an upload that does not follow the policy with 403 AccessDenied, or
+	// with EntityTooLarge or EntityTooSmall if the file has another size.
 	//
-	// Fails with INVALID_ARGUMENT when expires_in is beyond what the gateway is
-	// configured for; the message names the bound.
+	// Fails with INVALID_ARGUMENT if expires_in is above the gateway's configured
+	// maximum, which the message names.
 	//
 	// Idempotent.
 	CreatePostPolicy(ctx context.Context, in *CreatePostPolicyRequest, opts ...grpc.CallOption) (*CreatePostPolicyResponse, error)
@@ -93,35 +93,35 @@ func (c *presignServiceClient) CreatePostPolicy(ctx context.Context, in *CreateP
 // All implementations must embed UnimplementedPresignServiceServer
 // for forward compatibility.
 //
-// PresignService makes URLs and forms with which somebody else reaches one object
-// in COS for a while, directly and without credentials.
+// PresignService creates URLs and forms with which someone else can access one object
+// in COS for a limited time, directly and without credentials.
 //
-// Who has such a URL or form can use it as often as they like until it expires;
-// handle it like a password. Nothing is sent to COS to make one, apart from a lookup
-// of the bucket's region when nobody names it: whether the bucket is there, and
-// whether the profile may do what the URL says, shows when it is used. Credentials of
-// the profile that are withdrawn end what was made with them.
+// Whoever has such a URL or form can use it any number of times until it expires:
+// handle it like a password. Creating one sends nothing to COS, apart from a lookup of
+// the bucket's region if it is not known. Whether the bucket exists, and whether the
+// profile has the permission, shows only when the URL or form is used. If the profile's
+// credentials are revoked, URLs and forms signed with them stop working.
 //
-// Every RPC can fail with INVALID_ARGUMENT (a field is wrong), NOT_FOUND (reason
-// PROFILE_NOT_FOUND: no such profile; BUCKET_REGION_UNKNOWN), INTERNAL (the gateway
-// has no credentials for COS), CANCELLED or DEADLINE_EXCEEDED by the caller's own
-// doing, and as ListBuckets does when the region has to be looked up.
+// Every RPC can fail with INVALID_ARGUMENT (a field is invalid), NOT_FOUND (reason
+// PROFILE_NOT_FOUND: no such profile; BUCKET_REGION_UNKNOWN), INTERNAL (the gateway has
+// no credentials for COS), CANCELLED or DEADLINE_EXCEEDED (the caller cancelled, or its
+// deadline passed), and as ListBuckets does if the region has to be looked up.
 type PresignServiceServer interface {
-	// PresignUrl makes a URL for one request of one kind for one object.
+	// PresignUrl creates a URL for one operation on one object.
 	//
-	// Fails with INVALID_ARGUMENT when expires_in is beyond what the gateway is
-	// configured for; the message names the bound.
+	// Fails with INVALID_ARGUMENT if expires_in is above the gateway's configured
+	// maximum, which the message names.
 	//
 	// Idempotent.
 	PresignUrl(context.Context, *PresignUrlRequest) (*PresignUrlResponse, error)
-	// CreatePostPolicy makes what an HTML form needs to upload a file from a browser:
-	// the fields, among them a policy that COS holds the upload against.
+	// CreatePostPolicy creates the fields of an HTML form that uploads a file from a
+	// browser. One of them is a policy that COS checks the upload against.
 	//
-	// COS refuses an upload that does not follow the policy with 403 AccessDenied, or
-	// with EntityTooLarge or EntityTooSmall when the file has another size.
+	// COS rejects an upload that does not follow the policy with 403 AccessDenied, or
+	// with EntityTooLarge or EntityTooSmall if the file has another size.
 	//
-	// Fails with INVALID_ARGUMENT when expires_in is beyond what the gateway is
-	// configured for; the message names the bound.
+	// Fails with INVALID_ARGUMENT if expires_in is above the gateway's configured
+	// maximum, which the message names.
 	//
 	// Idempotent.
 	CreatePostPolicy(context.Context, *CreatePostPolicyRequest) (*CreatePostPolicyResponse, error)

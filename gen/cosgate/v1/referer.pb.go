@@ -22,21 +22,24 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// A RefererConfiguration allows or refuses downloads by the page they are linked from.
+// A RefererConfiguration allows or denies downloads by the Referer header of the
+// request.
 type RefererConfiguration struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Whether it works: "Enabled" or "Disabled".
+	// Whether the configuration is active: "Enabled" or "Disabled".
 	Status string `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"`
-	// Whether only these domains are let in, "White-List", or only these kept out, "Black-List".
+	// Whether domains are the only ones allowed, "White-List", or the only ones denied,
+	// "Black-List".
 	RefererType string `protobuf:"bytes,2,opt,name=referer_type,json=refererType,proto3" json:"referer_type,omitempty"`
-	// Domains, addresses or their beginnings, such as "*.example.com" or
-	// "192.168.1.1:8080/path". At least one.
+	// Domains, addresses or prefixes of them, such as "*.example.com" or
+	// "192.168.1.1:8080/path". 1 to 1000.
 	Domains []string `protobuf:"bytes,3,rep,name=domains,proto3" json:"domains,omitempty"`
-	// Whether requests without a referer pass: "Allow" or "Deny". Empty: COS's default,
-	// "Deny".
+	// Whether requests without a Referer header are allowed: "Allow" or "Deny". Empty:
+	// COS's default, "Deny".
 	EmptyReferConfiguration string `protobuf:"bytes,4,opt,name=empty_refer_configuration,json=emptyReferConfiguration,proto3" json:"empty_refer_configuration,omitempty"`
-	// Whether presigned URLs are held to it too. The values are not documented; the
-	// official SDK passes the field on as it is, and so does this. Empty: COS's default.
+	// Whether the configuration also applies to presigned URLs. COS does not document the
+	// values; they are passed on unchanged, as the official SDK does. Empty: COS's
+	// default.
 	VerifySignatureUrl string `protobuf:"bytes,5,opt,name=verify_signature_url,json=verifySignatureUrl,proto3" json:"verify_signature_url,omitempty"`
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
@@ -107,14 +110,15 @@ func (x *RefererConfiguration) GetVerifySignatureUrl() string {
 	return ""
 }
 
-// Names the bucket whose referer configuration is asked for.
+// A request for the referer configuration of a bucket.
 type GetBucketRefererRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Its region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile       string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -217,16 +221,17 @@ func (x *GetBucketRefererResponse) GetReferer() *RefererConfiguration {
 	return nil
 }
 
-// Replaces the referer configuration of a bucket.
+// A request to replace the referer configuration of a bucket.
 type PutBucketRefererRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Its region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
-	// The whole configuration.
+	// The complete configuration.
 	Referer       *RefererConfiguration `protobuf:"bytes,6,opt,name=referer,proto3" json:"referer,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -290,7 +295,7 @@ func (x *PutBucketRefererRequest) GetReferer() *RefererConfiguration {
 	return nil
 }
 
-// The configuration is stored.
+// The configuration was stored.
 type PutBucketRefererResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -327,14 +332,15 @@ func (*PutBucketRefererResponse) Descriptor() ([]byte, []int) {
 	return file_cosgate_v1_referer_proto_rawDescGZIP(), []int{4}
 }
 
-// Names the bucket whose referer configuration is removed.
+// A request to remove the referer configuration of a bucket.
 type DeleteBucketRefererRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Its region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile       string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -391,7 +397,7 @@ func (x *DeleteBucketRefererRequest) GetProfile() string {
 	return ""
 }
 
-// The configuration is gone.
+// The configuration was removed.
 type DeleteBucketRefererResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields

@@ -22,13 +22,13 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// A ReplicationConfiguration copies what is written to a bucket to others. Both
-// sides need versioning.
+// A ReplicationConfiguration copies what is written to a bucket to other buckets. All
+// of them need versioning.
 type ReplicationConfiguration struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Who copies, as "qcs::cam::uin/100000000001:uin/100000000001".
+	// The role that copies, as "qcs::cam::uin/100000000001:uin/100000000001".
 	Role string `protobuf:"bytes,1,opt,name=role,proto3" json:"role,omitempty"`
-	// The rules: 1 to 1000.
+	// The rules, 1 to 1000.
 	Rules         []*ReplicationRule `protobuf:"bytes,2,rep,name=rules,proto3" json:"rules,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -81,19 +81,19 @@ func (x *ReplicationConfiguration) GetRules() []*ReplicationRule {
 // A ReplicationRule copies some objects to one bucket.
 type ReplicationRule struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Names the rule, at most 255 characters. Empty: COS may give one.
+	// The id of the rule, at most 255 characters. Empty: COS may assign one.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// Whether the rule works: "Enabled" or "Disabled".
+	// Whether the rule is active: "Enabled" or "Disabled".
 	Status string `protobuf:"bytes,2,opt,name=status,proto3" json:"status,omitempty"`
-	// Of several rules that fit, the one with the larger number counts. Absent: a rule
-	// of the older form, which has prefix and no filter.
+	// The priority: of several matching rules, the one with the larger number applies.
+	// Absent: a rule of the older form, which has prefix and no filter.
 	Priority *int32 `protobuf:"varint,3,opt,name=priority,proto3,oneof" json:"priority,omitempty"`
-	// Only objects whose keys begin so; "" is all. This is the older form; absent when
-	// filter is used.
+	// Only objects whose keys have this prefix; "" is all. This is the older form.
+	// Absent: see filter.
 	Prefix *string `protobuf:"bytes,4,opt,name=prefix,proto3,oneof" json:"prefix,omitempty"`
-	// Which objects. Absent: see prefix.
+	// The objects to copy. Absent: see prefix.
 	Filter *ReplicationFilter `protobuf:"bytes,5,opt,name=filter,proto3" json:"filter,omitempty"`
-	// Where to.
+	// The bucket to copy to.
 	Destination *ReplicationDestination `protobuf:"bytes,6,opt,name=destination,proto3" json:"destination,omitempty"`
 	// Whether delete markers are copied. Absent: COS's default.
 	DeleteMarkerReplication *DeleteMarkerReplication `protobuf:"bytes,7,opt,name=delete_marker_replication,json=deleteMarkerReplication,proto3" json:"delete_marker_replication,omitempty"`
@@ -180,10 +180,10 @@ func (x *ReplicationRule) GetDeleteMarkerReplication() *DeleteMarkerReplication 
 	return nil
 }
 
-// A ReplicationFilter chooses objects.
+// A ReplicationFilter selects objects.
 type ReplicationFilter struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What they have. None of it: all objects.
+	// The condition. Not set: all objects.
 	//
 	// Types that are valid to be assigned to Condition:
 	//
@@ -264,17 +264,17 @@ type isReplicationFilter_Condition interface {
 }
 
 type ReplicationFilter_Prefix struct {
-	// Their keys begin so. Empty: all.
+	// Only objects whose keys have this prefix. Empty: all.
 	Prefix string `protobuf:"bytes,1,opt,name=prefix,proto3,oneof"`
 }
 
 type ReplicationFilter_Tag struct {
-	// They bear the tag.
+	// Only objects that have this tag.
 	Tag *Tag `protobuf:"bytes,2,opt,name=tag,proto3,oneof"`
 }
 
 type ReplicationFilter_And struct {
-	// They fit everything in it.
+	// Only objects that meet all of these conditions.
 	And *ReplicationAnd `protobuf:"bytes,3,opt,name=and,proto3,oneof"`
 }
 
@@ -284,12 +284,12 @@ func (*ReplicationFilter_Tag) isReplicationFilter_Condition() {}
 
 func (*ReplicationFilter_And) isReplicationFilter_Condition() {}
 
-// A ReplicationAnd chooses objects that fit all of its conditions.
+// A ReplicationAnd selects objects that meet all of its conditions.
 type ReplicationAnd struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Keys begin so. Absent: any.
+	// Only objects whose keys have this prefix. Absent: any key.
 	Prefix *string `protobuf:"bytes,1,opt,name=prefix,proto3,oneof" json:"prefix,omitempty"`
-	// They bear each of the tags: at most 10.
+	// Only objects that have all of these tags, at most 10. Empty: any tags.
 	Tags          []*Tag `protobuf:"bytes,2,rep,name=tags,proto3" json:"tags,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -344,7 +344,7 @@ type ReplicationDestination struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as "qcs::cos:ap-beijing::copies-1250000000".
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// The storage class of the copies. Empty: that of the original.
+	// The storage class of the copies. Empty: that of the original object.
 	StorageClass  string `protobuf:"bytes,2,opt,name=storage_class,json=storageClass,proto3" json:"storage_class,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -394,7 +394,7 @@ func (x *ReplicationDestination) GetStorageClass() string {
 	return ""
 }
 
-// A DeleteMarkerReplication says whether delete markers are copied.
+// A DeleteMarkerReplication is whether delete markers are copied.
 type DeleteMarkerReplication struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// "Enabled" or "Disabled".
@@ -440,14 +440,15 @@ func (x *DeleteMarkerReplication) GetStatus() string {
 	return ""
 }
 
-// Names the bucket whose replication configuration is asked for.
+// A request for the replication configuration of a bucket.
 type GetBucketReplicationRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Its region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile       string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -550,16 +551,17 @@ func (x *GetBucketReplicationResponse) GetReplication() *ReplicationConfiguratio
 	return nil
 }
 
-// Replaces the replication configuration of a bucket.
+// A request to replace the replication configuration of a bucket.
 type PutBucketReplicationRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Its region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
-	// The whole configuration.
+	// The complete configuration.
 	Replication   *ReplicationConfiguration `protobuf:"bytes,6,opt,name=replication,proto3" json:"replication,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -623,7 +625,7 @@ func (x *PutBucketReplicationRequest) GetReplication() *ReplicationConfiguration
 	return nil
 }
 
-// The configuration is stored.
+// The configuration was stored.
 type PutBucketReplicationResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -660,14 +662,15 @@ func (*PutBucketReplicationResponse) Descriptor() ([]byte, []int) {
 	return file_cosgate_v1_replication_proto_rawDescGZIP(), []int{9}
 }
 
-// Names the bucket whose replication configuration is removed.
+// A request to remove the replication configuration of a bucket.
 type DeleteBucketReplicationRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Its region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile       string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -724,7 +727,7 @@ func (x *DeleteBucketReplicationRequest) GetProfile() string {
 	return ""
 }
 
-// The configuration is gone.
+// The configuration was removed.
 type DeleteBucketReplicationResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -769,7 +772,7 @@ const file_cosgate_v1_replication_proto_rawDesc = "" +
 	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x16cosgate/v1/rules.proto\x1a\x14cosgate/v1/tag.proto\"~\n" +
 	"\x18ReplicationConfiguration\x12\"\n" +
 	"\x04role\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\xb8Ջ\xdc\x02\x01R\x04role\x12>\n" +
-	"\x05rules\x18\x02 \x03(\v2\x1b.cosgate.v1.ReplicationRuleB\v\xbaH\b\x92\x01\x05\b\x01\x10\xe8\aR\x05rules\"\x9f\x04\n" +
+	"\x05rules\x18\x02 \x03(\v2\x1b.cosgate.v1.ReplicationRuleB\v\xbaH\b\x92\x01\x05\b\x01\x10\xe8\aR\x05rules\"\x9e\x04\n" +
 	"\x0fReplicationRule\x12\x1e\n" +
 	"\x02id\x18\x01 \x01(\tB\x0e\xbaH\vr\t\xa8\u058b\xdc\x02\x01\x18\xff\x01R\x02id\x123\n" +
 	"\x06status\x18\x02 \x01(\tB\x1b\xbaH\x18\xc8\x01\x01r\x13R\aEnabledR\bDisabledR\x06status\x12(\n" +
@@ -777,8 +780,8 @@ const file_cosgate_v1_replication_proto_rawDesc = "" +
 	"\x06prefix\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8\u058b\xdc\x02\x01H\x01R\x06prefix\x88\x01\x01\x125\n" +
 	"\x06filter\x18\x05 \x01(\v2\x1d.cosgate.v1.ReplicationFilterR\x06filter\x12L\n" +
 	"\vdestination\x18\x06 \x01(\v2\".cosgate.v1.ReplicationDestinationB\x06\xbaH\x03\xc8\x01\x01R\vdestination\x12_\n" +
-	"\x19delete_marker_replication\x18\a \x01(\v2#.cosgate.v1.DeleteMarkerReplicationR\x17deleteMarkerReplication:e\xbaHb\x1a`\n" +
-	"\x18replication_rule.objects\x12\x1ctake either prefix or filter\x1a&!has(this.prefix) || !has(this.filter)B\v\n" +
+	"\x19delete_marker_replication\x18\a \x01(\v2#.cosgate.v1.DeleteMarkerReplicationR\x17deleteMarkerReplication:d\xbaHa\x1a_\n" +
+	"\x18replication_rule.objects\x12\x1bset either prefix or filter\x1a&!has(this.prefix) || !has(this.filter)B\v\n" +
 	"\t_priorityB\t\n" +
 	"\a_prefix\"\x9c\x01\n" +
 	"\x11ReplicationFilter\x12%\n" +

@@ -242,55 +242,55 @@ var (
 	//
 	// optional bool is_key = 91250002;
 	E_IsKey = &file_cosgate_v1_rules_proto_extTypes[1]
-	// A key that can stand in an XML document: as key, and without control characters.
+	// A key that XML can express: as is_key, and without control characters.
 	//
 	// optional bool is_xml_key = 91250003;
 	E_IsXmlKey = &file_cosgate_v1_rules_proto_extTypes[2]
-	// A version id, or nothing.
+	// A version id, or empty.
 	//
 	// optional bool is_version_id = 91250004;
 	E_IsVersionId = &file_cosgate_v1_rules_proto_extTypes[3]
-	// A region, or nothing.
+	// A region, or empty.
 	//
 	// optional bool is_region = 91250005;
 	E_IsRegion = &file_cosgate_v1_rules_proto_extTypes[4]
-	// The name of a profile, or nothing.
+	// The name of a profile, or empty.
 	//
 	// optional bool is_profile = 91250006;
 	E_IsProfile = &file_cosgate_v1_rules_proto_extTypes[5]
-	// The value of an HTTP header, or nothing.
+	// The value of an HTTP header, or empty: at most 1024 bytes.
 	//
 	// optional bool is_header = 91250007;
 	E_IsHeader = &file_cosgate_v1_rules_proto_extTypes[6]
-	// The name of one piece of user metadata.
+	// The name of an entry of user metadata.
 	//
 	// optional bool is_metadata_name = 91250008;
 	E_IsMetadataName = &file_cosgate_v1_rules_proto_extTypes[7]
-	// The name of a storage class, or nothing.
+	// The name of a storage class, or empty.
 	//
 	// optional bool is_storage_class = 91250009;
 	E_IsStorageClass = &file_cosgate_v1_rules_proto_extTypes[8]
-	// A value that COS adds to over time, such as a type or a tier, or nothing.
+	// A value of a set that COS adds to over time, such as types or tiers, or empty.
 	//
 	// optional bool is_word = 91250012;
 	E_IsWord = &file_cosgate_v1_rules_proto_extTypes[9]
-	// The id of a multipart upload.
+	// The id of a multipart upload, or empty.
 	//
 	// optional bool is_upload_id = 91250010;
 	E_IsUploadId = &file_cosgate_v1_rules_proto_extTypes[10]
-	// The id of an account that something is granted to.
+	// The id of an account in a grant.
 	//
 	// optional bool is_grantee_id = 91250011;
 	E_IsGranteeId = &file_cosgate_v1_rules_proto_extTypes[11]
-	// The id of an inventory job or of a tiering rule, or nothing.
+	// The id of an inventory job or of a tiering rule, or empty.
 	//
 	// optional bool is_config_id = 91250020;
 	E_IsConfigId = &file_cosgate_v1_rules_proto_extTypes[12]
-	// Text that can stand in an XML document: at most 1024 bytes, no control characters.
+	// Text that XML can express: at most 1024 bytes, without control characters.
 	//
 	// optional bool is_xml_text = 91250021;
 	E_IsXmlText = &file_cosgate_v1_rules_proto_extTypes[13]
-	// The name of a host, or nothing.
+	// A domain, or empty.
 	//
 	// optional bool is_domain = 91250022;
 	E_IsDomain = &file_cosgate_v1_rules_proto_extTypes[14]
@@ -298,11 +298,11 @@ var (
 	//
 	// optional bool is_callback_url = 91250030;
 	E_IsCallbackUrl = &file_cosgate_v1_rules_proto_extTypes[15]
-	// A host name, or nothing.
+	// A host name, optionally with a port, or empty.
 	//
 	// optional bool is_host = 91250031;
 	E_IsHost = &file_cosgate_v1_rules_proto_extTypes[16]
-	// The name of a preset of ACLs, or nothing.
+	// The name of a preset ACL, or empty.
 	//
 	// optional bool is_preset_acl = 91250032;
 	E_IsPresetAcl = &file_cosgate_v1_rules_proto_extTypes[17]
@@ -310,27 +310,27 @@ var (
 	//
 	// optional bool is_header_name = 91250033;
 	E_IsHeaderName = &file_cosgate_v1_rules_proto_extTypes[18]
-	// The value of an HTTP header that holds a document, or nothing.
+	// The value of an HTTP header that holds a document, or empty: at most 8192 bytes.
 	//
 	// optional bool is_long_header = 91250034;
 	E_IsLongHeader = &file_cosgate_v1_rules_proto_extTypes[19]
-	// The name of a header that a presigned URL may bind its user to.
+	// The name of a header that a presigned URL can require.
 	//
 	// optional bool is_signed_header = 91250040;
 	E_IsSignedHeader = &file_cosgate_v1_rules_proto_extTypes[20]
-	// An absolute URL that a browser can be sent to, or nothing.
+	// An absolute URL that a browser can be redirected to, or empty.
 	//
 	// optional bool is_redirect = 91250041;
 	E_IsRedirect = &file_cosgate_v1_rules_proto_extTypes[21]
-	// A text that can stand in an XML document.
+	// Text of any length that XML can express.
 	//
 	// optional bool is_xml_literal = 91250042;
 	E_IsXmlLiteral = &file_cosgate_v1_rules_proto_extTypes[22]
-	// One character of a CSV format, or nothing.
+	// One character of a CSV format, or empty.
 	//
 	// optional bool is_csv_character = 91250043;
 	E_IsCsvCharacter = &file_cosgate_v1_rules_proto_extTypes[23]
-	// What ends a record, or nothing.
+	// The delimiter of records, or empty.
 	//
 	// optional bool is_record_delimiter = 91250044;
 	E_IsRecordDelimiter = &file_cosgate_v1_rules_proto_extTypes[24]
@@ -338,7 +338,7 @@ var (
 
 // Extension fields to validate.Int64Rules.
 var (
-	// A traffic limit in bits per second, or nothing.
+	// A traffic limit in bits per second, or 0.
 	//
 	// optional bool is_traffic_limit = 91250035;
 	E_IsTrafficLimit = &file_cosgate_v1_rules_proto_extTypes[25]
@@ -349,88 +349,88 @@ var File_cosgate_v1_rules_proto protoreflect.FileDescriptor
 const file_cosgate_v1_rules_proto_rawDesc = "" +
 	"\n" +
 	"\x16cosgate/v1/rules.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto:\xad\x02\n" +
-	"\tis_bucket\x12\x19.buf.validate.StringRules\x18Ѻ\xc1+ \x01(\bB\xf1\x01\xc2H\xed\x01\n" +
-	"\xea\x01\n" +
-	"\rstring.bucket\x12\x80\x01must be the full name, name-appid: small letters, digits and hyphens, at most 63, ending in the appid, such as photos-1250000000\x1aV!rule || (this.size() <= 63 && this.matches('^[a-z0-9]([a-z0-9-]*[a-z0-9])?-[0-9]+$'))R\bisBucket:\xe3\x01\n" +
-	"\x06is_key\x12\x19.buf.validate.StringRules\x18Һ\xc1+ \x01(\bB\xad\x01\xc2H\xa9\x01\n" +
-	"\xa6\x01\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto:\xc4\x02\n" +
+	"\tis_bucket\x12\x19.buf.validate.StringRules\x18Ѻ\xc1+ \x01(\bB\x88\x02\xc2H\x84\x02\n" +
+	"\x81\x02\n" +
+	"\rstring.bucket\x12\x97\x01must be the full bucket name, name-appid, such as photos-1250000000: lower-case letters, digits and hyphens, at most 63 characters, ending in the appid\x1aV!rule || (this.size() <= 63 && this.matches('^[a-z0-9]([a-z0-9-]*[a-z0-9])?-[0-9]+$'))R\bisBucket:\xde\x01\n" +
+	"\x06is_key\x12\x19.buf.validate.StringRules\x18Һ\xc1+ \x01(\bB\xa8\x01\xc2H\xa4\x01\n" +
+	"\xa1\x01\n" +
 	"\n" +
-	"string.key\x12Pmust have at most 850 bytes of UTF-8 and none of the characters U+0018 to U+001B\x1aF!rule || (bytes(this).size() <= 850 && !this.matches('[\\\\x18-\\\\x1b]'))R\x05isKey:\xb8\x02\n" +
+	"string.key\x12Kmust be at most 850 bytes of UTF-8, without the characters U+0018 to U+001B\x1aF!rule || (bytes(this).size() <= 850 && !this.matches('[\\\\x18-\\\\x1b]'))R\x05isKey:\xb8\x02\n" +
 	"\n" +
 	"is_xml_key\x12\x19.buf.validate.StringRules\x18Ӻ\xc1+ \x01(\bB\xfb\x01\xc2H\xf7\x01\n" +
 	"\xf4\x01\n" +
-	"\x0estring.xml_key\x12\x87\x01must have at most 850 bytes of UTF-8 and no control characters, which this operation cannot express; DeleteObject can delete such a key\x1aX!rule || (bytes(this).size() <= 850 && !this.matches('[\\\\x00-\\\\x1f\\\\x{fffe}\\\\x{ffff}]'))R\bisXmlKey:\xdc\x01\n" +
-	"\ris_version_id\x12\x19.buf.validate.StringRules\x18Ժ\xc1+ \x01(\bB\x99\x01\xc2H\x95\x01\n" +
-	"\x92\x01\n" +
-	"\x11string.version_id\x12Jmust be a version id as COS gave it: letters, digits and ._~-, at most 128\x1a1!rule || this.matches('^[A-Za-z0-9._~-]{0,128}$')R\visVersionId:\xea\x01\n" +
-	"\tis_region\x12\x19.buf.validate.StringRules\x18պ\xc1+ \x01(\bB\xae\x01\xc2H\xaa\x01\n" +
-	"\xa7\x01\n" +
-	"\rstring.region\x12Tmust be a region such as ap-guangzhou: small letters, digits and hyphens, at most 63\x1a@!rule || this.matches('^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)?$')R\bisRegion:\xca\x01\n" +
+	"\x0estring.xml_key\x12\x87\x01must be at most 850 bytes of UTF-8, without control characters, which this operation cannot express; DeleteObject can delete such a key\x1aX!rule || (bytes(this).size() <= 850 && !this.matches('[\\\\x00-\\\\x1f\\\\x{fffe}\\\\x{ffff}]'))R\bisXmlKey:\xeb\x01\n" +
+	"\ris_version_id\x12\x19.buf.validate.StringRules\x18Ժ\xc1+ \x01(\bB\xa8\x01\xc2H\xa4\x01\n" +
+	"\xa1\x01\n" +
+	"\x11string.version_id\x12Ymust be a version id as COS returned it: letters, digits and ._~-, at most 128 characters\x1a1!rule || this.matches('^[A-Za-z0-9._~-]{0,128}$')R\visVersionId:\xfa\x01\n" +
+	"\tis_region\x12\x19.buf.validate.StringRules\x18պ\xc1+ \x01(\bB\xbe\x01\xc2H\xba\x01\n" +
+	"\xb7\x01\n" +
+	"\rstring.region\x12dmust be a region such as ap-guangzhou: lower-case letters, digits and hyphens, at most 63 characters\x1a@!rule || this.matches('^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)?$')R\bisRegion:\xce\x01\n" +
 	"\n" +
-	"is_profile\x12\x19.buf.validate.StringRules\x18ֺ\xc1+ \x01(\bB\x8c\x01\xc2H\x88\x01\n" +
-	"\x85\x01\n" +
-	"\x0estring.profile\x12Bmust be the name of a profile: letters, digits and ._-, at most 64\x1a/!rule || this.matches('^[A-Za-z0-9._-]{0,64}$')R\tisProfile:\xd9\x01\n" +
+	"is_profile\x12\x19.buf.validate.StringRules\x18ֺ\xc1+ \x01(\bB\x90\x01\xc2H\x8c\x01\n" +
+	"\x89\x01\n" +
+	"\x0estring.profile\x12Fmust be a profile name: letters, digits and ._-, at most 64 characters\x1a/!rule || this.matches('^[A-Za-z0-9._-]{0,64}$')R\tisProfile:\xd9\x01\n" +
 	"\tis_header\x12\x19.buf.validate.StringRules\x18\u05fa\xc1+ \x01(\bB\x9d\x01\xc2H\x99\x01\n" +
 	"\x96\x01\n" +
-	"\rstring.header\x12Amust be printable ASCII, at most 1024 bytes; encode anything else\x1aB!rule || (this.size() <= 1024 && this.matches('^[\\\\x20-\\\\x7e]*$'))R\bisHeader:\x8c\x02\n" +
-	"\x10is_metadata_name\x12\x19.buf.validate.StringRules\x18غ\xc1+ \x01(\bB\xc3\x01\xc2H\xbf\x01\n" +
-	"\xbc\x01\n" +
-	"\x14string.metadata_name\x12Mmust be letters, digits and hyphens, 1 to 128, without the prefix x-cos-meta-\x1aU!rule || (this.matches('^[A-Za-z0-9-]{1,128}$') && !this.matches('(?i)^x-cos-meta-'))R\x0eisMetadataName:\xe2\x01\n" +
-	"\x10is_storage_class\x12\x19.buf.validate.StringRules\x18ٺ\xc1+ \x01(\bB\x99\x01\xc2H\x95\x01\n" +
-	"\x92\x01\n" +
-	"\x14string.storage_class\x12Qmust be a storage class such as STANDARD_IA: capitals and underscores, at most 64\x1a'!rule || this.matches('^[A-Z_]{0,64}$')R\x0eisStorageClass:\xe9\x01\n" +
-	"\ais_word\x12\x19.buf.validate.StringRules\x18ܺ\xc1+ \x01(\bB\xb1\x01\xc2H\xad\x01\n" +
-	"\xaa\x01\n" +
-	"\vstring.word\x12kmust be one word as COS spells it, such as COMPLIANCE: letters, digits, underscores and hyphens, at most 64\x1a.!rule || this.matches('^[A-Za-z0-9_-]{0,64}$')R\x06isWord:\xd9\x01\n" +
-	"\fis_upload_id\x12\x19.buf.validate.StringRules\x18ں\xc1+ \x01(\bB\x98\x01\xc2H\x94\x01\n" +
-	"\x91\x01\n" +
-	"\x10string.upload_id\x12Jmust be an upload id as COS gave it: letters, digits and ._~-, at most 256\x1a1!rule || this.matches('^[A-Za-z0-9._~-]{0,256}$')R\n" +
-	"isUploadId:\x9c\x02\n" +
-	"\ris_grantee_id\x12\x19.buf.validate.StringRules\x18ۺ\xc1+ \x01(\bB\xd9\x01\xc2H\xd5\x01\n" +
-	"\xd2\x01\n" +
-	"\x11string.grantee_id\x12\x87\x01must be the id of an account, such as 100000000011 or qcs::cam::uin/100000000001:uin/100000000011: letters, digits and :/@._-, 1 to 256\x1a3!rule || this.matches('^[A-Za-z0-9:/@._-]{1,256}$')R\visGranteeId:\xb7\x01\n" +
-	"\fis_config_id\x12\x19.buf.validate.StringRules\x18\xe4\xba\xc1+ \x01(\bBw\xc2Ht\n" +
-	"r\n" +
-	"\x10string.config_id\x12,must be letters, digits and ._-, at most 128\x1a0!rule || this.matches('^[A-Za-z0-9._-]{0,128}$')R\n" +
+	"\rstring.header\x12Amust be printable ASCII, at most 1024 bytes; encode anything else\x1aB!rule || (this.size() <= 1024 && this.matches('^[\\\\x20-\\\\x7e]*$'))R\bisHeader:\x8b\x02\n" +
+	"\x10is_metadata_name\x12\x19.buf.validate.StringRules\x18غ\xc1+ \x01(\bB\xc2\x01\xc2H\xbe\x01\n" +
+	"\xbb\x01\n" +
+	"\x14string.metadata_name\x12Lmust be 1 to 128 letters, digits and hyphens, without the prefix x-cos-meta-\x1aU!rule || (this.matches('^[A-Za-z0-9-]{1,128}$') && !this.matches('(?i)^x-cos-meta-'))R\x0eisMetadataName:\xf7\x01\n" +
+	"\x10is_storage_class\x12\x19.buf.validate.StringRules\x18ٺ\xc1+ \x01(\bB\xae\x01\xc2H\xaa\x01\n" +
+	"\xa7\x01\n" +
+	"\x14string.storage_class\x12fmust be a storage class such as STANDARD_IA: upper-case letters and underscores, at most 64 characters\x1a'!rule || this.matches('^[A-Z_]{0,64}$')R\x0eisStorageClass:\xf9\x01\n" +
+	"\ais_word\x12\x19.buf.validate.StringRules\x18ܺ\xc1+ \x01(\bB\xc1\x01\xc2H\xbd\x01\n" +
+	"\xba\x01\n" +
+	"\vstring.word\x12{must be a single word as COS spells it, such as COMPLIANCE: letters, digits, underscores and hyphens, at most 64 characters\x1a.!rule || this.matches('^[A-Za-z0-9_-]{0,64}$')R\x06isWord:\xe8\x01\n" +
+	"\fis_upload_id\x12\x19.buf.validate.StringRules\x18ں\xc1+ \x01(\bB\xa7\x01\xc2H\xa3\x01\n" +
+	"\xa0\x01\n" +
+	"\x10string.upload_id\x12Ymust be an upload id as COS returned it: letters, digits and ._~-, at most 256 characters\x1a1!rule || this.matches('^[A-Za-z0-9._~-]{0,256}$')R\n" +
+	"isUploadId:\x92\x02\n" +
+	"\ris_grantee_id\x12\x19.buf.validate.StringRules\x18ۺ\xc1+ \x01(\bB\xcf\x01\xc2H\xcb\x01\n" +
+	"\xc8\x01\n" +
+	"\x11string.grantee_id\x12~must be an account id such as 100000000011 or qcs::cam::uin/100000000001:uin/100000000011: 1 to 256 letters, digits and :/@._-\x1a3!rule || this.matches('^[A-Za-z0-9:/@._-]{1,256}$')R\visGranteeId:\xb6\x01\n" +
+	"\fis_config_id\x12\x19.buf.validate.StringRules\x18\xe4\xba\xc1+ \x01(\bBv\xc2Hs\n" +
+	"q\n" +
+	"\x10string.config_id\x12+must be at most 128 letters, digits and ._-\x1a0!rule || this.matches('^[A-Za-z0-9._-]{0,128}$')R\n" +
 	"isConfigId:\x8e\x02\n" +
 	"\vis_xml_text\x12\x19.buf.validate.StringRules\x18\xe5\xba\xc1+ \x01(\bB\xcf\x01\xc2H\xcb\x01\n" +
 	"\xc8\x01\n" +
-	"\x0fstring.xml_text\x12Ymust have at most 1024 bytes of UTF-8 and no control characters, which XML cannot express\x1aZ!rule || (bytes(this).size() <= 1024 && !this.matches('[\\\\x00-\\\\x1f\\\\x{fffd}-\\\\x{ffff}]'))R\tisXmlText:\x96\x02\n" +
-	"\tis_domain\x12\x19.buf.validate.StringRules\x18\xe6\xba\xc1+ \x01(\bB\xda\x01\xc2H\xd6\x01\n" +
-	"\xd3\x01\n" +
-	"\rstring.domain\x12bmust be the name of a host such as www.example.com: letters, digits, dots and hyphens, at most 253\x1a^!rule || (this.size() <= 253 && this.matches('^([A-Za-z0-9*]([A-Za-z0-9.-]*[A-Za-z0-9])?)?$'))R\bisDomain:\xb8\x02\n" +
-	"\x0fis_callback_url\x12\x19.buf.validate.StringRules\x18\xee\xba\xc1+ \x01(\bB\xf1\x01\xc2H\xed\x01\n" +
-	"\xea\x01\n" +
-	"\x13string.callback_url\x12Xmust be an http or https URL of printable ASCII, without user and fragment, at most 1024\x1ay!rule || (this.size() <= 1024 && this.matches('^https?://[A-Za-z0-9._-]+(:[0-9]{1,5})?([/?][\\\\x21\\\\x22\\\\x24-\\\\x7e]*)?$'))R\risCallbackUrl:\xfb\x01\n" +
-	"\ais_host\x12\x19.buf.validate.StringRules\x18\xef\xba\xc1+ \x01(\bB\xc3\x01\xc2H\xbf\x01\n" +
-	"\xbc\x01\n" +
-	"\vstring.host\x12Mmust be a host name, with a port or not: letters, digits and ._-, at most 255\x1a^!rule || this == '' || (this.size() <= 255 && this.matches('^[A-Za-z0-9._-]+(:[0-9]{1,5})?$'))R\x06isHost:\xd3\x01\n" +
-	"\ris_preset_acl\x12\x19.buf.validate.StringRules\x18\xf0\xba\xc1+ \x01(\bB\x90\x01\xc2H\x8c\x01\n" +
-	"\x89\x01\n" +
-	"\x11string.preset_acl\x12Kmust be a preset such as public-read: small letters and hyphens, at most 64\x1a'!rule || this.matches('^[a-z-]{0,64}$')R\visPresetAcl:\xd6\x01\n" +
-	"\x0eis_header_name\x12\x19.buf.validate.StringRules\x18\xf1\xba\xc1+ \x01(\bB\x91\x01\xc2H\x8d\x01\n" +
-	"\x8a\x01\n" +
-	"\x12string.header_name\x12Cmust be the name of a header: letters, digits and hyphens, 1 to 128\x1a/!rule || this.matches('^[A-Za-z0-9_-]{1,128}$')R\fisHeaderName:\xd1\x01\n" +
+	"\x0fstring.xml_text\x12Ymust be at most 1024 bytes of UTF-8, without control characters, which XML cannot express\x1aZ!rule || (bytes(this).size() <= 1024 && !this.matches('[\\\\x00-\\\\x1f\\\\x{fffd}-\\\\x{ffff}]'))R\tisXmlText:\x9a\x02\n" +
+	"\tis_domain\x12\x19.buf.validate.StringRules\x18\xe6\xba\xc1+ \x01(\bB\xde\x01\xc2H\xda\x01\n" +
+	"\xd7\x01\n" +
+	"\rstring.domain\x12fmust be a host name such as www.example.com: letters, digits, dots and hyphens, at most 253 characters\x1a^!rule || (this.size() <= 253 && this.matches('^([A-Za-z0-9*]([A-Za-z0-9.-]*[A-Za-z0-9])?)?$'))R\bisDomain:\xbe\x02\n" +
+	"\x0fis_callback_url\x12\x19.buf.validate.StringRules\x18\xee\xba\xc1+ \x01(\bB\xf7\x01\xc2H\xf3\x01\n" +
+	"\xf0\x01\n" +
+	"\x13string.callback_url\x12^must be an http or https URL of printable ASCII, without user and fragment, at most 1024 bytes\x1ay!rule || (this.size() <= 1024 && this.matches('^https?://[A-Za-z0-9._-]+(:[0-9]{1,5})?([/?][\\\\x21\\\\x22\\\\x24-\\\\x7e]*)?$'))R\risCallbackUrl:\x8a\x02\n" +
+	"\ais_host\x12\x19.buf.validate.StringRules\x18\xef\xba\xc1+ \x01(\bB\xd2\x01\xc2H\xce\x01\n" +
+	"\xcb\x01\n" +
+	"\vstring.host\x12\\must be a host name, optionally with a port: letters, digits and ._-, at most 255 characters\x1a^!rule || this == '' || (this.size() <= 255 && this.matches('^[A-Za-z0-9._-]+(:[0-9]{1,5})?$'))R\x06isHost:\xe7\x01\n" +
+	"\ris_preset_acl\x12\x19.buf.validate.StringRules\x18\xf0\xba\xc1+ \x01(\bB\xa4\x01\xc2H\xa0\x01\n" +
+	"\x9d\x01\n" +
+	"\x11string.preset_acl\x12_must be a preset ACL such as public-read: lower-case letters and hyphens, at most 64 characters\x1a'!rule || this.matches('^[a-z-]{0,64}$')R\visPresetAcl:\xdb\x01\n" +
+	"\x0eis_header_name\x12\x19.buf.validate.StringRules\x18\xf1\xba\xc1+ \x01(\bB\x96\x01\xc2H\x92\x01\n" +
+	"\x8f\x01\n" +
+	"\x12string.header_name\x12Hmust be a header name: 1 to 128 letters, digits, hyphens and underscores\x1a/!rule || this.matches('^[A-Za-z0-9_-]{1,128}$')R\fisHeaderName:\xd1\x01\n" +
 	"\x0eis_long_header\x12\x19.buf.validate.StringRules\x18\xf2\xba\xc1+ \x01(\bB\x8c\x01\xc2H\x88\x01\n" +
 	"\x85\x01\n" +
-	"\x12string.long_header\x12+must be printable ASCII, at most 8192 bytes\x1aB!rule || (this.size() <= 8192 && this.matches('^[\\\\x20-\\\\x7e]*$'))R\fisLongHeader:\xbb\a\n" +
-	"\x10is_signed_header\x12\x19.buf.validate.StringRules\x18\xf8\xba\xc1+ \x01(\bB\xf2\x06\xc2H\xee\x06\n" +
-	"\xeb\x06\n" +
-	"\x14string.signed_header\x12\xc2\x03must be a header that a presigned URL can bind: content-type, content-md5, content-length, content-disposition, content-encoding, content-language, cache-control, expires, range, if-match, if-none-match, if-modified-since, if-unmodified-since, x-cos-acl, x-cos-grant-*, x-cos-storage-class, x-cos-tagging, x-cos-traffic-limit, x-cos-forbid-overwrite, x-cos-content-sha1, x-cos-server-side-encryption and its -cos-kms-key-id and -context, x-cos-meta-*\x1a\x8d\x03!rule || this.matches('(?i)^(content-(type|md5|length|disposition|encoding|language)|cache-control|expires|range|if-(none-)?match|if-(un)?modified-since|x-cos-acl|x-cos-grant-(read|read-acp|write-acp|full-control)|x-cos-storage-class|x-cos-tagging|x-cos-traffic-limit|x-cos-forbid-overwrite|x-cos-content-sha1|x-cos-server-side-encryption(-cos-kms-key-id|-context)?|x-cos-meta-[a-z0-9-]{1,128})$')R\x0eisSignedHeader:\xcd\x02\n" +
+	"\x12string.long_header\x12+must be printable ASCII, at most 8192 bytes\x1aB!rule || (this.size() <= 8192 && this.matches('^[\\\\x20-\\\\x7e]*$'))R\fisLongHeader:\xbe\a\n" +
+	"\x10is_signed_header\x12\x19.buf.validate.StringRules\x18\xf8\xba\xc1+ \x01(\bB\xf5\x06\xc2H\xf1\x06\n" +
+	"\xee\x06\n" +
+	"\x14string.signed_header\x12\xc5\x03must be a header that a presigned URL can require: content-type, content-md5, content-length, content-disposition, content-encoding, content-language, cache-control, expires, range, if-match, if-none-match, if-modified-since, if-unmodified-since, x-cos-acl, x-cos-grant-*, x-cos-storage-class, x-cos-tagging, x-cos-traffic-limit, x-cos-forbid-overwrite, x-cos-content-sha1, x-cos-server-side-encryption and its -cos-kms-key-id and -context, x-cos-meta-*\x1a\x8d\x03!rule || this.matches('(?i)^(content-(type|md5|length|disposition|encoding|language)|cache-control|expires|range|if-(none-)?match|if-(un)?modified-since|x-cos-acl|x-cos-grant-(read|read-acp|write-acp|full-control)|x-cos-storage-class|x-cos-tagging|x-cos-traffic-limit|x-cos-forbid-overwrite|x-cos-content-sha1|x-cos-server-side-encryption(-cos-kms-key-id|-context)?|x-cos-meta-[a-z0-9-]{1,128})$')R\x0eisSignedHeader:\xcd\x02\n" +
 	"\vis_redirect\x12\x19.buf.validate.StringRules\x18\xf9\xba\xc1+ \x01(\bB\x8d\x02\xc2H\x89\x02\n" +
 	"\x86\x02\n" +
 	"\x0fstring.redirect\x12kmust be an absolute URL of http or https without a user, printable ASCII without spaces, at most 1024 bytes\x1a\x85\x01!rule || this == '' || (this.size() <= 1024 && this.matches('^https?://[^/?#@\\\\x00-\\\\x20\\\\x7f-\\\\x{10ffff}]+([/?#][\\\\x21-\\\\x7e]*)?$'))R\n" +
-	"isRedirect:\x9e\x02\n" +
-	"\x0eis_xml_literal\x12\x19.buf.validate.StringRules\x18\xfa\xba\xc1+ \x01(\bB\xd9\x01\xc2H\xd5\x01\n" +
-	"\xd2\x01\n" +
-	"\x12string.xml_literal\x12lmust have no control characters but tab, line feed and carriage return: this operation cannot express others\x1aN!rule || !this.matches('[\\\\x00-\\\\x08\\\\x0b\\\\x0c\\\\x0e-\\\\x1f\\\\x{fffe}\\\\x{ffff}]')R\fisXmlLiteral:\xf4\x01\n" +
-	"\x10is_csv_character\x12\x19.buf.validate.StringRules\x18\xfb\xba\xc1+ \x01(\bB\xab\x01\xc2H\xa7\x01\n" +
-	"\xa4\x01\n" +
-	"\x14string.csv_character\x12Rmust be one ASCII character: printable, or a tab, a line feed or a carriage return\x1a8!rule || this.matches('^[\\\\x09\\\\x0a\\\\x0d\\\\x20-\\\\x7e]?$')R\x0eisCsvCharacter:\x89\x02\n" +
-	"\x13is_record_delimiter\x12\x19.buf.validate.StringRules\x18\xfc\xba\xc1+ \x01(\bB\xba\x01\xc2H\xb6\x01\n" +
-	"\xb3\x01\n" +
-	"\x17string.record_delimiter\x12Zmust be one or two ASCII characters: printable, or a tab, a line feed or a carriage return\x1a<!rule || this.matches('^[\\\\x09\\\\x0a\\\\x0d\\\\x20-\\\\x7e]{0,2}$')R\x11isRecordDelimiter:\xe1\x01\n" +
+	"isRedirect:\xa8\x02\n" +
+	"\x0eis_xml_literal\x12\x19.buf.validate.StringRules\x18\xfa\xba\xc1+ \x01(\bB\xe3\x01\xc2H\xdf\x01\n" +
+	"\xdc\x01\n" +
+	"\x12string.xml_literal\x12vmust not contain control characters other than tab, line feed and carriage return, which this operation cannot express\x1aN!rule || !this.matches('[\\\\x00-\\\\x08\\\\x0b\\\\x0c\\\\x0e-\\\\x1f\\\\x{fffe}\\\\x{ffff}]')R\fisXmlLiteral:\xeb\x01\n" +
+	"\x10is_csv_character\x12\x19.buf.validate.StringRules\x18\xfb\xba\xc1+ \x01(\bB\xa2\x01\xc2H\x9e\x01\n" +
+	"\x9b\x01\n" +
+	"\x14string.csv_character\x12Imust be one ASCII character: printable, tab, line feed or carriage return\x1a8!rule || this.matches('^[\\\\x09\\\\x0a\\\\x0d\\\\x20-\\\\x7e]?$')R\x0eisCsvCharacter:\x80\x02\n" +
+	"\x13is_record_delimiter\x12\x19.buf.validate.StringRules\x18\xfc\xba\xc1+ \x01(\bB\xb1\x01\xc2H\xad\x01\n" +
+	"\xaa\x01\n" +
+	"\x17string.record_delimiter\x12Qmust be one or two ASCII characters: printable, tab, line feed or carriage return\x1a<!rule || this.matches('^[\\\\x09\\\\x0a\\\\x0d\\\\x20-\\\\x7e]{0,2}$')R\x11isRecordDelimiter:\xe1\x01\n" +
 	"\x10is_traffic_limit\x12\x18.buf.validate.Int64Rules\x18\xf3\xba\xc1+ \x01(\bB\x99\x01\xc2H\x95\x01\n" +
 	"\x92\x01\n" +
 	"\x13int64.traffic_limit\x12>must be 0 for no limit, or 819200 to 838860800 bits per second\x1a;!rule || this == 0 || (this >= 819200 && this <= 838860800)R\x0eisTrafficLimitB\xa0\x01\n" +

@@ -22,24 +22,26 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Asks for what an SQL expression selects of one object.
+// A request to run an SQL expression over an object.
 type SelectObjectContentRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
 	// The key: 1 to 850 bytes, without the characters U+0018 to U+001B.
 	Key string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
-	// The bucket's region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
-	// The SQL, such as "SELECT s._1 FROM COSObject s LIMIT 10". At most 256 KiB.
+	// The SQL expression, such as "SELECT s._1 FROM COSObject s LIMIT 10". At most 256
+	// KiB.
 	Expression string `protobuf:"bytes,6,opt,name=expression,proto3" json:"expression,omitempty"`
-	// How the object is written.
+	// The format of the object.
 	Input *SelectInput `protobuf:"bytes,7,opt,name=input,proto3" json:"input,omitempty"`
-	// How to write the result.
+	// The format of the result.
 	Output *SelectOutput `protobuf:"bytes,8,opt,name=output,proto3" json:"output,omitempty"`
-	// Send progress between the records.
+	// Whether to send progress between the records.
 	Progress      bool `protobuf:"varint,9,opt,name=progress,proto3" json:"progress,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -131,10 +133,10 @@ func (x *SelectObjectContentRequest) GetProgress() bool {
 	return false
 }
 
-// SelectInput says how an object is written.
+// SelectInput is the format of an object.
 type SelectInput struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// How it is packed: "NONE", "GZIP" or "BZIP2". Empty: NONE.
+	// The compression: "NONE", "GZIP" or "BZIP2". Empty: "NONE".
 	CompressionType string `protobuf:"bytes,1,opt,name=compression_type,json=compressionType,proto3" json:"compression_type,omitempty"`
 	// The format.
 	//
@@ -224,7 +226,7 @@ type isSelectInput_Format interface {
 }
 
 type SelectInput_Csv struct {
-	// Lines of fields.
+	// CSV.
 	Csv *SelectCsvInput `protobuf:"bytes,2,opt,name=csv,proto3,oneof"`
 }
 
@@ -244,23 +246,24 @@ func (*SelectInput_Json) isSelectInput_Format() {}
 
 func (*SelectInput_Parquet) isSelectInput_Format() {}
 
-// SelectCsvInput describes a CSV object. Empty fields are COS's defaults.
+// SelectCsvInput describes a CSV object.
 type SelectCsvInput struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What the first line is: "NONE" a record like the others, "IGNORE" names that are
-	// not used, "USE" names that the expression uses. Empty: NONE.
+	// The meaning of the first line: "NONE" a record like the others, "IGNORE" column
+	// names that are not used, "USE" column names that the expression uses. Empty:
+	// "NONE".
 	FileHeaderInfo string `protobuf:"bytes,1,opt,name=file_header_info,json=fileHeaderInfo,proto3" json:"file_header_info,omitempty"`
-	// What ends a record, one or two characters. Empty: a line feed.
+	// The delimiter of records, one or two characters. Empty: a line feed.
 	RecordDelimiter string `protobuf:"bytes,2,opt,name=record_delimiter,json=recordDelimiter,proto3" json:"record_delimiter,omitempty"`
-	// What stands between fields. Empty: a comma.
+	// The delimiter of fields. Empty: a comma.
 	FieldDelimiter string `protobuf:"bytes,3,opt,name=field_delimiter,json=fieldDelimiter,proto3" json:"field_delimiter,omitempty"`
-	// What surrounds a field that holds a delimiter. Empty: a double quote.
+	// The quote character of fields that contain a delimiter. Empty: a double quote.
 	QuoteCharacter string `protobuf:"bytes,4,opt,name=quote_character,json=quoteCharacter,proto3" json:"quote_character,omitempty"`
-	// What stands before a quote character inside of quotes. Empty: a double quote.
+	// The escape character of a quote character inside quotes. Empty: a double quote.
 	QuoteEscapeCharacter string `protobuf:"bytes,5,opt,name=quote_escape_character,json=quoteEscapeCharacter,proto3" json:"quote_escape_character,omitempty"`
-	// What begins a line that is a comment. Empty: "#".
+	// The character that starts a comment line. Empty: "#".
 	Comments string `protobuf:"bytes,6,opt,name=comments,proto3" json:"comments,omitempty"`
-	// Whether a record delimiter may stand inside of quotes. Absent: it may not.
+	// Whether a record delimiter may appear inside quotes. Absent: no.
 	AllowQuotedRecordDelimiter *bool `protobuf:"varint,7,opt,name=allow_quoted_record_delimiter,json=allowQuotedRecordDelimiter,proto3,oneof" json:"allow_quoted_record_delimiter,omitempty"`
 	unknownFields              protoimpl.UnknownFields
 	sizeCache                  protoimpl.SizeCache
@@ -348,7 +351,7 @@ func (x *SelectCsvInput) GetAllowQuotedRecordDelimiter() bool {
 // SelectJsonInput describes a JSON object.
 type SelectJsonInput struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// "DOCUMENT" for one JSON value, "LINES" for one on each line.
+	// The structure: "DOCUMENT" for one JSON value, "LINES" for one on each line.
 	Type          string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -391,7 +394,8 @@ func (x *SelectJsonInput) GetType() string {
 	return ""
 }
 
-// SelectParquetInput describes a Parquet object, which describes itself.
+// SelectParquetInput describes a Parquet object. It has no settings, because the format
+// describes itself.
 type SelectParquetInput struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -428,7 +432,7 @@ func (*SelectParquetInput) Descriptor() ([]byte, []int) {
 	return file_cosgate_v1_select_proto_rawDescGZIP(), []int{4}
 }
 
-// SelectOutput says how to write a result.
+// SelectOutput is the format of a result.
 type SelectOutput struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The format.
@@ -502,12 +506,12 @@ type isSelectOutput_Format interface {
 }
 
 type SelectOutput_Csv struct {
-	// Lines of fields.
+	// CSV.
 	Csv *SelectCsvOutput `protobuf:"bytes,1,opt,name=csv,proto3,oneof"`
 }
 
 type SelectOutput_Json struct {
-	// One JSON value for each record.
+	// JSON, one value for each record.
 	Json *SelectJsonOutput `protobuf:"bytes,2,opt,name=json,proto3,oneof"`
 }
 
@@ -515,18 +519,18 @@ func (*SelectOutput_Csv) isSelectOutput_Format() {}
 
 func (*SelectOutput_Json) isSelectOutput_Format() {}
 
-// SelectCsvOutput describes a result in CSV. Empty fields are COS's defaults.
+// SelectCsvOutput describes a result in CSV.
 type SelectCsvOutput struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// "ALWAYS" or "ASNEEDED". Empty: ASNEEDED.
+	// When fields are quoted: "ALWAYS" or "ASNEEDED". Empty: "ASNEEDED".
 	QuoteFields string `protobuf:"bytes,1,opt,name=quote_fields,json=quoteFields,proto3" json:"quote_fields,omitempty"`
-	// What ends a record, one or two characters. Empty: a line feed.
+	// The delimiter of records, one or two characters. Empty: a line feed.
 	RecordDelimiter string `protobuf:"bytes,2,opt,name=record_delimiter,json=recordDelimiter,proto3" json:"record_delimiter,omitempty"`
-	// What stands between fields. Empty: a comma.
+	// The delimiter of fields. Empty: a comma.
 	FieldDelimiter string `protobuf:"bytes,3,opt,name=field_delimiter,json=fieldDelimiter,proto3" json:"field_delimiter,omitempty"`
-	// What surrounds fields. Empty: a double quote.
+	// The quote character. Empty: a double quote.
 	QuoteCharacter string `protobuf:"bytes,4,opt,name=quote_character,json=quoteCharacter,proto3" json:"quote_character,omitempty"`
-	// What stands before a quote character inside of quotes. Empty: a double quote.
+	// The escape character of a quote character inside quotes. Empty: a double quote.
 	QuoteEscapeCharacter string `protobuf:"bytes,5,opt,name=quote_escape_character,json=quoteEscapeCharacter,proto3" json:"quote_escape_character,omitempty"`
 	unknownFields        protoimpl.UnknownFields
 	sizeCache            protoimpl.SizeCache
@@ -600,7 +604,7 @@ func (x *SelectCsvOutput) GetQuoteEscapeCharacter() string {
 // SelectJsonOutput describes a result in JSON.
 type SelectJsonOutput struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What ends a record, one or two characters. Empty: a line feed.
+	// The delimiter of records, one or two characters. Empty: a line feed.
 	RecordDelimiter string `protobuf:"bytes,1,opt,name=record_delimiter,json=recordDelimiter,proto3" json:"record_delimiter,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
@@ -646,7 +650,7 @@ func (x *SelectJsonOutput) GetRecordDelimiter() string {
 // One message of a result.
 type SelectObjectContentResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What it has. A message of a kind that a caller does not know can be skipped.
+	// The content of the message. A caller can skip kinds that it does not know.
 	//
 	// Types that are valid to be assigned to Event:
 	//
@@ -727,17 +731,18 @@ type isSelectObjectContentResponse_Event interface {
 }
 
 type SelectObjectContentResponse_Records struct {
-	// A piece of the result, at most 256 KiB. A record may go on in the next message.
+	// A piece of the result, at most 256 KiB. A record may continue in the next
+	// message.
 	Records []byte `protobuf:"bytes,1,opt,name=records,proto3,oneof"`
 }
 
 type SelectObjectContentResponse_Progress struct {
-	// How far COS is. Only with progress in the request, zero or more times.
+	// The progress so far. Only with progress in the request, zero or more times.
 	Progress *SelectStats `protobuf:"bytes,2,opt,name=progress,proto3,oneof"`
 }
 
 type SelectObjectContentResponse_Stats struct {
-	// What the whole took. Behind the last records.
+	// The totals. After the last records.
 	Stats *SelectStats `protobuf:"bytes,3,opt,name=stats,proto3,oneof"`
 }
 
@@ -747,14 +752,14 @@ func (*SelectObjectContentResponse_Progress) isSelectObjectContentResponse_Event
 
 func (*SelectObjectContentResponse_Stats) isSelectObjectContentResponse_Event() {}
 
-// SelectStats counts what an expression took.
+// SelectStats counts the bytes that an expression has processed.
 type SelectStats struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// How many bytes of the object were read.
+	// The number of bytes read from the object.
 	BytesScanned int64 `protobuf:"varint,1,opt,name=bytes_scanned,json=bytesScanned,proto3" json:"bytes_scanned,omitempty"`
-	// How many bytes that was once unpacked.
+	// The number of bytes after decompression.
 	BytesProcessed int64 `protobuf:"varint,2,opt,name=bytes_processed,json=bytesProcessed,proto3" json:"bytes_processed,omitempty"`
-	// How many bytes of records were sent.
+	// The number of bytes of records returned.
 	BytesReturned int64 `protobuf:"varint,3,opt,name=bytes_returned,json=bytesReturned,proto3" json:"bytes_returned,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

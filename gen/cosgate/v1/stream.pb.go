@@ -25,17 +25,17 @@ const (
 // A Chunk is a piece of an object's content on a stream.
 type Chunk struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Where data begins, counted from the start of the content that this stream
-	// carries: the object for an upload, the object (not the range) for a read.
-	// Always set by the gateway.
+	// Where data begins, counted from the start of the content that this stream carries:
+	// the content for an upload, the whole object (not the range) for a read. Always set
+	// by the gateway.
 	//
-	// In an upload absent means: right behind the data before it. Present, it is
-	// checked. Data that was received before is skipped, so an earlier offset does
-	// no harm; a later one fails with OUT_OF_RANGE naming the offset expected.
+	// In an upload, absent means directly after the previous data. If present, it is
+	// checked. Data that was received before is skipped, so an earlier offset does no
+	// harm; a later one fails with OUT_OF_RANGE, which names the expected offset.
 	Offset *int64 `protobuf:"varint,1,opt,name=offset,proto3,oneof" json:"offset,omitempty"`
-	// CRC32C (Castagnoli) of data. Always set by the gateway. In an upload it is
-	// checked when present; a mismatch fails with INVALID_ARGUMENT and nothing is
-	// stored.
+	// The CRC32C (Castagnoli) of data. Always set by the gateway. In an upload it is
+	// checked if present; a mismatch fails with INVALID_ARGUMENT and nothing is stored.
+	// Absent: not checked.
 	Crc32C *uint32 `protobuf:"fixed32,2,opt,name=crc32c,proto3,oneof" json:"crc32c,omitempty"`
 	// The bytes, at most 2 MiB; 32 KiB to 1 MiB is efficient.
 	Data          []byte `protobuf:"bytes,3,opt,name=data,proto3" json:"data,omitempty"`
@@ -94,16 +94,16 @@ func (x *Chunk) GetData() []byte {
 	return nil
 }
 
-// Checksums of the whole content of an upload. Nothing is stored when one of them
-// does not match.
+// Checksums of the whole content of an upload. If one of them does not match, nothing
+// is stored.
 type Checksums struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// CRC64 (polynomial ECMA-182). May come with any message up to the one that has
-	// finish. A mismatch fails with INVALID_ARGUMENT.
+	// The CRC64 (polynomial ECMA-182). Allowed in any message up to the one with finish.
+	// A mismatch fails with INVALID_ARGUMENT. Absent: not checked.
 	Crc64Ecma *uint64 `protobuf:"fixed64,1,opt,name=crc64ecma,proto3,oneof" json:"crc64ecma,omitempty"`
-	// MD5, 16 bytes. Only together with the spec: it is handed to COS as
-	// Content-MD5, which stands before the content. A mismatch fails with
-	// INVALID_ARGUMENT, COS code BadDigest. Empty means not checked.
+	// The MD5, 16 bytes. Allowed only together with spec, because it is sent to COS in
+	// the Content-MD5 header before the content. A mismatch fails with INVALID_ARGUMENT,
+	// COS code BadDigest. Empty: not checked.
 	Md5           []byte `protobuf:"bytes,2,opt,name=md5,proto3" json:"md5,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -153,16 +153,16 @@ func (x *Checksums) GetMd5() []byte {
 	return nil
 }
 
-// A ByteRange selects part of an object's content.
+// A ByteRange is a part of an object's content.
 type ByteRange struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The first byte, from 0. At or behind the end of the object the call fails with
+	// The first byte, from 0. At or after the end of the object the call fails with
 	// OUT_OF_RANGE.
 	Offset int64 `protobuf:"varint,1,opt,name=offset,proto3" json:"offset,omitempty"`
-	// How many bytes. Absent: to the end. More than there are is not an error.
+	// The number of bytes. More than the object has is not an error. Absent: to the end.
 	Length *int64 `protobuf:"varint,2,opt,name=length,proto3,oneof" json:"length,omitempty"`
-	// The last so many bytes, instead of offset and length. More than there are
-	// gives the whole object.
+	// The number of bytes at the end of the object, instead of offset and length. More
+	// than the object has selects the whole object. Absent: see offset and length.
 	SuffixLength  *int64 `protobuf:"varint,3,opt,name=suffix_length,json=suffixLength,proto3,oneof" json:"suffix_length,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -219,12 +219,12 @@ func (x *ByteRange) GetSuffixLength() int64 {
 	return 0
 }
 
-// A ContentRange says which bytes of the object an answer carries.
+// A ContentRange is the part of the object that a response carries.
 type ContentRange struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The first byte, from 0.
 	Offset int64 `protobuf:"varint,1,opt,name=offset,proto3" json:"offset,omitempty"`
-	// How many bytes follow on the stream.
+	// The number of bytes that follow on the stream.
 	Length int64 `protobuf:"varint,2,opt,name=length,proto3" json:"length,omitempty"`
 	// The size of the whole object.
 	Size          int64 `protobuf:"varint,3,opt,name=size,proto3" json:"size,omitempty"`
@@ -283,17 +283,17 @@ func (x *ContentRange) GetSize() int64 {
 	return 0
 }
 
-// A ReadSummary closes a read. A stream without it was not read to its end.
+// A ReadSummary completes a read. A stream without it is incomplete.
 type ReadSummary struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// How many bytes of content the stream carried.
+	// The number of bytes of content that the stream carried.
 	Bytes int64 `protobuf:"varint,1,opt,name=bytes,proto3" json:"bytes,omitempty"`
-	// CRC64 (polynomial ECMA-182) of those bytes, as the gateway computed it while
-	// it sent them.
+	// The CRC64 (polynomial ECMA-182) of those bytes, as the gateway computed it while it
+	// sent them.
 	Crc64Ecma uint64 `protobuf:"fixed64,2,opt,name=crc64ecma,proto3" json:"crc64ecma,omitempty"`
-	// True when the whole object was read and crc64ecma equals what COS keeps for
-	// it. False for a range, and when COS keeps none; there is nothing to compare
-	// with then. A mismatch never gets here: it fails with DATA_LOSS.
+	// True if the whole object was read and crc64ecma equals the checksum that COS has
+	// stored for it. False for a range, and if COS has stored none, because there is
+	// nothing to compare with. A mismatch never appears here: it fails with DATA_LOSS.
 	Crc64EcmaVerified bool `protobuf:"varint,3,opt,name=crc64ecma_verified,json=crc64ecmaVerified,proto3" json:"crc64ecma_verified,omitempty"`
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
@@ -362,11 +362,11 @@ const file_cosgate_v1_stream_proto_rawDesc = "" +
 	"\x04data\x18\x03 \x01(\fB\n" +
 	"\xbaH\az\x05\x18\x80\x80\x80\x01R\x04dataB\t\n" +
 	"\a_offsetB\t\n" +
-	"\a_crc32c\"\xab\x01\n" +
+	"\a_crc32c\"\xa9\x01\n" +
 	"\tChecksums\x12%\n" +
-	"\tcrc64ecma\x18\x01 \x01(\x06B\x020\x01H\x00R\tcrc64ecma\x88\x01\x01\x12i\n" +
-	"\x03md5\x18\x02 \x01(\fBW\xbaHT\xba\x01Q\n" +
-	"\x14checksums.md5.length\x12\x12must have 16 bytes\x1a%this.size() == 0 || this.size() == 16R\x03md5B\f\n" +
+	"\tcrc64ecma\x18\x01 \x01(\x06B\x020\x01H\x00R\tcrc64ecma\x88\x01\x01\x12g\n" +
+	"\x03md5\x18\x02 \x01(\fBU\xbaHR\xba\x01O\n" +
+	"\x14checksums.md5.length\x12\x10must be 16 bytes\x1a%this.size() == 0 || this.size() == 16R\x03md5B\f\n" +
 	"\n" +
 	"_crc64ecma\"\xc2\x02\n" +
 	"\tByteRange\x12\x1f\n" +

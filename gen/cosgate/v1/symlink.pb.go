@@ -22,18 +22,19 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Says where a symlink leads.
+// A request to create a symlink.
 type PutSymlinkRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
 	// The key: 1 to 850 bytes, without the characters U+0018 to U+001B.
 	Key string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
-	// The bucket's region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
-	// The key it leads to, in the same bucket. It need not exist.
+	// The key that the symlink points to, in the same bucket. It need not exist.
 	TargetKey     string `protobuf:"bytes,6,opt,name=target_key,json=targetKey,proto3" json:"target_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -104,12 +105,12 @@ func (x *PutSymlinkRequest) GetTargetKey() string {
 	return ""
 }
 
-// The symlink is there.
+// The symlink was created.
 type PutSymlinkResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Its version. Empty without versioning.
+	// The version of the symlink. Empty without versioning.
 	VersionId string `protobuf:"bytes,1,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"`
-	// Its ETag without quotes. Empty when COS did not send it.
+	// The ETag without quotes. Empty if COS did not send it.
 	Etag          string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -159,18 +160,19 @@ func (x *PutSymlinkResponse) GetEtag() string {
 	return ""
 }
 
-// Names the symlink to look at.
+// A request for the target of a symlink.
 type GetSymlinkRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
 	// The key: 1 to 850 bytes, without the characters U+0018 to U+001B.
 	Key string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
-	// The version. Empty: the newest.
+	// The version. Empty: the latest.
 	VersionId string `protobuf:"bytes,3,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"`
-	// The bucket's region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile       string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -241,14 +243,14 @@ func (x *GetSymlinkRequest) GetProfile() string {
 	return ""
 }
 
-// Where a symlink leads.
+// The target of a symlink.
 type GetSymlinkResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The key it leads to.
+	// The key that the symlink points to.
 	TargetKey string `protobuf:"bytes,1,opt,name=target_key,json=targetKey,proto3" json:"target_key,omitempty"`
-	// Its version. Empty without versioning.
+	// The version of the symlink. Empty without versioning.
 	VersionId string `protobuf:"bytes,2,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"`
-	// Its ETag without quotes. Empty when COS did not send it.
+	// The ETag without quotes. Empty if COS did not send it.
 	Etag          string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

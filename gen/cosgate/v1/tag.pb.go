@@ -22,12 +22,12 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// A Tag is a name with a value on a bucket or an object.
+// A Tag is a key and a value on a bucket or an object.
 type Tag struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The name: 1 to 127 characters, once in each set.
+	// The key, 1 to 127 characters. It appears once in each set.
 	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	// The value: up to 127 characters.
+	// The value, at most 127 characters.
 	Value         string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

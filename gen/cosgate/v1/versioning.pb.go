@@ -22,11 +22,12 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// A VersioningConfiguration says whether a bucket keeps old versions of objects.
+// A VersioningConfiguration turns versioning of a bucket on or off.
 type VersioningConfiguration struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// "Enabled": every write makes a new version. "Suspended": writes replace the version
-	// "null", others are kept. Empty in an answer: the bucket never had versioning.
+	// "Enabled": every write creates a new version. "Suspended": writes replace the
+	// version "null", other versions stay. Empty in a response if versioning was never
+	// set.
 	Status        string `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -69,14 +70,15 @@ func (x *VersioningConfiguration) GetStatus() string {
 	return ""
 }
 
-// Names the bucket whose versioning is asked for.
+// A request for the versioning of a bucket.
 type GetBucketVersioningRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Its region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile       string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -179,16 +181,17 @@ func (x *GetBucketVersioningResponse) GetVersioning() *VersioningConfiguration {
 	return nil
 }
 
-// Replaces the versioning of a bucket.
+// A request to replace the versioning of a bucket.
 type PutBucketVersioningRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Its region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
-	// The whole configuration.
+	// The complete configuration.
 	Versioning    *VersioningConfiguration `protobuf:"bytes,6,opt,name=versioning,proto3" json:"versioning,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -252,7 +255,7 @@ func (x *PutBucketVersioningRequest) GetVersioning() *VersioningConfiguration {
 	return nil
 }
 
-// The configuration is stored.
+// The configuration was stored.
 type PutBucketVersioningResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields

@@ -22,19 +22,20 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// A WebsiteConfiguration makes a bucket a web site. COS takes at most 64 KiB of it,
-// written as XML.
+// A WebsiteConfiguration makes a bucket a static website. At most 64 KiB when written
+// as XML.
 type WebsiteConfiguration struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What is served for a folder, such as "index.html". It holds no slash.
+	// The object that is served for a folder, such as "index.html". It must not contain a
+	// slash.
 	IndexDocument string `protobuf:"bytes,1,opt,name=index_document,json=indexDocument,proto3" json:"index_document,omitempty"`
-	// Where all requests are sent to. Absent: nowhere.
+	// Redirects all requests. Absent: no redirect.
 	RedirectAllRequestsTo *RedirectAllRequestsTo `protobuf:"bytes,2,opt,name=redirect_all_requests_to,json=redirectAllRequestsTo,proto3" json:"redirect_all_requests_to,omitempty"`
-	// Whether "page" finds "page.html". Absent: COS's default, no.
+	// Whether a request for "page" finds "page.html". Absent: COS's default, no.
 	AutoAddressing *AutoAddressing `protobuf:"bytes,3,opt,name=auto_addressing,json=autoAddressing,proto3" json:"auto_addressing,omitempty"`
-	// What is served instead of an error. Absent: the error itself.
+	// The object that is served instead of an error. Absent: the error itself.
 	ErrorDocument *ErrorDocument `protobuf:"bytes,4,opt,name=error_document,json=errorDocument,proto3" json:"error_document,omitempty"`
-	// Redirects; the first that fits decides. COS takes at most 100.
+	// Redirects of single requests, at most 100; the first that matches applies.
 	RoutingRules  []*RoutingRule `protobuf:"bytes,5,rep,name=routing_rules,json=routingRules,proto3" json:"routing_rules,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -105,10 +106,10 @@ func (x *WebsiteConfiguration) GetRoutingRules() []*RoutingRule {
 	return nil
 }
 
-// A RedirectAllRequestsTo sends every request elsewhere.
+// A RedirectAllRequestsTo redirects every request to another protocol.
 type RedirectAllRequestsTo struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// "http" or "https".
+	// The protocol: "http" or "https".
 	Protocol      string `protobuf:"bytes,1,opt,name=protocol,proto3" json:"protocol,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -151,7 +152,7 @@ func (x *RedirectAllRequestsTo) GetProtocol() string {
 	return ""
 }
 
-// An AutoAddressing lets keys be asked for without their ending.
+// An AutoAddressing is whether keys can be requested without their ".html" suffix.
 type AutoAddressing struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// "Enabled" or "Disabled".
@@ -200,10 +201,10 @@ func (x *AutoAddressing) GetStatus() string {
 // An ErrorDocument is served instead of an error.
 type ErrorDocument struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The key of it.
+	// The key of the object.
 	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	// Whether it comes with the status of the error, "Enabled", or with 200, "Disabled".
-	// Empty: COS's default, "Enabled".
+	// Whether it is served with the status of the error, "Enabled", or with 200,
+	// "Disabled". Empty: COS's default, "Enabled".
 	OriginalHttpStatus string `protobuf:"bytes,2,opt,name=original_http_status,json=originalHttpStatus,proto3" json:"original_http_status,omitempty"`
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
@@ -256,9 +257,9 @@ func (x *ErrorDocument) GetOriginalHttpStatus() string {
 // A RoutingRule redirects some requests.
 type RoutingRule struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Which requests.
+	// The requests to redirect.
 	Condition *RoutingCondition `protobuf:"bytes,1,opt,name=condition,proto3" json:"condition,omitempty"`
-	// Where to.
+	// Where the request is redirected to.
 	Redirect      *RoutingRedirect `protobuf:"bytes,2,opt,name=redirect,proto3" json:"redirect,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -308,10 +309,10 @@ func (x *RoutingRule) GetRedirect() *RoutingRedirect {
 	return nil
 }
 
-// A RoutingCondition chooses requests.
+// A RoutingCondition selects requests.
 type RoutingCondition struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// By what is wrong or by what is asked for.
+	// Selects by the error or by the requested key.
 	//
 	// Types that are valid to be assigned to When:
 	//
@@ -382,12 +383,12 @@ type isRoutingCondition_When interface {
 }
 
 type RoutingCondition_HttpErrorCodeReturnedEquals struct {
-	// Requests that end in this HTTP status, 400 to 599.
+	// Requests that would end with this HTTP status, 400 to 599.
 	HttpErrorCodeReturnedEquals int32 `protobuf:"varint,1,opt,name=http_error_code_returned_equals,json=httpErrorCodeReturnedEquals,proto3,oneof"`
 }
 
 type RoutingCondition_KeyPrefixEquals struct {
-	// Requests for keys that begin so.
+	// Requests for keys with this prefix.
 	KeyPrefixEquals string `protobuf:"bytes,2,opt,name=key_prefix_equals,json=keyPrefixEquals,proto3,oneof"`
 }
 
@@ -395,12 +396,12 @@ func (*RoutingCondition_HttpErrorCodeReturnedEquals) isRoutingCondition_When() {
 
 func (*RoutingCondition_KeyPrefixEquals) isRoutingCondition_When() {}
 
-// A RoutingRedirect says where a request is sent to.
+// A RoutingRedirect is where a request is redirected to.
 type RoutingRedirect struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// "http" or "https". Empty: as the request came.
+	// The protocol: "http" or "https". Empty: that of the request.
 	Protocol string `protobuf:"bytes,1,opt,name=protocol,proto3" json:"protocol,omitempty"`
-	// What becomes of the key. None of it: it stays.
+	// What replaces the key. Not set: the key stays.
 	//
 	// Types that are valid to be assigned to Replace:
 	//
@@ -478,12 +479,12 @@ type isRoutingRedirect_Replace interface {
 }
 
 type RoutingRedirect_ReplaceKeyWith struct {
-	// This key instead of the one that was asked for.
+	// The key that replaces the requested one.
 	ReplaceKeyWith string `protobuf:"bytes,2,opt,name=replace_key_with,json=replaceKeyWith,proto3,oneof"`
 }
 
 type RoutingRedirect_ReplaceKeyPrefixWith struct {
-	// This instead of the prefix that the condition names. Empty: nothing.
+	// The text that replaces the prefix in the condition. Empty: the prefix is removed.
 	ReplaceKeyPrefixWith string `protobuf:"bytes,3,opt,name=replace_key_prefix_with,json=replaceKeyPrefixWith,proto3,oneof"`
 }
 
@@ -491,14 +492,15 @@ func (*RoutingRedirect_ReplaceKeyWith) isRoutingRedirect_Replace() {}
 
 func (*RoutingRedirect_ReplaceKeyPrefixWith) isRoutingRedirect_Replace() {}
 
-// Names the bucket whose website configuration is asked for.
+// A request for the website configuration of a bucket.
 type GetBucketWebsiteRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Its region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile       string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -601,16 +603,17 @@ func (x *GetBucketWebsiteResponse) GetWebsite() *WebsiteConfiguration {
 	return nil
 }
 
-// Replaces the website configuration of a bucket.
+// A request to replace the website configuration of a bucket.
 type PutBucketWebsiteRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Its region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
-	// The whole configuration.
+	// The complete configuration.
 	Website       *WebsiteConfiguration `protobuf:"bytes,6,opt,name=website,proto3" json:"website,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -674,7 +677,7 @@ func (x *PutBucketWebsiteRequest) GetWebsite() *WebsiteConfiguration {
 	return nil
 }
 
-// The configuration is stored.
+// The configuration was stored.
 type PutBucketWebsiteResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -711,14 +714,15 @@ func (*PutBucketWebsiteResponse) Descriptor() ([]byte, []int) {
 	return file_cosgate_v1_website_proto_rawDescGZIP(), []int{10}
 }
 
-// Names the bucket whose website configuration is removed.
+// A request to remove the website configuration of a bucket.
 type DeleteBucketWebsiteRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// Its region. Empty: the profile's region, else it is looked up.
+	// The bucket's region. Empty: the profile's region; if the profile has none, the
+	// gateway looks it up.
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
-	// The profile that reaches COS. Empty: the default profile.
+	// The profile to reach COS with. Empty: the default profile.
 	Profile       string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -775,7 +779,7 @@ func (x *DeleteBucketWebsiteRequest) GetProfile() string {
 	return ""
 }
 
-// The configuration is gone.
+// The configuration was removed.
 type DeleteBucketWebsiteResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -831,11 +835,11 @@ const file_cosgate_v1_website_proto_rawDesc = "" +
 	"\x06status\x18\x01 \x01(\tB\x1b\xbaH\x18\xc8\x01\x01r\x13R\aEnabledR\bDisabledR\x06status\"\x7f\n" +
 	"\rErrorDocument\x12 \n" +
 	"\x03key\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x98Ջ\xdc\x02\x01R\x03key\x12L\n" +
-	"\x14original_http_status\x18\x02 \x01(\tB\x1a\xbaH\x17r\x15R\x00R\aEnabledR\bDisabledR\x12originalHttpStatus\"\xd4\x02\n" +
+	"\x14original_http_status\x18\x02 \x01(\tB\x1a\xbaH\x17r\x15R\x00R\aEnabledR\bDisabledR\x12originalHttpStatus\"\xda\x02\n" +
 	"\vRoutingRule\x12B\n" +
 	"\tcondition\x18\x01 \x01(\v2\x1c.cosgate.v1.RoutingConditionB\x06\xbaH\x03\xc8\x01\x01R\tcondition\x12?\n" +
-	"\bredirect\x18\x02 \x01(\v2\x1b.cosgate.v1.RoutingRedirectB\x06\xbaH\x03\xc8\x01\x01R\bredirect:\xbf\x01\xbaH\xbb\x01\x1a\xb8\x01\n" +
-	"\x13routing_rule.prefix\x12Kredirect.replace_key_prefix_with goes with condition.key_prefix_equals only\x1aT!has(this.redirect.replace_key_prefix_with) || has(this.condition.key_prefix_equals)\"\xb3\x01\n" +
+	"\bredirect\x18\x02 \x01(\v2\x1b.cosgate.v1.RoutingRedirectB\x06\xbaH\x03\xc8\x01\x01R\bredirect:\xc5\x01\xbaH\xc1\x01\x1a\xbe\x01\n" +
+	"\x13routing_rule.prefix\x12Qredirect.replace_key_prefix_with can be set only with condition.key_prefix_equals\x1aT!has(this.redirect.replace_key_prefix_with) || has(this.condition.key_prefix_equals)\"\xb3\x01\n" +
 	"\x10RoutingCondition\x12S\n" +
 	"\x1fhttp_error_code_returned_equals\x18\x01 \x01(\x05B\v\xbaH\b\x1a\x06\x18\xd7\x04(\x90\x03H\x00R\x1bhttpErrorCodeReturnedEquals\x12;\n" +
 	"\x11key_prefix_equals\x18\x02 \x01(\tB\r\xbaH\n" +
