@@ -74,8 +74,8 @@ func checkStorageClass(field, class string) error {
 		return invalid(field, "must be a storage class of COS, such as STANDARD")
 	}
 	for i := range len(class) {
-		if c := class[i]; c != '_' && (c < 'A' || c > 'Z') && (c < '0' || c > '9') {
-			return invalid(field, "must be a storage class of COS, such as STANDARD: upper-case letters, digits and _")
+		if c := class[i]; c != '_' && (c < 'A' || c > 'Z') {
+			return invalid(field, "must be a storage class of COS, such as STANDARD: upper-case letters and _")
 		}
 	}
 	return nil

@@ -67,9 +67,17 @@ func domainCertificate(domain string) subresource[BoundCertificate] {
 }
 
 func checkDomain(domain string) error {
-	letters := func(r rune) bool { return !granteeRune(r) || strings.ContainsRune(":/@_", r) }
-	if domain == "" || len(domain) > 253 || strings.ContainsFunc(strings.TrimPrefix(domain, "*."), letters) {
-		return invalid("domain", "must be the name of a host, such as www.example.com")
+	problem := invalid("domain", "must be the name of a host, such as www.example.com")
+	if domain == "" || len(domain) > 253 {
+		return problem
+	}
+	for i := range len(domain) {
+		first, last := i == 0, i == len(domain)-1
+		switch c := domain[i]; {
+		case lowerAlnum(lower(c)), c == '*' && first, (c == '.' || c == '-') && !first && !last:
+		default:
+			return problem
+		}
 	}
 	return nil
 }
