@@ -13,16 +13,11 @@ type appendStream = grpc.ClientStreamingServer[cosgatev1.AppendObjectRequest, co
 
 func (s *objectServer) AppendObject(stream appendStream) error {
 	req := &cosgatev1.AppendObjectRequest{}
-	up := newUpload(stream.RecvMsg, req, func() (bool, *int64) {
-		if req.Spec == nil {
-			return false, nil
-		}
-		return true, req.GetSpec().Size
-	})
-	defer up.end()
-	if err := up.receive(); err != nil {
+	up, err := openUpload(stream, req)
+	if err != nil {
 		return err
 	}
+	defer up.end()
 	added, err := s.appendObject(stream, req.GetSpec(), up)
 	if err != nil {
 		return err
@@ -34,7 +29,7 @@ func (s *objectServer) AppendObject(stream appendStream) error {
 	return stream.SendAndClose(resp)
 }
 
-func (s *objectServer) appendObject(stream appendStream, spec *cosgatev1.AppendObjectSpec, up *upload) (cosbackend.AppendResult, error) {
+func (s *objectServer) appendObject(stream appendStream, spec *cosgatev1.AppendObjectSpec, up *uploadStream) (cosbackend.AppendResult, error) {
 	if spec.GetAttributes() != nil && spec.GetPosition() != 0 {
 		return cosbackend.AppendResult{}, cosstatus.FailField(codes.InvalidArgument, cosstatus.ReasonInvalidField, "spec.attributes",
 			"are taken by the first append only, with position 0")

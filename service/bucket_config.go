@@ -36,7 +36,7 @@ type inBucket interface {
 // A getter reads the document D of a bucket.
 type getter[D any] func(*cosbackend.Client, context.Context, cosbackend.Location) (D, error)
 
-// readConfig reads a document and converts it to its message.
+// readConfig reads a document and converts it to a message.
 func readConfig[D, M any](ctx context.Context, s *bucketConfigServer, req inBucket, get getter[D], message func(D) M) (m M, err error) {
 	client, err := s.client(req.GetProfile())
 	if err != nil {
@@ -49,7 +49,7 @@ func readConfig[D, M any](ctx context.Context, s *bucketConfigServer, req inBuck
 	return message(doc), nil
 }
 
-// writeConfig replaces a document, or does something else with one: by id.
+// writeConfig replaces a document, or does something else with one.
 func writeConfig[D any](
 	ctx context.Context, s *bucketConfigServer, req inBucket,
 	write func(*cosbackend.Client, context.Context, cosbackend.Location, D) error, doc D,
@@ -85,34 +85,34 @@ func (s *bucketConfigServer) GetBucketConfig(ctx context.Context, req *cosgatev1
 	if err != nil {
 		return nil, err
 	}
-	all := configParts()
-	parts := slices.Sorted(slices.Values(req.GetSections()))
-	if len(parts) == 0 {
-		parts = all.names()
+	all := configSections()
+	sections := slices.Sorted(slices.Values(req.GetSections()))
+	if len(sections) == 0 {
+		sections = all.names()
 	}
 	config := &cosgatev1.BucketConfig{}
-	failures := make([]error, len(parts))
+	failures := make([]error, len(sections))
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(configsInParallel)
-	for i, part := range parts {
+	for i, section := range sections {
 		group.Go(func() error {
-			failures[i] = all[part](groupCtx, client, location(req), config)
-			return s.concernsAll(ctx, failures[i])
+			failures[i] = all[section](groupCtx, client, location(req), config)
+			return s.endsCall(ctx, failures[i])
 		})
 	}
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	return &cosgatev1.GetBucketConfigResponse{Config: config, Failures: s.partFailures(ctx, parts, failures)}, nil
+	return &cosgatev1.GetBucketConfigResponse{Config: config, Failures: s.sectionFailures(ctx, sections, failures)}, nil
 }
 
-// concernsAll returns err when no other part can be had either.
-func (s *bucketConfigServer) concernsAll(ctx context.Context, err error) error {
+// endsCall returns err when no other section can be read either.
+func (s *bucketConfigServer) endsCall(ctx context.Context, err error) error {
 	if err == nil || cosbackend.NotConfigured(err) {
 		return nil
 	}
 	var invalid *cosbackend.ValidationError
-	if ctx.Err() != nil || errors.As(err, &invalid) { // a bucket whose region is not known, too
+	if ctx.Err() != nil || errors.As(err, &invalid) { // which includes a bucket whose region is not known
 		return err
 	}
 	if e, ok := errors.AsType[*cosbackend.Error](err); ok && e.Code == "NoSuchBucket" {
@@ -124,29 +124,30 @@ func (s *bucketConfigServer) concernsAll(ctx context.Context, err error) error {
 	return nil
 }
 
-// partFailures tells the failures of parts; what is not configured is none.
-func (s *bucketConfigServer) partFailures(ctx context.Context, parts []cosgatev1.BucketConfigSection, failures []error) []*cosgatev1.BucketConfigFailure {
+// sectionFailures lists the sections that could not be read. A section that is not
+// configured is no failure.
+func (s *bucketConfigServer) sectionFailures(ctx context.Context, sections []cosgatev1.BucketConfigSection, failures []error) []*cosgatev1.BucketConfigFailure {
 	var out []*cosgatev1.BucketConfigFailure
 	for i, err := range failures {
 		if err == nil || cosbackend.NotConfigured(err) {
 			continue
 		}
 		st, _ := s.mapper.Status(ctx, err, callFrom(ctx).requestID)
-		out = append(out, &cosgatev1.BucketConfigFailure{Section: parts[i], Status: st.Proto()})
+		out = append(out, &cosgatev1.BucketConfigFailure{Section: sections[i], Status: st.Proto()})
 	}
 	return out
 }
 
-// A partReader reads one part of the configuration of a bucket into its field. Parts
-// are read side by side: it touches no other field.
-type partReader func(ctx context.Context, c *cosbackend.Client, at cosbackend.Location, into *cosgatev1.BucketConfig) error
+// A sectionReader reads one section of the configuration of a bucket into its field.
+// Sections are read in parallel, so it touches no other field.
+type sectionReader func(ctx context.Context, c *cosbackend.Client, at cosbackend.Location, into *cosgatev1.BucketConfig) error
 
-type partReaders map[cosgatev1.BucketConfigSection]partReader
+type sectionReaders map[cosgatev1.BucketConfigSection]sectionReader
 
-// names are the parts in the order of their numbers.
-func (r partReaders) names() []cosgatev1.BucketConfigSection { return slices.Sorted(maps.Keys(r)) }
+// names are the sections in the order of their numbers.
+func (r sectionReaders) names() []cosgatev1.BucketConfigSection { return slices.Sorted(maps.Keys(r)) }
 
-func part[D, M any](get getter[D], message func(D) M, set func(*cosgatev1.BucketConfig, M)) partReader {
+func section[D, M any](get getter[D], message func(D) M, set func(*cosgatev1.BucketConfig, M)) sectionReader {
 	return func(ctx context.Context, c *cosbackend.Client, at cosbackend.Location, into *cosgatev1.BucketConfig) error {
 		doc, err := get(c, ctx, at)
 		if err == nil {
@@ -156,46 +157,46 @@ func part[D, M any](get getter[D], message func(D) M, set func(*cosgatev1.Bucket
 	}
 }
 
-// configParts has a reader for each BucketConfigSection.
-func configParts() partReaders {
+// configSections has a reader for each BucketConfigSection.
+func configSections() sectionReaders {
 	type config = cosgatev1.BucketConfig
-	return partReaders{
-		cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_ACL: part(
+	return sectionReaders{
+		cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_ACL: section(
 			(*cosbackend.Client).GetBucketACL, aclProto, func(c *config, m *cosgatev1.AccessControlPolicy) { c.Acl = m }),
-		cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_CORS: part(
+		cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_CORS: section(
 			(*cosbackend.Client).GetBucketCORS, corsProto, func(c *config, m *cosgatev1.CorsConfiguration) { c.Cors = m }),
-		cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_LIFECYCLE: part(
+		cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_LIFECYCLE: section(
 			(*cosbackend.Client).GetBucketLifecycle, lifecycleProto, func(c *config, m *cosgatev1.LifecycleConfiguration) { c.Lifecycle = m }),
-		cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_POLICY: part(
+		cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_POLICY: section(
 			(*cosbackend.Client).GetBucketPolicy, policyProto, func(c *config, m *cosgatev1.BucketPolicy) { c.Policy = m }),
-		cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_TAGGING: part(
+		cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_TAGGING: section(
 			(*cosbackend.Client).GetBucketTagging, taggingProto, func(c *config, m *cosgatev1.BucketTagging) { c.Tagging = m }),
-		cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_VERSIONING: part(
+		cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_VERSIONING: section(
 			(*cosbackend.Client).GetBucketVersioning, versioningProto, func(c *config, m *cosgatev1.VersioningConfiguration) { c.Versioning = m }),
-		cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_WEBSITE: part(
+		cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_WEBSITE: section(
 			(*cosbackend.Client).GetBucketWebsite, websiteProto, func(c *config, m *cosgatev1.WebsiteConfiguration) { c.Website = m }),
-		cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_LOGGING: part(
+		cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_LOGGING: section(
 			(*cosbackend.Client).GetBucketLogging, loggingProto, func(c *config, m *cosgatev1.LoggingConfiguration) { c.Logging = m }),
-		cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_ENCRYPTION: part(
+		cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_ENCRYPTION: section(
 			(*cosbackend.Client).GetBucketEncryption, encryptionProto, func(c *config, m *cosgatev1.EncryptionConfiguration) { c.Encryption = m }),
-		cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_REPLICATION: part(
+		cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_REPLICATION: section(
 			(*cosbackend.Client).GetBucketReplication, replicationProto, func(c *config, m *cosgatev1.ReplicationConfiguration) { c.Replication = m }),
-		cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_INVENTORIES: part(
+		cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_INVENTORIES: section(
 			allInventories, inventoriesProto, func(c *config, m *cosgatev1.InventoryConfigurations) { c.Inventories = m }),
-		cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_INTELLIGENT_TIERING: part(
+		cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_INTELLIGENT_TIERING: section(
 			(*cosbackend.Client).GetBucketIntelligentTiering, tieringProto, func(c *config, m *cosgatev1.IntelligentTiering) { c.IntelligentTiering = m }),
-		cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_INTELLIGENT_TIERING_CONFIGURATIONS: part(
+		cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_INTELLIGENT_TIERING_CONFIGURATIONS: section(
 			(*cosbackend.Client).ListBucketIntelligentTieringConfigurations, tieringRulesProto,
 			func(c *config, m *cosgatev1.IntelligentTieringConfigurations) { c.IntelligentTieringConfigurations = m }),
-		cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_REFERER: part(
+		cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_REFERER: section(
 			(*cosbackend.Client).GetBucketReferer, refererProto, func(c *config, m *cosgatev1.RefererConfiguration) { c.Referer = m }),
-		cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_DOMAIN: part(
+		cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_DOMAIN: section(
 			(*cosbackend.Client).GetBucketDomain, domainProto, func(c *config, m *cosgatev1.DomainConfiguration) { c.Domain = m }),
-		cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_ORIGIN: part(
+		cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_ORIGIN: section(
 			(*cosbackend.Client).GetBucketOrigin, originProto, func(c *config, m *cosgatev1.OriginConfiguration) { c.Origin = m }),
-		cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_ACCELERATE: part(
+		cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_ACCELERATE: section(
 			(*cosbackend.Client).GetBucketAccelerate, accelerateProto, func(c *config, m *cosgatev1.AccelerateConfiguration) { c.Accelerate = m }),
-		cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_OBJECT_LOCK: part(
+		cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_OBJECT_LOCK: section(
 			(*cosbackend.Client).GetBucketObjectLock, objectLockProto, func(c *config, m *cosgatev1.ObjectLockConfiguration) { c.ObjectLock = m }),
 	}
 }

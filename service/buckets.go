@@ -59,7 +59,7 @@ func (s *bucketServer) CreateBucket(ctx context.Context, req *cosgatev1.CreateBu
 		return nil, cosstatus.FailField(codes.InvalidArgument, cosstatus.ReasonInvalidField, "region",
 			"must say where to create the bucket, such as ap-guangzhou: the profile has no region")
 	}
-	if err := client.CreateBucket(ctx, at, cosbackend.CreateBucketOptions{ACL: req.GetPresetAcl(), Grants: perhaps(req.GetGrants(), grantHeaders)}); err != nil {
+	if err := client.CreateBucket(ctx, at, cosbackend.CreateBucketOptions{ACL: req.GetPresetAcl(), Grants: mapOptional(req.GetGrants(), grantHeaders)}); err != nil {
 		return nil, err
 	}
 	return &cosgatev1.CreateBucketResponse{Region: at.Region}, nil

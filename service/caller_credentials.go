@@ -9,7 +9,6 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/cosgate/cosgate/cosbackend"
@@ -17,33 +16,33 @@ import (
 	cosstatus "github.com/cosgate/cosgate/service/status"
 )
 
-// Metadata by which a caller brings COS credentials of its own. The token belongs to
-// temporary ones.
+// Metadata with COS credentials of the caller's own. The token belongs to temporary
+// credentials.
 const (
 	mdSecretID      = "cosgate-cos-secret-id"      //nolint:gosec // the name of a credential is none
 	mdSecretKey     = "cosgate-cos-secret-key"     //nolint:gosec // the name of a credential is none
 	mdSecurityToken = "cosgate-cos-security-token" //nolint:gosec // the name of a credential is none
 )
 
-// maxSecretBytes bounds each of them; tokens of STS have some hundred bytes.
+// maxSecretBytes bounds each of them; tokens of STS have a few hundred bytes.
 const maxSecretBytes = 4 << 10
 
-// broughtCredentials are what a caller brought. They are behind a pointer, so that
-// whatever prints the call they belong to prints an address.
-type broughtCredentials struct {
+// sentCredentials are the credentials that a caller sent with a call. They are behind a
+// pointer, so that printing the call prints an address.
+type sentCredentials struct {
 	credentials *cosbackend.Credentials
-	flaw        error // why they cannot be used
+	invalid     error // why they cannot be used
 }
 
-// takeCredentials takes the credentials out of the metadata of a call: from here on
-// nobody finds them there. It returns nil when the caller brought none.
-func takeCredentials(ctx context.Context) (context.Context, *broughtCredentials) {
-	if !brings(ctx, mdSecretID) && !brings(ctx, mdSecretKey) && !brings(ctx, mdSecurityToken) {
+// removeCredentials moves the credentials out of the metadata of a call, where nothing can
+// read them from then on. It returns nil when the caller sent none.
+func removeCredentials(ctx context.Context) (context.Context, *sentCredentials) {
+	if !has(ctx, mdSecretID) && !has(ctx, mdSecretKey) && !has(ctx, mdSecurityToken) {
 		return ctx, nil
 	}
 	md, _ := metadata.FromIncomingContext(ctx) // a copy
 	found := &cosbackend.Credentials{}
-	b := &broughtCredentials{credentials: found}
+	b := &sentCredentials{credentials: found}
 	for _, v := range []struct {
 		name     string
 		to       *string
@@ -55,8 +54,8 @@ func takeCredentials(ctx context.Context) (context.Context, *broughtCredentials)
 	} {
 		values, has := md[v.name]
 		delete(md, v.name)
-		if problem := flawOf(values, has, v.required); problem != "" && b.flaw == nil {
-			b.flaw = cosstatus.FailField(codes.InvalidArgument, cosstatus.ReasonCallerCredentialsInvalid, v.name, problem)
+		if problem := credentialProblem(values, has, v.required); problem != "" && b.invalid == nil {
+			b.invalid = cosstatus.FailField(codes.InvalidArgument, cosstatus.ReasonCallerCredentialsInvalid, v.name, problem)
 		} else if problem == "" && has {
 			*v.to = values[0]
 		}
@@ -64,12 +63,13 @@ func takeCredentials(ctx context.Context) (context.Context, *broughtCredentials)
 	return metadata.NewIncomingContext(ctx, md), b
 }
 
-func brings(ctx context.Context, name string) bool {
+func has(ctx context.Context, name string) bool {
 	return metadata.ValueFromIncomingContext(ctx, name) != nil
 }
 
-// flawOf says what is wrong with the values of one metadata key. It repeats none.
-func flawOf(values []string, has, required bool) string {
+// credentialProblem says what is wrong with the values of one metadata key, without
+// repeating them.
+func credentialProblem(values []string, has, required bool) string {
 	switch {
 	case !has && required:
 		return "must be given with the other parts of the caller's credentials"
@@ -90,13 +90,12 @@ func flawOf(values []string, has, required bool) string {
 	return ""
 }
 
-// callerCredentials lets calls with credentials of their own pass where the profile
-// takes them and the connection keeps them secret. All others that bring some are
-// refused, and nothing of them reaches COS: going on with the profile's credentials
-// would do with other rights what the caller asked for with its own.
+// callerCredentials admits calls with credentials of their own when the profile accepts
+// them and the connection is encrypted. It refuses all others: using the profile's
+// credentials instead would give the call rights that its caller did not ask for.
 type callerCredentials struct {
 	profiles  profiles
-	taken     map[string]bool
+	accepting map[string]bool // by name of the profile
 	plaintext bool
 }
 
@@ -108,7 +107,7 @@ func (c callerCredentials) unary(ctx context.Context, req any, _ *grpc.UnaryServ
 	if err := c.admit(ctx, b); err != nil {
 		return nil, err
 	}
-	if err := c.judge(req); err != nil {
+	if err := c.checkProfile(req); err != nil {
 		return nil, err
 	}
 	return handler(cosbackend.WithCallerCredentials(ctx, *b.credentials), req)
@@ -122,22 +121,22 @@ func (c callerCredentials) stream(srv any, ss grpc.ServerStream, _ *grpc.StreamS
 	if err := c.admit(ss.Context(), b); err != nil {
 		return err
 	}
-	return handler(srv, &judgedStream{
-		ServerStream: ss, judge: c.judge,
+	return handler(srv, &credentialStream{
+		ServerStream: ss, check: c.checkProfile,
 		ctx: cosbackend.WithCallerCredentials(ss.Context(), *b.credentials),
 	})
 }
 
-// admit refuses what no profile would take.
-func (c callerCredentials) admit(ctx context.Context, b *broughtCredentials) error {
+// admit refuses credentials that no profile would accept.
+func (c callerCredentials) admit(ctx context.Context, b *sentCredentials) error {
 	if !c.plaintext && !private(ctx) {
-		return failPrecondition(cosstatus.ReasonCallerCredentialsNeedTLS, mdSecretKey, "the caller's own COS credentials are taken over TLS only; whoever saw them on the way has them now")
+		return failPrecondition(cosstatus.ReasonCallerCredentialsNeedTLS, mdSecretKey, "the caller's own COS credentials are accepted over TLS only; consider these as disclosed")
 	}
-	return b.flaw
+	return b.invalid
 }
 
-// private reports whether nobody on the way can read what the caller sends. A
-// transport that does not say is not trusted.
+// private reports whether the connection is encrypted. A transport that does not say so is
+// not trusted.
 func private(ctx context.Context) bool {
 	p, ok := peer.FromContext(ctx)
 	if !ok {
@@ -149,46 +148,41 @@ func private(ctx context.Context) bool {
 	return ok && info.GetCommonAuthInfo().SecurityLevel == credentials.PrivacyAndIntegrity
 }
 
-// judge asks whether the profile of a request takes callers' credentials. A profile
-// that does not exist is left to who looks for it.
-func (c callerCredentials) judge(req any) error {
-	name, ok := profileOf(req)
+// checkProfile refuses a request whose profile does not accept callers' credentials. A
+// profile that does not exist is left to the handler.
+func (c callerCredentials) checkProfile(req any) error {
+	requested, ok := profileOf(req)
 	if !ok {
 		return nil
 	}
-	if name == "" {
-		name = c.profiles.fallback
-	}
-	if _, exists := c.profiles.clients[name]; !exists || c.taken[name] {
+	name := c.profiles.name(requested)
+	if _, exists := c.profiles.clients[name]; !exists || c.accepting[name] {
 		return nil
 	}
-	return failPrecondition(cosstatus.ReasonCallerCredentialsNotAccepted, mdSecretID, "this profile takes no COS credentials of callers; leave them out, or name a profile that does")
+	return failPrecondition(cosstatus.ReasonCallerCredentialsNotAccepted, mdSecretID, "this profile accepts no COS credentials of callers; leave them out, or name a profile that does")
 }
 
-// judgedStream judges the messages of a stream before its handler sees them.
-type judgedStream struct {
+// A credentialStream checks the messages of a stream before its handler gets them.
+type credentialStream struct {
 	grpc.ServerStream
 	ctx   context.Context //nolint:containedctx // a ServerStream carries its context
-	judge func(req any) error
+	check func(req any) error
 }
 
-func (s *judgedStream) Context() context.Context { return s.ctx }
+func (s *credentialStream) Context() context.Context { return s.ctx }
 
-func (s *judgedStream) RecvMsg(m any) error {
+func (s *credentialStream) RecvMsg(m any) error {
 	if err := s.ServerStream.RecvMsg(m); err != nil {
 		return err
 	}
-	return s.judge(m)
+	return s.check(m)
 }
 
-// profileOf returns the profile that a request names, itself or in its spec, as those
-// do that begin an upload; false when it has no place for one. A test holds every
-// request of the contract to this.
+// profileOf returns the profile that a request names, in itself or, for uploads, in its
+// spec; false when it has no such field. A test checks that for every request of the
+// contract.
 func profileOf(req any) (string, bool) {
-	if r, ok := req.(*frames.Received); ok {
-		req = r.Message
-	}
-	m, ok := req.(proto.Message)
+	m, ok := frames.MessageOf(req)
 	if !ok {
 		return "", false
 	}
@@ -202,8 +196,8 @@ func profileOf(req any) (string, bool) {
 	return "", false
 }
 
-// failPrecondition says that a call cannot be as the gateway is set up, and which
-// metadata key is the reason.
+// failPrecondition says that the configuration of the gateway does not allow a call, and
+// which metadata key is the reason.
 func failPrecondition(reason, key, problem string) error {
 	return cosstatus.Fail(codes.FailedPrecondition, reason, key+": "+problem, &errdetails.PreconditionFailure{
 		Violations: []*errdetails.PreconditionFailure_Violation{{Type: reason, Subject: key, Description: problem}},

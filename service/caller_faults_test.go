@@ -107,7 +107,7 @@ func callerKinds() []callerKind {
 	for _, r := range matrixRows() {
 		rows[r.name] = r
 	}
-	const kept, large, parts = 100_000, keptSize + 1, 3*partSize - 1
+	const kept, large, parts = 100_000, maxBufferedSize + 1, 3*partSize - 1
 	return []callerKind{
 		{"PutObject, kept", rows["PutObject, kept"], kept, 20_000, true, beginPut},
 		{"PutObject, streamed", rows["PutObject, streamed"], large, 300_000, true, beginPut},

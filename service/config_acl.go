@@ -15,8 +15,8 @@ func (s *bucketConfigServer) GetBucketAcl(ctx context.Context, req *cosgatev1.Ge
 func (s *bucketConfigServer) PutBucketAcl(ctx context.Context, req *cosgatev1.PutBucketAclRequest) (*cosgatev1.PutBucketAclResponse, error) {
 	acl := cosbackend.ACL{
 		Preset: req.GetPresetAcl(),
-		Grants: perhaps(req.GetGrants(), grantHeaders),
-		Policy: perhaps(req.GetAcl(), aclDocument),
+		Grants: mapOptional(req.GetGrants(), grantHeaders),
+		Policy: mapOptional(req.GetAcl(), aclDocument),
 	}
 	err := writeConfig(ctx, s, req, (*cosbackend.Client).PutBucketACL, acl)
 	return &cosgatev1.PutBucketAclResponse{}, err
@@ -31,7 +31,7 @@ func grantHeaders(m *cosgatev1.GrantHeaders) *cosbackend.GrantHeaders {
 func aclProto(p *cosbackend.AccessControlPolicy) *cosgatev1.AccessControlPolicy {
 	return &cosgatev1.AccessControlPolicy{
 		Owner:  &cosgatev1.Owner{Id: p.Owner.ID, DisplayName: p.Owner.DisplayName},
-		Grants: mapped(p.Grants, grantProto),
+		Grants: mapSlice(p.Grants, grantProto),
 	}
 }
 
@@ -48,7 +48,7 @@ func grantProto(g cosbackend.Grant) *cosgatev1.Grant {
 func aclDocument(m *cosgatev1.AccessControlPolicy) *cosbackend.AccessControlPolicy {
 	return &cosbackend.AccessControlPolicy{
 		Owner: cosbackend.Owner{ID: m.GetOwner().GetId(), DisplayName: m.GetOwner().GetDisplayName()},
-		Grants: mapped(m.GetGrants(), func(g *cosgatev1.Grant) cosbackend.Grant {
+		Grants: mapSlice(m.GetGrants(), func(g *cosgatev1.Grant) cosbackend.Grant {
 			return cosbackend.Grant{ID: g.GetId(), URI: g.GetUri(), DisplayName: g.GetDisplayName(), Permission: g.GetPermission()}
 		}),
 	}

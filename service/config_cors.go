@@ -24,7 +24,7 @@ func (s *bucketConfigServer) DeleteBucketCors(ctx context.Context, req *cosgatev
 
 func corsProto(d *cosbackend.CORSConfiguration) *cosgatev1.CorsConfiguration {
 	return &cosgatev1.CorsConfiguration{
-		Rules: mapped(d.Rules, func(r cosbackend.CORSRule) *cosgatev1.CorsRule {
+		Rules: mapSlice(d.Rules, func(r cosbackend.CORSRule) *cosgatev1.CorsRule {
 			return &cosgatev1.CorsRule{
 				Id: r.ID, AllowedOrigins: r.AllowedOrigins, AllowedMethods: r.AllowedMethods,
 				AllowedHeaders: r.AllowedHeaders, ExposeHeaders: r.ExposeHeaders, MaxAgeSeconds: r.MaxAgeSeconds,
@@ -36,7 +36,7 @@ func corsProto(d *cosbackend.CORSConfiguration) *cosgatev1.CorsConfiguration {
 
 func corsDocument(m *cosgatev1.CorsConfiguration) *cosbackend.CORSConfiguration {
 	return &cosbackend.CORSConfiguration{
-		Rules: mapped(m.GetRules(), func(r *cosgatev1.CorsRule) cosbackend.CORSRule {
+		Rules: mapSlice(m.GetRules(), func(r *cosgatev1.CorsRule) cosbackend.CORSRule {
 			return cosbackend.CORSRule{
 				ID: r.GetId(), AllowedOrigins: r.GetAllowedOrigins(), AllowedMethods: r.GetAllowedMethods(),
 				AllowedHeaders: r.GetAllowedHeaders(), ExposeHeaders: r.GetExposeHeaders(), MaxAgeSeconds: r.MaxAgeSeconds,

@@ -51,7 +51,7 @@ func (s *bucketConfigServer) DeleteBucketDomainCertificate(ctx context.Context, 
 
 func domainProto(d *cosbackend.BucketDomains) *cosgatev1.DomainConfiguration {
 	return &cosgatev1.DomainConfiguration{
-		Rules: mapped(d.Rules, func(r cosbackend.DomainRule) *cosgatev1.DomainRule {
+		Rules: mapSlice(d.Rules, func(r cosbackend.DomainRule) *cosgatev1.DomainRule {
 			return &cosgatev1.DomainRule{Status: r.Status, Name: r.Name, Type: r.Type, ForcedReplacement: r.ForcedReplacement}
 		}),
 	}
@@ -59,7 +59,7 @@ func domainProto(d *cosbackend.BucketDomains) *cosgatev1.DomainConfiguration {
 
 func domainDocument(m *cosgatev1.DomainConfiguration) *cosbackend.DomainConfiguration {
 	return &cosbackend.DomainConfiguration{
-		Rules: mapped(m.GetRules(), func(r *cosgatev1.DomainRule) cosbackend.DomainRule {
+		Rules: mapSlice(m.GetRules(), func(r *cosgatev1.DomainRule) cosbackend.DomainRule {
 			return cosbackend.DomainRule{Status: r.GetStatus(), Name: r.GetName(), Type: r.GetType(), ForcedReplacement: r.GetForcedReplacement()}
 		}),
 	}

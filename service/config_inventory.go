@@ -64,7 +64,7 @@ func inventoriesProto(jobs []cosbackend.InventoryConfiguration) *cosgatev1.Inven
 func inventoryProto(d *cosbackend.InventoryConfiguration) *cosgatev1.InventoryConfiguration {
 	m := &cosgatev1.InventoryConfiguration{
 		Id: d.ID, Enabled: d.Enabled, IncludedObjectVersions: d.IncludedObjectVersions,
-		Filter: perhaps(d.Filter, inventoryFilterProto), OptionalFields: d.OptionalFields,
+		Filter: mapOptional(d.Filter, inventoryFilterProto), OptionalFields: d.OptionalFields,
 		Destination: &cosgatev1.InventoryDestination{
 			Bucket: d.Destination.Bucket, AccountId: d.Destination.AccountID, Prefix: d.Destination.Prefix, Format: d.Destination.Format,
 		},
@@ -79,12 +79,12 @@ func inventoryProto(d *cosbackend.InventoryConfiguration) *cosgatev1.InventoryCo
 }
 
 func inventoryFilterProto(f *cosbackend.InventoryFilter) *cosgatev1.InventoryFilter {
-	m := &cosgatev1.InventoryFilter{Prefix: f.Prefix, Tags: mapped(f.Tags, tagProto), StorageClass: f.StorageClass}
+	m := &cosgatev1.InventoryFilter{Prefix: f.Prefix, Tags: mapSlice(f.Tags, tagProto), StorageClass: f.StorageClass}
 	if f.And != nil {
-		m.And = &cosgatev1.InventoryAnd{Prefix: f.And.Prefix, Tags: mapped(f.And.Tags, tagProto), StorageClass: f.And.StorageClass}
+		m.And = &cosgatev1.InventoryAnd{Prefix: f.And.Prefix, Tags: mapSlice(f.And.Tags, tagProto), StorageClass: f.And.StorageClass}
 	}
 	if f.Period != nil {
-		m.Period = &cosgatev1.InventoryPeriod{StartTime: perhaps(f.Period.StartTime, secondsProto), EndTime: perhaps(f.Period.EndTime, secondsProto)}
+		m.Period = &cosgatev1.InventoryPeriod{StartTime: mapOptional(f.Period.StartTime, secondsProto), EndTime: mapOptional(f.Period.EndTime, secondsProto)}
 	}
 	return m
 }
@@ -97,7 +97,7 @@ func inventoryDocument(m *cosgatev1.InventoryConfiguration) *cosbackend.Inventor
 	to := m.GetDestination()
 	d := &cosbackend.InventoryConfiguration{
 		ID: m.GetId(), Enabled: m.Enabled, IncludedObjectVersions: m.GetIncludedObjectVersions(),
-		Filter: perhaps(m.GetFilter(), inventoryFilter), OptionalFields: m.GetOptionalFields(),
+		Filter: mapOptional(m.GetFilter(), inventoryFilter), OptionalFields: m.GetOptionalFields(),
 		Destination: cosbackend.InventoryDestination{
 			Bucket: to.GetBucket(), AccountID: to.GetAccountId(), Prefix: to.GetPrefix(), Format: to.GetFormat(),
 		},
@@ -115,12 +115,12 @@ func inventoryDocument(m *cosgatev1.InventoryConfiguration) *cosbackend.Inventor
 }
 
 func inventoryFilter(m *cosgatev1.InventoryFilter) *cosbackend.InventoryFilter {
-	f := &cosbackend.InventoryFilter{Prefix: m.Prefix, Tags: mapped(m.GetTags(), tag), StorageClass: m.GetStorageClass()}
+	f := &cosbackend.InventoryFilter{Prefix: m.Prefix, Tags: mapSlice(m.GetTags(), tag), StorageClass: m.GetStorageClass()}
 	if a := m.GetAnd(); a != nil {
-		f.And = &cosbackend.InventoryAnd{Prefix: a.Prefix, Tags: mapped(a.GetTags(), tag), StorageClass: a.GetStorageClass()}
+		f.And = &cosbackend.InventoryAnd{Prefix: a.Prefix, Tags: mapSlice(a.GetTags(), tag), StorageClass: a.GetStorageClass()}
 	}
 	if p := m.GetPeriod(); p != nil {
-		f.Period = &cosbackend.InventoryPeriod{StartTime: perhaps(p.GetStartTime(), seconds), EndTime: perhaps(p.GetEndTime(), seconds)}
+		f.Period = &cosbackend.InventoryPeriod{StartTime: mapOptional(p.GetStartTime(), seconds), EndTime: mapOptional(p.GetEndTime(), seconds)}
 	}
 	return f
 }

@@ -25,19 +25,19 @@ func (s *bucketConfigServer) DeleteBucketLifecycle(ctx context.Context, req *cos
 }
 
 func lifecycleProto(d *cosbackend.LifecycleConfiguration) *cosgatev1.LifecycleConfiguration {
-	return &cosgatev1.LifecycleConfiguration{Rules: mapped(d.Rules, lifecycleRuleProto)}
+	return &cosgatev1.LifecycleConfiguration{Rules: mapSlice(d.Rules, lifecycleRuleProto)}
 }
 
 func lifecycleRuleProto(r cosbackend.LifecycleRule) *cosgatev1.LifecycleRule {
 	m := &cosgatev1.LifecycleRule{
 		Id: r.ID, Status: r.Status,
-		Filter:                       perhaps(r.Filter, lifecycleFilterProto),
-		Transitions:                  mapped(r.Transitions, transitionProto),
-		NoncurrentVersionTransitions: mapped(r.NoncurrentVersionTransitions, noncurrentProto),
+		Filter:                       mapOptional(r.Filter, lifecycleFilterProto),
+		Transitions:                  mapSlice(r.Transitions, transitionProto),
+		NoncurrentVersionTransitions: mapSlice(r.NoncurrentVersionTransitions, noncurrentProto),
 	}
 	if e := r.Expiration; e != nil {
 		m.Expiration = &cosgatev1.LifecycleExpiration{
-			Date: perhaps(e.Date, dateProto), Days: e.Days, ExpiredObjectDeleteMarker: e.ExpiredObjectDeleteMarker,
+			Date: mapOptional(e.Date, dateProto), Days: e.Days, ExpiredObjectDeleteMarker: e.ExpiredObjectDeleteMarker,
 		}
 	}
 	if e := r.NoncurrentVersionExpiration; e != nil {
@@ -54,7 +54,7 @@ func lifecycleFilterProto(f *cosbackend.LifecycleFilter) *cosgatev1.LifecycleFil
 	switch {
 	case f.And != nil:
 		m.Condition = &cosgatev1.LifecycleFilter_And{And: &cosgatev1.LifecycleAnd{
-			Prefix: f.And.Prefix, PrefixNotEquals: f.And.PrefixNotEquals, Tags: mapped(f.And.Tags, tagProto),
+			Prefix: f.And.Prefix, PrefixNotEquals: f.And.PrefixNotEquals, Tags: mapSlice(f.And.Tags, tagProto),
 			ObjectSizeGreaterThan: f.And.ObjectSizeGreaterThan, ObjectSizeLessThan: f.And.ObjectSizeLessThan,
 		}}
 	case f.Tag != nil:
@@ -67,15 +67,15 @@ func lifecycleFilterProto(f *cosbackend.LifecycleFilter) *cosgatev1.LifecycleFil
 
 func transitionProto(t cosbackend.LifecycleTransition) *cosgatev1.LifecycleTransition {
 	return &cosgatev1.LifecycleTransition{
-		Date: perhaps(t.Date, dateProto), Days: t.Days, StorageClass: t.StorageClass,
-		AccessFrequency: perhaps(t.AccessFrequency, frequencyProto),
+		Date: mapOptional(t.Date, dateProto), Days: t.Days, StorageClass: t.StorageClass,
+		AccessFrequency: mapOptional(t.AccessFrequency, frequencyProto),
 	}
 }
 
 func noncurrentProto(t cosbackend.NoncurrentVersionTransition) *cosgatev1.NoncurrentVersionTransition {
 	return &cosgatev1.NoncurrentVersionTransition{
 		NoncurrentDays: t.NoncurrentDays, StorageClass: t.StorageClass,
-		AccessFrequency: perhaps(t.AccessFrequency, frequencyProto),
+		AccessFrequency: mapOptional(t.AccessFrequency, frequencyProto),
 	}
 }
 
@@ -88,19 +88,19 @@ func dateProto(d *cosbackend.Date) *timestamppb.Timestamp { return timestamppb.N
 func tagProto(t cosbackend.Tag) *cosgatev1.Tag { return &cosgatev1.Tag{Key: t.Key, Value: t.Value} }
 
 func lifecycleDocument(m *cosgatev1.LifecycleConfiguration) *cosbackend.LifecycleConfiguration {
-	return &cosbackend.LifecycleConfiguration{Rules: mapped(m.GetRules(), lifecycleRule)}
+	return &cosbackend.LifecycleConfiguration{Rules: mapSlice(m.GetRules(), lifecycleRule)}
 }
 
 func lifecycleRule(m *cosgatev1.LifecycleRule) cosbackend.LifecycleRule {
 	r := cosbackend.LifecycleRule{
 		ID: m.GetId(), Status: m.GetStatus(),
-		Filter:                       perhaps(m.GetFilter(), lifecycleFilter),
-		Transitions:                  mapped(m.GetTransitions(), transition),
-		NoncurrentVersionTransitions: mapped(m.GetNoncurrentVersionTransitions(), noncurrent),
+		Filter:                       mapOptional(m.GetFilter(), lifecycleFilter),
+		Transitions:                  mapSlice(m.GetTransitions(), transition),
+		NoncurrentVersionTransitions: mapSlice(m.GetNoncurrentVersionTransitions(), noncurrent),
 	}
 	if e := m.GetExpiration(); e != nil {
 		r.Expiration = &cosbackend.LifecycleExpiration{
-			Date: perhaps(e.GetDate(), date), Days: e.Days, ExpiredObjectDeleteMarker: e.ExpiredObjectDeleteMarker,
+			Date: mapOptional(e.GetDate(), date), Days: e.Days, ExpiredObjectDeleteMarker: e.ExpiredObjectDeleteMarker,
 		}
 	}
 	if e := m.GetNoncurrentVersionExpiration(); e != nil {
@@ -121,7 +121,7 @@ func lifecycleFilter(m *cosgatev1.LifecycleFilter) *cosbackend.LifecycleFilter {
 		f.Tag = &cosbackend.Tag{Key: c.Tag.GetKey(), Value: c.Tag.GetValue()}
 	case *cosgatev1.LifecycleFilter_And:
 		f.And = &cosbackend.LifecycleAnd{
-			Prefix: c.And.Prefix, PrefixNotEquals: c.And.PrefixNotEquals, Tags: mapped(c.And.GetTags(), tag),
+			Prefix: c.And.Prefix, PrefixNotEquals: c.And.PrefixNotEquals, Tags: mapSlice(c.And.GetTags(), tag),
 			ObjectSizeGreaterThan: c.And.ObjectSizeGreaterThan, ObjectSizeLessThan: c.And.ObjectSizeLessThan,
 		}
 	}
@@ -130,15 +130,15 @@ func lifecycleFilter(m *cosgatev1.LifecycleFilter) *cosbackend.LifecycleFilter {
 
 func transition(m *cosgatev1.LifecycleTransition) cosbackend.LifecycleTransition {
 	return cosbackend.LifecycleTransition{
-		Date: perhaps(m.GetDate(), date), Days: m.Days, StorageClass: m.GetStorageClass(),
-		AccessFrequency: perhaps(m.GetAccessFrequency(), frequency),
+		Date: mapOptional(m.GetDate(), date), Days: m.Days, StorageClass: m.GetStorageClass(),
+		AccessFrequency: mapOptional(m.GetAccessFrequency(), frequency),
 	}
 }
 
 func noncurrent(m *cosgatev1.NoncurrentVersionTransition) cosbackend.NoncurrentVersionTransition {
 	return cosbackend.NoncurrentVersionTransition{
 		NoncurrentDays: m.NoncurrentDays, StorageClass: m.GetStorageClass(),
-		AccessFrequency: perhaps(m.GetAccessFrequency(), frequency),
+		AccessFrequency: mapOptional(m.GetAccessFrequency(), frequency),
 	}
 }
 

@@ -23,18 +23,18 @@ func (s *bucketConfigServer) DeleteBucketOrigin(ctx context.Context, req *cosgat
 }
 
 func originProto(d *cosbackend.OriginConfiguration) *cosgatev1.OriginConfiguration {
-	return &cosgatev1.OriginConfiguration{Rules: mapped(d.Rules, originRuleProto)}
+	return &cosgatev1.OriginConfiguration{Rules: mapSlice(d.Rules, originRuleProto)}
 }
 
 func originRuleProto(r cosbackend.OriginRule) *cosgatev1.OriginRule {
 	m := &cosgatev1.OriginRule{
 		Priority: r.Priority, OriginType: r.OriginType, StandbyStatusCodes: r.StandbyCodes,
-		Parameter: perhaps(r.Parameter, originParameterProto),
+		Parameter: mapOptional(r.Parameter, originParameterProto),
 		Info: &cosgatev1.OriginInfo{
-			Hosts: mapped(r.Info.Hosts, func(h cosbackend.OriginHost) *cosgatev1.OriginHost {
+			Hosts: mapSlice(r.Info.Hosts, func(h cosbackend.OriginHost) *cosgatev1.OriginHost {
 				return &cosgatev1.OriginHost{HostName: h.HostName, Weight: h.Weight, StandbyHostNames: h.Standby}
 			}),
-			File: perhaps(r.Info.File, originFileProto),
+			File: mapOptional(r.Info.File, originFileProto),
 		},
 	}
 	if c := r.Condition; c != nil {
@@ -52,10 +52,10 @@ func originParameterProto(p *cosbackend.OriginParameter) *cosgatev1.OriginParame
 		name := func(n cosbackend.OriginHeaderName) string { return n.Key }
 		m.HttpHeader = &cosgatev1.OriginHttpHeader{
 			FollowAllHeaders: h.FollowAllHeaders,
-			NewHttpHeaders: mapped(h.NewHTTPHeaders, func(n cosbackend.OriginHeader) *cosgatev1.OriginHeader {
+			NewHttpHeaders: mapSlice(h.NewHTTPHeaders, func(n cosbackend.OriginHeader) *cosgatev1.OriginHeader {
 				return &cosgatev1.OriginHeader{Key: n.Key, Value: n.Value}
 			}),
-			FollowHttpHeaders: mapped(h.FollowHTTPHeaders, name), ForbidFollowHeaders: mapped(h.ForbidFollowHeaders, name),
+			FollowHttpHeaders: mapSlice(h.FollowHTTPHeaders, name), ForbidFollowHeaders: mapSlice(h.ForbidFollowHeaders, name),
 		}
 	}
 	return m
@@ -76,18 +76,18 @@ func originFileProto(f *cosbackend.OriginFile) *cosgatev1.OriginFile {
 }
 
 func originDocument(m *cosgatev1.OriginConfiguration) *cosbackend.OriginConfiguration {
-	return &cosbackend.OriginConfiguration{Rules: mapped(m.GetRules(), originRule)}
+	return &cosbackend.OriginConfiguration{Rules: mapSlice(m.GetRules(), originRule)}
 }
 
 func originRule(m *cosgatev1.OriginRule) cosbackend.OriginRule {
 	r := cosbackend.OriginRule{
 		Priority: m.Priority, OriginType: m.GetOriginType(), StandbyCodes: m.GetStandbyStatusCodes(),
-		Parameter: perhaps(m.GetParameter(), originParameter),
+		Parameter: mapOptional(m.GetParameter(), originParameter),
 		Info: cosbackend.OriginInfo{
-			Hosts: mapped(m.GetInfo().GetHosts(), func(h *cosgatev1.OriginHost) cosbackend.OriginHost {
+			Hosts: mapSlice(m.GetInfo().GetHosts(), func(h *cosgatev1.OriginHost) cosbackend.OriginHost {
 				return cosbackend.OriginHost{HostName: h.GetHostName(), Weight: h.Weight, Standby: h.GetStandbyHostNames()}
 			}),
-			File: perhaps(m.GetInfo().GetFile(), originFile),
+			File: mapOptional(m.GetInfo().GetFile(), originFile),
 		},
 	}
 	if c := m.GetCondition(); c != nil {
@@ -105,10 +105,10 @@ func originParameter(m *cosgatev1.OriginParameter) *cosbackend.OriginParameter {
 		name := func(n string) cosbackend.OriginHeaderName { return cosbackend.OriginHeaderName{Key: n} }
 		p.HTTPHeader = &cosbackend.OriginHTTPHeader{
 			FollowAllHeaders: h.FollowAllHeaders,
-			NewHTTPHeaders: mapped(h.GetNewHttpHeaders(), func(n *cosgatev1.OriginHeader) cosbackend.OriginHeader {
+			NewHTTPHeaders: mapSlice(h.GetNewHttpHeaders(), func(n *cosgatev1.OriginHeader) cosbackend.OriginHeader {
 				return cosbackend.OriginHeader{Key: n.GetKey(), Value: n.GetValue()}
 			}),
-			FollowHTTPHeaders: mapped(h.GetFollowHttpHeaders(), name), ForbidFollowHeaders: mapped(h.GetForbidFollowHeaders(), name),
+			FollowHTTPHeaders: mapSlice(h.GetFollowHttpHeaders(), name), ForbidFollowHeaders: mapSlice(h.GetForbidFollowHeaders(), name),
 		}
 	}
 	return p

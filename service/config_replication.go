@@ -23,13 +23,13 @@ func (s *bucketConfigServer) DeleteBucketReplication(ctx context.Context, req *c
 }
 
 func replicationProto(d *cosbackend.ReplicationConfiguration) *cosgatev1.ReplicationConfiguration {
-	return &cosgatev1.ReplicationConfiguration{Role: d.Role, Rules: mapped(d.Rules, replicationRuleProto)}
+	return &cosgatev1.ReplicationConfiguration{Role: d.Role, Rules: mapSlice(d.Rules, replicationRuleProto)}
 }
 
 func replicationRuleProto(r cosbackend.ReplicationRule) *cosgatev1.ReplicationRule {
 	m := &cosgatev1.ReplicationRule{
 		Id: r.ID, Status: r.Status, Priority: r.Priority, Prefix: r.Prefix,
-		Filter:      perhaps(r.Filter, replicationFilterProto),
+		Filter:      mapOptional(r.Filter, replicationFilterProto),
 		Destination: &cosgatev1.ReplicationDestination{Bucket: r.Destination.Bucket, StorageClass: r.Destination.StorageClass},
 	}
 	if r.DeleteMarkerReplication != nil {
@@ -42,7 +42,7 @@ func replicationFilterProto(f *cosbackend.ReplicationFilter) *cosgatev1.Replicat
 	m := &cosgatev1.ReplicationFilter{}
 	switch {
 	case f.And != nil:
-		m.Condition = &cosgatev1.ReplicationFilter_And{And: &cosgatev1.ReplicationAnd{Prefix: f.And.Prefix, Tags: mapped(f.And.Tags, tagProto)}}
+		m.Condition = &cosgatev1.ReplicationFilter_And{And: &cosgatev1.ReplicationAnd{Prefix: f.And.Prefix, Tags: mapSlice(f.And.Tags, tagProto)}}
 	case f.Tag != nil:
 		m.Condition = &cosgatev1.ReplicationFilter_Tag{Tag: tagProto(*f.Tag)}
 	case f.Prefix != nil:
@@ -52,13 +52,13 @@ func replicationFilterProto(f *cosbackend.ReplicationFilter) *cosgatev1.Replicat
 }
 
 func replicationDocument(m *cosgatev1.ReplicationConfiguration) *cosbackend.ReplicationConfiguration {
-	return &cosbackend.ReplicationConfiguration{Role: m.GetRole(), Rules: mapped(m.GetRules(), replicationRule)}
+	return &cosbackend.ReplicationConfiguration{Role: m.GetRole(), Rules: mapSlice(m.GetRules(), replicationRule)}
 }
 
 func replicationRule(m *cosgatev1.ReplicationRule) cosbackend.ReplicationRule {
 	r := cosbackend.ReplicationRule{
 		ID: m.GetId(), Status: m.GetStatus(), Priority: m.Priority, Prefix: m.Prefix,
-		Filter:      perhaps(m.GetFilter(), replicationFilter),
+		Filter:      mapOptional(m.GetFilter(), replicationFilter),
 		Destination: cosbackend.ReplicationDestination{Bucket: m.GetDestination().GetBucket(), StorageClass: m.GetDestination().GetStorageClass()},
 	}
 	if d := m.GetDeleteMarkerReplication(); d != nil {
@@ -75,7 +75,7 @@ func replicationFilter(m *cosgatev1.ReplicationFilter) *cosbackend.ReplicationFi
 	case *cosgatev1.ReplicationFilter_Tag:
 		f.Tag = &cosbackend.Tag{Key: c.Tag.GetKey(), Value: c.Tag.GetValue()}
 	case *cosgatev1.ReplicationFilter_And:
-		f.And = &cosbackend.ReplicationAnd{Prefix: c.And.Prefix, Tags: mapped(c.And.GetTags(), tag)}
+		f.And = &cosbackend.ReplicationAnd{Prefix: c.And.Prefix, Tags: mapSlice(c.And.GetTags(), tag)}
 	}
 	return f
 }

@@ -38,7 +38,7 @@ func (g *gateway) config(ctx context.Context, parts ...cosgatev1.BucketConfigSec
 func TestEveryPartHasAReaderAndAFieldOfItsNumber(t *testing.T) {
 	fields := (&cosgatev1.BucketConfig{}).ProtoReflect().Descriptor().Fields()
 	values := cosgatev1.BucketConfigSection(0).Descriptor().Values()
-	readers := configParts()
+	readers := configSections()
 	for i := range values.Len() {
 		v := values.Get(i)
 		if v.Number() == 0 {
@@ -194,7 +194,7 @@ func TestPartsAreReadFourAtATime(t *testing.T) {
 	if got := d.count.Load(); got != configsInParallel {
 		t.Errorf("COS was asked over %d connections, want %d", got, configsInParallel)
 	}
-	if got, want := len(cos.Journal().Entries()), len(configParts()); got != want {
+	if got, want := len(cos.Journal().Entries()), len(configSections()); got != want {
 		t.Errorf("COS was asked %d times, want %d", got, want)
 	}
 }

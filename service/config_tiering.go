@@ -62,22 +62,22 @@ func tieringRulesProto(rules []*cosbackend.IntelligentTieringConfiguration) *cos
 	if len(rules) == 0 {
 		return nil
 	}
-	return &cosgatev1.IntelligentTieringConfigurations{Configurations: mapped(rules, tieringRuleProto)}
+	return &cosgatev1.IntelligentTieringConfigurations{Configurations: mapSlice(rules, tieringRuleProto)}
 }
 
 func tieringRuleProto(d *cosbackend.IntelligentTieringConfiguration) *cosgatev1.IntelligentTieringConfiguration {
 	return &cosgatev1.IntelligentTieringConfiguration{
-		Id: d.Id, Status: d.Status, Filter: perhaps(d.Filter, tieringFilterProto),
-		Tierings: mapped(d.Tiering, func(t *cosbackend.TieringTransition) *cosgatev1.Tiering {
+		Id: d.Id, Status: d.Status, Filter: mapOptional(d.Filter, tieringFilterProto),
+		Tierings: mapSlice(d.Tiering, func(t *cosbackend.TieringTransition) *cosgatev1.Tiering {
 			return &cosgatev1.Tiering{AccessTier: t.AccessTier, Days: bounded(t.Days), RequestFrequent: bounded(t.RequestFrequent)}
 		}),
 	}
 }
 
 func tieringFilterProto(f *cosbackend.TieringFilter) *cosgatev1.IntelligentTieringFilter {
-	m := &cosgatev1.IntelligentTieringFilter{Prefix: f.Prefix, Tags: mapped(f.Tag, tagPointerProto)}
+	m := &cosgatev1.IntelligentTieringFilter{Prefix: f.Prefix, Tags: mapSlice(f.Tag, tagPointerProto)}
 	if f.And != nil {
-		m.And = &cosgatev1.IntelligentTieringAnd{Prefix: f.And.Prefix, Tags: mapped(f.And.Tag, tagPointerProto)}
+		m.And = &cosgatev1.IntelligentTieringAnd{Prefix: f.And.Prefix, Tags: mapSlice(f.And.Tag, tagPointerProto)}
 	}
 	return m
 }
@@ -91,17 +91,17 @@ func tagPointer(m *cosgatev1.Tag) *cosbackend.Tag {
 
 func tieringRule(m *cosgatev1.IntelligentTieringConfiguration) *cosbackend.IntelligentTieringConfiguration {
 	return &cosbackend.IntelligentTieringConfiguration{
-		Id: m.GetId(), Status: m.GetStatus(), Filter: perhaps(m.GetFilter(), tieringFilter),
-		Tiering: mapped(m.GetTierings(), func(t *cosgatev1.Tiering) *cosbackend.TieringTransition {
+		Id: m.GetId(), Status: m.GetStatus(), Filter: mapOptional(m.GetFilter(), tieringFilter),
+		Tiering: mapSlice(m.GetTierings(), func(t *cosgatev1.Tiering) *cosbackend.TieringTransition {
 			return &cosbackend.TieringTransition{AccessTier: t.GetAccessTier(), Days: int(t.GetDays()), RequestFrequent: int(t.GetRequestFrequent())}
 		}),
 	}
 }
 
 func tieringFilter(m *cosgatev1.IntelligentTieringFilter) *cosbackend.TieringFilter {
-	f := &cosbackend.TieringFilter{Prefix: m.GetPrefix(), Tag: mapped(m.GetTags(), tagPointer)}
+	f := &cosbackend.TieringFilter{Prefix: m.GetPrefix(), Tag: mapSlice(m.GetTags(), tagPointer)}
 	if a := m.GetAnd(); a != nil {
-		f.And = &cosbackend.TieringAnd{Prefix: a.GetPrefix(), Tag: mapped(a.GetTags(), tagPointer)}
+		f.And = &cosbackend.TieringAnd{Prefix: a.GetPrefix(), Tag: mapSlice(a.GetTags(), tagPointer)}
 	}
 	return f
 }

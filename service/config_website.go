@@ -23,7 +23,7 @@ func (s *bucketConfigServer) DeleteBucketWebsite(ctx context.Context, req *cosga
 }
 
 func websiteProto(d *cosbackend.WebsiteConfiguration) *cosgatev1.WebsiteConfiguration {
-	m := &cosgatev1.WebsiteConfiguration{IndexDocument: d.IndexDocument, RoutingRules: mapped(d.RoutingRules, routingProto)}
+	m := &cosgatev1.WebsiteConfiguration{IndexDocument: d.IndexDocument, RoutingRules: mapSlice(d.RoutingRules, routingProto)}
 	if d.RedirectAllRequestsTo != nil {
 		m.RedirectAllRequestsTo = &cosgatev1.RedirectAllRequestsTo{Protocol: d.RedirectAllRequestsTo.Protocol}
 	}
@@ -54,7 +54,7 @@ func routingProto(r cosbackend.RoutingRule) *cosgatev1.RoutingRule {
 }
 
 func websiteDocument(m *cosgatev1.WebsiteConfiguration) *cosbackend.WebsiteConfiguration {
-	d := &cosbackend.WebsiteConfiguration{IndexDocument: m.GetIndexDocument(), RoutingRules: mapped(m.GetRoutingRules(), routingRule)}
+	d := &cosbackend.WebsiteConfiguration{IndexDocument: m.GetIndexDocument(), RoutingRules: mapSlice(m.GetRoutingRules(), routingRule)}
 	if r := m.GetRedirectAllRequestsTo(); r != nil {
 		d.RedirectAllRequestsTo = &cosbackend.RedirectAllRequestsTo{Protocol: r.GetProtocol()}
 	}

@@ -28,7 +28,7 @@ func TestContentSplitAtRandomIsTheSameObject(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	sizes := []int{0, 1, splitPart - 1, splitPart, splitPart + 1, 5*splitPart - 1, 5 * splitPart, 5*splitPart + 1, keptSize, keptSize + 1}
+	sizes := []int{0, 1, splitPart - 1, splitPart, splitPart + 1, 5*splitPart - 1, 5 * splitPart, 5*splitPart + 1, maxBufferedSize, maxBufferedSize + 1}
 	for range 30 {
 		sizes = append(sizes, random.IntN(6*splitPart))
 	}

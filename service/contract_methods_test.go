@@ -68,7 +68,7 @@ func TestNoRPCAnswersUnimplemented(t *testing.T) {
 		}
 	}
 	var served []string
-	for _, r := range services(p, cosstatus.NewMapper(), slog.New(slog.DiscardHandler), Options{}.withDefaults(), memory{reads: frames.NewPool(), uploads: newBound(1 << 30)}) {
+	for _, r := range services(p, cosstatus.NewMapper(), slog.New(slog.DiscardHandler), Options{}.withDefaults(), memory{reads: frames.NewPool(), uploads: newByteLimit(1 << 30)}) {
 		served = append(served, r.desc.ServiceName)
 		for _, m := range r.desc.Methods {
 			check(r.desc.ServiceName, m.MethodName, calmly(func() error {

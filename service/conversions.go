@@ -12,7 +12,7 @@ import (
 	cosstatus "github.com/cosgate/cosgate/service/status"
 )
 
-// located is any request that says where its bucket is.
+// located is any request that names a bucket.
 type located interface {
 	GetBucket() string
 	GetRegion() string
@@ -47,8 +47,7 @@ func conditions(p *cosgatev1.Preconditions) cosbackend.Conditions {
 	return c
 }
 
-// attributes converts what a write says about its object. field is where it stands in
-// the request.
+// attributes converts the attributes of a write. field is their path in the request.
 func attributes(a *cosgatev1.ObjectAttributes, field string) (cosbackend.Attributes, error) {
 	h := a.GetContent()
 	metadata, err := lowerCase(a.GetMetadata(), field+".metadata")
@@ -64,8 +63,8 @@ func attributes(a *cosgatev1.ObjectAttributes, field string) (cosbackend.Attribu
 	}, err
 }
 
-// lowerCase writes names of user metadata as COS keeps them. HTTP headers know no
-// case, so of two names that differ in nothing else one would be lost.
+// lowerCase writes the names of user metadata as COS stores them. HTTP headers ignore case,
+// so one of two names that differ only in case would be lost.
 func lowerCase(metadata map[string]string, field string) (map[string]string, error) {
 	out := make(map[string]string, len(metadata))
 	for name, value := range metadata {
@@ -90,13 +89,13 @@ func byteRange(r *cosgatev1.ByteRange) *cosbackend.Range {
 }
 
 func objectProto(bucket string, o cosbackend.ObjectInfo) *cosgatev1.Object {
-	whole := &struct { // the parts of the message in one allocation
+	all := &struct { // everything the message needs, in one allocation
 		object   cosgatev1.Object
 		content  cosgatev1.ContentHeaders
 		modified timestamppb.Timestamp
 		crc64    uint64
 	}{crc64: o.CRC64}
-	out := &whole.object
+	out := &all.object
 	out.Bucket = bucket
 	out.Key = o.Key
 	out.VersionId = o.VersionID
@@ -107,14 +106,14 @@ func objectProto(bucket string, o cosbackend.ObjectInfo) *cosgatev1.Object {
 	out.ObjectType = o.Type
 	out.Metadata = o.Metadata
 	if !o.LastModified.IsZero() {
-		out.LastModified = &whole.modified
+		out.LastModified = &all.modified
 		out.LastModified.Seconds = o.LastModified.Unix()
 		out.LastModified.Nanos = int32(o.LastModified.Nanosecond()) //nolint:gosec // below 10^9
 	}
 	if o.HasCRC64 {
-		out.Crc64Ecma = &whole.crc64
+		out.Crc64Ecma = &all.crc64
 	}
-	h := &whole.content
+	h := &all.content
 	h.ContentType = o.ContentType
 	h.CacheControl = o.CacheControl
 	h.ContentDisposition = o.ContentDisposition
@@ -128,7 +127,7 @@ func objectProto(bucket string, o cosbackend.ObjectInfo) *cosgatev1.Object {
 	return out
 }
 
-// storageClass fills in what COS leaves out: it names every class but STANDARD.
+// storageClass adds the name STANDARD, the only class that COS does not return.
 func storageClass(s string) string {
 	if s == "" {
 		return "STANDARD"
@@ -136,7 +135,7 @@ func storageClass(s string) string {
 	return s
 }
 
-// describe adds to an object what COS tells of it beside content and attributes.
+// describe adds the state of an object: encryption, restore, replication, retention, tags.
 func describe(out *cosgatev1.Object, o cosbackend.ObjectInfo) {
 	out.Encryption = encryptionInfoProto(o.Encryption)
 	out.Restore = restoreProto(o.Restore)
@@ -159,8 +158,8 @@ func responseHeaders(h *cosgatev1.ContentHeaders) cosbackend.ResponseHeaders {
 	}
 }
 
-// mapped converts each element of a list.
-func mapped[A, B any](list []A, convert func(A) B) []B {
+// mapSlice converts each element of a list; nil for an empty one.
+func mapSlice[A, B any](list []A, convert func(A) B) []B {
 	var out []B
 	for _, a := range list {
 		out = append(out, convert(a))
@@ -168,8 +167,8 @@ func mapped[A, B any](list []A, convert func(A) B) []B {
 	return out
 }
 
-// perhaps converts what is there; nil stays nil.
-func perhaps[A, B any](a *A, convert func(*A) *B) *B {
+// mapOptional converts a value unless it is nil.
+func mapOptional[A, B any](a *A, convert func(*A) *B) *B {
 	if a == nil {
 		return nil
 	}

@@ -29,7 +29,7 @@ func (s *objectServer) copyInParts(ctx context.Context, client *cosbackend.Clien
 	src := o.Source
 	info, err := client.HeadObject(ctx, cosbackend.Location{Bucket: src.Bucket, Region: src.Region}, src.Key,
 		cosbackend.ReadOptions{VersionID: src.VersionID, Conditions: src.Conditions, CustomerKey: src.CustomerKey})
-	if err != nil || info.Size <= s.parts.copied {
+	if err != nil || info.Size <= s.parts.copySize {
 		return cosbackend.CopyResult{}, refusal
 	}
 	c := &partsCopy{client: client, to: to, source: src, info: info, parts: s.parts}
@@ -74,7 +74,7 @@ func (c *partsCopy) run(ctx context.Context, attrs cosbackend.Attributes) (cosba
 }
 
 func (c *partsCopy) copyAll(ctx context.Context) (cosbackend.CompleteResult, error) {
-	size := max(c.parts.copied, (c.info.Size+maxParts-1)/maxParts)
+	size := max(c.parts.copySize, (c.info.Size+maxParts-1)/maxParts)
 	parts := make([]cosbackend.CompletedPart, (c.info.Size+size-1)/size)
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(c.parts.parallel)

@@ -131,7 +131,7 @@ func TestHugeErrorBodyIsNotReadWhole(t *testing.T) {
 // What may not is told as unknown, and is not repeated behind the caller's back. A
 // streamed upload that the gateway cannot repeat is the caller's to send again.
 func TestLostAnswersOfChangesAreSettledOrToldAsUnknown(t *testing.T) {
-	size := int64(keptSize + 1)
+	size := int64(maxBufferedSize + 1)
 	for _, c := range []struct {
 		op       string
 		call     func(*gateway, context.Context) error

@@ -131,10 +131,10 @@ func with(cells, others map[string]cell) map[string]cell {
 
 func matrixRows() []matrixRow {
 	old := noise(20_000)
-	kept, large, inParts := noise(100_000), noise(keptSize+1), noise(3*partSize-1)
+	kept, large, inParts := noise(100_000), noise(maxBufferedSize+1), noise(3*partSize-1)
 	putOld := func(t *testing.T, m *matrix) { t.Helper(); m.put(t, "k", old) }
 	object := matrixRow{prepare: putOld, look: lookAt("k"), before: old}
-	rows := append(putRows(object, kept, noise(keptSize), large, inParts), appendRows(old, kept, large)...)
+	rows := append(putRows(object, kept, noise(maxBufferedSize), large, inParts), appendRows(old, kept, large)...)
 	rows = append(rows, partRows(old, kept, large)...)
 	return append(rows, matrixRow{
 		name: "GetObject", struck: "GetObject", cells: read(),

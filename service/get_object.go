@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"hash/crc32"
 	"io"
 	"math/bits"
@@ -15,32 +16,33 @@ import (
 	"github.com/cosgate/cosgate/internal/frames"
 )
 
-// getChunk is the number of the chunk in GetObjectResponse; a test compares it with
+// getChunk is the field number of the chunk in GetObjectResponse; a test compares it with
 // the contract.
 const getChunk protowire.Number = 3
 
-// The size of a message is that of its buffer, a power of two with the headers in it: Go
-// callers with the ordinary codec copy a message into a buffer of 16 KiB, 32 KiB or 1 MiB
-// that is cleared before, and one byte more than 32 KiB costs them a whole MiB of that.
+// The size of a message is that of its buffer, a power of two that includes the headers.
+// Go callers with the standard codec copy a message into a cleared buffer of 16 KiB, 32 KiB
+// or 1 MiB, so that one byte more than 32 KiB costs them a whole MiB.
 const (
-	// leastMessage is the size a read begins with, and the one of slow callers. One of
-	// these is in memory at a time, and two of all others: one on its way, one that waits.
-	leastMessage = 16 << 10
+	// minMessage is the size with which a read begins, and the size for slow callers. One
+	// message of this size is in memory at a time, and two of any other size: one that is
+	// being sent, and one that waits.
+	minMessage = 16 << 10
 	// defaultMessageSize is the largest message when the caller does not say.
 	defaultMessageSize = 1 << 20
-	// earlyMessage is the size until the caller's speed is known, once it has taken
-	// leastWindow, which HTTP/2 lets everyone send at first. What it takes during earlyTime
-	// may just fill its windows, which have earlyBytes at most.
-	earlyMessage = 32 << 10
-	leastWindow  = 64 << 10
-	earlyTime    = 50 * time.Millisecond
-	earlyBytes   = 16 << 20
-	// messageTime is how much of what the caller takes goes into one message.
+	// initialMessage is the size until the caller's speed is known, once it has received
+	// minWindow, which HTTP/2 allows to send to every caller at first. During initialTime a
+	// caller may only fill its windows, which have at most initialBytes.
+	initialMessage = 32 << 10
+	minWindow      = 64 << 10
+	initialTime    = 50 * time.Millisecond
+	initialBytes   = 16 << 20
+	// messageTime is how long a caller needs to receive one message.
 	messageTime = 20 * time.Millisecond
-	// speedTime is how long the caller's speed is measured before it counts.
+	// speedTime is how long the caller's speed is measured before it is used.
 	speedTime = 25 * time.Millisecond
-	// readAttempts and readStall are when a broken or silent connection to COS is given
-	// up.
+	// readAttempts and readStall are when a read gives up on a broken or silent connection
+	// to COS.
 	readAttempts = 4
 	readStall    = 30 * time.Second
 )
@@ -52,7 +54,7 @@ type readSettings struct {
 	stall  time.Duration
 }
 
-// options are what COS is asked for.
+// options are the options of the request to COS.
 func (s readSettings) options(req *cosgatev1.GetObjectRequest) cosbackend.ReadOptions {
 	return cosbackend.ReadOptions{
 		VersionID:       req.GetVersionId(),
@@ -74,8 +76,8 @@ func (s *objectServer) GetObject(req *cosgatev1.GetObjectRequest, stream grpc.Se
 	if err != nil {
 		return err
 	}
-	defer func() { _ = object.Body.Close() }() // all that was wanted of it was read
-	d := newDownload(req, object, s.reads.pool.NewAccount(callFrom(stream.Context()).use.readBudgets(s.reads.budget)...))
+	defer func() { _ = object.Body.Close() }() // everything needed of it was read
+	d := newObjectSender(req, object, s.reads.pool.NewAccount(callFrom(stream.Context()).usage.readBudgets(s.reads.budget)...))
 	defer d.account.Close()
 	for last := false; !last && err == nil; {
 		last, err = d.sendNext(stream)
@@ -83,36 +85,33 @@ func (s *objectServer) GetObject(req *cosgatev1.GetObjectRequest, stream grpc.Se
 	return err
 }
 
-// A download cuts an object into messages and adds up its checksum.
-type download struct {
+// An objectSender splits an object into messages and computes its checksum.
+type objectSender struct {
 	bucket   string
 	object   *cosbackend.Object
 	account  *frames.Account
-	size     int // of the next message, with the room for its headers
-	most     int
+	size     int // of the next message, including the space for its headers
+	maxSize  int
 	begun    bool
 	started  time.Time
 	measured time.Time // since when the caller's speed is measured
-	taken    int64     // what it had taken then
+	received int64     // what the caller had received then
 	sent     int64
 	crc64    uint64
 }
 
-func newDownload(req *cosgatev1.GetObjectRequest, o *cosbackend.Object, account *frames.Account) *download {
-	most := int(req.GetMessageSize())
-	if most == 0 {
-		most = defaultMessageSize
-	}
-	return &download{
+func newObjectSender(req *cosgatev1.GetObjectRequest, o *cosbackend.Object, account *frames.Account) *objectSender {
+
+	return &objectSender{
 		bucket: req.GetBucket(), object: o, account: account,
-		size: leastMessage, most: most, started: time.Now(),
+		size: minMessage, maxSize: cmp.Or(int(req.GetMessageSize()), defaultMessageSize), started: time.Now(),
 	}
 }
 
-func (d *download) done() bool { return d.sent == d.object.Length }
+func (d *objectSender) done() bool { return d.sent == d.object.Length }
 
 // sendNext sends the next message.
-func (d *download) sendNext(stream grpc.ServerStreamingServer[cosgatev1.GetObjectResponse]) (last bool, err error) {
+func (d *objectSender) sendNext(stream grpc.ServerStreamingServer[cosgatev1.GetObjectResponse]) (last bool, err error) {
 	if err := d.account.Wait(stream.Context(), d.ahead()); err != nil {
 		return false, err
 	}
@@ -128,17 +127,17 @@ func (d *download) sendNext(stream grpc.ServerStreamingServer[cosgatev1.GetObjec
 	return d.done(), nil
 }
 
-// ahead is how much may still be on its way to the caller when the next message is read
+// ahead is how much may still wait to be sent to the caller when the next message is read
 // from COS.
-func (d *download) ahead() int64 {
-	if d.size == leastMessage {
+func (d *objectSender) ahead() int64 {
+	if d.size == minMessage {
 		return 0
 	}
 	return int64(d.size)
 }
 
-// next reads the next message from COS, straight into the buffer it is sent from.
-func (d *download) next() (*frames.Sent, error) {
+// next reads the next message from COS, directly into the buffer from which it is sent.
+func (d *objectSender) next() (*frames.Sent, error) {
 	m := &frames.Sent{Field: getChunk, Offset: d.object.Offset + d.sent}
 	if n := min(int64(d.size-frames.Overhead), d.object.Length-d.sent); n > 0 {
 		m.Content = d.content(int(n))
@@ -151,35 +150,35 @@ func (d *download) next() (*frames.Sent, error) {
 		d.crc64 = crc64ecma.Update(d.crc64, m.Content.Bytes())
 		d.sent += n
 	}
-	others, err := d.others()
+	metadata, err := d.metadata()
 	if err != nil {
 		m.Content.Free()
 		return nil, err
 	}
-	if others != nil {
-		m.Message = others
+	if metadata != nil {
+		m.Message = metadata
 	}
 	return m, nil
 }
 
-// content takes a buffer for at most n bytes: a small one when all reads together, or
-// those of the caller, may hold no more large ones.
-func (d *download) content(n int) *frames.Content {
-	const small = leastMessage - frames.Overhead
+// content takes a buffer for at most n bytes: a small one when all reads together, or those
+// of the caller, hold as much as they may.
+func (d *objectSender) content(n int) *frames.Content {
+	const small = minMessage - frames.Overhead
 	if n > small {
 		if c := frames.NewContentWithin(d.account, n); c != nil {
 			return c
 		}
-		d.size = leastMessage
+		d.size = minMessage
 	}
 	return frames.NewContent(d.account, min(n, small))
 }
 
-// others returns what goes beside content: object and range at the beginning, the
-// summary at the end, nil in between.
-func (d *download) others() (*cosgatev1.GetObjectResponse, error) {
+// metadata returns what a message has in addition to content: object and range at the
+// beginning, the summary at the end, nil in between.
+func (d *objectSender) metadata() (*cosgatev1.GetObjectResponse, error) {
 	if d.begun && !d.done() {
-		return nil, nil //nolint:nilnil // nothing is a fine answer
+		return nil, nil //nolint:nilnil // most messages have none
 	}
 	m := &cosgatev1.GetObjectResponse{}
 	if !d.begun {
@@ -194,41 +193,41 @@ func (d *download) others() (*cosgatev1.GetObjectResponse, error) {
 	return m, err
 }
 
-// adapt chooses the size of the next message by the speed at which the caller takes
-// them. Fast callers get large ones, which cost less to send; slow ones get small ones,
-// which cost less to hold. While reads together hold too much, messages are small.
-func (d *download) adapt(now time.Time) {
-	taken := d.sent - d.account.InUse()
+// adapt chooses the size of the next message by the speed at which the caller receives.
+// Fast callers get large messages, which cost less to send; slow callers get small ones,
+// which take less memory. While all reads together hold too much, messages are small.
+func (d *objectSender) adapt(now time.Time) {
+	received := d.sent - d.account.InUse()
 	elapsed := now.Sub(d.measured)
 	switch {
 	case d.account.OverBudget():
-		d.size = leastMessage
-	case now.Sub(d.started) < earlyTime && taken < earlyBytes:
-		if d.measured, d.taken = now, taken; taken >= leastWindow {
-			d.size = earlyMessage
+		d.size = minMessage
+	case now.Sub(d.started) < initialTime && received < initialBytes:
+		if d.measured, d.received = now, received; received >= minWindow {
+			d.size = initialMessage
 		}
 	case elapsed >= speedTime:
-		d.size = powerOfTwo(float64(taken-d.taken) * messageTime.Seconds() / elapsed.Seconds())
-		d.measured, d.taken = now, taken
+		d.size = powerOfTwo(float64(received-d.received) * messageTime.Seconds() / elapsed.Seconds())
+		d.measured, d.received = now, received
 	}
-	d.size = min(max(d.size, leastMessage), d.most)
+	d.size = min(max(d.size, minMessage), d.maxSize)
 }
 
-// powerOfTwo is the largest that is not above f, and 1 at least. Buffers come in such
-// sizes.
+// powerOfTwo is the largest power of two, a size of buffers, that is not above f; 1 at
+// least.
 func powerOfTwo(f float64) int {
 	return 1 << (bits.Len64(uint64(max(f, 1))) - 1)
 }
 
-// summary holds what was read of a whole object against the checksum COS keeps.
-func (d *download) summary() (*cosgatev1.ReadSummary, error) {
+// summary compares the content of a whole object with the checksum that COS has of it.
+func (d *objectSender) summary() (*cosgatev1.ReadSummary, error) {
 	o := d.object
-	whole := o.HasCRC64 && o.Offset == 0 && d.sent == o.Size
-	if whole && o.CRC64 != d.crc64 {
+	verified := o.HasCRC64 && o.Offset == 0 && d.sent == o.Size
+	if verified && o.CRC64 != d.crc64 {
 		return nil, &cosbackend.IntegrityError{Op: "GetObject", Bucket: d.bucket, Key: o.Key, Want: d.crc64, Got: o.CRC64}
 	}
-	return &cosgatev1.ReadSummary{Bytes: d.sent, Crc64Ecma: d.crc64, Crc64EcmaVerified: whole}, nil
+	return &cosgatev1.ReadSummary{Bytes: d.sent, Crc64Ecma: d.crc64, Crc64EcmaVerified: verified}, nil
 }
 
-// castagnoli returns the table of CRC32C, which hash/crc32 keeps.
+// castagnoli returns the table of CRC32C, which hash/crc32 caches.
 func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }

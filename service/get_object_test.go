@@ -29,7 +29,7 @@ func (g *gateway) store(t *testing.T, n int) []byte {
 
 func TestGetObjectSendsMetadataOnceAndEndsWithASummary(t *testing.T) {
 	g := open(t)
-	for _, c := range []struct{ size, messages int }{{0, 1}, {1, 1}, {leastMessage - frames.Overhead, 1}, {leastMessage - frames.Overhead + 1, 2}, {3 * defaultMessageSize, -1}} {
+	for _, c := range []struct{ size, messages int }{{0, 1}, {1, 1}, {minMessage - frames.Overhead, 1}, {minMessage - frames.Overhead + 1, 2}, {3 * defaultMessageSize, -1}} {
 		data := g.store(t, c.size)
 		got, ms, err := g.get(t.Context(), &cosgatev1.GetObjectRequest{Bucket: testBucket, Key: "k"})
 		if err != nil || !bytes.Equal(got, data) || c.messages > 0 && len(ms) != c.messages {

@@ -17,11 +17,11 @@ import (
 )
 
 const (
-	// headsInParallel is how many requests one HeadObjects has on their way to COS.
+	// headsInParallel is how many requests to COS one HeadObjects makes at a time.
 	headsInParallel = 16
-	// headsRoom is how many bytes of results go into one answer. Clients take 4 MiB
-	// unless told otherwise; the rest of it is for the statuses of what does not fit.
-	headsRoom = 4<<20 - 256<<10
+	// maxHeadsSize is how many bytes of results go into one response. Clients accept 4 MiB
+	// by default; the rest is for the statuses of the results that do not fit.
+	maxHeadsSize = 4<<20 - 256<<10
 )
 
 func (s *objectServer) HeadObjects(ctx context.Context, req *cosgatev1.HeadObjectsRequest) (*cosgatev1.HeadObjectsResponse, error) {
@@ -44,12 +44,12 @@ func (s *objectServer) HeadObjects(ctx context.Context, req *cosgatev1.HeadObjec
 	if err := cmp.Or(group.Wait(), ctx.Err()); err != nil {
 		return nil, err
 	}
-	fitHeads(results, headsRoom)
+	limitHeads(results, maxHeadsSize)
 	return &cosgatev1.HeadObjectsResponse{Results: results}, nil
 }
 
-// headOne looks at one object. Its error ends the whole call: it is not about this
-// object, or the caller has gone.
+// headOne reads the metadata of one object. It returns an error when that concerns the whole
+// call: the failure is not about this object, or the caller gave up.
 func (s *objectServer) headOne(ctx context.Context, client *cosbackend.Client, req *cosgatev1.HeadObjectsRequest, o *cosgatev1.HeadObjectsItem) (*cosgatev1.HeadObjectsResult, error) {
 	info, err := client.HeadObject(ctx, location(req), o.GetKey(), cosbackend.ReadOptions{
 		VersionID: o.GetVersionId(), CustomerKey: customerKey(req.GetCustomerKey()),
@@ -68,8 +68,8 @@ func headFailed(st *spb.Status) *cosgatev1.HeadObjectsResult {
 	return &cosgatev1.HeadObjectsResult{Result: &cosgatev1.HeadObjectsResult_Status{Status: st}}
 }
 
-// fitHeads replaces the results that do not fit into room any more.
-func fitHeads(results []*cosgatev1.HeadObjectsResult, room int) {
+// limitHeads replaces the results that do not fit into room by a status.
+func limitHeads(results []*cosgatev1.HeadObjectsResult, room int) {
 	full := headFailed(status.Convert(cosstatus.Fail(codes.ResourceExhausted, cosstatus.ReasonResponseFull, "the response is full; ask for this object again, with fewer others")).Proto())
 	for i, r := range results {
 		size := proto.Size(r) + 8 // its tag and length

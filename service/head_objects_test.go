@@ -135,7 +135,7 @@ func TestAnswersThatGrowTooLargeAreCutByItem(t *testing.T) {
 		return &cosgatev1.HeadObjectsResult{Result: &cosgatev1.HeadObjectsResult_Object{Object: &cosgatev1.Object{Key: strings.Repeat("k", n)}}}
 	}
 	results := []*cosgatev1.HeadObjectsResult{object(400), object(700), object(400), object(10)}
-	fitHeads(results, 900)
+	limitHeads(results, 900)
 	for i, fits := range []bool{true, false, true, true} {
 		st := results[i].GetStatus()
 		if (st == nil) != fits || !fits && codes.Code(st.GetCode()) != codes.ResourceExhausted {
@@ -147,7 +147,7 @@ func TestAnswersThatGrowTooLargeAreCutByItem(t *testing.T) {
 	for i := range worst {
 		worst[i] = object(9000)
 	}
-	fitHeads(worst, headsRoom)
+	limitHeads(worst, maxHeadsSize)
 	if n := proto.Size(&cosgatev1.HeadObjectsResponse{Results: worst}); n > 4<<20 {
 		t.Errorf("the largest answer has %d bytes, want at most 4 MiB", n)
 	}

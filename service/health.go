@@ -13,48 +13,48 @@ import (
 	"github.com/cosgate/cosgate/cosbackend"
 )
 
-// askAgain is how often COS is asked whether it takes credentials that it refused.
-const askAgain = 15 * time.Second
+// probeInterval is how often COS is asked whether it accepts credentials that it refused.
+const probeInterval = 15 * time.Second
 
 // healthOfProfile is the name under which grpc.health.v1 knows a profile.
 func healthOfProfile(profile string) string { return "profile/" + profile }
 
-// profileHealth keeps one health status for each profile: NOT_SERVING from the
-// moment COS refuses its credentials until COS takes them again. It asks COS itself then:
-// a gateway that is not ready gets no calls that would tell.
+// profileHealth keeps one health status for each profile: NOT_SERVING from the moment COS
+// refuses its credentials until COS accepts them again. It probes COS in between, since a
+// gateway that is not ready gets no calls from which it could learn that.
 type profileHealth struct {
 	server  *health.Server
 	clients map[string]*cosbackend.Client
 	log     *slog.Logger
 
-	lifetime context.Context //nolint:containedctx // of the server: asking ends with it
+	lifetime context.Context //nolint:containedctx // of the server: probes end with it
 	end      context.CancelFunc
-	asking   sync.WaitGroup
+	probes   sync.WaitGroup
 
-	mu   sync.Mutex
-	down map[string]bool
-	asks map[string]bool // COS is being asked
+	mu      sync.Mutex
+	down    map[string]bool
+	probing map[string]bool // a goroutine probes COS
 }
 
 func newProfileHealth(server *health.Server, clients map[string]*cosbackend.Client, log *slog.Logger) *profileHealth {
 	h := &profileHealth{
 		server: server, clients: clients, log: log,
-		down: make(map[string]bool), asks: make(map[string]bool),
+		down: make(map[string]bool), probing: make(map[string]bool),
 	}
 	h.lifetime, h.end = context.WithCancel(context.Background())
 	for name := range clients {
-		h.tell(name, healthpb.HealthCheckResponse_SERVING)
+		h.setStatus(name, healthpb.HealthCheckResponse_SERVING)
 	}
 	return h
 }
 
-// close ends the asking.
+// close ends the probes.
 func (h *profileHealth) close() {
 	h.end()
-	h.asking.Wait()
+	h.probes.Wait()
 }
 
-func (h *profileHealth) tell(profile string, s healthpb.HealthCheckResponse_ServingStatus) {
+func (h *profileHealth) setStatus(profile string, s healthpb.HealthCheckResponse_ServingStatus) {
 	h.server.SetServingStatus(healthOfProfile(profile), s)
 }
 
@@ -65,15 +65,15 @@ func (h *profileHealth) rejected(profile string) {
 		return
 	}
 	h.down[profile] = true
-	h.tell(profile, healthpb.HealthCheckResponse_NOT_SERVING)
+	h.setStatus(profile, healthpb.HealthCheckResponse_NOT_SERVING)
 	h.log.LogAttrs(h.lifetime, slog.LevelError, "COS refuses the credentials of a profile", slog.String("profile", profile))
-	if !h.asks[profile] && h.lifetime.Err() == nil {
-		h.asks[profile] = true
-		h.asking.Go(func() { h.ask(profile) })
+	if !h.probing[profile] && h.lifetime.Err() == nil {
+		h.probing[profile] = true
+		h.probes.Go(func() { h.probe(profile) })
 	}
 }
 
-func (h *profileHealth) accepted(info cosbackend.TraceInfo) {
+func (h *profileHealth) observe(info cosbackend.TraceInfo) {
 	if info.CredentialsAccepted {
 		h.up(info.Profile)
 	}
@@ -86,39 +86,39 @@ func (h *profileHealth) up(profile string) {
 		return
 	}
 	delete(h.down, profile)
-	h.tell(profile, healthpb.HealthCheckResponse_SERVING)
-	h.log.LogAttrs(h.lifetime, slog.LevelInfo, "COS takes the credentials of a profile again", slog.String("profile", profile))
+	h.setStatus(profile, healthpb.HealthCheckResponse_SERVING)
+	h.log.LogAttrs(h.lifetime, slog.LevelInfo, "COS accepts the credentials of a profile again", slog.String("profile", profile))
 }
 
-// ask asks COS for as long as the profile is down.
-func (h *profileHealth) ask(profile string) {
-	tick := time.NewTicker(askAgain)
+// probe asks COS for as long as the profile is down.
+func (h *profileHealth) probe(profile string) {
+	tick := time.NewTicker(probeInterval)
 	defer tick.Stop()
-	for h.asksOn(profile) {
+	for h.keepProbing(profile) {
 		select {
 		case <-tick.C:
 		case <-h.lifetime.Done():
 			return
 		}
-		ctx, cancel := context.WithTimeout(h.lifetime, askAgain)
-		if _, err := h.clients[profile].ListBuckets(ctx, cosbackend.ListBucketsOptions{MaxKeys: 1}); takes(err) {
+		ctx, cancel := context.WithTimeout(h.lifetime, probeInterval)
+		if _, err := h.clients[profile].ListBuckets(ctx, cosbackend.ListBucketsOptions{MaxKeys: 1}); acceptsCredentials(err) {
 			h.up(profile)
 		}
 		cancel()
 	}
 }
 
-func (h *profileHealth) asksOn(profile string) bool {
+func (h *profileHealth) keepProbing(profile string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.asks[profile] = h.down[profile]
-	return h.asks[profile]
+	h.probing[profile] = h.down[profile]
+	return h.probing[profile]
 }
 
-// takes says whether an answer lets the profile be tried again. COS may refuse the list to
-// credentials that are good for other things; should they be bad after all, the next call
-// will tell.
-func takes(err error) bool {
+// acceptsCredentials reports whether the result of a probe lets the profile be used again.
+// COS may deny the list to credentials that are valid; should they be invalid after all,
+// the next call shows it.
+func acceptsCredentials(err error) bool {
 	if err == nil {
 		return true
 	}
@@ -126,7 +126,7 @@ func takes(err error) bool {
 	return ok && e.Origin == cosbackend.OriginCOS && e.Code == "AccessDenied"
 }
 
-// serving reports whether COS takes the credentials of a profile, as far as is known.
+// serving reports whether COS accepts the credentials of a profile, as far as is known.
 func (h *profileHealth) serving(profile string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()

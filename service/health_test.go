@@ -41,22 +41,22 @@ func TestAProfileRecoversWithoutCalls(t *testing.T) {
 					}
 				}
 				g.cos.Journal().Reset()
-				<-time.After(4*askAgain + askAgain/2)
+				<-time.After(4*probeInterval + probeInterval/2)
 				mustBeReady(false)
 				if n := count(g.requests(), "ListBuckets"); n != 4 {
-					t.Errorf("COS was asked %d times in %v, want every %v", n, 4*askAgain+askAgain/2, askAgain)
+					t.Errorf("COS was asked %d times in %v, want every %v", n, 4*probeInterval+probeInterval/2, probeInterval)
 				}
 				g.cos.Faults().Remove(refused)
 				if c.after.Operation != "" {
 					g.cos.Faults().Add(c.after)
 				}
-				<-time.After(askAgain)
+				<-time.After(probeInterval)
 				mustBeReady(c.recovers)
 				g.cos.Faults().Clear()
 				g.cos.Journal().Reset()
-				<-time.After(2 * askAgain)
+				<-time.After(2 * probeInterval)
 				mustBeReady(true)
-				<-time.After(10 * askAgain)
+				<-time.After(10 * probeInterval)
 				if n := count(g.requests(), "ListBuckets"); n > 1 {
 					t.Errorf("COS was asked %d times although it takes the credentials", n)
 				}

@@ -51,7 +51,7 @@ func (c chain) options(deps Deps) []grpc.ServerOption {
 	recoverer := recovery.WithRecoveryHandlerContext(func(ctx context.Context, p any) error {
 		return recovered(ctx, c.log, p)
 	})
-	log := accessLog{c.log}
+	log := requestLog{c.log}
 	unaryAccess, streamAccess := c.access.interceptors()
 	var watch []grpc.ServerOption
 	if deps.Tracer != nil {
@@ -127,7 +127,7 @@ func (e *errorMapping) conclude(ctx context.Context, err error) (metadata.MD, er
 	md.set(mdCOSRequestID, requestID)
 	md.set(mdCOSTraceID, traceID)
 	if err == nil {
-		e.health.accepted(info)
+		e.health.observe(info)
 		return md.md, nil
 	}
 	st, v := e.mapper.Status(ctx, err, c.requestID)

@@ -9,11 +9,11 @@ import (
 	"github.com/cosgate/cosgate/internal/frames"
 )
 
-var errLeaseEnded = errors.New("service: the content was given back")
+var errLeaseEnded = errors.New("service: the content was freed")
 
-// A lease says how long buffers may be read. net/http reads a body in a goroutine of
-// its own that can outlive the request, so the end of the lease does not free them
-// under a reader: the last reader does.
+// A lease limits how long buffers may be read. net/http reads a body in a goroutine of
+// its own that can outlive the request. So the end of the lease does not free the buffers
+// while they are read; the last reader does.
 type lease struct {
 	mu      sync.Mutex
 	readers int
@@ -21,7 +21,7 @@ type lease struct {
 	free    func()
 }
 
-// enter begins to read; false when the lease has ended.
+// enter begins to read. It returns false when the lease has ended.
 func (l *lease) enter() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -40,8 +40,8 @@ func (l *lease) leave() {
 	}
 }
 
-// end lets nobody enter any more, and frees as soon as nobody reads. It may be
-// called again.
+// end lets no reader enter any more, and frees the buffers as soon as none reads. It may be
+// called more than once.
 func (l *lease) end() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -54,31 +54,31 @@ func (l *lease) end() {
 	}
 }
 
-// kept is content that can be read any number of times until its lease ends.
-type kept struct {
+// leasedContent is content that can be read any number of times until its lease ends.
+type leasedContent struct {
 	lease
 	views frames.Views
 }
 
-func keep(views *frames.Views) *kept {
-	k := &kept{}
+func newLeasedContent(views *frames.Views) *leasedContent {
+	k := &leasedContent{}
 	k.views.Append(views)
 	k.free = k.views.Free
 	return k
 }
 
 // reader returns a reader from the first byte.
-func (k *kept) reader() io.Reader { return &keptReader{kept: k} }
+func (k *leasedContent) reader() io.Reader { return &leasedContentReader{content: k} }
 
-type keptReader struct {
-	kept  *kept
-	piece int
-	at    int // in the piece
+type leasedContentReader struct {
+	content *leasedContent
+	piece   int
+	at      int // in the piece
 }
 
-// next returns what is left of the present piece, nil at the end.
-func (r *keptReader) next() []byte {
-	pieces := r.kept.views.Pieces()
+// next returns the rest of the current piece, nil at the end.
+func (r *leasedContentReader) next() []byte {
+	pieces := r.content.views.Pieces()
 	for r.piece < len(pieces) {
 		if p := pieces[r.piece][r.at:]; len(p) > 0 {
 			return p
@@ -88,11 +88,11 @@ func (r *keptReader) next() []byte {
 	return nil
 }
 
-func (r *keptReader) Read(p []byte) (int, error) {
-	if !r.kept.enter() {
+func (r *leasedContentReader) Read(p []byte) (int, error) {
+	if !r.content.enter() {
 		return 0, errLeaseEnded
 	}
-	defer r.kept.leave()
+	defer r.content.leave()
 	n := 0
 	for n < len(p) {
 		k := copy(p[n:], r.next())
@@ -108,15 +108,15 @@ func (r *keptReader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// WriteTo writes the pieces as they are.
-func (r *keptReader) WriteTo(w io.Writer) (n int64, err error) {
-	if !r.kept.enter() {
+// WriteTo writes the pieces without copying them.
+func (r *leasedContentReader) WriteTo(w io.Writer) (n int64, err error) {
+	if !r.content.enter() {
 		return 0, errLeaseEnded
 	}
-	defer r.kept.leave()
+	defer r.content.leave()
 	if b, ok := w.(cosbackend.BuffersWriter); ok && r.piece == 0 && r.at == 0 {
-		r.piece = len(r.kept.views.Pieces())
-		return b.WriteBuffers(r.kept.views.Pieces()...)
+		r.piece = len(r.content.views.Pieces())
+		return b.WriteBuffers(r.content.views.Pieces()...)
 	}
 	for p := r.next(); p != nil; p = r.next() {
 		k, err := w.Write(p)

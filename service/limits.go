@@ -16,28 +16,29 @@ import (
 	cosstatus "github.com/cosgate/cosgate/service/status"
 )
 
-// Limits bound what callers can ask of the gateway at once. Zero is no limit. A caller
-// is whoever an identity was proved for; without authentication all are one.
+// Limits bound what callers can use of the gateway at once. Zero is no limit. Callers are
+// told apart by their proved identity; without authentication all are one caller.
 type Limits struct {
 	// Calls is how many calls of all callers run at the same time.
 	Calls int
 	// CallerCalls is how many calls of one caller run at the same time.
 	CallerCalls int
 	// CallerReadMemory and CallerUploadMemory are how many bytes the calls of one caller
-	// hold of Options.ReadMemory and Options.UploadMemory: the bytes it has in flight, but
-	// for what each call holds at least (docs/performance.md). Beyond them its reads send
-	// small messages only; its uploads send smaller parts, then wait, and after 30 s fail.
+	// hold of Options.ReadMemory and Options.UploadMemory: the bytes it has in flight,
+	// without the minimum that each call holds (docs/performance.md). Beyond them its reads
+	// send small messages only; its uploads send smaller parts, then wait, and fail after
+	// 30 s.
 	CallerReadMemory, CallerUploadMemory int64
 	// CallerRate is how many calls a second one caller may begin, and CallerBurst how
 	// many at once after a pause; 0 is CallerRate rounded up.
 	CallerRate  float64
 	CallerBurst int
-	// DeadlineFloor is the least time a call must have left: what cannot be done in
-	// time is not begun.
+	// DeadlineFloor is the minimum time a call must have left: a call that cannot be done
+	// in time is not begun.
 	DeadlineFloor time.Duration
 }
 
-// check holds the limits against each other, and against the size of the first parts.
+// check compares the limits with each other and with the size of the first parts.
 func (l Limits) check(partSize int64) error {
 	if l.Calls < 0 || l.CallerCalls < 0 || l.CallerRate < 0 || l.CallerBurst < 0 || l.DeadlineFloor < 0 || l.CallerReadMemory < 0 || l.CallerUploadMemory < 0 {
 		return fmt.Errorf("service: limits must not be negative: %+v", l)
@@ -51,46 +52,45 @@ func (l Limits) check(partSize int64) error {
 	return nil
 }
 
-// rememberCallers is how many callers are known before those who are idle are
-// forgotten.
-const rememberCallers = 10_000
+// maxCallers is how many callers are remembered before idle ones are removed.
+const maxCallers = 10_000
 
-// limits holds calls against Limits.
+// limits enforces Limits.
 type limits struct {
 	Limits
 	clock func() time.Time
 
 	mu      sync.Mutex
 	running int
-	callers map[string]*callerUse
+	callers map[string]*callerUsage
 }
 
-// callerUse is what one caller uses.
-type callerUse struct {
+// callerUsage is what one caller uses at the moment.
+type callerUsage struct {
 	name    string
 	running int
-	rate    *rate.Limiter  // nil for none
+	rate    *rate.Limiter  // nil for no limit
 	reads   *frames.Budget // the same
-	uploads *bound         // the same
+	uploads *byteLimit     // the same
 }
 
-// uploadShare is what the caller may hold for uploads; nil for no bound.
-func (u *callerUse) uploadShare() *bound {
+// uploadLimit bounds what the caller holds for uploads; nil for no limit.
+func (u *callerUsage) uploadLimit() *byteLimit {
 	if u == nil {
 		return nil
 	}
 	return u.uploads
 }
 
-// readBudgets adds what the caller may hold for reads to what all may.
-func (u *callerUse) readBudgets(all *frames.Budget) []*frames.Budget {
+// readBudgets are the budgets that a read of the caller counts against.
+func (u *callerUsage) readBudgets(all *frames.Budget) []*frames.Budget {
 	if u == nil || u.reads == nil {
 		return []*frames.Budget{all}
 	}
 	return []*frames.Budget{u.reads, all}
 }
 
-// newLimits returns nil when nothing is limited: counting takes a lock that all calls
+// newLimits returns nil when nothing is limited, since counting takes a lock that all calls
 // share.
 func newLimits(l Limits) *limits {
 	if l == (Limits{}) {
@@ -99,7 +99,7 @@ func newLimits(l Limits) *limits {
 	if l.CallerBurst == 0 {
 		l.CallerBurst = int(l.CallerRate) + 1
 	}
-	return &limits{Limits: l, clock: time.Now, callers: make(map[string]*callerUse)}
+	return &limits{Limits: l, clock: time.Now, callers: make(map[string]*callerUsage)}
 }
 
 func (l *limits) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
@@ -126,7 +126,8 @@ func (l *limits) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerIn
 	return handler(srv, ss)
 }
 
-// begin admits a call, or says which limit it meets. The caller of begin calls end.
+// begin admits a call, or returns an error that names the limit it exceeds. The caller of
+// begin calls end.
 func (l *limits) begin(ctx context.Context) (end func(), err error) {
 	if err := l.checkDeadline(ctx); err != nil {
 		return nil, err
@@ -139,11 +140,11 @@ func (l *limits) begin(ctx context.Context) (end func(), err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.Calls > 0 && l.running >= l.Calls {
-		return nil, overLimit("calls", "the gateway", fmt.Sprintf("it runs %d calls, as many as it may", l.Calls), cosstatus.SoonDelay)
+		return nil, overLimit("calls", "the gateway", fmt.Sprintf("it runs %d calls, which is the limit", l.Calls), cosstatus.SoonDelay)
 	}
-	u := l.use(name)
+	u := l.usage(name)
 	if l.CallerCalls > 0 && u.running >= l.CallerCalls {
-		return nil, overLimit("caller_calls", name, fmt.Sprintf("%d calls run already, as many as one caller may have", l.CallerCalls), cosstatus.SoonDelay)
+		return nil, overLimit("caller_calls", name, fmt.Sprintf("%d calls run already, which is the limit for one caller", l.CallerCalls), cosstatus.SoonDelay)
 	}
 	if u.rate != nil {
 		now := l.clock()
@@ -153,7 +154,7 @@ func (l *limits) begin(ctx context.Context) (end func(), err error) {
 			return nil, overLimit("caller_rate", name, fmt.Sprintf("more than %g calls a second", l.CallerRate), wait)
 		}
 	}
-	call.use = u
+	call.usage = u
 	l.running++
 	u.running++
 	return func() {
@@ -176,21 +177,21 @@ func (l *limits) checkDeadline(ctx context.Context) error {
 	return nil
 }
 
-// use finds or makes the record of a caller. l.mu is held.
-func (l *limits) use(name string) *callerUse {
+// usage finds or makes the record of a caller. l.mu is held.
+func (l *limits) usage(name string) *callerUsage {
 	u, ok := l.callers[name]
 	if ok {
 		return u
 	}
-	if len(l.callers) >= rememberCallers {
-		l.forgetIdle()
+	if len(l.callers) >= maxCallers {
+		l.removeIdle()
 	}
-	u = &callerUse{name: name}
+	u = &callerUsage{name: name}
 	if l.CallerReadMemory > 0 {
 		u.reads = frames.NewBudget(l.CallerReadMemory)
 	}
 	if l.CallerUploadMemory > 0 {
-		u.uploads = newBound(l.CallerUploadMemory)
+		u.uploads = newByteLimit(l.CallerUploadMemory)
 	}
 	if l.CallerRate > 0 {
 		u.rate = rate.NewLimiter(rate.Limit(l.CallerRate), l.CallerBurst)
@@ -199,9 +200,9 @@ func (l *limits) use(name string) *callerUse {
 	return u
 }
 
-// forgetIdle drops callers of whom nothing is lost: no call runs, and all of the burst
-// is there again.
-func (l *limits) forgetIdle() {
+// removeIdle removes callers whose record holds nothing: no call runs, and the whole burst
+// is available again.
+func (l *limits) removeIdle() {
 	now := l.clock()
 	for name, u := range l.callers {
 		if u.running == 0 && (u.rate == nil || u.rate.TokensAt(now) >= float64(l.CallerBurst)) {

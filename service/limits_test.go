@@ -97,7 +97,7 @@ func TestCallersWhoAreIdleAreForgotten(t *testing.T) {
 	if _, err := l.begin(provedAs(t.Context(), "busy")); err != nil {
 		t.Fatal(err)
 	}
-	for i := range 2*rememberCallers + 1 {
+	for i := range 2*maxCallers + 1 {
 		end, err := l.begin(provedAs(t.Context(), fmt.Sprint(i)))
 		if err != nil {
 			t.Fatal(err)
@@ -109,7 +109,7 @@ func TestCallersWhoAreIdleAreForgotten(t *testing.T) {
 	}
 	_, err := l.begin(provedAs(t.Context(), "busy"))
 	wantOverLimit(t, err, "caller_calls")
-	if n := len(l.callers); n > rememberCallers+2 {
+	if n := len(l.callers); n > maxCallers+2 {
 		t.Errorf("%d callers are remembered", n)
 	}
 }

@@ -25,7 +25,7 @@ type multipartServer struct {
 
 var _ cosgatev1.MultipartServiceServer = (*multipartServer)(nil)
 
-// uploading is any request that names an upload.
+// uploading is any request that names a multipart upload.
 type uploading interface {
 	located
 	GetKey() string
@@ -69,16 +69,11 @@ func (s *multipartServer) InitiateMultipartUpload(ctx context.Context, req *cosg
 
 func (s *multipartServer) UploadPart(stream grpc.ClientStreamingServer[cosgatev1.UploadPartRequest, cosgatev1.UploadPartResponse]) error {
 	req := &cosgatev1.UploadPartRequest{}
-	up := newUpload(stream.RecvMsg, req, func() (bool, *int64) {
-		if req.Spec == nil {
-			return false, nil
-		}
-		return true, req.GetSpec().Size
-	})
-	defer up.end()
-	if err := up.receive(); err != nil {
+	up, err := openUpload(stream, req)
+	if err != nil {
 		return err
 	}
+	defer up.end()
 	spec := req.GetSpec()
 	client, err := s.client(spec.GetProfile())
 	if err != nil {
@@ -219,7 +214,7 @@ func (s *multipartServer) ListMultipartUploads(ctx context.Context, req *cosgate
 	return resp, nil
 }
 
-// uploadMarker puts the two markers of a list of uploads into one.
+// uploadMarker combines the two markers of a list of uploads.
 func uploadMarker(key, id string) string {
 	return string(binary.AppendUvarint(nil, uint64(len(key)))) + key + id
 }
@@ -236,11 +231,11 @@ func splitUploadMarker(marker string) (key, id string, err error) {
 	return marker[:n], marker[n:], nil
 }
 
-// initiateUpload begins an upload. A caller who gives up in this moment must not leave
-// one behind whose id nobody knows, so it is not interrupted. When COS's answer is lost
-// one is, but nothing was stored: the call as a whole can be made again.
+// initiateUpload begins an upload. It is not interrupted when the caller gives up, which
+// would leave an upload whose id is unknown. A lost response does leave one, but nothing
+// was stored, so the call as a whole can be retried.
 func initiateUpload(ctx context.Context, client *cosbackend.Client, to cosbackend.Upload, o cosbackend.InitiateOptions) (id string, err error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTimeout)
 	defer cancel()
 	id, err = client.InitiateMultipartUpload(ctx, to.Location, to.Key, o)
 	if e, ok := errors.AsType[*cosbackend.Error](err); ok && e.OutcomeUnknown {
@@ -249,17 +244,17 @@ func initiateUpload(ctx context.Context, client *cosbackend.Client, to cosbacken
 	return id, err
 }
 
-// abortUpload drops an upload that failed, unless it is gone already: completed after
-// all, or aborted. The caller's context may have ended; that must not keep its parts.
+// abortUpload aborts an upload that failed, unless it no longer exists because it was
+// completed after all or aborted. It does so even when the caller's context has ended.
 func abortUpload(ctx context.Context, client *cosbackend.Client, up cosbackend.Upload, logger *slog.Logger) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTimeout)
 	defer cancel()
 	err := client.AbortMultipartUpload(ctx, up)
 	if e, ok := errors.AsType[*cosbackend.Error](err); ok && e.Code == "NoSuchUpload" {
 		return
 	}
 	if err != nil {
-		logger.LogAttrs(ctx, slog.LevelError, "a failed upload was not aborted; its parts cost storage until somebody does it",
+		logger.LogAttrs(ctx, slog.LevelError, "a failed upload was not aborted; its parts cost storage until it is",
 			slog.String("bucket", up.Bucket), slog.String("key", up.Key),
 			slog.String("upload_id", up.UploadID), slog.Any("error", err))
 	}

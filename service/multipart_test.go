@@ -156,7 +156,7 @@ func TestCancelledUploadsInPartsAreAborted(t *testing.T) {
 }
 
 func TestPartsGrowSoThatTheirNumberSuffices(t *testing.T) {
-	s := newPartSettings(Options{}.withDefaults(), newBound(512<<20), nil)
+	s := newPartSettings(Options{}.withDefaults(), newByteLimit(512<<20), nil)
 	var sum int64
 	for number := 1; number <= maxParts; number++ {
 		if s.fits(number, unsized) != nil {

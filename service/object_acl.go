@@ -26,8 +26,8 @@ func (s *objectServer) PutObjectAcl(ctx context.Context, req *cosgatev1.PutObjec
 	}
 	change := cosbackend.ACL{
 		Preset: req.GetPresetAcl(),
-		Grants: perhaps(req.GetGrants(), grantHeaders),
-		Policy: perhaps(req.GetAcl(), aclDocument),
+		Grants: mapOptional(req.GetGrants(), grantHeaders),
+		Policy: mapOptional(req.GetAcl(), aclDocument),
 	}
 	if err := client.PutObjectACL(ctx, location(req), req.GetKey(), req.GetVersionId(), change); err != nil {
 		return nil, err

@@ -5,12 +5,12 @@ import (
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 )
 
-// settings converts what a write says about its object besides attributes.
+// settings converts the ACL, tags, encryption and retention of a write.
 func settings(a *cosgatev1.ObjectAttributes) cosbackend.Settings {
 	return cosbackend.Settings{
 		ACL:        a.GetPresetAcl(),
-		Grants:     perhaps(a.GetGrants(), grantHeaders),
-		Tags:       mapped(a.GetTags(), tag),
+		Grants:     mapOptional(a.GetGrants(), grantHeaders),
+		Tags:       mapSlice(a.GetTags(), tag),
 		Encryption: encryption(a.GetEncryption()),
 		Retention:  retention(a.GetRetention()),
 	}

@@ -15,7 +15,7 @@ func (s *objectServer) GetObjectTagging(ctx context.Context, req *cosgatev1.GetO
 	if err != nil {
 		return nil, err
 	}
-	return &cosgatev1.GetObjectTaggingResponse{Tags: mapped(all, tagProto), VersionId: version}, nil
+	return &cosgatev1.GetObjectTaggingResponse{Tags: mapSlice(all, tagProto), VersionId: version}, nil
 }
 
 func (s *objectServer) PutObjectTagging(ctx context.Context, req *cosgatev1.PutObjectTaggingRequest) (*cosgatev1.PutObjectTaggingResponse, error) {
@@ -23,7 +23,7 @@ func (s *objectServer) PutObjectTagging(ctx context.Context, req *cosgatev1.PutO
 	if err != nil {
 		return nil, err
 	}
-	version, err := client.PutObjectTagging(ctx, location(req), req.GetKey(), req.GetVersionId(), mapped(req.GetTags(), tag))
+	version, err := client.PutObjectTagging(ctx, location(req), req.GetKey(), req.GetVersionId(), mapSlice(req.GetTags(), tag))
 	if err != nil {
 		return nil, err
 	}

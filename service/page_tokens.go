@@ -9,14 +9,14 @@ import (
 	"google.golang.org/grpc/codes"
 )
 
-// A list is what a page token belongs to: everything in the request that decides
-// which entries come, in a fixed order.
+// A list identifies what a page token belongs to: everything in the request that decides
+// which entries are returned, in a fixed order.
 type list []string
 
 const fingerprintSize = 8
 
-// fingerprint tells lists apart. It guards against mistakes, not against forgery: a
-// forged token can only name a place in a list that its caller may read anyway.
+// fingerprint distinguishes lists. It protects against mistakes, not against forgery: a
+// forged token can only name a position in a list that its caller may read anyway.
 func (l list) fingerprint() [fingerprintSize]byte {
 	h := sha256.New()
 	for _, s := range l {
@@ -28,7 +28,7 @@ func (l list) fingerprint() [fingerprintSize]byte {
 	return [fingerprintSize]byte(h.Sum(nil))
 }
 
-// token makes the page token for the entries behind marker; "" when there are none.
+// token makes the page token for the entries after marker; "" when there are none.
 func (l list) token(marker string, truncated bool) string {
 	if !truncated {
 		return ""
@@ -37,7 +37,7 @@ func (l list) token(marker string, truncated bool) string {
 	return base64.RawURLEncoding.EncodeToString(append(f[:], marker...))
 }
 
-// marker reads a token of this list. The empty token is the beginning, which start names.
+// marker reads a token of this list. The empty token stands for the beginning, start.
 func (l list) marker(token, start string) (string, error) {
 	if token == "" {
 		return start, nil

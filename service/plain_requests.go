@@ -15,21 +15,20 @@ import (
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 )
 
-// plainRequests tells requests that are certainly valid: those with nothing set that
-// has rules but names by the rules of rules.proto, where each name is one of the usual
-// kind. CEL would find the same, with 15 allocations for a bucket and a key. Of all other
-// requests it says nothing, so that protovalidate judges them and words what is wrong.
-// It is safe for concurrent use.
+// plainRequests recognizes requests that are certainly valid: those in which no field with
+// rules is set but names by the rules of rules.proto, and every name is valid. CEL would
+// come to the same result, with 15 allocations for a bucket and a key. All other requests
+// are left to protovalidate, which says what is wrong. It is safe for concurrent use.
 type plainRequests struct {
 	validator protovalidate.Validator
 	forms     sync.Map // protoreflect.MessageDescriptor → *requestForm
 }
 
-// A requestForm is what there is to check in one type of request.
+// A requestForm is what plainRequests checks in one type of request.
 type requestForm struct {
-	opaque bool // there are rules that are not about single fields
+	opaque bool // it has rules that are not about single fields
 	names  []nameField
-	unset  []protoreflect.FieldDescriptor // with other rules, or messages with their own
+	unset  []protoreflect.FieldDescriptor // with other rules, or messages with rules of their own
 }
 
 type nameField struct {
@@ -68,8 +67,8 @@ func (p *plainRequests) form(d protoreflect.MessageDescriptor) *requestForm {
 	return form
 }
 
-// example is a request with all names and nothing else. When it is valid, fields with
-// other rules need not be set: a rule of a field is about that field alone.
+// example is a request with all names and no other field. When it is valid, fields with
+// other rules need not be set, since the rule of a field is about that field alone.
 func (f *requestForm) example(d protoreflect.MessageDescriptor) proto.Message {
 	m := dynamicpb.NewMessage(d)
 	for _, n := range f.names {
@@ -102,8 +101,8 @@ func (f *requestForm) add(field protoreflect.FieldDescriptor) {
 	f.names = append(f.names, nameField{field, rules.GetRequired(), usual})
 }
 
-// usualName returns the check of rules that are one rule of rules.proto, and nothing
-// beside it but required. Nil of all others, and of none.
+// usualName returns the check for rules that consist of one rule of rules.proto, with or
+// without required. It returns nil for all others.
 func usualName(rules *validate.FieldRules) func(string) bool {
 	if rules == nil {
 		return nil
@@ -167,7 +166,7 @@ func usualProfile(s string) bool {
 	return len(s) <= 64 && only(s, smallLetters|capitals|digits|hyphen|dot|underscore)
 }
 
-// Classes of characters that names have.
+// Classes of characters in names.
 type class uint8
 
 const (

@@ -15,21 +15,21 @@ import (
 	cosstatus "github.com/cosgate/cosgate/service/status"
 )
 
-// presignServer implements PresignService; the contract is in presign_service.proto.
-// What it answers with is as good as credentials: nothing of it may be logged.
+// presignServer implements PresignService; the contract is in presign_service.proto. Its
+// responses are as valuable as credentials and must not be logged.
 type presignServer struct {
 	cosgatev1.UnimplementedPresignServiceServer
 	profiles
-	longest time.Duration
+	maxLifetime time.Duration
 }
 
 var _ cosgatev1.PresignServiceServer = (*presignServer)(nil)
 
 const (
-	// presignLife is how long a URL is good when the caller does not say.
-	presignLife = 15 * time.Minute
-	// longestPresign is the bound when the operator does not say.
-	longestPresign = time.Hour
+	// defaultPresignLifetime is how long a URL is valid when the request does not say.
+	defaultPresignLifetime = 15 * time.Minute
+	// defaultPresignMax bounds the lifetime when the configuration does not.
+	defaultPresignMax = time.Hour
 )
 
 // PresignUrl has the name that the generated interface gives it.
@@ -44,7 +44,7 @@ func (s *presignServer) PresignUrl(ctx context.Context, req *cosgatev1.PresignUr
 	if err != nil {
 		return nil, err
 	}
-	if options.Life, err = s.life(req.GetExpiresIn()); err != nil {
+	if options.Life, err = s.lifetime(req.GetExpiresIn()); err != nil {
 		return nil, err
 	}
 	u, err := client.PresignURL(ctx, location(req), req.GetKey(), options)
@@ -56,17 +56,17 @@ func (s *presignServer) PresignUrl(ctx context.Context, req *cosgatev1.PresignUr
 	}, nil
 }
 
-// life is how long something asked for may be good, in whole seconds.
-func (s *presignServer) life(asked *durationpb.Duration) (time.Duration, error) {
-	if asked == nil {
-		return min(presignLife, s.longest), nil
+// lifetime is how long a URL or form is valid, in whole seconds.
+func (s *presignServer) lifetime(requested *durationpb.Duration) (time.Duration, error) {
+	if requested == nil {
+		return min(defaultPresignLifetime, s.maxLifetime), nil
 	}
-	life := asked.AsDuration().Truncate(time.Second)
-	if life > s.longest {
+	lifetime := requested.AsDuration().Truncate(time.Second)
+	if lifetime > s.maxLifetime {
 		return 0, cosstatus.FailField(codes.InvalidArgument, cosstatus.ReasonInvalidField, "expires_in",
-			fmt.Sprintf("must be at most %s (%d seconds), the bound of this gateway", s.longest, int64(s.longest/time.Second)))
+			fmt.Sprintf("must be at most %s (%d seconds), the maximum of this gateway", s.maxLifetime, int64(s.maxLifetime/time.Second)))
 	}
-	return life, nil
+	return lifetime, nil
 }
 
 func presignOptions(req *cosgatev1.PresignUrlRequest) (cosbackend.PresignOptions, error) {
@@ -89,8 +89,8 @@ func presignOptions(req *cosgatev1.PresignUrlRequest) (cosbackend.PresignOptions
 	}, nil
 }
 
-// presignMethod returns "" for an operation that is none; the rules of the contract
-// and cosbackend refuse it.
+// presignMethod returns "" for an unknown operation, which the rules of the contract and
+// cosbackend refuse.
 func presignMethod(o cosgatev1.PresignOperation) string {
 	switch o {
 	case cosgatev1.PresignOperation_PRESIGN_OPERATION_GET_OBJECT:
@@ -106,7 +106,7 @@ func presignMethod(o cosgatev1.PresignOperation) string {
 	return ""
 }
 
-// contentHeaders are attributes with nothing but content headers.
+// contentHeaders returns attributes that have content headers only.
 func contentHeaders(h *cosgatev1.ContentHeaders) cosbackend.Attributes {
 	return cosbackend.Attributes{
 		ContentType:        h.GetContentType(),
@@ -127,7 +127,7 @@ func (s *presignServer) CreatePostPolicy(ctx context.Context, req *cosgatev1.Cre
 	if err != nil {
 		return nil, err
 	}
-	if options.Life, err = s.life(req.GetExpiresIn()); err != nil {
+	if options.Life, err = s.lifetime(req.GetExpiresIn()); err != nil {
 		return nil, err
 	}
 	form, err := client.CreatePostPolicy(ctx, location(req), options)

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"fmt"
 
 	"google.golang.org/grpc/codes"
@@ -9,16 +10,37 @@ import (
 	cosstatus "github.com/cosgate/cosgate/service/status"
 )
 
-// profiles finds the COS client that a request asks for.
+// profiles finds the COS client of a request.
 type profiles struct {
-	clients  map[string]*cosbackend.Client
-	fallback string // the profile of requests that name none
+	clients        map[string]*cosbackend.Client
+	defaultProfile string // of requests that name none
 }
 
-func (p profiles) client(name string) (*cosbackend.Client, error) {
-	if name == "" {
-		name = p.fallback
+// newProfiles checks that the profiles of deps exist.
+func newProfiles(deps Deps) (profiles, error) {
+	p := profiles{clients: deps.Profiles, defaultProfile: deps.DefaultProfile}
+	if p.defaultProfile == "" && len(deps.Profiles) == 1 {
+		for name := range deps.Profiles {
+			p.defaultProfile = name
+		}
 	}
+	if _, ok := deps.Profiles[p.defaultProfile]; !ok {
+		return profiles{}, fmt.Errorf("service: default profile %q is not among the profiles", p.defaultProfile)
+	}
+	for name := range deps.CallerCredentials {
+		if _, ok := deps.Profiles[name]; !ok {
+			return profiles{}, fmt.Errorf("service: profile %q, which is to accept callers' credentials, is not among the profiles", name)
+		}
+	}
+	return p, nil
+}
+
+// name returns the profile that a request means by what it says: the default profile for
+// the empty name.
+func (p profiles) name(requested string) string { return cmp.Or(requested, p.defaultProfile) }
+
+func (p profiles) client(requested string) (*cosbackend.Client, error) {
+	name := p.name(requested)
 	c, ok := p.clients[name]
 	if !ok {
 		return nil, cosstatus.FailField(codes.NotFound, cosstatus.ReasonProfileNotFound, "profile",

@@ -19,16 +19,11 @@ type putStream = grpc.ClientStreamingServer[cosgatev1.PutObjectRequest, cosgatev
 
 func (s *objectServer) PutObject(stream putStream) error {
 	req := &cosgatev1.PutObjectRequest{}
-	up := newUpload(stream.RecvMsg, req, func() (bool, *int64) {
-		if req.Spec == nil {
-			return false, nil
-		}
-		return true, req.GetSpec().Size
-	})
-	defer up.end()
-	if err := up.receive(); err != nil {
+	up, err := openUpload(stream, req)
+	if err != nil {
 		return err
 	}
+	defer up.end()
 	p, err := s.newPut(stream, req.GetSpec(), up)
 	if err != nil {
 		return err
@@ -46,11 +41,11 @@ type put struct {
 	client *cosbackend.Client
 	spec   *cosgatev1.PutObjectSpec
 	attrs  cosbackend.Attributes
-	up     *upload
+	up     *uploadStream
 	parts  partSettings
 }
 
-func (s *objectServer) newPut(stream putStream, spec *cosgatev1.PutObjectSpec, up *upload) (*put, error) {
+func (s *objectServer) newPut(stream putStream, spec *cosgatev1.PutObjectSpec, up *uploadStream) (*put, error) {
 	client, err := s.client(spec.GetProfile())
 	if err != nil {
 		return nil, err
@@ -62,8 +57,8 @@ func (s *objectServer) newPut(stream putStream, spec *cosgatev1.PutObjectSpec, u
 	return &put{stream: stream, client: client, spec: spec, attrs: attrs, up: up, parts: s.parts}, nil
 }
 
-// run stores the object in one request, or in parts when its size is not known or too
-// large for that.
+// run stores the object with one request, or in parts when its size is unknown or too
+// large for one.
 func (p *put) run() (cosbackend.PutResult, error) {
 	if p.up.sequence.inParts() {
 		return p.runInParts()
@@ -72,10 +67,10 @@ func (p *put) run() (cosbackend.PutResult, error) {
 	if err != nil {
 		return cosbackend.PutResult{}, err
 	}
-	return p.putWhole(body)
+	return p.putInOneRequest(body)
 }
 
-func (p *put) putWhole(body cosbackend.Body) (cosbackend.PutResult, error) {
+func (p *put) putInOneRequest(body cosbackend.Body) (cosbackend.PutResult, error) {
 	return p.client.PutObject(p.stream.Context(), location(p.spec), p.spec.GetKey(), body, cosbackend.PutOptions{
 		Attributes: p.attrs, Settings: settings(p.spec.GetAttributes()), TrafficLimit: p.spec.GetTrafficLimit(),
 		Callback: callback(p.spec.GetCallback()), PicOperations: p.spec.GetPicOperations(),
@@ -85,7 +80,7 @@ func (p *put) putWhole(body cosbackend.Body) (cosbackend.PutResult, error) {
 	})
 }
 
-// customerKey is what parts and the completed object are reached with.
+// customerKey is the key that the parts and the completed object are encrypted with.
 func (p *put) customerKey() cosbackend.CustomerKey {
 	return customerKey(p.spec.GetAttributes().GetEncryption().GetCustomerKey())
 }
@@ -99,21 +94,20 @@ func (p *put) response(stored cosbackend.PutResult) *cosgatev1.PutObjectResponse
 	}, Callback: callbackProto(stored.Callback), PicResult: stored.Document}
 }
 
-// A partsUpload gathers the content of one object into parts, and sends them side by
-// side.
+// A partsUpload collects the content of one object into parts and sends them in parallel.
 type partsUpload struct {
 	put    *put
-	ctx    context.Context //nolint:containedctx // of the parts: ends with the first that fails
+	ctx    context.Context //nolint:containedctx // of the parts: cancelled when one of them fails
 	group  *errgroup.Group
 	target cosbackend.Upload
 	number int
-	before uint64 // CRC64 of the parts before the one that is gathered
+	before uint64 // CRC64 of the parts before the one that is collected
 
 	mu   sync.Mutex
 	sent []cosbackend.CompletedPart
 }
 
-// runInParts stores what fits into one part with one PUT, and anything larger as a
+// runInParts stores content that fits into one part with one PUT, and anything larger as a
 // multipart upload, which is aborted unless it is completed.
 func (p *put) runInParts() (cosbackend.PutResult, error) {
 	ctx, cancel := context.WithCancel(p.stream.Context())
@@ -121,14 +115,14 @@ func (p *put) runInParts() (cosbackend.PutResult, error) {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(p.parts.parallel)
 	u := &partsUpload{put: p, ctx: ctx, group: group, number: 1}
-	first, memory, err := u.gather()
+	first, memory, err := u.collect()
 	if err != nil {
 		return cosbackend.PutResult{}, err
 	}
 	if p.up.ended {
 		defer memory.release()
 		defer first.end()
-		return p.putWhole(cosbackend.Body{Size: p.up.sequence.received, Reopen: first.reader})
+		return p.putInOneRequest(cosbackend.Body{Size: p.up.sequence.received, Reopen: first.reader})
 	}
 	if err := u.initiate(); err != nil {
 		first.end()
@@ -153,7 +147,7 @@ func (u *partsUpload) initiate() (err error) {
 }
 
 // finish sends all parts, then completes the upload.
-func (u *partsUpload) finish(part *kept, memory *reservation) (cosbackend.PutResult, error) {
+func (u *partsUpload) finish(part *leasedContent, memory *reservation) (cosbackend.PutResult, error) {
 	for {
 		u.send(part, memory)
 		if u.put.up.ended {
@@ -161,10 +155,10 @@ func (u *partsUpload) finish(part *kept, memory *reservation) (cosbackend.PutRes
 		}
 		u.number++
 		var err error
-		if part, memory, err = u.gather(); err != nil {
+		if part, memory, err = u.collect(); err != nil {
 			return cosbackend.PutResult{}, u.cause(err)
 		}
-		if part.views.Len() == 0 { // the part before ended where the content does
+		if part.views.Len() == 0 { // the part before was the last one
 			part.end()
 			memory.release()
 			break
@@ -176,7 +170,8 @@ func (u *partsUpload) finish(part *kept, memory *reservation) (cosbackend.PutRes
 	return u.complete()
 }
 
-// cause is why gathering ended: when a part failed, that ended the rest.
+// cause returns the error of the part that failed, which cancelled the others; otherwise
+// err, with which collecting ended.
 func (u *partsUpload) cause(err error) error {
 	if u.ctx.Err() != nil && u.put.stream.Context().Err() == nil {
 		if first := u.group.Wait(); first != nil {
@@ -186,10 +181,11 @@ func (u *partsUpload) cause(err error) error {
 	return err
 }
 
-// gather reads the content of the next part. Memory for its beginning is reserved first,
-// so that an upload that has begun a part can always send it, and a caller that sends
-// nothing holds no more. When there is none for the rest the part ends early.
-func (u *partsUpload) gather() (part *kept, memory *reservation, err error) {
+// collect receives the content of the next part. Memory for its beginning is reserved
+// first: an upload that has begun a part can always send it, and a caller that sends
+// nothing holds no more than that. When there is no memory for the rest, the part ends
+// early.
+func (u *partsUpload) collect() (part *leasedContent, memory *reservation, err error) {
 	up, parts := u.put.up, u.put.parts
 	if err := parts.fits(u.number, up.sequence.size); err != nil {
 		return nil, nil, err
@@ -197,7 +193,7 @@ func (u *partsUpload) gather() (part *kept, memory *reservation, err error) {
 	size := parts.sizeOf(u.number, up.sequence.size)
 	first := size
 	if parts.canBeSmaller(u.number, up.sequence.size) {
-		first = min(size, leastPart)
+		first = min(size, minPart)
 	}
 	if memory, err = parts.reserve(u.ctx, first); err != nil {
 		return nil, nil, err
@@ -210,24 +206,24 @@ func (u *partsUpload) gather() (part *kept, memory *reservation, err error) {
 			return nil, nil, err
 		}
 		views.Append(&up.ready)
-		views.Append(&up.held) // nothing is held back here: only CompleteMultipartUpload completes the object
+		views.Append(&up.held) // nothing needs to be held back: only CompleteMultipartUpload completes the object
 		if !up.sequence.finished && !memory.reach(int64(views.Len()), size) {
 			break
 		}
 	}
-	return keep(&views), memory, nil
+	return newLeasedContent(&views), memory, nil
 }
 
-// partCRC64 is the checksum of the part just gathered: what the whole has beyond the
-// parts before. The content is not gone through a second time.
+// partCRC64 is the checksum of the part just collected. It is computed from the checksums
+// of all content and of the parts before, without reading the part again.
 func (u *partsUpload) partCRC64(size int) uint64 {
-	whole := u.put.up.sequence.crc64
-	crc := crc64ecma.Combine(u.before, 0, int64(size)) ^ whole
-	u.before = whole
+	all := u.put.up.sequence.crc64
+	crc := crc64ecma.Combine(u.before, 0, int64(size)) ^ all
+	u.before = all
 	return crc
 }
 
-// receive takes a message, unless a part has failed meanwhile.
+// receive reads a message, unless a part has failed meanwhile.
 func (u *partsUpload) receive() error {
 	if err := u.ctx.Err(); err != nil {
 		return err
@@ -235,9 +231,9 @@ func (u *partsUpload) receive() error {
 	return u.put.up.receive()
 }
 
-// send sends a part when one of the places for that is free. Waiting for it slows the
-// caller down to the speed of COS.
-func (u *partsUpload) send(part *kept, memory *reservation) {
+// send sends a part as soon as fewer than the allowed number are being sent. Waiting for
+// that slows the caller down to the speed of COS.
+func (u *partsUpload) send(part *leasedContent, memory *reservation) {
 	number, crc := u.number, u.partCRC64(part.views.Len())
 	u.group.Go(func() error {
 		defer memory.release()

@@ -75,15 +75,15 @@ func TestPutObjectMisuseIsRefusedAndStoresNothing(t *testing.T) {
 		{"no spec first", []*putRequest{{Chunk: chunk("a")}}, codes.InvalidArgument, cosstatus.ReasonStreamOrder, "spec: the first message must have it"},
 		{"second spec", []*putRequest{{Spec: spec(1)}, {Spec: spec(1)}}, codes.InvalidArgument, cosstatus.ReasonStreamOrder, "spec: only the first message has it"},
 		{"data after finish", []*putRequest{{Spec: spec(-1), Chunk: chunk("a"), Finish: true}, {Chunk: chunk("b")}}, codes.InvalidArgument, cosstatus.ReasonStreamOrder, "a message came after finish; close the stream behind it"},
-		{"data after finish of a streamed object", append(chunks(spec(keptSize+1), noise(keptSize+1), keptSize), &putRequest{Chunk: chunk("b")}), codes.InvalidArgument, cosstatus.ReasonStreamOrder, "a message came after finish; close the stream behind it"},
+		{"data after finish of a streamed object", append(chunks(spec(maxBufferedSize+1), noise(maxBufferedSize+1), maxBufferedSize), &putRequest{Chunk: chunk("b")}), codes.InvalidArgument, cosstatus.ReasonStreamOrder, "a message came after finish; close the stream behind it"},
 		{"empty message", []*putRequest{{Spec: spec(1)}, {}}, codes.InvalidArgument, cosstatus.ReasonStreamOrder, "a message has neither spec, chunk, checksums nor finish"},
 		{"no finish", []*putRequest{{Spec: spec(1), Chunk: chunk("a")}}, codes.InvalidArgument, cosstatus.ReasonFinishMissing, "finish: the stream ended without it, so nothing was stored"},
-		{"no finish of a streamed object", chunks(spec(keptSize+1), noise(keptSize+1), keptSize)[:3], codes.InvalidArgument, cosstatus.ReasonFinishMissing, "finish: the stream ended without it, so nothing was stored"},
+		{"no finish of a streamed object", chunks(spec(maxBufferedSize+1), noise(maxBufferedSize+1), maxBufferedSize)[:3], codes.InvalidArgument, cosstatus.ReasonFinishMissing, "finish: the stream ended without it, so nothing was stored"},
 		{"offset ahead", []*putRequest{{Spec: spec(3), Chunk: chunk("a")}, {Chunk: chunkAt(2, "c")}}, codes.OutOfRange, cosstatus.ReasonOffset, "chunk.offset: is 2, but the next byte expected is 1"},
 		{"too much", []*putRequest{{Spec: spec(3), Chunk: chunk("ab")}, {Chunk: chunk("cd")}}, codes.OutOfRange, cosstatus.ReasonTooMuchData, "chunk.data: reaches to byte 4, but spec.size is 3"},
 		{"too much for nothing", []*putRequest{{Spec: spec(0), Chunk: chunk("a"), Finish: true}}, codes.OutOfRange, cosstatus.ReasonTooMuchData, "chunk.data: reaches to byte 1, but spec.size is 0"},
 		{"too little", []*putRequest{{Spec: spec(3), Chunk: chunk("ab"), Finish: true}}, codes.InvalidArgument, cosstatus.ReasonTooLittleData, "finish: came after 2 bytes, but spec.size is 3"},
-		{"too little of a streamed object", []*putRequest{{Spec: spec(keptSize + 2), Chunk: chunk("ab")}, {Finish: true}}, codes.InvalidArgument, cosstatus.ReasonTooLittleData, "finish: came after 2 bytes, but spec.size is 1048578"},
+		{"too little of a streamed object", []*putRequest{{Spec: spec(maxBufferedSize + 2), Chunk: chunk("ab")}, {Finish: true}}, codes.InvalidArgument, cosstatus.ReasonTooLittleData, "finish: came after 2 bytes, but spec.size is 1048578"},
 		{"over 50,000 GiB", []*putRequest{{Spec: spec(50_000<<30 + 1)}}, codes.FailedPrecondition, cosstatus.ReasonObjectTooLarge, "spec.size: is more than 50,000 GiB, the largest object COS keeps"},
 		{"chunk checksum", []*putRequest{{Spec: spec(-1), Chunk: &cosgatev1.Chunk{Data: []byte("a"), Crc32C: &wrong}}}, codes.InvalidArgument, cosstatus.ReasonChecksumMismatch, "chunk.crc32c: does not match the chunk's data, which begins at offset 0; send the content again"},
 		{"object checksum", []*putRequest{{Spec: spec(-1), Chunk: chunk("a")}, {Checksums: &cosgatev1.Checksums{Crc64Ecma: &wrong64}, Finish: true}}, codes.InvalidArgument, cosstatus.ReasonChecksumMismatch, "checksums.crc64ecma: is 1, but the content received has 3675645893302102789; send the content again"},
@@ -118,8 +118,8 @@ func TestPutObjectStoresWhatWasSentHoweverItIsCut(t *testing.T) {
 		{"empty, unsized", 0, 1, false},
 		{"one byte", 1, 1, true},
 		{"small, unsized", 1000, 7, false},
-		{"kept, exactly", keptSize, 1 << 18, true},
-		{"streamed, one more", keptSize + 1, 1 << 18, true},
+		{"kept, exactly", maxBufferedSize, 1 << 18, true},
+		{"streamed, one more", maxBufferedSize + 1, 1 << 18, true},
 		{"streamed", 5<<20 + 3, 1 << 20, true},
 		{"unsized, one part", 8 << 20, 1 << 20, false},
 	} {
@@ -219,14 +219,14 @@ func TestPutObjectForbidsOverwriting(t *testing.T) {
 }
 
 func TestCancelledPutObjectStoresNothing(t *testing.T) {
-	for _, size := range []int64{3, keptSize + 1} {
+	for _, size := range []int64{3, maxBufferedSize + 1} {
 		g := open(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		stream, err := g.objects.PutObject(ctx)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, m := range chunks(spec(size), noise(int(size)), keptSize) {
+		for _, m := range chunks(spec(size), noise(int(size)), maxBufferedSize) {
 			if err := stream.Send(m); err != nil {
 				t.Fatal(err)
 			}
@@ -253,7 +253,7 @@ func TestPutObjectTellsThatCOSStoredOtherBytes(t *testing.T) {
 
 // Any messages whatever must end in an answer, and only a well-formed upload hands on
 // exactly its bytes.
-func FuzzPutSequence(f *testing.F) {
+func FuzzUploadSequence(f *testing.F) {
 	f.Add([]byte("s\x03c\x03abcf"))
 	f.Add([]byte("sc\x01af"))
 	f.Add([]byte("f"))
@@ -293,10 +293,10 @@ func FuzzPutSequence(f *testing.F) {
 }
 
 // fuzzedUpload makes an upload that receives these messages.
-func fuzzedUpload(messages []*putRequest) *upload {
+func fuzzedUpload(messages []*putRequest) *uploadStream {
 	req := &putRequest{}
 	next := 0
-	return newUpload(func(m any) error {
+	return newUploadStream(func(m any) error {
 		if next == len(messages) {
 			return io.EOF
 		}
@@ -306,12 +306,7 @@ func fuzzedUpload(messages []*putRequest) *upload {
 			return err
 		}
 		return frames.NewCodec().Unmarshal(mem.BufferSlice{mem.SliceBuffer(wire)}, m)
-	}, req, func() (bool, *int64) {
-		if req.Spec == nil {
-			return false, nil
-		}
-		return true, req.GetSpec().Size
-	})
+	}, req)
 }
 
 // scripted turns bytes into messages: s[size] spec, c<n><data> chunk, o<offset><n><data>

@@ -11,11 +11,11 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// accessLog begins the call of each RPC and writes one line when it ends. It counts
-// content and never looks into it.
-type accessLog struct{ log *slog.Logger }
+// requestLog creates the call of each RPC and writes one line when the RPC ends. It counts
+// content without reading it.
+type requestLog struct{ log *slog.Logger }
 
-func (a accessLog) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+func (a requestLog) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 	begin := time.Now()
 	ctx = withCall(ctx)
 	resp, err := handler(ctx, req)
@@ -23,7 +23,7 @@ func (a accessLog) unary(ctx context.Context, req any, info *grpc.UnaryServerInf
 	return resp, err
 }
 
-func (a accessLog) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+func (a requestLog) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 	begin := time.Now()
 	ctx := withCall(ss.Context())
 	err := handler(srv, &callStream{ServerStream: ss, ctx: ctx, call: callFrom(ctx)})
@@ -31,7 +31,7 @@ func (a accessLog) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServer
 	return err
 }
 
-func (a accessLog) write(ctx context.Context, method string, err error, d time.Duration) {
+func (a requestLog) write(ctx context.Context, method string, err error, d time.Duration) {
 	code, c := status.Code(err), callFrom(ctx)
 	info := c.trace.Snapshot()
 	var room [13]slog.Attr
@@ -60,14 +60,14 @@ func (a accessLog) write(ctx context.Context, method string, err error, d time.D
 		attrs = append(attrs, slog.String("error", status.Convert(err).Message()))
 	}
 	if ctx.Err() != nil {
-		ctx = context.WithoutCancel(ctx) // a call that was given up is logged all the same
+		ctx = context.WithoutCancel(ctx) // a cancelled call is logged as well
 	}
 	a.log.LogAttrs(ctx, level(method, code), "rpc", attrs...)
 }
 
-// level tells apart what operators must look at, what they may want to, and the
-// rest: callers' own faults are not the service's, and nobody wants a line for each
-// health check.
+// level is ERROR for failures that operators must look at, WARN for those they may want to
+// look at, and INFO for the rest, which includes mistakes of callers. Health checks that
+// succeed are at DEBUG.
 func level(method string, code codes.Code) slog.Level {
 	switch code {
 	case codes.OK:

@@ -21,14 +21,14 @@ const (
 	mdPushback     = "grpc-retry-pushback-ms"
 )
 
-// A call is what the interceptors know of one RPC.
+// A call is what the interceptors know about one RPC.
 type call struct {
 	requestID string
 	trace     cosbackend.Trace
-	brought   *broughtCredentials             // nil when the caller brought none
-	caller    atomic.Pointer[identity.Caller] // nil when nobody is asked, or before they were
-	use       *callerUse                      // nil when nothing is limited
-	cuttable  cuttable                        // while it ends with its context
+	brought   *sentCredentials                // nil when the caller sent none
+	caller    atomic.Pointer[identity.Caller] // nil without authentication, and before it
+	usage     *callerUsage                    // nil when nothing is limited
+	cuttable  cuttable                        // while it is to be cancelled at shutdown
 	received  atomic.Int64                    // bytes of content
 	sent      atomic.Int64
 }
@@ -60,22 +60,22 @@ func callFrom(ctx context.Context) *call {
 }
 
 func withCall(ctx context.Context) context.Context {
-	ctx, brought := takeCredentials(ctx)
+	ctx, brought := removeCredentials(ctx)
 	c := &callContext{Context: ctx}
 	c.call.requestID, c.call.brought = requestID(ctx), brought
 	return c
 }
 
-// requestID takes the caller's x-request-id when it is fit to stand in logs and
-// headers, and makes one otherwise.
+// requestID returns the caller's x-request-id when it can be written to logs and headers,
+// and a new one otherwise.
 func requestID(ctx context.Context) string {
-	if ids := metadata.ValueFromIncomingContext(ctx, mdRequestID); len(ids) == 1 && sane(ids[0]) {
+	if ids := metadata.ValueFromIncomingContext(ctx, mdRequestID); len(ids) == 1 && validRequestID(ids[0]) {
 		return ids[0]
 	}
 	return rand.Text()
 }
 
-func sane(id string) bool {
+func validRequestID(id string) bool {
 	if id == "" || len(id) > 128 {
 		return false
 	}

@@ -23,7 +23,7 @@ func (s *objectServer) SelectObjectContent(req *cosgatev1.SelectObjectContentReq
 	if err != nil {
 		return err
 	}
-	defer func() { _ = selection.Close() }() // all that was wanted of it was read
+	defer func() { _ = selection.Close() }() // everything needed of it was read
 	for {
 		event, err := selection.Next()
 		if err == io.EOF { //nolint:errorlint // Next promises io.EOF itself; one inside of another error is no end

@@ -128,7 +128,7 @@ func (o Options) withDefaults() Options {
 	o.UploadWindow = cmp.Or(o.UploadWindow, 256<<10)
 	o.ReadMemory = cmp.Or(o.ReadMemory, 256<<20)
 	o.ReadStall = cmp.Or(o.ReadStall, readStall)
-	o.PresignMax = cmp.Or(o.PresignMax, longestPresign)
+	o.PresignMax = cmp.Or(o.PresignMax, defaultPresignMax)
 	return o
 }
 
@@ -148,7 +148,7 @@ type Server struct {
 // memory is what calls share for content.
 type memory struct {
 	reads   *frames.Pool
-	uploads *bound // of Options.UploadMemory
+	uploads *byteLimit // of Options.UploadMemory
 }
 
 // NewServer builds the server that cmd/cosgate runs. It does not contact COS.
@@ -171,21 +171,21 @@ func newServer(deps Deps, opts Options, newPool func() *frames.Pool) (*Server, e
 	log := loggerOr(deps.Logger)
 	h := health.NewServer()
 	s := &Server{
-		health: h, profiles: newProfileHealth(h, deps.Profiles, log), fallback: clients.fallback,
+		health: h, profiles: newProfileHealth(h, deps.Profiles, log), fallback: clients.defaultProfile,
 		stopping: newStopping(), wait: opts.DrainWait,
 	}
 	m := cosstatus.NewMapper()
 	if err := opts.Limits.check(opts.PartSize); err != nil {
 		return nil, err
 	}
-	who, err := newAccess(deps, clients.fallback, log)
+	who, err := newAccess(deps, clients.defaultProfile, log)
 	if err != nil {
 		return nil, err
 	}
 	s.grpc = grpc.NewServer(append(append(
 		chain{
-			log: log, audit: newAudit(deps.Audit, clients.fallback), stopping: s.stopping, access: who, limits: newLimits(opts.Limits),
-			brought:    callerCredentials{profiles: clients, taken: deps.CallerCredentials, plaintext: opts.PlaintextCallerCredentials},
+			log: log, audit: newAudit(deps.Audit, clients.defaultProfile), stopping: s.stopping, access: who, limits: newLimits(opts.Limits),
+			brought:    callerCredentials{profiles: clients, accepting: deps.CallerCredentials, plaintext: opts.PlaintextCallerCredentials},
 			validation: validation{validator, &plainRequests{validator: validator}},
 			errors:     &errorMapping{mapper: m, log: log, health: s.profiles, metrics: deps.Metrics},
 		}.options(deps),
@@ -200,7 +200,7 @@ func newServer(deps Deps, opts Options, newPool func() *frames.Pool) (*Server, e
 		grpc.ReadBufferSize(bufferSize),
 		grpc.WriteBufferSize(bufferSize),
 	)...)
-	s.memory = memory{reads: newPool(), uploads: newBound(max(opts.UploadMemory, opts.PartSize))}
+	s.memory = memory{reads: newPool(), uploads: newByteLimit(max(opts.UploadMemory, opts.PartSize))}
 	s.register(services(clients, m, log, opts, s.memory), opts.Reflection)
 	if deps.Metrics != nil {
 		deps.Metrics.Calls.InitializeMetrics(s.grpc)
@@ -214,24 +214,6 @@ func loggerOr(log *slog.Logger) *slog.Logger {
 		return slog.New(slog.DiscardHandler)
 	}
 	return log
-}
-
-func newProfiles(deps Deps) (profiles, error) {
-	p := profiles{clients: deps.Profiles, fallback: deps.DefaultProfile}
-	if p.fallback == "" && len(deps.Profiles) == 1 {
-		for name := range deps.Profiles {
-			p.fallback = name
-		}
-	}
-	if _, ok := deps.Profiles[p.fallback]; !ok {
-		return profiles{}, fmt.Errorf("service: default profile %q is not among the profiles", p.fallback)
-	}
-	for name := range deps.CallerCredentials {
-		if _, ok := deps.Profiles[name]; !ok {
-			return profiles{}, fmt.Errorf("service: profile %q, which is to take callers' credentials, is not among the profiles", name)
-		}
-	}
-	return p, nil
 }
 
 // A registration is one service of the API and what answers it.
@@ -251,7 +233,7 @@ func services(p profiles, m *cosstatus.Mapper, log *slog.Logger, opts Options, m
 			parts: newPartSettings(opts, memory.uploads, log),
 			reads: readSettings{pool: memory.reads, budget: frames.NewBudget(opts.ReadMemory), stall: opts.ReadStall},
 		}},
-		{&cosgatev1.PresignService_ServiceDesc, &presignServer{profiles: p, longest: opts.PresignMax}},
+		{&cosgatev1.PresignService_ServiceDesc, &presignServer{profiles: p, maxLifetime: opts.PresignMax}},
 	}
 }
 

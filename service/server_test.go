@@ -312,7 +312,7 @@ func TestGracefulStopIsBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := stream.Send(&putRequest{Spec: spec(keptSize + 1), Chunk: chunk("a")}); err != nil {
+	if err := stream.Send(&putRequest{Spec: spec(maxBufferedSize + 1), Chunk: chunk("a")}); err != nil {
 		t.Fatal(err)
 	}
 	g.stop()

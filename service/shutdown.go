@@ -15,13 +15,13 @@ import (
 )
 
 const (
-	// unwindTime is what a call that is cut gets to leave the transport by itself.
-	unwindTime = 100 * time.Millisecond
-	// endlessTime lets connections hear that the server goes away before the calls on
+	// unwindTimeout is what a call that is cut gets to leave the transport by itself.
+	unwindTimeout = 100 * time.Millisecond
+	// watchDelay lets connections hear that the server goes away before the calls on
 	// them that have no end are cut. Their callers would begin anew on the same one.
-	endlessTime = 100 * time.Millisecond
-	// closeTime is what the statuses of cut calls get to reach callers that do not read.
-	closeTime = 5 * time.Second
+	watchDelay = 100 * time.Millisecond
+	// flushTimeout is what the statuses of cut calls get to reach callers that do not read.
+	flushTimeout = 5 * time.Second
 )
 
 // errStopping is why a call is cut.
@@ -57,9 +57,9 @@ func newStopping() *stopping {
 // all of them are done.
 func (s *stopping) end(server *grpc.Server, grace time.Duration) {
 	for _, t := range []*time.Timer{
-		time.AfterFunc(endlessTime, s.cutEndless),
+		time.AfterFunc(watchDelay, s.cutEndless),
 		time.AfterFunc(grace, s.cutAll),
-		time.AfterFunc(grace+closeTime, server.Stop),
+		time.AfterFunc(grace+flushTimeout, server.Stop),
 	} {
 		defer t.Stop()
 	}
@@ -217,7 +217,7 @@ func (s *stopping) beside(srv any, ss grpc.ServerStream, cut <-chan struct{}, ha
 	}
 	cancel(errStopping)
 	if stream.shut() {
-		unwound := time.NewTimer(unwindTime)
+		unwound := time.NewTimer(unwindTimeout)
 		defer unwound.Stop()
 		select {
 		case err := <-done:

@@ -15,24 +15,24 @@ import (
 )
 
 const (
-	// memoryWait is how long an upload waits for memory for its next part.
-	memoryWait = 30 * time.Second
-	// leastPart is the smallest part that COS takes, but for the last of an object.
-	leastPart = 1 << 20
+	// memoryTimeout is how long an upload waits for the memory of its next part.
+	memoryTimeout = 30 * time.Second
+	// minPart is the size of the smallest part that COS accepts, except for the last one.
+	minPart = 1 << 20
 )
 
-// A bound is memory that uploads share. It is safe for concurrent use.
-type bound struct {
+// A byteLimit bounds the memory that uploads hold together. It is safe for concurrent use.
+type byteLimit struct {
 	free  *semaphore.Weighted
 	size  int64
 	inUse atomic.Int64
 }
 
-func newBound(size int64) *bound {
-	return &bound{free: semaphore.NewWeighted(size), size: size}
+func newByteLimit(size int64) *byteLimit {
+	return &byteLimit{free: semaphore.NewWeighted(size), size: size}
 }
 
-func (b *bound) acquire(ctx context.Context, n int64) error {
+func (b *byteLimit) acquire(ctx context.Context, n int64) error {
 	err := b.free.Acquire(ctx, n)
 	if err == nil {
 		b.inUse.Add(n)
@@ -40,8 +40,8 @@ func (b *bound) acquire(ctx context.Context, n int64) error {
 	return err
 }
 
-// tryAcquire takes n bytes unless somebody waits for them.
-func (b *bound) tryAcquire(n int64) bool {
+// tryAcquire takes n bytes if they are free and no other upload waits for memory.
+func (b *byteLimit) tryAcquire(n int64) bool {
 	ok := b.free.TryAcquire(n)
 	if ok {
 		b.inUse.Add(n)
@@ -49,58 +49,59 @@ func (b *bound) tryAcquire(n int64) bool {
 	return ok
 }
 
-func (b *bound) release(n int64) {
+func (b *byteLimit) release(n int64) {
 	b.inUse.Add(-n)
 	b.free.Release(n)
 }
 
-// A reservation is memory for the content of one part, in every bound there is. It has
-// one owner, who releases it.
+// A reservation is the memory for the content of one part, counted in each limit that
+// applies. It has one owner, which releases it.
 type reservation struct {
-	bounds []*bound
+	limits []*byteLimit
 	size   int64
 }
 
-// reserve waits for memory for the beginning of a part, at most memoryWait. The share of
-// the caller comes first, so that who waits for that keeps nobody else waiting.
+// reserve waits for the memory for the beginning of a part, at most memoryTimeout. The
+// limit of the caller comes first: an upload that waits for that makes no other caller
+// wait.
 func (s partSettings) reserve(ctx context.Context, size int64) (*reservation, error) {
-	wait, cancel := context.WithTimeout(ctx, memoryWait)
+	wait, cancel := context.WithTimeout(ctx, memoryTimeout)
 	defer cancel()
 	r := &reservation{size: size}
-	use := callFrom(ctx).use
-	if share := use.uploadShare(); share != nil {
-		if err := share.acquire(wait, size); err != nil {
-			return nil, cmp.Or(ctx.Err(), noUploadShare(use.name))
+	usage := callFrom(ctx).usage
+	if limit := usage.uploadLimit(); limit != nil {
+		if err := limit.acquire(wait, size); err != nil {
+			return nil, cmp.Or(ctx.Err(), errCallerUploadMemory(usage.name))
 		}
-		r.bounds = append(r.bounds, share)
+		r.limits = append(r.limits, limit)
 	}
 	if err := s.memory.acquire(wait, size); err != nil {
 		r.release()
-		return nil, cmp.Or(ctx.Err(), noUploadMemory(s.memory.size))
+		return nil, cmp.Or(ctx.Err(), errUploadMemory(s.memory.size))
 	}
-	r.bounds = append(r.bounds, s.memory)
+	r.limits = append(r.limits, s.memory)
 	return r, nil
 }
 
-func noUploadShare(caller string) error {
-	return overLimit("caller_upload_memory", caller, "its uploads hold as many bytes as those of one caller may", cosstatus.SoonDelay)
+func errCallerUploadMemory(caller string) error {
+	return overLimit("caller_upload_memory", caller, "its uploads hold as many bytes as one caller may use", cosstatus.SoonDelay)
 }
 
-// reach makes room for more than the content of a part has by now, up to size. It returns
-// false when there is none; what is there already stays.
+// reach reserves more when a part's content fills what is reserved, up to size. It returns
+// false when there is no memory for that; what is reserved already stays.
 func (r *reservation) reach(content, size int64) bool {
 	if content < r.size || r.size >= size {
 		return true
 	}
-	return r.grow(min(content+leastPart, size) - r.size)
+	return r.grow(min(content+minPart, size) - r.size)
 }
 
-// grow takes n bytes more unless somebody waits for them.
+// grow reserves n bytes more if they are free and no other upload waits for memory.
 func (r *reservation) grow(n int64) bool {
-	for i, b := range r.bounds {
+	for i, b := range r.limits {
 		if !b.tryAcquire(n) {
-			for _, taken := range r.bounds[:i] {
-				taken.release(n)
+			for _, acquired := range r.limits[:i] {
+				acquired.release(n)
 			}
 			return false
 		}
@@ -110,14 +111,14 @@ func (r *reservation) grow(n int64) bool {
 }
 
 func (r *reservation) release() {
-	for _, b := range r.bounds {
+	for _, b := range r.limits {
 		b.release(r.size)
 	}
-	r.bounds = nil
+	r.limits = nil
 }
 
-func noUploadMemory(limit int64) error {
-	problem := fmt.Sprintf("the uploads of all callers hold %d MiB, as many as they may", limit>>20)
+func errUploadMemory(limit int64) error {
+	problem := fmt.Sprintf("the uploads of all callers hold %d MiB, which is the limit", limit>>20)
 	return cosstatus.Fail(codes.ResourceExhausted, cosstatus.ReasonUploadMemory,
 		"too many uploads gather parts at the moment; declare spec.size, or try again later",
 		&errdetails.RetryInfo{RetryDelay: durationpb.New(cosstatus.SoonDelay)},

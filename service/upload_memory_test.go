@@ -72,8 +72,8 @@ func TestUploadsThatFindNoMemoryWaitAndAreToldSo(t *testing.T) {
 			retry.GetRetryDelay().AsDuration() <= 0 || len(quota.GetViolations()) != 1 {
 			t.Errorf("PutObject without memory = %v, %v, want RESOURCE_EXHAUSTED with %s, a wait and the quota", err, status.Convert(err).Details(), cosstatus.ReasonUploadMemory)
 		}
-		if waited := time.Since(began); waited != memoryWait {
-			t.Errorf("it was told after %v, want %v", waited, memoryWait)
+		if waited := time.Since(began); waited != memoryTimeout {
+			t.Errorf("it was told after %v, want %v", waited, memoryTimeout)
 		}
 		if seen := g.requests(); len(seen) > 0 {
 			t.Errorf("COS saw %v", seen)
@@ -157,7 +157,7 @@ func TestWaitingForMemoryEndsWithTheCall(t *testing.T) {
 			for range 8 {
 				g.silent(others, t)
 			}
-			ctx, cancel := context.WithTimeout(g.as(t.Context(), "a"), memoryWait/2)
+			ctx, cancel := context.WithTimeout(g.as(t.Context(), "a"), memoryTimeout/2)
 			_, err := g.send(ctx, chunks(spec(-1), noise(10), 10)...)
 			if status.Code(err) != codes.DeadlineExceeded {
 				t.Errorf("%s: PutObject = %v, want DEADLINE_EXCEEDED", name, err)
@@ -172,7 +172,7 @@ func TestWaitingForMemoryEndsWithTheCall(t *testing.T) {
 func TestOneCallersReadsLeaveMemoryToOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := openGuarded(t, permitAll, []string{"a", "b"}, func(s *setup) {
-			s.options.Limits.CallerReadMemory = 2 * leastMessage
+			s.options.Limits.CallerReadMemory = 2 * minMessage
 			s.dial = append(s.dial, grpc.WithStaticStreamWindowSize(64<<10)) // or it grows to the whole object
 		})
 		data := noise(4 << 20)
@@ -198,15 +198,15 @@ func TestOneCallersReadsLeaveMemoryToOthers(t *testing.T) {
 			}
 			return most
 		}
-		if n := largest("a"); n > leastMessage-frames.Overhead {
+		if n := largest("a"); n > minMessage-frames.Overhead {
 			t.Errorf("a message of %d bytes although the caller's share is used up", n)
 		}
-		if n := largest("b"); n <= leastMessage {
+		if n := largest("b"); n <= minMessage {
 			t.Errorf("the messages of another caller have at most %d bytes, want larger ones", n)
 		}
 		release()
 		synctest.Wait()
-		if n := largest("a"); n <= leastMessage {
+		if n := largest("a"); n <= minMessage {
 			t.Errorf("the messages have at most %d bytes after the others gave up, want larger ones", n)
 		}
 	})

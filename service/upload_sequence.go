@@ -16,12 +16,12 @@ import (
 )
 
 const (
-	// keptSize is the largest declared size of content that is gathered before it is
-	// sent: it can then be sent again when COS fails, at the price of that much memory.
-	keptSize = 1 << 20
-	// maxSinglePut is the largest body COS takes in one request.
+	// maxBufferedSize is the largest declared size of content that is buffered completely
+	// before it is sent, so that it can be sent again when COS fails.
+	maxBufferedSize = 1 << 20
+	// maxSinglePut is the largest body that COS accepts in one request.
 	maxSinglePut = 5 << 30
-	// maxObject is the largest object COS keeps, 50,000 GiB.
+	// maxObject is the largest object that COS stores, 50,000 GiB.
 	maxObject = 50_000 << 30
 	// unsized is the size of content whose spec has none.
 	unsized = -1
@@ -39,9 +39,9 @@ type uploadMessage struct {
 	finish    bool
 }
 
-// A putSequence holds the messages of one upload against the rules of the contract.
-// It does no input or output and keeps no content.
-type putSequence struct {
+// An uploadSequence checks the messages of one upload against the rules of the contract.
+// It does no input or output and stores no content.
+type uploadSequence struct {
 	begun    bool
 	size     int64 // as declared, or unsized
 	received int64
@@ -49,32 +49,32 @@ type putSequence struct {
 	wantCRC  *uint64
 	wantMD5  []byte
 	md5      hash.Hash // only where COS cannot check it
-	sums     bool      // checksums came
+	hasSums  bool      // checksums were received
 	finished bool
 }
 
-func newPutSequence() *putSequence { return &putSequence{size: unsized} }
+func newUploadSequence() *uploadSequence { return &uploadSequence{size: unsized} }
 
-// inParts says that the content does not go to COS in one request, or that this is
-// not known yet.
-func (q *putSequence) inParts() bool { return q.size == unsized || q.size > maxSinglePut }
+// inParts reports whether the content needs more than one request to COS, as far as is
+// known.
+func (q *uploadSequence) inParts() bool { return q.size == unsized || q.size > maxSinglePut }
 
-// gathered says that all of it is read before anything is sent.
-func (q *putSequence) gathered() bool { return !q.inParts() && q.size <= keptSize }
+// buffered reports whether all of the content is received before anything is sent.
+func (q *uploadSequence) buffered() bool { return !q.inParts() && q.size <= maxBufferedSize }
 
-// complete says that every declared byte was received.
-func (q *putSequence) complete() bool { return q.size != unsized && q.received == q.size }
+// complete reports whether every declared byte was received.
+func (q *uploadSequence) complete() bool { return q.size != unsized && q.received == q.size }
 
 // contentMD5 is the MD5 for COS to check, if it is COS that checks it.
-func (q *putSequence) contentMD5() []byte {
+func (q *uploadSequence) contentMD5() []byte {
 	if q.md5 != nil {
 		return nil
 	}
 	return q.wantMD5
 }
 
-// accept takes the next message and drops from its data what was received before.
-func (q *putSequence) accept(m uploadMessage) error {
+// accept checks the next message and drops from its data what was received before.
+func (q *uploadSequence) accept(m uploadMessage) error {
 	if q.finished {
 		return cosstatus.Fail(codes.InvalidArgument, cosstatus.ReasonStreamOrder, "a message came after finish; close the stream behind it")
 	}
@@ -99,7 +99,7 @@ func (q *putSequence) accept(m uploadMessage) error {
 	return nil
 }
 
-func (q *putSequence) acceptSpec(m uploadMessage) error {
+func (q *uploadSequence) acceptSpec(m uploadMessage) error {
 	switch {
 	case !q.begun && !m.hasSpec:
 		return cosstatus.FailField(codes.InvalidArgument, cosstatus.ReasonStreamOrder, "spec", "the first message must have it")
@@ -115,31 +115,31 @@ func (q *putSequence) acceptSpec(m uploadMessage) error {
 	return q.checkSize(q.size, "spec.size")
 }
 
-func (q *putSequence) checkSize(size int64, field string) error {
+func (q *uploadSequence) checkSize(size int64, field string) error {
 	if size > maxObject {
 		return cosstatus.FailField(codes.FailedPrecondition, cosstatus.ReasonObjectTooLarge, field, "is more than 50,000 GiB, the largest object COS keeps")
 	}
 	return nil
 }
 
-func (q *putSequence) acceptChecksums(m uploadMessage) error {
+func (q *uploadSequence) acceptChecksums(m uploadMessage) error {
 	sums := m.checksums
 	switch {
 	case sums == nil:
 		return nil
-	case q.sums:
+	case q.hasSums:
 		return cosstatus.FailField(codes.InvalidArgument, cosstatus.ReasonStreamOrder, "checksums", "came before; send them once")
 	case len(sums.GetMd5()) > 0 && !m.hasSpec:
 		return cosstatus.FailField(codes.InvalidArgument, cosstatus.ReasonStreamOrder, "checksums.md5", "must come with spec, since COS wants it before the content")
 	}
-	q.sums, q.wantMD5, q.wantCRC = true, sums.GetMd5(), sums.Crc64Ecma
+	q.hasSums, q.wantMD5, q.wantCRC = true, sums.GetMd5(), sums.Crc64Ecma
 	if len(q.wantMD5) > 0 && q.inParts() {
 		q.md5 = md5.New() //nolint:gosec // COS speaks MD5
 	}
 	return nil
 }
 
-func (q *putSequence) acceptChunk(m uploadMessage) error {
+func (q *uploadSequence) acceptChunk(m uploadMessage) error {
 	if m.crc32c != nil && checksum32(m.data) != *m.crc32c {
 		return cosstatus.FailField(codes.InvalidArgument, cosstatus.ReasonChecksumMismatch, "chunk.crc32c",
 			fmt.Sprintf("does not match the chunk's data, which begins at offset %d; send the content again", q.received))
@@ -176,8 +176,8 @@ func checksum32(v *frames.Views) (crc uint32) {
 	return crc
 }
 
-// check judges the whole content once its sender said finish.
-func (q *putSequence) check() error {
+// check compares the whole content with its size and checksums, after finish.
+func (q *uploadSequence) check() error {
 	if q.size != unsized && q.received < q.size {
 		return cosstatus.FailField(codes.InvalidArgument, cosstatus.ReasonTooLittleData, "finish",
 			fmt.Sprintf("came after %d bytes, but spec.size is %d", q.received, q.size))
@@ -193,8 +193,8 @@ func (q *putSequence) check() error {
 	return nil
 }
 
-// end judges the end of the stream.
-func (q *putSequence) end() error {
+// end checks whether the stream may end here.
+func (q *uploadSequence) end() error {
 	switch {
 	case !q.begun:
 		return cosstatus.FailField(codes.InvalidArgument, cosstatus.ReasonStreamOrder, "spec", "the stream ended without any message")

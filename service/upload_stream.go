@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 
+	"google.golang.org/grpc"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
@@ -12,38 +13,68 @@ import (
 	"github.com/cosgate/cosgate/internal/frames"
 )
 
-// uploadChunk is the number of the chunk in the messages of all uploads; a test
+// uploadChunk is the field number of the chunk in the messages of every upload; a test
 // compares it with the contract.
 const uploadChunk protowire.Number = 2
 
-// An uploadRequest is what the messages of all uploads have in common.
+// An uploadRequest is a message of an upload.
 type uploadRequest interface {
 	proto.Message
 	GetChecksums() *cosgatev1.Checksums
 	GetFinish() bool
 }
 
-// An upload reads the messages of one stream and hands their content on, without
-// copying it. What completes the content is held back until the stream ended well:
-// COS stores it as soon as it has all its bytes, and that must not happen before
-// finish.
-type upload struct {
+// specOf reports whether a message has a spec, and the size of the content that the spec
+// declares, nil for none.
+func specOf(m uploadRequest) (hasSpec bool, size *int64) {
+	switch m := m.(type) {
+	case *cosgatev1.PutObjectRequest:
+		if m.Spec != nil {
+			return true, m.GetSpec().Size
+		}
+	case *cosgatev1.UploadPartRequest:
+		if m.Spec != nil {
+			return true, m.GetSpec().Size
+		}
+	case *cosgatev1.AppendObjectRequest:
+		if m.Spec != nil {
+			return true, m.GetSpec().Size
+		}
+	}
+	return false, nil
+}
+
+// An uploadStream receives the messages of an upload and passes their content on without
+// copying it. The bytes that complete the content are held back until the stream has ended
+// without an error: COS stores the object as soon as it has all its bytes, and that must
+// not happen before finish.
+type uploadStream struct {
 	recv     func(m any) error
 	request  uploadRequest
-	spec     func() (has bool, size *int64) // of request
-	sequence *putSequence
+	sequence *uploadSequence
 	frame    frames.Received
 	lease
 
-	ready frames.Views // may be handed on
+	ready frames.Views // can be passed on
 	held  frames.Views // completes the content
 	ended bool
-	err   error // what a Read returns from now on
+	err   error // what Read returns from now on
 }
 
-func newUpload(recv func(m any) error, request uploadRequest, spec func() (bool, *int64)) *upload {
-	u := &upload{
-		recv: recv, request: request, spec: spec, sequence: newPutSequence(),
+// openUpload receives the first message of an upload, which has the spec, into request. The
+// caller ends what it returns.
+func openUpload(stream grpc.ServerStream, request uploadRequest) (*uploadStream, error) {
+	u := newUploadStream(stream.RecvMsg, request)
+	if err := u.receive(); err != nil {
+		u.end()
+		return nil, err
+	}
+	return u, nil
+}
+
+func newUploadStream(recv func(m any) error, request uploadRequest) *uploadStream {
+	u := &uploadStream{
+		recv: recv, request: request, sequence: newUploadSequence(),
 		frame: frames.Received{Message: request, Field: uploadChunk},
 	}
 	u.free = func() {
@@ -54,8 +85,8 @@ func newUpload(recv func(m any) error, request uploadRequest, spec func() (bool,
 	return u
 }
 
-// receive takes one message, or the end of the stream.
-func (u *upload) receive() error {
+// receive reads one message, or the end of the stream.
+func (u *uploadStream) receive() error {
 	err := u.recv(&u.frame)
 	if errors.Is(err, io.EOF) {
 		u.ended = true
@@ -67,7 +98,7 @@ func (u *upload) receive() error {
 	if err := u.sequence.accept(u.message()); err != nil {
 		return err
 	}
-	if u.sequence.complete() || u.sequence.gathered() {
+	if u.sequence.complete() || u.sequence.buffered() {
 		u.held.Append(&u.frame.Data)
 	} else {
 		u.ready.Append(&u.frame.Data)
@@ -75,31 +106,31 @@ func (u *upload) receive() error {
 	return nil
 }
 
-func (u *upload) message() uploadMessage {
+func (u *uploadStream) message() uploadMessage {
 	m := uploadMessage{
 		hasChunk: u.frame.HasChunk, offset: u.frame.Offset, crc32c: u.frame.CRC32C, data: &u.frame.Data,
 		checksums: u.request.GetChecksums(), finish: u.request.GetFinish(),
 	}
-	m.hasSpec, m.size = u.spec()
+	m.hasSpec, m.size = specOf(u.request)
 	return m
 }
 
-// body returns content of a declared size for one request to COS: a stream of what
-// comes, or all of it when it is small.
-func (u *upload) body() (cosbackend.Body, error) {
-	if !u.sequence.gathered() {
+// body returns content of a declared size for one request to COS: all of it when it is
+// small, and otherwise a stream of the content as it is received.
+func (u *uploadStream) body() (cosbackend.Body, error) {
+	if !u.sequence.buffered() {
 		return cosbackend.Body{Size: u.sequence.size, Reader: u}, nil
 	}
 	if err := u.readAll(); err != nil {
 		return cosbackend.Body{}, err
 	}
-	k := keep(&u.held)
+	k := newLeasedContent(&u.held)
 	release := u.free
 	u.free = func() { k.end(); release() }
 	return cosbackend.Body{Size: u.sequence.received, Reopen: k.reader}, nil
 }
 
-func (u *upload) readAll() error {
+func (u *uploadStream) readAll() error {
 	for !u.ended {
 		if err := u.receive(); err != nil {
 			return err
@@ -108,8 +139,8 @@ func (u *upload) readAll() error {
 	return nil
 }
 
-// Read hands content on as it comes. Its errors are those of the stream.
-func (u *upload) Read(p []byte) (int, error) {
+// Read passes content on as it is received. Its errors are those of the stream.
+func (u *uploadStream) Read(p []byte) (int, error) {
 	if !u.enter() {
 		return 0, errLeaseEnded
 	}
@@ -120,8 +151,8 @@ func (u *upload) Read(p []byte) (int, error) {
 	return u.ready.Read(p)
 }
 
-// WriteTo hands the received buffers on as they are.
-func (u *upload) WriteTo(w io.Writer) (n int64, err error) {
+// WriteTo passes the received buffers on without copying them.
+func (u *uploadStream) WriteTo(w io.Writer) (n int64, err error) {
 	if !u.enter() {
 		return 0, errLeaseEnded
 	}
@@ -141,9 +172,9 @@ func (u *upload) WriteTo(w io.Writer) (n int64, err error) {
 	}
 }
 
-// advance makes content ready: of the next messages, or what was held back once the
-// stream ended well. It returns io.EOF behind the last.
-func (u *upload) advance() error {
+// advance makes content ready: that of the next messages, or what was held back once the
+// stream has ended without an error. It returns io.EOF after the last byte.
+func (u *uploadStream) advance() error {
 	for u.ready.Len() == 0 && u.err == nil {
 		u.err = u.next()
 	}
@@ -153,7 +184,7 @@ func (u *upload) advance() error {
 	return u.err
 }
 
-func (u *upload) next() error {
+func (u *uploadStream) next() error {
 	if !u.ended {
 		if err := u.receive(); err != nil || !u.ended {
 			return err
