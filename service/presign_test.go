@@ -296,9 +296,9 @@ func TestTheLifeOfWhatIsPresignedIsBounded(t *testing.T) {
 	}{
 		{0, 0, 15 * time.Minute, ""},
 		{0, time.Hour, time.Hour, ""},
-		{0, time.Hour + time.Second, 0, "expires_in: must be at most 1h0m0s (3600 seconds), the bound of this gateway"},
+		{0, time.Hour + time.Second, 0, "expires_in: must be at most 1h0m0s (3600 seconds), the maximum of this gateway"},
 		{time.Minute, 0, time.Minute, ""},
-		{time.Minute, 90 * time.Second, 0, "expires_in: must be at most 1m0s (60 seconds), the bound of this gateway"},
+		{time.Minute, 90 * time.Second, 0, "expires_in: must be at most 1m0s (60 seconds), the maximum of this gateway"},
 		{time.Minute, time.Second + 999*time.Millisecond, time.Second, ""},
 		{0, time.Millisecond, 0, ""},
 		{0, -time.Hour, 0, ""},
