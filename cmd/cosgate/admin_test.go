@@ -11,6 +11,7 @@ import (
 // What shows the inside of the process is for this machine; the rest is for everybody
 // who reaches the port.
 func TestAdminShowsInternalsToThisMachineOnly(t *testing.T) {
+	t.Parallel()
 	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
 	h := adminHandler(func() error { return nil }, nil, page)
 	for name, c := range map[string]struct {

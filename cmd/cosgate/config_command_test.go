@@ -20,6 +20,7 @@ func writeConfig(t *testing.T, text string) string {
 }
 
 func TestConfigCheckListsEveryProblem(t *testing.T) {
+	t.Parallel()
 	path := writeConfig(t, "lissten: x\nlog: {level: loud}\nlifecycle: {grace: soon}\n"+smallestConfig)
 	code, stdout, stderr := runToEnd(t, "config", "check", path)
 	want := path + `:1:1: unknown key "lissten"; did you mean "listen"?` + "\n" +
@@ -83,6 +84,7 @@ func TestServeRefusesAWrongConfigurationWithOneLineAndExitCode2(t *testing.T) {
 }
 
 func TestServeRefusesAMissingConfigurationWithOneLineAndExitCode2(t *testing.T) {
+	t.Parallel()
 	code, stdout, stderr := runToEnd(t, "serve", "--config", "/nonexistent/cosgate.yaml")
 	checkRefused(t, code, stdout, stderr, "cosgate: config: stat /nonexistent/cosgate.yaml: no such file or directory")
 }

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/net/http2"
 )
 
-// knock connects and says what clients say first.
+// knock connects and sends the HTTP/2 preface.
 func knock(t *testing.T, addr string) (conn net.Conn, f *http2.Framer) {
 	t.Helper()
 	conn, err := net.Dial("tcp", addr)
@@ -73,7 +73,7 @@ func TestAdminBoundsHeaders(t *testing.T) {
 	_ = resp.Body.Close()
 }
 
-// A request of which nothing more comes holds a connection for some seconds only.
+// An incomplete request holds a connection for some seconds only.
 func TestAdminDoesNotWaitForHeaders(t *testing.T) {
 	g := start(t, "serve", "--config", writeConfig(t, demoProfile(t)+"listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\nlifecycle: {drain_wait: 0s}\n"))
 	conn, err := net.Dial("tcp", g.value("admin"))

@@ -8,6 +8,7 @@ import (
 
 // The response to a HEAD shows whether a restore is still going on.
 func TestCosRestoresAfterTheRestoreDelay(t *testing.T) {
+	t.Parallel()
 	for want, flags := range map[string][]string{
 		`ongoing-request="false"`: nil,
 		`ongoing-request="true"`:  {"--restore-delay", "1h"},

@@ -160,6 +160,7 @@ func mustLastLongEnough(t *testing.T, what string, limit time.Duration, cfg *con
 }
 
 func TestDeploymentFitsTheBinary(t *testing.T) {
+	t.Parallel()
 	cfg := loadDeploy(t, "kubernetes", "base", "cosgate.yaml")
 	p, c := deployment(t)
 	mustParse(t, c.Args...)
@@ -216,6 +217,7 @@ func promisedSum(t *testing.T) memorySum {
 
 // What the configuration allows must fit into the pod, with every call an upload.
 func TestDeploymentHasMemoryForItsLimits(t *testing.T) {
+	t.Parallel()
 	_, c := deployment(t)
 	size := func(text string) int64 { // 2Gi, as Kubernetes has it, or 1800MiB, as Go does
 		t.Helper()
@@ -251,6 +253,7 @@ func readExample(t *testing.T) string {
 // Every file that the configuration names must be below something that is mounted, and
 // mounted in a way that follows changes.
 func TestDeploymentMountsTheFilesOfTheConfiguration(t *testing.T) {
+	t.Parallel()
 	cfg := loadDeploy(t, "kubernetes", "base", "cosgate.yaml")
 	p, c := deployment(t)
 	files := []string{cfg.TLS.Cert, cfg.TLS.Key, cfg.TLS.ClientCA, c.Args[len(c.Args)-1]}
@@ -273,6 +276,7 @@ func TestDeploymentMountsTheFilesOfTheConfiguration(t *testing.T) {
 }
 
 func TestKubernetesServiceIsHeadlessAndReferencesFit(t *testing.T) {
+	t.Parallel()
 	docs := documents(t)
 	var service struct {
 		Spec struct {
@@ -307,6 +311,7 @@ func at(doc any, keys ...string) any {
 }
 
 func TestKubernetesSelectorsFindThePods(t *testing.T) {
+	t.Parallel()
 	docs := documents(t)
 	want := at(docs["Deployment"], "spec", "template", "metadata", "labels")
 	for name, got := range map[string]any{
@@ -327,6 +332,7 @@ func TestKubernetesSelectorsFindThePods(t *testing.T) {
 }
 
 func TestDockerfileFitsTheBinary(t *testing.T) {
+	t.Parallel()
 	dockerfile := readDeploy(t, "Dockerfile")
 	cfg := loadDeploy(t, "kubernetes", "base", "cosgate.yaml")
 	want := "EXPOSE " + strconv.Itoa(port(t, cfg.Listen)) + " " + strconv.Itoa(port(t, cfg.Admin)) + "\n"
@@ -356,6 +362,7 @@ func TestDockerfileFitsTheBinary(t *testing.T) {
 }
 
 func TestSystemdUnitFitsTheBinary(t *testing.T) {
+	t.Parallel()
 	cfg := loadDeploy(t, "systemd", "cosgate.yaml")
 	unit := make(map[string][]string)
 	for line := range strings.Lines(readDeploy(t, "systemd", "cosgate.service")) {

@@ -92,6 +92,7 @@ func getObject(ctx context.Context, objects cosgatev1.ObjectServiceClient, key s
 }
 
 func TestDevServesCallsWithNothingConfigured(t *testing.T) {
+	t.Parallel()
 	dev := start(t, everyPortFree...)
 	objects := cosgatev1.NewObjectServiceClient(dial(t, dev.value("gRPC")))
 	want := bytes.Repeat([]byte("hello world\n"), 10_000)
@@ -109,6 +110,7 @@ func TestDevServesCallsWithNothingConfigured(t *testing.T) {
 // Names under localhost are loopback to curl and browsers (RFC 6761). The resolver of Go
 // asks the system, which need not know; here the dialer does.
 func TestDevPresignsURLsThatReachIt(t *testing.T) {
+	t.Parallel()
 	dev := start(t, everyPortFree...)
 	conn := dial(t, dev.value("gRPC"))
 	if err := putObject(t.Context(), cosgatev1.NewObjectServiceClient(conn), "dir/中.txt", []byte("hello")); err != nil {
@@ -149,6 +151,7 @@ func TestDevPresignsURLsThatReachIt(t *testing.T) {
 }
 
 func TestDevKeepsItsDataBetweenRuns(t *testing.T) {
+	t.Parallel()
 	args := append([]string{"dev", "--data", t.TempDir()}, everyPortFree[2:]...)
 	first := start(t, args...)
 	objects := cosgatev1.NewObjectServiceClient(dial(t, first.value("gRPC")))
@@ -164,6 +167,7 @@ func TestDevKeepsItsDataBetweenRuns(t *testing.T) {
 }
 
 func TestAdminServesOperators(t *testing.T) {
+	t.Parallel()
 	dev := start(t, everyPortFree...)
 	for path, want := range map[string]string{
 		"/livez":               "ok\n",
@@ -187,6 +191,7 @@ func TestAdminServesOperators(t *testing.T) {
 }
 
 func TestDevStopsByTurningHealthOffAndFinishingTransfers(t *testing.T) {
+	t.Parallel()
 	dev := start(t, everyPortFree...)
 	conn := dial(t, dev.value("gRPC"))
 	watch, err := healthpb.NewHealthClient(conn).Watch(t.Context(), &healthpb.HealthCheckRequest{})
@@ -224,6 +229,7 @@ func TestDevStopsByTurningHealthOffAndFinishingTransfers(t *testing.T) {
 }
 
 func TestDevRoundTripsKeysOfEveryKind(t *testing.T) {
+	t.Parallel()
 	objects := cosgatev1.NewObjectServiceClient(dial(t, start(t, everyPortFree...).value("gRPC")))
 	// These are the ones that the SDKs cannot send.
 	keys := append([]string{"/", "//", "/lead", ".", "..", "../up", "./here", "a/../b", "x/..", "c/%2e%2e/d"}, sdkKeys...)

@@ -23,8 +23,8 @@ import (
 const (
 	drainWait  = 500 * time.Millisecond
 	drainGrace = 2 * time.Second
-	// drainClose is what the gateway takes at most after both, with room for a slow
-	// machine.
+	// drainClose is the longest time that the gateway needs after both, with room for a
+	// slow machine.
 	drainClose = 8 * time.Second
 
 	drainConns  = 10
@@ -62,7 +62,7 @@ type drain struct {
 	*process
 	conns  []*grpc.ClientConn
 	quick  []cosgatev1.ObjectService_GetObjectClient // read to the end in time
-	stalls []cosgatev1.ObjectService_GetObjectClient // not read on until they were cut
+	stalls []cosgatev1.ObjectService_GetObjectClient // not read until they were cancelled
 	done   []cosgatev1.ObjectService_PutObjectClient // finished in time
 	open   []cosgatev1.ObjectService_PutObjectClient // never finished
 }
@@ -74,7 +74,7 @@ func startDrain(t *testing.T, path string) *drain {
 		t.Fatalf("serve did not start: %s", d.stderr.String())
 	}
 	for range drainConns {
-		// A window that does not grow: what is not read on must not arrive all the same.
+		// A window that does not grow: what is not read must not arrive anyway.
 		d.conns = append(d.conns, dial(t, d.value("gRPC"), grpc.WithStaticStreamWindowSize(256<<10), grpc.WithStaticConnWindowSize(16<<20)))
 	}
 	objects := cosgatev1.NewObjectServiceClient(d.conns[0])
@@ -173,7 +173,7 @@ func (d *drain) round(t *testing.T) {
 	for _, put := range d.open {
 		ends.Go(func() { mustBeCut(t, "PutObject", put.RecvMsg(&cosgatev1.PutObjectResponse{})) })
 	}
-	ends.Wait() // the uploads that never finish tell when the time was over
+	ends.Wait() // the uploads that never finish show when the grace was over
 	for _, stream := range d.stalls {
 		ends.Go(func() { d.resume(t, stream) })
 	}
@@ -194,9 +194,9 @@ func head(ctx context.Context, conn *grpc.ClientConn) error {
 	return err
 }
 
-// refusedAfter makes calls over new connections and over an old one, until one is not
-// taken. That must be when the wait is over, and none may be taken after it. What was
-// sent over an old connection before the gateway's goodbye arrived is still taken.
+// refusedAfter makes calls over new connections and over an old one, until one is refused.
+// That must be when the wait is over, and none may be accepted after it. What was sent
+// over an old connection before the gateway's GOAWAY arrived is still accepted.
 func (d *drain) refusedAfter(t *testing.T, unready time.Time) {
 	t.Helper()
 	for name, call := range map[string]func() error{
@@ -248,7 +248,7 @@ func (d *drain) readOn(t *testing.T, stream cosgatev1.ObjectService_GetObjectCli
 	}
 }
 
-// resume reads what was sent of a read that was cut, and its hint where to go on.
+// resume reads what was sent of a cancelled read, and its hint where to resume.
 func (d *drain) resume(t *testing.T, stream cosgatev1.ObjectService_GetObjectClient) {
 	end, err := rest(stream)
 	mustBeCut(t, "GetObject", err)

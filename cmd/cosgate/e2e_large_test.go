@@ -23,7 +23,7 @@ import (
 
 const (
 	largeBlock = 1 << 20
-	// largeRSS is what the gateway may take at most for an object of any size.
+	// largeRSS is the memory that the gateway may use for an object of any size.
 	largeRSS = 200 << 20
 )
 
@@ -47,7 +47,7 @@ profiles:
 `+strings.Join(more, "")))
 }
 
-// startBefore starts the gateway before a COS in this process.
+// startBefore starts the gateway in front of a COS in this process.
 func startBefore(t *testing.T, o embedded.Options, more ...string) (*embedded.Server, *process) {
 	t.Helper()
 	o.Region, o.Buckets = demoRegion, []string{demoBucket}
@@ -161,15 +161,15 @@ func TestE2ELargeObject(t *testing.T) {
 	}
 }
 
-// largeContent fills block with what stands at its index: no two blocks are alike.
+// largeContent fills block with the content of its index: no two blocks are equal.
 func largeContent(block []byte, index int64) {
 	for at := 0; at < len(block); at += 4096 {
 		binary.LittleEndian.PutUint64(block[at:], uint64(index)<<32|uint64(at))
 	}
 }
 
-// putLarge stores size bytes without saying how many they will be, and returns their
-// checksum, which the response had, too.
+// putLarge stores size bytes without announcing the size, and returns their checksum,
+// which the response has too.
 func putLarge(ctx context.Context, objects cosgatev1.ObjectServiceClient, size int64) (crc uint64, err error) {
 	stream, err := objects.PutObject(ctx)
 	if err != nil {

@@ -20,15 +20,15 @@ const (
 	crowdReaders = 1000
 	crowdWriters = 200
 	crowdConns   = 12
-	// crowdWindow is what a caller takes ahead. One that does not grow leaves the rest to
-	// the gateway.
+	// crowdWindow is the flow-control window of a caller. It does not grow, so that the
+	// rest stays in the gateway.
 	crowdWindow = 64 << 10
 	crowdObject = 64 << 20
 	// crowdSprint is after how much content messages of a fast reader are of the largest
-	// size. Who is not done in crowdSprintTime gets small ones: the budget is used up.
+	// size. A reader that is not done within crowdSprintTime gets small ones: the budget is used up.
 	crowdSprint     = 18 << 20
 	crowdSprintTime = 500 * time.Millisecond
-	// crowdBurst is what an upload brings at once, less than one part.
+	// crowdBurst is what an upload sends at once, less than one part.
 	crowdBurst = 3 << 20
 	// crowdPace is the time between two messages of a slow caller.
 	crowdPace = 250 * time.Millisecond
@@ -39,7 +39,7 @@ const (
 	crowdBudget = 32<<20 + 128<<20
 )
 
-// TestE2EMemoryUnderManySlowCallers holds the resident memory of the gateway against its
+// TestE2EMemoryUnderManySlowCallers compares the resident memory of the gateway with its
 // configuration while 1,000 readers and 200 writers are slow: some from the beginning,
 // some after they were fast, and some stop altogether.
 func TestE2EMemoryUnderManySlowCallers(t *testing.T) {
@@ -208,7 +208,7 @@ func (c *crowd) slowly(err error, pace time.Duration, step func() error) error {
 	return err
 }
 
-// end breaks all calls off. It may be called again.
+// end cancels all calls. It may be called again.
 func (c *crowd) end() {
 	c.cancel()
 	c.callers.Wait()

@@ -58,8 +58,8 @@ func TestE2ESoak(t *testing.T) {
 	s.report(t, seed, warm, end, memory)
 }
 
-// A soak is a gateway in a process of its own, before a COS in this one, whose faults
-// can be set.
+// A soak is a gateway in a process of its own, in front of a COS in this process whose
+// faults can be set.
 type soak struct {
 	cos     *embedded.Server
 	gateway *process
@@ -139,8 +139,8 @@ func (s *soak) residue(t *testing.T) residue {
 	return residue{goroutines: total, descriptors: len(fds) - kept}
 }
 
-// settled waits until the gateway holds no more than limit, and at most for a while.
-// Without a limit it waits until what it holds stays the same.
+// settled waits until the gateway holds no more than limit, for a bounded time. Without a
+// limit it waits until what it holds stays the same.
 func (s *soak) settled(t *testing.T, limit residue) residue {
 	t.Helper()
 	tick := time.NewTicker(250 * time.Millisecond)
@@ -163,7 +163,7 @@ func median(sizes []int64) int64 {
 	return sorted[len(sorted)/2]
 }
 
-// report says what happened and judges the gateway's size.
+// report prints what happened and checks the gateway's size.
 func (s *soak) report(t *testing.T, seed uint64, warm, end residue, memory []int64) {
 	t.Helper()
 	if len(memory) < 8 {
@@ -225,9 +225,8 @@ func (w *soakWorker) check(t *testing.T, key string, want record) {
 	}
 }
 
-// soakFault is a fault of COS during one operation of the gateway, whose request it
-// strikes. Beginnings of uploads are spared: whether one whose response is lost was begun
-// nobody knows, so an upload may be left behind.
+// soakFault is a fault of COS during one operation of the gateway. Initiating an upload is
+// spared: when its response is lost, an upload may be left behind.
 func soakFault(random *rand.Rand, operation, key string) embedded.Fault {
 	f := embedded.Fault{Operation: operation, Key: key, Count: 1 + random.IntN(6)}
 	switch random.IntN(9) {
@@ -253,7 +252,7 @@ func soakFault(random *rand.Rand, operation, key string) embedded.Fault {
 	return f
 }
 
-// expected says whether an operation that was troubled may end like this.
+// expected says whether a disturbed operation may end like this.
 func expected(err error) bool {
 	switch status.Code(err) {
 	case codes.OK, codes.Unavailable, codes.Internal, codes.ResourceExhausted, codes.DataLoss, codes.Canceled:

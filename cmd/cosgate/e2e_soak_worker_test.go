@@ -85,7 +85,7 @@ type operation struct {
 	keep bool // changes nothing
 }
 
-// step does one operation, troubled or not, and keeps the books.
+// step does one operation, disturbed or not, and records the result.
 func (w *soakWorker) step(t *testing.T, trouble bool) {
 	ctx, cancel := context.WithTimeout(t.Context(), soakDeadline)
 	defer cancel()
@@ -223,8 +223,8 @@ func same(want record, crc uint64, err error) error {
 	return err
 }
 
-// closeOrFail ends an upload. One that broke is not half-closed, which would say that
-// what was sent is all: its status says why it broke.
+// closeOrFail ends an upload. A broken one is not half-closed, which would mean that
+// everything was sent: its status says why it broke.
 func closeOrFail[Req, Resp any](stream grpc.ClientStreamingClient[Req, Resp], broken error) (*Resp, error) {
 	if broken == nil {
 		return stream.CloseAndRecv()
@@ -357,7 +357,7 @@ func (w *soakWorker) readAny() operation {
 	return op
 }
 
-// read reads a whole object and says what it is. Every byte counts, none is kept.
+// read reads an entire object and returns its record. No content is kept.
 func (w *soakWorker) read(ctx context.Context, key string) (record, error) {
 	stream, err := cosgatev1.NewObjectServiceClient(w.conn).GetObject(ctx, &cosgatev1.GetObjectRequest{Bucket: demoBucket, Key: key})
 	if err != nil {

@@ -46,6 +46,7 @@ func TestRunReportsAPortInUseWithOneLineAndExitCode1(t *testing.T) {
 }
 
 func TestRunReportsALockedDataFolderWithOneLineAndExitCode1(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	holder := spawn(t, os.Args[0], "cos", "--listen", "127.0.0.1:0", "--data", dir)
 	if !holder.ready() {
@@ -61,6 +62,7 @@ func TestRunReportsALockedDataFolderWithOneLineAndExitCode1(t *testing.T) {
 }
 
 func TestRunReportsAnUnusableDataFolderWithOneLineAndExitCode1(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)

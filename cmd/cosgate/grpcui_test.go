@@ -54,6 +54,7 @@ func invoke(t *testing.T, admin, method, request string) string {
 }
 
 func TestGRPCUIOfDevCallsTheAPI(t *testing.T) {
+	t.Parallel()
 	dev := start(t, everyPortFree...)
 	response := invoke(t, dev.value("admin"), "cosgate.v1.BucketService.HeadBucket", `{"metadata":[],"data":[{"bucket":"`+demoBucket+`"}]}`)
 	var got struct {

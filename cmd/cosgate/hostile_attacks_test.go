@@ -60,9 +60,8 @@ func crumbsOfHeaders(a *attack) {
 	}
 }
 
-// manyPings checks that the gateway says stop and hangs up, each time until all of the
-// pings were written. It reads on for a second after it said so, for callers who are slow
-// to listen.
+// manyPings checks that the gateway sends GOAWAY and disconnects before all pings were
+// written. It keeps reading for a second after the GOAWAY, for callers who react slowly.
 func manyPings(a *attack) {
 	for sent := 0; sent < 100_000; {
 		c, gone := a.openReading()
@@ -84,7 +83,7 @@ func timedOut(err error) bool {
 	return ok && e.Timeout()
 }
 
-// manySettings wants an acknowledgement of each frame, and takes none.
+// manySettings asks for an acknowledgement of each frame, and reads none.
 func manySettings(a *attack) {
 	c := a.open()
 	_ = c.SetDeadline(time.Now().Add(2 * time.Second)) // the gateway stops reading
@@ -170,7 +169,7 @@ func unfinishedMessages(a *attack) {
 	}
 }
 
-// crumbsOfData is a message that comes in frames of one byte.
+// crumbsOfData is a message in frames of one byte.
 func crumbsOfData(a *attack) {
 	c, _ := a.openReading()
 	stream, err := c.begin(0, "PutObject")
@@ -198,7 +197,7 @@ func garbage(a *attack) {
 	}
 }
 
-// neverRead asks for 4 MiB in each of 500 calls and takes nothing of it, although its
+// neverRead asks for 4 MiB in each of 500 calls and reads nothing of it, although its
 // windows are wide open.
 func neverRead(a *attack) {
 	request, err := proto.Marshal(&cosgatev1.GetObjectRequest{Bucket: demoBucket, Key: "large"})
@@ -255,8 +254,8 @@ func attacksOnTLS() []namedAttack {
 	}
 }
 
-// mustFailHandshake also reads, since a server that does not like what the client said
-// last tells so afterwards.
+// mustFailHandshake also reads, since a server may reject the last flight of the client
+// afterwards.
 func mustFailHandshake(a *attack, config *tls.Config) {
 	config.InsecureSkipVerify = true // the attacker does not care
 	c := tls.Client(a.dial(), config)

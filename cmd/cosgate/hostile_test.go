@@ -27,29 +27,29 @@ import (
 )
 
 const (
-	// hostilePatience is how long an attacker puts up with a gateway that does not react,
-	// and what a call of a bystander may take. How long they took is printed: attackers,
-	// gateway and bystanders share the machine, so on a busy one it says little.
+	// hostilePatience is how long an attacker waits for a gateway that does not react, and
+	// the limit for a bystander's call. The actual times are printed: attackers, gateway
+	// and bystanders share the machine, so on a busy one they mean little.
 	hostilePatience = 30 * time.Second
 	// bystanderRounds is how often the bystanders call during an attack, and before the
 	// first for comparison.
 	bystanderRounds = 150
-	// What may be left of an attack: heap for pools and idle connections to COS, and no
-	// goroutines but a few that come and go.
+	// What may be left after an attack: heap for pools and idle connections to COS, and a
+	// few short-lived goroutines.
 	hostileHeap       = 16 << 20
 	hostileGoroutines = 8
 )
 
-// A siege is a gateway in a process of its own, and the bystanders whose calls are to go
-// on while others attack it.
+// A siege is a gateway in a process of its own, and bystanders whose calls must keep
+// succeeding while others attack it.
 type siege struct {
 	*process
 	conns  []*grpc.ClientConn
-	base   time.Duration // the bystanders' 99th percentile in peace
+	base   time.Duration // the bystanders' 99th percentile without an attack
 	before usage
 }
 
-// usage is what the gateway has at the moment.
+// usage is what the gateway uses at the moment.
 type usage struct{ goroutines, heap int }
 
 // startSiege starts a gateway with the default limits. dial makes a connection of a
@@ -156,8 +156,8 @@ func (s *siege) usage(t *testing.T) (u usage) {
 	return u
 }
 
-// withstand runs an attack. The attackers hold their connections until the bystanders
-// have had their turn; when they are gone nothing of them may be left.
+// withstand runs an attack. The attackers hold their connections until the bystanders are
+// done; after they disconnect nothing of them may be left.
 func (s *siege) withstand(t *testing.T, run func(*attack)) {
 	t.Helper()
 	a := &attack{t: t, addr: s.value("gRPC")}
@@ -223,7 +223,7 @@ func (a *attack) end() {
 	a.readers.Wait()
 }
 
-// A rawConn speaks HTTP/2 as it likes.
+// A rawConn sends arbitrary HTTP/2 frames.
 type rawConn struct {
 	net.Conn
 	*http2.Framer
@@ -241,8 +241,8 @@ func (a *attack) open(settings ...http2.Setting) *rawConn {
 	return c
 }
 
-// openReading also takes what the gateway sends. gone tells how the connection ended, and
-// the GOAWAY before that.
+// openReading also reads what the gateway sends. gone reports how the connection ended,
+// and the GOAWAY before that.
 func (a *attack) openReading() (c *rawConn, gone <-chan error) {
 	c = a.open()
 	told := make(chan error, 1)
@@ -262,7 +262,7 @@ func (a *attack) openReading() (c *rawConn, gone <-chan error) {
 	return c, told
 }
 
-// headers are those of a call, and more.
+// headers are those of a call, and extra ones.
 func (c *rawConn) headers(method string, more ...hpack.HeaderField) []byte {
 	c.block.Reset()
 	for _, f := range append([]hpack.HeaderField{

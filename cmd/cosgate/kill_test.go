@@ -25,7 +25,7 @@ const (
 	keysPerKill = 5 // keys of one writer
 )
 
-// killSizes stand around the bounds at which the store changes how it keeps a body.
+// killSizes are around the sizes at which the store changes how it keeps a body.
 var killSizes = []int{0, 1, 32<<10 - 1, 32 << 10, 32<<10 + 1, 64 << 10, 64<<10 + 1, 1 << 20}
 
 // absent is the state of a key without an object.
@@ -42,7 +42,7 @@ type ledger struct {
 	askedSize    int64
 }
 
-// A killRun is one life of the server, between a start and a kill.
+// A killRun is one process of the server, between a start and a kill.
 type killRun struct {
 	server *process
 	client *cos.Client
@@ -55,10 +55,11 @@ type killRun struct {
 
 // TestCosLosesNothingAcknowledgedWhenKilled kills `cosgate cos` with
 // SIGKILL at random moments while eight writers put, overwrite, delete and copy.
-// After each kill every key must hold exactly what was acknowledged last, or
-// wholly what was under way: nothing lost, nothing partial, no deleted object
-// back, no other key.
+// After each kill every key must hold exactly what was acknowledged last, or the
+// complete result of the operation in progress: nothing lost, nothing partial, no
+// deleted object back, no other key.
 func TestCosLosesNothingAcknowledgedWhenKilled(t *testing.T) {
+	t.Parallel()
 	kills := 50
 	if testing.Short() {
 		kills = 5

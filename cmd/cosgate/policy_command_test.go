@@ -27,6 +27,7 @@ permit (principal == Caller::"jwt:alice", action == Action::"ListObjects", resou
 `
 
 func TestPolicyTestRunsATableOfDecisions(t *testing.T) {
+	t.Parallel()
 	dir := folderOf(t, map[string]string{
 		"policies.cedar": policiesOfTests,
 		"good.yaml": `policies: policies.cedar
@@ -58,6 +59,7 @@ all read: cert:x GetObject on object photos-1250000000/k: expected allow, got de
 }
 
 func TestPolicyTestRefusesInvalidTables(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct{ line, want string }{
 		"an unknown action": {`{caller: a, action: Get, bucket: b-1, key: k, expect: deny}`, `no action "Get"`},
 		"no expectation":    {`{caller: a, action: GetObject, bucket: b-1, key: k}`, "not allow or deny"},
@@ -74,6 +76,7 @@ func TestPolicyTestRefusesInvalidTables(t *testing.T) {
 }
 
 func TestPolicyCheckNamesWhatIsWrong(t *testing.T) {
+	t.Parallel()
 	dir := folderOf(t, map[string]string{"good.cedar": policiesOfTests, "bad.cedar": `@id("typo") permit (principal, action == Action::"GetObjekt", resource);`})
 	if code, stdout, stderr := runToEnd(t, "policy", "check", filepath.Join(dir, "good.cedar")); code != exitOK || !strings.Contains(stdout, "no problems") {
 		t.Errorf("policy check = %d, %q, %q, want 0", code, stdout, stderr)
@@ -89,6 +92,7 @@ func TestPolicyCheckNamesWhatIsWrong(t *testing.T) {
 }
 
 func TestTokenPrintsATokenAndTheLineOfItsHash(t *testing.T) {
+	t.Parallel()
 	code, stdout, stderr := runToEnd(t, "token", "backup", "--groups", "jobs,nightly")
 	if code != exitOK || !strings.Contains(stdout, "token  cosgate_") || !strings.Contains(stdout, "line   backup sha256:") || !strings.Contains(stdout, " jobs,nightly\n") {
 		t.Errorf("token = %d, %q, %q, want a token and a line", code, stdout, stderr)

@@ -10,6 +10,7 @@ import (
 )
 
 func TestPolicyExampleDecidesAsItsTableSays(t *testing.T) {
+	t.Parallel()
 	code, stdout, stderr := runToEnd(t, "policy", "test", filepath.Join(deployFolder, "policies.test.yaml"))
 	if code != exitOK || !strings.HasSuffix(stdout, "decisions as expected\n") {
 		t.Errorf("policy test = %d, %s%s", code, stdout, stderr)
@@ -23,6 +24,7 @@ func TestPolicyExampleDecidesAsItsTableSays(t *testing.T) {
 // What docs/production.md names exists: commands, metrics, actions, files and keys of
 // the configuration.
 func TestProductionPageNamesOnlyWhatExists(t *testing.T) {
+	t.Parallel()
 	data, err := os.ReadFile("../../docs/production.md")
 	if err != nil {
 		t.Fatal(err)

@@ -19,22 +19,22 @@ import (
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 )
 
-// proofs are what callers prove themselves with at one time.
+// proofs are the credentials that callers use at one time.
 type proofs struct {
 	turn        int64 // set by move
 	certificate tls.Certificate
 	tokens      [3]string // a static one, of the provider with a file, of that with a URL
 }
 
-// A load is callers that read and write all the time, by every proof, half of them over
-// a new connection for each call.
+// A load is callers that read and write continuously, with each kind of credential, half
+// of them over a new connection for each call.
 type load struct {
 	addr    string
 	servers *tls.Config // what callers trust
 	proofs  atomic.Pointer[proofs]
 	done    chan struct{}
 	callers sync.WaitGroup
-	turns   []atomic.Int64 // of the proofs of each caller's last whole call
+	turns   []atomic.Int64 // of the proofs of each caller's last completed call
 	calls   atomic.Int64
 	failed  atomic.Int64
 	dials   atomic.Int64
@@ -57,7 +57,7 @@ func startLoad(t *testing.T, addr string, servers *tls.Config, first proofs) *lo
 	return l
 }
 
-// stop ends the load after the calls under way.
+// stop ends the load after the calls in flight.
 func (l *load) stop() {
 	close(l.done)
 	l.callers.Wait()
@@ -142,7 +142,7 @@ func exchange(ctx context.Context, c *client.Client, key string, n int, slow boo
 	piece := bytes.Repeat(fmt.Appendf(nil, "%08d", n), 8<<10)
 	pieces := 1
 	if slow {
-		pieces = 32 // more than what the gateway gathers before it sends
+		pieces = 32 // more than the gateway buffers before it sends
 	}
 	size := int64(pieces * len(piece))
 	w := c.NewWriter(ctx, &cosgatev1.PutObjectSpec{Bucket: demoBucket, Key: key, Size: &size})

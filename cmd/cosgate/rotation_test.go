@@ -30,8 +30,8 @@ import (
 const (
 	rotations = 3
 	urlIssuer = "https://elsewhere.example"
-	// patience is how long a change may take on a machine that does much else; that
-	// files are looked at once a second is tested with a clock, where they are read.
+	// patience is how long a change may take on a busy machine; that files are checked
+	// once a second is tested with a fake clock, where they are read.
 	patience = 30 * time.Second
 )
 
@@ -100,7 +100,7 @@ func (k *keeperCOS) file(i int) []byte {
 	return fmt.Appendf(nil, "secret_id=%s\nsecret_key=%s\n", k.pairs[i].SecretID, k.pairs[i].SecretKey)
 }
 
-// secrets are what one round brings.
+// secrets are the new secrets of one round.
 type secrets struct {
 	proofs
 
@@ -148,7 +148,7 @@ func (r *rotation) newSecrets(round int) secrets {
 	return s
 }
 
-// write replaces the files so that these secrets are good.
+// write replaces the files so that these secrets are valid.
 func (r *rotation) write(good ...secrets) {
 	r.t.Helper()
 	var authorities, lines []byte
@@ -212,7 +212,7 @@ profiles: {main: {endpoint: 'http://{bucket}.cos.{region}.myqcloud.com', region:
 	return r, s
 }
 
-// within waits until something is so, and notes how long that took.
+// within waits for a condition, and records how long that took.
 func (r *rotation) within(what string, holds func() bool) {
 	r.t.Helper()
 	begin := time.Now()
@@ -241,7 +241,7 @@ func (r *rotation) ask(certificate *tls.Certificate, token string, call func(*gr
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	defer func() { _ = conn.Close() }() // nothing is under way
+	defer func() { _ = conn.Close() }() // no call is in flight
 	var p peer.Peer
 	err = call(conn, grpc.Peer(&p))
 	if info, ok := p.AuthInfo.(credentials.TLSInfo); ok {
@@ -289,7 +289,7 @@ func (r *rotation) renew() {
 	})
 }
 
-// round replaces everything once while l goes on.
+// round replaces everything once while l continues.
 func (r *rotation) round(l *load, before, after secrets) {
 	t := r.t
 	t.Helper()
@@ -320,8 +320,8 @@ func (r *rotation) round(l *load, before, after secrets) {
 	r.cos.withdraw(after.round - 1)
 }
 
-// Everything that can be replaced is replaced again and again while callers read and
-// write over old and new connections. No call fails, and what was withdrawn is refused.
+// Everything that can be replaced is replaced repeatedly while callers read and write over
+// old and new connections. No call fails, and what was withdrawn is refused.
 func TestServeRotatesEverythingWhileCallersStream(t *testing.T) {
 	begin := time.Now()
 	r, current := openRotation(t, func(r *rotation) secrets { return r.newSecrets(0) })

@@ -58,6 +58,7 @@ func TestHelpExplainsEveryFlag(t *testing.T) {
 }
 
 func TestHelpWinsOverAMissingFlag(t *testing.T) {
+	t.Parallel()
 	code, stdout, _ := runToEnd(t, "serve", "--help")
 	if code != exitOK || !strings.HasPrefix(stdout, "Usage: cosgate serve") {
 		t.Errorf("serve --help = %d and printed %q, want 0 and the help", code, stdout)
@@ -65,6 +66,7 @@ func TestHelpWinsOverAMissingFlag(t *testing.T) {
 }
 
 func TestRunReportsAWrongCommandLineWithOneLineAndExitCode2(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		args []string
 		want string
@@ -100,6 +102,7 @@ func notLoopback(name, addr string) string {
 }
 
 func TestVersionNamesGoAndTheCommit(t *testing.T) {
+	t.Parallel()
 	code, stdout, stderr := runToEnd(t, "version")
 	if code != exitOK || stderr != "" || !strings.HasPrefix(stdout, "cosgate ") ||
 		!strings.Contains(stdout, ", commit ") || strings.Count(stdout, "\n") != 1 {
@@ -108,6 +111,7 @@ func TestVersionNamesGoAndTheCommit(t *testing.T) {
 }
 
 func TestCosPrintsNoGivenSecret(t *testing.T) {
+	t.Parallel()
 	c := start(t, "cos", "--memory", "--listen", "127.0.0.1:0", "--secret-id", "AKIDmine", "--secret-key", "muchtoosecret")
 	c.stop(t)
 	if all := c.String() + c.stderr.String(); strings.Contains(all, "muchtoosecret") || !strings.Contains(all, "AKIDmine") {

@@ -76,6 +76,7 @@ func getVerified(ctx context.Context, objects cosgatev1.ObjectServiceClient, key
 }
 
 func TestGoSDKReadsWhatTheGatewayWrote(t *testing.T) {
+	t.Parallel()
 	dev := start(t, everyPortFree...)
 	objects := cosgatev1.NewObjectServiceClient(dial(t, dev.value("gRPC")))
 	sdk := newSDK(t, dev.value("COS"), demoBucket, embedded.DemoCredential())
@@ -109,6 +110,7 @@ func TestGoSDKReadsWhatTheGatewayWrote(t *testing.T) {
 }
 
 func TestGoSDKWritesWhatTheGatewayReads(t *testing.T) {
+	t.Parallel()
 	dev := start(t, everyPortFree...)
 	objects := cosgatev1.NewObjectServiceClient(dial(t, dev.value("gRPC")))
 	sdk := newSDK(t, dev.value("COS"), demoBucket, embedded.DemoCredential())
@@ -135,6 +137,7 @@ func TestGoSDKWritesWhatTheGatewayReads(t *testing.T) {
 
 // Parts and appends of one object may come from either side.
 func TestGoSDKSharesUploadsAndAppendsWithTheGateway(t *testing.T) {
+	t.Parallel()
 	dev := start(t, everyPortFree...)
 	conn := dial(t, dev.value("gRPC"))
 	objects, uploads := cosgatev1.NewObjectServiceClient(conn), cosgatev1.NewMultipartServiceClient(conn)

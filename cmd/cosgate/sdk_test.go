@@ -41,6 +41,7 @@ var sdkKeys = []string{
 }
 
 func TestGoSDKRoundTripsKeysOfEveryKind(t *testing.T) {
+	t.Parallel()
 	client := newSDK(t, startCOS(t), demoBucket, embedded.DemoCredential())
 	for i, key := range sdkKeys {
 		body := []byte(fmt.Sprintf("content %d", i))
@@ -107,6 +108,7 @@ func checkListAndDelete(t *testing.T, client *cos.Client) {
 }
 
 func TestGoSDKCopiesAndDeletes(t *testing.T) {
+	t.Parallel()
 	client := newSDK(t, startCOS(t), demoBucket, embedded.DemoCredential())
 	body := bytes.Repeat([]byte("0123456789"), 100_000)
 	if _, err := client.Object.Put(t.Context(), "中文 源", bytes.NewReader(body), nil); err != nil {
@@ -130,6 +132,7 @@ func TestGoSDKCopiesAndDeletes(t *testing.T) {
 }
 
 func TestGoSDKUnderstandsErrors(t *testing.T) {
+	t.Parallel()
 	addr := startCOS(t)
 	demo := embedded.DemoCredential()
 	client := newSDK(t, addr, demoBucket, demo)

@@ -28,7 +28,7 @@ import (
 	"github.com/cosgate/cosgate/internal/identity"
 )
 
-// checkNothingPlanted searches what a process said for what it must not say.
+// checkNothingPlanted searches the output of a process for planted secrets.
 func checkNothingPlanted(t *testing.T, where, text string, planted map[string]string) {
 	t.Helper()
 	for what, secret := range planted {
@@ -58,7 +58,7 @@ func plantedEnvironment(t *testing.T) map[string]string {
 	return planted
 }
 
-// A collector keeps what it is sent of traces and metrics.
+// A collector keeps the traces and metrics that it receives.
 func startCollector(t *testing.T) *transcript {
 	t.Helper()
 	kept := &transcript{}
@@ -69,7 +69,7 @@ func startCollector(t *testing.T) *transcript {
 	for name, value := range map[string]string{
 		"OTEL_TRACES_EXPORTER": "otlp", "OTEL_METRICS_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf", "OTEL_EXPORTER_OTLP_ENDPOINT": s.URL,
 		"OTEL_EXPORTER_OTLP_COMPRESSION": "none",
-		// grpc-go's own log says all it ever says.
+		// grpc-go's own log at its most verbose.
 		"GRPC_GO_LOG_SEVERITY_LEVEL": "info", "GRPC_GO_LOG_VERBOSITY_LEVEL": "99",
 	} {
 		t.Setenv(name, value)
@@ -77,8 +77,8 @@ func startCollector(t *testing.T) *transcript {
 	return kept
 }
 
-// The program, with all that writes something down switched on, shows no secret of its
-// environment, its files or its callers: neither while it works nor when calls fail.
+// With every log and exporter switched on, the program shows no secret of its environment,
+// its files or its callers, whether calls succeed or fail.
 func TestSecretsAreNeverShown(t *testing.T) {
 	planted := plantedEnvironment(t)
 	collector := startCollector(t)
@@ -179,7 +179,7 @@ profiles:
 `, files.Cert, files.Key, files.ClientCA, dir, dir, dir, cos, cos, dir))
 }
 
-// callsOf makes calls that end in all ways, and returns what they were told.
+// callsOf makes calls with every kind of result, and returns their statuses.
 func callsOf(t *testing.T, objects cosgatev1.ObjectServiceClient, planted map[string]string, cos *embedded.Server) string {
 	t.Helper()
 	planted["caller's key"], planted["caller's token"], planted["customer key"] = "PlantedKeyOfTheCaller/0123456789", "PlantedTokenOfTheCaller/012345==", "PlantedCustomerKey-0123456789abc"

@@ -22,7 +22,7 @@ import (
 	"github.com/cosgate/cosgate/internal/certs/certstest"
 )
 
-// eventually waits until something is so.
+// eventually waits for a condition.
 func eventually(t *testing.T, holds func() bool) {
 	t.Helper()
 	tick := time.NewTicker(2 * time.Millisecond)
@@ -79,7 +79,7 @@ func (g *tlsGateway) dial(t *testing.T, servers, clients *certstest.Authority) *
 	return conn
 }
 
-// hangUp sends this process, where serve runs, a SIGHUP, and waits until it was heeded.
+// hangUp sends this process, where serve runs, a SIGHUP, and waits until it took effect.
 func (g *tlsGateway) hangUp(t *testing.T) {
 	t.Helper()
 	g.hangUpUntil(t, "SIGHUP: all files were checked again")
@@ -115,7 +115,7 @@ func TestServeAcceptsCallersOfItsAuthorityOnly(t *testing.T) {
 	}
 }
 
-// Certificates and authorities are replaced again and again while callers stream over
+// Certificates and authorities are replaced repeatedly while callers stream over
 // old connections and make new ones: no call fails.
 func TestServeReloadsCertificatesWhileCallersStream(t *testing.T) {
 	g := startTLS(t, "require", "")

@@ -133,6 +133,7 @@ func mustRefuse(t *testing.T, what string, err error) {
 }
 
 func TestStoreAcceptsOnlyClientsOfTheAuthority(t *testing.T) {
+	t.Parallel()
 	d := openListener(t, nil)
 	mine := d.clients.Issue(t, "caller", nil)
 	if err := d.check(t, client(d.servers, mine)); err != nil {
@@ -151,6 +152,7 @@ func TestStoreAcceptsOnlyClientsOfTheAuthority(t *testing.T) {
 }
 
 func TestStoreVerifiesOptionalClientCertificates(t *testing.T) {
+	t.Parallel()
 	d := openListener(t, func(o *Options) { o.RequireClient = false })
 	if err := d.check(t, client(d.servers)); err != nil {
 		t.Errorf("a client without a certificate = %v", err)
@@ -163,6 +165,7 @@ func TestStoreVerifiesOptionalClientCertificates(t *testing.T) {
 }
 
 func TestStoreRefusesADowngrade(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		least, client uint16
 		taken         bool
@@ -182,6 +185,7 @@ func TestStoreRefusesADowngrade(t *testing.T) {
 }
 
 func TestStoreSpeaksOnlyHTTP2(t *testing.T) {
+	t.Parallel()
 	d := openListener(t, nil)
 	for proto, taken := range map[string]bool{"h2": true, "http/1.1": false, "h3": false} {
 		cfg := client(d.servers, d.clients.Issue(t, "caller", nil))
@@ -194,6 +198,7 @@ func TestStoreSpeaksOnlyHTTP2(t *testing.T) {
 
 // A stream that runs goes on, and new connections see the new files.
 func TestStoreUsesNewFilesForNewConnectionsOnly(t *testing.T) {
+	t.Parallel()
 	d := openListener(t, nil)
 	mine := d.clients.Issue(t, "caller", nil)
 	running, err := d.dial(t, client(d.servers, mine)).Watch(t.Context(), &healthpb.HealthCheckRequest{})
@@ -222,6 +227,7 @@ func TestStoreUsesNewFilesForNewConnectionsOnly(t *testing.T) {
 
 // A client that kept a session of before must not come back with it.
 func TestStoreResumesNoSession(t *testing.T) {
+	t.Parallel()
 	d := openListener(t, func(o *Options) { o.MinVersion = tls.VersionTLS12 })
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		cfg := client(d.servers, d.clients.Issue(t, "caller", nil))
@@ -239,6 +245,7 @@ func TestStoreResumesNoSession(t *testing.T) {
 }
 
 func TestStoreKeepsThePreviousFilesWhenNewOnesAreBroken(t *testing.T) {
+	t.Parallel()
 	d := openListener(t, nil)
 	mine := client(d.servers, d.clients.Issue(t, "caller", nil))
 	good := d.servers.Issue(t, "gateway", nil)
@@ -282,6 +289,7 @@ func TestStoreKeepsThePreviousFilesWhenNewOnesAreBroken(t *testing.T) {
 }
 
 func TestOpenRefusesUnusableFiles(t *testing.T) {
+	t.Parallel()
 	ca := certstest.NewAuthority(t, "a")
 	f := certstest.NewFolder(t, ca.Issue(t, "gateway", nil), ca)
 	for name, o := range map[string]Options{

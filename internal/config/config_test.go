@@ -51,6 +51,25 @@ func TestLoadTakesDefaultsForTheSmallestFile(t *testing.T) {
 	compare(t, &want, got)
 }
 
+// An address that others can reach needs TLS, and callers who prove who they are in any way.
+func TestLoadAcceptsAReachableAddressWithAnyProofOfCallers(t *testing.T) {
+	t.Parallel()
+	const policies = "authorization: {policies: p}\n"
+	for name, text := range map[string]string{
+		"required certificates": "tls: {cert: c, key: k, client_ca: a, client_auth: require}\n",
+		"static tokens":         "tls: {cert: c, key: k}\nauthentication: {tokens: f}\n" + policies,
+		"an identity provider":  "tls: {cert: c, key: k}\nauthentication: {jwt: [{issuer: i, audiences: [x], jwks: k}]}\n" + policies,
+		"insecure":              "insecure: true\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if _, err := Load(write(t, smallest+"listen: 0.0.0.0:50051\n"+text), Overrides{}); err != nil {
+				t.Errorf("Load = %v", err)
+			}
+		})
+	}
+}
+
 func TestLoadFollowsAnchors(t *testing.T) {
 	t.Parallel()
 	got, err := Load(write(t, "default_profile: a\nprofiles:\n  a: &a {region: ap-beijing, credentials: {env: {}}}\n  b: *a\n"), Overrides{})

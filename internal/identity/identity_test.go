@@ -54,6 +54,7 @@ func wantRejected(t *testing.T, err error, text string) {
 }
 
 func TestCertificatesNameTheCallerByTheFirstSource(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name    string
 		sources []identity.NameSource
@@ -80,6 +81,7 @@ func TestCertificatesNameTheCallerByTheFirstSource(t *testing.T) {
 }
 
 func TestCertificatesRefuseAmbiguousNames(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name, want string
 		change     func(*x509.Certificate)
@@ -104,6 +106,7 @@ func TestCertificatesRefuseAmbiguousNames(t *testing.T) {
 }
 
 func TestAuthenticatorFindsNobodyWithoutCredentials(t *testing.T) {
+	t.Parallel()
 	a := &identity.Authenticator{Certificates: &identity.Certificates{Sources: []identity.NameSource{identity.SPIFFE}}}
 	for name, ctx := range map[string]context.Context{
 		"no connection":           t.Context(),
@@ -142,6 +145,7 @@ func newToken(t *testing.T, name string, groups ...string) (token, line string) 
 }
 
 func TestTokensNameTheCallerAndGroups(t *testing.T) {
+	t.Parallel()
 	token, line := newToken(t, "backup", "jobs", "nightly")
 	tokens, _ := openTokens(t, nil, "# tokens", "", line)
 	a := &identity.Authenticator{
@@ -163,6 +167,7 @@ func TestTokensNameTheCallerAndGroups(t *testing.T) {
 }
 
 func TestTokensRefuseAWithdrawnTokenWithinASecond(t *testing.T) {
+	t.Parallel()
 	at := now()
 	token, line := newToken(t, "backup")
 	_, other := newToken(t, "other")
@@ -180,6 +185,7 @@ func TestTokensRefuseAWithdrawnTokenWithinASecond(t *testing.T) {
 }
 
 func TestAuthenticatorRefusesAnInvalidTokenDespiteAValidCertificate(t *testing.T) {
+	t.Parallel()
 	tokens, _ := openTokens(t, nil)
 	a := &identity.Authenticator{
 		Certificates: &identity.Certificates{Sources: []identity.NameSource{identity.SPIFFE}, Clock: now},
@@ -199,6 +205,7 @@ func TestAuthenticatorRefusesAnInvalidTokenDespiteAValidCertificate(t *testing.T
 }
 
 func TestAuthenticatorRefusesMetadataWithoutABearerToken(t *testing.T) {
+	t.Parallel()
 	tokens, _ := openTokens(t, nil)
 	a := &identity.Authenticator{Bearers: []identity.Bearer{tokens}}
 	for name, md := range map[string]metadata.MD{
@@ -215,6 +222,7 @@ func TestAuthenticatorRefusesMetadataWithoutABearerToken(t *testing.T) {
 }
 
 func TestOpenTokensNamesTheLineOfAProblem(t *testing.T) {
+	t.Parallel()
 	_, good := newToken(t, "a")
 	for name, test := range map[string]struct{ text, want string }{
 		"a token instead of its hash": {good + "\nb cosgate_ABCDEF", "line 2: the hash"},
@@ -235,6 +243,7 @@ func TestOpenTokensNamesTheLineOfAProblem(t *testing.T) {
 }
 
 func TestNewTokenRefusesNamesThatTheFileCannotHold(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"", "a b", "a,b", strings.Repeat("x", 65)} {
 		if _, _, err := identity.NewToken(name); err == nil {
 			t.Errorf("NewToken(%q) is fine, want an error", name)

@@ -109,6 +109,7 @@ func keyFile(t *testing.T, content []byte) string {
 }
 
 func TestJWTNamesTheCaller(t *testing.T) {
+	t.Parallel()
 	p := newProvider(t, "k1")
 	path := keyFile(t, p.set(t))
 	for name, test := range map[string]struct {
@@ -144,6 +145,7 @@ func TestJWTNamesTheCaller(t *testing.T) {
 }
 
 func TestJWTRefusesInvalidTokens(t *testing.T) {
+	t.Parallel()
 	p, stranger := newProvider(t, "k1"), newProvider(t, "k1")
 	public, err := json.Marshal(p.key.Public())
 	if err != nil {
@@ -194,6 +196,7 @@ func TestJWTRefusesInvalidTokens(t *testing.T) {
 }
 
 func TestJWTKeysInAFileAreReadAgainWhenTheyChange(t *testing.T) {
+	t.Parallel()
 	at := now()
 	before, after := newProvider(t, "k1"), newProvider(t, "k2")
 	path := keyFile(t, before.set(t))
@@ -210,6 +213,7 @@ func TestJWTKeysInAFileAreReadAgainWhenTheyChange(t *testing.T) {
 }
 
 func TestJWTKeysAtAURLAreFetchedAgainForAnUnknownKey(t *testing.T) {
+	t.Parallel()
 	at := now()
 	before, after := newProvider(t, "k1"), newProvider(t, "k2")
 	current := before
@@ -246,6 +250,7 @@ func TestJWTKeysAtAURLAreFetchedAgainForAnUnknownKey(t *testing.T) {
 // A key may be withdrawn because it was stolen: nobody then signs with a new one to make
 // the gateway ask again.
 func TestJWTRefusesAWithdrawnKeyAfterAMinute(t *testing.T) {
+	t.Parallel()
 	at := now()
 	stolen, other := newProvider(t, "k1"), newProvider(t, "k2")
 	current := stolen
@@ -266,6 +271,7 @@ func TestJWTRefusesAWithdrawnKeyAfterAMinute(t *testing.T) {
 // Whoever sends nonsense makes the gateway ask; the first token of a new key in the same
 // second waits for its turn instead of being refused.
 func TestJWTAcceptsANewKeyRightAfterAFetch(t *testing.T) {
+	t.Parallel()
 	before, after, stranger := newProvider(t, "k1"), newProvider(t, "k2"), newProvider(t, "k3")
 	var current atomic.Pointer[provider]
 	current.Store(&before)
@@ -284,6 +290,7 @@ func TestJWTAcceptsANewKeyRightAfterAFetch(t *testing.T) {
 
 // When the provider is away, the keys that are known stay in force.
 func TestJWTKeysStayInForceWhileTheirURLIsDown(t *testing.T) {
+	t.Parallel()
 	at := now()
 	p := newProvider(t, "k1")
 	status := http.StatusOK
@@ -304,6 +311,7 @@ func TestJWTKeysStayInForceWhileTheirURLIsDown(t *testing.T) {
 }
 
 func TestNewJWTRefusesUnsafeOptions(t *testing.T) {
+	t.Parallel()
 	path := keyFile(t, newProvider(t, "k1").set(t))
 	private, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: newProvider(t, "k").key, KeyID: "k"}}})
 	if err != nil {

@@ -52,6 +52,7 @@ func bucket(name string) policy.Resource {
 }
 
 func TestDecideFollowsThePolicies(t *testing.T) {
+	t.Parallel()
 	set, err := policy.Parse("test", []byte(policies), actions())
 	if err != nil {
 		t.Fatal(err)
@@ -115,6 +116,7 @@ func TestDecideFollowsThePolicies(t *testing.T) {
 }
 
 func TestDecideDeniesWhenAPolicyCannotBeEvaluated(t *testing.T) {
+	t.Parallel()
 	const text = `permit (principal, action, resource);
 permit (principal, action == Action::"ListObjects", resource) when { context.prefix == "x" };`
 	set, err := policy.Parse("test", []byte(text), actions())
@@ -128,6 +130,7 @@ permit (principal, action == Action::"ListObjects", resource) when { context.pre
 }
 
 func TestParseRefusesPoliciesThatBreakTheSchema(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct{ text, want string }{
 		"a typing error":       {`permit (principal, action, resource)`, "1:"},
 		"an unknown action":    {`@id("p") permit (principal, action == Action::"Get", resource);`, "p: "},
@@ -144,6 +147,7 @@ func TestParseRefusesPoliciesThatBreakTheSchema(t *testing.T) {
 }
 
 func TestEngineReloadsAChangedFileAndIgnoresABrokenOne(t *testing.T) {
+	t.Parallel()
 	at := time.Unix(1_800_000_000, 0)
 	path := filepath.Join(t.TempDir(), "policies.cedar")
 	write := func(text string) {
@@ -174,6 +178,7 @@ func TestEngineReloadsAChangedFileAndIgnoresABrokenOne(t *testing.T) {
 }
 
 func TestResourceHasAName(t *testing.T) {
+	t.Parallel()
 	for want, r := range map[string]policy.Resource{
 		"profile main":   {Profile: "main"},
 		"bucket b-1":     bucket("b-1"),

@@ -51,6 +51,7 @@ func open(t *testing.T, text string) *fixture {
 }
 
 func TestFileIsReadAgainWithinASecondOfAChange(t *testing.T) {
+	t.Parallel()
 	f := open(t, "one")
 	f.write(t, "two")
 	if got := f.file.Value(); got != "one" {
@@ -63,6 +64,7 @@ func TestFileIsReadAgainWithinASecondOfAChange(t *testing.T) {
 }
 
 func TestFileKeepsItsValueWhenBrokenAndLogsOnce(t *testing.T) {
+	t.Parallel()
 	f := open(t, "one")
 	for _, text := range []string{"bad", "far too long"} {
 		f.write(t, text)
@@ -85,6 +87,7 @@ func TestFileKeepsItsValueWhenBrokenAndLogsOnce(t *testing.T) {
 }
 
 func TestFileKeepsItsValueWhenRemoved(t *testing.T) {
+	t.Parallel()
 	f := open(t, "one")
 	if err := os.Remove(f.path); err != nil {
 		t.Fatal(err)
@@ -105,6 +108,7 @@ func TestFileKeepsItsValueWhenRemoved(t *testing.T) {
 }
 
 func TestOpenNamesAnUnusableFile(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "absent")
 	_, err := reload.Open(path, func([]byte) (int, error) { return 0, nil }, reload.Options{What: "policies"})
 	if err == nil || !strings.HasPrefix(err.Error(), "policies "+path+": ") {
