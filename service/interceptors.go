@@ -29,7 +29,7 @@ import (
 //     and sees the status the caller gets
 //   - audit: sees that status, too
 //   - errors: turns whatever came up into that status, and sets the plain metadata
-//   - stopping: inside errors, so that a call which is cut gets a status like any other
+//   - shutdown: inside errors, so that a call which is cancelled gets a status like any other
 //   - recovery: inside errors, so that a panic is told like any other fault
 //   - authentication and authorisation: before anything that a stranger's request could
 //     cost or find out
@@ -40,7 +40,7 @@ type chain struct {
 	log        *slog.Logger
 	audit      *audit
 	errors     *errorMapping
-	stopping   *stopping
+	shutdown   *shutdown
 	access     *access
 	limits     *limits
 	brought    callerCredentials
@@ -68,8 +68,8 @@ func (c chain) options(deps Deps) []grpc.ServerOption {
 	if c.audit != nil {
 		unary, stream = append(unary, c.audit.unary), append(stream, c.audit.stream)
 	}
-	unary = append(unary, c.errors.unary, c.stopping.unary, recovery.UnaryServerInterceptor(recoverer))
-	stream = append(stream, c.errors.stream, c.stopping.stream, recovery.StreamServerInterceptor(recoverer))
+	unary = append(unary, c.errors.unary, c.shutdown.unary, recovery.UnaryServerInterceptor(recoverer))
+	stream = append(stream, c.errors.stream, c.shutdown.stream, recovery.StreamServerInterceptor(recoverer))
 	unary, stream = append(unary, unaryAccess...), append(stream, streamAccess...)
 	if c.limits != nil {
 		unary, stream = append(unary, c.limits.unary), append(stream, c.limits.stream)

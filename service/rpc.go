@@ -23,14 +23,14 @@ const (
 
 // A call is what the interceptors know about one RPC.
 type call struct {
-	requestID string
-	trace     cosbackend.Trace
-	brought   *sentCredentials                // nil when the caller sent none
-	caller    atomic.Pointer[identity.Caller] // nil without authentication, and before it
-	usage     *callerUsage                    // nil when nothing is limited
-	cuttable  cuttable                        // while it is to be cancelled at shutdown
-	received  atomic.Int64                    // bytes of content
-	sent      atomic.Int64
+	requestID   string
+	trace       cosbackend.Trace
+	brought     *sentCredentials                // nil when the caller sent none
+	caller      atomic.Pointer[identity.Caller] // nil without authentication, and before it
+	usage       *callerUsage                    // nil when nothing is limited
+	cancellable cancellable                     // in the list of shutdown
+	received    atomic.Int64                    // bytes of content
+	sent        atomic.Int64
 }
 
 type callKey struct{}

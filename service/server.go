@@ -140,7 +140,7 @@ type Server struct {
 	health   *health.Server
 	profiles *profileHealth
 	fallback string
-	stopping *stopping
+	shutdown *shutdown
 	wait     time.Duration // Options.DrainWait
 	memory   memory
 }
@@ -172,7 +172,7 @@ func newServer(deps Deps, opts Options, newPool func() *frames.Pool) (*Server, e
 	h := health.NewServer()
 	s := &Server{
 		health: h, profiles: newProfileHealth(h, deps.Profiles, log), fallback: clients.defaultProfile,
-		stopping: newStopping(), wait: opts.DrainWait,
+		shutdown: newShutdown(), wait: opts.DrainWait,
 	}
 	m := cosstatus.NewMapper()
 	if err := opts.Limits.check(opts.PartSize); err != nil {
@@ -184,7 +184,7 @@ func newServer(deps Deps, opts Options, newPool func() *frames.Pool) (*Server, e
 	}
 	s.grpc = grpc.NewServer(append(append(
 		chain{
-			log: log, audit: newAudit(deps.Audit, clients.defaultProfile), stopping: s.stopping, access: who, limits: newLimits(opts.Limits),
+			log: log, audit: newAudit(deps.Audit, clients.defaultProfile), shutdown: s.shutdown, access: who, limits: newLimits(opts.Limits),
 			brought:    callerCredentials{profiles: clients, accepting: deps.CallerCredentials, plaintext: opts.PlaintextCallerCredentials},
 			validation: validation{validator, &plainRequests{validator: validator}},
 			errors:     &errorMapping{mapper: m, log: log, health: s.profiles, metrics: deps.Metrics},
@@ -261,14 +261,14 @@ func (s *Server) Serve(ctx context.Context, lis net.Listener, grace time.Duratio
 		defer close(stopped)
 		s.health.Shutdown()
 		<-time.After(s.wait)
-		s.stopping.end(s.grpc, grace)
+		s.shutdown.end(s.grpc, grace)
 	})
 	err := s.grpc.Serve(lis)
 	if stop() { // the listener failed before ctx ended
 		s.health.Shutdown()
-		s.stopping.cutAll()
+		s.shutdown.cancelAll()
 		s.grpc.Stop()
-		s.stopping.handlers.Wait()
+		s.shutdown.handlers.Wait()
 		return fmt.Errorf("service: serve: %w", err)
 	}
 	<-stopped

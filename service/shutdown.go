@@ -15,64 +15,67 @@ import (
 )
 
 const (
-	// unwindTimeout is what a call that is cut gets to leave the transport by itself.
+	// unwindTimeout is how long a cancelled call may take to return from the transport by
+	// itself.
 	unwindTimeout = 100 * time.Millisecond
-	// watchDelay lets connections hear that the server goes away before the calls on
-	// them that have no end are cut. Their callers would begin anew on the same one.
+	// watchDelay is how long calls without an end of their own go on after the connections
+	// were told that the server goes away. Without it their callers would call again on the
+	// same connection.
 	watchDelay = 100 * time.Millisecond
-	// flushTimeout is what the statuses of cut calls get to reach callers that do not read.
+	// flushTimeout is how long the statuses of cancelled calls may take to reach callers that
+	// do not read.
 	flushTimeout = 5 * time.Second
 )
 
-// errStopping is why a call is cut.
+// errStopping is why a call is cancelled.
 var errStopping = errors.New("service: the server is stopping")
 
-// stopping ends calls with a status when the time of the server is over. gRPC alone
-// would close their connections, and callers would not learn why nor where to go on.
-type stopping struct {
-	endless, cut       context.Context // done when such calls end
-	cutEndless, cutAll context.CancelFunc
-	handlers           sync.WaitGroup // what runs beside the handlers that gRPC waits for
+// shutdown ends calls with a status when the server stops. gRPC alone would close their
+// connections, and callers would not learn why, nor from where to continue.
+type shutdown struct {
+	watches, calls           context.Context // done when watches, and all other calls, are cancelled
+	cancelWatches, cancelAll context.CancelFunc
+	handlers                 sync.WaitGroup // goroutines in addition to the handlers that gRPC waits for
 
 	mu    sync.Mutex
-	first *cuttable // of the calls that end with their context
+	first *cancellable // of the calls that are cancelled by their context
 }
 
-// A cuttable is a call that ends with its context. It stands in a list, since a context
-// that hangs on that of the server would be three allocations more for each call.
-type cuttable struct {
+// A cancellable is a call that is cancelled by its context. It is in a list, since a
+// context derived from that of the server would be three allocations more for each call.
+type cancellable struct {
 	cancel     context.CancelCauseFunc
-	prev, next *cuttable
+	prev, next *cancellable
 }
 
-func newStopping() *stopping {
-	s := &stopping{}
-	s.cut, s.cutAll = context.WithCancel(context.Background())
-	s.endless, s.cutEndless = context.WithCancel(s.cut) //nolint:gosec // called by end
-	context.AfterFunc(s.cut, s.cutListed)
+func newShutdown() *shutdown {
+	s := &shutdown{}
+	s.calls, s.cancelAll = context.WithCancel(context.Background())
+	s.watches, s.cancelWatches = context.WithCancel(s.calls) //nolint:gosec // called by end
+	context.AfterFunc(s.calls, s.cancelListed)
 	return s
 }
 
-// end takes no new calls, gives those in flight the time of grace, and returns when
-// all of them are done.
-func (s *stopping) end(server *grpc.Server, grace time.Duration) {
+// end accepts no new calls, lets those in flight run for at most grace, and returns when
+// all of them have ended.
+func (s *shutdown) end(server *grpc.Server, grace time.Duration) {
 	for _, t := range []*time.Timer{
-		time.AfterFunc(watchDelay, s.cutEndless),
-		time.AfterFunc(grace, s.cutAll),
+		time.AfterFunc(watchDelay, s.cancelWatches),
+		time.AfterFunc(grace, s.cancelAll),
 		time.AfterFunc(grace+flushTimeout, server.Stop),
 	} {
 		defer t.Stop()
 	}
-	// Calls that were sent before their caller heard of the end are still taken.
+	// Calls that were sent before their caller learned of the shutdown are still accepted.
 	server.GracefulStop()
 	s.handlers.Wait()
 }
 
-// enter lists a call, whose cancel has errStopping as its cause when the call is cut.
-func (s *stopping) enter(c *cuttable) {
+// enter lists a call. The cause of its context is errStopping when the call is cancelled.
+func (s *shutdown) enter(c *cancellable) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.cut.Err() != nil {
+	if s.calls.Err() != nil {
 		c.cancel(errStopping)
 	}
 	if c.next = s.first; c.next != nil {
@@ -81,7 +84,7 @@ func (s *stopping) enter(c *cuttable) {
 	s.first = c
 }
 
-func (s *stopping) leave(c *cuttable) {
+func (s *shutdown) leave(c *cancellable) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if c.next != nil {
@@ -94,7 +97,7 @@ func (s *stopping) leave(c *cuttable) {
 	}
 }
 
-func (s *stopping) cutListed() {
+func (s *shutdown) cancelListed() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := s.first; c != nil; c = c.next {
@@ -102,17 +105,17 @@ func (s *stopping) cutListed() {
 	}
 }
 
-// signal tells when calls of a method are cut: watches of health and reflection have
-// no end of their own.
-func (s *stopping) signal(method string) <-chan struct{} {
+// signal is closed when calls of a method are cancelled. Watches of health and reflection
+// have no end of their own, so they are cancelled first.
+func (s *shutdown) signal(method string) <-chan struct{} {
 	if strings.HasPrefix(method, "/cosgate.") {
-		return s.cut.Done()
+		return s.calls.Done()
 	}
-	return s.endless.Done()
+	return s.watches.Done()
 }
 
-func (s *stopping) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-	c := &callFrom(ctx).cuttable
+func (s *shutdown) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	c := &callFrom(ctx).cancellable
 	ctx, c.cancel = context.WithCancelCause(ctx)
 	defer c.cancel(nil)
 	s.enter(c)
@@ -124,65 +127,65 @@ func (s *stopping) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, 
 	return resp, err
 }
 
-func (s *stopping) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+func (s *shutdown) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 	if info.FullMethod == cosgatev1.ObjectService_GetObject_FullMethodName {
 		return s.read(srv, ss, handler)
 	}
-	return s.beside(srv, ss, s.signal(info.FullMethod), handler)
+	return s.detached(srv, ss, s.signal(info.FullMethod), handler)
 }
 
-// read runs GetObject. It waits for its caller with its context, but for the last message
-// sent, which it has no need to be interrupted in: the status stands behind that message
-// all the same.
-func (s *stopping) read(srv any, ss grpc.ServerStream, handler grpc.StreamHandler) error {
-	r := &cuttableRead{ServerStream: ss, stopping: s}
-	c := &callFrom(ss.Context()).cuttable
+// read runs GetObject, which waits for its caller with its context. Only the sending of the
+// last message does not; it needs no interruption, since the status follows that message in
+// any case.
+func (s *shutdown) read(srv any, ss grpc.ServerStream, handler grpc.StreamHandler) error {
+	r := &cancellableRead{ServerStream: ss, shutdown: s}
+	c := &callFrom(ss.Context()).cancellable
 	r.ctx, c.cancel = context.WithCancelCause(ss.Context())
 	defer c.cancel(nil)
 	s.enter(c)
 	defer s.leave(c)
 	err := handler(srv, r)
-	if err != nil && r.cut() {
+	if err != nil && r.cancelled() {
 		return &cosstatus.StoppedError{Cause: err, Resume: r.resume()}
 	}
 	return err
 }
 
-// A cuttableRead knows how far a read has come.
-type cuttableRead struct {
+// A cancellableRead records how much of an object was sent.
+type cancellableRead struct {
 	grpc.ServerStream
-	stopping *stopping
+	shutdown *shutdown
 	ctx      context.Context //nolint:containedctx // a ServerStream carries its context
 	object   *cosgatev1.Object
 	next     int64 // offset
 }
 
-func (r *cuttableRead) Context() context.Context { return r.ctx }
+func (r *cancellableRead) Context() context.Context { return r.ctx }
 
-func (r *cuttableRead) cut() bool { return errors.Is(context.Cause(r.ctx), errStopping) }
+func (r *cancellableRead) cancelled() bool { return errors.Is(context.Cause(r.ctx), errStopping) }
 
-// RecvMsg takes the request. A caller that never sends it would hold up the end, so it is
-// waited for beside this.
-func (r *cuttableRead) RecvMsg(m any) error {
+// RecvMsg receives the request, in a goroutine of its own: a caller that never sends it
+// must not delay the shutdown.
+func (r *cancellableRead) RecvMsg(m any) error {
 	done := make(chan error, 1)
-	r.stopping.handlers.Go(func() { done <- r.ServerStream.RecvMsg(m) })
+	r.shutdown.handlers.Go(func() { done <- r.ServerStream.RecvMsg(m) })
 	select {
 	case err := <-done:
 		return err
 	case <-r.ctx.Done():
-		if r.cut() {
+		if r.cancelled() {
 			return errStopping // which ends the stream, and RecvMsg with it
 		}
 		return <-done
 	}
 }
 
-func (r *cuttableRead) SendMsg(m any) error {
+func (r *cancellableRead) SendMsg(m any) error {
 	sent, ok := m.(*frames.Sent)
 	if !ok {
 		return r.ServerStream.SendMsg(m)
 	}
-	next := sent.Offset + int64(sent.ContentBytes()) // the content is gone once it was sent
+	next := sent.Offset + int64(sent.ContentBytes()) // the content must not be used after it was sent
 	if err := r.ServerStream.SendMsg(m); err != nil {
 		return err
 	}
@@ -193,18 +196,18 @@ func (r *cuttableRead) SendMsg(m any) error {
 	return nil
 }
 
-// resume is where the read goes on; nil before it has told of its object.
-func (r *cuttableRead) resume() *cosgatev1.ReadResume {
+// resume is from where the read can be continued; nil before the object was sent.
+func (r *cancellableRead) resume() *cosgatev1.ReadResume {
 	if r.object == nil {
 		return nil
 	}
 	return &cosgatev1.ReadResume{NextOffset: r.next, Etag: r.object.GetEtag(), VersionId: r.object.GetVersionId()}
 }
 
-// beside runs the handler beside itself: one that waits for its caller inside the
-// transport can only be interrupted by ending the stream, and a stream ends when this
-// returns.
-func (s *stopping) beside(srv any, ss grpc.ServerStream, cut <-chan struct{}, handler grpc.StreamHandler) error {
+// detached runs the handler in a goroutine of its own. A handler that waits for its caller
+// inside the transport can only be interrupted by ending the stream, and the stream ends
+// when this function returns.
+func (s *shutdown) detached(srv any, ss grpc.ServerStream, cancelled <-chan struct{}, handler grpc.StreamHandler) error {
 	ctx, cancel := context.WithCancelCause(ss.Context())
 	defer cancel(nil)
 	stream := &stoppableStream{ServerStream: ss, ctx: ctx}
@@ -213,7 +216,7 @@ func (s *stopping) beside(srv any, ss grpc.ServerStream, cut <-chan struct{}, ha
 	select {
 	case err := <-done:
 		return err
-	case <-cut:
+	case <-cancelled:
 	}
 	cancel(errStopping)
 	if stream.shut() {
@@ -231,7 +234,7 @@ func (s *stopping) beside(srv any, ss grpc.ServerStream, cut <-chan struct{}, ha
 	return stopped(<-done)
 }
 
-// stopped is what a handler that was cut returned, or the reason to cut it.
+// stopped wraps the error of a cancelled call.
 func stopped(err error) error {
 	if err == nil {
 		return nil
@@ -239,7 +242,7 @@ func stopped(err error) error {
 	return &cosstatus.StoppedError{Cause: err}
 }
 
-// A stoppableStream knows whether its handler waits for the caller.
+// A stoppableStream records whether its handler is inside the transport.
 type stoppableStream struct {
 	grpc.ServerStream
 	ctx context.Context //nolint:containedctx // a ServerStream carries its context
@@ -251,7 +254,8 @@ type stoppableStream struct {
 
 func (s *stoppableStream) Context() context.Context { return s.ctx }
 
-// shut lets nothing begin any more and reports whether something is under way.
+// shut lets no call to the transport begin any more, and reports whether one has not
+// returned.
 func (s *stoppableStream) shut() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -35,10 +35,10 @@ func BenchmarkSmallStreams(b *testing.B) {
 	}
 }
 
-// BenchmarkStopping measures what it costs a stream that it can be cut: its part of
+// BenchmarkShutdown measures what it costs that a stream can be cancelled, its part of
 // BenchmarkSmallStreams.
-func BenchmarkStopping(b *testing.B) {
-	s := newStopping()
+func BenchmarkShutdown(b *testing.B) {
+	s := newShutdown()
 	ss := benchStream{ctx: withCall(b.Context())}
 	for name, method := range map[string]string{
 		"put": cosgatev1.ObjectService_PutObject_FullMethodName, "get": cosgatev1.ObjectService_GetObject_FullMethodName,

@@ -75,7 +75,7 @@ func TestAReadThatIsCutSaysWhereToGoOn(t *testing.T) {
 	}
 	got := first.GetChunk().GetData()
 	g.stop()
-	<-g.server.stopping.cut.Done()
+	<-g.server.shutdown.calls.Done()
 	for err == nil {
 		var m *cosgatev1.GetObjectResponse
 		if m, err = stream.Recv(); err == nil {
@@ -120,7 +120,7 @@ func TestAReadOfLargeMessagesIsCutAsWell(t *testing.T) {
 	eventually(t, func() bool { return g.pool.InUse() > largeMessage }) // which the caller does not take
 	begin := time.Now()
 	g.stop()
-	<-g.server.stopping.cut.Done()
+	<-g.server.shutdown.calls.Done()
 	for err == nil {
 		_, err = receive()
 	}
