@@ -95,6 +95,7 @@ func (g *gateway) ourMethods(t *testing.T) map[string]protoreflect.MethodDescrip
 }
 
 func TestEveryRPCHasAnAccessRule(t *testing.T) {
+	t.Parallel()
 	var served, ruled, actions []string
 	for method := range open(t).ourMethods(t) {
 		served = append(served, method)
@@ -169,6 +170,7 @@ func callOver(ctx context.Context, t *testing.T, conn *grpc.ClientConn, full str
 }
 
 func TestNothingForbiddenReachesCOS(t *testing.T) {
+	t.Parallel()
 	g := openGuarded(t, `
 		permit (principal == Caller::"token:all", action, resource);
 		permit (principal == Caller::"token:elsewhere", action, resource in Bucket::"other-1250000000");`,
@@ -211,6 +213,7 @@ func TestNothingForbiddenReachesCOS(t *testing.T) {
 }
 
 func TestADenialNamesActionAndResourceOnly(t *testing.T) {
+	t.Parallel()
 	g := openGuarded(t, `@id("the secret plan") forbid (principal, action, resource);`, []string{"alice"})
 	_, err := g.objects.HeadObject(g.as(t.Context(), "alice"), &cosgatev1.HeadObjectRequest{Bucket: testBucket, Key: "key"})
 	info, _ := detail[*errdetails.ErrorInfo](err)
@@ -230,6 +233,7 @@ func TestADenialNamesActionAndResourceOnly(t *testing.T) {
 }
 
 func TestBatchesAndCopiesNeedEveryObjectTheyName(t *testing.T) {
+	t.Parallel()
 	g := openGuarded(t, `
 		permit (principal, action, resource) when { !(resource is Object) || !(resource.key like "secret*") };`, []string{"alice"})
 	ctx := g.as(t.Context(), "alice")
@@ -272,6 +276,7 @@ func TestBatchesAndCopiesNeedEveryObjectTheyName(t *testing.T) {
 }
 
 func TestWritesNeedWhatTheySetBesideTheContent(t *testing.T) {
+	t.Parallel()
 	g := openGuarded(t, `
 		permit (principal == Caller::"token:writer", action in [Action::"PutObject", Action::"CopyObject", Action::"AppendObject",
 			Action::"InitiateMultipartUpload", Action::"PutSymlink", Action::"PresignUrl", Action::"CreatePostPolicy", Action::"CreateBucket"], resource);`,
@@ -345,6 +350,7 @@ func TestWritesNeedWhatTheySetBesideTheContent(t *testing.T) {
 }
 
 func TestPartsOfAConfigurationNeedTheRPCThatReadsThem(t *testing.T) {
+	t.Parallel()
 	for p := range cosgatev1.BucketConfigSection_name {
 		part := cosgatev1.BucketConfigSection(p)
 		if part == cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_UNSPECIFIED {
@@ -368,6 +374,7 @@ func TestPartsOfAConfigurationNeedTheRPCThatReadsThem(t *testing.T) {
 }
 
 func TestHealthIsOpenAndReflectionWantsAName(t *testing.T) {
+	t.Parallel()
 	g := openGuarded(t, `forbid (principal, action, resource);`, []string{"alice"})
 	if _, err := healthpb.NewHealthClient(g.conn).Check(t.Context(), &healthpb.HealthCheckRequest{}); err != nil {
 		t.Errorf("Check = %v, want an answer for anybody", err)
@@ -393,6 +400,7 @@ func TestHealthIsOpenAndReflectionWantsAName(t *testing.T) {
 }
 
 func TestAuthenticationWithoutAuthorisationIsRefused(t *testing.T) {
+	t.Parallel()
 	for name, deps := range map[string]Deps{
 		"no authorizer":    {Authenticator: &identity.Authenticator{}},
 		"no authenticator": {Authorizer: &policy.Engine{}},

@@ -187,6 +187,7 @@ func (f *fortress) check(t *testing.T, c wayIn, full string, d protoreflect.Meth
 
 // Every RPC of the descriptors is called in every way.
 func TestEveryRPCIsClosedToStrangersAndOpenToCallersOverTLS(t *testing.T) {
+	t.Parallel()
 	f := openFortress(t, `
 		permit (principal, action, resource) when { ["cert:all", "jwt:all", "token:all"].contains(principal.name) };
 		permit (principal, action, resource in Bucket::"other-1250000000") when { principal.name like "*:elsewhere" };
@@ -250,6 +251,7 @@ func places(d protoreflect.MessageDescriptor, names ...protoreflect.Name) []plac
 // Wherever a request names a key or a bucket, of a batch, a copy's source, a link or a
 // form, a forbidden one there denies the whole request.
 func TestWhateverARequestNamesIsDecidedOn(t *testing.T) {
+	t.Parallel()
 	f := openFortress(t, `
 		permit (principal, action, resource);
 		forbid (principal, action, resource in Bucket::"forbidden-1250000000");
@@ -285,6 +287,7 @@ func TestWhateverARequestNamesIsDecidedOn(t *testing.T) {
 // What a URL or a form allows, and each part of a configuration, needs the right to do
 // or read it, not only the right to ask.
 func TestNobodyGetsByAskingWhatTheyMayNotDo(t *testing.T) {
+	t.Parallel()
 	f := openFortress(t, `
 		permit (principal, action in [Action::"PresignUrl", Action::"CreatePostPolicy"], resource);`, "all")
 	cells := f.callers(t, "all", codes.PermissionDenied)

@@ -26,6 +26,7 @@ func (g *guarded) wantDenied(t *testing.T, name string, err error, action, resou
 
 // A URL that stores an object with an ACL makes it public, whoever then uses it.
 func TestAURLNeedsWhatItsHeadersDo(t *testing.T) {
+	t.Parallel()
 	g := openGuarded(t, `permit (principal, action in [Action::"PresignUrl", Action::"PutObject"], resource);`, []string{"writer"})
 	for header, action := range map[string]string{
 		"x-cos-acl": "PutObjectAcl", "X-Cos-ACL": "PutObjectAcl", "x-cos-grant-full-control": "PutObjectAcl",
@@ -45,6 +46,7 @@ func TestAURLNeedsWhatItsHeadersDo(t *testing.T) {
 
 // What COS is told to do with an image can write to other keys, and to other buckets.
 func TestImageRulesNeedTheBucketsThatTheyCanWriteTo(t *testing.T) {
+	t.Parallel()
 	g := openGuarded(t, `
 		permit (principal == Caller::"token:narrow", action, resource) when { resource is Object && resource.key like "mine/*" };
 		permit (principal == Caller::"token:wide", action, resource in Bucket::"`+testBucket+`");`, []string{"narrow", "wide"})
@@ -75,6 +77,7 @@ func TestImageRulesNeedTheBucketsThatTheyCanWriteTo(t *testing.T) {
 
 // Copies, lists and logs of one bucket go to others by its configuration.
 func TestConfigurationsNeedTheBucketsThatTheyFill(t *testing.T) {
+	t.Parallel()
 	g := openGuarded(t, `permit (principal, action, resource in Bucket::"`+testBucket+`");`, []string{"admin"})
 	ctx := g.as(t.Context(), "admin")
 	const other, named = "other-1250000000", "qcs::cos:ap-guangzhou::other-1250000000"

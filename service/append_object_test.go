@@ -15,6 +15,7 @@ import (
 )
 
 func TestAppendsAddToTheEndOnly(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	ctx := t.Context()
 	var base *uint64
@@ -44,6 +45,7 @@ func TestAppendsAddToTheEndOnly(t *testing.T) {
 }
 
 func TestLostAnswersOfAppendsAreSettled(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	g.cos.Faults().Add(embedded.Fault{Operation: "AppendObject", Nth: 1, LoseResponse: true})
 	resp, err := g.append(t.Context(), 0, "once", nil)
@@ -56,6 +58,7 @@ func TestLostAnswersOfAppendsAreSettled(t *testing.T) {
 }
 
 func TestAppendsTakeAttributesAtTheBeginningOnly(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	stream, err := g.objects.AppendObject(t.Context())
 	if err != nil {
@@ -70,6 +73,7 @@ func TestAppendsTakeAttributesAtTheBeginningOnly(t *testing.T) {
 }
 
 func TestAppendsAreHeldAgainstTheChecksumOfTheWhole(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	if _, err := g.append(t.Context(), 0, "one", nil); err != nil {
 		t.Fatal(err)

@@ -27,6 +27,7 @@ func records(t *testing.T, log *lockedBuffer) []map[string]any {
 }
 
 func TestChangesAndDenialsAreAudited(t *testing.T) {
+	t.Parallel()
 	log := &lockedBuffer{}
 	g := openGuarded(t, `
 		permit (principal == Caller::"token:alice", action, resource);

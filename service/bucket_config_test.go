@@ -18,6 +18,7 @@ import (
 const rounds = 25
 
 func TestEveryConfigurationComesBackAsItWasPut(t *testing.T) {
+	t.Parallel()
 	g, r := openConfigs(t), newRandomizer(t, 0)
 	for _, c := range configTrips() {
 		t.Run(c.name, func(t *testing.T) {
@@ -55,6 +56,7 @@ func sdkOf(t *testing.T, g *gateway, bucket string) *cos.BucketService {
 // The SDK reads what the gateway wrote and writes it to another bucket, from which the
 // gateway reads it: both understand the same of it.
 func TestTheOfficialSDKReadsWhatTheGatewayWroteAndTheOtherWayRound(t *testing.T) {
+	t.Parallel()
 	g, r := openConfigs(t), newRandomizer(t, 0)
 	for _, c := range configTrips() {
 		t.Run(c.name, func(t *testing.T) {
@@ -80,6 +82,7 @@ func TestTheOfficialSDKReadsWhatTheGatewayWroteAndTheOtherWayRound(t *testing.T)
 
 // A round trip proves nothing of fields that are never filled.
 func TestRandomDocumentsUseEveryField(t *testing.T) {
+	t.Parallel()
 	r := newRandomizer(t, 1)
 	for _, c := range configTrips() {
 		seen := make(map[protoreflect.FullName]bool)

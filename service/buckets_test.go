@@ -15,6 +15,7 @@ import (
 )
 
 func TestBucketsAreCreatedFoundAndDeleted(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	const name = "more-1250000000"
 	created, err := g.buckets.CreateBucket(t.Context(), &cosgatev1.CreateBucketRequest{
@@ -70,6 +71,7 @@ func TestBucketsAreCreatedFoundAndDeleted(t *testing.T) {
 }
 
 func TestRegionsAreLookedUpWhenNobodyNamesThem(t *testing.T) {
+	t.Parallel()
 	g := open(t, func(s *setup) { s.backend.Region = "" })
 	g.put(t, "k", []byte("x"))
 	if err := g.read(t.Context()); err != nil {

@@ -116,6 +116,7 @@ func (k *contextKeeper) Attempt(ctx context.Context, info cosbackend.AttemptInfo
 }
 
 func TestCallersOwnCredentialsSignTheirCalls(t *testing.T) {
+	t.Parallel()
 	keeper := &contextKeeper{}
 	g := open(t, overTLS(t), takesCallers, onlyTheCaller, func(s *setup) { s.backend.Observer = keeper })
 	for _, call := range []func(context.Context) error{g.write, g.head, g.read} {
@@ -142,6 +143,7 @@ func TestCallersOwnCredentialsSignTheirCalls(t *testing.T) {
 // A caller that brings credentials which cannot be used is told so, and its call is
 // not made with others.
 func TestUnusableCallersCredentialsAreRefusedBeforeCOSIsAsked(t *testing.T) {
+	t.Parallel()
 	type refusal struct {
 		code        codes.Code
 		reason, key string
@@ -193,6 +195,7 @@ func TestUnusableCallersCredentialsAreRefusedBeforeCOSIsAsked(t *testing.T) {
 }
 
 func TestPlaintextTakesCallersCredentialsOnlyWhenToldSo(t *testing.T) {
+	t.Parallel()
 	g := open(t, takesCallers, onlyTheCaller, func(s *setup) { s.options.PlaintextCallerCredentials = true })
 	for _, call := range []func(context.Context) error{g.write, g.head, g.read} {
 		if err := call(asCaller(t.Context())); err != nil {
@@ -208,6 +211,7 @@ func TestPlaintextTakesCallersCredentialsOnlyWhenToldSo(t *testing.T) {
 // COS refuses what the caller brought: that is the caller's matter, and says nothing
 // of the profile.
 func TestRefusedCredentialsOfACallerAreItsOwnMatter(t *testing.T) {
+	t.Parallel()
 	g := open(t, overTLS(t), takesCallers)
 	serving := func() bool {
 		t.Helper()
@@ -246,6 +250,7 @@ func TestRefusedCredentialsOfACallerAreItsOwnMatter(t *testing.T) {
 // Wherever a request names its profile, profileOf must find it: what it does not find
 // is not judged.
 func TestEveryRequestNamesItsProfileWhereItIsSought(t *testing.T) {
+	t.Parallel()
 	for _, file := range contractFiles() {
 		for i := range file.Services().Len() {
 			methods := file.Services().Get(i).Methods()
@@ -290,6 +295,7 @@ func (s *failingSource) Credentials(context.Context) (cosbackend.Credentials, er
 
 // Credentials that end, between two attempts or before the first, are the gateway's fault.
 func TestMissingCredentialsOfAProfileAreTheGatewaysFault(t *testing.T) {
+	t.Parallel()
 	g := open(t, func(s *setup) { s.backend.Credentials = &failingSource{} })
 	g.cos.Faults().Add(embedded.Fault{Status: 503, Code: "ServiceUnavailable"})
 	for _, attempts := range []int32{1, 0} {
@@ -303,6 +309,7 @@ func TestMissingCredentialsOfAProfileAreTheGatewaysFault(t *testing.T) {
 }
 
 func TestServerRefusesUnknownProfilesThatTakeCallersCredentials(t *testing.T) {
+	t.Parallel()
 	client, err := cosbackend.New(cosbackend.Config{Credentials: cosbackend.StaticCredentials(cosbackend.Credentials{SecretID: "a", SecretKey: "b"})})
 	if err != nil {
 		t.Fatal(err)

@@ -189,6 +189,7 @@ func (m *matrix) stored(t *testing.T, k callerKind, what string, allowed ...[]by
 }
 
 func TestUploadsThatEndWithoutFinishStoreNothing(t *testing.T) {
+	t.Parallel()
 	eachKind(t, func(t *testing.T, m *matrix, k callerKind) {
 		all := k.messages()
 		for n := range len(all) {
@@ -206,6 +207,7 @@ func TestUploadsThatEndWithoutFinishStoreNothing(t *testing.T) {
 }
 
 func TestUploadsCancelledAtAnyMessageStoreNothing(t *testing.T) {
+	t.Parallel()
 	eachKind(t, func(t *testing.T, m *matrix, k callerKind) {
 		all := k.messages()
 		for n := range len(all) + 1 {
@@ -221,6 +223,7 @@ func TestUploadsCancelledAtAnyMessageStoreNothing(t *testing.T) {
 }
 
 func TestUploadsPastTheirDeadlineStoreNothing(t *testing.T) {
+	t.Parallel()
 	eachKind(t, func(t *testing.T, m *matrix, k callerKind) {
 		all := k.messages()
 		for n := range len(all) + 1 {
@@ -237,6 +240,7 @@ func TestUploadsPastTheirDeadlineStoreNothing(t *testing.T) {
 
 // A caller who falls silent in the middle of a request to COS is given up by COS.
 func TestUploadsOfSilentCallersEndWhereCOSEndsThem(t *testing.T) {
+	t.Parallel()
 	eachKind(t, func(t *testing.T, m *matrix, k callerKind) {
 		if !strings.HasSuffix(k.name, "streamed") {
 			return // nothing is sent to COS before all of it is there
@@ -252,6 +256,7 @@ func TestUploadsOfSilentCallersEndWhereCOSEndsThem(t *testing.T) {
 // The caller gives up when all was sent and COS is at work on it. COS may have all it
 // needs by then, so that the new content is there, but whole.
 func TestUploadsCancelledWhileCOSWorksAreWholeOrNothing(t *testing.T) {
+	t.Parallel()
 	eachKind(t, func(t *testing.T, m *matrix, k callerKind) {
 		for _, struck := range []string{"InitiateMultipartUpload", "UploadPart", k.row.struck} {
 			if k.sized && struck != k.row.struck {
@@ -287,6 +292,7 @@ func TestUploadsCancelledWhileCOSWorksAreWholeOrNothing(t *testing.T) {
 }
 
 func TestUploadsOfKilledCallersStoreNothing(t *testing.T) {
+	t.Parallel()
 	eachKind(t, func(t *testing.T, m *matrix, k callerKind) {
 		killable := m.killable(t)
 		all := k.messages()
@@ -347,6 +353,7 @@ func (m *matrix) killable(t *testing.T) *killable {
 }
 
 func TestUploadsWithFaultyMessagesStoreNothing(t *testing.T) {
+	t.Parallel()
 	eachKind(t, func(t *testing.T, m *matrix, k callerKind) {
 		for _, c := range faultyMessages(k) {
 			err := m.begun(t.Context(), t, k, c.messages).end()
@@ -403,6 +410,7 @@ func withSums(all []*putRequest, sums *cosgatev1.Checksums) []*putRequest {
 }
 
 func TestUploadsInChunksOfAnySizeAreWhole(t *testing.T) {
+	t.Parallel()
 	eachKind(t, func(t *testing.T, m *matrix, k callerKind) {
 		data := noise(k.size)
 		for name, cut := range map[string]func() []*putRequest{
@@ -444,6 +452,7 @@ func chunksFrom(data []byte, from, size int) []*putRequest {
 
 // An upload of two full-sized chunks, in one request and in parts of the usual size.
 func TestChunksOfTwoMiBAreTaken(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	data := noise(2*maxChunk + 1)
 	for _, size := range []int64{-1, int64(len(data))} {

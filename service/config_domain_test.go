@@ -42,6 +42,7 @@ func newCertificate(t *testing.T, from time.Time) *cosgatev1.CustomCertificate {
 }
 
 func TestCertificatesOfDomains(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	from := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	if _, err := g.configs.PutBucketDomainCertificate(t.Context(), &cosgatev1.PutBucketDomainCertificateRequest{
@@ -75,6 +76,7 @@ func TestCertificatesOfDomains(t *testing.T) {
 // COS might quote what it was sent. The caller, the log and the descriptor are held to
 // show nothing of a private key.
 func TestPrivateKeysAreNeverShown(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	certificate := newCertificate(t, time.Now())
 	secret := strings.Split(certificate.GetPrivateKey(), "\n")[1][:24]

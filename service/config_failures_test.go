@@ -104,6 +104,7 @@ func promises(t *testing.T) map[string][]promise {
 
 // Whatever the comments say of codes is so, over the wire.
 func TestConfigurationRPCsFailAsTheirCommentsSay(t *testing.T) {
+	t.Parallel()
 	g, r := open(t, func(s *setup) { s.backend.Retry.MaxAttempts = 1 }), newRandomizer(t, 0)
 	said := promises(t)
 	for _, m := range configMethods() {
@@ -135,6 +136,7 @@ func rowOf(code string) cosstatus.Row {
 
 // The public pages of COS name these codes for the configurations of buckets.
 func TestTheCommentsNameEveryCodeOfCOS(t *testing.T) {
+	t.Parallel()
 	var named []string
 	for _, ps := range promises(t) {
 		for _, p := range ps {
@@ -159,6 +161,7 @@ func TestTheCommentsNameEveryCodeOfCOS(t *testing.T) {
 
 // COS fails each time: what is idempotent is repeated, the rest is not.
 func TestConfigurationRPCsRepeatWhatIsIdempotent(t *testing.T) {
+	t.Parallel()
 	g, r := open(t, func(s *setup) { s.backend.Retry.MaxAttempts = 3 }), newRandomizer(t, 0)
 	g.cos.Faults().Add(embedded.Fault{Status: 500, Code: "InternalError"})
 	for _, m := range configMethods() {
@@ -175,6 +178,7 @@ func TestConfigurationRPCsRepeatWhatIsIdempotent(t *testing.T) {
 }
 
 func TestOneOffInventoryWhoseAnswerIsLostIsToldAsUnknown(t *testing.T) {
+	t.Parallel()
 	g, r := open(t), newRandomizer(t, 0)
 	g.cos.Faults().Add(embedded.Fault{LoseResponse: true})
 	m := cosgatev1.File_cosgate_v1_bucket_config_service_proto.Services().Get(0).Methods().ByName("PostBucketInventory")
@@ -186,6 +190,7 @@ func TestOneOffInventoryWhoseAnswerIsLostIsToldAsUnknown(t *testing.T) {
 
 // COS says of some configurations that they are missing with an empty answer.
 func TestWhatIsMissingWithoutACodeIsNotFound(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	for name, call := range map[string]func() error{
 		"GetBucketReferer": func() error {
@@ -211,6 +216,7 @@ func TestWhatIsMissingWithoutACodeIsNotFound(t *testing.T) {
 }
 
 func TestPolicyThatIsNoJSONObjectIsRefusedHere(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	for _, text := range []string{"[]", "null", `"x"`, "{", "{}{}", strings.Repeat(" ", 20481)} {
 		_, err := g.configs.PutBucketPolicy(t.Context(), &cosgatev1.PutBucketPolicyRequest{Bucket: testBucket, Policy: &cosgatev1.BucketPolicy{Json: text}})

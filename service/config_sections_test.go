@@ -36,6 +36,7 @@ func (g *gateway) config(ctx context.Context, parts ...cosgatev1.BucketConfigSec
 }
 
 func TestEveryPartHasAReaderAndAFieldOfItsNumber(t *testing.T) {
+	t.Parallel()
 	fields := (&cosgatev1.BucketConfig{}).ProtoReflect().Descriptor().Fields()
 	values := cosgatev1.BucketConfigSection(0).Descriptor().Values()
 	readers := configSections()
@@ -69,6 +70,7 @@ func upper(s string) string {
 // Each part that was put comes back in its own field and is the same as when it is
 // read alone; no other field is set by it.
 func TestGetBucketConfigReturnsWhatIsConfigured(t *testing.T) {
+	t.Parallel()
 	g, r := openConfigs(t), newRandomizer(t, 0)
 	want := &cosgatev1.BucketConfig{}
 	fields := want.ProtoReflect().Descriptor().Fields()
@@ -115,6 +117,7 @@ func TestGetBucketConfigReturnsWhatIsConfigured(t *testing.T) {
 // A part that is missing is no failure, be it that COS has a code for it or not; one
 // that fails has the status that the RPC of the part alone has.
 func TestPartsThatAreMissingAreAbsentAndThoseThatFailHaveAStatus(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	g.cos.Faults().Add(embedded.Fault{Operation: "GetBucketTagging", Status: 403, Code: "AccessDenied", Message: "no"})
 	got, err := g.config(t.Context(), partTagging, partCors, partReferer)
@@ -143,6 +146,7 @@ func detailNames(err error) []string {
 }
 
 func TestWhatConcernsAllPartsFailsTheCall(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name   string
 		fault  embedded.Fault
@@ -180,6 +184,7 @@ func (d *dialer) DialContext(ctx context.Context, network, addr string) (net.Con
 }
 
 func TestPartsAreReadFourAtATime(t *testing.T) {
+	t.Parallel()
 	cos, err := embedded.New(embedded.Options{Buckets: []string{testBucket}, Region: testRegion})
 	if err != nil {
 		t.Fatal(err)
@@ -200,6 +205,7 @@ func TestPartsAreReadFourAtATime(t *testing.T) {
 }
 
 func TestGetBucketConfigEndsWithItsCaller(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	g.cos.Faults().Add(embedded.Fault{Delay: time.Hour})
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
@@ -210,6 +216,7 @@ func TestGetBucketConfigEndsWithItsCaller(t *testing.T) {
 }
 
 func TestPartsMustBeKnownAndDifferent(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	for _, parts := range [][]cosgatev1.BucketConfigSection{{0}, {99}, {partCors, partCors}} {
 		if _, err := g.config(t.Context(), parts...); status.Code(err) != codes.InvalidArgument {
@@ -220,6 +227,7 @@ func TestPartsMustBeKnownAndDifferent(t *testing.T) {
 
 // Inventories come in pages of 100; GetBucketConfig reads them all.
 func TestInventoriesAreListedPageByPage(t *testing.T) {
+	t.Parallel()
 	g, r := openConfigs(t), newRandomizer(t, 0)
 	const jobs = 205
 	var group sync.WaitGroup

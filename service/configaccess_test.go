@@ -103,6 +103,7 @@ func fixObjectLock(r *randomizer, m *cosgatev1.ObjectLockConfiguration, _ bool) 
 }
 
 func TestBucketACLsInEachForm(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	owner := &cosgatev1.Grant{Grantee: &cosgatev1.Grant_Id{Id: theOwner}, DisplayName: theOwner, Permission: "FULL_CONTROL"}
 	someone := "qcs::cam::uin/100000000002:uin/100000000003"
@@ -133,6 +134,7 @@ func TestBucketACLsInEachForm(t *testing.T) {
 }
 
 func TestBucketACLsAreOneFormAndWhole(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	for name, req := range map[string]*cosgatev1.PutBucketAclRequest{
 		"nothing":         {},

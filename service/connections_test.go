@@ -69,6 +69,7 @@ func mustEnd(t *testing.T, conn net.Conn) (away http2.ErrCode) {
 }
 
 func TestConnectionsThatDoNotBeginAreClosed(t *testing.T) {
+	t.Parallel()
 	g := open(t, connectionsOf(ConnectionOptions{Handshake: 50 * time.Millisecond}))
 	for name, begin := range map[string]string{
 		"silence":        "",
@@ -87,6 +88,7 @@ func TestConnectionsThatDoNotBeginAreClosed(t *testing.T) {
 // A caller that sends a frame a byte at a time, or is gone without a word, gives no sign
 // of life either.
 func TestConnectionsWithoutASignOfLifeAreClosed(t *testing.T) {
+	t.Parallel()
 	g := open(t, connectionsOf(ConnectionOptions{PingAfter: time.Second, PingTimeout: 100 * time.Millisecond}))
 	gone, slow := g.dialRaw(t), g.dialRaw(t)
 	greet(t, gone)
@@ -100,6 +102,7 @@ func TestConnectionsWithoutASignOfLifeAreClosed(t *testing.T) {
 }
 
 func TestClientsThatPingTooOftenAreDisconnected(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		min  time.Duration
 		want http2.ErrCode
@@ -148,6 +151,7 @@ func endOrPings(t *testing.T, f *http2.Framer, pings int) (away http2.ErrCode) {
 // A connection that has come of age takes no new calls; those on it go on, and new ones
 // find another connection without an error.
 func TestCallsGoOnWhenTheirConnectionComesOfAge(t *testing.T) {
+	t.Parallel()
 	g := open(t, connectionsOf(ConnectionOptions{MaxAge: 100 * time.Millisecond}))
 	conn := g.connect(t)
 	objects := cosgatev1.NewObjectServiceClient(conn)
@@ -193,6 +197,7 @@ func (g *gateway) connect(t *testing.T) *grpc.ClientConn {
 // This client heeds the bound that the gateway tells it; those that do not are among the
 // hostile callers that cmd/cosgate is tested with.
 func TestMetadataIsBounded(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	for size, want := range map[int]codes.Code{60 << 10: codes.OK, 70 << 10: codes.Internal} {
 		ctx := metadata.AppendToOutgoingContext(t.Context(), "x-token", strings.Repeat("x", size))

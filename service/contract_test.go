@@ -12,6 +12,7 @@ import (
 
 // The codec goes by field numbers, and the limit of a chunk is checked by hand.
 func TestNumbersOfTheCodeAreThoseOfTheContract(t *testing.T) {
+	t.Parallel()
 	for m, number := range map[proto.Message]protowire.Number{
 		&cosgatev1.GetObjectResponse{}:   getChunk,
 		&cosgatev1.PutObjectRequest{}:    uploadChunk,

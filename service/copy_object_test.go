@@ -13,6 +13,7 @@ import (
 )
 
 func TestObjectsTooLargeForOneCopyAreCopiedInParts(t *testing.T) {
+	t.Parallel()
 	g := open(t, func(s *setup) {
 		s.cos.MaxCopySize, s.cos.MinPartSize = 2_000_000, 1
 		s.options.CopyPart = 1_000_000
@@ -49,6 +50,7 @@ func TestObjectsTooLargeForOneCopyAreCopiedInParts(t *testing.T) {
 }
 
 func TestFailedCopiesInPartsLeaveNothingBehind(t *testing.T) {
+	t.Parallel()
 	g := open(t, func(s *setup) {
 		s.cos.MaxCopySize, s.cos.MinPartSize = 2_000_000, 1
 		s.options.CopyPart = 1_000_000
@@ -62,6 +64,7 @@ func TestFailedCopiesInPartsLeaveNothingBehind(t *testing.T) {
 }
 
 func TestOtherRefusalsOfACopyStayWhatTheyAre(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	g.put(t, "k", []byte("x"))
 	_, err := g.objects.CopyObject(t.Context(), &cosgatev1.CopyObjectRequest{Bucket: testBucket, Key: "k", Source: &cosgatev1.CopySource{Bucket: testBucket, Key: "k"}})
@@ -69,6 +72,7 @@ func TestOtherRefusalsOfACopyStayWhatTheyAre(t *testing.T) {
 }
 
 func TestCopiesKeepOrReplaceAttributes(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	s := spec(-1)
 	s.Attributes = &cosgatev1.ObjectAttributes{Content: &cosgatev1.ContentHeaders{ContentType: "text/plain"}, Metadata: map[string]string{"a": "1"}}

@@ -26,6 +26,7 @@ func encryptedWith(key string) *cosgatev1.ObjectAttributes {
 }
 
 func TestObjectsOfACustomerKeyAreReachedWithItOnly(t *testing.T) {
+	t.Parallel()
 	g := open(t, smallParts)
 	ctx := t.Context()
 	other := strings.Repeat("o", 32)
@@ -93,6 +94,7 @@ func (g *gateway) partsOf(t *testing.T) {
 
 // A read that breaks off is taken up again with the key.
 func TestBrokenReadsOfACustomerKeyGoOn(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	s, data := spec(-1), noise(100_000)
 	s.Attributes = encryptedWith(plantedKey)
@@ -105,6 +107,7 @@ func TestBrokenReadsOfACustomerKeyGoOn(t *testing.T) {
 }
 
 func TestEncryptionByCOSAndByTheKeyService(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	for want, e := range map[string]*cosgatev1.ServerSideEncryption{
 		"AES256 ":   {Method: &cosgatev1.ServerSideEncryption_Cos{Cos: &cosgatev1.SseCos{}}},
@@ -126,6 +129,7 @@ func TestEncryptionByCOSAndByTheKeyService(t *testing.T) {
 }
 
 func TestReadsReplaceHeadersAndObeyLimits(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	ctx := t.Context()
 	g.put(t, "k", []byte("x"))
@@ -161,6 +165,7 @@ func withCallback() *cosgatev1.PutObjectSpec {
 }
 
 func TestCallbacksThatFailAreToldApartFromUploadsThatFail(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	ctx := t.Context()
 	etag := http.Header{"Etag": {`"e"`}}
@@ -207,6 +212,7 @@ func callbackText(r *cosgatev1.CallbackResult) string {
 }
 
 func TestCallbacksAreCheckedBeforeAnythingIsSent(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	for name, c := range map[string]*cosgatev1.UploadCallback{
 		"no url":      {Body: "b"},
@@ -235,6 +241,7 @@ func TestCallbacksAreCheckedBeforeAnythingIsSent(t *testing.T) {
 // Whatever COS says, and whatever goes wrong, a customer's key and the secrets of a
 // callback show neither in statuses nor in logs.
 func TestKeysAndCallbacksAppearNowhere(t *testing.T) {
+	t.Parallel()
 	key64 := base64.StdEncoding.EncodeToString([]byte(plantedKey))
 	planted := []string{plantedKey, key64, "PlantedCallbackToken", "PlantedVariable", base64.StdEncoding.EncodeToString([]byte(`{"x:who":"PlantedVariable"}`))}
 	echo := strings.Join([]string{plantedKey, key64}, " and ")

@@ -21,6 +21,7 @@ import (
 // Every row is answered by a COS-compatible server over HTTP and looked at by a gRPC
 // client, through the production chain.
 func TestErrorRowsTravelOverTheWire(t *testing.T) {
+	t.Parallel()
 	g := open(t, func(s *setup) { s.backend.Retry.MaxAttempts = 1 })
 	for _, l := range cosstatus.Rows() {
 		t.Run(fmt.Sprintf("%s %d", cmp.Or(l.COSCode, "-"), l.HTTP), func(t *testing.T) {

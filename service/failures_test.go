@@ -44,6 +44,7 @@ func (g *gateway) copy(ctx context.Context) error {
 // Every form in which an error can come over the wire reaches the caller as a status
 // with a CosError.
 func TestEveryWireFormOfAnErrorBecomesAStatus(t *testing.T) {
+	t.Parallel()
 	const html = "<html><body>502 Bad Gateway</body></html>"
 	for _, c := range []struct {
 		name  string
@@ -131,6 +132,7 @@ func TestHugeErrorBodyIsNotReadWhole(t *testing.T) {
 // What may not is told as unknown, and is not repeated behind the caller's back. A
 // streamed upload that the gateway cannot repeat is the caller's to send again.
 func TestLostAnswersOfChangesAreSettledOrToldAsUnknown(t *testing.T) {
+	t.Parallel()
 	size := int64(maxBufferedSize + 1)
 	for _, c := range []struct {
 		op       string
@@ -242,6 +244,7 @@ func count(all []string, one string) (n int) {
 }
 
 func TestPassingTroubleIsRepeatedUntilItPasses(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	g.put(t, "k", []byte("a"))
 	g.cos.Faults().Add(embedded.Fault{Operation: "GetObject", Count: 3, Status: 503, Code: "SlowDown"})
@@ -265,6 +268,7 @@ func TestPassingTroubleIsRepeatedUntilItPasses(t *testing.T) {
 }
 
 func TestTheCallersOwnContextIsToldAsSuch(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	g.cos.Faults().Add(embedded.Fault{Operation: "HeadObject", Delay: time.Hour})
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
@@ -275,6 +279,7 @@ func TestTheCallersOwnContextIsToldAsSuch(t *testing.T) {
 }
 
 func TestUnreachableCOSIsUnavailable(t *testing.T) {
+	t.Parallel()
 	g := open(t, func(s *setup) {
 		s.backend.Transport.DialContext = func(context.Context, string, string) (net.Conn, error) {
 			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: fmt.Errorf("refused")}
@@ -288,6 +293,7 @@ func TestUnreachableCOSIsUnavailable(t *testing.T) {
 }
 
 func TestRefusedCredentialsOfAProfileAreTheGatewaysFault(t *testing.T) {
+	t.Parallel()
 	g := open(t, func(s *setup) {
 		s.backend.Credentials = cosbackend.StaticCredentials(cosbackend.Credentials{SecretID: "AKIDunknown", SecretKey: "wrongsecretkey"})
 	})
@@ -302,6 +308,7 @@ func TestRefusedCredentialsOfAProfileAreTheGatewaysFault(t *testing.T) {
 // The worst texts COS could send, in a status that must still reach a client which
 // takes 8 KiB of headers.
 func TestStatusOfWorstCaseTextsReachesClientsWithAnHeaderLimit(t *testing.T) {
+	t.Parallel()
 	g := open(t, func(s *setup) {
 		s.dial = append(s.dial, grpc.WithMaxHeaderListSize(8<<10))
 		s.backend.Retry.MaxAttempts = 1
@@ -335,6 +342,7 @@ func TestStatusOfWorstCaseTextsReachesClientsWithAnHeaderLimit(t *testing.T) {
 // Whatever goes wrong, nothing secret shows: not in a status, a detail, a trailer or a
 // log line.
 func TestSecretsAppearNowhere(t *testing.T) {
+	t.Parallel()
 	const secretKey, token = "VerySecretKey0123456789", "VerySecretToken0123456789"
 	secrets := []string{secretKey, token, "q-signature=Very", "q-signature=abc", "VerySecretCookie", "StringToSign", "FormatString", "the payload"}
 	faults := []embedded.Fault{

@@ -15,6 +15,7 @@ import (
 )
 
 func TestBrokenReadsGoOnBehindTheLastByte(t *testing.T) {
+	t.Parallel()
 	const size = 300_000
 	for _, c := range []struct {
 		name  string
@@ -58,6 +59,7 @@ func TestBrokenReadsGoOnBehindTheLastByte(t *testing.T) {
 }
 
 func TestReadsThatBreakTooOftenSayWhereToGoOn(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	data := g.store(t, 100_000)
 	g.cos.Faults().Add(embedded.Fault{Operation: "GetObject", Nth: 1, Truncate: 70_000})
@@ -84,6 +86,7 @@ func TestReadsThatBreakTooOftenSayWhereToGoOn(t *testing.T) {
 }
 
 func TestReadsOfAnObjectThatChangesAreAborted(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	g.store(t, 8<<20)
 	g.cos.Faults().Add(embedded.Fault{Operation: "GetObject", Nth: 1, Truncate: 6 << 20})
@@ -106,6 +109,7 @@ func TestReadsOfAnObjectThatChangesAreAborted(t *testing.T) {
 
 // A caller that stops reading costs a few small messages, however large the object.
 func TestSlowReadersAreNotBilledWithMemory(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	g.store(t, 8<<20)
 	const readers = 20

@@ -28,6 +28,7 @@ func (g *gateway) store(t *testing.T, n int) []byte {
 }
 
 func TestGetObjectSendsMetadataOnceAndEndsWithASummary(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	for _, c := range []struct{ size, messages int }{{0, 1}, {1, 1}, {minMessage - frames.Overhead, 1}, {minMessage - frames.Overhead + 1, 2}, {3 * defaultMessageSize, -1}} {
 		data := g.store(t, c.size)
@@ -58,6 +59,7 @@ func TestGetObjectSendsMetadataOnceAndEndsWithASummary(t *testing.T) {
 }
 
 func TestGetObjectReadsRanges(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	data := g.store(t, 100_000)
 	for _, c := range []struct {
@@ -93,6 +95,7 @@ func TestGetObjectReadsRanges(t *testing.T) {
 }
 
 func TestGetObjectNeverPassesDamagedContentOffAsGood(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name   string
 		fault  embedded.Fault
@@ -122,6 +125,7 @@ func TestGetObjectNeverPassesDamagedContentOffAsGood(t *testing.T) {
 }
 
 func TestConditionsAreJudgedByCOS(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	g.store(t, 10)
 	head, err := g.objects.HeadObject(t.Context(), &cosgatev1.HeadObjectRequest{Bucket: testBucket, Key: "k"})
@@ -182,6 +186,7 @@ func TestCancelledGetObjectLetsGoOfTheConnection(t *testing.T) {
 // Go callers with the ordinary codec pay for the next larger buffer when a message is
 // one byte longer than one.
 func TestMessagesFillTheBuffersOfTheirCallers(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	g.store(t, 3<<20)
 	for _, most := range []int32{0, 64 << 10} {

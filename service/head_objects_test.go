@@ -26,6 +26,7 @@ func toHead(keys ...string) *cosgatev1.HeadObjectsRequest {
 }
 
 func TestManyHeadsKeepTheirOrderAndFailOneByOne(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	ctx := t.Context()
 	var keys []string
@@ -71,6 +72,7 @@ func TestManyHeadsKeepTheirOrderAndFailOneByOne(t *testing.T) {
 
 // What HeadObject says and what HeadObjects says of the same object is the same.
 func TestManyHeadsSayWhatOneSays(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	g.put(t, "k", []byte("x"))
 	many, err := g.objects.HeadObjects(t.Context(), toHead("k", "absent", "k"))
@@ -89,6 +91,7 @@ func TestManyHeadsSayWhatOneSays(t *testing.T) {
 }
 
 func TestManyHeadsEndWithTheirCaller(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	g.cos.Faults().Add(embedded.Fault{Operation: "HeadObject", Delay: time.Hour})
 	var keys []string
@@ -111,6 +114,7 @@ func TestManyHeadsEndWithTheirCaller(t *testing.T) {
 }
 
 func TestManyHeadsFailAsOneWhereNoObjectIsToBlame(t *testing.T) {
+	t.Parallel()
 	g := open(t, func(s *setup) { s.backend.Region = "" })
 	req := toHead("k")
 	req.Profile = "absent"
@@ -131,6 +135,7 @@ func TestManyHeadsFailAsOneWhereNoObjectIsToBlame(t *testing.T) {
 }
 
 func TestAnswersThatGrowTooLargeAreCutByItem(t *testing.T) {
+	t.Parallel()
 	object := func(n int) *cosgatev1.HeadObjectsResult {
 		return &cosgatev1.HeadObjectsResult{Result: &cosgatev1.HeadObjectsResult_Object{Object: &cosgatev1.Object{Key: strings.Repeat("k", n)}}}
 	}

@@ -36,6 +36,7 @@ func wantOverLimit(t *testing.T, err error, limit string) {
 }
 
 func TestACallerBeginsNoMoreCallsThanItsRate(t *testing.T) {
+	t.Parallel()
 	at := time.Unix(1_800_000_000, 0)
 	l := newLimits(Limits{CallerRate: 10, CallerBurst: 2})
 	l.clock = func() time.Time { return at }
@@ -68,6 +69,7 @@ func TestACallerBeginsNoMoreCallsThanItsRate(t *testing.T) {
 }
 
 func TestCallsThatRunAreBoundedForEachCallerAndForAll(t *testing.T) {
+	t.Parallel()
 	l := newLimits(Limits{Calls: 3, CallerCalls: 2})
 	var ends []func()
 	begin := func(name string) error {
@@ -91,6 +93,7 @@ func TestCallsThatRunAreBoundedForEachCallerAndForAll(t *testing.T) {
 }
 
 func TestCallersWhoAreIdleAreForgotten(t *testing.T) {
+	t.Parallel()
 	at := time.Unix(1_800_000_000, 0)
 	l := newLimits(Limits{CallerRate: 1, CallerBurst: 1, CallerCalls: 1})
 	l.clock = func() time.Time { return at }
@@ -115,6 +118,7 @@ func TestCallersWhoAreIdleAreForgotten(t *testing.T) {
 }
 
 func TestACallWithTooLittleTimeIsNotBegun(t *testing.T) {
+	t.Parallel()
 	g := open(t, func(s *setup) { s.options.Limits.DeadlineFloor = time.Hour })
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -132,6 +136,7 @@ func TestACallWithTooLittleTimeIsNotBegun(t *testing.T) {
 }
 
 func TestACallOverALimitIsToldWhenToComeBack(t *testing.T) {
+	t.Parallel()
 	g := open(t, func(s *setup) { s.options.Limits = Limits{CallerRate: 0.001, CallerBurst: 1} })
 	call := func() (metadata.MD, error) {
 		var trailer metadata.MD
@@ -152,6 +157,7 @@ func TestACallOverALimitIsToldWhenToComeBack(t *testing.T) {
 }
 
 func TestLimitsThatCannotBeMeantAreRefused(t *testing.T) {
+	t.Parallel()
 	for _, l := range []Limits{{Calls: -1}, {CallerCalls: -1}, {CallerRate: -1}, {CallerBurst: -1}, {DeadlineFloor: -1}, {CallerBurst: 5}, {CallerReadMemory: -1}, {CallerUploadMemory: -1}, {CallerUploadMemory: partSize - 1}} {
 		if l.check(partSize) == nil {
 			t.Errorf("%+v is fine, want an error", l)

@@ -24,6 +24,7 @@ func smallParts(s *setup) {
 }
 
 func TestObjectsOfAnySizeAndCutAreStoredWhole(t *testing.T) {
+	t.Parallel()
 	g := open(t, smallParts)
 	for _, size := range []int{0, 1, partSize - 1, partSize, partSize + 1, 3 * partSize, 5*partSize - 1, 5 * partSize, 5*partSize + 1} {
 		for _, piece := range []int{1000, 16 << 10, partSize, 300_000} {
@@ -55,6 +56,7 @@ func (g *gateway) noUploads(t *testing.T) {
 }
 
 func TestUploadsInPartsHoldContentAgainstChecksums(t *testing.T) {
+	t.Parallel()
 	g := open(t, smallParts)
 	data := noise(3 * partSize)
 	for name, sums := range map[string]*cosgatev1.Checksums{
@@ -73,6 +75,7 @@ func TestUploadsInPartsHoldContentAgainstChecksums(t *testing.T) {
 }
 
 func TestFailedUploadsInPartsLeaveNothingBehind(t *testing.T) {
+	t.Parallel()
 	data := noise(5 * partSize)
 	all := chunks(spec(-1), data, 16<<10)
 	for _, c := range []struct {
@@ -104,6 +107,7 @@ func TestFailedUploadsInPartsLeaveNothingBehind(t *testing.T) {
 }
 
 func TestPassingTroubleOfPartsIsRepeatedFromMemory(t *testing.T) {
+	t.Parallel()
 	g := open(t, smallParts, func(s *setup) { s.backend.Retry.MaxAttempts = 8 }) // one part may meet them all
 	data := noise(4 * partSize)
 	for _, f := range []embedded.Fault{
@@ -125,6 +129,7 @@ func TestPassingTroubleOfPartsIsRepeatedFromMemory(t *testing.T) {
 }
 
 func TestCancelledUploadsInPartsAreAborted(t *testing.T) {
+	t.Parallel()
 	g := open(t, smallParts)
 	all := chunks(spec(-1), noise(5*partSize), 50_000)
 	for stop := range len(all) + 1 {
@@ -156,6 +161,7 @@ func TestCancelledUploadsInPartsAreAborted(t *testing.T) {
 }
 
 func TestPartsGrowSoThatTheirNumberSuffices(t *testing.T) {
+	t.Parallel()
 	s := newPartSettings(Options{}.withDefaults(), newByteLimit(512<<20), nil)
 	var sum int64
 	for number := 1; number <= maxParts; number++ {
@@ -180,6 +186,7 @@ func TestPartsGrowSoThatTheirNumberSuffices(t *testing.T) {
 }
 
 func TestMultipartServiceMakesAnObjectOfParts(t *testing.T) {
+	t.Parallel()
 	g := open(t, smallParts)
 	begun, err := g.uploads.InitiateMultipartUpload(t.Context(), &cosgatev1.InitiateMultipartUploadRequest{
 		Bucket: testBucket, Key: "big", Attributes: &cosgatev1.ObjectAttributes{Metadata: map[string]string{"a": "1"}},
@@ -264,6 +271,7 @@ func (g *gateway) wantParts(t *testing.T, id string, n int) {
 }
 
 func TestMultipartFailuresAreTold(t *testing.T) {
+	t.Parallel()
 	g := open(t, smallParts)
 	ctx := t.Context()
 	_, err := g.uploads.AbortMultipartUpload(ctx, &cosgatev1.AbortMultipartUploadRequest{Bucket: testBucket, Key: "big", UploadId: "absent"})
@@ -303,6 +311,7 @@ func wantCode(t *testing.T, what string, err error, code codes.Code, cosCode str
 }
 
 func TestListsOfUploadsArePaged(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	want := map[string]bool{}
 	for i := range 5 {

@@ -13,6 +13,7 @@ import (
 )
 
 func TestPreflightsTellWhatTheRulesAllow(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	ctx := t.Context()
 	ask := func(origin, method string, headers ...string) (*cosgatev1.OptionsObjectResponse, error) {

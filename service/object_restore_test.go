@@ -11,6 +11,7 @@ import (
 )
 
 func TestArchivedObjectsAreRestored(t *testing.T) {
+	t.Parallel()
 	now := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 	g := open(t, func(s *setup) {
 		clock := func() time.Time { return now }

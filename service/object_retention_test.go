@@ -12,6 +12,7 @@ import (
 )
 
 func TestLockedObjectsAreKept(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	ctx := t.Context()
 	g.lock(t)

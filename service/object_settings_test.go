@@ -105,6 +105,7 @@ func must(t *testing.T, err error) {
 // Every code that operations.md and the contract name comes out as the contract says,
 // with the operation, the key and the request id.
 func TestAspectsFailWithTheirCodes(t *testing.T) {
+	t.Parallel()
 	named := map[string]string{
 		"ListObjectVersions":  "NoSuchBucket InvalidArgument",
 		"GetObjectTagging":    "NoSuchKey NoSuchVersion NoSuchTagSet",
@@ -174,6 +175,7 @@ func TestAspectsAreRepeatedWhenAnswersAreLost(t *testing.T) {
 }
 
 func TestTagsAreSetReadCountedAndRemoved(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	ctx := t.Context()
 	s := spec(-1)
@@ -224,6 +226,7 @@ func TestTagsAreSetReadCountedAndRemoved(t *testing.T) {
 
 // An object too large for one copy is copied in parts, with its tags.
 func TestCopiesInPartsKeepTags(t *testing.T) {
+	t.Parallel()
 	g := open(t, func(s *setup) { s.options.CopyPart = 1 << 20 })
 	ctx := t.Context()
 	s := spec(-1)
@@ -242,6 +245,7 @@ func TestCopiesInPartsKeepTags(t *testing.T) {
 }
 
 func TestACLsComeBackAsTheyWerePut(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	ctx := t.Context()
 	g.put(t, "k", []byte("x"))
@@ -299,6 +303,7 @@ func TestACLsComeBackAsTheyWerePut(t *testing.T) {
 }
 
 func TestWritesSayACLTagsAndGrants(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	ctx := t.Context()
 	grants := &cosgatev1.GrantHeaders{WriteAcp: []string{"100000000011"}}

@@ -11,6 +11,7 @@ import (
 )
 
 func TestSymlinksLeadToTheirTarget(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	ctx := t.Context()
 	for i, target := range []string{"plain", "a/b é", "100%", "a+b", "腾讯云", "x?y&z"} {

@@ -44,6 +44,7 @@ func (g *gateway) versions(t *testing.T, req *cosgatev1.ListObjectVersionsReques
 }
 
 func TestVersionsAreListedReadAndDeleted(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	ctx := t.Context()
 	g.put(t, "a", []byte("before"))
@@ -127,6 +128,7 @@ func (g *gateway) removeVersions(t *testing.T, marker, one, two string) {
 }
 
 func TestListsOfVersionsAreGroupedAndBoundToTheirFilter(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	g.versioning(t, "Enabled")
 	for _, key := range []string{"a/1", "a/1", "b", "c/1", "é"} {

@@ -26,6 +26,7 @@ func keys() []string {
 }
 
 func TestKeysOfEveryKindRoundTrip(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	var ids []*cosgatev1.ObjectIdentifier
 	for i, key := range keys() {
@@ -84,6 +85,7 @@ func (g *gateway) list(t *testing.T, req *cosgatev1.ListObjectsRequest) []string
 }
 
 func TestListsArePagedGroupedAndBoundToTheirFilter(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	for _, key := range []string{"a/1", "a/2", "b", "c/1", "d"} {
 		g.put(t, key, []byte("x"))
@@ -122,6 +124,7 @@ func TestListsArePagedGroupedAndBoundToTheirFilter(t *testing.T) {
 }
 
 func TestFailuresOfSingleKeysHaveTheirOwnStatus(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	g.cos.Faults().Add(embedded.Fault{Operation: "DeleteObjects", ContentType: "application/xml", Body: []byte(
 		`<DeleteResult><Deleted><Key>a</Key></Deleted><Error><Key>b</Key><Code>ObjectLocked</Code><Message>Locked.</Message></Error></DeleteResult>`)})

@@ -34,6 +34,7 @@ func operationsTable(t *testing.T) map[string]int {
 }
 
 func TestEveryRPCStandsInTheTableOfOperations(t *testing.T) {
+	t.Parallel()
 	named := operationsTable(t)
 	for _, file := range contractFiles() {
 		for i := range file.Services().Len() {

@@ -48,6 +48,7 @@ func TestUsualRequestsNeedNoFurtherValidation(t *testing.T) {
 }
 
 func TestWhatHasOtherRulesIsLeftToThem(t *testing.T) {
+	t.Parallel()
 	p := newPlainRequests(t)
 	for name, m := range map[string]proto.Message{
 		"a message in it":       plainHead(func(r *cosgatev1.HeadObjectRequest) { r.Preconditions = &cosgatev1.Preconditions{} }),
@@ -64,6 +65,7 @@ func TestWhatHasOtherRulesIsLeftToThem(t *testing.T) {
 
 // Whatever passes here must pass the rules of the contract.
 func TestNothingIsPlainThatProtovalidateRefuses(t *testing.T) {
+	t.Parallel()
 	p := newPlainRequests(t)
 	plain := 0
 	check := func(m proto.Message) {

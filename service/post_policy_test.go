@@ -72,6 +72,7 @@ func sendForm(t *testing.T, c *http.Client, f *cosgatev1.CreatePostPolicyRespons
 }
 
 func TestFormsUploadWithAPlainHTTPClient(t *testing.T) {
+	t.Parallel()
 	for _, door := range doors() {
 		t.Run(door, func(t *testing.T) {
 			g := open(t)
@@ -114,6 +115,7 @@ func TestFormsUploadWithAPlainHTTPClient(t *testing.T) {
 }
 
 func TestFormsAllowNothingElse(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	plain := g.plainClient(t, "tcp")
 	f := g.form(t, &cosgatev1.CreatePostPolicyRequest{
@@ -156,6 +158,7 @@ func TestFormsAllowNothingElse(t *testing.T) {
 }
 
 func TestFormsExpire(t *testing.T) {
+	t.Parallel()
 	now := time.Now()
 	g := open(t, func(s *setup) { s.backend.Clock = func() time.Time { return now.Add(-10 * time.Minute) } })
 	plain := g.plainClient(t, "memory")
@@ -169,6 +172,7 @@ func TestFormsExpire(t *testing.T) {
 }
 
 func TestFormsOfTemporaryCredentialsCarryTheToken(t *testing.T) {
+	t.Parallel()
 	g := open(t, temporary)
 	plain := g.plainClient(t, "memory")
 	f := g.form(t, &cosgatev1.CreatePostPolicyRequest{Target: toKey("k"), ExpiresIn: durationpb.New(time.Hour)})
@@ -184,6 +188,7 @@ func TestFormsOfTemporaryCredentialsCarryTheToken(t *testing.T) {
 }
 
 func TestFormsThatCannotBeMadeAreRefused(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	for _, tt := range []struct {
 		field string

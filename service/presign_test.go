@@ -107,6 +107,7 @@ func request(t *testing.T, c *http.Client, method, url string, headers map[strin
 }
 
 func TestPresignedURLsWorkWithAPlainHTTPClient(t *testing.T) {
+	t.Parallel()
 	for _, door := range doors() {
 		t.Run(door, func(t *testing.T) {
 			g := open(t)
@@ -150,6 +151,7 @@ func TestPresignedURLsWorkWithAPlainHTTPClient(t *testing.T) {
 }
 
 func TestPresignedPartsMakeAnObject(t *testing.T) {
+	t.Parallel()
 	g := open(t, func(s *setup) { s.cos.MinPartSize = 1 })
 	plain := g.plainClient(t, "tcp")
 	begun, err := g.uploads.InitiateMultipartUpload(t.Context(), &cosgatev1.InitiateMultipartUploadRequest{Bucket: testBucket, Key: "k"})
@@ -177,6 +179,7 @@ func TestPresignedPartsMakeAnObject(t *testing.T) {
 }
 
 func TestKeysOfEveryKindCanBePresigned(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	plain := g.plainClient(t, "memory")
 	for _, key := range keys() {
@@ -194,6 +197,7 @@ func TestKeysOfEveryKindCanBePresigned(t *testing.T) {
 }
 
 func TestPresignedURLsAllowNothingElse(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	plain := g.plainClient(t, "tcp")
 	g.put(t, "k", []byte("old"))
@@ -238,6 +242,7 @@ func TestPresignedURLsAllowNothingElse(t *testing.T) {
 }
 
 func TestPresignedURLsExpire(t *testing.T) {
+	t.Parallel()
 	now := time.Now()
 	g := open(t, func(s *setup) {
 		s.backend.Clock = func() time.Time { return now.Add(-time.Hour) }
@@ -270,6 +275,7 @@ func temporary(s *setup) {
 }
 
 func TestPresignedURLsOfTemporaryCredentialsCarryTheToken(t *testing.T) {
+	t.Parallel()
 	g := open(t, temporary)
 	plain := g.plainClient(t, "tcp")
 	put := g.url(t, &cosgatev1.PresignUrlRequest{Key: "k", Operation: presignPut, ExpiresIn: durationpb.New(time.Hour)})
@@ -290,6 +296,7 @@ func TestPresignedURLsOfTemporaryCredentialsCarryTheToken(t *testing.T) {
 }
 
 func TestTheLifeOfWhatIsPresignedIsBounded(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		bound, asked, want time.Duration // want 0 is refused
 		message            string
@@ -333,6 +340,7 @@ func TestTheLifeOfWhatIsPresignedIsBounded(t *testing.T) {
 }
 
 func TestURLsThatCannotBeMadeAreRefused(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	for _, tt := range []struct {
 		field string // of the first violation; "" for the message as a whole
@@ -372,6 +380,7 @@ func TestURLsThatCannotBeMadeAreRefused(t *testing.T) {
 
 // What presigning can fail with besides bad fields.
 func TestPresigningFailsAsItsContractSays(t *testing.T) {
+	t.Parallel()
 	req := &cosgatev1.PresignUrlRequest{Bucket: testBucket, Key: "k", Operation: presignGet}
 	g := open(t)
 	other := proto.CloneOf(req)
@@ -420,6 +429,7 @@ func wantStatus(t *testing.T, what string, err error, code codes.Code, reason st
 }
 
 func TestNothingThatIsPresignedIsLogged(t *testing.T) {
+	t.Parallel()
 	g := open(t, temporary)
 	plain := g.plainClient(t, "memory")
 	u := g.url(t, &cosgatev1.PresignUrlRequest{Key: "k", Operation: presignPut, Headers: map[string]string{"x-cos-meta-a": "very-secret-header"}})

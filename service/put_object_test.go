@@ -61,6 +61,7 @@ func chunks(s *cosgatev1.PutObjectSpec, data []byte, size int) []*putRequest {
 }
 
 func TestPutObjectMisuseIsRefusedAndStoresNothing(t *testing.T) {
+	t.Parallel()
 	wrong := uint32(1)
 	wrong64 := uint64(1)
 	sums := &cosgatev1.Checksums{}
@@ -107,6 +108,7 @@ func TestPutObjectMisuseIsRefusedAndStoresNothing(t *testing.T) {
 }
 
 func TestPutObjectStoresWhatWasSentHoweverItIsCut(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	for _, c := range []struct {
 		name  string
@@ -145,6 +147,7 @@ func TestPutObjectStoresWhatWasSentHoweverItIsCut(t *testing.T) {
 }
 
 func TestPutObjectKeepsAttributes(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	want := &cosgatev1.ObjectAttributes{
 		Content: &cosgatev1.ContentHeaders{
@@ -171,6 +174,7 @@ func TestPutObjectKeepsAttributes(t *testing.T) {
 }
 
 func TestPutObjectSkipsDataItHasAlready(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	_, err := g.send(t.Context(),
 		&putRequest{Spec: spec(6), Chunk: chunkAt(0, "abc")},
@@ -186,6 +190,7 @@ func TestPutObjectSkipsDataItHasAlready(t *testing.T) {
 }
 
 func TestPutObjectHoldsContentAgainstChecksums(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	sum := md5.Sum([]byte("abc"))
 	crc := ecma([]byte("abc"))
@@ -203,6 +208,7 @@ func TestPutObjectHoldsContentAgainstChecksums(t *testing.T) {
 }
 
 func TestPutObjectForbidsOverwriting(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	s := spec(-1)
 	s.ForbidOverwrite = true
@@ -219,6 +225,7 @@ func TestPutObjectForbidsOverwriting(t *testing.T) {
 }
 
 func TestCancelledPutObjectStoresNothing(t *testing.T) {
+	t.Parallel()
 	for _, size := range []int64{3, maxBufferedSize + 1} {
 		g := open(t)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -240,6 +247,7 @@ func TestCancelledPutObjectStoresNothing(t *testing.T) {
 }
 
 func TestPutObjectTellsThatCOSStoredOtherBytes(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	g.cos.Faults().Add(embedded.Fault{Operation: "PutObject", WrongCRC64: true})
 	_, err := g.send(t.Context(), &putRequest{Spec: spec(-1), Chunk: chunk("abc"), Finish: true})

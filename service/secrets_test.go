@@ -340,6 +340,7 @@ func (w *watched) metricsText(t *testing.T) string {
 }
 
 func TestSecretsStaySecretWhenAllIsWell(t *testing.T) {
+	t.Parallel()
 	w := openWatchedForSecrets(t)
 	callers := []context.Context{w.withOwn(t.Context()), w.as(t.Context(), "jwt"), w.as(t.Context(), "all")}
 	for _, ctx := range callers {
@@ -355,6 +356,7 @@ func TestSecretsStaySecretWhenAllIsWell(t *testing.T) {
 
 // COS, or what stands in its place, quotes what it was sent in every way it could.
 func TestSecretsStaySecretWhenCOSQuotesThem(t *testing.T) {
+	t.Parallel()
 	lis := bufconn.Listen(1 << 20)
 	server := &http.Server{Handler: &quotingCOS{}}
 	done := make(chan struct{})
@@ -377,6 +379,7 @@ func TestSecretsStaySecretWhenCOSQuotesThem(t *testing.T) {
 }
 
 func TestSecretsStaySecretWhenCallsFail(t *testing.T) {
+	t.Parallel()
 	wrongKey := func(m protoreflect.Message) {
 		if f := m.Descriptor().Fields().ByName("customer_key"); f != nil {
 			m.Mutable(f).Message().Set(f.Message().Fields().ByName("key"), protoreflect.ValueOfBytes([]byte(plantedKey[:31])))
@@ -469,6 +472,7 @@ func (o panickingObserver) Attempt(ctx context.Context, _ cosbackend.AttemptInfo
 }
 
 func TestSecretsStaySecretWhenAHandlerPanics(t *testing.T) {
+	t.Parallel()
 	w := openWatchedForSecrets(t, func(s *setup, w *watched) { s.backend.Observer = panickingObserver{w} })
 	ctx := w.withOwn(t.Context())
 	for name, err := range map[string]error{

@@ -88,6 +88,7 @@ func (g *gateway) selectAll(ctx context.Context, req *cosgatev1.SelectObjectCont
 }
 
 func TestSelectStreamsRecordsProgressAndStats(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	large := strings.Repeat("{\"a\":1}\n", 100_000)
 	g.answerSelect(slices.Concat(
@@ -107,6 +108,7 @@ func TestSelectStreamsRecordsProgressAndStats(t *testing.T) {
 
 // The embedded server has no SQL, and says so.
 func TestSelectOnTheEmbeddedServerIsUnimplemented(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	g.put(t, "k", []byte("a,b\n"))
 	_, _, err := g.selectAll(t.Context(), selectRequest())
@@ -116,6 +118,7 @@ func TestSelectOnTheEmbeddedServerIsUnimplemented(t *testing.T) {
 }
 
 func TestAnErrorFrameBecomesAStatus(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	for _, tt := range []struct {
 		cosCode string
@@ -153,6 +156,7 @@ func TestAnErrorFrameBecomesAStatus(t *testing.T) {
 }
 
 func TestASelectThatBreaksOffIsNeverOK(t *testing.T) {
+	t.Parallel()
 	g := open(t, func(s *setup) { s.backend.Retry.MaxAttempts = 1 })
 	stream := slices.Concat(selectEventFrame("Records", "a,b\n"), selectStatsFrame("Stats"), selectEventFrame("End", ""))
 	for n := range stream {
@@ -178,6 +182,7 @@ func zeroIsNone(f *embedded.Fault) {
 }
 
 func TestADamagedSelectIsDataLoss(t *testing.T) {
+	t.Parallel()
 	g := open(t, func(s *setup) { s.backend.Retry.MaxAttempts = 1 })
 	stream := slices.Concat(selectEventFrame("Records", "a,b\n"), selectStatsFrame("Stats"), selectEventFrame("End", ""))
 	for i := range stream {
@@ -210,6 +215,7 @@ func TestACancelledSelectLetsGoOfTheConnection(t *testing.T) {
 }
 
 func TestSelectRequestsThatCannotBeAreRefused(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	csv := func(f func(*cosgatev1.SelectCsvInput)) func(*cosgatev1.SelectObjectContentRequest) {
 		return func(r *cosgatev1.SelectObjectContentRequest) { f(r.GetInput().GetCsv()) }

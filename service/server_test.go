@@ -41,6 +41,7 @@ func contractFiles() []protoreflect.FileDescriptor {
 // An empty message is refused by every RPC: the answer shows that the RPC is there,
 // that it validates, and that it does so before COS is asked.
 func TestEveryRPCOfTheContractIsServedAndValidated(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	for _, file := range contractFiles() {
 		for i := range file.Services().Len() {
@@ -82,6 +83,7 @@ func invokeEmpty(t *testing.T, g *gateway, m protoreflect.MethodDescriptor) erro
 
 // The rules in the proto files and those of cosbackend must agree that these are wrong.
 func TestHostileNamesAreRefusedBeforeAnyRequestLeaves(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	long := strings.Repeat("k", 851)
 	for _, c := range []struct {
@@ -129,6 +131,7 @@ func TestHostileNamesAreRefusedBeforeAnyRequestLeaves(t *testing.T) {
 }
 
 func TestUnknownProfileIsNotFound(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	_, err := g.buckets.ListBuckets(t.Context(), &cosgatev1.ListBucketsRequest{Profile: "other"})
 	if info, _ := detail[*errdetails.ErrorInfo](err); status.Code(err) != codes.NotFound || info.GetReason() != cosstatus.ReasonProfileNotFound {
@@ -137,6 +140,7 @@ func TestUnknownProfileIsNotFound(t *testing.T) {
 }
 
 func TestAnswersCarryThePlainMetadata(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	g.put(t, "k", []byte("a"))
 	var trailer metadata.MD
@@ -171,6 +175,7 @@ func TestAnswersCarryThePlainMetadata(t *testing.T) {
 }
 
 func TestEveryCallLeavesOneLogLine(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	g.put(t, "k", []byte("payload bytes"))
 	if _, _, err := g.get(t.Context(), &cosgatev1.GetObjectRequest{Bucket: testBucket, Key: "k"}); err != nil {
@@ -217,6 +222,7 @@ func (panicking) Credentials(context.Context) (cosbackend.Credentials, error) {
 }
 
 func TestPanicsAreToldWithAFixedText(t *testing.T) {
+	t.Parallel()
 	g := open(t, func(s *setup) { s.backend.Credentials = panicking{} })
 	for _, call := range []func(context.Context) error{g.head, g.read} {
 		err := call(t.Context())
@@ -230,6 +236,7 @@ func TestPanicsAreToldWithAFixedText(t *testing.T) {
 }
 
 func TestHealthTellsOfServicesAndProfiles(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	client := healthpb.NewHealthClient(g.conn)
 	check := func(service string, want healthpb.HealthCheckResponse_ServingStatus) {
@@ -259,6 +266,7 @@ func TestHealthTellsOfServicesAndProfiles(t *testing.T) {
 }
 
 func TestReflectionSpeaksBothVersions(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	v1, err := reflectionv1.NewServerReflectionClient(g.conn).ServerReflectionInfo(t.Context())
 	if err != nil {
@@ -287,6 +295,7 @@ func TestReflectionSpeaksBothVersions(t *testing.T) {
 }
 
 func TestGracefulStopLetsACallFinish(t *testing.T) {
+	t.Parallel()
 	g := open(t)
 	g.store(t, 3<<20)
 	stream, err := g.objects.GetObject(t.Context(), &cosgatev1.GetObjectRequest{Bucket: testBucket, Key: "k", MessageSize: 32 << 10})
@@ -307,6 +316,7 @@ func TestGracefulStopLetsACallFinish(t *testing.T) {
 }
 
 func TestGracefulStopIsBounded(t *testing.T) {
+	t.Parallel()
 	g := open(t, func(s *setup) { s.grace = 10 * time.Millisecond })
 	stream, err := g.objects.PutObject(t.Context())
 	if err != nil {
@@ -322,6 +332,7 @@ func TestGracefulStopIsBounded(t *testing.T) {
 }
 
 func TestServerRefusesAMissingDefaultProfile(t *testing.T) {
+	t.Parallel()
 	if _, err := NewServer(Deps{DefaultProfile: "x"}, Options{}); err == nil {
 		t.Error("NewServer without its default profile = nil error")
 	}

@@ -61,6 +61,7 @@ func mustSayStopping(t *testing.T, what string, err error) {
 
 // A read that its caller does not take is cut, and says exactly how much was sent.
 func TestAReadThatIsCutSaysWhereToGoOn(t *testing.T) {
+	t.Parallel()
 	g := open(t, cutSoon)
 	data := g.store(t, 16<<20)
 	stream, err := g.objects.GetObject(t.Context(), &cosgatev1.GetObjectRequest{
@@ -135,6 +136,7 @@ func TestAReadOfLargeMessagesIsCutAsWell(t *testing.T) {
 }
 
 func TestAnUploadThatIsCutStoresNothing(t *testing.T) {
+	t.Parallel()
 	size := int64(10 << 20)
 	for name, spec := range map[string]*cosgatev1.PutObjectSpec{
 		"size known":   {Bucket: testBucket, Key: "k", Size: &size},
@@ -173,6 +175,7 @@ func TestAnUploadThatIsCutStoresNothing(t *testing.T) {
 }
 
 func TestAUnaryCallThatIsCutSaysSo(t *testing.T) {
+	t.Parallel()
 	g := open(t, cutSoon)
 	hang := g.cos.Faults().Add(embedded.Fault{Operation: "HeadObject", Delay: time.Hour})
 	ended := make(chan error, 1)
@@ -188,6 +191,7 @@ func TestAUnaryCallThatIsCutSaysSo(t *testing.T) {
 
 // A change that COS may have made must not be repeated blindly, whoever cut it.
 func TestAChangeThatIsCutIsNotCalledRepeatable(t *testing.T) {
+	t.Parallel()
 	g := open(t, cutSoon)
 	hang := g.cos.Faults().Add(embedded.Fault{Operation: "CreateBucket", Delay: time.Hour})
 	ended := make(chan error, 1)
@@ -220,6 +224,7 @@ func watch(t *testing.T, conn grpc.ClientConnInterface) healthpb.Health_WatchCli
 // During the wait everything is as before, but for health. Then a watch, which would
 // never end by itself, does not hold up the end.
 func TestCallsAreTakenDuringTheWaitAndNotAfterIt(t *testing.T) {
+	t.Parallel()
 	g := open(t, func(s *setup) { s.grace, s.options.DrainWait = time.Hour, 300*time.Millisecond })
 	w := watch(t, g.conn)
 	for _, want := range []healthpb.HealthCheckResponse_ServingStatus{

@@ -45,6 +45,7 @@ func attributesOf(s sdktrace.ReadOnlySpan) map[attribute.Key]attribute.Value {
 }
 
 func TestTraceRunsFromTheCallerThroughTheGatewayToEachAttempt(t *testing.T) {
+	t.Parallel()
 	g, _, spans := openWatched(t)
 	g.put(t, "k", []byte("x"))
 	g.cos.Faults().Add(embedded.Fault{Operation: "HeadObject", Count: 1, Status: 503, Code: "ServiceUnavailable"})
@@ -91,6 +92,7 @@ func TestTraceRunsFromTheCallerThroughTheGatewayToEachAttempt(t *testing.T) {
 }
 
 func TestMetricsCountCallsAttemptsAndFaults(t *testing.T) {
+	t.Parallel()
 	g, metrics, _ := openWatched(t)
 	g.put(t, "k", []byte("content"))
 	head := func(key string) {

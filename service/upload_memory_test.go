@@ -43,6 +43,7 @@ func (g *guarded) silent(ctx context.Context, t *testing.T) {
 }
 
 func TestUploadsThatFindNoMemoryWaitAndAreToldSo(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		metrics := telemetry.NewMetrics(cosbackend.KnownCode)
 		g := openForMemory(t, 8<<20, 8<<20, func(s *setup) { s.deps.Metrics = metrics })
@@ -92,6 +93,7 @@ func TestUploadsThatFindNoMemoryWaitAndAreToldSo(t *testing.T) {
 
 // While memory is short objects go on in parts that are just large enough for COS.
 func TestPartsAreSmallerWhileMemoryIsShort(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := openForMemory(t, 8<<20, 0)
 		others, release := context.WithCancel(g.as(t.Context(), "a"))
@@ -125,6 +127,7 @@ func TestPartsAreSmallerWhileMemoryIsShort(t *testing.T) {
 }
 
 func TestOneCallersUploadsLeaveMemoryToOthers(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := openForMemory(t, 64<<20, 8<<20)
 		others, release := context.WithCancel(g.as(t.Context(), "a"))
@@ -150,6 +153,7 @@ func TestOneCallersUploadsLeaveMemoryToOthers(t *testing.T) {
 
 // An upload that waits for memory ends with its caller, not with the wait.
 func TestWaitingForMemoryEndsWithTheCall(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		for name, upload := range map[string][2]int64{"of all": {8 << 20, 0}, "of the caller": {64 << 20, 8 << 20}} {
 			g := openForMemory(t, upload[0], upload[1])
@@ -170,6 +174,7 @@ func TestWaitingForMemoryEndsWithTheCall(t *testing.T) {
 
 // Whoever holds much of the memory of reads gets small messages, and others large ones.
 func TestOneCallersReadsLeaveMemoryToOthers(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := openGuarded(t, permitAll, []string{"a", "b"}, func(s *setup) {
 			s.options.Limits.CallerReadMemory = 2 * minMessage
