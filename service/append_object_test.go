@@ -14,7 +14,7 @@ import (
 	cosstatus "github.com/cosgate/cosgate/service/status"
 )
 
-func TestAppendsAddToTheEndOnly(t *testing.T) {
+func TestAppendObjectAppendsAtTheEndOnly(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	ctx := t.Context()
@@ -44,7 +44,7 @@ func TestAppendsAddToTheEndOnly(t *testing.T) {
 	wantCode(t, "an ordinary object", err, codes.FailedPrecondition, "ObjectNotAppendable")
 }
 
-func TestLostAnswersOfAppendsAreSettled(t *testing.T) {
+func TestAppendObjectSettlesLostResponses(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	g.cos.Faults().Add(embedded.Fault{Operation: "AppendObject", Nth: 1, LoseResponse: true})
@@ -57,7 +57,7 @@ func TestLostAnswersOfAppendsAreSettled(t *testing.T) {
 	}
 }
 
-func TestAppendsTakeAttributesAtTheBeginningOnly(t *testing.T) {
+func TestAppendObjectAcceptsAttributesAtPositionZeroOnly(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	stream, err := g.objects.AppendObject(t.Context())
@@ -72,7 +72,7 @@ func TestAppendsTakeAttributesAtTheBeginningOnly(t *testing.T) {
 	}
 }
 
-func TestAppendsAreHeldAgainstTheChecksumOfTheWhole(t *testing.T) {
+func TestAppendObjectChecksTheChecksumOfAllContent(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	if _, err := g.append(t.Context(), 0, "one", nil); err != nil {

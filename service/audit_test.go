@@ -26,7 +26,7 @@ func records(t *testing.T, log *lockedBuffer) []map[string]any {
 	return all
 }
 
-func TestChangesAndDenialsAreAudited(t *testing.T) {
+func TestAuditRecordsChangesAndDenials(t *testing.T) {
 	t.Parallel()
 	log := &lockedBuffer{}
 	g := openGuarded(t, `

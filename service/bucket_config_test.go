@@ -17,7 +17,7 @@ import (
 // rounds is how many random documents each configuration gets.
 const rounds = 25
 
-func TestEveryConfigurationComesBackAsItWasPut(t *testing.T) {
+func TestBucketConfigRoundTrips(t *testing.T) {
 	t.Parallel()
 	g, r := openConfigs(t), newRandomizer(t, 0)
 	for _, c := range configTrips() {
@@ -55,7 +55,7 @@ func sdkOf(t *testing.T, g *gateway, bucket string) *cos.BucketService {
 
 // The SDK reads what the gateway wrote and writes it to another bucket, from which the
 // gateway reads it: both understand the same of it.
-func TestTheOfficialSDKReadsWhatTheGatewayWroteAndTheOtherWayRound(t *testing.T) {
+func TestBucketConfigRoundTripsThroughTheOfficialSDK(t *testing.T) {
 	t.Parallel()
 	g, r := openConfigs(t), newRandomizer(t, 0)
 	for _, c := range configTrips() {
@@ -81,7 +81,7 @@ func TestTheOfficialSDKReadsWhatTheGatewayWroteAndTheOtherWayRound(t *testing.T)
 }
 
 // A round trip proves nothing of fields that are never filled.
-func TestRandomDocumentsUseEveryField(t *testing.T) {
+func TestBucketConfigRandomDocumentsUseEveryField(t *testing.T) {
 	t.Parallel()
 	r := newRandomizer(t, 1)
 	for _, c := range configTrips() {

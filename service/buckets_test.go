@@ -14,7 +14,7 @@ import (
 	cosstatus "github.com/cosgate/cosgate/service/status"
 )
 
-func TestBucketsAreCreatedFoundAndDeleted(t *testing.T) {
+func TestCreateBucketHeadBucketListBucketsDeleteBucket(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	const name = "more-1250000000"
@@ -70,7 +70,7 @@ func TestBucketsAreCreatedFoundAndDeleted(t *testing.T) {
 	}
 }
 
-func TestRegionsAreLookedUpWhenNobodyNamesThem(t *testing.T) {
+func TestGetBucketLocationLooksUpRegionsThatAreNotNamed(t *testing.T) {
 	t.Parallel()
 	g := open(t, func(s *setup) { s.backend.Region = "" })
 	g.put(t, "k", []byte("x"))

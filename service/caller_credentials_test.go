@@ -115,7 +115,7 @@ func (k *contextKeeper) Attempt(ctx context.Context, info cosbackend.AttemptInfo
 	return ctx, nil
 }
 
-func TestCallersOwnCredentialsSignTheirCalls(t *testing.T) {
+func TestCallerCredentialsSignTheirCalls(t *testing.T) {
 	t.Parallel()
 	keeper := &contextKeeper{}
 	g := open(t, overTLS(t), takesCallers, onlyTheCaller, func(s *setup) { s.backend.Observer = keeper })
@@ -142,7 +142,7 @@ func TestCallersOwnCredentialsSignTheirCalls(t *testing.T) {
 
 // A caller that brings credentials which cannot be used is told so, and its call is
 // not made with others.
-func TestUnusableCallersCredentialsAreRefusedBeforeCOSIsAsked(t *testing.T) {
+func TestCallerCredentialsThatAreInvalidAreRefusedBeforeCOSIsAsked(t *testing.T) {
 	t.Parallel()
 	type refusal struct {
 		code        codes.Code
@@ -194,7 +194,7 @@ func TestUnusableCallersCredentialsAreRefusedBeforeCOSIsAsked(t *testing.T) {
 	}
 }
 
-func TestPlaintextTakesCallersCredentialsOnlyWhenToldSo(t *testing.T) {
+func TestCallerCredentialsOverPlaintextNeedTheOption(t *testing.T) {
 	t.Parallel()
 	g := open(t, takesCallers, onlyTheCaller, func(s *setup) { s.options.PlaintextCallerCredentials = true })
 	for _, call := range []func(context.Context) error{g.write, g.head, g.read} {
@@ -210,7 +210,7 @@ func TestPlaintextTakesCallersCredentialsOnlyWhenToldSo(t *testing.T) {
 
 // COS refuses what the caller brought: that is the caller's matter, and says nothing
 // of the profile.
-func TestRefusedCredentialsOfACallerAreItsOwnMatter(t *testing.T) {
+func TestCallerCredentialsThatCOSRefusesAreUnauthenticated(t *testing.T) {
 	t.Parallel()
 	g := open(t, overTLS(t), takesCallers)
 	serving := func() bool {
@@ -249,7 +249,7 @@ func TestRefusedCredentialsOfACallerAreItsOwnMatter(t *testing.T) {
 
 // Wherever a request names its profile, profileOf must find it: what it does not find
 // is not judged.
-func TestEveryRequestNamesItsProfileWhereItIsSought(t *testing.T) {
+func TestCallerCredentialsFindTheProfileOfEveryRequest(t *testing.T) {
 	t.Parallel()
 	for _, file := range contractFiles() {
 		for i := range file.Services().Len() {
@@ -294,7 +294,7 @@ func (s *failingSource) Credentials(context.Context) (cosbackend.Credentials, er
 }
 
 // Credentials that end, between two attempts or before the first, are the gateway's fault.
-func TestMissingCredentialsOfAProfileAreTheGatewaysFault(t *testing.T) {
+func TestProfileWithoutCredentialsIsTheGatewaysFault(t *testing.T) {
 	t.Parallel()
 	g := open(t, func(s *setup) { s.backend.Credentials = &failingSource{} })
 	g.cos.Faults().Add(embedded.Fault{Status: 503, Code: "ServiceUnavailable"})
@@ -308,7 +308,7 @@ func TestMissingCredentialsOfAProfileAreTheGatewaysFault(t *testing.T) {
 	}
 }
 
-func TestServerRefusesUnknownProfilesThatTakeCallersCredentials(t *testing.T) {
+func TestCallerCredentialsOfUnknownProfilesAreRefusedAtStart(t *testing.T) {
 	t.Parallel()
 	client, err := cosbackend.New(cosbackend.Config{Credentials: cosbackend.StaticCredentials(cosbackend.Credentials{SecretID: "a", SecretKey: "b"})})
 	if err != nil {

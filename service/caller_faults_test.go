@@ -188,7 +188,7 @@ func (m *matrix) stored(t *testing.T, k callerKind, what string, allowed ...[]by
 	}
 }
 
-func TestUploadsThatEndWithoutFinishStoreNothing(t *testing.T) {
+func TestUploadsWithoutFinishStoreNothing(t *testing.T) {
 	t.Parallel()
 	eachKind(t, func(t *testing.T, m *matrix, k callerKind) {
 		all := k.messages()
@@ -239,7 +239,7 @@ func TestUploadsPastTheirDeadlineStoreNothing(t *testing.T) {
 }
 
 // A caller who falls silent in the middle of a request to COS is given up by COS.
-func TestUploadsOfSilentCallersEndWhereCOSEndsThem(t *testing.T) {
+func TestUploadsOfSilentCallersEndWhenCOSEndsThem(t *testing.T) {
 	t.Parallel()
 	eachKind(t, func(t *testing.T, m *matrix, k callerKind) {
 		if !strings.HasSuffix(k.name, "streamed") {
@@ -255,7 +255,7 @@ func TestUploadsOfSilentCallersEndWhereCOSEndsThem(t *testing.T) {
 
 // The caller gives up when all was sent and COS is at work on it. COS may have all it
 // needs by then, so that the new content is there, but whole.
-func TestUploadsCancelledWhileCOSWorksAreWholeOrNothing(t *testing.T) {
+func TestUploadsCancelledWhileCOSWorksAreCompleteOrAbsent(t *testing.T) {
 	t.Parallel()
 	eachKind(t, func(t *testing.T, m *matrix, k callerKind) {
 		for _, struck := range []string{"InitiateMultipartUpload", "UploadPart", k.row.struck} {
@@ -409,7 +409,7 @@ func withSums(all []*putRequest, sums *cosgatev1.Checksums) []*putRequest {
 	return ms
 }
 
-func TestUploadsInChunksOfAnySizeAreWhole(t *testing.T) {
+func TestUploadsInChunksOfAnySizeAreComplete(t *testing.T) {
 	t.Parallel()
 	eachKind(t, func(t *testing.T, m *matrix, k callerKind) {
 		data := noise(k.size)
@@ -451,7 +451,7 @@ func chunksFrom(data []byte, from, size int) []*putRequest {
 }
 
 // An upload of two full-sized chunks, in one request and in parts of the usual size.
-func TestChunksOfTwoMiBAreTaken(t *testing.T) {
+func TestUploadsAcceptChunksOfTwoMiB(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	data := noise(2*maxChunk + 1)

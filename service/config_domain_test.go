@@ -41,7 +41,7 @@ func newCertificate(t *testing.T, from time.Time) *cosgatev1.CustomCertificate {
 	}
 }
 
-func TestCertificatesOfDomains(t *testing.T) {
+func TestBucketDomainCertificateRoundTrip(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	from := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -75,7 +75,7 @@ func TestCertificatesOfDomains(t *testing.T) {
 
 // COS might quote what it was sent. The caller, the log and the descriptor are held to
 // show nothing of a private key.
-func TestPrivateKeysAreNeverShown(t *testing.T) {
+func TestPutBucketDomainCertificateNeverShowsThePrivateKey(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	certificate := newCertificate(t, time.Now())

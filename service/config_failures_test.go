@@ -103,7 +103,7 @@ func promises(t *testing.T) map[string][]promise {
 }
 
 // Whatever the comments say of codes is so, over the wire.
-func TestConfigurationRPCsFailAsTheirCommentsSay(t *testing.T) {
+func TestBucketConfigRPCsFailAsTheirCommentsSay(t *testing.T) {
 	t.Parallel()
 	g, r := open(t, func(s *setup) { s.backend.Retry.MaxAttempts = 1 }), newRandomizer(t, 0)
 	said := promises(t)
@@ -135,7 +135,7 @@ func rowOf(code string) cosstatus.Row {
 }
 
 // The public pages of COS name these codes for the configurations of buckets.
-func TestTheCommentsNameEveryCodeOfCOS(t *testing.T) {
+func TestBucketConfigCommentsNameEveryCOSCode(t *testing.T) {
 	t.Parallel()
 	var named []string
 	for _, ps := range promises(t) {
@@ -160,7 +160,7 @@ func TestTheCommentsNameEveryCodeOfCOS(t *testing.T) {
 }
 
 // COS fails each time: what is idempotent is repeated, the rest is not.
-func TestConfigurationRPCsRepeatWhatIsIdempotent(t *testing.T) {
+func TestBucketConfigRPCsRetryWhatIsIdempotent(t *testing.T) {
 	t.Parallel()
 	g, r := open(t, func(s *setup) { s.backend.Retry.MaxAttempts = 3 }), newRandomizer(t, 0)
 	g.cos.Faults().Add(embedded.Fault{Status: 500, Code: "InternalError"})
@@ -177,7 +177,7 @@ func TestConfigurationRPCsRepeatWhatIsIdempotent(t *testing.T) {
 	}
 }
 
-func TestOneOffInventoryWhoseAnswerIsLostIsToldAsUnknown(t *testing.T) {
+func TestPostBucketInventoryWithALostResponseIsOutcomeUnknown(t *testing.T) {
 	t.Parallel()
 	g, r := open(t), newRandomizer(t, 0)
 	g.cos.Faults().Add(embedded.Fault{LoseResponse: true})
@@ -189,7 +189,7 @@ func TestOneOffInventoryWhoseAnswerIsLostIsToldAsUnknown(t *testing.T) {
 }
 
 // COS says of some configurations that they are missing with an empty answer.
-func TestWhatIsMissingWithoutACodeIsNotFound(t *testing.T) {
+func TestBucketConfigMissingWithoutACodeIsNotFound(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	for name, call := range map[string]func() error{
@@ -215,7 +215,7 @@ func TestWhatIsMissingWithoutACodeIsNotFound(t *testing.T) {
 	}
 }
 
-func TestPolicyThatIsNoJSONObjectIsRefusedHere(t *testing.T) {
+func TestPutBucketPolicyRefusesWhatIsNoJSONObject(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	for _, text := range []string{"[]", "null", `"x"`, "{", "{}{}", strings.Repeat(" ", 20481)} {

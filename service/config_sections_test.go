@@ -35,7 +35,7 @@ func (g *gateway) config(ctx context.Context, parts ...cosgatev1.BucketConfigSec
 	return g.configs.GetBucketConfig(ctx, &cosgatev1.GetBucketConfigRequest{Bucket: testBucket, Sections: parts})
 }
 
-func TestEveryPartHasAReaderAndAFieldOfItsNumber(t *testing.T) {
+func TestGetBucketConfigHasAReaderAndAFieldForEverySection(t *testing.T) {
 	t.Parallel()
 	fields := (&cosgatev1.BucketConfig{}).ProtoReflect().Descriptor().Fields()
 	values := cosgatev1.BucketConfigSection(0).Descriptor().Values()
@@ -116,7 +116,7 @@ func TestGetBucketConfigReturnsWhatIsConfigured(t *testing.T) {
 
 // A part that is missing is no failure, be it that COS has a code for it or not; one
 // that fails has the status that the RPC of the part alone has.
-func TestPartsThatAreMissingAreAbsentAndThoseThatFailHaveAStatus(t *testing.T) {
+func TestGetBucketConfigOmitsMissingSectionsAndReportsFailedOnes(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	g.cos.Faults().Add(embedded.Fault{Operation: "GetBucketTagging", Status: 403, Code: "AccessDenied", Message: "no"})
@@ -145,7 +145,7 @@ func detailNames(err error) []string {
 	return names
 }
 
-func TestWhatConcernsAllPartsFailsTheCall(t *testing.T) {
+func TestGetBucketConfigFailsWhenNoSectionCanBeRead(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name   string
@@ -183,7 +183,7 @@ func (d *dialer) DialContext(ctx context.Context, network, addr string) (net.Con
 	return d.dial(ctx, network, addr)
 }
 
-func TestPartsAreReadFourAtATime(t *testing.T) {
+func TestGetBucketConfigReadsFourSectionsAtATime(t *testing.T) {
 	t.Parallel()
 	cos, err := embedded.New(embedded.Options{Buckets: []string{testBucket}, Region: testRegion})
 	if err != nil {
@@ -215,7 +215,7 @@ func TestGetBucketConfigEndsWithItsCaller(t *testing.T) {
 	}
 }
 
-func TestPartsMustBeKnownAndDifferent(t *testing.T) {
+func TestGetBucketConfigRefusesUnknownAndRepeatedSections(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	for _, parts := range [][]cosgatev1.BucketConfigSection{{0}, {99}, {partCors, partCors}} {
@@ -226,7 +226,7 @@ func TestPartsMustBeKnownAndDifferent(t *testing.T) {
 }
 
 // Inventories come in pages of 100; GetBucketConfig reads them all.
-func TestInventoriesAreListedPageByPage(t *testing.T) {
+func TestGetBucketConfigReadsInventoriesPageByPage(t *testing.T) {
 	t.Parallel()
 	g, r := openConfigs(t), newRandomizer(t, 0)
 	const jobs = 205

@@ -68,7 +68,7 @@ func mustEnd(t *testing.T, conn net.Conn) (away http2.ErrCode) {
 	}
 }
 
-func TestConnectionsThatDoNotBeginAreClosed(t *testing.T) {
+func TestConnectionsWithoutAHandshakeAreClosed(t *testing.T) {
 	t.Parallel()
 	g := open(t, connectionsOf(ConnectionOptions{Handshake: 50 * time.Millisecond}))
 	for name, begin := range map[string]string{
@@ -87,7 +87,7 @@ func TestConnectionsThatDoNotBeginAreClosed(t *testing.T) {
 
 // A caller that sends a frame a byte at a time, or is gone without a word, gives no sign
 // of life either.
-func TestConnectionsWithoutASignOfLifeAreClosed(t *testing.T) {
+func TestConnectionsThatDoNotReplyToPingsAreClosed(t *testing.T) {
 	t.Parallel()
 	g := open(t, connectionsOf(ConnectionOptions{PingAfter: time.Second, PingTimeout: 100 * time.Millisecond}))
 	gone, slow := g.dialRaw(t), g.dialRaw(t)
@@ -101,7 +101,7 @@ func TestConnectionsWithoutASignOfLifeAreClosed(t *testing.T) {
 	g.put(t, "k", nil)
 }
 
-func TestClientsThatPingTooOftenAreDisconnected(t *testing.T) {
+func TestConnectionsThatPingTooOftenAreClosed(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		min  time.Duration
@@ -150,7 +150,7 @@ func endOrPings(t *testing.T, f *http2.Framer, pings int) (away http2.ErrCode) {
 
 // A connection that has come of age takes no new calls; those on it go on, and new ones
 // find another connection without an error.
-func TestCallsGoOnWhenTheirConnectionComesOfAge(t *testing.T) {
+func TestConnectionsAtMaxAgeLetCallsContinue(t *testing.T) {
 	t.Parallel()
 	g := open(t, connectionsOf(ConnectionOptions{MaxAge: 100 * time.Millisecond}))
 	conn := g.connect(t)
@@ -196,7 +196,7 @@ func (g *gateway) connect(t *testing.T) *grpc.ClientConn {
 
 // This client heeds the bound that the gateway tells it; those that do not are among the
 // hostile callers that cmd/cosgate is tested with.
-func TestMetadataIsBounded(t *testing.T) {
+func TestConnectionsBoundMetadata(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	for size, want := range map[int]codes.Code{60 << 10: codes.OK, 70 << 10: codes.Internal} {

@@ -23,7 +23,7 @@ func splitParts(s *setup) {
 
 // However content is cut into messages, and whether its size is declared or not, it
 // becomes the same object.
-func TestContentSplitAtRandomIsTheSameObject(t *testing.T) {
+func TestPutObjectSplitAtRandomIsTheSameObject(t *testing.T) {
 	t.Parallel()
 	g := open(t, splitParts)
 	seed := rand.Uint64()
@@ -94,7 +94,7 @@ func splitAtRandom(random *rand.Rand, s *cosgatev1.PutObjectSpec, data []byte) [
 
 // Whatever range is read, and wherever the connection to COS breaks meanwhile, the bytes
 // are those of the object.
-func TestRandomRangesAreTheBytesOfTheObject(t *testing.T) {
+func TestGetObjectRandomRangesAreTheBytesOfTheObject(t *testing.T) {
 	t.Parallel()
 	const size = 300_000
 	g := open(t, splitParts)

@@ -45,7 +45,7 @@ func calmly(call func() error) (err error) {
 
 // Every RPC that the contract names has a handler: it is called without the chain in
 // front of it, which would refuse an empty message before that shows.
-func TestNoRPCAnswersUnimplemented(t *testing.T) {
+func TestContractHasNoUnimplementedRPC(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	demo := embedded.DemoCredential()

@@ -11,7 +11,7 @@ import (
 )
 
 // The codec goes by field numbers, and the limit of a chunk is checked by hand.
-func TestNumbersOfTheCodeAreThoseOfTheContract(t *testing.T) {
+func TestContractFieldNumbersAreThoseOfTheCode(t *testing.T) {
 	t.Parallel()
 	for m, number := range map[proto.Message]protowire.Number{
 		&cosgatev1.GetObjectResponse{}:   getChunk,

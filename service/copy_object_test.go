@@ -12,7 +12,7 @@ import (
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 )
 
-func TestObjectsTooLargeForOneCopyAreCopiedInParts(t *testing.T) {
+func TestCopyObjectCopiesLargeObjectsInParts(t *testing.T) {
 	t.Parallel()
 	g := open(t, func(s *setup) {
 		s.cos.MaxCopySize, s.cos.MinPartSize = 2_000_000, 1
@@ -49,7 +49,7 @@ func TestObjectsTooLargeForOneCopyAreCopiedInParts(t *testing.T) {
 	}
 }
 
-func TestFailedCopiesInPartsLeaveNothingBehind(t *testing.T) {
+func TestCopyObjectInPartsThatFailsLeavesNothing(t *testing.T) {
 	t.Parallel()
 	g := open(t, func(s *setup) {
 		s.cos.MaxCopySize, s.cos.MinPartSize = 2_000_000, 1
@@ -63,7 +63,7 @@ func TestFailedCopiesInPartsLeaveNothingBehind(t *testing.T) {
 	g.noUploads(t)
 }
 
-func TestOtherRefusalsOfACopyStayWhatTheyAre(t *testing.T) {
+func TestCopyObjectReturnsOtherRefusalsUnchanged(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	g.put(t, "k", []byte("x"))
@@ -71,7 +71,7 @@ func TestOtherRefusalsOfACopyStayWhatTheyAre(t *testing.T) {
 	wantCode(t, "a copy onto itself", err, codes.InvalidArgument, "InvalidRequest")
 }
 
-func TestCopiesKeepOrReplaceAttributes(t *testing.T) {
+func TestCopyObjectKeepsOrReplacesAttributes(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	s := spec(-1)

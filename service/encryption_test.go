@@ -25,7 +25,7 @@ func encryptedWith(key string) *cosgatev1.ObjectAttributes {
 	}}
 }
 
-func TestObjectsOfACustomerKeyAreReachedWithItOnly(t *testing.T) {
+func TestEncryptionWithACustomerKeyNeedsThatKey(t *testing.T) {
 	t.Parallel()
 	g := open(t, smallParts)
 	ctx := t.Context()
@@ -93,7 +93,7 @@ func (g *gateway) partsOf(t *testing.T) {
 }
 
 // A read that breaks off is taken up again with the key.
-func TestBrokenReadsOfACustomerKeyGoOn(t *testing.T) {
+func TestGetObjectContinuesABrokenReadWithTheCustomerKey(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	s, data := spec(-1), noise(100_000)
@@ -128,7 +128,7 @@ func TestEncryptionByCOSAndByTheKeyService(t *testing.T) {
 	}
 }
 
-func TestReadsReplaceHeadersAndObeyLimits(t *testing.T) {
+func TestGetObjectReplacesHeadersAndObeysTrafficLimits(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	ctx := t.Context()
@@ -164,7 +164,7 @@ func withCallback() *cosgatev1.PutObjectSpec {
 	return s
 }
 
-func TestCallbacksThatFailAreToldApartFromUploadsThatFail(t *testing.T) {
+func TestCallbackFailuresAreDistinctFromUploadFailures(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	ctx := t.Context()
@@ -211,7 +211,7 @@ func callbackText(r *cosgatev1.CallbackResult) string {
 	return text
 }
 
-func TestCallbacksAreCheckedBeforeAnythingIsSent(t *testing.T) {
+func TestCallbackIsCheckedBeforeAnythingIsSent(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	for name, c := range map[string]*cosgatev1.UploadCallback{
@@ -240,7 +240,7 @@ func TestCallbacksAreCheckedBeforeAnythingIsSent(t *testing.T) {
 
 // Whatever COS says, and whatever goes wrong, a customer's key and the secrets of a
 // callback show neither in statuses nor in logs.
-func TestKeysAndCallbacksAppearNowhere(t *testing.T) {
+func TestEncryptionKeysAndCallbacksAppearNowhere(t *testing.T) {
 	t.Parallel()
 	key64 := base64.StdEncoding.EncodeToString([]byte(plantedKey))
 	planted := []string{plantedKey, key64, "PlantedCallbackToken", "PlantedVariable", base64.StdEncoding.EncodeToString([]byte(`{"x:who":"PlantedVariable"}`))}

@@ -14,7 +14,7 @@ import (
 	cosstatus "github.com/cosgate/cosgate/service/status"
 )
 
-func TestBrokenReadsGoOnBehindTheLastByte(t *testing.T) {
+func TestGetObjectContinuesABrokenReadAfterTheLastByte(t *testing.T) {
 	t.Parallel()
 	const size = 300_000
 	for _, c := range []struct {
@@ -58,7 +58,7 @@ func TestBrokenReadsGoOnBehindTheLastByte(t *testing.T) {
 	}
 }
 
-func TestReadsThatBreakTooOftenSayWhereToGoOn(t *testing.T) {
+func TestGetObjectThatBreaksTooOftenSaysWhereToContinue(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	data := g.store(t, 100_000)
@@ -85,7 +85,7 @@ func TestReadsThatBreakTooOftenSayWhereToGoOn(t *testing.T) {
 	}
 }
 
-func TestReadsOfAnObjectThatChangesAreAborted(t *testing.T) {
+func TestGetObjectIsAbortedWhenTheObjectChanges(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	g.store(t, 8<<20)
@@ -108,7 +108,7 @@ func TestReadsOfAnObjectThatChangesAreAborted(t *testing.T) {
 }
 
 // A caller that stops reading costs a few small messages, however large the object.
-func TestSlowReadersAreNotBilledWithMemory(t *testing.T) {
+func TestGetObjectOfSlowCallersHoldsLittleMemory(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	g.store(t, 8<<20)

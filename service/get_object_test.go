@@ -124,7 +124,7 @@ func TestGetObjectNeverPassesDamagedContentOffAsGood(t *testing.T) {
 	}
 }
 
-func TestConditionsAreJudgedByCOS(t *testing.T) {
+func TestPreconditionsAreEvaluatedByCOS(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	g.store(t, 10)
@@ -162,7 +162,7 @@ func TestConditionsAreJudgedByCOS(t *testing.T) {
 	}
 }
 
-func TestCancelledGetObjectLetsGoOfTheConnection(t *testing.T) {
+func TestGetObjectReleasesTheConnectionWhenCancelled(t *testing.T) {
 	g := open(t)
 	g.store(t, 8<<20)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -185,7 +185,7 @@ func TestCancelledGetObjectLetsGoOfTheConnection(t *testing.T) {
 
 // Go callers with the ordinary codec pay for the next larger buffer when a message is
 // one byte longer than one.
-func TestMessagesFillTheBuffersOfTheirCallers(t *testing.T) {
+func TestGetObjectMessagesFillTheBuffersOfCallers(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	g.store(t, 3<<20)

@@ -25,7 +25,7 @@ func toHead(keys ...string) *cosgatev1.HeadObjectsRequest {
 	return req
 }
 
-func TestManyHeadsKeepTheirOrderAndFailOneByOne(t *testing.T) {
+func TestHeadObjectsKeepsTheOrderAndFailsOneByOne(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	ctx := t.Context()
@@ -71,7 +71,7 @@ func TestManyHeadsKeepTheirOrderAndFailOneByOne(t *testing.T) {
 }
 
 // What HeadObject says and what HeadObjects says of the same object is the same.
-func TestManyHeadsSayWhatOneSays(t *testing.T) {
+func TestHeadObjectsReturnsWhatHeadObjectReturns(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	g.put(t, "k", []byte("x"))
@@ -90,7 +90,7 @@ func TestManyHeadsSayWhatOneSays(t *testing.T) {
 	}
 }
 
-func TestManyHeadsEndWithTheirCaller(t *testing.T) {
+func TestHeadObjectsEndsWithItsCaller(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	g.cos.Faults().Add(embedded.Fault{Operation: "HeadObject", Delay: time.Hour})
@@ -113,7 +113,7 @@ func TestManyHeadsEndWithTheirCaller(t *testing.T) {
 	}
 }
 
-func TestManyHeadsFailAsOneWhereNoObjectIsToBlame(t *testing.T) {
+func TestHeadObjectsFailsAsOneWhenNoObjectIsAtFault(t *testing.T) {
 	t.Parallel()
 	g := open(t, func(s *setup) { s.backend.Region = "" })
 	req := toHead("k")
@@ -134,7 +134,7 @@ func TestManyHeadsFailAsOneWhereNoObjectIsToBlame(t *testing.T) {
 	}
 }
 
-func TestAnswersThatGrowTooLargeAreCutByItem(t *testing.T) {
+func TestHeadObjectsReplacesResultsThatDoNotFit(t *testing.T) {
 	t.Parallel()
 	object := func(n int) *cosgatev1.HeadObjectsResult {
 		return &cosgatev1.HeadObjectsResult{Result: &cosgatev1.HeadObjectsResult_Object{Object: &cosgatev1.Object{Key: strings.Repeat("k", n)}}}

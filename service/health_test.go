@@ -13,7 +13,7 @@ import (
 
 // A gateway that is not ready gets no calls, so it must find out by itself that COS takes
 // its credentials again.
-func TestAProfileRecoversWithoutCalls(t *testing.T) {
+func TestHealthOfAProfileRecoversWithoutCalls(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		after    embedded.Fault // what ListBuckets meets once the credentials are good

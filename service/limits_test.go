@@ -35,7 +35,7 @@ func wantOverLimit(t *testing.T, err error, limit string) {
 	}
 }
 
-func TestACallerBeginsNoMoreCallsThanItsRate(t *testing.T) {
+func TestLimitsBoundTheRateOfACaller(t *testing.T) {
 	t.Parallel()
 	at := time.Unix(1_800_000_000, 0)
 	l := newLimits(Limits{CallerRate: 10, CallerBurst: 2})
@@ -68,7 +68,7 @@ func TestACallerBeginsNoMoreCallsThanItsRate(t *testing.T) {
 	}
 }
 
-func TestCallsThatRunAreBoundedForEachCallerAndForAll(t *testing.T) {
+func TestLimitsBoundRunningCallsOfEachCallerAndOfAll(t *testing.T) {
 	t.Parallel()
 	l := newLimits(Limits{Calls: 3, CallerCalls: 2})
 	var ends []func()
@@ -92,7 +92,7 @@ func TestCallsThatRunAreBoundedForEachCallerAndForAll(t *testing.T) {
 	}
 }
 
-func TestCallersWhoAreIdleAreForgotten(t *testing.T) {
+func TestLimitsForgetIdleCallers(t *testing.T) {
 	t.Parallel()
 	at := time.Unix(1_800_000_000, 0)
 	l := newLimits(Limits{CallerRate: 1, CallerBurst: 1, CallerCalls: 1})
@@ -117,7 +117,7 @@ func TestCallersWhoAreIdleAreForgotten(t *testing.T) {
 	}
 }
 
-func TestACallWithTooLittleTimeIsNotBegun(t *testing.T) {
+func TestLimitsRefuseACallWithTooLittleTime(t *testing.T) {
 	t.Parallel()
 	g := open(t, func(s *setup) { s.options.Limits.DeadlineFloor = time.Hour })
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -135,7 +135,7 @@ func TestACallWithTooLittleTimeIsNotBegun(t *testing.T) {
 	}
 }
 
-func TestACallOverALimitIsToldWhenToComeBack(t *testing.T) {
+func TestLimitsSayWhenToRetry(t *testing.T) {
 	t.Parallel()
 	g := open(t, func(s *setup) { s.options.Limits = Limits{CallerRate: 0.001, CallerBurst: 1} })
 	call := func() (metadata.MD, error) {
@@ -156,7 +156,7 @@ func TestACallOverALimitIsToldWhenToComeBack(t *testing.T) {
 	}
 }
 
-func TestLimitsThatCannotBeMeantAreRefused(t *testing.T) {
+func TestLimitsThatContradictEachOtherAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, l := range []Limits{{Calls: -1}, {CallerCalls: -1}, {CallerRate: -1}, {CallerBurst: -1}, {DeadlineFloor: -1}, {CallerBurst: 5}, {CallerReadMemory: -1}, {CallerUploadMemory: -1}, {CallerUploadMemory: partSize - 1}} {
 		if l.check(partSize) == nil {

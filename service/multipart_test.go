@@ -23,7 +23,7 @@ func smallParts(s *setup) {
 	s.cos.MinPartSize = 1
 }
 
-func TestObjectsOfAnySizeAndCutAreStoredWhole(t *testing.T) {
+func TestPutObjectInPartsStoresAnySizeAndSplit(t *testing.T) {
 	t.Parallel()
 	g := open(t, smallParts)
 	for _, size := range []int{0, 1, partSize - 1, partSize, partSize + 1, 3 * partSize, 5*partSize - 1, 5 * partSize, 5*partSize + 1} {
@@ -55,7 +55,7 @@ func (g *gateway) noUploads(t *testing.T) {
 	}
 }
 
-func TestUploadsInPartsHoldContentAgainstChecksums(t *testing.T) {
+func TestPutObjectInPartsChecksChecksums(t *testing.T) {
 	t.Parallel()
 	g := open(t, smallParts)
 	data := noise(3 * partSize)
@@ -74,7 +74,7 @@ func TestUploadsInPartsHoldContentAgainstChecksums(t *testing.T) {
 	}
 }
 
-func TestFailedUploadsInPartsLeaveNothingBehind(t *testing.T) {
+func TestPutObjectInPartsThatFailsLeavesNothing(t *testing.T) {
 	t.Parallel()
 	data := noise(5 * partSize)
 	all := chunks(spec(-1), data, 16<<10)
@@ -106,7 +106,7 @@ func TestFailedUploadsInPartsLeaveNothingBehind(t *testing.T) {
 	}
 }
 
-func TestPassingTroubleOfPartsIsRepeatedFromMemory(t *testing.T) {
+func TestPutObjectInPartsRetriesPartsFromMemory(t *testing.T) {
 	t.Parallel()
 	g := open(t, smallParts, func(s *setup) { s.backend.Retry.MaxAttempts = 8 }) // one part may meet them all
 	data := noise(4 * partSize)
@@ -128,7 +128,7 @@ func TestPassingTroubleOfPartsIsRepeatedFromMemory(t *testing.T) {
 	g.noUploads(t)
 }
 
-func TestCancelledUploadsInPartsAreAborted(t *testing.T) {
+func TestPutObjectInPartsIsAbortedWhenCancelled(t *testing.T) {
 	t.Parallel()
 	g := open(t, smallParts)
 	all := chunks(spec(-1), noise(5*partSize), 50_000)
@@ -160,7 +160,7 @@ func TestCancelledUploadsInPartsAreAborted(t *testing.T) {
 	}
 }
 
-func TestPartsGrowSoThatTheirNumberSuffices(t *testing.T) {
+func TestPartSizesGrowSoThatTheirNumberSuffices(t *testing.T) {
 	t.Parallel()
 	s := newPartSettings(Options{}.withDefaults(), newByteLimit(512<<20), nil)
 	var sum int64
@@ -270,7 +270,7 @@ func (g *gateway) wantParts(t *testing.T, id string, n int) {
 	}
 }
 
-func TestMultipartFailuresAreTold(t *testing.T) {
+func TestMultipartServiceReportsFailures(t *testing.T) {
 	t.Parallel()
 	g := open(t, smallParts)
 	ctx := t.Context()
@@ -310,7 +310,7 @@ func wantCode(t *testing.T, what string, err error, code codes.Code, cosCode str
 	}
 }
 
-func TestListsOfUploadsArePaged(t *testing.T) {
+func TestListMultipartUploadsIsPaged(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	want := map[string]bool{}

@@ -12,7 +12,7 @@ import (
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 )
 
-func TestPreflightsTellWhatTheRulesAllow(t *testing.T) {
+func TestOptionsObjectReturnsWhatTheRulesAllow(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	ctx := t.Context()

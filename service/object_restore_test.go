@@ -10,7 +10,7 @@ import (
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 )
 
-func TestArchivedObjectsAreRestored(t *testing.T) {
+func TestRestoreObjectMakesArchivedObjectsReadable(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 	g := open(t, func(s *setup) {

@@ -11,7 +11,7 @@ import (
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 )
 
-func TestLockedObjectsAreKept(t *testing.T) {
+func TestObjectRetentionProtectsObjects(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	ctx := t.Context()

@@ -104,7 +104,7 @@ func must(t *testing.T, err error) {
 
 // Every code that operations.md and the contract name comes out as the contract says,
 // with the operation, the key and the request id.
-func TestAspectsFailWithTheirCodes(t *testing.T) {
+func TestObjectSettingsFailWithTheirCodes(t *testing.T) {
 	t.Parallel()
 	named := map[string]string{
 		"ListObjectVersions":  "NoSuchBucket InvalidArgument",
@@ -141,7 +141,7 @@ func TestAspectsFailWithTheirCodes(t *testing.T) {
 
 // A lost answer, a passing failure, one that stays, an answer that says nothing: all of
 // them may be asked again.
-func TestAspectsAreRepeatedWhenAnswersAreLost(t *testing.T) {
+func TestObjectSettingsAreRetriedWhenResponsesAreLost(t *testing.T) {
 	for _, a := range aspects() {
 		for name, f := range map[string]embedded.Fault{
 			"lost answer": {LoseResponse: true}, "reset": {Reset: true}, "500": {Code: "InternalError"}, "503": {Code: "SlowDown"},
@@ -174,7 +174,7 @@ func TestAspectsAreRepeatedWhenAnswersAreLost(t *testing.T) {
 	}
 }
 
-func TestTagsAreSetReadCountedAndRemoved(t *testing.T) {
+func TestObjectTaggingIsPutReadCountedAndDeleted(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	ctx := t.Context()
@@ -225,7 +225,7 @@ func TestTagsAreSetReadCountedAndRemoved(t *testing.T) {
 }
 
 // An object too large for one copy is copied in parts, with its tags.
-func TestCopiesInPartsKeepTags(t *testing.T) {
+func TestCopyObjectInPartsKeepsTags(t *testing.T) {
 	t.Parallel()
 	g := open(t, func(s *setup) { s.options.CopyPart = 1 << 20 })
 	ctx := t.Context()
@@ -244,7 +244,7 @@ func TestCopiesInPartsKeepTags(t *testing.T) {
 	}
 }
 
-func TestACLsComeBackAsTheyWerePut(t *testing.T) {
+func TestObjectAclRoundTrips(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	ctx := t.Context()
@@ -302,7 +302,7 @@ func TestACLsComeBackAsTheyWerePut(t *testing.T) {
 	}
 }
 
-func TestWritesSayACLTagsAndGrants(t *testing.T) {
+func TestObjectSettingsOfWritesHaveAclTagsAndGrants(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	ctx := t.Context()

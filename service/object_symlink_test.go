@@ -10,7 +10,7 @@ import (
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 )
 
-func TestSymlinksLeadToTheirTarget(t *testing.T) {
+func TestSymlinkLeadsToItsTarget(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	ctx := t.Context()

@@ -43,7 +43,7 @@ func (g *gateway) versions(t *testing.T, req *cosgatev1.ListObjectVersionsReques
 	}
 }
 
-func TestVersionsAreListedReadAndDeleted(t *testing.T) {
+func TestListObjectVersionsListsVersionsThatCanBeReadAndDeleted(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	ctx := t.Context()
@@ -127,7 +127,7 @@ func (g *gateway) removeVersions(t *testing.T, marker, one, two string) {
 	}
 }
 
-func TestListsOfVersionsAreGroupedAndBoundToTheirFilter(t *testing.T) {
+func TestListObjectVersionsIsGroupedAndItsTokenBoundToTheFilter(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	g.versioning(t, "Enabled")

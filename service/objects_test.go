@@ -84,7 +84,7 @@ func (g *gateway) list(t *testing.T, req *cosgatev1.ListObjectsRequest) []string
 	}
 }
 
-func TestListsArePagedGroupedAndBoundToTheirFilter(t *testing.T) {
+func TestListObjectsIsPagedGroupedAndItsTokenBoundToTheFilter(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	for _, key := range []string{"a/1", "a/2", "b", "c/1", "d"} {
@@ -123,7 +123,7 @@ func TestListsArePagedGroupedAndBoundToTheirFilter(t *testing.T) {
 	}
 }
 
-func TestFailuresOfSingleKeysHaveTheirOwnStatus(t *testing.T) {
+func TestDeleteObjectsReportsAStatusForEachFailedKey(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	g.cos.Faults().Add(embedded.Fault{Operation: "DeleteObjects", ContentType: "application/xml", Body: []byte(

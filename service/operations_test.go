@@ -33,7 +33,7 @@ func operationsTable(t *testing.T) map[string]int {
 	return named
 }
 
-func TestEveryRPCStandsInTheTableOfOperations(t *testing.T) {
+func TestOperationsDocumentHasEveryRPC(t *testing.T) {
 	t.Parallel()
 	named := operationsTable(t)
 	for _, file := range contractFiles() {

@@ -27,7 +27,7 @@ func newPlainRequests(t *testing.T) *plainRequests {
 	return &plainRequests{validator: validator}
 }
 
-func TestUsualRequestsNeedNoFurtherValidation(t *testing.T) {
+func TestPlainRequestsRecognizesUsualRequests(t *testing.T) {
 	p := newPlainRequests(t)
 	for name, m := range map[string]proto.Message{
 		"all names": plainHead(func(*cosgatev1.HeadObjectRequest) {}),
@@ -47,7 +47,7 @@ func TestUsualRequestsNeedNoFurtherValidation(t *testing.T) {
 	}
 }
 
-func TestWhatHasOtherRulesIsLeftToThem(t *testing.T) {
+func TestPlainRequestsLeavesOtherRulesToProtovalidate(t *testing.T) {
 	t.Parallel()
 	p := newPlainRequests(t)
 	for name, m := range map[string]proto.Message{
@@ -64,7 +64,7 @@ func TestWhatHasOtherRulesIsLeftToThem(t *testing.T) {
 }
 
 // Whatever passes here must pass the rules of the contract.
-func TestNothingIsPlainThatProtovalidateRefuses(t *testing.T) {
+func TestPlainRequestsAcceptsNothingThatProtovalidateRefuses(t *testing.T) {
 	t.Parallel()
 	p := newPlainRequests(t)
 	plain := 0

@@ -71,7 +71,7 @@ func sendForm(t *testing.T, c *http.Client, f *cosgatev1.CreatePostPolicyRespons
 	return request(t, c, http.MethodPost, f.GetUrl(), map[string]string{"Content-Type": w.FormDataContentType()}, body.String())
 }
 
-func TestFormsUploadWithAPlainHTTPClient(t *testing.T) {
+func TestCreatePostPolicyFormsUploadWithAPlainHTTPClient(t *testing.T) {
 	t.Parallel()
 	for _, door := range doors() {
 		t.Run(door, func(t *testing.T) {
@@ -114,7 +114,7 @@ func TestFormsUploadWithAPlainHTTPClient(t *testing.T) {
 	}
 }
 
-func TestFormsAllowNothingElse(t *testing.T) {
+func TestCreatePostPolicyFormsAllowNothingElse(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	plain := g.plainClient(t, "tcp")
@@ -157,7 +157,7 @@ func TestFormsAllowNothingElse(t *testing.T) {
 	g.mustMissing(t, "other")
 }
 
-func TestFormsExpire(t *testing.T) {
+func TestCreatePostPolicyFormsExpire(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	g := open(t, func(s *setup) { s.backend.Clock = func() time.Time { return now.Add(-10 * time.Minute) } })
@@ -171,7 +171,7 @@ func TestFormsExpire(t *testing.T) {
 	}
 }
 
-func TestFormsOfTemporaryCredentialsCarryTheToken(t *testing.T) {
+func TestCreatePostPolicyFormsCarryTheSecurityToken(t *testing.T) {
 	t.Parallel()
 	g := open(t, temporary)
 	plain := g.plainClient(t, "memory")
@@ -187,7 +187,7 @@ func TestFormsOfTemporaryCredentialsCarryTheToken(t *testing.T) {
 	}
 }
 
-func TestFormsThatCannotBeMadeAreRefused(t *testing.T) {
+func TestCreatePostPolicyRefusesInvalidForms(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	for _, tt := range []struct {

@@ -106,7 +106,7 @@ func request(t *testing.T, c *http.Client, method, url string, headers map[strin
 	return plainAnswer{resp.StatusCode, resp.Header}, string(data)
 }
 
-func TestPresignedURLsWorkWithAPlainHTTPClient(t *testing.T) {
+func TestPresignUrlWorksWithAPlainHTTPClient(t *testing.T) {
 	t.Parallel()
 	for _, door := range doors() {
 		t.Run(door, func(t *testing.T) {
@@ -150,7 +150,7 @@ func TestPresignedURLsWorkWithAPlainHTTPClient(t *testing.T) {
 	}
 }
 
-func TestPresignedPartsMakeAnObject(t *testing.T) {
+func TestPresignUrlOfPartsMakesAnObject(t *testing.T) {
 	t.Parallel()
 	g := open(t, func(s *setup) { s.cos.MinPartSize = 1 })
 	plain := g.plainClient(t, "tcp")
@@ -178,7 +178,7 @@ func TestPresignedPartsMakeAnObject(t *testing.T) {
 	}
 }
 
-func TestKeysOfEveryKindCanBePresigned(t *testing.T) {
+func TestPresignUrlAcceptsKeysOfEveryKind(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	plain := g.plainClient(t, "memory")
@@ -196,7 +196,7 @@ func TestKeysOfEveryKindCanBePresigned(t *testing.T) {
 	}
 }
 
-func TestPresignedURLsAllowNothingElse(t *testing.T) {
+func TestPresignUrlAllowsNothingElse(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	plain := g.plainClient(t, "tcp")
@@ -241,7 +241,7 @@ func TestPresignedURLsAllowNothingElse(t *testing.T) {
 	}
 }
 
-func TestPresignedURLsExpire(t *testing.T) {
+func TestPresignUrlExpires(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	g := open(t, func(s *setup) {
@@ -274,7 +274,7 @@ func temporary(s *setup) {
 	})
 }
 
-func TestPresignedURLsOfTemporaryCredentialsCarryTheToken(t *testing.T) {
+func TestPresignUrlCarriesTheSecurityToken(t *testing.T) {
 	t.Parallel()
 	g := open(t, temporary)
 	plain := g.plainClient(t, "tcp")
@@ -295,7 +295,7 @@ func TestPresignedURLsOfTemporaryCredentialsCarryTheToken(t *testing.T) {
 	}
 }
 
-func TestTheLifeOfWhatIsPresignedIsBounded(t *testing.T) {
+func TestPresignUrlAndCreatePostPolicyBoundTheLifetime(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		bound, asked, want time.Duration // want 0 is refused
@@ -339,7 +339,7 @@ func TestTheLifeOfWhatIsPresignedIsBounded(t *testing.T) {
 	}
 }
 
-func TestURLsThatCannotBeMadeAreRefused(t *testing.T) {
+func TestPresignUrlRefusesInvalidRequests(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	for _, tt := range []struct {
@@ -379,7 +379,7 @@ func TestURLsThatCannotBeMadeAreRefused(t *testing.T) {
 }
 
 // What presigning can fail with besides bad fields.
-func TestPresigningFailsAsItsContractSays(t *testing.T) {
+func TestPresignUrlFailsAsItsContractSays(t *testing.T) {
 	t.Parallel()
 	req := &cosgatev1.PresignUrlRequest{Bucket: testBucket, Key: "k", Operation: presignGet}
 	g := open(t)
@@ -428,7 +428,7 @@ func wantStatus(t *testing.T, what string, err error, code codes.Code, reason st
 	}
 }
 
-func TestNothingThatIsPresignedIsLogged(t *testing.T) {
+func TestPresignUrlIsNeverLogged(t *testing.T) {
 	t.Parallel()
 	g := open(t, temporary)
 	plain := g.plainClient(t, "memory")

@@ -107,7 +107,7 @@ func TestPutObjectMisuseIsRefusedAndStoresNothing(t *testing.T) {
 	}
 }
 
-func TestPutObjectStoresWhatWasSentHoweverItIsCut(t *testing.T) {
+func TestPutObjectStoresWhatWasSentHoweverItIsSplit(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	for _, c := range []struct {
@@ -189,7 +189,7 @@ func TestPutObjectSkipsDataItHasAlready(t *testing.T) {
 	}
 }
 
-func TestPutObjectHoldsContentAgainstChecksums(t *testing.T) {
+func TestPutObjectChecksChecksums(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	sum := md5.Sum([]byte("abc"))
@@ -224,7 +224,7 @@ func TestPutObjectForbidsOverwriting(t *testing.T) {
 	}
 }
 
-func TestCancelledPutObjectStoresNothing(t *testing.T) {
+func TestPutObjectStoresNothingWhenCancelled(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int64{3, maxBufferedSize + 1} {
 		g := open(t)
@@ -246,7 +246,7 @@ func TestCancelledPutObjectStoresNothing(t *testing.T) {
 	}
 }
 
-func TestPutObjectTellsThatCOSStoredOtherBytes(t *testing.T) {
+func TestPutObjectReportsThatCOSStoredOtherBytes(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	g.cos.Faults().Add(embedded.Fault{Operation: "PutObject", WrongCRC64: true})

@@ -339,7 +339,7 @@ func (w *watched) metricsText(t *testing.T) string {
 	return answer.Body.String()
 }
 
-func TestSecretsStaySecretWhenAllIsWell(t *testing.T) {
+func TestSecretsStaySecretInSuccessfulCalls(t *testing.T) {
 	t.Parallel()
 	w := openWatchedForSecrets(t)
 	callers := []context.Context{w.withOwn(t.Context()), w.as(t.Context(), "jwt"), w.as(t.Context(), "all")}

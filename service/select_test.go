@@ -87,7 +87,7 @@ func (g *gateway) selectAll(ctx context.Context, req *cosgatev1.SelectObjectCont
 	}
 }
 
-func TestSelectStreamsRecordsProgressAndStats(t *testing.T) {
+func TestSelectObjectContentStreamsRecordsProgressAndStats(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	large := strings.Repeat("{\"a\":1}\n", 100_000)
@@ -107,7 +107,7 @@ func TestSelectStreamsRecordsProgressAndStats(t *testing.T) {
 }
 
 // The embedded server has no SQL, and says so.
-func TestSelectOnTheEmbeddedServerIsUnimplemented(t *testing.T) {
+func TestSelectObjectContentIsUnimplementedByTheEmbeddedCOS(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	g.put(t, "k", []byte("a,b\n"))
@@ -117,7 +117,7 @@ func TestSelectOnTheEmbeddedServerIsUnimplemented(t *testing.T) {
 	}
 }
 
-func TestAnErrorFrameBecomesAStatus(t *testing.T) {
+func TestSelectObjectContentErrorFrameBecomesAStatus(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	for _, tt := range []struct {
@@ -155,7 +155,7 @@ func TestAnErrorFrameBecomesAStatus(t *testing.T) {
 	wantStatus(t, "a plain refusal", err, codes.InvalidArgument, "SQL_PARSING_ERROR")
 }
 
-func TestASelectThatBreaksOffIsNeverOK(t *testing.T) {
+func TestSelectObjectContentThatBreaksOffIsNeverOK(t *testing.T) {
 	t.Parallel()
 	g := open(t, func(s *setup) { s.backend.Retry.MaxAttempts = 1 })
 	stream := slices.Concat(selectEventFrame("Records", "a,b\n"), selectStatsFrame("Stats"), selectEventFrame("End", ""))
@@ -181,7 +181,7 @@ func zeroIsNone(f *embedded.Fault) {
 	}
 }
 
-func TestADamagedSelectIsDataLoss(t *testing.T) {
+func TestSelectObjectContentThatIsDamagedIsDataLoss(t *testing.T) {
 	t.Parallel()
 	g := open(t, func(s *setup) { s.backend.Retry.MaxAttempts = 1 })
 	stream := slices.Concat(selectEventFrame("Records", "a,b\n"), selectStatsFrame("Stats"), selectEventFrame("End", ""))
@@ -195,7 +195,7 @@ func TestADamagedSelectIsDataLoss(t *testing.T) {
 	wantStatus(t, "statistics that are none", err, codes.Internal, cosstatus.ReasonMalformedResponse)
 }
 
-func TestACancelledSelectLetsGoOfTheConnection(t *testing.T) {
+func TestSelectObjectContentReleasesTheConnectionWhenCancelled(t *testing.T) {
 	g := open(t)
 	stream := slices.Concat(selectEventFrame("Records", "a,b\n"), selectEventFrame("End", ""))
 	g.answerSelect(stream, func(f *embedded.Fault) { f.StallAfter = int64(len(selectEventFrame("Records", "a,b\n"))) })
@@ -214,7 +214,7 @@ func TestACancelledSelectLetsGoOfTheConnection(t *testing.T) {
 	// goleak in TestMain and the embedded server's Close see whether anything is left.
 }
 
-func TestSelectRequestsThatCannotBeAreRefused(t *testing.T) {
+func TestSelectObjectContentRefusesInvalidRequests(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	csv := func(f func(*cosgatev1.SelectCsvInput)) func(*cosgatev1.SelectObjectContentRequest) {

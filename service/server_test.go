@@ -40,7 +40,7 @@ func contractFiles() []protoreflect.FileDescriptor {
 
 // An empty message is refused by every RPC: the answer shows that the RPC is there,
 // that it validates, and that it does so before COS is asked.
-func TestEveryRPCOfTheContractIsServedAndValidated(t *testing.T) {
+func TestServerServesAndValidatesEveryRPC(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	for _, file := range contractFiles() {
@@ -82,7 +82,7 @@ func invokeEmpty(t *testing.T, g *gateway, m protoreflect.MethodDescriptor) erro
 }
 
 // The rules in the proto files and those of cosbackend must agree that these are wrong.
-func TestHostileNamesAreRefusedBeforeAnyRequestLeaves(t *testing.T) {
+func TestServerRefusesHostileNamesBeforeAnyRequestIsSent(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	long := strings.Repeat("k", 851)
@@ -130,7 +130,7 @@ func TestHostileNamesAreRefusedBeforeAnyRequestLeaves(t *testing.T) {
 	}
 }
 
-func TestUnknownProfileIsNotFound(t *testing.T) {
+func TestProfileThatIsUnknownIsNotFound(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	_, err := g.buckets.ListBuckets(t.Context(), &cosgatev1.ListBucketsRequest{Profile: "other"})
@@ -139,7 +139,7 @@ func TestUnknownProfileIsNotFound(t *testing.T) {
 	}
 }
 
-func TestAnswersCarryThePlainMetadata(t *testing.T) {
+func TestResponsesCarryThePlainMetadata(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	g.put(t, "k", []byte("a"))
@@ -174,7 +174,7 @@ func TestAnswersCarryThePlainMetadata(t *testing.T) {
 	}
 }
 
-func TestEveryCallLeavesOneLogLine(t *testing.T) {
+func TestRequestLogHasOneLineForEachCall(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	g.put(t, "k", []byte("payload bytes"))
@@ -221,7 +221,7 @@ func (panicking) Credentials(context.Context) (cosbackend.Credentials, error) {
 	panic("VerySecretPanicText")
 }
 
-func TestPanicsAreToldWithAFixedText(t *testing.T) {
+func TestPanicIsReportedWithAFixedText(t *testing.T) {
 	t.Parallel()
 	g := open(t, func(s *setup) { s.backend.Credentials = panicking{} })
 	for _, call := range []func(context.Context) error{g.head, g.read} {
@@ -235,7 +235,7 @@ func TestPanicsAreToldWithAFixedText(t *testing.T) {
 	}
 }
 
-func TestHealthTellsOfServicesAndProfiles(t *testing.T) {
+func TestHealthHasServicesAndProfiles(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	client := healthpb.NewHealthClient(g.conn)
@@ -265,7 +265,7 @@ func TestHealthTellsOfServicesAndProfiles(t *testing.T) {
 	}
 }
 
-func TestReflectionSpeaksBothVersions(t *testing.T) {
+func TestReflectionServesBothVersions(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	v1, err := reflectionv1.NewServerReflectionClient(g.conn).ServerReflectionInfo(t.Context())
@@ -294,7 +294,7 @@ func TestReflectionSpeaksBothVersions(t *testing.T) {
 	_, _ = alpha.Recv()
 }
 
-func TestGracefulStopLetsACallFinish(t *testing.T) {
+func TestShutdownLetsACallFinish(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	g.store(t, 3<<20)
@@ -315,7 +315,7 @@ func TestGracefulStopLetsACallFinish(t *testing.T) {
 	}
 }
 
-func TestGracefulStopIsBounded(t *testing.T) {
+func TestShutdownIsBounded(t *testing.T) {
 	t.Parallel()
 	g := open(t, func(s *setup) { s.grace = 10 * time.Millisecond })
 	stream, err := g.objects.PutObject(t.Context())

@@ -60,7 +60,7 @@ func mustSayStopping(t *testing.T, what string, err error) {
 }
 
 // A read that its caller does not take is cut, and says exactly how much was sent.
-func TestAReadThatIsCutSaysWhereToGoOn(t *testing.T) {
+func TestShutdownOfGetObjectSaysWhereToContinue(t *testing.T) {
 	t.Parallel()
 	g := open(t, cutSoon)
 	data := g.store(t, 16<<20)
@@ -95,7 +95,7 @@ func TestAReadThatIsCutSaysWhereToGoOn(t *testing.T) {
 }
 
 // A message above what grpc lets wait inside of it does not keep a read from its status.
-func TestAReadOfLargeMessagesIsCutAsWell(t *testing.T) {
+func TestShutdownEndsGetObjectOfLargeMessages(t *testing.T) {
 	const largeMessage = 256 << 10
 	g := open(t, cutSoon, func(s *setup) {
 		s.dial = append(s.dial, grpc.WithStaticStreamWindowSize(64<<10)) // or all of it is taken ahead
@@ -135,7 +135,7 @@ func TestAReadOfLargeMessagesIsCutAsWell(t *testing.T) {
 	}
 }
 
-func TestAnUploadThatIsCutStoresNothing(t *testing.T) {
+func TestShutdownOfPutObjectStoresNothing(t *testing.T) {
 	t.Parallel()
 	size := int64(10 << 20)
 	for name, spec := range map[string]*cosgatev1.PutObjectSpec{
@@ -174,7 +174,7 @@ func TestAnUploadThatIsCutStoresNothing(t *testing.T) {
 	}
 }
 
-func TestAUnaryCallThatIsCutSaysSo(t *testing.T) {
+func TestShutdownOfAUnaryCallSaysSo(t *testing.T) {
 	t.Parallel()
 	g := open(t, cutSoon)
 	hang := g.cos.Faults().Add(embedded.Fault{Operation: "HeadObject", Delay: time.Hour})
@@ -190,7 +190,7 @@ func TestAUnaryCallThatIsCutSaysSo(t *testing.T) {
 }
 
 // A change that COS may have made must not be repeated blindly, whoever cut it.
-func TestAChangeThatIsCutIsNotCalledRepeatable(t *testing.T) {
+func TestShutdownOfAChangeIsNotRetryable(t *testing.T) {
 	t.Parallel()
 	g := open(t, cutSoon)
 	hang := g.cos.Faults().Add(embedded.Fault{Operation: "CreateBucket", Delay: time.Hour})
@@ -223,7 +223,7 @@ func watch(t *testing.T, conn grpc.ClientConnInterface) healthpb.Health_WatchCli
 
 // During the wait everything is as before, but for health. Then a watch, which would
 // never end by itself, does not hold up the end.
-func TestCallsAreTakenDuringTheWaitAndNotAfterIt(t *testing.T) {
+func TestShutdownAcceptsCallsUntilDrainWaitEnds(t *testing.T) {
 	t.Parallel()
 	g := open(t, func(s *setup) { s.grace, s.options.DrainWait = time.Hour, 300*time.Millisecond })
 	w := watch(t, g.conn)
@@ -254,7 +254,7 @@ func TestCallsAreTakenDuringTheWaitAndNotAfterIt(t *testing.T) {
 }
 
 // A read whose request never comes ends like any other call.
-func TestAReadWithoutARequestDoesNotHoldUpTheEnd(t *testing.T) {
+func TestShutdownDoesNotWaitForTheRequestOfGetObject(t *testing.T) {
 	g := open(t, cutSoon)
 	desc := &grpc.StreamDesc{ServerStreams: true, ClientStreams: true} // so that nothing is sent by itself
 	stream, err := g.conn.NewStream(t.Context(), desc, cosgatev1.ObjectService_GetObject_FullMethodName)
@@ -270,7 +270,7 @@ func TestAReadWithoutARequestDoesNotHoldUpTheEnd(t *testing.T) {
 }
 
 // A caller that sends half a call and nothing more cannot hold up the end.
-func TestACallerThatSaysNothingDoesNotHoldUpTheEnd(t *testing.T) {
+func TestShutdownDoesNotWaitForSilentCallers(t *testing.T) {
 	g := open(t, cutSoon)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

@@ -42,7 +42,7 @@ func (g *guarded) silent(ctx context.Context, t *testing.T) {
 	synctest.Wait() // it has its memory now
 }
 
-func TestUploadsThatFindNoMemoryWaitAndAreToldSo(t *testing.T) {
+func TestUploadMemoryIsWaitedForAndItsLackReported(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		metrics := telemetry.NewMetrics(cosbackend.KnownCode)
@@ -92,7 +92,7 @@ func TestUploadsThatFindNoMemoryWaitAndAreToldSo(t *testing.T) {
 }
 
 // While memory is short objects go on in parts that are just large enough for COS.
-func TestPartsAreSmallerWhileMemoryIsShort(t *testing.T) {
+func TestUploadMemoryThatIsShortMakesPartsSmaller(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := openForMemory(t, 8<<20, 0)
@@ -126,7 +126,7 @@ func TestPartsAreSmallerWhileMemoryIsShort(t *testing.T) {
 	})
 }
 
-func TestOneCallersUploadsLeaveMemoryToOthers(t *testing.T) {
+func TestUploadMemoryOfOneCallerIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := openForMemory(t, 64<<20, 8<<20)
@@ -152,7 +152,7 @@ func TestOneCallersUploadsLeaveMemoryToOthers(t *testing.T) {
 }
 
 // An upload that waits for memory ends with its caller, not with the wait.
-func TestWaitingForMemoryEndsWithTheCall(t *testing.T) {
+func TestUploadMemoryWaitEndsWithTheCall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		for name, upload := range map[string][2]int64{"of all": {8 << 20, 0}, "of the caller": {64 << 20, 8 << 20}} {
@@ -173,7 +173,7 @@ func TestWaitingForMemoryEndsWithTheCall(t *testing.T) {
 }
 
 // Whoever holds much of the memory of reads gets small messages, and others large ones.
-func TestOneCallersReadsLeaveMemoryToOthers(t *testing.T) {
+func TestReadMemoryOfOneCallerIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := openGuarded(t, permitAll, []string{"a", "b"}, func(s *setup) {
