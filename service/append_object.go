@@ -32,7 +32,7 @@ func (s *objectServer) AppendObject(stream appendStream) error {
 func (s *objectServer) appendObject(stream appendStream, spec *cosgatev1.AppendObjectSpec, up *uploadStream) (cosbackend.AppendResult, error) {
 	if spec.GetAttributes() != nil && spec.GetPosition() != 0 {
 		return cosbackend.AppendResult{}, cosstatus.FailField(codes.InvalidArgument, cosstatus.ReasonInvalidField, "spec.attributes",
-			"are taken by the first append only, with position 0")
+			"are accepted by the first append only, with position 0")
 	}
 	client, err := s.client(spec.GetProfile())
 	if err != nil {

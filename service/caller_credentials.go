@@ -100,7 +100,7 @@ type callerCredentials struct {
 }
 
 func (c callerCredentials) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-	b := callFrom(ctx).brought
+	b := callFrom(ctx).credentials
 	if b == nil {
 		return handler(ctx, req)
 	}
@@ -114,7 +114,7 @@ func (c callerCredentials) unary(ctx context.Context, req any, _ *grpc.UnaryServ
 }
 
 func (c callerCredentials) stream(srv any, ss grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
-	b := callFrom(ss.Context()).brought
+	b := callFrom(ss.Context()).credentials
 	if b == nil {
 		return handler(srv, ss)
 	}

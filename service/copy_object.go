@@ -11,7 +11,7 @@ import (
 	"github.com/cosgate/cosgate/cosbackend"
 )
 
-// A partsCopy copies one object that is too large for one request.
+// A partsCopy copies an object that is too large for one request.
 type partsCopy struct {
 	client *cosbackend.Client
 	to     cosbackend.Upload
@@ -22,9 +22,9 @@ type partsCopy struct {
 	settings cosbackend.Settings // of the copy
 }
 
-// copyInParts copies an object that CopyObject refused with refusal for its size. When
-// that was not the reason, or the object is not even as large as one part, refusal is
-// the answer.
+// copyInParts copies an object that CopyObject refused with refusal, perhaps for its size.
+// It returns refusal when the object is not larger than one part, so that its size was not
+// the reason.
 func (s *objectServer) copyInParts(ctx context.Context, client *cosbackend.Client, to cosbackend.Upload, o cosbackend.CopyOptions, refusal error) (cosbackend.CopyResult, error) {
 	src := o.Source
 	info, err := client.HeadObject(ctx, cosbackend.Location{Bucket: src.Bucket, Region: src.Region}, src.Key,

@@ -7,8 +7,6 @@ import (
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 )
 
-// What else an object can be besides content: archived, kept, a symlink, or seen from
-// another site.
 
 func (s *objectServer) RestoreObject(ctx context.Context, req *cosgatev1.RestoreObjectRequest) (*cosgatev1.RestoreObjectResponse, error) {
 	client, err := s.client(req.GetProfile())

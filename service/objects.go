@@ -14,7 +14,7 @@ import (
 type objectServer struct {
 	cosgatev1.UnimplementedObjectServiceServer
 	profiles
-	mapper *cosstatus.Mapper // for failures inside a successful answer
+	mapper *cosstatus.Mapper // for failures inside a successful response
 	parts  partSettings
 	reads  readSettings
 }

@@ -51,5 +51,5 @@ func (l list) marker(token, start string) (string, error) {
 
 func errPageToken() error {
 	return cosstatus.FailField(codes.InvalidArgument, cosstatus.ReasonPageToken, "page_token",
-		"is not the next_page_token of this list; repeat the other fields as they were, or leave it empty to begin anew")
+		"is not the next_page_token of this list; send the other fields as they were, or leave it empty to start from the beginning")
 }

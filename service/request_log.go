@@ -46,7 +46,7 @@ func (a requestLog) write(ctx context.Context, method string, err error, d time.
 	if caller := c.caller.Load(); caller != nil {
 		attrs = append(attrs, slog.String("caller", caller.Name))
 	}
-	if c.brought != nil {
+	if c.credentials != nil {
 		attrs = append(attrs, slog.Bool("caller_credentials", true))
 	}
 	if info.Attempts > 0 {

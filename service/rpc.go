@@ -12,7 +12,7 @@ import (
 	"github.com/cosgate/cosgate/internal/identity"
 )
 
-// Plain metadata for people and proxies, on every answer that has it.
+// Plain metadata for people and proxies, in every response to which it applies.
 const (
 	mdRequestID    = "x-request-id"
 	mdCOSRequestID = "x-cos-request-id"
@@ -25,7 +25,7 @@ const (
 type call struct {
 	requestID   string
 	trace       cosbackend.Trace
-	brought     *sentCredentials                // nil when the caller sent none
+	credentials *sentCredentials                // nil when the caller sent none
 	caller      atomic.Pointer[identity.Caller] // nil without authentication, and before it
 	usage       *callerUsage                    // nil when nothing is limited
 	cancellable cancellable                     // in the list of shutdown
@@ -60,9 +60,9 @@ func callFrom(ctx context.Context) *call {
 }
 
 func withCall(ctx context.Context) context.Context {
-	ctx, brought := removeCredentials(ctx)
+	ctx, credentials := removeCredentials(ctx)
 	c := &callContext{Context: ctx}
-	c.call.requestID, c.call.brought = requestID(ctx), brought
+	c.call.requestID, c.call.credentials = requestID(ctx), credentials
 	return c
 }
 

@@ -468,7 +468,7 @@ func withoutCredentials(s *setup, _ *watched) { s.backend.Credentials = &failing
 type panickingObserver struct{ w *watched }
 
 func (o panickingObserver) Attempt(ctx context.Context, _ cosbackend.AttemptInfo) (context.Context, func(cosbackend.AttemptResult)) {
-	panic(fmt.Sprint(callFrom(ctx).brought.credentials.SecretKey, ownKey, ownToken, plantedKey, profileKey, profileToken, o.w.tokens))
+	panic(fmt.Sprint(callFrom(ctx).credentials.credentials.SecretKey, ownKey, ownToken, plantedKey, profileKey, profileToken, o.w.tokens))
 }
 
 func TestSecretsStaySecretWhenAHandlerPanics(t *testing.T) {

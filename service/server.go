@@ -1,10 +1,10 @@
-// Package service is the gRPC side of cosgate: it answers the RPCs of
+// Package service is the gRPC side of cosgate: it implements the RPCs of
 // proto/cosgate/v1 by asking COS through package cosbackend, and turns every
 // failure into a status with typed details.
 //
-// It holds the error contract (errors.go, statuses.go), the interceptors and the
-// handlers. It knows nothing of HTTP, and of credentials only that COS took them or
-// did not.
+// It has the server, the interceptors and the handlers. The error contract is in package
+// status, the rights of each RPC in package access. It knows nothing about HTTP, and about
+// credentials only whether COS accepted them.
 package service
 
 import (
@@ -36,9 +36,9 @@ import (
 const (
 	// maxReceive lets a PutObject message have its 2 MiB of data and a full spec.
 	maxReceive = 4 << 20
-	// connWindow is how much a caller may send ahead on one connection, beside
-	// Options.UploadWindow for each stream. Never set one alone: that would leave the
-	// other at 64 KiB.
+	// connWindow is how much a caller may send ahead on one connection, in addition to
+	// Options.UploadWindow for each stream. Never set only one of them: that would leave
+	// the other at 64 KiB.
 	connWindow = 16 << 20
 	// bufferSize is what a connection reads and writes at a time.
 	bufferSize = 128 << 10
@@ -47,28 +47,28 @@ const (
 // Deps are what the server needs. The caller closes the clients after the server
 // has stopped.
 type Deps struct {
-	// Profiles are the ways to reach COS, by name. At least one.
+	// Profiles are the COS clients by the name of their profile. At least one.
 	Profiles map[string]*cosbackend.Client
 	// DefaultProfile is used by requests that name none; it must be in Profiles.
 	// It may be empty when there is only one.
 	DefaultProfile string
-	// Authenticator and Authorizer say who calls and what they may do. Both or none:
-	// without them everybody may do everything.
+	// Authenticator identifies callers, and Authorizer decides what they are allowed to do.
+	// Set both or neither: without them every caller is allowed to do everything.
 	Authenticator Authenticator
 	Authorizer    Authorizer
-	// CallerCredentials names the profiles that sign with COS credentials which a
-	// caller brings with its call (metadata cosgate-cos-secret-id, -secret-key and
-	// -security-token), in place of their own. All others refuse them.
+	// CallerCredentials names the profiles that accept COS credentials which a caller sends
+	// with its call (metadata cosgate-cos-secret-id, -secret-key and -security-token), and
+	// sign with them instead of their own. All others refuse them.
 	CallerCredentials map[string]bool
-	// Metrics count calls. Nil counts nothing. The clients of Profiles count what they
-	// ask of COS when their Observer has the same Metrics.
+	// Metrics count calls. Nil counts nothing. Requests to COS are counted when the clients
+	// in Profiles have an Observer with the same Metrics.
 	Metrics *telemetry.Metrics
 	// Tracer makes a span of each call. Nil makes none.
 	Tracer trace.TracerProvider
 	// Logger gets one line for each RPC. Nil discards.
 	Logger *slog.Logger
-	// Audit gets one record for each call that was to change something, and for each
-	// that was refused to its caller. Nil discards.
+	// Audit gets one record for each call that changes something or tries to, and for each
+	// call that is denied. Nil discards.
 	Audit *slog.Logger
 }
 
@@ -76,49 +76,48 @@ type Deps struct {
 type Options struct {
 	// Reflection serves the descriptors of the API to tools such as grpcurl.
 	Reflection bool
-	// PlaintextCallerCredentials takes callers' COS credentials also over connections
-	// without TLS: for tests, and where something else keeps the network private.
-	// Whoever can listen has the credentials. There is no exception for loopback.
+	// PlaintextCallerCredentials accepts callers' COS credentials also over connections
+	// without TLS: for tests, and where the network is private by other means.
+	// Anyone who can read the traffic gets the credentials. Loopback is no exception.
 	PlaintextCallerCredentials bool
 	// Credentials encrypt connections and may ask callers for certificates. Nil is plain
 	// text.
 	Credentials credentials.TransportCredentials
 	// Connections bound the connections of callers.
 	Connections ConnectionOptions
-	// DrainWait is how long calls are still taken after the end has begun and health was
-	// turned off, so that balancers notice first. 0 takes none any more.
+	// DrainWait is how long calls are still accepted after shutdown has begun and health was
+	// turned off, so that load balancers notice first. 0 accepts none.
 	DrainWait time.Duration
 	// PartSize is the size of the first parts of objects that are uploaded in parts,
-	// in bytes. 0 is 8 MiB; COS takes no part below 1 MiB but the last.
+	// in bytes. 0 is 8 MiB; COS accepts no part below 1 MiB except the last.
 	PartSize int64
-	// PartsInParallel is how many parts of one object are on their way to COS. 0 is 4.
+	// PartsInParallel is how many parts of one object are sent to COS at a time. 0 is 4.
 	PartsInParallel int
-	// Limits bound what callers ask for at once.
+	// Limits bound what callers use at once.
 	Limits Limits
-	// UploadMemory is how many bytes all uploads in parts gather together. 0 is 512 MiB.
-	// Beside it each upload holds what its caller sent ahead, UploadWindow, and the message
-	// that is being received, 4 MiB at most. Only the number of calls bounds the sum of
-	// those: a message is in memory before anybody could refuse it.
+	// UploadMemory is how many bytes all uploads in parts hold together. 0 is 512 MiB.
+	// In addition each upload holds what its caller sent ahead, UploadWindow, and the message
+	// that is being received, at most 4 MiB. Only the number of calls bounds the sum of
+	// those, since a message is in memory before it can be refused.
 	UploadMemory int64
-	// UploadWindow is how many bytes a caller may send ahead on one stream. It times the
-	// number of stalled uploads is what they cost in memory. grpc opens the window further
-	// for a message that is being read, so that only callers who send small messages gain
-	// from more. 0 is 256 KiB.
+	// UploadWindow is how many bytes a caller may send ahead on one stream, which is what a
+	// stalled upload costs in memory. grpc extends the window for a message that is being
+	// read, so that only callers who send small messages profit from more. 0 is 256 KiB.
 	UploadWindow int32
 	// ReadMemory is how many bytes of content all reads hold together before they send
 	// small messages only. 0 is 256 MiB. Beyond it each read holds one message of 16 KiB.
 	ReadMemory int64
-	// ReadStall is how long a read waits for COS to send anything before it asks anew.
-	// 0 is 30 s.
+	// ReadStall is how long a read waits for COS to send anything before it makes a new
+	// request. 0 is 30 s.
 	ReadStall time.Duration
 	// CopyPart is how much of an object too large for CopyObject one request copies, in
 	// bytes. 0 is 512 MiB.
 	CopyPart int64
-	// PresignMax is how long presigned URLs and forms may be good at most. 0 is 1 hour.
+	// PresignMax is the maximum lifetime of presigned URLs and forms. 0 is 1 hour.
 	PresignMax time.Duration
 }
 
-// withDefaults fills in what is zero.
+// withDefaults replaces zero values by their defaults.
 func (o Options) withDefaults() Options {
 	o.PartSize = cmp.Or(o.PartSize, 8<<20)
 	o.PartsInParallel = cmp.Or(o.PartsInParallel, 4)
@@ -196,7 +195,7 @@ func newServer(deps Deps, opts Options, newPool func() *frames.Pool) (*Server, e
 		grpc.MaxRecvMsgSize(maxReceive),
 		grpc.InitialWindowSize(opts.UploadWindow),
 		grpc.InitialConnWindowSize(connWindow),
-		grpc.WaitForHandlers(true), // a cut upload still has to be aborted
+		grpc.WaitForHandlers(true), // a cancelled upload still has to be aborted
 		grpc.ReadBufferSize(bufferSize),
 		grpc.WriteBufferSize(bufferSize),
 	)...)
@@ -216,7 +215,7 @@ func loggerOr(log *slog.Logger) *slog.Logger {
 	return log
 }
 
-// A registration is one service of the API and what answers it.
+// A registration is one service of the API and its implementation.
 type registration struct {
 	desc *grpc.ServiceDesc
 	impl any
@@ -250,8 +249,8 @@ func (s *Server) register(services []registration, withReflection bool) {
 	}
 }
 
-// Serve answers calls on lis until ctx ends. Then health turns NOT_SERVING; after
-// Options.DrainWait no new call is taken, and those in flight may finish for at most
+// Serve serves calls on lis until ctx ends. Then health turns NOT_SERVING; after
+// Options.DrainWait no new call is accepted, and those in flight may continue for at most
 // grace; what still runs then ends with UNAVAILABLE and the reason SERVER_STOPPING. It
 // returns nil after such an end, and closes lis in any case.
 func (s *Server) Serve(ctx context.Context, lis net.Listener, grace time.Duration) error {
@@ -278,8 +277,8 @@ func (s *Server) Serve(ctx context.Context, lis net.Listener, grace time.Duratio
 	return err
 }
 
-// Ready returns nil when the server can do its work as far as is known, and
-// otherwise what keeps it from that.
+// Ready returns nil when the server can do its work, as far as is known, and otherwise the
+// reason why not.
 func (s *Server) Ready() error {
 	if !s.profiles.serving(s.fallback) {
 		return fmt.Errorf("service: COS refuses the credentials of profile %q", s.fallback)

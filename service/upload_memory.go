@@ -120,7 +120,7 @@ func (r *reservation) release() {
 func errUploadMemory(limit int64) error {
 	problem := fmt.Sprintf("the uploads of all callers hold %d MiB, which is the limit", limit>>20)
 	return cosstatus.Fail(codes.ResourceExhausted, cosstatus.ReasonUploadMemory,
-		"too many uploads gather parts at the moment; declare spec.size, or try again later",
+		"too many uploads in parts hold memory at the moment; declare spec.size, or try again later",
 		&errdetails.RetryInfo{RetryDelay: durationpb.New(cosstatus.SoonDelay)},
 		&errdetails.QuotaFailure{Violations: []*errdetails.QuotaFailure_Violation{{Subject: "the gateway", Description: problem}}},
 	)

@@ -117,7 +117,7 @@ func (q *uploadSequence) acceptSpec(m uploadMessage) error {
 
 func (q *uploadSequence) checkSize(size int64, field string) error {
 	if size > maxObject {
-		return cosstatus.FailField(codes.FailedPrecondition, cosstatus.ReasonObjectTooLarge, field, "is more than 50,000 GiB, the largest object COS keeps")
+		return cosstatus.FailField(codes.FailedPrecondition, cosstatus.ReasonObjectTooLarge, field, "is more than 50,000 GiB, the largest object that COS stores")
 	}
 	return nil
 }
