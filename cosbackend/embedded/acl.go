@@ -312,7 +312,7 @@ func (s *Server) getObjectACL(x *exchange) error {
 	return nil
 }
 
-// sendACL answers with an AccessControlPolicy, and with the preset when it says all
+// sendACL responds with an AccessControlPolicy, and names the preset when it says all
 // (E085).
 func (x *exchange) sendACL(a acl) {
 	if len(a.grants) == 0 && a.preset != aclGranted {

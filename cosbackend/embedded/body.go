@@ -28,7 +28,7 @@ const (
 	bodyRenewal  = 10 * time.Second
 	bodyProgress = 1 << 10
 	// refusedBodyTimeout bounds how long a body that is not wanted is waited for.
-	// net/http reads some of it, so that the client gets to see the answer.
+	// net/http reads some of it, so that the client still sees the response.
 	refusedBodyTimeout = 5 * time.Second
 )
 
@@ -203,8 +203,8 @@ func (x *exchange) readXMLBody(limit int64, needsMD5 bool) ([]byte, error) {
 }
 
 // send streams length bytes of a stored body from where r stands. The first
-// piece is read before the answer begins, so that damage found there is a 500;
-// damage found later breaks the answer off before the damaged bytes.
+// piece is read before the response begins, so that damage found there is a 500;
+// damage found later ends the response before the damaged bytes.
 func (s *Server) send(x *exchange, r io.Reader, status int, length int64) error {
 	buf, _ := s.buffers.Get().(*[]byte)
 	defer s.buffers.Put(buf)
@@ -218,7 +218,7 @@ func (s *Server) send(x *exchange, r io.Reader, status int, length int64) error 
 		}
 		x.throttle(len(piece))
 		if _, err := x.response.Write(piece); err != nil {
-			return nil // the client is gone; answer.err keeps it for the journal
+			return nil // the client went away; response.err has it for the journal
 		}
 		length -= int64(len(piece))
 	}

@@ -26,8 +26,8 @@ type configuration struct {
 	md5 bool
 	// check judges what a shape cannot say; nil for nothing.
 	check func(x *exchange, doc *node) error
-	// absent answers a GET when nothing was put, unless empty has what is answered
-	// instead of an error.
+	// absent is the error of a GET when nothing was put, unless empty sends something
+	// else.
 	absent failure
 	empty  func(x *exchange)
 	// putStatus is the status of a PUT that did it; 0 is 200.
@@ -96,14 +96,14 @@ func (c configuration) get(s *Server, x *exchange) error {
 	return nil
 }
 
-// sendDocument answers with a stored document.
+// sendDocument responds with a stored document.
 func (x *exchange) sendDocument(document []byte) {
 	doc := newXML()
 	doc.buf = append(doc.buf, document...)
 	x.sendXML(http.StatusOK, doc)
 }
 
-// emptyDocument answers with a root that has nothing in it.
+// emptyDocument responds with an empty root element.
 func emptyDocument(root string) func(*exchange) {
 	return func(x *exchange) { x.sendDocument([]byte("<" + root + "/>")) }
 }

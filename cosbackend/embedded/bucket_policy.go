@@ -159,7 +159,7 @@ func (s *Server) getPolicy(x *exchange) error {
 	}
 	x.response.header().Set("Content-Type", "application/json")
 	x.response.begin(http.StatusOK, int64(len(document)))
-	_, _ = x.response.Write(document) // a failure is kept in answer.err
+	_, _ = x.response.Write(document) // response.err has a failure
 	return nil
 }
 

@@ -149,7 +149,7 @@ func (s *Server) listBuckets(x *exchange) error {
 	return nil
 }
 
-// serviceXML is the answer to GET Service. The owner is an example account: the
+// serviceXML is the response to GET Service. The owner is an example account: the
 // server has no accounts (E013).
 func serviceXML(page []store.Bucket, marker string, truncated bool) *xmlWriter {
 	doc := newXML()

@@ -53,8 +53,8 @@ func (c conditions) evaluate(o store.Object) conditionResult {
 	return conditionsHold
 }
 
-// checkConditions judges the conditions of a read. It reports true when it has
-// answered 304, which has no body but says which object it speaks of.
+// checkConditions evaluates the conditions of a read. It reports true when it has
+// responded with 304, which has no body but identifies the object.
 func (x *exchange) checkConditions(o store.Object) (bool, error) {
 	switch x.readConditions("").evaluate(o) {
 	case conditionNotModified:

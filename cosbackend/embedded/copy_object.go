@@ -158,7 +158,7 @@ func (x *exchange) sourceCheck(taken func(src store.Object) int64) func(src stor
 	}
 }
 
-// copyResult is the answer to a copy of an object or of a part.
+// copyResult is the response to a copy of an object or of a part.
 func copyResult(name string, o store.Object) *xmlWriter {
 	doc := newXML()
 	doc.open(name)

@@ -113,7 +113,7 @@ func matches(pattern, text string) bool {
 	return len(text) >= len(before)+len(after) && strings.HasPrefix(text, before) && strings.HasSuffix(text, after)
 }
 
-// describe puts what the rule says into the headers of an answer.
+// describe sets the CORS headers of a response by the rule.
 func (r corsRule) describe(h http.Header, origin string) {
 	if slices.Contains(r.origins, "*") {
 		origin = "*"
@@ -130,9 +130,9 @@ func (x *exchange) crossOrigin(ctx context.Context) (*crossOrigin, error) {
 	return configured(ctx, x.s, x.config("cors", ""), parseCORS)
 }
 
-// addCORSHeaders adds the CORS headers to whatever the answer will be, an error too,
-// for else a browser would not show it (E087). That the bucket cannot be looked at
-// is for the handler to say.
+// addCORSHeaders adds the CORS headers to whatever the response will be, including
+// an error, which a browser would not show otherwise (E087). The handler reports it
+// when the bucket cannot be read.
 func (x *exchange) addCORSHeaders(ctx context.Context) {
 	if x.bucket == "" || x.r.Method == http.MethodOptions {
 		return
@@ -153,9 +153,9 @@ func (x *exchange) addCORSHeaders(ctx context.Context) {
 	}
 }
 
-// preflight answers a browser that asks whether a page may make a request. It is
-// answered for everyone, whatever the request would need, and whether or not the
-// object exists (E086).
+// preflight tells a browser whether a page may make a request. Everyone may ask,
+// whatever access the request itself needs, and whether or not the object exists
+// (E086).
 func (s *Server) preflight(x *exchange) error {
 	c, err := x.crossOrigin(x.ctx())
 	if err != nil {

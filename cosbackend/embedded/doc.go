@@ -1,100 +1,102 @@
 // Package embedded is a COS-compatible HTTP server with a crash-safe store, for
 // development, for tests, and for running without a cloud account.
 //
-// It speaks the XML API of COS over an in-memory connection, over TCP and as an
-// HTTP proxy target. It is strict: signatures are checked, and what it does not
-// implement answers 501 NotImplemented and names it; nothing is accepted and
-// then ignored. Where buckets and objects are kept is the business of package
-// store.
+// It speaks the XML API of COS over an in-memory connection, over TCP and as the
+// target of an HTTP proxy. It is strict: signatures are checked, and a request for
+// something that is not implemented gets a 501 NotImplemented that names it; nothing
+// is accepted and then ignored. Package store keeps the buckets and objects.
 //
-// Server-side encryption is checked and told, not done: bytes are plain on disk
-// whatever encryption an object has. A key of the client's own is needed for each
-// read as in COS; of the key itself only a salted hash is kept. A callback or an
-// image operation in a request is refused: the server never makes requests to
-// addresses that come with a request.
+// Server-side encryption is checked and reported, not done: bytes are plain on disk
+// whatever encryption an object has. A customer-provided key is needed for each read,
+// as in COS; only a salted hash of the key is stored. A callback or an image operation
+// in a request is refused: the server never makes requests to addresses that come with
+// a request.
 //
 // # Assumptions
 //
-// Where the public documentation of COS is silent or says two things, the
-// server has to choose. The choices are numbered, cited in the code, and held
-// by tests; none of them was compared with the real COS.
+// Where the public documentation of COS is silent or contradicts itself, the server
+// has to choose. The choices are numbered and cited in the code, and each is cited by
+// a test; none of them was compared with the real COS.
 //
-//	E001  Messages of errors are not a contract; codes and statuses are.
+//	E001  Error messages are not a contract; codes and statuses are.
 //	E002  A key that XML 1.0 cannot hold is listed with numeric references,
 //	      unless encoding-type=url is asked for.
-//	E003  An error answer to a HEAD has Content-Type application/xml and length 0.
-//	E004  A bucket's name has at most 50 characters before "-<appid>", and the
-//	      whole is one host label; longer ones are BucketNameTooLong.
-//	E005  A key over 850 bytes is KeyTooLong; one that is not UTF-8 or holds CAN,
+//	E003  An error response to a HEAD has Content-Type application/xml and length 0.
+//	E004  A bucket's name has at most 50 characters before "-<appid>", and the full
+//	      name is one host label; a longer one is BucketNameTooLong.
+//	E005  A key over 850 bytes is KeyTooLong; one that is not UTF-8 or contains CAN,
 //	      EM, SUB or ESC is InvalidObjectName.
 //	E006  A bucket asked for in another region is NoSuchBucket; there is no redirect.
-//	E007  An Authorization header outranks the parameter sign, and that one the
-//	      seven q- parameters; what is outranked is an ordinary parameter.
-//	E008  A repeated name in q-header-list or q-url-param-list means what one
-//	      mention does: all values, sorted.
+//	E007  An Authorization header takes precedence over the parameter sign, and that
+//	      over the seven q- parameters; what is overridden is an ordinary parameter.
+//	E008  A repeated name in q-header-list or q-url-param-list means the same as one:
+//	      all values, sorted.
 //	E009  A malformed signature is AccessDenied.
-//	E010  A security token that is not known is InvalidAccessKeyId.
-//	E011  A window that has ended, or that begins up to 15 minutes from now, is
+//	E010  An unknown security token is InvalidAccessKeyId.
+//	E011  A signature whose time has ended, or begins up to 15 minutes from now, is
 //	      AccessDenied "Request has expired"; one that begins later, or a Date
 //	      header more than 15 minutes off, is RequestTimeTooSkewed.
-//	E012  GET Service gives at most 2,000 buckets, ordered by name; its marker is
-//	      a bucket's name and exclusive; its region parameter narrows the answer.
+//	E012  GET Service returns at most 2,000 buckets, ordered by name; its marker is
+//	      the name of a bucket and exclusive; its region parameter filters the list.
 //	E013  The owner of the service is an example account; the owner of an object
 //	      is the appid of its bucket.
-//	E014  max-keys, max-parts or max-uploads outside its bounds is InvalidArgument,
-//	      not cut to the bound.
+//	E014  max-keys, max-parts or max-uploads out of range is InvalidArgument; it is
+//	      not reduced to the maximum.
 //	E015  Objects in an intelligent tiering class stay in the tier FREQUENT.
-//	E016  User metadata counts names without x-cos-meta- plus values.
-//	E017  x-cos-storage-class is absent for STANDARD; a list always names the class.
+//	E016  The size of user metadata is that of the names without x-cos-meta- plus the
+//	      values.
+//	E017  x-cos-storage-class is absent for STANDARD; a list always has the class.
 //	E018  response-* parameters on an unsigned request are InvalidRequest.
-//	E019  A Range that is no byte range is ignored; first-, -suffix and If-Range
+//	E019  A Range that is not a byte range is ignored; first-, -suffix and If-Range
 //	      work as in HTTP; several ranges are NotImplemented.
-//	E020  Several conditions on one request have the precedence HTTP gives them.
-//	E021  An entity tag may stand in a condition without its quotes.
+//	E020  Several conditions on one request have the precedence that HTTP gives them.
+//	E021  An entity tag in a condition may be without its quotes.
 //	E022  "+" in the key of x-cos-copy-source is a plus sign.
 //	E023  A copy whose source bucket or key is missing is NoSuchCopySource.
 //	E024  A prefix, delimiter or marker over 1,024 bytes is InvalidURI; a delimiter
 //	      of more than one character is InvalidDelimiter.
-//	E025  max-keys=0, max-parts=0 or max-uploads=0 gives an empty page that is not
+//	E025  max-keys=0, max-parts=0 or max-uploads=0 returns an empty page that is not
 //	      truncated.
-//	E026  A list leaves out EncodingType and Delimiter when they were not asked
-//	      for, and NextMarker when nothing follows.
-//	E027  encoding-type=url encodes all but letters, digits and "-_.~", "/" included.
+//	E026  A list omits EncodingType and Delimiter when they were not asked for, and
+//	      NextMarker when nothing follows.
+//	E027  encoding-type=url encodes everything but letters, digits and "-_.~",
+//	      including "/".
 //	E028  A copy without x-cos-storage-class is STANDARD, whatever the source is, and
-//	      an ACL is never copied: so the page of PUT Object - Copy says.
+//	      an ACL is never copied, as the page of PUT Object - Copy says.
 //	E029  Reading or copying an object of an archive class is InvalidObjectState
 //	      unless it is restored.
 //	E030  x-cos-forbid-overwrite works on a copy as on a PUT.
-//	E031  A full disk or memory cap is ServiceUnavailable; a full queue of writes
+//	E031  A full disk or memory limit is ServiceUnavailable; a full queue of writes
 //	      is SlowDown.
 //	E032  Upload Part and Append Object need a Content-Length: a chunked body is
 //	      MissingContentLength.
-//	E033  Of a traffic limit in a header and one in the query the header counts. It
-//	      works on Append Object too, and on Initiate it is checked and has no effect.
-//	E034  Location in the answer to a Complete is http and the host that was asked.
-//	E035  The part numbers of a Complete ascend without a gap, else it is InvalidPart,
-//	      as the page of Complete Multipart Upload says; the first may be any.
+//	E033  A traffic limit in a header takes precedence over one in the query. It works
+//	      on Append Object too, and on Initiate it is checked and has no effect.
+//	E034  Location in the response to a Complete is http and the host that was asked.
+//	E035  The part numbers of a Complete ascend without a gap, otherwise it is
+//	      InvalidPart, as the page of Complete Multipart Upload says; the first may be
+//	      any number.
 //	E036  A <Part> of a Complete may repeat the Size and LastModified of List Parts,
-//	      which are not looked at; other elements are MalformedXML.
-//	E037  Appending at another position than 0 to a key that is absent is
-//	      AppendPositionErr with the next position 0.
-//	E038  x-cos-content-sha1 in the answer to an append is the MD5 of what was
+//	      which are ignored; other elements are MalformedXML.
+//	E037  Appending at another position than 0 to a missing key is AppendPositionErr
+//	      with the next position 0.
+//	E038  x-cos-content-sha1 in the response to an append is the MD5 of what was
 //	      appended: the Go SDK compares it so.
 //	E039  Appending to a tiered class is NotSupportedStorageClass. The class, the ACL
 //	      and the headers of a later append have no effect.
-//	E040  An answer that was begun with spaces has no XML declaration.
-//	E041  Times in lists of parts and uploads are those of object lists, though older
-//	      pages show another form.
+//	E040  A response that begins with spaces has no XML declaration.
+//	E041  Times in lists of parts and uploads have the form of those in object lists,
+//	      though older pages show another one.
 //	E042  x-cos-copy-source-range is bytes=first-last; another form is InvalidArgument,
-//	      and a last byte behind the end of the source is InvalidRange.
+//	      and a last byte past the end of the source is InvalidRange.
 //	E043  Copying more than 5 GB with one request is EntityTooLarge.
-//	E044  An upload that is open keeps its bucket from being deleted: BucketNotEmpty.
+//	E044  An open upload keeps its bucket from being deleted: BucketNotEmpty.
 //	E045  A Complete may repeat x-cos-acl, x-cos-storage-class, x-cos-meta-* and the
 //	      traffic limit of Initiate, as the Go SDK does; another value of one of the
 //	      first three is InvalidArgument.
 //	E046  An appendable object can be copied, and the copy is a normal one. COS's page
-//	      says that it cannot, but not which code refuses.
-//	E050  x-cos-version-id is on answers of buckets where versioning was ever set, and
+//	      says that it cannot, but not with which error.
+//	E050  x-cos-version-id is on responses of buckets where versioning was ever set, and
 //	      null while it is suspended and for objects from before. An unset bucket
 //	      has none, but lists its objects as version null.
 //	E051  A delete marker is NoSuchKey with x-cos-delete-marker and the id of the
@@ -102,88 +104,88 @@
 //	      it is NoSuchCopySource; of a part copy that names its version,
 //	      InvalidCopySource.
 //	E052  Appending while versioning is enabled is InvalidBucketState: COS says that
-//	      appendable objects have no versions, but not which code refuses. While it
-//	      is suspended an append makes or extends the version null.
+//	      appendable objects have no versions, but not with which error. While it is
+//	      suspended an append makes or extends the version null.
 //	E053  A copy onto itself that names a version needs no metadata directive: it
 //	      makes an old version the newest.
-//	E054  Deleting a version that is not there is 204; reading it, or an id that no
-//	      version can have, is NoSuchVersion. A version-id-marker that no version can
-//	      have is InvalidArgument; one that is gone keeps its place, except null:
+//	E054  Deleting a missing version is 204; reading it, or an id that no version can
+//	      have, is NoSuchVersion. A version-id-marker that no version can have is
+//	      InvalidArgument; one of a deleted version keeps its place, except null:
 //	      then the list begins with the newest version of that key.
-//	E055  A Complete whose 200 was sent ahead of its outcome has no x-cos-version-id.
+//	E055  A Complete whose 200 was sent before its outcome has no x-cos-version-id.
 //	E056  PUT of object tags needs a Content-MD5; a set without tags removes them. Any
-//	      characters but control characters may stand in a tag. A copy that copies
-//	      the tags of its source does not look at x-cos-tagging.
+//	      characters but control characters are allowed in a tag. A copy that copies
+//	      the tags of its source ignores x-cos-tagging.
 //	E057  A restore takes the time that the server is configured with, whatever its
-//	      tier, and its days count from the end of that. Restoring what is restored
-//	      is 200 and lets the days begin anew.
+//	      tier, and its days count from the end of that time. Restoring a restored
+//	      object is 200 and the days begin anew.
 //	E058  Days of a restore and of an object lock are at most 36,500. The tier
 //	      Expedited for an object of a DEEP_ARCHIVE class is InvalidArgument.
 //	E059  x-cos-tagging-count is absent for an object without tags.
 //	E060  The rule of an object lock is for objects written later; it can be changed
-//	      and left out, as COS's newer pages say. An object lock and suspended
+//	      and omitted, as COS's newer pages say. An object lock and suspended
 //	      versioning exclude each other: InvalidBucketState. While versioning is
 //	      enabled a write or a delete that adds a version above a locked one is
 //	      allowed. A bucket with an object lock that is not empty is BucketLocked.
 //	E061  GET of the retention of an object that was never locked, and PUT in a bucket
 //	      without object lock, is NoSuchObjectLockConfiguration. A time that cannot
-//	      be read, is over, or shortens the lock is InvalidLockedTime.
-//	E062  The tags and the ACL of a locked object cannot be changed, and nothing appended
-//	      to it.
-//	E063  A client's own key that is missing, wrong, malformed or not needed on a read,
+//	      be parsed, is in the past, or shortens the lock is InvalidLockedTime.
+//	E062  The tags and the ACL of a locked object cannot be changed, and nothing can be
+//	      appended to it.
+//	E063  A customer key that is missing, wrong, malformed or not needed on a read,
 //	      a part or a copy source is SsecDecryptHeaderInvalid; a malformed one on a
-//	      write is InvalidArgument. Plain HTTP will do for it.
+//	      write is InvalidArgument. Plain HTTP is allowed with it.
 //	E064  The ETag does not depend on the encryption. A copy is encrypted as its request
 //	      says, not as its source. The KMS context is returned as it was sent.
 //	E065  A symbolic link is an object of the class STANDARD that holds the key of its
-//	      target; its own ETag is the MD5 of that key. The target need not be there.
-//	E066  GET and HEAD of a link give the content and the headers of the newest version
+//	      target; its own ETag is the MD5 of that key. The target need not exist.
+//	E066  GET and HEAD of a link return the content and the headers of the newest version
 //	      of its target, with x-cos-object-type symlink and the version of the link;
-//	      a copy copies the target. A target that is not there is NoSuchKey, one that
-//	      is a link InvalidArgument, and so is ?symlink of what is no link. An
-//	      unsigned request needs to be allowed to read both.
+//	      a copy copies the target. A missing target is NoSuchKey, one that is a link is
+//	      InvalidArgument, and so is ?symlink of an object that is not a link. An
+//	      unsigned request needs access to both.
 //	E070  The configuration of a bucket comes back with the elements and texts that
 //	      were put, in their order. Attributes, comments and white space between
-//	      elements are not kept; a policy comes back byte for byte.
+//	      elements are not stored; a policy comes back byte for byte.
 //	E071  PUT of cors, lifecycle and tagging needs a Content-MD5, without which it is
 //	      InvalidRequest; for other configurations it is checked when it is there.
-//	E072  A configuration has at most 1 MB, for which COS names no limit; of cors and
-//	      website 64 KB. Beyond it is XMLSizeLimit, and no body is
+//	E072  A configuration has at most 1 MB, for which COS documents no limit; of cors and
+//	      website 64 KB. A longer one is XMLSizeLimit, and no body is
 //	      MissingRequestBodyError.
-//	E073  DELETE of a configuration that is not there is 204.
-//	E074  GET of a referer configuration that is not there is 200 without a body, and
-//	      PUT without a body removes one.
-//	E075  GET of an intelligent-tiering configuration by an id that is not there is an
-//	      empty document, as that of the first generation is.
+//	E073  DELETE of a missing configuration is 204.
+//	E074  GET of a missing referer configuration is 200 without a body, and PUT without
+//	      a body removes one.
+//	E075  GET of an intelligent-tiering configuration by an unknown id is an empty
+//	      document, as that of the first generation is.
 //	E076  An id of a configuration has at most 128 letters, digits, "-", "_", "."; the Id
-//	      in the document must be the same, else it is InvalidArgument.
+//	      in the document must be the same, otherwise it is InvalidArgument.
 //	E077  The id of a one-off inventory job that was posted cannot be posted again
-//	      (DuplicateInventoryId); jobs that repeat have ids of their own.
-//	E078  GET of a domain certificate that is not there is DomainConfigNotFoundError.
+//	      (DuplicateInventoryId); recurring jobs have ids of their own.
+//	E078  GET of a missing domain certificate is DomainConfigNotFoundError.
 //	E079  A domain certificate that is named by its CertId alone has the validity 0;
 //	      its domain need not be one of the bucket's.
 //	E080  Two enabled lifecycle rules with the same filter and the same kind of action
 //	      are InvalidRequest "Conflict lifecycle rule".
-//	E081  GET of a policy that is not there is NoSuchBucketPolicy, though some SDKs look
-//	      for NoSuchPolicy. PUT of a policy is 200.
+//	E081  GET of a missing policy is NoSuchBucketPolicy, though some SDKs expect
+//	      NoSuchPolicy. PUT of a policy is 200.
 //	E082  A policy over 20 KB is MalformedPolicy.
-//	E083  Log and replication targets: the bucket that takes logs must exist in the same
-//	      region; the one that takes replicas need not exist. Versioning is asked for where
-//	      the rules are put, and may be suspended afterwards.
+//	E083  Log and replication targets: the bucket that receives logs must exist in the
+//	      same region; the one that receives replicas need not exist. Versioning is
+//	      required when the rules are put, and may be suspended afterwards.
 //	E084  x-cos-acl and x-cos-grant-* on one request add up. A grant names an account by
 //	      id=, uin= or uid=, as a number, <root>/<user> or in full; or everyone by uri=.
 //	      A resource has at most 100 grants, more are AttachmentFull. WRITE to an object
 //	      is InvalidArgument, and so is a group or account of another form.
-//	E085  GET of an ACL has the header x-cos-acl when a preset says all of it. The owner
-//	      in an AccessControlPolicy that is put must be that of the server (E013), else it
-//	      is AccessDenied; who the owner is cannot be changed. A document grants what it
-//	      says and nothing besides.
-//	E086  A CORS preflight needs no signature, and one that it has is not looked at: it
-//	      may be that of the request to come. Without an Origin or a method, or without
-//	      a rule that fits, it is AccessForbidden. It may be for any query parameters.
-//	E087  An answer to a request with an Origin, an error too, has the CORS headers of
-//	      the first rule that fits origin and method. Vary: Origin is on every answer of
-//	      a bucket whose ResponseVary is true, and on no other.
+//	E085  GET of an ACL has the header x-cos-acl when a preset describes all of it. The
+//	      owner in an AccessControlPolicy that is put must be that of the server (E013),
+//	      otherwise it is AccessDenied; the owner cannot be changed. A document grants
+//	      what it says and nothing more.
+//	E086  A CORS preflight needs no signature, and one that it has is ignored: it may be
+//	      that of the request to come. Without an Origin or a method, or without a
+//	      matching rule, it is AccessForbidden. It may be for any query parameters.
+//	E087  A response to a request with an Origin, including an error, has the CORS
+//	      headers of the first rule that matches origin and method. Vary: Origin is on
+//	      every response of a bucket whose ResponseVary is true, and on no other.
 //	E088  Of a bucket policy the statements for everyone ("*" or
 //	      qcs::cam::anyone:anyone) are enforced: actions and resources with "*", allow
 //	      and deny, deny first, policy before ACL. A statement with conditions, or with
@@ -191,45 +193,45 @@
 //	      Statements for named accounts have no effect.
 //	E089  A policy that denies something to everyone denies it to signed callers too.
 //	      It never denies the configurations of the bucket, or its removal, so that the
-//	      owner can always take the policy away. A copy is judged by its target.
+//	      owner can always remove the policy. A copy is authorized by its target.
 //	E090  A lifecycle action is due to the second: so many times 24 hours after the
 //	      object was written, or at the date, and from then on for every object that
-//	      fits. Objects move to colder classes only, and what expires is not moved
+//	      matches. Objects move to colder classes only, and what expires is not moved
 //	      first. Access frequency is not counted, so such a transition is never due.
 //	E091  On the website host RedirectAllRequestsTo https is 301 and a rule is 302, as is
 //	      a folder without its slash. AutoAddressing finds page.html as page. An error
 //	      document comes with the status of the error unless OriginalHttpStatus is
 //	      Disabled; without one the error is the XML of the API.
-//	E092  A version stops being the newest when the next newer one that is still there
-//	      was written. What is done with versions is done with delete markers too,
-//	      which have no size, tags or class. Links keep their class.
+//	E092  A version stops being the newest when the next newer one that still exists
+//	      was written. Actions on versions apply to delete markers too, which have no
+//	      size, tags or class. Links keep their class.
 //	E093  PUT of lifecycle and replication in a bucket with an object lock is
-//	      BucketLocked. A rule from before the lock goes on: it leaves locked versions
+//	      BucketLocked. A rule from before the lock continues: it leaves locked versions
 //	      as they are. A delete marker that expires an object is put above a locked
 //	      version while versioning is enabled.
-//	E100  What stands before the file of a form has at most 64 KiB, names and values
-//	      together, else it is MaxPostPreDataLengthExceededError.
+//	E100  The fields before the file of a form have at most 64 KiB, names and values
+//	      together, otherwise it is MaxPostPreDataLengthExceededError.
 //	E101  Names of form fields and of conditions are matched without case. A name that
 //	      comes twice before the file is MalformedPOSTRequest.
 //	E102  A field behind the file is MalformedPOSTRequest; a second file, or none, is
 //	      IncorrectNumberOfFilesInPostRequest.
-//	E103  The signature of a form is judged before its policy is read, then the policy's
-//	      expiration, the signed time as in E011, and the conditions. A policy without
-//	      a condition on q-sign-algorithm, q-ak or q-sign-time, or with anything that
-//	      is not understood, is InvalidPolicyDocument.
-//	E104  Whatever a PUT takes as a header a form takes as a field of that name, but the
-//	      preset of its ACL as acl; the headers of its request ask for nothing and are
-//	      NotImplemented. Fields that name no header of COS, and no content header, are
-//	      not looked at, as headers of that kind are; a condition can speak of them.
+//	E103  The signature of a form is checked before its policy is parsed, then the
+//	      policy's expiration, the signed time as in E011, and the conditions. A policy
+//	      without a condition on q-sign-algorithm, q-ak or q-sign-time, or with anything
+//	      that is not understood, is InvalidPolicyDocument.
+//	E104  A form accepts as a field of that name whatever a PUT accepts as a header, but
+//	      the preset of its ACL as acl; headers of its request that would change the
+//	      operation are NotImplemented. Fields that name no COS header, and no content
+//	      header, are ignored, as headers of that kind are; a condition can name them.
 //	E105  success_action_status of another value, and a success_action_redirect that is
-//	      no URL of http or https, are InvalidArgument.
+//	      not a URL of http or https, are InvalidArgument.
 //	E106  ${filename} is the last component of the file's name, after slash or
 //	      backslash.
-//	E107  The answer to a form upload has x-cos-hash-crc64ecma, and Location is http and
+//	E107  The response to a form upload has x-cos-hash-crc64ecma, and Location is http and
 //	      the host that was asked. With status 201 it has an XML document.
 //	E108  A form without policy and signature needs what a PUT signed like its request
-//	      needs: nothing more with an Authorization header, else a public bucket. One that
-//	      lacks only some of the five signature fields is AccessDenied.
-//	E109  A POST to a bucket that is no multipart/form-data is
+//	      needs: nothing more with an Authorization header, otherwise a public bucket. One
+//	      that lacks only some of the five signature fields is AccessDenied.
+//	E109  A POST to a bucket that is not multipart/form-data is
 //	      RequestIsNotMultiPartContent; one without a key is UserKeyMustBeSpecified.
 package embedded

@@ -148,7 +148,7 @@ func (x *exchange) describeEncryption(h http.Header, e store.Encryption) {
 }
 
 // withoutCustomerKeys takes the keys of clients out of the text of a signature: the
-// answer that shows the text must not repeat them.
+// response that shows the text must not repeat them.
 func withoutCustomerKeys(format string) string {
 	lines := strings.Split(format, "\n")
 	for i, line := range lines {

@@ -10,13 +10,13 @@ import (
 	"github.com/cosgate/cosgate/cosbackend/embedded/internal/store"
 )
 
-// An ErrorCode is one error that the server answers with by itself.
+// An ErrorCode is one error that the server returns by itself.
 type ErrorCode struct {
 	Code       string
 	HTTPStatus int
 }
 
-// ErrorCodes lists every error the server can answer with when no fault rule is
+// ErrorCodes lists every error the server can return when no fault rule is
 // set. A caller that maps COS errors can check that it knows them all.
 func ErrorCodes() []ErrorCode {
 	rows := errorTable()
@@ -30,7 +30,7 @@ func ErrorCodes() []ErrorCode {
 	return codes
 }
 
-// A failure names a row of the error table. Every error answer is made from one.
+// A failure names a row of the error table. Every error response is made from one.
 type failure int
 
 const (
@@ -127,7 +127,7 @@ type errorRow struct {
 	message string // used when the place that fails has nothing better to say
 }
 
-// errorTable is every error the server can answer with. Codes and statuses are
+// errorTable is every error the server can return. Codes and statuses are
 // those of the COS documentation; messages are COS's own where they are known (E001).
 func errorTable() [failureCount]errorRow {
 	return [failureCount]errorRow{
@@ -218,9 +218,9 @@ func errorTable() [failureCount]errorRow {
 	}
 }
 
-// An apiError is an error answer: a row of the table, with the words and the
+// An apiError is an error response: a row of the table, with the message and the
 // extra elements of the place it comes from. It is also a Go error, so that a
-// condition judged inside the store's transaction comes back as it is.
+// condition evaluated inside the store's transaction comes back unchanged.
 type apiError struct {
 	failure failure
 	message string    // "" uses the row's

@@ -18,7 +18,7 @@ import (
 	"github.com/cosgate/cosgate/cosbackend/embedded/internal/store"
 )
 
-// An exchange is one request on its way to its answer.
+// An exchange is one request and its response.
 type exchange struct {
 	s        *Server
 	r        *http.Request
@@ -37,7 +37,7 @@ type exchange struct {
 	number  uint64    // of the entry in the journal; 0 before it is there
 }
 
-// serveHTTP answers one request and writes it into the journal.
+// serveHTTP handles one request and records it in the journal.
 func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	serving(r)
 	x := s.newExchange(w, r)
@@ -74,7 +74,7 @@ func (s *Server) newExchange(w http.ResponseWriter, r *http.Request) *exchange {
 	return x
 }
 
-// newRequestID makes an id that no other answer of this or another server has,
+// newRequestID makes an id that no other response of this or another server has,
 // shaped like COS's own: base64 of the time in hex and further hex numbers.
 func (s *Server) newRequestID(now time.Time) string {
 	text := fmt.Appendf(nil, "%08x_%08x_%04x_%x", now.Unix(), s.instance, s.instance>>16^s.instance&0xffff, s.requests.Add(1))
@@ -109,26 +109,26 @@ func (x *exchange) record(delivered bool) {
 	x.number = x.s.journal.record(x.number, x.entry)
 }
 
-// respondToPanic answers 500 when no answer was begun, and otherwise returns the
-// value to panic with so that the connection is closed.
+// respondToPanic sends a 500 when no response was begun, and otherwise returns the
+// value to panic with, so that the connection is closed.
 func (x *exchange) respondToPanic() (p any) {
 	if x.response.status != 0 {
 		return http.ErrAbortHandler
 	}
-	defer func() { p = recover() }() // a fault rule may end this answer too
+	defer func() { p = recover() }() // a fault rule may end this response too
 	clear(x.response.header())
 	x.fail(fail(internalError, ""))
 	x.response.end()
 	return nil
 }
 
-// fail answers with an error. Errors of the store get the COS error that says
-// the same; the rest is an InternalError whose cause is in the log only.
+// fail responds with an error. Errors of the store become the corresponding COS
+// error; the rest is an InternalError whose cause is in the log only.
 func (x *exchange) fail(err error) {
 	if x.r.Context().Err() != nil && !isAPIError(err) {
-		x.response.abort() // nobody is left to be told
+		x.response.abort() // the client does not wait any more
 	}
-	if x.response.status != 0 && !x.response.streaming() { // in the middle of an answer there is no other way to say it
+	if x.response.status != 0 && !x.response.streaming() { // in the middle of a response there is no other way
 		x.s.opts.Logger.Warn("embedded: response ended early", "operation", x.entry.Operation,
 			"request_id", x.entry.RequestID, "error", err)
 		_ = x.response.rc.Flush()
@@ -163,7 +163,7 @@ func (x *exchange) toAPIError(err error) *apiError {
 	}
 }
 
-// respondWithError sends an error answer: XML, or the bare headers for a HEAD.
+// respondWithError sends an error response: XML, or only the headers for a HEAD.
 func (x *exchange) respondWithError(e *apiError) {
 	row := e.row()
 	x.entry.Code = row.code
@@ -191,7 +191,7 @@ func (x *exchange) sendError(status int, code, message string, extra []element) 
 	x.sendXML(status, doc)
 }
 
-// sendXML sends a whole XML answer. A HEAD gets its headers with length 0, as
+// sendXML sends a complete XML response. A HEAD gets its headers with length 0, as
 // COS does for errors (E003).
 func (x *exchange) sendXML(status int, doc *xmlWriter) {
 	if f := x.response.fault; f != nil && f.KeepAlive != 0 && status == http.StatusOK && !x.response.streaming() {
@@ -208,10 +208,10 @@ func (x *exchange) sendXML(status int, doc *xmlWriter) {
 		length = 0
 	}
 	x.response.begin(status, length)
-	_, _ = x.response.Write(doc.buf) // a failure is kept in answer.err
+	_, _ = x.response.Write(doc.buf) // response.err has a failure
 }
 
-// sendEmpty sends an answer without a body.
+// sendEmpty sends a response without a body.
 func (x *exchange) sendEmpty(status int) { x.response.begin(status, 0) }
 
 // ctx ends when the client gives up.

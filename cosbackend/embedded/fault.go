@@ -22,14 +22,14 @@ type Fault struct {
 	Count     int // at most this many hits; 0 has no limit
 
 	Delay time.Duration // wait before anything else; ends early when the client gives up
-	Reset bool          // close the connection without an answer (RST over TCP)
+	Reset bool          // close the connection without a response (RST over TCP)
 
-	// EarlyResponse leaves the request's body unread when one of the answers below
-	// is given instead of the work. Without it the body is read first, so that a
-	// client always gets to see the answer.
+	// EarlyResponse leaves the request's body unread when one of the responses below
+	// is sent instead of doing the work. Without it the body is read first, so that
+	// a client always sees the response.
 	EarlyResponse bool
-	// Status answers with a COS error of this HTTP status instead of doing the
-	// work. With Code and Message empty the answer has no body, as for a HEAD.
+	// Status responds with a COS error of this HTTP status instead of doing the
+	// work. With Code and Message empty the response has no body, as for a HEAD.
 	Status  int
 	Code    string // with Status zero, the status is the one the code has in ErrorCodes, else 400
 	Message string
@@ -38,32 +38,32 @@ type Fault struct {
 	ContentType string
 	Body        []byte
 	BodySize    int64
-	// ErrorInSuccess answers 200 with an <Error> body of this code.
+	// ErrorInSuccess responds with 200 and an <Error> body of this code.
 	ErrorInSuccess string
 
-	// SlowWork is how much longer a CompleteMultipartUpload takes. The server covers
-	// it as it does when it is slow by itself: with a 200 after a second, and a space
+	// SlowWork is how much longer a CompleteMultipartUpload takes. The server responds
+	// as it does when it is slow by itself: with a 200 after a second, and a space
 	// each second until the result or an <Error>. When the client gives up, the work
-	// goes on.
+	// continues.
 	SlowWork time.Duration
-	// KeepAlive sends a 200 with XML in chunks: first a space each second for so
-	// long, then the body, be it the result of work that is committed already or that
-	// of ErrorInSuccess. Below zero the spaces go on until the client gives up.
+	// KeepAlive sends a 200 with XML in chunks: first a space each second for this
+	// long, then the body, which is the result of the committed work or that of
+	// ErrorInSuccess. Below zero the spaces continue until the client gives up.
 	KeepAlive time.Duration
 
-	Header      http.Header // set on the answer, over what the server puts there
-	DropHeader  []string    // removed from the answer
+	Header      http.Header // set on the response, over what the server puts there
+	DropHeader  []string    // removed from the response
 	NoRequestID bool        // no x-cos-request-id, x-cos-trace-id, RequestId and TraceId
 	WrongCRC64  bool        // another value in x-cos-hash-crc64ecma and in <CRC64>
 
-	LoseResponse bool // do the work, commit it, then close the connection without an answer
-	// Truncate sends only the first bytes of the answer's body, announces the
-	// length of the whole, and closes the connection; -1 sends none of it.
+	LoseResponse bool // do the work, commit it, then close the connection without a response
+	// Truncate sends only the first bytes of the response body, announces the
+	// full length, and closes the connection; -1 sends none of it.
 	Truncate int64
-	// StallAfter sends this many bytes of the answer's body and then nothing until
+	// StallAfter sends this many bytes of the response body and then nothing until
 	// the client gives up; -1 stalls after the headers.
 	StallAfter int64
-	// FlipByte inverts the byte of the answer's body at this position, counted from 1.
+	// FlipByte inverts the byte of the response body at this position, counted from 1.
 	FlipByte int64
 }
 
@@ -75,7 +75,7 @@ type Faults struct {
 	mu    sync.Mutex
 	next  int
 	rules []*faultRule // in the order they were added
-	hits  map[int]int  // also of rules that are gone
+	hits  map[int]int  // also of removed rules
 }
 
 type faultRule struct {
@@ -115,7 +115,7 @@ func (f *Faults) Clear() {
 	f.active.Store(0)
 }
 
-// Hits tells how many requests the rule with this id was applied to.
+// Hits returns how many requests the rule with this id was applied to.
 func (f *Faults) Hits(id int) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -134,7 +134,7 @@ func (f *Faults) match(operation, bucket, key string) (int, *Fault) {
 		if !r.matches(operation, bucket, key) {
 			continue
 		}
-		r.seen++ // counted also when an earlier rule takes this request
+		r.seen++ // counted also when an earlier rule is applied to this request
 		if due == nil && r.due() {
 			due = r
 		}
@@ -162,8 +162,8 @@ func (r *faultRule) due() bool {
 		(r.fault.Count == 0 || r.hits < r.fault.Count)
 }
 
-// applyFault does what the due fault rule asks for, and reports whether the
-// request is answered by it.
+// applyFault applies the due fault rule, and reports whether that sent the
+// response.
 func (x *exchange) applyFault() bool {
 	id, f := x.s.faults.match(x.entry.Operation, x.entry.Bucket, x.entry.Key)
 	if f == nil {
@@ -183,7 +183,7 @@ func (x *exchange) applyFault() bool {
 		return false
 	}
 	if !f.EarlyResponse {
-		// An error here is the client's end; the answer goes out all the same.
+		// An error here concerns the client; the response is sent all the same.
 		_, _ = io.Copy(io.Discard, x.body())
 	}
 	x.sendFault(f)
@@ -198,12 +198,12 @@ func (x *exchange) delay(d time.Duration) {
 	}
 }
 
-// answers reports whether the rule answers instead of the handler.
+// responds reports whether the rule responds instead of the handler.
 func (f *Fault) responds() bool {
 	return f.Status != 0 || f.Code != "" || f.Body != nil || f.BodySize > 0 || f.ErrorInSuccess != ""
 }
 
-// sendFault sends the answer the rule describes.
+// sendFault sends the response that the rule describes.
 func (x *exchange) sendFault(f *Fault) {
 	switch {
 	case f.ErrorInSuccess != "":
@@ -253,7 +253,7 @@ func (x *exchange) sendRaw(f *Fault) {
 	}
 }
 
-// changeHeader applies what a rule does to the headers of an answer.
+// changeHeader applies what a rule does to the headers of a response.
 func (f *Fault) changeHeader(h http.Header) {
 	if f.WrongCRC64 {
 		if crc, err := strconv.ParseUint(h.Get(headerCRC64), 10, 64); err == nil {

@@ -56,7 +56,7 @@ func idRune(c rune) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_' || c == '.'
 }
 
-// get answers with one document, or without an id with a page of all of them.
+// get responds with one document, or with a page of all of them when there is no id.
 func (d identifiedConfiguration) get(s *Server, x *exchange) error {
 	if _, one := x.params.get("id"); !one {
 		return d.list(s, x)

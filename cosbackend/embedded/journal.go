@@ -10,7 +10,7 @@ import (
 // journalSize is how many requests a [Journal] remembers.
 const journalSize = 10_000
 
-// An Entry says what became of one request.
+// An Entry describes one request and its outcome.
 type Entry struct {
 	Time   time.Time // when the request's headers had been read, by the server's clock
 	Method string
@@ -18,23 +18,23 @@ type Entry struct {
 	Target string // escaped path and query; values of credentials and signatures are left out
 
 	// Operation is the COS operation, such as "GetObject", "CopyObject" or
-	// "ListObjects"; it is empty when the request could not be told to be one.
+	// "ListObjects"; it is empty when the request was not recognized as one.
 	Operation string
 	Bucket    string
 	Key       string
 
-	Status    int    // of the answer; 0 when none was begun
-	Code      string // the COS error code, also of a HEAD whose answer has no body
+	Status    int    // of the response; 0 when none was begun
+	Code      string // the COS error code, also of a HEAD whose response has no body
 	RequestID string
 	Fault     int // the id of the fault rule that was applied; 0 for none
 
-	// ResponseDelivered says that the whole answer was handed to the connection.
+	// ResponseDelivered says that the complete response was handed to the connection.
 	ResponseDelivered bool
 	Duration          time.Duration
 }
 
-// Journal remembers the last 10,000 requests, for tests that must know what the
-// server saw. It is safe for concurrent use.
+// Journal holds the last 10,000 requests, for tests that must know what the server
+// saw. It is safe for concurrent use.
 type Journal struct {
 	mu        sync.Mutex
 	ring      []Entry
@@ -42,8 +42,8 @@ type Journal struct {
 	forgotten uint64 // how many of them Reset discarded
 }
 
-// Entries returns what is remembered, in the order of the answers. An entry is
-// there before its client has seen the end of the answer.
+// Entries returns the recorded requests, in the order of their responses. An entry
+// is there before its client has seen the end of the response.
 func (j *Journal) Entries() []Entry {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -55,8 +55,8 @@ func (j *Journal) Entries() []Entry {
 	return entries
 }
 
-// Reset forgets everything, and also what is still to be learned about requests
-// under way whose entry was there already.
+// Reset discards everything, including what is still to be recorded about requests
+// in progress that already have an entry.
 func (j *Journal) Reset() {
 	j.mu.Lock()
 	defer j.mu.Unlock()

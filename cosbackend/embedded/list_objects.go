@@ -51,7 +51,7 @@ func checkListTexts(delimiter string, others ...string) error {
 	return nil
 }
 
-// A nameEncoding is "url" when names in an answer are to be percent-encoded, or "".
+// A nameEncoding is "url" when names in a response are to be percent-encoded, or "".
 type nameEncoding string
 
 // nameEncoding reads encoding-type.

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	// maxConnections bounds how many connections one TCP door serves at a time;
+	// maxConnections is how many connections one TCP listener serves at a time;
 	// further ones wait to be accepted.
 	maxConnections = 4096
 	// closeGrace is how long Close waits for requests under way.
@@ -25,8 +25,8 @@ const (
 	maxHeaderBytes = 64 << 10
 )
 
-// newHTTPServer is the one HTTP server behind all doors. It sets no limit for
-// a whole request: bodies have a progress deadline instead (see progress).
+// newHTTPServer is the one HTTP server behind all listeners. It sets no limit for
+// a request as a whole: bodies have a progress deadline instead (see bodyTimeout).
 func (s *Server) newHTTPServer() *http.Server {
 	return &http.Server{
 		Handler:           s.Handler(),
@@ -38,7 +38,7 @@ func (s *Server) newHTTPServer() *http.Server {
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			return context.WithValue(ctx, connKey{}, c)
 		},
-		// OPTIONS * is answered like any other request: with a request id.
+		// OPTIONS * is handled like any other request: with a request id.
 		DisableGeneralOptionsHandler: true,
 	}
 }
@@ -47,7 +47,7 @@ func (s *Server) newHTTPServer() *http.Server {
 func (s *Server) connState(c net.Conn, state http.ConnState) {
 	s.newConns.track(c, state)
 	if idle, ok := c.(*requestIDConn); ok && state == http.StateIdle {
-		idle.served.Store(false) // the answer is written
+		idle.served.Store(false) // the response is written
 	}
 }
 
@@ -55,7 +55,7 @@ func (s *Server) connState(c net.Conn, state http.ConnState) {
 func (s *Server) serve(l net.Listener) {
 	s.serving.Go(func() {
 		if err := s.http.Serve(&requestIDListener{l, s}); err != nil && !errors.Is(err, http.ErrServerClosed) {
-			s.opts.Logger.Error("embedded: door closed", "addr", l.Addr().String(), "error", err)
+			s.opts.Logger.Error("embedded: listener failed", "addr", l.Addr().String(), "error", err)
 		}
 	})
 }
@@ -152,9 +152,9 @@ func abortive(c net.Conn) {
 	}
 }
 
-// An requestIDListener gives ids to what net/http answers by itself: the requests that it
-// cannot read, with 400, 431 and the like. Every answer of COS has a request id, and
-// SDKs take one without for the answer of something else.
+// A requestIDListener adds request ids to the responses that net/http sends by
+// itself, 400, 431 and the like, to requests that it cannot read. Every COS response
+// has a request id, and SDKs take one without for the response of something else.
 type requestIDListener struct {
 	net.Listener
 	s *Server
@@ -169,16 +169,16 @@ func (l *requestIDListener) Accept() (net.Conn, error) {
 	return &requestIDConn{Conn: c, s: l.s}, nil
 }
 
-// An requestIDConn is a connection of an requestIDListener.
+// A requestIDConn is a connection of an requestIDListener.
 type requestIDConn struct {
 	net.Conn
 	s *Server
-	// served is set while a handler answers. Otherwise what is written is an answer
-	// of net/http, whole and in one piece.
+	// served is set while a handler responds. Otherwise what is written is a response
+	// of net/http, complete and in one piece.
 	served atomic.Bool
 }
 
-// Write writes, and puts ids into an answer that has none.
+// Write writes, and adds ids to a response that has none.
 func (c *requestIDConn) Write(p []byte) (int, error) {
 	line := bytes.Index(p, []byte("\r\n"))
 	if c.served.Load() || line < 0 || !bytes.HasPrefix(p, []byte("HTTP/1.1 ")) {
@@ -191,7 +191,7 @@ func (c *requestIDConn) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// serving notes that a handler answers on the connection of a request.
+// serving notes that a handler responds on the connection of a request.
 func serving(r *http.Request) {
 	if c, ok := r.Context().Value(connKey{}).(*requestIDConn); ok {
 		c.served.Store(true)

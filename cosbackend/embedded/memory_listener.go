@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// memoryBuffer is how much the in-memory door holds in each direction before a
+// memoryBuffer is how much the in-memory listener holds in each direction before a
 // writer waits.
 const memoryBuffer = 256 << 10
 
@@ -44,7 +44,7 @@ func (l *memoryListener) Close() error {
 	return nil
 }
 
-// Addr names the door, not a place.
+// Addr names the kind of listener, not an address.
 func (l *memoryListener) Addr() net.Addr { return memoryAddr{} }
 
 // dial returns the client's end of a new connection.
@@ -78,8 +78,8 @@ func newMemoryConns(buffer int) (a, b *memoryConn) {
 func (c *memoryConn) Read(p []byte) (int, error)  { return c.in.read(p) }
 func (c *memoryConn) Write(p []byte) (int, error) { return c.out.write(p) }
 
-// Close lets the other end read what was written, and then the end of it. Nothing
-// is written any more when the reader here learns of it: net/http would answer 400.
+// Close lets the other end read what was written, and then io.EOF. Writing ends
+// before the reader here learns of it: net/http would respond with 400.
 func (c *memoryConn) Close() error {
 	c.out.closeWrite()
 	c.in.closeRead()

@@ -347,8 +347,8 @@ func (c *completion) crc64() (crc uint64, ok bool) {
 	return crc, true
 }
 
-// completeResult is the answer to a Complete. Location is where the object can be
-// had, over the host that was asked (E034).
+// completeResult is the response to a Complete. Location is the URL of the object on
+// the host that was asked (E034).
 func (x *exchange) completeResult(o store.Object) *xmlWriter {
 	location := url.URL{Scheme: "http", Host: x.r.Host, Path: "/" + x.key}
 	doc := newXML()

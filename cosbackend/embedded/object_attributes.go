@@ -106,7 +106,7 @@ func (x *exchange) storedHeaders() (map[string]string, error) {
 	return stored, nil
 }
 
-// describe puts what is known of an object into the headers of an answer.
+// describe sets the headers of a response that describe an object.
 func (x *exchange) describe(h http.Header, o store.Object) {
 	h.Set("Content-Type", "application/octet-stream")
 	for name, v := range o.Headers {

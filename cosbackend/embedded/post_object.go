@@ -157,13 +157,13 @@ func (s *Server) receiveFile(file *multipart.Part, u *store.Upload, size sizeRan
 	}
 }
 
-// A successAction is the answer that a form wishes for.
+// A successAction is the response that a form asks for.
 type successAction struct {
 	status   int
 	redirect *url.URL // nil for none
 }
 
-// successAction reads the wish (E105).
+// successAction reads it (E105).
 func (x *exchange) successAction(f *form) (successAction, error) {
 	if text := f.value("success_action_redirect"); text != "" {
 		u, err := url.Parse(text)
@@ -184,8 +184,8 @@ func (x *exchange) successAction(f *form) (successAction, error) {
 	}
 }
 
-// send answers. COS's own sample has the place of the object as http, whatever it was
-// asked with.
+// send responds. COS's own sample has an http URL as the location of the object,
+// whatever the scheme of the request.
 func (a successAction) send(x *exchange, o store.Object) {
 	location := "http://" + x.r.Host + "/" + strings.ReplaceAll(urlEncode(x.key), "%2F", "/")
 	h := x.response.header()
@@ -428,7 +428,7 @@ type condition struct {
 	value  string
 }
 
-// shown is the value as an answer may repeat it: no key of a client.
+// shown is the value as a response may repeat it: without a client's key.
 func (c condition) shown() string {
 	if strings.HasSuffix(c.field, "-customer-key") {
 		return "(hidden)"

@@ -10,7 +10,7 @@ import (
 	"github.com/cosgate/cosgate/cosbackend/embedded/internal/store"
 )
 
-// A span is the part of a body that an answer carries.
+// A span is the part of a body that a response carries.
 type span struct {
 	first, length int64
 	partial       bool

@@ -15,15 +15,15 @@ const (
 	headerTraceID   = "X-Cos-Trace-Id"
 	headerCRC64     = "X-Cos-Hash-Crc64ecma"
 
-	// unknownLength is the length of an answer that is begun before its end is known.
+	// unknownLength is the length of a response that is begun before its end is known.
 	unknownLength = -1
 
-	// writeTimeout is how long one piece of an answer may wait for its reader.
+	// writeTimeout is how long one piece of a response may wait for its reader.
 	writeTimeout = 2 * time.Minute
 )
 
-// An answer is the way of all bytes back to the client. It adds what every
-// answer carries and applies the fault rule of its request, if there is one.
+// A response carries all bytes back to the client. It adds the headers that every
+// response has and applies the fault rule of its request, if there is one.
 type response struct {
 	w          http.ResponseWriter
 	rc         *http.ResponseController
@@ -33,7 +33,7 @@ type response struct {
 	request    string          // ids
 	trace      string
 	head       bool // a HEAD gets no body
-	// onComplete is called before the bytes that complete the answer are handed over.
+	// onComplete is called before the bytes that complete the response are handed over.
 	onComplete func()
 
 	status   int   // 0 until begun
@@ -43,7 +43,7 @@ type response struct {
 	deadline time.Time
 }
 
-// traceID is made when an answer needs one: only errors carry it.
+// traceID is made when a response needs one: only errors have it.
 func (r *response) traceID() string {
 	if r.trace == "" {
 		r.trace = newTraceID()
@@ -54,7 +54,7 @@ func (r *response) traceID() string {
 func (r *response) header() http.Header { return r.w.Header() }
 
 // begin sends the status and the headers. length is that of the whole body;
-// statuses that have none ignore it. An answer of unknownLength is sent in chunks.
+// statuses that have none ignore it. A response of unknownLength is sent in chunks.
 func (r *response) begin(status int, length int64) {
 	r.status, r.length = status, length
 	h := r.header()
@@ -78,7 +78,7 @@ func (r *response) begin(status int, length int64) {
 	r.w.WriteHeader(status)
 }
 
-// streaming reports whether the answer is begun and its end not known.
+// streaming reports whether the response was begun and its end is not known.
 func (r *response) streaming() bool { return r.status != 0 && r.length == unknownLength }
 
 // flush hands what was written to the connection.
@@ -126,7 +126,7 @@ func (r *response) limit() (int64, bool) {
 	}
 }
 
-// cutShort ends an answer in the middle: what was sent arrives, nothing follows.
+// cutShort ends a response in the middle: what was sent arrives, nothing follows.
 func (r *response) cutShort() {
 	_ = r.rc.Flush()
 	if r.fault.Truncate == 0 { // a stall
@@ -162,7 +162,7 @@ func (r *response) extendDeadline() {
 }
 
 // end hands what is left to the connection, so that the journal knows whether
-// the answer was delivered.
+// the response was delivered.
 func (r *response) end() {
 	if r.fault != nil && r.fault.LoseResponse {
 		r.abort()
@@ -176,7 +176,7 @@ func (r *response) end() {
 	}
 }
 
-// abort closes the connection without completing the answer. It does not return.
+// abort closes the connection without completing the response. It does not return.
 func (r *response) abort() {
 	if r.err == nil {
 		r.err = io.ErrClosedPipe
@@ -195,8 +195,8 @@ func (r *response) reset(req *http.Request) {
 	r.abort()
 }
 
-// startStream answers 200 before the outcome is known. From here on an error is
-// told inside the body.
+// startStream sends a 200 before the outcome is known. From here on an error is
+// reported inside the body.
 func (x *exchange) startStream() {
 	x.response.header().Set("Content-Type", "application/xml")
 	x.response.begin(http.StatusOK, unknownLength)
@@ -205,13 +205,13 @@ func (x *exchange) startStream() {
 
 // space keeps the connection of a stream alive.
 func (x *exchange) space() {
-	if x.response.err == nil { // else nobody is left to be kept waiting
+	if x.response.err == nil { // otherwise the client does not wait any more
 		_, _ = x.response.Write([]byte{' '})
 		x.response.flush()
 	}
 }
 
-// holdStream sends a space at once and then each second for so long; below zero
+// holdStream sends a space at once and then each second for that long; below zero
 // until the client gives up or the server closes.
 func (x *exchange) holdStream(d time.Duration) {
 	for end := time.Now().Add(d); ; {
@@ -235,5 +235,5 @@ func (x *exchange) holdStream(d time.Duration) {
 func (x *exchange) endStream(doc *xmlWriter) {
 	text := bytes.TrimPrefix(doc.buf, []byte(xmlHeader))
 	x.response.length = x.response.sent + int64(len(text))
-	_, _ = x.response.Write(text) // a failure is kept in answer.err
+	_, _ = x.response.Write(text) // response.err has a failure
 }

@@ -119,7 +119,7 @@ func (x *exchange) checkReadable(o store.Object) error {
 	return nil
 }
 
-// notRestored refuses to read an archived body; the answer names its class.
+// notRestored refuses to read an archived body; the response names its class.
 func notRestored(o store.Object) *apiError {
 	e := fail(invalidObjectState, "")
 	e.header = http.Header{headerStorageClass: {o.StorageClass}}

@@ -63,8 +63,8 @@ func (t target) String() string {
 	return [...]string{"the service", "a bucket", "an object", "a website"}[t]
 }
 
-// A route is one operation of the COS API. Routes without a handler are answered
-// with 501 and their name: the table is also the list of what is missing.
+// A route is one operation of the COS API. Requests to routes without a handler get a
+// 501 that names them: the table is also the list of what is missing.
 type route struct {
 	method    string
 	target    target

@@ -106,8 +106,8 @@ type Options struct {
 	Logger *slog.Logger     // nil discards
 }
 
-// A Server is one COS-compatible service with its own store. It serves the
-// doors it is given until Close.
+// A Server is one COS-compatible service with its own store. It serves its listeners
+// until Close.
 type Server struct {
 	opts    Options
 	hosts   hostParser
@@ -125,7 +125,7 @@ type Server struct {
 	newConns   newConns
 	stop       chan struct{}   // closed by Close: ends delays and stalls
 	serving    sync.WaitGroup  // serving goroutines, and the one of the lifecycle
-	background backgroundTasks // what goes on without its client
+	background backgroundTasks // work that continues without its client
 
 	instance uint32        // tells request ids of different servers apart
 	requests atomic.Uint64 // numbers request ids
@@ -135,7 +135,7 @@ type Server struct {
 }
 
 // New opens the store, creates the buckets of opts and opens the in-memory
-// door. The caller closes the server. An error says which option is wrong.
+// listener. The caller closes the server. An error names the invalid option.
 func New(opts Options) (*Server, error) {
 	opts, err := opts.withDefaults()
 	if err != nil {
@@ -170,14 +170,14 @@ func New(opts Options) (*Server, error) {
 	return s, nil
 }
 
-// Handler is the whole server as a handler, for a door of the caller's own. Such
-// a door must not clean paths, as http.ServeMux does.
+// Handler is the server as an http.Handler, for a listener of the caller's own. What
+// is in front of it must not clean paths, as http.ServeMux does.
 func (s *Server) Handler() http.Handler { return http.HandlerFunc(s.serveHTTP) }
 
-// Faults are the rules by which this server misbehaves; none at first.
+// Faults is the set of rules by which this server misbehaves, empty at first.
 func (s *Server) Faults() *Faults { return &s.faults }
 
-// Journal tells which requests this server saw.
+// Journal returns the requests that this server saw.
 func (s *Server) Journal() *Journal { return &s.journal }
 
 // withDefaults fills in what is zero and refuses what cannot work.
@@ -192,7 +192,7 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("embedded: default bucket %q is not of the form name-appid", o.DefaultBucket)
 	}
 	if o.MinPartSize < 0 {
-		return o, fmt.Errorf("embedded: least part size %d is negative", o.MinPartSize)
+		return o, fmt.Errorf("embedded: minimum part size %d is negative", o.MinPartSize)
 	}
 	if o.RestoreDelay < 0 {
 		return o, fmt.Errorf("embedded: restore delay %v is negative", o.RestoreDelay)
@@ -245,7 +245,7 @@ func (s *Server) createBuckets(ctx context.Context, names []string) error {
 	return nil
 }
 
-// Close stops the doors, gives requests under way a bounded time to finish, and
+// Close closes the listeners, gives requests in progress a bounded time to finish, and
 // closes the store. Later calls return what the first one did.
 func (s *Server) Close() error {
 	s.once.Do(func() {
@@ -254,7 +254,7 @@ func (s *Server) Close() error {
 		close(s.stop)
 		s.newConns.close()
 		if err := s.http.Shutdown(ctx); err != nil {
-			// What is still going is cut; its work ends with its request's context.
+			// What is still in progress is cancelled; its work ends with its request's context.
 			_ = s.http.Close()
 		}
 		s.serving.Wait()
@@ -276,9 +276,9 @@ func (s *Server) closing() bool {
 	}
 }
 
-// Listen opens a TCP door, such as "127.0.0.1:0", and serves it until Close.
-// It may be called more than once. The door speaks plain HTTP and is not
-// encrypted, so an address others can reach is the caller's decision.
+// Listen opens a TCP listener, such as "127.0.0.1:0", and serves it until Close. It
+// may be called more than once. The listener speaks plain HTTP, so it is the caller's
+// decision whether others can reach the address.
 func (s *Server) Listen(addr string) (net.Addr, error) {
 	if s.closing() {
 		return nil, errors.New("embedded: listen on a closed server")
@@ -293,7 +293,7 @@ func (s *Server) Listen(addr string) (net.Addr, error) {
 	return bound, nil
 }
 
-// DialContext opens a connection through the in-memory door. It is meant for
+// DialContext opens a connection through the in-memory listener. It is meant for
 // http.Transport.DialContext; network and addr are ignored, because the bucket
 // is found in the request.
 func (s *Server) DialContext(ctx context.Context, _, _ string) (net.Conn, error) {

@@ -208,7 +208,7 @@ type requestSignature struct {
 	excluded func(lower string) bool
 }
 
-// Ways in which a signature is malformed; the text goes into the answer.
+// Ways in which a signature is malformed; the text becomes part of the response.
 var (
 	errFieldTwice   = errors.New("a field is given twice")
 	errUnknownField = errors.New("a field is not one of q-sign-algorithm, q-ak, q-sign-time, q-key-time, q-header-list, q-url-param-list, q-signature")

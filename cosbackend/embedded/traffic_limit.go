@@ -17,7 +17,7 @@ const (
 	piecesPerSecond = 10
 )
 
-// A pacer slows the body of one request, or of its answer, down to a traffic
+// A pacer slows the body of one request, or of its response, down to a traffic
 // limit. The zero value is no limit.
 type pacer struct {
 	rate  int64 // bytes a second

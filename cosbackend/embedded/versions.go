@@ -46,15 +46,15 @@ func (x *exchange) version() string {
 	return id
 }
 
-// showVersion says which version an answer speaks of. A bucket that never had
-// versioning has none (E050).
+// showVersion sets the version id of a response. A bucket that never had versioning
+// has none (E050).
 func showVersion(h http.Header, id string) {
 	if id != "" {
 		h.Set(headerVersionID, id)
 	}
 }
 
-// markerFailure is the answer when there is a delete marker in place of an object
+// markerFailure is the response when there is a delete marker in place of an object
 // (E051).
 func markerFailure(f failure, id string) *apiError {
 	e := fail(f, "")
@@ -98,7 +98,7 @@ func parseVersioning(text []byte) (store.Versioning, error) {
 	return status, nil
 }
 
-// getBucketVersioning answers a document without Status while none was ever set.
+// getBucketVersioning sends a document without Status while none was ever set.
 func (s *Server) getBucketVersioning(x *exchange) error {
 	status, err := s.store.Versioning(x.ctx(), x.bucket)
 	if err != nil {

@@ -112,7 +112,7 @@ func (r routingRule) target(key string) string {
 	}
 }
 
-// getPage answers on the website host of a bucket, GET and HEAD alike (E091).
+// getPage handles GET and HEAD on the website host of a bucket (E091).
 func (s *Server) getPage(x *exchange) error {
 	w, err := configured(x.ctx(), s, x.config("website", ""), parseWebsite)
 	if err != nil {
@@ -182,7 +182,7 @@ func (x *exchange) readable(key string) error {
 }
 
 // respondToProblem redirects by a rule for the status of an error, or shows the error
-// document, or answers with the error.
+// document, or responds with the error.
 func (s *Server) respondToProblem(x *exchange, w *website, problem error) error {
 	e, known := errors.AsType[*apiError](problem)
 	if !known {

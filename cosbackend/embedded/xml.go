@@ -16,7 +16,7 @@ const xmlHeader = "<?xml version='1.0' encoding='utf-8' ?>\n"
 // An element is one child of an <Error>, beyond the ones every error has.
 type element struct{ name, text string }
 
-// An xmlWriter builds an answer. Names are ours; texts may hold any bytes.
+// An xmlWriter builds a response. Names are constants; texts may hold any bytes.
 type xmlWriter struct{ buf []byte }
 
 func newXML() *xmlWriter { return &xmlWriter{buf: []byte(xmlHeader)} }

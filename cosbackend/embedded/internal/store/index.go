@@ -67,7 +67,7 @@ func (x *index) connect(dsn string) error {
 }
 
 // configure sets what durability rests on and reads it back, because SQLite
-// answers a setting it cannot honour with the old value and no error.
+// returns the old value and no error for a setting that it cannot honour.
 func (x *index) configure(ctx context.Context, dir string) error {
 	want := map[string]string{"foreign_keys": "1", "synchronous": "2"}
 	if dir != "" {

@@ -96,8 +96,8 @@ func (f *folder) quarantine(path string) error {
 }
 
 // compareBlobs removes from files those that have a row. It logs rows without
-// their file and leaves them: their objects answer ErrCorrupt, because an
-// acknowledged object must not turn into an absent one.
+// their file and leaves them: reading their objects fails with ErrCorrupt, because
+// an acknowledged object must not become a missing one.
 func (s *Store) compareBlobs(ctx context.Context, files map[string]int64) (damaged int, err error) {
 	rows, err := s.index.writer.QueryContext(ctx, "SELECT name, size, refs FROM blob WHERE name IS NOT NULL")
 	if err != nil {

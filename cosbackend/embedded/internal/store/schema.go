@@ -144,12 +144,12 @@ func (x *index) migrate(ctx context.Context) error {
 
 // check looks for damage in the index.
 func (x *index) check(ctx context.Context) error {
-	var answer string
-	if err := x.writer.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&answer); err != nil {
+	var result string
+	if err := x.writer.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&result); err != nil {
 		return fmt.Errorf("store: check index: %w", indexError(err))
 	}
-	if answer != "ok" {
-		return fmt.Errorf("store: check index: %w: %s", ErrCorrupt, answer)
+	if result != "ok" {
+		return fmt.Errorf("store: check index: %w: %s", ErrCorrupt, result)
 	}
 	return nil
 }
