@@ -7,11 +7,11 @@ import (
 	"github.com/cosgate/cosgate/cosbackend/embedded/internal/store"
 )
 
-// access is what a request needs when it does not come from the owner.
+// access is the permission that a request needs when it does not come from the owner.
 type access int
 
 const (
-	ownerOnly      access = iota // nothing opens it
+	ownerOnly      access = iota // no ACL and no policy grants it
 	readBucket                   // READ on the bucket
 	writeBucket                  // WRITE on the bucket
 	readBucketACP                // READ_ACP on the bucket
@@ -19,14 +19,14 @@ const (
 	readObject                   // READ on the object, or on the bucket when the object inherits
 	readObjectACP                // READ_ACP on the object
 	writeObjectACP               // WRITE_ACP on the object
-	everyone                     // nothing, not even a right signature
-	byHandler                    // what the handler finds out
-	byForm                       // what a form says, which its handler reads and judges
+	everyone                     // nothing, not even a valid signature
+	byHandler                    // the handler authorizes
+	byForm                       // the handler of a form authorizes by its fields
 )
 
 // authorize refuses what a request may not do. Every signed caller is the owner of
-// everything; only a policy that denies something to everyone binds the owner too,
-// and that never keeps the owner from the configurations of the bucket (E089).
+// everything; only a policy that denies something to everyone applies to the owner
+// too, and never to the configurations of the bucket (E089).
 func (x *exchange) authorize(ctx context.Context) error {
 	need := x.route.access
 	switch {
@@ -47,7 +47,7 @@ func (x *exchange) ownersOnly() error {
 }
 
 // permit refuses an operation on a key of the bucket that neither the policy nor an
-// ACL opens to the caller, or that the policy closes.
+// ACL allows the caller, or that the policy denies.
 func (x *exchange) permit(ctx context.Context, need access, operation, key string) error {
 	decision, err := x.policyDecision(ctx, operation, key)
 	switch {
@@ -70,7 +70,7 @@ func (x *exchange) permit(ctx context.Context, need access, operation, key strin
 	return nil
 }
 
-// publicly reports whether the ACLs open what the request needs to everyone.
+// publicly reports whether the ACLs grant what the request needs to everyone.
 func (x *exchange) publicly(ctx context.Context, need access, key string) (bool, error) {
 	bucket := parseACL(x.found.ACL)
 	switch need {
@@ -96,7 +96,7 @@ func (x *exchange) objectOpens(ctx context.Context, bucket acl, need access, key
 	}
 	o, err := x.s.store.HeadVersion(ctx, x.bucket, key, version)
 	if errors.Is(err, store.ErrNoSuchKey) || errors.Is(err, store.ErrNoSuchVersion) {
-		return bucket.opens(permitRead), nil // who may list the bucket may know that the key is absent
+		return bucket.opens(permitRead), nil // a caller who may list the bucket may learn that the key is missing
 	}
 	if err != nil {
 		return false, err

@@ -14,7 +14,7 @@ const (
 	aclPublicReadWrite = "public-read-write"
 	aclAuthenticated   = "authenticated-read"
 
-	// aclGranted stands in place of a preset in an ACL that came as a document.
+	// aclGranted takes the place of a preset in an ACL that came as a document.
 	aclGranted = "granted"
 )
 
@@ -62,8 +62,8 @@ type acl struct {
 	grants []grant
 }
 
-// String is the form in which the store keeps it: the preset, which alone is the
-// usual case, and a line for each grant.
+// String is the form in which it is stored: the preset, which is usually all, and a
+// line for each grant.
 func (a acl) String() string {
 	var b strings.Builder
 	b.WriteString(a.preset)
@@ -104,14 +104,14 @@ func (a acl) all() []grant {
 	return append(grants, a.grants...)
 }
 
-// opens reports whether everyone has a permission.
+// opens reports whether the ACL grants everyone a permission.
 func (a acl) opens(permission string) bool {
 	return slices.ContainsFunc(a.all(), func(g grant) bool {
 		return g.public() && (g.permission == permission || g.permission == permitFullControl)
 	})
 }
 
-// grantHeaders are the headers that grant, with what each of them does.
+// grantHeaders are the headers that grant, with the permission of each.
 func grantHeaders() map[string]string {
 	return map[string]string{
 		"x-cos-grant-read": permitRead, "x-cos-grant-write": permitWrite, "x-cos-grant-read-acp": permitReadACP,
@@ -240,7 +240,8 @@ func (x *exchange) bodyACL() (acl, error) {
 	return a, a.check()
 }
 
-// grantee reads whom a <Grantee> names: ID, URI, or the older uin and Subaccount.
+// grantee reads the account or group of a <Grantee>: ID, URI, or the older uin and
+// Subaccount.
 func (n *node) grantee() (string, bool) {
 	id, uri, uin := n.value("ID"), n.value("URI"), n.value("uin")
 	switch {
@@ -333,7 +334,7 @@ func (x *exchange) sendACL(a acl) {
 	x.sendXML(http.StatusOK, doc)
 }
 
-// grantee writes whom a grant is for.
+// grantee writes the account or group that a grant is for.
 func (x *xmlWriter) grantee(g grant) {
 	kind, name := "CanonicalUser", "ID"
 	if g.group() {

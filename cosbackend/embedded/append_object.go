@@ -55,7 +55,7 @@ func (s *Server) appendObject(x *exchange) error {
 	return nil
 }
 
-// position is where the client believes that the object ends.
+// position is the length that the client believes the object to have.
 func (x *exchange) position() (int64, error) {
 	text, _ := x.params.get("position")
 	n, err := strconv.ParseInt(text, 10, 64)
@@ -68,8 +68,8 @@ func (x *exchange) position() (int64, error) {
 	return n, nil
 }
 
-// checkAppend refuses an append before its body is read; the store judges again
-// when the body is there.
+// checkAppend refuses an append before its body is read; the store checks again when
+// it has the body.
 func (x *exchange) checkAppend(position int64) error {
 	if v, err := x.s.store.Versioning(x.ctx(), x.bucket); err != nil || v == store.VersioningEnabled {
 		return cmp.Or(err, store.ErrVersioned)

@@ -21,13 +21,14 @@ const (
 	// maxObject is the size limit of PUT Object, 5 GB.
 	maxObject = 5 << 30
 
-	// bodyTimeout is how long a request's body may stand still. Every
-	// bodyRenewal the deadline moves on if bodyProgress bytes have come: a slow
-	// upload goes on, a client that drips bytes to hold the connection does not.
+	// bodyTimeout is how long a request's body may make no progress. Every
+	// bodyRenewal the deadline is extended if bodyProgress bytes were received: a
+	// slow upload continues, a client that drips bytes to hold the connection does
+	// not.
 	bodyTimeout  = time.Minute
 	bodyRenewal  = 10 * time.Second
 	bodyProgress = 1 << 10
-	// refusedBodyTimeout bounds how long a body that is not wanted is waited for.
+	// refusedBodyTimeout is how long the body of a refused request is read.
 	// net/http reads some of it, so that the client still sees the response.
 	refusedBodyTimeout = 5 * time.Second
 )
@@ -65,7 +66,7 @@ func (b *bodyReader) Read(p []byte) (int, error) {
 		return n, io.EOF
 	case errors.As(err, &timeout) && timeout.Timeout():
 		e := fail(requestTimeout, "")
-		e.header = http.Header{"Connection": {"close"}} // the rest of the body is not waited for
+		e.header = http.Header{"Connection": {"close"}} // the rest of the body is not read
 		return n, e
 	default:
 		return n, fail(incompleteBody, "")
@@ -98,7 +99,7 @@ func (x *exchange) announcedDigests() (digests, error) {
 	return d, nil
 }
 
-// check compares what was announced with what came.
+// check compares what was announced with what was received.
 func (d digests) check(sums store.Sums) error {
 	if d.md5 != nil && !bytes.Equal(d.md5, sums.MD5[:]) {
 		return fail(badDigest, "")
@@ -120,7 +121,7 @@ func (x *exchange) checkLength() error {
 	return nil
 }
 
-// checkKnownLength is checkLength for operations that take no chunked body (E032).
+// checkKnownLength is checkLength for operations that accept no chunked body (E032).
 func (x *exchange) checkKnownLength() error {
 	if x.r.ContentLength < 0 {
 		return fail(missingContentLength, "")
@@ -176,7 +177,7 @@ func (s *Server) receive(x *exchange, u *store.Upload) error {
 	}
 }
 
-// readXMLBody reads a whole XML body of at most limit bytes and checks its
+// readXMLBody reads an XML body of at most limit bytes and checks its
 // Content-MD5, which some operations require.
 func (x *exchange) readXMLBody(limit int64, needsMD5 bool) ([]byte, error) {
 	if needsMD5 && x.header("Content-MD5") == "" {

@@ -14,8 +14,8 @@ import (
 // maxConfigXML bounds the documents for which COS names no limit (E072).
 const maxConfigXML = 1 << 20
 
-// A configuration is one XML document that a bucket has at most one of. The server
-// reads it strictly, keeps its canonical form, and gives that back.
+// A configuration is an XML document that a bucket has at most one of. The server
+// parses it strictly, stores its canonical form, and returns that.
 type configuration struct {
 	sub   string // the sub-resource
 	noun  string // names the operations: Get<noun>, Put<noun>, Delete<noun>
@@ -24,24 +24,24 @@ type configuration struct {
 	limit int64
 	// md5 says that a PUT needs Content-MD5 (E071).
 	md5 bool
-	// check judges what a shape cannot say; nil for nothing.
+	// check validates what a shape cannot express; nil for nothing.
 	check func(x *exchange, doc *node) error
 	// absent is the error of a GET when nothing was put, unless empty sends something
 	// else.
 	absent failure
 	empty  func(x *exchange)
-	// putStatus is the status of a PUT that did it; 0 is 200.
+	// putStatus is the status of a successful PUT; 0 is 200.
 	putStatus int
 	noDelete  bool // COS has no DELETE for it
 	// erases says that a PUT without a body removes the document.
 	erases bool
-	// versioned and unlocked say which buckets can have the document: only those whose
-	// versioning is enabled, only those without object lock.
+	// versioned and unlocked say which buckets can have the document: only those with
+	// enabled versioning, only those without object lock.
 	versioned, unlocked bool
-	// before is called for each request that is let in; nil for nothing.
+	// before is called for each authorized request; nil for nothing.
 	before func(x *exchange)
 	// real says that the server does what COS does with the document. Others are
-	// stored only. proof is the test of that; "" is that of keeping it.
+	// stored only. proof is the test of that; "" is the test of storing it.
 	real  bool
 	proof string
 }
@@ -73,7 +73,7 @@ func configurationRoutes() []route {
 	return rs
 }
 
-// config names the document of the bucket that is asked.
+// config names a document of the bucket of the request.
 func (x *exchange) config(kind, id string) store.Config {
 	return store.Config{Bucket: x.bucket, Kind: kind, ID: id}
 }
@@ -137,7 +137,7 @@ func (c configuration) put(s *Server, x *exchange) error {
 	return nil
 }
 
-// parseBody is parseDocument for a body, which must be there.
+// parseBody is parseDocument for a body, which must not be empty.
 func parseBody(text []byte, s shape) (*node, error) {
 	if len(text) == 0 {
 		return nil, fail(missingRequestBody, "")
@@ -153,7 +153,7 @@ func (c configuration) erase(s *Server, x *exchange) error {
 	return nil
 }
 
-// remove deletes the document; one that is absent is fine (E073).
+// remove deletes the document; a missing one is no error (E073).
 func (c configuration) remove(s *Server, x *exchange) error {
 	if err := s.deleteConfig(x, x.config(c.sub, "")); err != nil {
 		return err
@@ -187,12 +187,12 @@ func atMostOne(n *node, names ...string) error {
 	return nil
 }
 
-// A configCache keeps the configurations that requests are judged by, read and
-// parsed. The store belongs to this process alone, so only putConfig, deleteConfig
-// and the removal of a bucket change what is in it.
+// A configCache holds the parsed configurations that requests are evaluated by. The
+// store belongs to this process alone, so only putConfig, deleteConfig and the removal
+// of a bucket change what is in it.
 type configCache struct {
 	mu      sync.RWMutex
-	changes uint64 // a document that was read before the last change is not kept
+	changes uint64 // a document that was read before the last change is not cached
 	known   map[store.Config]any
 }
 
@@ -226,7 +226,7 @@ func configured[T any](ctx context.Context, s *Server, c store.Config, parse fun
 	return cached, nil
 }
 
-// forget drops what is known of the documents that changed.
+// forget drops the documents that changed.
 func (c *configCache) forget(changed func(store.Config) bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

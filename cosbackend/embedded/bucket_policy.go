@@ -26,8 +26,8 @@ func policyRoutes() []route {
 	}
 }
 
-// A policy is a bucket policy as far as this server reads it. The names of its
-// fields are matched without case: COS's pages and SDKs write them differently.
+// A policy is a bucket policy as far as this server parses it. The names of its fields
+// are matched without case: COS's pages and SDKs spell them differently.
 type policy struct {
 	Version   string
 	ID        string
@@ -43,11 +43,11 @@ type statement struct {
 	Resource  texts
 	Condition map[string]map[string]any
 
-	// Known to CAM; the server does not have them.
+	// CAM has them; this server does not.
 	NotPrincipal, NotAction, NotResource json.RawMessage
 }
 
-// texts are written as one text or as a list of them, statements likewise.
+// texts are written as one string or as a list of strings, statements likewise.
 type (
 	texts      []string
 	statements []statement
@@ -73,7 +73,7 @@ func (s *statements) UnmarshalJSON(raw []byte) error {
 	return dec.Decode((*[]statement)(s))
 }
 
-// parsePolicy reads a policy, or says what is wrong with it.
+// parsePolicy parses a policy; an invalid one is MalformedPolicy.
 func parsePolicy(text []byte) (policy, error) {
 	var p policy
 	dec := json.NewDecoder(bytes.NewReader(text))
@@ -124,7 +124,7 @@ func (s statement) check() error {
 
 var errPrincipal = errors.New("a principal is malformed")
 
-// principals are whom a statement speaks of.
+// principals are the accounts that a statement applies to.
 func (s statement) principals() ([]string, error) {
 	var everyone string
 	if json.Unmarshal(s.Principal, &everyone) == nil {
@@ -163,7 +163,7 @@ func (s *Server) getPolicy(x *exchange) error {
 	return nil
 }
 
-// putPolicy keeps the policy byte for byte.
+// putPolicy stores the policy byte for byte.
 func (s *Server) putPolicy(x *exchange) error {
 	text, err := x.readXMLBody(maxPolicy, false)
 	if e, ok := errors.AsType[*apiError](err); ok && e.failure == xmlSizeLimit {
@@ -193,20 +193,20 @@ func (s *Server) deletePolicy(x *exchange) error {
 	return nil
 }
 
-// A decision of a policy on one request.
+// A policyDecision is the decision of a policy on one request.
 type policyDecision int
 
 const (
 	policySilent policyDecision = iota
 	policyAllows
 	policyDenies
-	// policyMayDeny is a denial under conditions this server does not know. It is
-	// taken to hold.
+	// policyMayDeny is a denial under conditions that this server does not know. It is
+	// treated as a denial.
 	policyMayDeny
 )
 
-// permissions are the statements of a policy that are about everyone. Those about
-// named accounts do not matter here: who signs is the owner of everything.
+// permissions are the statements of a policy for everyone. Those for named accounts do
+// not matter here: a signed caller is the owner of everything.
 type permissions []permission
 
 type permission struct {
@@ -239,7 +239,7 @@ func parsePermissions(document []byte) (*permissions, error) {
 	return &ps, nil
 }
 
-// judge finds what the policy says. What it leaves open for this server is decided
+// evaluate is the decision of the policy. What this server cannot evaluate is decided
 // against the caller: conditions do not allow, but deny (E088).
 func (ps *permissions) evaluate(actions []string, region, bucket, key string) policyDecision {
 	if ps == nil {
@@ -269,8 +269,8 @@ func (p permission) about(actions []string) bool {
 	})
 }
 
-// covers reports whether a resource of the permission is the one that is asked for,
-// and whether all of them could be read.
+// covers reports whether a resource of the permission is the requested one, and whether
+// all of them could be parsed.
 func (p permission) covers(region, bucket, key string) (hits, known bool) {
 	known = true
 	_, appid := splitBucket(bucket)
@@ -312,7 +312,7 @@ func glob(pattern, text string) bool {
 	return ok && strings.HasSuffix(text, pieces[last])
 }
 
-// policyActions are the names a policy may use for an operation; the first is that
+// policyActions are the names that a policy may use for an operation; the first is that
 // of the documentation.
 func policyActions(operation string) []string {
 	switch operation {
@@ -331,7 +331,7 @@ func policyActions(operation string) []string {
 	}
 }
 
-// policyDecision is what the policy of the bucket says of an operation on a key.
+// policyDecision is the decision of the bucket's policy on an operation on a key.
 func (x *exchange) policyDecision(ctx context.Context, operation, key string) (policyDecision, error) {
 	ps, err := configured(ctx, x.s, x.config(policySub, ""), parsePermissions)
 	if err != nil || ps == nil {
@@ -340,7 +340,7 @@ func (x *exchange) policyDecision(ctx context.Context, operation, key string) (p
 	return ps.evaluate(policyActions(operation), x.found.Region, x.bucket, key), nil
 }
 
-// denied is the refusal by a policy.
+// denied is the error of a request that a policy denies.
 func denied(v policyDecision) *apiError {
 	if v == policyMayDeny {
 		return fail(accessDenied, "A statement of the bucket policy denies this request under conditions, or for resources, that the embedded server does not know. It is taken to apply.")

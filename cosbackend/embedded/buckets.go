@@ -23,8 +23,8 @@ const (
 	maxListedBuckets = 2000
 )
 
-// bucketCache spares most requests a look into the store. The store belongs to
-// this process alone, so only the methods here change what buckets there are.
+// bucketCache saves most requests a query of the store. The store belongs to this
+// process alone, so only the methods here change the set of buckets.
 type bucketCache struct {
 	mu    sync.RWMutex
 	known map[string]store.Bucket
@@ -37,7 +37,7 @@ func (c *bucketCache) get(ctx context.Context, st *store.Store, name string) (st
 	if ok {
 		return b, nil
 	}
-	c.mu.Lock() // over the look-up, so that a deletion cannot slip in between
+	c.mu.Lock() // during the query, so that no deletion happens in between
 	defer c.mu.Unlock()
 	b, err := st.Bucket(ctx, name)
 	if err != nil {
@@ -90,7 +90,7 @@ func (s *Server) createBucket(x *exchange) error {
 	return nil
 }
 
-// checkBucketName refuses names no bucket can have (E004).
+// checkBucketName refuses names that no bucket can have (E004).
 func (x *exchange) checkBucketName() error {
 	if name, _ := splitBucket(x.bucket); len(name) > maxBucketName || len(x.bucket) > 63 {
 		return fail(bucketNameTooLong, "")
@@ -177,7 +177,7 @@ func serviceXML(page []store.Bucket, marker string, truncated bool) *xmlWriter {
 	return doc
 }
 
-// limit reads the parameter that bounds a page; absent is the highest value (E014).
+// limit reads the parameter that limits a page; absent is the maximum (E014).
 func (x *exchange) limit(name string, lowest, highest int) (int, error) {
 	text, ok := x.params.get(name)
 	if !ok || text == "" {

@@ -1,7 +1,7 @@
 package embedded
 
-// proofs names, for each operation this server has, a test that shows it at the
-// wire. docs/embedded.md is made from the route table and from this one.
+// proofs names a test that shows it at the wire for each operation that this server
+// has. docs/embedded.md is generated from the route table and from this one.
 func proofs() map[string]string {
 	const (
 		kept        = "TestBucketConfigurationsComeBackAsPut"

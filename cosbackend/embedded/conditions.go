@@ -33,7 +33,7 @@ func (x *exchange) readConditions(prefix string) conditions {
 	}
 }
 
-// judge applies the precedence of HTTP: an entity tag outranks a date (E020).
+// evaluate applies the precedence of HTTP: an entity tag outranks a date (E020).
 func (c conditions) evaluate(o store.Object) conditionResult {
 	modified := o.Modified.Truncate(time.Second)
 	if c.ifMatch != "" {
@@ -68,7 +68,7 @@ func (x *exchange) checkConditions(o store.Object) (bool, error) {
 	}
 }
 
-// httpDate reads a date; HTTP wants one that cannot be read to be ignored.
+// httpDate reads a date; according to HTTP an invalid one is ignored.
 func httpDate(s string) (time.Time, bool) {
 	if s == "" {
 		return time.Time{}, false
@@ -77,7 +77,7 @@ func httpDate(s string) (time.Time, bool) {
 	return t, err == nil
 }
 
-// matchesETag looks for a tag in a list. Tags without quotes are understood too,
+// matchesETag looks for a tag in a list. Tags without quotes are accepted too,
 // because SDKs send them (E021).
 func matchesETag(list, etag string, weak bool) bool {
 	for item := range strings.SplitSeq(list, ",") {
@@ -98,7 +98,7 @@ func matchesETag(list, etag string, weak bool) bool {
 	return false
 }
 
-// ifRange reports whether the range asked for still means this object.
+// ifRange reports whether the requested range still applies to this object.
 func ifRange(value string, o store.Object) bool {
 	if value == "" {
 		return true

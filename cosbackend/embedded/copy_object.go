@@ -11,7 +11,7 @@ import (
 
 const headerCopySource = "X-Cos-Copy-Source"
 
-// A copySource is where a copy comes from.
+// A copySource is the object that a copy is made from.
 type copySource struct {
 	host    hostName
 	key     string
@@ -107,7 +107,7 @@ func showSourceVersion(h http.Header, id string) {
 	}
 }
 
-// missingSource names a bucket that is missing as the source it would hold (E023).
+// missingSource reports a missing bucket as a missing source (E023).
 func missingSource(err error) error {
 	if errors.Is(err, store.ErrNoSuchBucket) {
 		return store.ErrNoSuchSource
@@ -115,8 +115,8 @@ func missingSource(err error) error {
 	return err
 }
 
-// copyOptions reads the directive, the conditions on the source, and what the
-// new object is to be like.
+// copyOptions reads the directive, the conditions on the source, and the attributes of
+// the new object.
 func (x *exchange) copyOptions() (store.CopyOptions, error) {
 	var o store.CopyOptions
 	switch x.header("X-Cos-Metadata-Directive") {
@@ -137,8 +137,8 @@ func (x *exchange) copyOptions() (store.CopyOptions, error) {
 	return o, nil
 }
 
-// sourceCheck judges the source of a copy. taken is how many bytes of it are
-// copied: one request may copy as much as one may upload (E043).
+// sourceCheck checks the source of a copy. taken is how many bytes of it are copied:
+// one request may copy as much as one may upload (E043).
 func (x *exchange) sourceCheck(taken func(src store.Object) int64) func(src store.Object) error {
 	c := x.readConditions("X-Cos-Copy-Source-")
 	return func(src store.Object) error {

@@ -45,7 +45,7 @@ func checkCORS(_ *exchange, doc *node) error {
 
 const headerOrigin = "Origin"
 
-// A crossOrigin is a CORS configuration as requests are judged by it.
+// A crossOrigin is a parsed CORS configuration.
 type crossOrigin struct {
 	rules []corsRule
 	vary  bool
@@ -125,7 +125,7 @@ func (r corsRule) describe(h http.Header, origin string) {
 	}
 }
 
-// crossOrigin is the CORS configuration of the bucket that is asked.
+// crossOrigin is the CORS configuration of the bucket of the request.
 func (x *exchange) crossOrigin(ctx context.Context) (*crossOrigin, error) {
 	return configured(ctx, x.s, x.config("cors", ""), parseCORS)
 }

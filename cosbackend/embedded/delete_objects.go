@@ -19,7 +19,7 @@ type deleteRequest struct {
 	targets []store.DeleteTarget
 }
 
-// A deleteOutcome is what became of one target.
+// A deleteOutcome is the result for one target.
 type deleteOutcome struct {
 	removal store.DeleteResult
 	refused *apiError // nil when it was deleted
@@ -90,8 +90,8 @@ func (d deleteRequest) result(outcomes []deleteOutcome) *xmlWriter {
 	return doc
 }
 
-// deleted says what was deleted: a version, or an object in front of which there
-// is now a marker.
+// deleted writes what was deleted: a version, or an object that a delete marker now
+// hides.
 func deleted(doc *xmlWriter, t store.DeleteTarget, r store.DeleteResult) {
 	doc.open("Deleted")
 	doc.text("Key", t.Key)
@@ -105,8 +105,8 @@ func deleted(doc *xmlWriter, t store.DeleteTarget, r store.DeleteResult) {
 	doc.close("Deleted")
 }
 
-// parseDelete reads <Delete>. An element it does not know is refused: ignoring
-// it could delete something else than was meant.
+// parseDelete reads <Delete>. An unknown element is refused: ignoring it could delete
+// something else than was meant.
 func parseDelete(text []byte) (deleteRequest, error) {
 	var req deleteRequest
 	err := readXML(text, "Delete", func(r *xmlReader, name string) error {

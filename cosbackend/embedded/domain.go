@@ -14,7 +14,7 @@ import (
 	"github.com/cosgate/cosgate/cosbackend/embedded/internal/store"
 )
 
-// certificates is the kind of what is kept of domain certificates, by domain.
+// certificates is the kind of stored document of a domain certificate, by domain.
 const certificates = "domaincertificate"
 
 func certificateRoutes() []route {
@@ -42,7 +42,7 @@ func certificateShape() shape {
 	)
 }
 
-// requestedDomain is the domain whose certificate a request speaks of.
+// requestedDomain is the domain whose certificate a request is about.
 func (x *exchange) requestedDomain() (string, error) {
 	name, _ := x.params.get("domainname")
 	if name = strings.ToLower(name); !domainName(name) {
@@ -67,8 +67,8 @@ func (s *Server) getCertificate(x *exchange) error {
 	return nil
 }
 
-// putCertificate keeps what a GET shows: the id of the certificate and from when to
-// when it is valid. Neither the certificate nor its key is stored.
+// putCertificate stores what a GET returns: the id of the certificate and the times
+// between which it is valid. Neither the certificate nor its key is stored.
 func (s *Server) putCertificate(x *exchange) error {
 	text, err := x.readXMLBody(maxConfigXML, false)
 	if err != nil {
@@ -97,8 +97,8 @@ func (s *Server) putCertificate(x *exchange) error {
 	return nil
 }
 
-// describeCertificate is what is kept of a certificate. One that is named by its id
-// alone is kept elsewhere in the cloud, so that nothing is known of its validity and
+// describeCertificate is the document to store for a certificate. One that is named by
+// its id alone is stored elsewhere in the cloud, so that its validity is unknown and
 // both times are 0 (E079).
 func describeCertificate(custom *node) ([]byte, error) {
 	id := custom.value("CertId")
@@ -171,8 +171,8 @@ func domainConfiguration() configuration {
 	}
 }
 
-// domainProof is what a TXT record has to hold to prove that a domain may be bound
-// to a bucket. Nobody here looks at records.
+// domainProof is the content of the TXT record that proves that a domain may be bound
+// to a bucket. This server reads no records.
 func domainProof(bucket string) string {
 	sum := sha256.Sum256([]byte(bucket))
 	return "tencent-cloud-cos-verification=" + hex.EncodeToString(sum[:16])

@@ -17,7 +17,7 @@ const (
 	headerEncryption = "X-Cos-Server-Side-Encryption"
 	headerKMSKeyID   = "X-Cos-Server-Side-Encryption-Cos-Kms-Key-Id"
 	headerKMSContext = "X-Cos-Server-Side-Encryption-Context"
-	// prefixCustomer begins the headers of a key of the client's own, prefixSource
+	// prefixCustomer is the prefix of the headers of a customer key, prefixSource of
 	// those of the key of a copy source.
 	prefixCustomer = "X-Cos-Server-Side-Encryption-Customer-"
 	prefixSource   = "X-Cos-Copy-Source-Server-Side-Encryption-Customer-"
@@ -34,14 +34,14 @@ func encryptionHeaders() []string {
 	return append(customerHeaders(prefixCustomer), strings.ToLower(headerEncryption), strings.ToLower(headerKMSKeyID), strings.ToLower(headerKMSContext))
 }
 
-// customerHeaders are those of a client's own key, in lower case.
+// customerHeaders are those of a customer key, in lower case.
 func customerHeaders(prefix string) []string {
 	lower := strings.ToLower(prefix)
 	return []string{lower + "algorithm", lower + "key", lower + "key-md5"}
 }
 
-// encryption reads how an object is to be encrypted. Of a client's own key it keeps
-// what a later one can be compared with, and no more.
+// encryption reads how an object is to be encrypted. Of a customer key it returns only
+// a fingerprint that a later key can be compared with.
 func (x *exchange) encryption() (store.Encryption, error) {
 	e := store.Encryption{Algorithm: x.header(headerEncryption), KMSKeyID: x.header(headerKMSKeyID), KMSContext: x.header(headerKMSContext)}
 	key, given, err := x.customerKey(prefixCustomer, invalidArgument)
@@ -65,8 +65,8 @@ func (x *exchange) encryption() (store.Encryption, error) {
 	return e, nil
 }
 
-// customerKey reads a client's own key; what is wrong with it is an error of the
-// row given. No part of the key gets into the error.
+// customerKey reads a customer key; an invalid one is an error of the row given. No
+// part of the key is in the error.
 func (x *exchange) customerKey(prefix string, wrong failure) (key []byte, given bool, err error) {
 	algorithm, text, sum := x.header(prefix+"Algorithm"), x.header(prefix+"Key"), x.header(prefix+"Key-Md5")
 	if algorithm == "" && text == "" && sum == "" {
@@ -86,7 +86,7 @@ func (x *exchange) customerKey(prefix string, wrong failure) (key []byte, given 
 	return key, true, nil
 }
 
-// checkCustomerKey wants the key that an object or upload was made with, and none
+// checkCustomerKey requires the key that an object or upload was made with, and no key
 // for one that was made without (E063).
 func (x *exchange) checkCustomerKey(prefix string, e store.Encryption) error {
 	key, given, err := x.customerKey(prefix, ssecDecryptHeaderInvalid)
@@ -104,8 +104,8 @@ func (x *exchange) checkCustomerKey(prefix string, e store.Encryption) error {
 	}
 }
 
-// checkDecryption judges whether a read may have the plain bytes of an object: as
-// COS does, nobody unsigned may when the key is not COS's own.
+// checkDecryption checks whether a read may have the plain bytes of an object: as in
+// COS, an unsigned request may not when the key is not COS's own.
 func (x *exchange) checkDecryption(o store.Object) error {
 	if !x.signed && (o.Encryption.CustomerKey != "" || o.Encryption.Algorithm == algorithmKMS) {
 		return fail(accessDenied, "")
@@ -113,8 +113,8 @@ func (x *exchange) checkDecryption(o store.Object) error {
 	return x.checkCustomerKey(prefixCustomer, o.Encryption)
 }
 
-// newFingerprint is a salted hash of a key: it tells whether a key is the same one,
-// and nothing else about it.
+// newFingerprint is a salted hash of a key: it shows whether another key is the same,
+// and nothing else.
 func newFingerprint(key []byte) string {
 	salt := make([]byte, saltSize)
 	_, _ = rand.Read(salt) // never fails
@@ -133,21 +133,22 @@ func matchesFingerprint(known string, key []byte) bool {
 	return subtle.ConstantTimeCompare([]byte(known), fingerprint([]byte(known[:saltSize]), key)) == 1
 }
 
-// describeEncryption tells how an object is encrypted. The MD5 of a client's own
-// key is the one of the request, which was checked; a Complete has none.
+// describeEncryption sets the headers that describe how an object is encrypted. The
+// MD5 of a customer key is the one of the request, which was checked; a Complete has
+// none.
 func (x *exchange) describeEncryption(h http.Header, e store.Encryption) {
-	told := map[string]string{headerEncryption: e.Algorithm, headerKMSKeyID: e.KMSKeyID, headerKMSContext: e.KMSContext}
+	described := map[string]string{headerEncryption: e.Algorithm, headerKMSKeyID: e.KMSKeyID, headerKMSContext: e.KMSContext}
 	if e.CustomerKey != "" {
-		told = map[string]string{prefixCustomer + "Algorithm": e.Algorithm, prefixCustomer + "Key-Md5": x.header(prefixCustomer + "Key-Md5")}
+		described = map[string]string{prefixCustomer + "Algorithm": e.Algorithm, prefixCustomer + "Key-Md5": x.header(prefixCustomer + "Key-Md5")}
 	}
-	for name, value := range told {
+	for name, value := range described {
 		if value != "" {
 			h.Set(name, value)
 		}
 	}
 }
 
-// withoutCustomerKeys takes the keys of clients out of the text of a signature: the
+// withoutCustomerKeys removes customer keys from the text of a signature: the
 // response that shows the text must not repeat them.
 func withoutCustomerKeys(format string) string {
 	lines := strings.Split(format, "\n")

@@ -124,7 +124,7 @@ const (
 type errorRow struct {
 	code    string
 	status  int
-	message string // used when the place that fails has nothing better to say
+	message string // used when the caller has nothing better
 }
 
 // errorTable is every error the server can return. Codes and statuses are
@@ -240,10 +240,10 @@ func (e *apiError) text() string {
 	return e.row().message
 }
 
-// fail is the error of a row; message "" takes the row's words.
+// fail is the error of a row; message "" uses the row's.
 func fail(f failure, message string) *apiError { return &apiError{failure: f, message: message} }
 
-// refusal is the error of COS that says the same as one of the store.
+// fromStoreError is the COS error that corresponds to an error of the store.
 func fromStoreError(err error) (*apiError, bool) {
 	if at, ok := errors.AsType[*store.PositionError](err); ok {
 		e := fail(appendPositionErr, "")
@@ -292,8 +292,8 @@ func fromStoreError(err error) (*apiError, bool) {
 	return nil, false
 }
 
-// unsupported is the 501 for something that COS has and this server has not.
-// what names it, such as "the header x-cos-tagging".
+// unsupported is the 501 for something that COS has and this server does not. what
+// names it, such as "the header x-cos-tagging".
 func unsupported(what string) *apiError {
 	return fail(notImplemented, "The embedded server does not implement "+what+".")
 }

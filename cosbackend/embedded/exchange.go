@@ -87,7 +87,7 @@ func newTraceID() string {
 	return base64.StdEncoding.EncodeToString([]byte(hex.EncodeToString(raw[:])))
 }
 
-// finish ends the exchange: it turns a panic into a 500 and keeps the journal.
+// finish ends the exchange: it turns a panic into a 500 and completes the journal.
 func (x *exchange) finish() {
 	p := recover()
 	if p != nil && p != http.ErrAbortHandler { //nolint:errorlint // net/http compares the panic value too
@@ -101,7 +101,7 @@ func (x *exchange) finish() {
 	}
 }
 
-// record brings the journal up to date.
+// record updates the entry in the journal.
 func (x *exchange) record(delivered bool) {
 	x.entry.Status = x.response.status
 	x.entry.ResponseDelivered = delivered
@@ -214,7 +214,7 @@ func (x *exchange) sendXML(status int, doc *xmlWriter) {
 // sendEmpty sends a response without a body.
 func (x *exchange) sendEmpty(status int) { x.response.begin(status, 0) }
 
-// ctx ends when the client gives up.
+// ctx is cancelled when the client gives up.
 func (x *exchange) ctx() context.Context { return x.r.Context() }
 
 // header is a request header, with the values of repeated ones joined.
@@ -225,8 +225,8 @@ func (x *exchange) header(name string) string {
 // maxKey is the length limit of a key in bytes.
 const maxKey = 850
 
-// resolve finds out what the request addresses and which route it takes, and
-// fills the journal entry as far as it gets.
+// resolve finds the resource and the route of the request, and fills in the journal
+// entry as far as it gets.
 func (x *exchange) resolve() error {
 	if x.r.Method == http.MethodConnect {
 		return unsupported("the method CONNECT")
@@ -246,7 +246,7 @@ func (x *exchange) resolve() error {
 	return x.resolveRoute(onBucket)
 }
 
-// resolveHost finds the bucket; false means that the service is addressed.
+// resolveHost finds the bucket; false means that the request is for the service.
 func (x *exchange) resolveHost() (bool, error) {
 	x.host = x.s.hosts.parse(x.r.Host) // net/http puts the host of an absolute-form target there
 	switch x.host.kind {
@@ -267,8 +267,8 @@ func (x *exchange) resolveHost() (bool, error) {
 	return true, nil
 }
 
-// resolvePath takes the key out of the path, which net/http has decoded once.
-// Nothing is cleaned: "/a//../b" is the key "a//../b".
+// resolvePath reads the key from the path, which net/http has decoded once. Nothing is
+// cleaned: "/a//../b" is the key "a//../b".
 func (x *exchange) resolvePath(onBucket bool) error {
 	path := x.r.URL.Path
 	if path == "" || path == "/" {
@@ -285,7 +285,7 @@ func (x *exchange) resolvePath(onBucket bool) error {
 	return checkKey(key)
 }
 
-// checkKey says what is wrong with a key, if anything (E005).
+// checkKey refuses an invalid key (E005).
 func checkKey(key string) error {
 	switch {
 	case len(key) > maxKey:
@@ -319,8 +319,8 @@ func (x *exchange) resolveRoute(onBucket bool) error {
 	return nil
 }
 
-// admit lets a request through to its handler: signature first, as in COS, then
-// what is not implemented, the bucket, and whether the caller may.
+// admit checks a request before its handler runs: the signature first, as in COS, then
+// whether it is implemented, its bucket, and whether the caller is authorized.
 func (x *exchange) admit(ctx context.Context) error {
 	x.addCORSHeaders(ctx)
 	if x.route.access != everyone {
@@ -359,7 +359,8 @@ func (x *exchange) findBucket(ctx context.Context) error {
 	return nil
 }
 
-// commonParams may stand on every request: they carry the signature.
+// commonParam reports whether every request may have the parameter, because it belongs
+// to the signature.
 func commonParam(lower string) bool {
 	switch lower {
 	case "q-sign-algorithm", "q-ak", "q-sign-time", "q-key-time", "q-header-list", "q-url-param-list",
@@ -370,7 +371,7 @@ func commonParam(lower string) bool {
 	}
 }
 
-// checkImplemented refuses what this server would otherwise ignore, by name.
+// checkImplemented refuses by name what this server would otherwise ignore.
 func (x *exchange) checkImplemented() error {
 	rt := x.route
 	if rt.handle == nil {
@@ -379,7 +380,7 @@ func (x *exchange) checkImplemented() error {
 	for _, p := range x.params {
 		switch {
 		case rt.method == http.MethodOptions: // the query is that of the request it asks for
-		case rt.target == onWebsite: // pages may have any query that is none of COS's
+		case rt.target == onWebsite: // pages may have any query that is not COS's
 		case p.lower == rt.sub || commonParam(p.lower) || slices.Contains(rt.params, p.lower):
 		case p.lower == "versionid" && p.value == "" && rt.target == onObject:
 		default:
@@ -399,12 +400,12 @@ func (x *exchange) checkImplemented() error {
 	return nil
 }
 
-// changesMeaning reports whether a header asks for something, so that a server
-// that does not know it must not go on.
+// changesMeaning reports whether a header changes what a request does, so that a
+// server that does not know it must refuse the request.
 func changesMeaning(lower string) bool {
 	switch lower {
 	case "x-cos-security-token", "x-cos-sdk-retry", "x-cos-copy-source":
-		return false // the signature check and the route table deal with them
+		return false // the signature check and the route table handle them
 	case "if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "if-range",
 		"content-range", "pic-operations":
 		return true
@@ -413,7 +414,7 @@ func changesMeaning(lower string) bool {
 	}
 }
 
-// lookupBucket finds a bucket without asking the store each time.
+// lookupBucket finds a bucket without querying the store each time.
 func (s *Server) lookupBucket(ctx context.Context, name string) (store.Bucket, error) {
 	return s.buckets.get(ctx, s.store, name)
 }

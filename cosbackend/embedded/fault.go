@@ -68,7 +68,7 @@ type Fault struct {
 }
 
 // Faults is the set of rules that one server applies. It is safe for concurrent
-// use. While it holds no rule, a request pays one atomic load for it.
+// use. Without rules it costs a request one atomic load.
 type Faults struct {
 	active atomic.Int32 // how many rules there are
 
@@ -99,7 +99,8 @@ func (f *Faults) Add(fault Fault) (id int) {
 	return f.next
 }
 
-// Remove takes the rule with this id out. Requests it already applies to are not touched.
+// Remove removes the rule with this id. Requests that it already applies to are not
+// affected.
 func (f *Faults) Remove(id int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -107,7 +108,7 @@ func (f *Faults) Remove(id int) {
 	f.active.Store(int32(len(f.rules))) //nolint:gosec // the number of rules set by a test fits
 }
 
-// Clear takes every rule out. The hits counted so far stay readable.
+// Clear removes every rule. The hits counted so far stay readable.
 func (f *Faults) Clear() {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// A hostKind says what a Host header (or an absolute-form target) addresses.
+// A hostKind is the kind of resource that a Host header (or an absolute-form target)
+// addresses.
 type hostKind int
 
 const (
@@ -13,7 +14,7 @@ const (
 	hostBucket                      // <bucket>.cos.<region>.<suffix>
 	hostService                     // service.cos.<suffix> and cos.<region>.<suffix>
 	hostWebsite                     // <bucket>.cos-website.<region>.<suffix>
-	hostUnsupported                 // under a suffix, but of a form COS uses for something else
+	hostUnsupported                 // under a suffix, but in a form that COS uses for something else
 )
 
 // A hostName is a parsed host.
@@ -49,7 +50,7 @@ func (p hostParser) parse(host string) hostName {
 	return hostName{kind: hostForeign}
 }
 
-// parseLabels reads what stands before the suffix.
+// parseLabels parses the labels before the suffix.
 func parseLabels(labels []string) hostName {
 	switch {
 	case len(labels) == 2 && labels[0] == "service" && labels[1] == "cos":
@@ -82,7 +83,7 @@ func validLabel(s string) bool {
 	return true
 }
 
-// validBucketName reports whether s is <name>-<appid> as it stands in a host.
+// validBucketName reports whether s is <name>-<appid>, as in a host.
 func validBucketName(s string) bool {
 	name, appid := splitBucket(s)
 	if name == "" || appid == "" || !validLabel(s) || !validLabel(name) || len(name) > maxBucketName {

@@ -43,7 +43,7 @@ func identifiedRoutes() []route {
 // maxConfigID bounds the id of a configuration (E076).
 const maxConfigID = 128
 
-// requestedID is the id a request speaks of (E076).
+// requestedID is the id that a request is about (E076).
 func (x *exchange) requestedID() (string, error) {
 	id, _ := x.params.get("id")
 	if id == "" || len(id) > maxConfigID || strings.ContainsFunc(id, func(c rune) bool { return !idRune(c) }) {
@@ -112,7 +112,7 @@ func (d identifiedConfiguration) list(s *Server, x *exchange) error {
 	return nil
 }
 
-// read takes the id and the document of a PUT or POST, which must agree.
+// read reads the id and the document of a PUT or POST, which must agree.
 func (d identifiedConfiguration) read(x *exchange) (id string, doc *node, err error) {
 	if id, err = x.requestedID(); err != nil {
 		return "", nil, err

@@ -10,7 +10,7 @@ import (
 const (
 	maxInventories  = 1000
 	inventoriesPage = 100
-	// inventoryJobs is the kind of the one-off jobs, which no GET shows.
+	// inventoryJobs is the kind of the one-off jobs, which no GET returns.
 	inventoryJobs = "inventory-job"
 )
 
@@ -21,7 +21,7 @@ func inventories() identifiedConfiguration {
 	}
 }
 
-// inventoryShape is that of a job that repeats, or of one that runs once.
+// inventoryShape is the shape of a recurring job, or of one that runs once.
 func inventoryShape(repeats bool) shape {
 	selection := []shape{text("Prefix").optional(), tagShape().zeroOrMore(), text("StorageClass").optional()}
 	filter := branch("Filter", append(
@@ -53,7 +53,7 @@ func checkInventory(doc *node) error {
 	return nil
 }
 
-// postInventory takes a job that runs once. Its id cannot be used for another one
+// postInventory accepts a job that runs once. Its id cannot be used for another one
 // (E077); no job runs here.
 func (s *Server) postInventory(x *exchange) error {
 	d := inventories()

@@ -82,7 +82,7 @@ func (j *Journal) record(n uint64, e Entry) uint64 {
 	return n
 }
 
-// journalTarget is the request target as the journal may show it.
+// journalTarget is the request target without credentials and signatures.
 func journalTarget(u *url.URL) string {
 	target := u.EscapedPath()
 	if u.RawQuery == "" {

@@ -96,7 +96,7 @@ func checkLifecycleRule(rule *node) error {
 	return nil
 }
 
-// checkDue wants an action to say in exactly one way when it is due.
+// checkDue requires an action to say in exactly one way when it is due.
 func checkDue(action *node) error {
 	count := 0
 	for _, name := range []string{"Days", "Date", "ExpiredObjectDeleteMarker", "AccessFrequency", noncurrentDays, "DaysAfterInitiation"} {
@@ -139,14 +139,14 @@ func checkConflicts(rules []*node) error {
 	return nil
 }
 
-// lifecycleInterval is how often the rules are applied by themselves.
+// lifecycleInterval is how often the rules are applied periodically.
 const lifecycleInterval = 10 * time.Minute
 
 // A LifecycleReport says what one run of the lifecycle rules did.
 type LifecycleReport struct {
-	Expired      int // objects removed, or covered by a delete marker
+	Expired      int // objects removed, or hidden by a delete marker
 	Transitioned int // objects moved to another storage class
-	Aborted      int // multipart uploads given up
+	Aborted      int // multipart uploads aborted
 
 	VersionsExpired      int // versions and delete markers removed that were not the newest
 	VersionsTransitioned int // versions moved that were not the newest
@@ -162,7 +162,7 @@ func (r *LifecycleReport) add(o LifecycleReport) {
 	r.MarkersRemoved += o.MarkersRemoved
 }
 
-// A lifecycleRule is an enabled rule as objects are judged by it.
+// A lifecycleRule is a parsed, enabled rule.
 type lifecycleRule struct {
 	prefix, notPrefix string
 	tags              map[string]string
@@ -171,7 +171,7 @@ type lifecycleRule struct {
 	transitions       []transition
 	abortAfter        due
 
-	// What becomes of versions; the time is that since which they are not the newest.
+	// Actions on versions; their age counts from when they stopped being the newest.
 	versionExpiration  due
 	versionTransitions []transition
 	removesMarkers     bool // delete markers without other versions
@@ -182,8 +182,8 @@ type transition struct {
 	class string
 }
 
-// due says when an action is due: some time after an object was made, or at a time.
-// The zero value is never.
+// due is when an action is due: some time after an object was made, or at a time. The
+// zero value is never.
 type due struct {
 	after time.Duration
 	at    time.Time
@@ -257,8 +257,8 @@ func (r lifecycleRule) covers(o store.Object) bool {
 		(r.larger < 0 || o.Size > r.larger) && (r.smaller < 0 || o.Size < r.smaller)
 }
 
-// class is the coldest class that an object is due to move to, of which the age
-// counts from a time; "" for none. A link has no class to move to.
+// class is the coldest class that an object is due to move to, when its age counts
+// from a time; "" for none. A link has no class to move to.
 func class(moves []transition, now, from time.Time, o store.Object) string {
 	to := o.StorageClass
 	for _, t := range moves {
@@ -277,9 +277,9 @@ func coldness(class string) int {
 	return slices.Index([]string{classStandard, "STANDARD_IA", "INTELLIGENT_TIERING", "ARCHIVE", "DEEP_ARCHIVE"}, strings.TrimPrefix(class, "MAZ_"))
 }
 
-// RunLifecycle applies the lifecycle rules of every bucket as of the server's clock.
-// It also runs by itself every now and then. An error in one bucket does not keep it
-// from the others.
+// RunLifecycle applies the lifecycle rules of every bucket by the server's clock. The
+// server also does so periodically. An error in one bucket does not keep it from the
+// others.
 func (s *Server) RunLifecycle(ctx context.Context) (LifecycleReport, error) {
 	var report LifecycleReport
 	buckets, err := s.store.Configured(ctx, "lifecycle")
@@ -326,7 +326,7 @@ func (s *Server) runLifecycle(ctx context.Context, bucket string) (report Lifecy
 	return report, nil
 }
 
-// eachPage hands the objects a rule is about to do, page by page.
+// eachPage passes the objects that a rule covers to do, page by page.
 func (s *Server) eachPage(ctx context.Context, bucket string, r lifecycleRule, do func([]store.Object) error) error {
 	o := store.ListOptions{Prefix: r.prefix}
 	for more := true; more; {
@@ -352,8 +352,8 @@ func (s *Server) eachPage(ctx context.Context, bucket string, r lifecycleRule, d
 	return nil
 }
 
-// hasTags reports whether an object, or a version of one, has all of the tags. What
-// is gone and a delete marker have none.
+// hasTags reports whether an object, or a version of one, has all of the tags. A
+// missing version and a delete marker have none.
 func (s *Server) hasTags(ctx context.Context, bucket string, listed store.Object, wanted map[string]string) (bool, error) {
 	if len(wanted) == 0 {
 		return true, nil
@@ -438,13 +438,13 @@ func (s *Server) abortUploads(ctx context.Context, bucket string, r lifecycleRul
 	return n, nil
 }
 
-// applyLifecyclePeriodically applies the rules every now and then until the server is closed.
+// applyLifecyclePeriodically applies the rules in intervals until the server is closed.
 func (s *Server) applyLifecyclePeriodically() {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	s.serving.Go(func() {
 		<-s.stop
-		cancel() // a run under way ends with the page it is at
+		cancel() // a run in progress ends after its current page
 	})
 	ticker := time.NewTicker(lifecycleInterval)
 	defer ticker.Stop()
@@ -464,10 +464,10 @@ func (s *Server) applyLifecyclePeriodically() {
 	}
 }
 
-// An agedVersion is a version or delete marker as the rules judge it.
+// An agedVersion is a version or delete marker with what the rules need to know.
 type agedVersion struct {
 	store.Version
-	// since is when the next newer version that is still there took its place (E092);
+	// since is when the next newer version that still exists took its place (E092);
 	// zero for the newest.
 	since time.Time
 	only  bool // its key has no other
@@ -476,8 +476,8 @@ type agedVersion struct {
 // old reports whether an action on versions that are not the newest is due.
 func (v agedVersion) old(d due, now time.Time) bool { return !v.since.IsZero() && d.by(now, v.since) }
 
-// eachVersion hands the versions that a rule is about to do, page by page. Tags are
-// looked at for those that wanted lets through.
+// eachVersion passes the versions that a rule covers to do, page by page. Tags are read
+// for those that wanted selects.
 func (s *Server) eachVersion(ctx context.Context, bucket string, r lifecycleRule, wanted func(agedVersion) bool, do func([]agedVersion) error) error {
 	o := store.ListVersionsOptions{Prefix: r.prefix}
 	var aged []agedVersion
@@ -488,7 +488,7 @@ func (s *Server) eachVersion(ctx context.Context, bucket string, r lifecycleRule
 		}
 		aged = age(aged, page.Versions)
 		ready := aged
-		if more = page.Truncated; more { // whether the last one is the only one shows on the next page
+		if more = page.Truncated; more { // only the next page shows whether the last one is the only one
 			ready, aged = aged[:len(aged)-1], aged[len(aged)-1:]
 		}
 		due, err := s.covered(ctx, bucket, r, wanted, ready)
@@ -503,8 +503,8 @@ func (s *Server) eachVersion(ctx context.Context, bucket string, r lifecycleRule
 	return nil
 }
 
-// age puts listed versions behind those that are there. A version whose newer
-// neighbour went between two pages is left for the next run: it has no since.
+// age appends listed versions. A version whose newer neighbour was removed between two
+// pages is left for the next run: it has no since.
 func age(before []agedVersion, listed []store.Version) []agedVersion {
 	aged := append(make([]agedVersion, 0, len(before)+len(listed)), before...)
 	for _, v := range listed {
@@ -542,7 +542,7 @@ func (s *Server) expireVersions(ctx context.Context, bucket string, r lifecycleR
 	return s.removeVersions(ctx, bucket, r, func(v agedVersion) bool { return v.old(r.versionExpiration, now) })
 }
 
-// removeMarkers removes the delete markers that are all that is left of their key.
+// removeMarkers removes the delete markers that are the last version of their key.
 func (s *Server) removeMarkers(ctx context.Context, bucket string, r lifecycleRule, _ time.Time) (n int, err error) {
 	if !r.removesMarkers {
 		return 0, nil

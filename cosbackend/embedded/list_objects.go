@@ -13,7 +13,7 @@ const (
 	maxListText = 1024
 )
 
-// listRequest is what a client asks of GET Bucket.
+// listRequest is the parameters of GET Bucket.
 type listRequest struct {
 	store.ListOptions
 	names nameEncoding
@@ -35,7 +35,7 @@ func (x *exchange) listRequest() (listRequest, error) {
 	return q, err
 }
 
-// checkListTexts refuses what no key can begin with or be compared to (E024).
+// checkListTexts refuses texts that no key can begin with or be compared to (E024).
 func checkListTexts(delimiter string, others ...string) error {
 	for _, text := range append(others, delimiter) {
 		if len(text) > maxListText {
@@ -79,7 +79,7 @@ func (s *Server) listObjects(x *exchange) error {
 		return err
 	}
 	var page store.Page
-	if q.MaxKeys > 0 { // a page of nothing is a fair question, and complete (E025)
+	if q.MaxKeys > 0 { // an empty page is allowed, and complete (E025)
 		if page, err = s.store.List(x.ctx(), x.bucket, q.ListOptions); err != nil {
 			return err
 		}
@@ -89,7 +89,7 @@ func (s *Server) listObjects(x *exchange) error {
 	return nil
 }
 
-// result is the page as XML. Elements that do not apply are left out (E026).
+// result is the page as XML. Elements that do not apply are omitted (E026).
 func (q listRequest) result(bucket string, page store.Page) *xmlWriter {
 	doc := newXML()
 	doc.open("ListBucketResult")

@@ -13,10 +13,10 @@ import (
 // writer waits.
 const memoryBuffer = 256 << 10
 
-// A memoryListener is a net.Listener whose connections never leave the process.
+// A memoryListener is a net.Listener with connections that never leave the process.
 // Unlike net.Pipe they buffer, so that neither side waits for the other with each
-// write, and unlike grpc's bufconn a deadline that was taken back can no longer
-// strike: net/http takes one back with each request.
+// write, and unlike grpc's bufconn a withdrawn deadline can no longer expire: net/http
+// withdraws one with each request.
 type memoryListener struct {
 	conns  chan net.Conn
 	closed chan struct{}
@@ -111,7 +111,7 @@ type memoryPipe struct {
 	readers     waiters
 	writers     waiters
 	limit       int
-	buf         []byte // what was written and not read is buf[from:]
+	buf         []byte // what was written and not yet read is buf[from:]
 	from        int
 	readClosed  bool
 	writeClosed bool
@@ -200,9 +200,9 @@ func (p *memoryPipe) wake() {
 	p.writers.cond.Broadcast()
 }
 
-// waiters are those who wait on one side of a pipe, until a deadline if there is
-// one. The deadline itself is the state; the timer only wakes them to look at it, so
-// a timer that is late changes nothing.
+// waiters are the goroutines that wait on one side of a pipe, until a deadline if
+// there is one. The deadline itself is the state; the timer only wakes them to check
+// it, so a late timer changes nothing.
 type waiters struct {
 	mu       *sync.Mutex
 	cond     sync.Cond

@@ -19,12 +19,12 @@ import (
 const (
 	// maxParts is the highest number of a part.
 	maxParts = 10_000
-	// defaultMinPart is the least size of every part but the last, 1 MB.
+	// defaultMinPart is the minimum size of every part but the last, 1 MB.
 	defaultMinPart = 1 << 20
 )
 
-// initiateMultipartUpload begins an upload. What the object will have beside its
-// content is fixed here; whether it may overwrite another is asked at Complete.
+// initiateMultipartUpload begins an upload. The attributes of the object are fixed
+// here; whether it may overwrite another is checked at Complete.
 func (s *Server) initiateMultipartUpload(x *exchange) error {
 	opts, err := x.putOptions()
 	if err != nil {
@@ -45,8 +45,8 @@ func (s *Server) initiateMultipartUpload(x *exchange) error {
 	return nil
 }
 
-// uploadID is the upload a request speaks of. An id that no upload can have names
-// an upload that is not there.
+// uploadID is the upload that a request is about. An id that no upload can have is that
+// of a missing upload.
 func (x *exchange) uploadID() (string, error) {
 	id, _ := x.params.get("uploadid")
 	if id == "" {
@@ -55,14 +55,14 @@ func (x *exchange) uploadID() (string, error) {
 	return id, nil
 }
 
-// A partAddress is the place in an upload that a request puts a part at.
+// A partAddress is the upload and the number of a part.
 type partAddress struct {
 	id         string
 	number     int
 	encryption store.Encryption // of the upload
 }
 
-// partAddress finds the place, and wants the key that its upload was begun with.
+// partAddress reads it, and requires the customer key that its upload was begun with.
 func (x *exchange) partAddress() (at partAddress, err error) {
 	text, _ := x.params.get("partnumber")
 	if at.number, err = strconv.Atoi(text); err != nil || at.number < 1 || at.number > maxParts {
@@ -71,7 +71,7 @@ func (x *exchange) partAddress() (at partAddress, err error) {
 	if at.id, err = x.uploadID(); err != nil {
 		return at, err
 	}
-	// Asked before the body is read; the store asks again when it keeps the part.
+	// Checked before the body is read; the store checks again when it stores the part.
 	info, _, _, err := x.s.store.Parts(x.ctx(), x.bucket, x.key, at.id, 0, 1)
 	if err != nil {
 		return at, err
@@ -149,8 +149,8 @@ func (s *Server) uploadPartCopy(x *exchange) error {
 	return nil
 }
 
-// parseCopyRange reads bytes=first-last, the one form COS documents (E042). Without a
-// range the whole source is meant: length -1.
+// parseCopyRange reads bytes=first-last, the one form that COS documents (E042). Length
+// -1 is the full source, when there is no range.
 func parseCopyRange(text string) (first, length int64, err error) {
 	if text == "" {
 		return 0, -1, nil
@@ -180,13 +180,13 @@ func (s *Server) abortMultipartUpload(x *exchange) error {
 const (
 	maxCompleteXML = 2 << 20
 
-	// patience is how long a Complete may take before its 200 is sent ahead of its
-	// outcome; keepAlive is how often a space follows until that is known.
+	// patience is how long a Complete may take before its 200 is sent without waiting
+	// for its outcome; keepAlive is how often a space follows until that is known.
 	patience  = time.Second
 	keepAlive = time.Second
 )
 
-// A completion is one Complete Multipart Upload under way.
+// A completion is one Complete Multipart Upload in progress.
 type completion struct {
 	x      *exchange
 	id     string
@@ -199,8 +199,8 @@ type outcome struct {
 	err    error
 }
 
-// completeMultipartUpload makes an object of the parts named. The work does not
-// end with its client: like COS, the server goes on when nobody listens any more.
+// completeMultipartUpload makes an object of the parts named. The work does not end
+// with its client: like COS, the server continues when the client is no longer there.
 func (s *Server) completeMultipartUpload(x *exchange) error {
 	c, err := x.readCompletion()
 	if err != nil {
@@ -277,7 +277,7 @@ func (x *exchange) checkInitiateHeaders(id string) error {
 	return nil
 }
 
-// work judges the parts and commits the object.
+// work checks the parts and commits the object.
 func (c *completion) work(ctx context.Context) (out outcome) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -297,8 +297,8 @@ func (c *completion) work(ctx context.Context) (out outcome) {
 	return out
 }
 
-// await waits for the work to be done. Work that is slow is covered by a 200 and
-// a space each second.
+// await waits for the work to be done. While the work is slow it sends a 200 and a
+// space each second.
 func (c *completion) await(done <-chan outcome) outcome {
 	t := time.NewTimer(patience)
 	defer t.Stop()
@@ -323,7 +323,7 @@ func (c *completion) await(done <-chan outcome) outcome {
 	}
 }
 
-// crc64 combines the checksum of the whole from those of the parts, so that the
+// crc64 combines the checksum of the object from those of the parts, so that the
 // headers have it before the work is done. SDKs compare it with their own.
 func (c *completion) crc64() (crc uint64, ok bool) {
 	known := make(map[int]store.PartInfo, len(c.parts))
@@ -362,7 +362,7 @@ func (x *exchange) completeResult(o store.Object) *xmlWriter {
 }
 
 // parseComplete reads <CompleteMultipartUpload>. The numbers must ascend without
-// a gap (E035). What List Parts says of a part may stand in it too (E036).
+// a gap (E035). A part may also have what List Parts returns for it (E036).
 func parseComplete(text []byte) ([]store.CompletePart, error) {
 	var parts []store.CompletePart
 	err := readXML(text, "CompleteMultipartUpload", func(r *xmlReader, name string) error {
@@ -463,7 +463,7 @@ func (s *Server) listParts(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	if limit == 0 { // a page of nothing is a fair question, and complete (E025)
+	if limit == 0 { // an empty page is allowed, and complete (E025)
 		parts, truncated = nil, false
 	}
 	x.sendXML(http.StatusOK, x.partsXML(names, info, parts, after, limit, truncated))
@@ -512,7 +512,7 @@ func (x *exchange) partsXML(names nameEncoding, info store.UploadInfo, parts []s
 	return doc
 }
 
-// uploadsRequest is what a client asks of List Multipart Uploads.
+// uploadsRequest is the parameters of List Multipart Uploads.
 type uploadsRequest struct {
 	store.ListUploadsOptions
 	names nameEncoding
@@ -535,7 +535,7 @@ func (x *exchange) uploadsRequest() (uploadsRequest, error) {
 	return q, err
 }
 
-// listMultipartUploads lists what was initiated and neither completed nor aborted.
+// listMultipartUploads lists the uploads that were neither completed nor aborted.
 func (s *Server) listMultipartUploads(x *exchange) error {
 	q, err := x.uploadsRequest()
 	if err != nil {
@@ -586,7 +586,8 @@ func (q uploadsRequest) result(bucket string, page store.UploadsPage) *xmlWriter
 	return doc
 }
 
-// multipartRoutes has two rows for what names a part: either parameter may come first.
+// multipartRoutes has two rows for the operations on a part: either parameter may come
+// first.
 func multipartRoutes() []route {
 	routes := []route{
 		{

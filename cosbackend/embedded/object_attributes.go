@@ -17,14 +17,14 @@ const (
 	classStandard = "STANDARD"
 )
 
-// contentHeaders are kept with an object and returned with it, in lower case.
+// contentHeaders are stored with an object and returned with it, in lower case.
 func contentHeaders() []string {
 	return []string{
 		"cache-control", "content-disposition", "content-encoding", "content-language", "content-type", "expires",
 	}
 }
 
-// storageClasses are the classes a client may name.
+// storageClasses are the classes that a client may name.
 func storageClasses() []string {
 	return []string{
 		classStandard, "STANDARD_IA", "INTELLIGENT_TIERING", "ARCHIVE", "DEEP_ARCHIVE",
@@ -32,7 +32,7 @@ func storageClasses() []string {
 	}
 }
 
-// archived reports whether bodies of the class cannot be read without a restore
+// archived reports whether objects of the class cannot be read without a restore
 // (E029).
 func archived(class string) bool { return strings.HasSuffix(class, "ARCHIVE") }
 
@@ -42,7 +42,7 @@ func tiered(class string) bool { return strings.HasSuffix(class, "INTELLIGENT_TI
 
 const firstTier = "FREQUENT"
 
-// putOptions reads what a request says about the object it makes (E028, E030).
+// putOptions reads the attributes of the object that a request makes (E028, E030).
 func (x *exchange) putOptions() (store.PutOptions, error) {
 	var o store.PutOptions
 	var err error
@@ -81,8 +81,8 @@ func (x *exchange) forbidOverwrite() (bool, error) {
 	}
 }
 
-// storedHeaders collects the headers to keep. User metadata is counted without
-// its prefix, names and values together (E016).
+// storedHeaders collects the headers to store. User metadata is counted without its
+// prefix, names and values together (E016).
 func (x *exchange) storedHeaders() (map[string]string, error) {
 	stored := make(map[string]string)
 	for _, name := range contentHeaders() {

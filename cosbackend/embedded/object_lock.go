@@ -35,8 +35,8 @@ func retentionRoutes() []route {
 	}
 }
 
-// putObjectLock turns object locks on, for ever. The rule for new objects may be
-// changed and left out; locks that it made stay (E060).
+// putObjectLock enables object locks forever. The rule for new objects may be changed
+// and omitted; locks that it made stay (E060).
 func (s *Server) putObjectLock(x *exchange) error {
 	text, err := x.readXMLBody(maxSettingXML, false)
 	if err != nil {
@@ -147,7 +147,7 @@ func (s *Server) putObjectRetention(x *exchange) error {
 	return nil
 }
 
-// parseRetention reads <Retention>. A date that cannot be read is not a valid time
+// parseRetention reads <Retention>. A date that cannot be parsed is not a valid time
 // for a lock (E061).
 func parseRetention(text []byte) (time.Time, error) {
 	fields := make(map[string]string)
@@ -172,7 +172,7 @@ func parseRetention(text []byte) (time.Time, error) {
 	return until, nil
 }
 
-// maxLockYear keeps the end of a lock in the range of times that the store has.
+// maxLockYear keeps the end of a lock in the range of times that the store can hold.
 const maxLockYear = 2200
 
 func (s *Server) getObjectRetention(x *exchange) error {

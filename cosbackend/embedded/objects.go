@@ -61,7 +61,7 @@ func (s *Server) getObject(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = body.Close() }() // nothing is lost when reading ends
+	defer func() { _ = body.Close() }() // it was only read
 	if err := x.checkDecryption(o); err != nil {
 		return err
 	}
@@ -125,7 +125,7 @@ func (s *Server) deleteObject(x *exchange) error {
 		return err
 	}
 	h := x.response.header()
-	if store.PossibleVersion(removals[0].VersionID) { // nothing else gets from a request into a header
+	if store.PossibleVersion(removals[0].VersionID) { // nothing else is copied from a request into a header
 		showVersion(h, removals[0].VersionID)
 	}
 	if removals[0].Marker {

@@ -23,12 +23,12 @@ import (
 	"github.com/cosgate/cosgate/cosbackend/embedded/internal/store"
 )
 
-// formRoutes has the upload from a browser. Its headers are fields: a form is a PUT
-// whose headers stand in its body, and headers of the request itself ask for nothing.
+// formRoutes has the upload from a browser. A form is a PUT with its headers as fields
+// in its body; headers of the request itself must not change the operation.
 func formRoutes() []route {
 	return []route{{
 		method: http.MethodPost, target: onBucketItself, operation: opPostObject, access: byForm, handle: (*Server).postObject,
-		fields: slices.Concat(aclHeaders()[1:], []string{ // the preset has a field of another name
+		fields: slices.Concat(aclHeaders()[1:], []string{ // the field of the preset has another name
 			"x-cos-storage-class", "x-cos-tagging", "x-cos-content-sha1", "x-cos-forbid-overwrite", paramTrafficLimit,
 		}, encryptionHeaders()),
 	}}
@@ -71,7 +71,7 @@ func (s *Server) postObject(x *exchange) error {
 	return nil
 }
 
-// nameObject finds the key.
+// nameObject reads the key.
 func (x *exchange) nameObject(f *form) error {
 	key := strings.ReplaceAll(f.value("key"), "${filename}", f.filename())
 	if key == "" {
@@ -81,9 +81,9 @@ func (x *exchange) nameObject(f *form) error {
 	return checkKey(key)
 }
 
-// adoptFields makes the fields of a form the headers of its request, of which the
-// rest of the server knows what to do with them. Fields that ask for something that
-// is not implemented are refused; others are no business of a store (E104).
+// adoptFields makes the fields of a form the headers of its request, which the rest of
+// the server handles. Fields for something that is not implemented are refused; others
+// are ignored (E104).
 func (x *exchange) adoptFields(f *form) error {
 	header := make(http.Header)
 	for lower, field := range f.fields {
@@ -101,7 +101,7 @@ func (x *exchange) adoptFields(f *form) error {
 		}
 		header.Set(lower, field.value)
 	}
-	if f.value("content-type") == "" { // that of the request says that it is a form
+	if f.value("content-type") == "" { // that of the request is the type of the form
 		header.Del("Content-Type")
 	}
 	x.r = x.r.WithContext(x.ctx()) // a copy
@@ -217,12 +217,12 @@ func (a successAction) send(x *exchange, o store.Object) {
 }
 
 const (
-	// maxFormFields bounds what stands before the file of a form, names and values
-	// together (E100).
+	// maxFormFields is the size limit of the fields before the file of a form, names
+	// and values together (E100).
 	maxFormFields = 64 << 10
 	// formBuffer is how much of a form is read ahead.
 	formBuffer = 64 << 10
-	// maxFormAhead bounds what is read of a form outside of its file: the fields, the
+	// maxFormAhead limits what is read of a form apart from its file: the fields, the
 	// headers of its parts, and what is read ahead of the file.
 	maxFormAhead = maxFormFields + 2*formBuffer
 
@@ -257,7 +257,7 @@ func (x *exchange) openForm() (*form, error) {
 		switch {
 		case errors.Is(err, io.EOF) && len(f.fields) > 0:
 			return nil, fail(incorrectNumberOfFiles, "")
-		case err != nil: // also the end of a body that is no form at all
+		case err != nil: // also the end of a body that is not a form
 			return nil, formError(err)
 		case strings.EqualFold(part.FormName(), formFile):
 			f.file = part
@@ -270,7 +270,7 @@ func (x *exchange) openForm() (*form, error) {
 	}
 }
 
-// take keeps a field. No name may come twice: nobody could say which one counts.
+// take adds a field. No name may come twice: it would be ambiguous.
 func (f *form) take(part *multipart.Part) error {
 	name := part.FormName()
 	value, err := io.ReadAll(part)
@@ -288,7 +288,7 @@ func (f *form) take(part *multipart.Part) error {
 	return nil
 }
 
-// value returns a field; "" when it is absent.
+// value returns a field; "" when it is missing.
 func (f *form) value(lower string) string { return f.fields[lower].value }
 
 // filename is the name of the file on the user's machine, without folders of either
@@ -314,8 +314,8 @@ func (f *form) end() error {
 	}
 }
 
-// formError is the error of a body that was read as a form: what went wrong with the
-// body, or else with the form.
+// formError is the error of a body that was read as a form: that of reading the body,
+// or else that the form is malformed.
 func formError(err error) error {
 	if e, ok := errors.AsType[*apiError](err); ok {
 		return e
@@ -323,7 +323,7 @@ func formError(err error) error {
 	return fail(malformedPOSTRequest, "")
 }
 
-// A budgetReader reads at most so many bytes, until its limit is lifted.
+// A budgetReader reads at most a number of bytes, until its limit is lifted.
 type budgetReader struct {
 	r         io.Reader
 	left      int
@@ -352,9 +352,9 @@ func signFields() []string {
 	return []string{"policy", "q-sign-algorithm", "q-ak", "q-key-time", "q-signature"}
 }
 
-// authenticateForm checks the signature of a form and what its policy says of the
-// fields. Afterwards x.signed says whether the caller is the owner. What the policy
-// says of the file's size is returned.
+// authenticateForm checks the signature of a form, and its fields against its policy.
+// Afterwards x.signed says whether the caller is the owner. It returns the sizes that
+// the policy allows the file.
 func (x *exchange) authenticateForm(f *form, key string) (sizeRange, error) {
 	size := sizeRange{max: maxObject}
 	given := 0
@@ -363,7 +363,7 @@ func (x *exchange) authenticateForm(f *form, key string) (sizeRange, error) {
 			given++
 		}
 	}
-	if given == 0 { // an ACL may allow it, or the mode
+	if given == 0 { // an ACL or the signature mode may allow it
 		return size, x.permit(x.ctx(), writeBucket, opPostObject, key)
 	}
 	policy, err := base64.StdEncoding.DecodeString(strings.TrimSpace(f.value("policy")))
@@ -406,10 +406,10 @@ func (x *exchange) checkFormSignature(f *form, policy []byte) error {
 	return nil
 }
 
-// A sizeRange is what a policy says of the size of the file.
+// A sizeRange is the range of sizes that a policy allows the file.
 type sizeRange struct{ min, max int64 }
 
-// check judges the size of a file that was read to its end.
+// check checks the size of a file that was read to its end.
 func (r sizeRange) check(size int64) error {
 	switch {
 	case size < r.min:
@@ -424,7 +424,7 @@ func (r sizeRange) check(size int64) error {
 type condition struct {
 	name   string // as the policy spells it
 	field  string // in lower case
-	prefix bool   // the value need only begin so
+	prefix bool   // the value need only begin with it
 	value  string
 }
 
@@ -436,15 +436,15 @@ func (c condition) shown() string {
 	return c.value
 }
 
-// A formPolicy is a policy that was understood.
+// A formPolicy is a parsed policy.
 type formPolicy struct {
 	expiration time.Time
 	conditions []condition
 	size       sizeRange
 }
 
-// checkPolicy holds the fields of a form against its policy (E103). key is what the
-// object will be called, after ${filename} was replaced.
+// checkPolicy checks the fields of a form against its policy (E103). key is that of the
+// object, after ${filename} was replaced.
 func (x *exchange) checkPolicy(f *form, text []byte, key string) (sizeRange, error) {
 	p, err := parseFormPolicy(text)
 	if err != nil {
@@ -467,8 +467,8 @@ func (x *exchange) checkPolicy(f *form, text []byte, key string) (sizeRange, err
 	return p.size, nil
 }
 
-// restricted returns what a condition speaks of. The bucket is in no field, the
-// signed time in one of another name, and the key is the one in use.
+// restricted returns the value that a condition is about. The bucket is in no field,
+// the signed time in one of another name, and the key is the one in use.
 func (f *form) restricted(lower, bucket, key string) (string, bool) {
 	switch lower {
 	case "bucket":
@@ -482,8 +482,8 @@ func (f *form) restricted(lower, bucket, key string) (string, bool) {
 	return field.value, ok
 }
 
-// checkKeyTime judges the time for which the key of a form is made. Signature mode off
-// looks at none.
+// checkKeyTime checks the time for which the key of a form is valid, unless the
+// signature mode is off.
 func (x *exchange) checkKeyTime(window string) error {
 	if x.s.opts.Signature == SignatureOff {
 		return nil
@@ -497,8 +497,8 @@ func (x *exchange) checkKeyTime(window string) error {
 
 var errPolicy = errors.New("malformed")
 
-// parseFormPolicy reads a policy strictly: what it does not understand restricts nothing,
-// and must not be let through.
+// parseFormPolicy parses a policy strictly: what is not understood would restrict
+// nothing, and is refused.
 func parseFormPolicy(text []byte) (formPolicy, error) {
 	p := formPolicy{size: sizeRange{max: maxObject}}
 	var wire struct {
@@ -528,7 +528,7 @@ func parseFormPolicy(text []byte) (formPolicy, error) {
 	return p, p.complete()
 }
 
-// complete checks that the policy names its own signature, which COS wants.
+// complete checks that the policy names its own signature, which COS requires.
 func (p *formPolicy) complete() error {
 	for _, name := range []string{"q-sign-algorithm", "q-ak", "q-sign-time"} {
 		found := false
@@ -578,7 +578,7 @@ func (p *formPolicy) add(raw json.RawMessage) error {
 	return nil
 }
 
-// addRange reads the two bounds. Several ranges all count.
+// addRange reads the two bounds. All of several ranges apply.
 func (p *formPolicy) addRange(from, to json.RawMessage) error {
 	var r sizeRange
 	if json.Unmarshal(from, &r.min) != nil || json.Unmarshal(to, &r.max) != nil || r.min < 0 || r.max < r.min {

@@ -12,7 +12,7 @@ type param struct{ name, lower, value string }
 // params are the query parameters in the order of the request.
 type params []param
 
-// parseParams decodes a raw query once; "+" and "%20" both are a space. Unlike
+// parseParams decodes a raw query once; "+" and "%20" are both a space. Unlike
 // url.ParseQuery it drops nothing: what cannot be decoded is refused.
 func parseParams(raw string) (params, *apiError) {
 	var ps params

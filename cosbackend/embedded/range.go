@@ -20,8 +20,8 @@ func (p span) contentRange(size int64) string {
 	return fmt.Sprintf("bytes %d-%d/%d", p.first, p.first+p.length-1, size)
 }
 
-// requestedRange reads Range. A range that is no byte range is ignored, as HTTP
-// wants it; several ranges at once are not supported (E019).
+// requestedRange reads Range. A range that is not a byte range is ignored, according to
+// HTTP; several ranges at once are not supported (E019).
 func (x *exchange) requestedRange(o store.Object) (span, error) {
 	whole := span{length: o.Size}
 	text := x.header("Range")
@@ -60,7 +60,7 @@ func parseRange(spec string, size int64) (part span, valid, satisfiable bool) {
 	}
 	if from == "" {
 		first, last = max(size-last, 0), size-1
-		if to == "" || strings.Trim(to, "0") == "" { // no last byte is no part
+		if to == "" || strings.Trim(to, "0") == "" { // the last 0 bytes
 			return span{}, true, false
 		}
 	}
@@ -71,8 +71,8 @@ func parseRange(spec string, size int64) (part span, valid, satisfiable bool) {
 	return span{first: first, length: last - first + 1, partial: true}, true, true
 }
 
-// parseOffset reads a number of a range; one that is too large for us is as
-// good as the largest.
+// parseOffset reads a number of a range; one that is too large for an int64 is the
+// largest.
 func parseOffset(s string, absent int64) (int64, bool) {
 	if s == "" {
 		return absent, true

@@ -16,7 +16,7 @@ const (
 	tierExpedited = "Expedited"
 	// maxExpedited is the size limit of the fastest restore, 256 MB.
 	maxExpedited = 256 << 20
-	// maxRestoreDays keeps the end of a restored copy in the range of times (E058).
+	// maxRestoreDays keeps the end of a restored copy in the range of valid times (E058).
 	maxRestoreDays = 36500
 
 	day = 24 * time.Hour
@@ -36,8 +36,8 @@ type restoreRequest struct {
 	tier string
 }
 
-// restoreObject makes a copy of an archived object readable, after the delay of the
-// server's options and for as many days as asked for (E057).
+// restoreObject makes an archived object readable, after the delay of the server's
+// options and for the requested number of days (E057).
 func (s *Server) restoreObject(x *exchange) error {
 	text, err := x.readXMLBody(maxSettingXML, false)
 	if err != nil {
@@ -59,7 +59,7 @@ func (s *Server) restoreObject(x *exchange) error {
 	return nil
 }
 
-// check judges the object that is to be restored.
+// check checks the object that is to be restored.
 func (r restoreRequest) check(o store.Object) error {
 	switch {
 	case !archived(o.StorageClass):
@@ -126,7 +126,7 @@ func notRestored(o store.Object) *apiError {
 	return e
 }
 
-// describeRestoration tells how a restore stands.
+// describeRestoration sets the header with the state of a restore.
 func (x *exchange) describeRestoration(h http.Header, o store.Object) {
 	switch now := x.s.opts.Clock(); {
 	case o.Restoration.Ongoing(now):

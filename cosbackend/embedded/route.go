@@ -74,16 +74,16 @@ type route struct {
 	access    access
 	params    []string // further query parameters it understands, in lower case
 	headers   []string // headers that change its meaning and that it understands
-	fields    []string // the fields of a form that it takes as headers, beside x-cos-meta-*
-	metadata  bool     // it takes x-cos-meta-*
+	fields    []string // the fields of a form that it accepts as headers, in addition to x-cos-meta-*
+	metadata  bool     // it accepts x-cos-meta-*
 	handle    func(*Server, *exchange) error
-	// storedOnly says that the request is taken, judged and given back, and that
+	// storedOnly says that the document is validated, stored and returned, and that
 	// nothing here acts on it. proof names the test that shows the operation.
 	storedOnly bool
 	proof      string
 }
 
-// name is how a 501 speaks of the route.
+// name is how a 501 names the route.
 func (r *route) name() string {
 	if r.sub == "" {
 		return r.operation

@@ -35,16 +35,16 @@ func DemoCredential() Credential {
 	}
 }
 
-// SignatureMode says which requests are let in.
+// SignatureMode says which requests are admitted.
 type SignatureMode int
 
 const (
 	// SignatureStrict checks every signature; a request without one may do only
-	// what an ACL preset opens to the public.
+	// what an ACL or a policy grants to everyone.
 	SignatureStrict SignatureMode = iota
-	// SignatureLenient refuses a wrong signature and lets in a request without one.
+	// SignatureLenient refuses a wrong signature and admits a request without one.
 	SignatureLenient
-	// SignatureOff looks at no signature.
+	// SignatureOff checks no signature.
 	SignatureOff
 )
 
@@ -88,11 +88,11 @@ type Options struct {
 	Buckets       []string // name-appid; created at start when absent
 	DefaultBucket string   // the bucket of requests whose host names none; "" refuses them
 
-	// MinPartSize is what every part of a multipart upload but the last must have in
-	// bytes; 0 is 1 MiB, as in COS. Tests that want small parts lower it.
+	// MinPartSize is the minimum size of every part of a multipart upload but the last,
+	// in bytes; 0 is 1 MiB, as in COS. Tests that use small parts lower it.
 	MinPartSize int64
 	// RestoreDelay is how long it takes until a restored object can be read, by Clock.
-	// 0 is no time: COS takes minutes or hours.
+	// 0 is no time; COS takes minutes or hours.
 	RestoreDelay time.Duration
 	// MaxCopySize is how many bytes one request may copy. 0 is 5 GiB, COS's limit;
 	// tests set less, so that they need no objects of that size.
@@ -127,7 +127,7 @@ type Server struct {
 	serving    sync.WaitGroup  // serving goroutines, and the one of the lifecycle
 	background backgroundTasks // work that continues without its client
 
-	instance uint32        // tells request ids of different servers apart
+	instance uint32        // distinguishes the request ids of different servers
 	requests atomic.Uint64 // numbers request ids
 
 	once     sync.Once // for Close
@@ -180,7 +180,7 @@ func (s *Server) Faults() *Faults { return &s.faults }
 // Journal returns the requests that this server saw.
 func (s *Server) Journal() *Journal { return &s.journal }
 
-// withDefaults fills in what is zero and refuses what cannot work.
+// withDefaults replaces zero values and refuses invalid options.
 func (o Options) withDefaults() (Options, error) {
 	if o.Region == "" {
 		o.Region = DefaultRegion
@@ -231,7 +231,7 @@ func (o Options) withDefaults() (Options, error) {
 	return o, nil
 }
 
-// createBuckets makes the buckets of the configuration that are not there yet.
+// createBuckets creates the buckets of the options that do not exist yet.
 func (s *Server) createBuckets(ctx context.Context, names []string) error {
 	for _, name := range names {
 		if !validBucketName(name) {

@@ -16,8 +16,8 @@ import (
 // maxSkew is how far a client's clock may be from the server's.
 const maxSkew = 15 * time.Minute
 
-// authenticate checks the signature of a request. Afterwards x.signed says
-// whether the caller is the owner; what others may do is for authorize.
+// authenticate checks the signature of a request. Afterwards x.signed says whether the
+// caller is the owner; authorize decides what others may do.
 func (x *exchange) authenticate() error {
 	if x.s.opts.Signature == SignatureOff {
 		x.signed = true
@@ -64,7 +64,7 @@ func (s *Server) credential(secretID, token string) (Credential, error) {
 	return c, nil
 }
 
-// checkClock judges the window of a signature and the client's clock (E011).
+// checkClock checks the time of a signature and the client's clock (E011).
 func (x *exchange) checkClock(auth *requestSignature) error {
 	now := x.s.opts.Clock()
 	if now.Unix() > auth.end {
@@ -89,15 +89,15 @@ func (x *exchange) checkClock(auth *requestSignature) error {
 	return nil
 }
 
-// tooSkewed tells the client the time, which SDKs read to correct their clock.
+// tooSkewed has the server's time, which SDKs read to correct their clock.
 func tooSkewed(now time.Time) *apiError {
 	e := fail(requestTimeTooSkewed, "")
 	e.extra = []element{{"ServerTime", now.UTC().Format(time.RFC3339)}}
 	return e
 }
 
-// checkSignature recomputes the signature. The refusal shows what was signed
-// here, as COS does, because nothing helps more to find the difference.
+// checkSignature recomputes the signature. The error shows what was signed here, as in
+// COS, because nothing helps more to find the difference.
 func (x *exchange) checkSignature(auth *requestSignature, secret string) error {
 	format, complete := formatString(x.r, x.params, auth)
 	digest := sha1.Sum([]byte(format)) //nolint:gosec // the algorithm of COS signatures
@@ -194,7 +194,7 @@ func urlEncode(s string) string {
 
 const paramToken = "x-cos-security-token" //nolint:gosec // a name, not a token
 
-// An authorization is a parsed signature, in whichever of its three forms it came.
+// A requestSignature is a parsed signature, whichever of its three forms it had.
 type requestSignature struct {
 	ak        string
 	signTime  string // as sent: it is part of what is signed
@@ -219,9 +219,9 @@ var (
 	errTwoHeaders   = errors.New("there is more than one Authorization header")
 )
 
-// findSignature takes the signature out of a request: the Authorization
-// header, the merged sign parameter, or the seven q- parameters, in this order
-// (E007). Without any of them it returns nil and no error.
+// findSignature reads the signature of a request: the Authorization header, the
+// combined sign parameter, or the seven q- parameters, in this order (E007). Without
+// any of them it returns nil and no error.
 func findSignature(r *http.Request, ps params) (*requestSignature, error) {
 	if values := r.Header.Values("Authorization"); len(values) > 0 {
 		if len(values) > 1 {
@@ -297,8 +297,8 @@ func newSignature(fields map[string]string, excluded func(string) bool) (*reques
 	return a, nil
 }
 
-// splitList reads a list of names. The Go SDK lists a name once for each value
-// it has; here it stands once and means all of its values (E008).
+// splitList reads a list of names. The Go SDK lists a name once for each value it has;
+// the result has it once, for all of its values (E008).
 func splitList(s string) []string {
 	var names []string
 	seen := make(map[string]bool)

@@ -8,7 +8,7 @@ import (
 
 const headerDomainTXT = "X-Cos-Domain-Txt-Verification"
 
-// The configurations here are kept and given back; nothing in this server acts on
+// The configurations here are stored and returned; nothing in this server acts on
 // them.
 
 func status(values ...string) shape { return leaf("Status", oneOf(values...)) }
@@ -29,7 +29,7 @@ func loggingConfiguration() configuration {
 	}
 }
 
-// checkLogging wants the target bucket to be there, in the region of this one.
+// checkLogging requires the target bucket to exist in the region of this one.
 func checkLogging(x *exchange, doc *node) error {
 	enabled := doc.child("LoggingEnabled")
 	if enabled == nil {
@@ -91,7 +91,7 @@ func replicaClasses() []string {
 	return append([]string{"Standard", "Standard_IA"}, storageClasses()...)
 }
 
-// checkReplication refuses what could not be replicated: COS has one destination.
+// checkReplication refuses more than one destination, of which COS allows one.
 func checkReplication(_ *exchange, doc *node) error {
 	rules := doc.all("Rule")
 	to := rules[0].value("Destination", "Bucket")

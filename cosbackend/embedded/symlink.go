@@ -30,8 +30,8 @@ func symlinkRoutes() []route {
 	}
 }
 
-// putSymlink makes a link. It is an object that holds the key of its target, which
-// need not be there (E065).
+// putSymlink makes a link. It is an object that holds the key of its target, which need
+// not exist (E065).
 func (s *Server) putSymlink(x *exchange) error {
 	opts, err := x.putOptions()
 	if err != nil {
@@ -63,7 +63,7 @@ func (s *Server) putSymlink(x *exchange) error {
 	return nil
 }
 
-// getSymlink tells what a link stands for.
+// getSymlink returns the target of a link.
 func (s *Server) getSymlink(x *exchange) error {
 	o, err := s.store.HeadVersion(x.ctx(), x.bucket, x.key, x.version())
 	if err != nil {
@@ -81,8 +81,8 @@ func (s *Server) getSymlink(x *exchange) error {
 	return nil
 }
 
-// headObjectOrTarget finds the object a HEAD asks for. For a link that is its
-// target, under the version of the link.
+// headObjectOrTarget finds the object of a HEAD. For a link that is its target, under
+// the version of the link.
 func (s *Server) headObjectOrTarget(x *exchange) (store.Object, error) {
 	o, err := s.store.HeadVersion(x.ctx(), x.bucket, x.key, x.version())
 	if err != nil || o.Type != typeSymlink {
@@ -117,8 +117,8 @@ func (s *Server) openObjectOrTarget(x *exchange) (store.Object, io.ReadSeekClose
 	return linked(o, target), body, nil
 }
 
-// checkFollow judges whether the caller may read the target of a link: a link opens
-// nothing that is closed.
+// checkFollow checks whether the caller may read the target of a link: a link grants no
+// access.
 func (x *exchange) checkFollow(ctx context.Context, target string) error {
 	direct := *x
 	direct.key, direct.params = target, nil
@@ -131,7 +131,7 @@ func linked(link, target store.Object) store.Object {
 	return target
 }
 
-// linkFailure is why a link cannot be followed: its target is not there, or is a link
+// linkFailure is why a link cannot be followed: its target is missing, or is a link
 // itself (E066).
 func linkFailure(target store.Object, err error) error {
 	switch {

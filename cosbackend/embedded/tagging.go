@@ -162,7 +162,7 @@ func readTag(r *xmlReader) (t store.Tag, err error) {
 	return store.Tag{Key: fields["Key"], Value: fields["Value"]}, err
 }
 
-// describeTags tells how many tags an object has.
+// describeTags sets the header with the number of tags of an object.
 func describeTags(h http.Header, o store.Object) {
 	if n := len(o.Tags); n > 0 {
 		h.Set(headerTaggingCount, strconv.Itoa(n))
@@ -182,7 +182,7 @@ func taggingConfiguration() configuration {
 	}
 }
 
-// checkTagSet refuses tags that COS does not take.
+// checkTagSet refuses tags that COS does not accept.
 func checkTagSet(set *node, most int) error {
 	tags := set.all("Tag")
 	if len(tags) > most {

@@ -13,7 +13,7 @@ const (
 	minTrafficLimit = 819_200
 	maxTrafficLimit = 838_860_800
 
-	// piecesPerSecond is in how many pieces the bytes of one second are moved.
+	// piecesPerSecond is how many pieces the bytes of one second are moved in.
 	piecesPerSecond = 10
 )
 
@@ -54,8 +54,8 @@ func (p *pacer) piece(n int) int {
 	return int(min(int64(n), p.rate/piecesPerSecond))
 }
 
-// throttle waits until n more bytes are due. It ends early when the client gives up
-// or the server closes; whoever moves the bytes finds out by itself.
+// throttle waits until n more bytes are due. It ends early when the client gives up or
+// the server closes; whatever moves the bytes notices that by itself.
 func (x *exchange) throttle(n int) {
 	if x.pace.rate == 0 {
 		return
@@ -65,7 +65,7 @@ func (x *exchange) throttle(n int) {
 	x.pause(time.Until(x.pace.begun.Add(time.Duration(due))))
 }
 
-// pause waits, unless the client gives up or the server closes before.
+// pause waits, or returns early when the client gives up or the server closes.
 func (x *exchange) pause(d time.Duration) {
 	if d <= 0 {
 		return

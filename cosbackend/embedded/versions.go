@@ -17,7 +17,8 @@ const (
 	// paramVersion is spelled versionId and VersionId by clients.
 	paramVersion = "versionid"
 
-	// maxSettingXML bounds the documents that set one thing of a bucket or object.
+	// maxSettingXML is the size limit of documents that set one property of a bucket or
+	// object.
 	maxSettingXML = 64 << 10
 )
 
@@ -40,7 +41,7 @@ func versioningRoutes() []route {
 	}
 }
 
-// version is the version a request speaks of; "" is the newest.
+// version is the version that a request is about; "" is the newest.
 func (x *exchange) version() string {
 	id, _ := x.params.get(paramVersion)
 	return id
@@ -114,7 +115,7 @@ func (s *Server) getBucketVersioning(x *exchange) error {
 	return nil
 }
 
-// versionsRequest is what a client asks of GET Bucket Object versions.
+// versionsRequest is the parameters of GET Bucket Object versions.
 type versionsRequest struct {
 	store.ListVersionsOptions
 	names nameEncoding
@@ -161,7 +162,7 @@ func (s *Server) listObjectVersions(x *exchange) error {
 	return nil
 }
 
-// result is the page as XML. Elements that do not apply are left out (E026).
+// result is the page as XML. Elements that do not apply are omitted (E026).
 func (q versionsRequest) result(bucket string, page store.VersionsPage) *xmlWriter {
 	doc := newXML()
 	doc.open("ListVersionsResult")

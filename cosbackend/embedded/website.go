@@ -61,7 +61,7 @@ func checkRoutingRule(condition, redirect *node) error {
 	}
 }
 
-// A website is a configuration as pages are found by it.
+// A website is a parsed website configuration.
 type website struct {
 	index    string
 	protocol string // that everything is redirected to; "" for none
@@ -71,12 +71,12 @@ type website struct {
 	rules    []routingRule
 }
 
-// A routingRule redirects keys with a prefix, or what has failed with a status.
+// A routingRule redirects keys with a prefix, or requests that failed with a status.
 type routingRule struct {
 	status                 string // "" for a prefix
 	prefix                 string
 	protocol, key, replace string
-	whole                  bool // key replaces the whole key, else replace the prefix
+	whole                  bool // key replaces the full key, otherwise replace the prefix
 }
 
 func parseWebsite(document []byte) (*website, error) {
@@ -100,7 +100,7 @@ func parseWebsite(document []byte) (*website, error) {
 	return w, nil
 }
 
-// target is where a rule sends a key to.
+// target is the key that a rule redirects a key to.
 func (r routingRule) target(key string) string {
 	switch {
 	case !r.whole:
@@ -146,8 +146,8 @@ func (s *Server) getPage(x *exchange) error {
 	return s.getObject(x)
 }
 
-// findPage is the key of the page to be shown, or a folder to be redirected to, which
-// ends in a slash.
+// findPage is the key of the page, or that of a folder to redirect to, which ends in a
+// slash.
 func (x *exchange) findPage(w *website) (string, error) {
 	if x.key == "" || strings.HasSuffix(x.key, "/") {
 		return x.key + w.index, x.readable(x.key + w.index)
@@ -165,7 +165,7 @@ func (x *exchange) findPage(w *website) (string, error) {
 	return "", err
 }
 
-// readable reports why the caller cannot have an object; nil when it can.
+// readable reports why the caller cannot read an object; nil when it can.
 func (x *exchange) readable(key string) error {
 	if err := checkKey(key); err != nil {
 		return err
@@ -202,9 +202,9 @@ func (s *Server) respondToProblem(x *exchange, w *website, problem error) error 
 	}
 	o, body, err := s.store.Open(x.ctx(), x.bucket, w.problem)
 	if err != nil {
-		return problem // the error document went meanwhile
+		return problem // the error document was deleted meanwhile
 	}
-	defer func() { _ = body.Close() }() // nothing is lost when reading ends
+	defer func() { _ = body.Close() }() // it was only read
 	if x.checkReadable(o) != nil || x.checkDecryption(o) != nil {
 		return problem
 	}

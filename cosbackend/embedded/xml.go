@@ -42,13 +42,13 @@ func (x *xmlWriter) number(name string, n int64) {
 	x.close(name)
 }
 
-// truncated says whether a list goes on.
+// truncated writes whether a list continues.
 func (x *xmlWriter) truncated(b bool) {
 	x.text("IsTruncated", strconv.FormatBool(b))
 }
 
-// account writes who owns or began something. The server has no accounts: it is
-// the appid of the bucket (E013).
+// account writes an owner or initiator. The server has no accounts: it is the appid of
+// the bucket (E013).
 func (x *xmlWriter) account(name, appid string) {
 	x.open(name)
 	x.text("ID", appid)
@@ -56,10 +56,10 @@ func (x *xmlWriter) account(name, appid string) {
 	x.close(name)
 }
 
-// appendXMLText escapes a text so that no key is lost or merged with another.
-// A carriage return and characters that XML 1.0 cannot hold become numeric
-// references: a strict reader refuses the latter instead of reading another
-// key, which is why lists offer encoding-type=url (E002).
+// appendXMLText escapes a text so that no key is lost or confused with another. A
+// carriage return and characters that XML 1.0 cannot hold become numeric references: a
+// strict parser refuses the latter instead of reading another key, which is why lists
+// offer encoding-type=url (E002).
 func appendXMLText(dst []byte, s string) []byte {
 	for i := 0; i < len(s); {
 		c, size := utf8.DecodeRuneInString(s[i:])
@@ -70,7 +70,7 @@ func appendXMLText(dst []byte, s string) []byte {
 			dst = append(dst, "&lt;"...)
 		case c == '>':
 			dst = append(dst, "&gt;"...)
-		case c == utf8.RuneError && size == 1: // not UTF-8: keys never are, but messages may quote a request
+		case c == utf8.RuneError && size == 1: // not UTF-8: never in keys, but messages may quote a request
 			dst = append(dst, "\uFFFD"...)
 		case c == '\n' || c == '\t' || c >= ' ' && c != 0xFFFE && c != 0xFFFF:
 			dst = append(dst, s[i:i+size]...)
@@ -93,9 +93,9 @@ var (
 	errText    = errors.New("text is out of place")
 )
 
-// readXML reads a document with this root, whose children are handed to read one
-// by one. Whatever is not well formed or out of place is MalformedXML; an
-// apiError of read comes back as it is.
+// readXML reads a document with this root and passes its children to read one by one.
+// Whatever is not well formed or out of place is MalformedXML; an apiError of read is
+// returned unchanged.
 func readXML(text []byte, root string, read func(r *xmlReader, name string) error) error {
 	r := &xmlReader{dec: xml.NewDecoder(bytes.NewReader(text))}
 	if err := r.document(root, read); err != nil {
@@ -178,8 +178,7 @@ func (r *xmlReader) content() (string, error) {
 	}
 }
 
-// fields are the texts of the children of an element, each of which may be there
-// once.
+// fields are the texts of the children of an element, each of which may occur once.
 func (r *xmlReader) fields(names ...string) (map[string]string, error) {
 	fields := make(map[string]string, len(names))
 	err := r.children(func(name string) error {

@@ -10,14 +10,14 @@ import (
 
 const (
 	maxXMLDepth = 12
-	// unlimited is the bound of elements that may stand any number of times.
+	// unlimited is the maximum of elements that may occur any number of times.
 	unlimited = 1 << 30
 )
 
 var (
 	errDepth = errors.New("elements are nested too deeply")
-	errCount = errors.New("an element is missing or there too often")
-	errValue = errors.New("an element has a value that is none of its own")
+	errCount = errors.New("an element is missing or occurs too often")
+	errValue = errors.New("an element has an invalid value")
 )
 
 // A node is one element of a document. It has children or a text.
@@ -59,7 +59,7 @@ func (n *node) value(path ...string) string {
 	return n.text
 }
 
-// number is the value of a path that the shape holds to be a number; absent is -1.
+// number is the value of a path that the shape requires to be a number; absent is -1.
 func (n *node) number(path ...string) int64 {
 	v, err := strconv.ParseInt(n.value(path...), 10, 64)
 	if err != nil {
@@ -89,18 +89,18 @@ func (n *node) canonical() []byte {
 	return x.buf
 }
 
-// A shape is what an element has to look like.
+// A shape describes what an element must look like.
 type shape struct {
 	name  string // "#" at the end stands for digits
 	min   int
 	max   int
 	parts []shape
-	// check judges the text of an element without parts, freed of white space
-	// around it; nil takes any text as it is.
+	// check validates the text of an element without parts, after white space around
+	// it is removed; nil accepts any text unchanged.
 	check func(text string) bool
 }
 
-// once, perhaps, several and upTo say how often a shape may stand.
+// once, optional, oneOrMore, zeroOrMore and upTo set how often an element may occur.
 func (s shape) once() shape        { s.min, s.max = 1, 1; return s }
 func (s shape) optional() shape    { s.min, s.max = 0, 1; return s }
 func (s shape) oneOrMore() shape   { s.min, s.max = 1, unlimited; return s }
@@ -139,8 +139,8 @@ func date(text string) bool {
 	return err == nil
 }
 
-// parseDocument reads an XML document of a shape. Everything else is MalformedXML:
-// what is not known cannot be honoured.
+// parseDocument parses an XML document of a shape. Anything else is MalformedXML: an
+// unknown element could not be honoured.
 func parseDocument(text []byte, s shape) (*node, error) {
 	root := &node{name: s.name}
 	err := readXML(text, s.name, func(r *xmlReader, name string) error {
@@ -188,7 +188,7 @@ func (n *node) add(r *xmlReader, name string, s shape, depth int) error {
 	return nil
 }
 
-// complete reports whether the children stand as often as they may.
+// complete checks that the children occur as often as they may.
 func (s shape) complete(n *node) error {
 	for _, p := range s.parts {
 		count := 0

@@ -4,7 +4,7 @@ package store
 
 import "os"
 
-// allocate takes disk space for a file.
+// allocate reserves disk space for a file.
 func allocate(f *os.File, size int64) error {
 	_, err := f.Write(make([]byte, size))
 	return err

@@ -13,8 +13,8 @@ import (
 
 // CommitAppend adds the body at the end of the object at key, which must be at
 // position, or creates an appendable object when there is none and position is
-// 0. Headers, ACL and class count when the object is created; ForbidOverwrite
-// never does, because nothing is overwritten. It ends the upload as Commit does
+// 0. Headers, ACL and class apply when the object is created; ForbidOverwrite never
+// applies, because nothing is overwritten. It ends the upload as Commit does
 // and fails with ErrNoSuchBucket, ErrVersioned, ErrNotAppendable,
 // ErrLocked or a [*PositionError].
 func (u *Upload) CommitAppend(ctx context.Context, bucket, key string, position int64, o PutOptions) (Object, error) {
@@ -63,7 +63,7 @@ func (u *Upload) CommitAppend(ctx context.Context, bucket, key string, position 
 	return obj, nil
 }
 
-// extend adds a body to the bytes of a version, whose reference it takes over.
+// extend adds a body to the bytes of a version and takes over the version's reference.
 func (t *txn) extend(r objectRow, b newBlob) (content, error) {
 	if b.size == 0 {
 		return r.content, nil
@@ -80,9 +80,9 @@ func (t *txn) extend(r objectRow, b newBlob) (content, error) {
 	return c, t.addSegment(c.manifest.Int64, segment{pos: r.Size, len: b.size, blob: added.blob.Int64})
 }
 
-// extended is what an object looks like after an append. Its ETag is made of
-// its former one and that of what was added, because the MD5 of the whole would
-// take reading it; the number after it says how many appends there were.
+// extended is an object after an append. Its ETag is made of its former one and that
+// of what was added, because computing the MD5 of all bytes would mean reading them;
+// the number after it is how many appends there were.
 func extended(obj, added Object) Object {
 	obj.Modified = added.Modified
 	if added.Size == 0 {

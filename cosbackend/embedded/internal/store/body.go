@@ -15,24 +15,24 @@ const (
 	maxInline = 32 << 10 // up to this size a body is a row of the index
 )
 
-// bodies keeps those bodies that are too large for the index. A body is
-// immutable and has a name that is never used again.
+// bodies stores the bodies that are too large for the index. A body is immutable and
+// has a name that is never reused.
 type bodies interface {
 	create() (bodyWriter, error)
-	// open pins the body: it stays readable until the source is closed, whatever
-	// is dropped meanwhile. A body that is gone or has another size is ErrCorrupt.
+	// open pins the body: it stays readable until the source is closed, whatever is
+	// dropped meanwhile. A body that is missing or has another size is ErrCorrupt.
 	open(name string, size int64) (blockSource, error)
-	// drop forgets bodies whose last reference is gone.
+	// drop removes bodies without references.
 	drop(dropped []droppedBody)
-	// reserve counts bytes about to be stored, inline ones too, against the cap.
+	// reserve counts bytes about to be stored, including inline ones, against the limit.
 	reserve(n int64) error
 	release(n int64)
 	close()
 }
 
-// A bodyWriter takes the blocks of one body in order.
+// A bodyWriter accepts the blocks of one body in order.
 type bodyWriter interface {
-	// write may not keep the block.
+	// write may not retain the block.
 	write(block []byte) error
 	// finish makes the body durable and readable under the name it returns.
 	finish() (name string, err error)
@@ -40,7 +40,7 @@ type bodyWriter interface {
 	abort()
 }
 
-// A blockSource gives the blocks of one body.
+// A blockSource reads the blocks of one body.
 type blockSource interface {
 	// block returns the bytes from off on; buf has room for them and may be used.
 	block(buf []byte, off int64) ([]byte, error)
@@ -53,17 +53,17 @@ type droppedBody struct {
 	size int64
 }
 
-// dirBodies keeps each body in one file. Files are unlinked in the background.
+// dirBodies stores each body in one file. Files are unlinked in the background.
 type dirBodies struct {
 	folder *folder
 	gate   *sync.RWMutex
 	warn   func(msg string, args ...any)
-	// freeSpace gives space back that a body can use: that of removed objects of many parts,
-	// and of the write-ahead log.
+	// freeSpace frees space for a body: that of removed objects of many parts, and of
+	// the write-ahead log.
 	freeSpace func()
 
 	dirs  sync.Mutex
-	known map[string]bool // sub-folders of blobs/ that are there and durable
+	known map[string]bool // sub-folders of blobs/ that exist durably
 
 	mu      sync.Mutex
 	idle    sync.Cond // nothing is pending and no file is being unlinked
@@ -101,9 +101,9 @@ func (b *dirBodies) create() (bodyWriter, error) {
 	return &fileWriter{bodies: b, name: name, path: tmpDir + "/" + name, file: f}, nil
 }
 
-// withRoom runs do again when it met a full disk and everything was given back that
-// earlier deletes set free. Their files are unlinked in the background, and the
-// write-ahead log may hold a good part of a small disk until the index is written again.
+// withRoom runs do again when the disk was full, after freeing everything that earlier
+// deletes released. Their files are unlinked in the background, and the write-ahead log
+// may take a large part of a small disk until the index is written again.
 func (b *dirBodies) withRoom(do func() error) error {
 	err := do()
 	if errors.Is(err, ErrNoSpace) {
@@ -147,13 +147,13 @@ func (b *dirBodies) drop(dropped []droppedBody) {
 	}
 	select {
 	case b.wake <- struct{}{}:
-	default: // it will see the longer list
+	default: // collect will see the longer list
 	}
 }
 
-// collect unlinks files that no row names any more. A reader that saw the old
-// row is inside the gate until it has the file open, and an open file outlives
-// its name; so passing through the gate once is all the waiting needed.
+// collect unlinks files that no row names any more. A reader that saw the old row
+// holds the gate until it has opened the file, and an open file outlives its name; so
+// passing through the gate once is all the waiting needed.
 func (b *dirBodies) collect() {
 	defer close(b.ended)
 	for range b.wake {
@@ -223,7 +223,7 @@ type fileWriter struct {
 func (w *fileWriter) write(block []byte) error {
 	return w.bodies.withRoom(func() error {
 		n, err := w.file.Write(block)
-		block = block[n:] // what found room stays
+		block = block[n:] // what was written stays
 		if err != nil {
 			return fmt.Errorf("store: write body: %w", diskError(err))
 		}
@@ -248,7 +248,7 @@ func (w *fileWriter) finish() (string, error) {
 }
 
 func (w *fileWriter) abort() {
-	_ = w.file.Close() // it is removed anyhow, and may be closed already
+	_ = w.file.Close() // it is removed anyway, and may be closed already
 	if err := w.bodies.folder.root.Remove(w.path); err != nil {
 		w.bodies.warn("unfinished body file not removed; the next start does it", "body", w.name, "error", err)
 	}
@@ -269,7 +269,7 @@ func (s fileSource) block(buf []byte, off int64) ([]byte, error) {
 
 func (s fileSource) close() error { return s.file.Close() }
 
-// memBodies keeps bodies in memory, up to a cap.
+// memBodies stores bodies in memory, up to a limit.
 type memBodies struct {
 	max  int64
 	used atomic.Int64
@@ -277,7 +277,7 @@ type memBodies struct {
 	held map[string]*memBody
 }
 
-// A memBody counts against the cap until it is dropped and nobody reads it.
+// A memBody counts against the limit until it is dropped and has no reader.
 type memBody struct {
 	bodies *memBodies
 	name   string
@@ -351,7 +351,7 @@ func (m *memBody) finish() (string, error) {
 	return m.name, nil
 }
 
-// abort leaves the bytes to the upload, which reserved them and releases them.
+// abort does not release the bytes: the upload reserved them and releases them.
 func (m *memBody) abort() {
 	m.bodies.mu.Lock()
 	defer m.bodies.mu.Unlock()

@@ -19,11 +19,10 @@ type ConfigDocument struct {
 	Document []byte
 }
 
-// PutConfigOptions are the conditions of PutConfig, judged where the document is
-// written.
+// PutConfigOptions are the conditions of PutConfig, evaluated in its transaction.
 type PutConfigOptions struct {
-	// Max bounds how many documents of this kind the bucket may have, when the id
-	// is a new one; 0 is no bound. Beyond it is ErrTooManyConfigs.
+	// Max is how many documents of this kind the bucket may have, when the id is a new
+	// one; 0 is no limit. One more is ErrTooManyConfigs.
 	Max int
 	// New refuses with ErrExists an id that has a document.
 	New bool
@@ -33,8 +32,8 @@ type PutConfigOptions struct {
 	Versioned bool
 }
 
-// PutConfig stores a document, in place of the one with the same kind and id. It
-// fails with ErrNoSuchBucket and as the options say.
+// PutConfig stores a document and replaces the one with the same kind and id. It fails
+// with ErrNoSuchBucket and as the options say.
 func (s *Store) PutConfig(ctx context.Context, c Config, document []byte, o PutConfigOptions) error {
 	return s.change(ctx, func(t *txn) error {
 		b, err := t.bucket(c.Bucket)
@@ -117,8 +116,8 @@ func (s *Store) Config(ctx context.Context, c Config) ([]byte, error) {
 	return document, nil
 }
 
-// Configs returns up to limit documents of a kind whose ids come after the one
-// given, in byte order, and whether there are more. It fails with ErrNoSuchBucket.
+// Configs returns up to limit documents of a kind with ids after the one given, in byte
+// order, and whether there are more. It fails with ErrNoSuchBucket.
 func (s *Store) Configs(ctx context.Context, bucket, kind, after string, limit int) (page []ConfigDocument, more bool, err error) {
 	err = s.look(ctx, func(v *view) error {
 		id, err := v.bucketID(bucket)
@@ -175,7 +174,7 @@ func (s *Store) Configured(ctx context.Context, kind string) (names []string, er
 	return names, err
 }
 
-// DeleteConfig removes a document; an absent one is fine. It fails with
+// DeleteConfig removes a document; a missing one is no error. It fails with
 // ErrNoSuchBucket.
 func (s *Store) DeleteConfig(ctx context.Context, c Config) error {
 	return s.free(ctx, func(t *txn) error {

@@ -80,7 +80,7 @@ func (s *Store) Buckets(ctx context.Context) ([]Bucket, error) {
 
 // DeleteBucket removes an empty bucket. It fails with ErrNoSuchBucket, or with
 // ErrBucketNotEmpty while there is a version, a delete marker or a multipart upload
-// in it; ErrBucketLocked is that where there is an object lock.
+// in it, which is ErrBucketLocked when the bucket has an object lock.
 func (s *Store) DeleteBucket(ctx context.Context, name string) error {
 	return s.free(ctx, func(t *txn) error {
 		b, err := t.bucket(name)

@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// A content names the bytes of an object or part: a blob, a manifest, or
-// neither when there are none.
+// A content refers to the bytes of an object or part: a blob, a manifest, or neither
+// when there are none.
 type content struct {
 	blob     sql.NullInt64
 	manifest sql.NullInt64
@@ -20,7 +20,7 @@ type newBlob struct {
 	inline []byte
 }
 
-// putNew makes a new body the object at its key.
+// putNew stores a new body as the object at its key.
 func (t *txn) putNew(bucket string, obj *Object, b newBlob, forbidOverwrite bool) error {
 	p, err := t.target(bucket, obj.Key, forbidOverwrite)
 	if err != nil {
@@ -53,7 +53,7 @@ func (t *txn) insertBlob(b newBlob) (c content, err error) {
 	return c, err
 }
 
-// share counts one more reference to the bytes.
+// share adds a reference to the bytes.
 func (t *txn) share(c content) error {
 	if c.blob.Valid {
 		if _, err := t.exec("UPDATE blob SET refs = refs + 1 WHERE id = ?", c.blob.Int64); err != nil {
@@ -68,7 +68,7 @@ func (t *txn) share(c content) error {
 	return nil
 }
 
-// release takes one reference off the bytes.
+// release removes a reference to the bytes.
 func (t *txn) release(c content) error {
 	if c.blob.Valid {
 		if err := t.unref(c.blob.Int64); err != nil {
@@ -81,7 +81,7 @@ func (t *txn) release(c content) error {
 	return nil
 }
 
-// unref takes one reference off a body. The last one removes its rows, and its
+// unref removes a reference to a body. Without references its rows are removed, and its
 // bytes once the transaction is committed.
 func (t *txn) unref(blob int64) error {
 	var refs int64

@@ -10,12 +10,12 @@ import (
 // A DeleteTarget names what is to be deleted.
 type DeleteTarget struct {
 	Key string
-	// VersionID removes that version for good. "" deletes the object: where
-	// versioning was ever set that puts a delete marker on top of its versions.
+	// VersionID removes that version permanently. "" deletes the object: where
+	// versioning was ever set that adds a delete marker to its versions.
 	VersionID string
 }
 
-// A DeleteResult is what became of a DeleteTarget.
+// A DeleteResult is the result for a DeleteTarget.
 type DeleteResult struct {
 	// VersionID is that of the marker that was made, or of the version that was
 	// asked for. It is "" when the bucket has no versions and none was asked for.
@@ -25,14 +25,14 @@ type DeleteResult struct {
 	Refused error
 }
 
-// Delete deletes an object; an absent one is fine. It fails with
-// ErrNoSuchBucket or ErrLocked.
+// Delete deletes an object; a missing one is no error. It fails with ErrNoSuchBucket or
+// ErrLocked.
 func (s *Store) Delete(ctx context.Context, bucket, key string) error {
 	return s.DeleteMany(ctx, bucket, []string{key})
 }
 
-// DeleteMany deletes objects in one transaction; absent ones are fine. It fails
-// with ErrNoSuchBucket, or with ErrLocked when one of them is: the others are
+// DeleteMany deletes objects in one transaction; missing ones are no error. It fails
+// with ErrNoSuchBucket, or with ErrLocked when one of them is locked: the others are
 // deleted.
 func (s *Store) DeleteMany(ctx context.Context, bucket string, keys []string) error {
 	targets := make([]DeleteTarget, len(keys))
@@ -46,7 +46,7 @@ func (s *Store) DeleteMany(ctx context.Context, bucket string, keys []string) er
 	return err
 }
 
-// Remove deletes objects and versions in one transaction; absent ones are fine. It
+// Remove deletes objects and versions in one transaction; missing ones are no error. It
 // fails with ErrNoSuchBucket.
 func (s *Store) Remove(ctx context.Context, bucket string, targets []DeleteTarget) ([]DeleteResult, error) {
 	removals := make([]DeleteResult, len(targets))
@@ -93,7 +93,7 @@ func (t *txn) remove(p place, version string, now time.Time) (DeleteResult, erro
 	}
 }
 
-// removeVersion removes a version or marker for good.
+// removeVersion removes a version or marker permanently.
 func (t *txn) removeVersion(p place, r versionRow, now time.Time) error {
 	if err := r.checkLock(now); err != nil {
 		return err
@@ -109,8 +109,8 @@ func (t *txn) removeVersion(p place, r versionRow, now time.Time) error {
 	return t.release(r.content)
 }
 
-// mark puts a delete marker on top of the versions of a key. The key need not have
-// any.
+// mark adds a delete marker as the newest version of a key. The key need not have any
+// versions.
 func (t *txn) mark(p place, now time.Time) (DeleteResult, error) {
 	seq, id, old, err := t.vacate(p, now)
 	if err != nil {

@@ -5,8 +5,7 @@ import (
 	"fmt"
 )
 
-// The refusals of the store. They come back as they are or wrapped; compare
-// with errors.Is.
+// The errors of the store. They may be wrapped; compare them with errors.Is.
 var (
 	ErrNoSuchBucket   = errors.New("store: no such bucket")
 	ErrBucketExists   = errors.New("store: the bucket exists already")
@@ -14,7 +13,7 @@ var (
 	ErrNoSuchKey      = errors.New("store: no such key")
 	ErrNoSuchSource   = errors.New("store: no such source key")
 	ErrNoSuchVersion  = errors.New("store: no such version")
-	// ErrExists refuses a write that forbids overwriting an object that is there.
+	// ErrExists refuses a write that must not overwrite an existing object.
 	ErrExists       = errors.New("store: the object exists already")
 	ErrNoSuchUpload = errors.New("store: no such multipart upload")
 	// ErrRange refuses a part copy of bytes that the source does not have.
@@ -32,7 +31,7 @@ var (
 	ErrVersioned = errors.New("store: an object in a bucket with versioning cannot be appended to")
 	// ErrNoSuchConfig means that the bucket has no such configuration document.
 	ErrNoSuchConfig = errors.New("store: no such configuration")
-	// ErrTooManyConfigs refuses one document more than a bucket may have.
+	// ErrTooManyConfigs refuses more documents than a bucket may have.
 	ErrTooManyConfigs = errors.New("store: too many configurations")
 	// ErrLocked refuses to overwrite, delete or change a version before its time.
 	ErrLocked = errors.New("store: the object is locked")
@@ -44,22 +43,22 @@ var (
 	// ErrNoObjectLock refuses to lock an object where the bucket has no object lock.
 	ErrNoObjectLock = errors.New("store: the bucket has no object lock")
 	// ErrLockTime refuses a lock that would end before the one there is.
-	ErrLockTime = errors.New("store: a lock can only become longer")
+	ErrLockTime = errors.New("store: a lock can only be extended")
 	// ErrSuspended keeps object locks and suspended versioning apart.
 	ErrSuspended = errors.New("store: a bucket with an object lock cannot have suspended versioning")
 	// ErrRestoring refuses to restore what is being restored.
 	ErrRestoring = errors.New("store: the object is being restored")
 	// ErrLinkToLink refuses to copy through more than one symbolic link.
 	ErrLinkToLink = errors.New("store: the target of the link is a link")
-	// ErrNoSpace means that the disk or the memory cap is full. Reads and
-	// deletes go on working.
+	// ErrNoSpace means that the disk or the memory limit is full. Reads and deletes
+	// still work.
 	ErrNoSpace = errors.New("store: no space left")
-	// ErrCorrupt means that stored bytes are missing or fail their checksum. It
-	// is never reported as an absent key, and no wrong byte was handed out.
+	// ErrCorrupt means that stored bytes are missing or fail their checksum. It is
+	// never reported as a missing key, and no wrong byte was returned.
 	ErrCorrupt = errors.New("store: stored data is damaged")
 	// ErrBusy means that the queue of the writer is full; nothing was done.
 	ErrBusy = errors.New("store: too many writes are waiting")
-	// ErrClosed comes from every method after Close.
+	// ErrClosed is returned by every method after Close.
 	ErrClosed = errors.New("store: closed")
 )
 
@@ -87,12 +86,12 @@ func (e *MarkerError) Error() string {
 	return fmt.Sprintf("%v: version %s is a delete marker", e.cause, e.VersionID)
 }
 
-// Unwrap returns what the marker stands for.
+// Unwrap returns ErrNoSuchKey or ErrNoSuchSource.
 func (e *MarkerError) Unwrap() error { return e.cause }
 
 // A PositionError refuses to append at a position that is not the end.
 type PositionError struct {
-	Size int64 // of the object now: the position that would do; 0 when there is none
+	Size int64 // of the object now, which is the valid position; 0 when there is none
 }
 
 func (e *PositionError) Error() string {

@@ -20,9 +20,9 @@ import (
 //	LOCK                     held with flock by the one process that uses the folder
 //	index.db -wal -shm       everything but large bodies
 //	blobs/3f/3f9c…           immutable bodies, random names, never derived from keys
-//	tmp/                     uploads under way; emptied at start
+//	tmp/                     uploads in progress; emptied at start
 //	RESERVE                  space that deletes may use when the disk is full
-//	quarantine/              files found in blobs/ that the store did not name
+//	quarantine/              files found in blobs/ that are not the store's
 const (
 	formatFile    = "FORMAT"
 	lockFile      = "LOCK"
@@ -42,7 +42,7 @@ type folder struct {
 	lock *os.File
 }
 
-// openFolder creates what is missing, takes the lock and judges FORMAT.
+// openFolder creates what is missing, acquires the lock and checks FORMAT.
 func openFolder(dir string) (*folder, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -81,8 +81,8 @@ func (f *folder) prepare(dir string) error {
 	if err := f.syncDir("."); err != nil {
 		return err
 	}
-	// The folder itself may be new. Its parent may belong to somebody else and be
-	// unreadable; then it is up to them that the folder stays.
+	// The folder itself may be new. Its parent may belong to another user and be
+	// unreadable; then its durability is up to them.
 	if parent, err := os.Open(filepath.Dir(dir)); err == nil {
 		defer func() { _ = parent.Close() }() // only read
 		return diskError(parent.Sync())
@@ -98,7 +98,7 @@ func (f *folder) takeLock(dir string) error {
 	err = syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		defer func() { _ = lock.Close() }()                     // not ours
-		text, _ := io.ReadAll(io.LimitReader(lock, 32))         // without a pid the refusal stands
+		text, _ := io.ReadAll(io.LimitReader(lock, 32))         // the error is the same without a pid
 		pid, _ := strconv.Atoi(strings.TrimSpace(string(text))) // the same
 		return &LockedError{Dir: dir, PID: pid}
 	}
@@ -106,7 +106,7 @@ func (f *folder) takeLock(dir string) error {
 		return errors.Join(fmt.Errorf("store: lock data folder: %w", err), lock.Close())
 	}
 	f.lock = lock
-	// Always the same length, so that it needs no new space on a full disk.
+	// Always of the same length, so that it needs no new space on a full disk.
 	if _, err := lock.WriteAt(fmt.Appendf(nil, "%-10d\n", os.Getpid()), 0); err != nil {
 		return fmt.Errorf("store: lock data folder: %w", diskError(err))
 	}
@@ -118,7 +118,7 @@ func (f *folder) checkFormat() error {
 	text, err := f.root.ReadFile(formatFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		if _, err := f.root.Stat(indexFile); err == nil {
-			return fmt.Errorf("store: the data folder holds %s but no %s; it is damaged or not a data folder of cosgate", indexFile, formatFile)
+			return fmt.Errorf("store: the data folder has %s but no %s; it is damaged or not a data folder of cosgate", indexFile, formatFile)
 		}
 		return f.writeFormat()
 	}
@@ -129,7 +129,7 @@ func (f *folder) checkFormat() error {
 	version, err := strconv.Atoi(number)
 	switch {
 	case !ok || err != nil || version < 1:
-		return fmt.Errorf("store: %s is not understood; it is damaged or not of cosgate", formatFile)
+		return fmt.Errorf("store: %s is invalid; it is damaged or not of cosgate", formatFile)
 	case version > formatVersion:
 		return fmt.Errorf("store: the data folder has format %d, this program knows up to %d; use a newer program", version, formatVersion)
 	}
@@ -179,7 +179,7 @@ func (f *folder) readDir(name string) ([]fs.DirEntry, error) {
 	return entries, nil
 }
 
-// dirty tells whether the last process ended without Close: SQLite removes the
+// dirty reports whether the last process ended without Close: SQLite removes the
 // write-ahead log when it is closed.
 func (f *folder) dirty() bool {
 	info, err := f.root.Stat(indexFile + "-wal")
@@ -196,9 +196,9 @@ func (f *folder) indexSize() int64 {
 
 func (f *folder) close() {
 	if f.lock != nil {
-		_ = f.lock.Close() // which gives the lock back
+		_ = f.lock.Close() // which releases the lock
 	}
-	_ = f.root.Close() // nothing was written through it that is not synced
+	_ = f.root.Close() // everything written through it is synced
 }
 
 // newName returns a fresh name of 128 random bits for a body.

@@ -58,15 +58,15 @@ func (x *index) connect(dsn string) error {
 	x.readers = sql.OpenDB(read)
 	x.readers.SetMaxOpenConns(2 * runtime.NumCPU())
 	x.readers.SetMaxIdleConns(2 * runtime.NumCPU())
-	// The connection is held until the end: a memory database lives as long as
-	// somebody is connected to it.
+	// The connection is held until the end: a memory database exists as long as there
+	// is a connection to it.
 	if x.writer, err = x.writerDB.Conn(x.ctx); err != nil {
 		return fmt.Errorf("store: open index: %w", indexError(err))
 	}
 	return nil
 }
 
-// configure sets what durability rests on and reads it back, because SQLite
+// configure sets what durability depends on and reads it back, because SQLite
 // returns the old value and no error for a setting that it cannot honour.
 func (x *index) configure(ctx context.Context, dir string) error {
 	want := map[string]string{"foreign_keys": "1", "synchronous": "2"}
@@ -126,7 +126,7 @@ func indexError(err error) error {
 	return err
 }
 
-// requireRow turns a statement without effect into the error given.
+// requireRow returns the error given when a statement had no effect.
 func requireRow(res sql.Result, none error) error {
 	n, err := res.RowsAffected()
 	if err != nil {
@@ -138,7 +138,7 @@ func requireRow(res sql.Result, none error) error {
 	return nil
 }
 
-// A stmtCache keeps statements prepared on the connections that read.
+// A stmtCache caches prepared statements of the connections that read.
 type stmtCache struct {
 	mu   sync.Mutex
 	held map[string]*sql.Stmt
@@ -162,8 +162,8 @@ func (s *Store) stmt(ctx context.Context, text string) (*sql.Stmt, error) {
 	return st, nil
 }
 
-// row reads one row outside the writer. It takes microseconds, so it is not
-// worth interrupting: a context that can end costs a goroutine in the driver.
+// row reads one row outside the writer. It takes microseconds, so it is not worth
+// interrupting: a context that can be cancelled costs a goroutine in the driver.
 func (s *Store) row(ctx context.Context, text string, args []any, dest ...any) (found bool, err error) {
 	ctx = context.WithoutCancel(ctx)
 	st, err := s.stmt(ctx, text)
@@ -184,20 +184,20 @@ func scanOne(row *sql.Row, dest ...any) (found bool, err error) {
 	return true, nil
 }
 
-// checkpoint folds the write-ahead log into index.db and empties it.
+// checkpoint writes the write-ahead log into index.db and empties it.
 func (x *index) checkpoint() error {
 	if _, err := x.writer.ExecContext(x.ctx, "PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
-		return fmt.Errorf("store: fold the write-ahead log: %w", indexError(err))
+		return fmt.Errorf("store: checkpoint the write-ahead log: %w", indexError(err))
 	}
 	return nil
 }
 
-// A view is the index as of one moment. Its queries are not interrupted: a
-// context that can end costs a goroutine in the driver.
+// A view is the index as of one moment. Its queries are not interrupted: a context that
+// can be cancelled costs a goroutine in the driver.
 //
-// It holds one of the connections that read, so it must not wait for another one:
-// with all of them held by views that would be for ever. That is why it does not use
-// the prepared statements of the store, which may still have to be prepared.
+// It holds one of the connections that read, so it must not wait for another one, which
+// would be forever when views hold all of them. That is why it does not use the prepared
+// statements of the store, which may still have to be prepared.
 type view struct {
 	ctx context.Context // never ends
 	tx  *sql.Tx

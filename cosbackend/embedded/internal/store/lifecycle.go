@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// DeleteUnchanged deletes those of the objects that are still what a listing showed:
-// one that was written since stays, and so does one that is locked. Where versioning
-// was ever set a marker is put on top. It returns how many there were, and fails with
+// DeleteUnchanged deletes those of the objects that are unchanged since a listing: one
+// that was written since stays, and so does one that is locked. Where versioning was
+// ever set a delete marker is added. It returns how many there were, and fails with
 // ErrNoSuchBucket.
 func (s *Store) DeleteUnchanged(ctx context.Context, bucket string, listed []Object) (n int, err error) {
 	now := s.now()
@@ -48,9 +48,9 @@ func (t *txn) deleteUnchanged(b bucketRow, o Object, now time.Time) (bool, error
 	return err == nil, err
 }
 
-// SetStorageClass changes the class of those of the objects that are still what a
-// listing showed, and nothing else of them; a locked one stays as it is. It returns
-// how many there were, and fails with ErrNoSuchBucket.
+// SetStorageClass changes the class of those of the objects that are unchanged since a
+// listing, and nothing else; a locked one stays as it is. It returns how many there
+// were, and fails with ErrNoSuchBucket.
 func (s *Store) SetStorageClass(ctx context.Context, bucket string, listed []Object, class string) (n int, err error) {
 	now := s.now()
 	err = s.change(ctx, func(t *txn) error {
@@ -101,10 +101,10 @@ func (t *txn) setClass(bucket int64, key []byte, class string) error {
 	return err
 }
 
-// RemoveListed removes for good those versions and delete markers that are still
-// what a listing showed. One that has become the newest meanwhile stays, and so do a
-// locked one and one that was listed as the newest, unless it is a marker and all
-// that its key has. It returns how many there were, and fails with ErrNoSuchBucket.
+// RemoveListed removes permanently those versions and delete markers that are unchanged
+// since a listing. One that has become the newest meanwhile stays, and so do a locked
+// one and one that was listed as the newest, unless it is a marker and the only version
+// of its key. It returns how many there were, and fails with ErrNoSuchBucket.
 func (s *Store) RemoveListed(ctx context.Context, bucket string, listed []Version) (n int, err error) {
 	now := s.now()
 	err = s.free(ctx, func(t *txn) (err error) {
@@ -131,9 +131,9 @@ func (t *txn) removeListed(p place, r versionRow, now time.Time) (bool, error) {
 	return err == nil, err
 }
 
-// SetVersionClass changes the class of those versions that are still what a listing
-// showed and not the newest of their key; a locked one stays as it is. It returns how
-// many there were, and fails with ErrNoSuchBucket.
+// SetVersionClass changes the class of those versions that are unchanged since a listing
+// and not the newest of their key; a locked one stays as it is. It returns how many
+// there were, and fails with ErrNoSuchBucket.
 func (s *Store) SetVersionClass(ctx context.Context, bucket string, listed []Version, class string) (n int, err error) {
 	now := s.now()
 	err = s.change(ctx, func(t *txn) (err error) {
@@ -150,8 +150,8 @@ func (s *Store) SetVersionClass(ctx context.Context, bucket string, listed []Ver
 	return n, err
 }
 
-// eachListed calls do with each version that is still as it was listed, and counts
-// for how many it did something.
+// eachListed calls do with each version that is unchanged since it was listed, and
+// counts for how many it did something.
 func (t *txn) eachListed(bucket string, listed []Version, do func(place, versionRow) (bool, error)) (n int, err error) {
 	b, err := t.bucket(bucket)
 	if err != nil {

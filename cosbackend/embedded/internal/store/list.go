@@ -11,12 +11,12 @@ import (
 // ListOptions selects one page of a listing.
 type ListOptions struct {
 	Prefix string
-	// Delimiter rolls up keys that hold it after Prefix; it may be any string.
+	// Delimiter rolls up keys that have it after Prefix; it may be any string.
 	Delimiter string
 	// Marker is exclusive: only entries after it are listed. A marker that is a
 	// common prefix skips all keys below that prefix.
 	Marker string
-	// MaxKeys bounds objects and common prefixes together; 0 means 1000.
+	// MaxKeys limits objects and common prefixes together; 0 means 1000.
 	MaxKeys int
 }
 
@@ -32,12 +32,12 @@ type Page struct {
 
 const (
 	defaultMaxKeys = 1000
-	// seekAfter is how many keys below a common prefix are read before it is
-	// cheaper to seek behind it; seekSoon is that behind one that was sought, because
-	// its neighbours are mostly as large.
+	// seekAfter is how many keys below a common prefix are read before it is cheaper to
+	// seek past it; seekSoon is the same after a prefix that was skipped, because its
+	// neighbours are mostly as large.
 	seekAfter = 8
 	seekSoon  = 1
-	// checkEvery is how many rows are read between two looks at the context.
+	// checkEvery is how many rows are read between two checks of the context.
 	checkEvery = 256
 )
 
@@ -47,9 +47,8 @@ const (
 	listToEnd   = listColumns + " ORDER BY key"
 )
 
-// List returns one page in byte order, as of one moment. Its cost follows the
-// entries returned, not the keys below a common prefix. It fails with
-// ErrNoSuchBucket.
+// List returns one page in byte order, as of one moment. Its cost depends on the entries
+// returned, not on the keys below a common prefix. It fails with ErrNoSuchBucket.
 func (s *Store) List(ctx context.Context, bucket string, o ListOptions) (Page, error) {
 	if o.MaxKeys <= 0 {
 		o.MaxKeys = defaultMaxKeys
@@ -106,13 +105,13 @@ func (l *lister) start() (from string, ok bool) {
 		from = max(from, after)
 	}
 	if from == "" {
-		from = "\x00" // the least key: there is no empty one
+		from = "\x00" // the first key: there is no empty one
 	}
 	return from, true
 }
 
-// scan adds entries from one run of the index. It returns where to go on, when
-// the keys below a common prefix are to be skipped.
+// scan adds entries from one run of the index. It returns where to continue when the
+// keys below a common prefix are to be skipped.
 func (l *lister) scan(ctx context.Context, from string) (next string, more bool, err error) {
 	rows, err := l.query(from)
 	if err != nil {
@@ -181,7 +180,7 @@ type roll struct {
 	large             bool // there were many keys below the common prefix before
 }
 
-// seeks tells whether to seek behind a common prefix of which so many keys were read.
+// seeks reports whether to seek past a common prefix of which so many keys were read.
 func (r *roll) seeks(skipped int) bool {
 	if skipped > seekAfter || r.large && skipped > seekSoon {
 		r.large = true
@@ -206,8 +205,8 @@ func (r roll) rollUp(key string) (prefix string, ok bool) {
 	return key[:len(r.prefix)+i+len(r.delimiter)], true
 }
 
-// successor is the least string after all those that start with prefix. There
-// is none for the empty prefix and for one of 0xFF bytes only.
+// successor is the first string after all those that start with prefix. There is none
+// for the empty prefix and for one of 0xFF bytes only.
 func successor(prefix string) (next string, ok bool) {
 	for i := len(prefix) - 1; i >= 0; i-- {
 		if prefix[i] != 0xff {

@@ -28,7 +28,7 @@ func (t *txn) newManifest(refs int) (id int64, err error) {
 	return id, nil
 }
 
-// addSegment adds a segment. The caller has counted the reference to its body.
+// addSegment adds a segment. The caller has added the reference to its body.
 func (t *txn) addSegment(manifest int64, s segment) error {
 	_, err := t.exec("INSERT INTO segment(manifest_id, pos, len, blob_id, off) VALUES(?,?,?,?,?)", manifest, s.pos, s.len, s.blob, s.off)
 	return err
@@ -55,8 +55,8 @@ func (t *txn) segments(text string, args ...any) ([]segment, error) {
 	return all, nil
 }
 
-// unrefManifest takes one reference off a manifest. After the last one the
-// sweeper gets it.
+// unrefManifest removes a reference to a manifest. The sweeper gets it when there are
+// none left.
 func (t *txn) unrefManifest(manifest int64) error {
 	if _, err := t.exec("UPDATE manifest SET refs = refs - 1 WHERE id = ?", manifest); err != nil {
 		return err
@@ -69,8 +69,8 @@ func (t *txn) unrefManifest(manifest int64) error {
 	return err
 }
 
-// ownManifest returns a manifest with these bytes that may be added to, and
-// takes the caller's reference to c for it.
+// ownManifest returns a manifest with these bytes that can be extended, and takes over
+// the caller's reference to c.
 func (t *txn) ownManifest(c content, size int64) (id int64, err error) {
 	if c.manifest.Valid {
 		var refs int64
@@ -109,8 +109,8 @@ func (t *txn) shareRange(to, from, off, end int64) error {
 	return err
 }
 
-// A manifestReader hands out the bytes of a manifest. It looks for a segment
-// when it comes to it, so its cost does not depend on how many there are.
+// A manifestReader reads the bytes of a manifest. It finds each segment when it reaches
+// it, so its cost does not depend on how many there are.
 type manifestReader struct {
 	s        *Store
 	ctx      context.Context // never ends
@@ -124,8 +124,7 @@ type manifestReader struct {
 	closed  bool
 }
 
-// readManifest pins the manifest; the caller is inside the gate, or keeps it
-// pinned.
+// readManifest pins the manifest; the caller holds the gate, or has it pinned.
 func (s *Store) readManifest(ctx context.Context, manifest, size int64, damaged func(error)) *manifestReader {
 	s.sweeper.pin(manifest)
 	return &manifestReader{s: s, ctx: context.WithoutCancel(ctx), manifest: manifest, size: size, damaged: damaged}

@@ -41,7 +41,7 @@ type CompletePart struct {
 	ETag   string // without quotes
 }
 
-// ListUploadsOptions selects one page of the uploads under way.
+// ListUploadsOptions selects one page of the open uploads.
 type ListUploadsOptions struct {
 	Prefix string
 	// Delimiter rolls up keys as in ListOptions.
@@ -50,7 +50,7 @@ type ListUploadsOptions struct {
 	// with a greater ID are listed too.
 	KeyMarker      string
 	UploadIDMarker string // ignored without KeyMarker
-	// Max bounds uploads and common prefixes together; 0 means 1000.
+	// Max limits uploads and common prefixes together; 0 means 1000.
 	Max int
 }
 
@@ -74,7 +74,7 @@ const (
 	partsQuery = "SELECT number, size, etag, crc64, mtime FROM part WHERE upload_seq = ? AND number > ? ORDER BY number LIMIT ?"
 )
 
-// An uploadRow is a multipart upload as the index has it.
+// An uploadRow is the row of a multipart upload.
 type uploadRow struct {
 	UploadInfo
 	seq       int64
@@ -102,8 +102,8 @@ func (r *uploadRow) finish(key, id string) error {
 	return err
 }
 
-// Initiate starts a multipart upload with what its object is to look like. It
-// fails with ErrNoSuchBucket. ForbidOverwrite is judged by Complete only.
+// Initiate starts a multipart upload with the attributes of its object. It fails with
+// ErrNoSuchBucket. ForbidOverwrite is checked by Complete only.
 func (s *Store) Initiate(ctx context.Context, bucket, key string, o PutOptions) (id string, err error) {
 	if key == "" {
 		return "", errNoKey
@@ -131,9 +131,9 @@ func newUploadID(now time.Time) string {
 	return fmt.Sprintf("%010d%09d%s", now.Unix(), now.Nanosecond(), newName())
 }
 
-// CommitPart makes the body a part of a multipart upload, in the place of an
-// earlier one with that number. It ends the upload of the body as Commit does
-// and fails with ErrNoSuchBucket or ErrNoSuchUpload.
+// CommitPart makes the body a part of a multipart upload and replaces an earlier one
+// with that number. It ends the upload of the body as Commit does and fails with
+// ErrNoSuchBucket or ErrNoSuchUpload.
 func (u *Upload) CommitPart(ctx context.Context, bucket, key, uploadID string, number int) (PartInfo, error) {
 	var part PartInfo
 	err := u.end(ctx, func(t *txn, b newBlob) error {
@@ -164,7 +164,7 @@ func (t *txn) uploadSeq(bucket, key, id string) (seq int64, err error) {
 	return seq, err
 }
 
-// noUpload says why an upload was not found.
+// noUpload is why an upload was not found.
 func (t *txn) noUpload(bucket string) error {
 	if _, err := t.bucketID(bucket); err != nil {
 		return err
@@ -172,8 +172,8 @@ func (t *txn) noUpload(bucket string) error {
 	return ErrNoSuchUpload
 }
 
-// putPart adds a part or replaces the one with its number. The caller has
-// counted the reference to c.
+// putPart adds a part or replaces the one with its number. The caller has added the
+// reference to c.
 func (t *txn) putPart(upload int64, p PartInfo, c content) error {
 	var old content
 	_, err := t.row("SELECT blob_id, manifest_id FROM part WHERE upload_seq = ? AND number = ?", []any{upload, p.Number}, &old.blob, &old.manifest)
@@ -257,7 +257,7 @@ func (s *Store) AbortUpload(ctx context.Context, bucket, key, uploadID string) e
 		if err != nil {
 			return err
 		}
-		// The sweeper lets go of thousands of parts without holding up the others.
+		// The sweeper removes thousands of parts without delaying other writes.
 		manifest, err := t.newManifest(0)
 		if err != nil {
 			return err
@@ -317,8 +317,8 @@ func (t *txn) partManifests(upload int64) ([]int64, error) {
 	return all, nil
 }
 
-// removeUpload removes the rows of an upload and its parts. The caller has taken
-// care of the bytes of the parts.
+// removeUpload removes the rows of an upload and its parts. The caller has handled the
+// bytes of the parts.
 func (t *txn) removeUpload(upload int64) error {
 	if _, err := t.exec("DELETE FROM part WHERE upload_seq = ?", upload); err != nil {
 		return err
@@ -329,8 +329,8 @@ func (t *txn) removeUpload(upload int64) error {
 
 var errNoKey = errors.New("store: an object needs a key")
 
-// Complete strings the parts together to one object, in one transaction and
-// without copying a byte; parts that are not named are dropped. Every part but
+// Complete joins the parts to one object, in one transaction and without copying a
+// byte; parts that are not named are dropped. Every part but
 // the last must have minPart bytes. It fails with ErrNoSuchBucket,
 // ErrNoSuchUpload, ErrPartOrder, ErrInvalidPart, ErrPartTooSmall, ErrExists or ErrLocked,
 // and leaves the upload as it was.
@@ -408,7 +408,7 @@ func (t *txn) parts(upload int64) ([]*partRow, error) {
 	return parts, nil
 }
 
-// choose marks and returns the parts that are named, and judges them.
+// choose marks, validates and returns the parts that are named.
 func choose(have []*partRow, named []CompletePart, minPart int64) ([]*partRow, error) {
 	if len(named) == 0 {
 		return nil, fmt.Errorf("%w: none is named", ErrInvalidPart)
@@ -467,8 +467,8 @@ func (t *txn) join(upload int64, have, chosen []*partRow) (content, error) {
 	return c, t.gather(upload, manifest)
 }
 
-// joined is what the object of an upload looks like. Its ETag is the MD5 of the
-// MD5s of its parts, with their number.
+// joined is the object of an upload. Its ETag is the MD5 of the MD5s of its parts, with
+// their number.
 func joined(u UploadInfo, parts []*partRow) Object {
 	obj := Object{Key: u.Key, StorageClass: u.StorageClass, Type: typeNormal, ACL: u.ACL, Headers: u.Headers, Tags: u.Tags, Encryption: u.Encryption}
 	sum := md5.New() //nolint:gosec // COS speaks MD5
@@ -488,7 +488,7 @@ const (
 	uploadsToEnd   = uploadColumns + " ORDER BY key, id"
 )
 
-// Uploads returns one page of the multipart uploads under way, as of one moment.
+// Uploads returns one page of the open multipart uploads, as of one moment.
 // It fails with ErrNoSuchBucket.
 func (s *Store) Uploads(ctx context.Context, bucket string, o ListUploadsOptions) (UploadsPage, error) {
 	if o.Max <= 0 {
@@ -559,8 +559,8 @@ func (l *uploadLister) start() (from uploadPosition, ok bool) {
 	return from, true
 }
 
-// scan adds entries from one run of the index. It returns where to go on, when
-// the uploads below a common prefix are to be skipped.
+// scan adds entries from one run of the index. It returns where to continue when the
+// uploads below a common prefix are to be skipped.
 func (l *uploadLister) scan(ctx context.Context, from uploadPosition) (next uploadPosition, more bool, err error) {
 	rows, err := l.query(from)
 	if err != nil {
@@ -604,7 +604,7 @@ func (l *uploadLister) query(from uploadPosition) (*sql.Rows, error) {
 	return l.view.rows(uploadsToEnd, l.bucket, []byte(from.key), from.id)
 }
 
-// rolledUp tells whether the newest entry is a common prefix.
+// rolledUp reports whether the last entry is a common prefix.
 func (l *uploadLister) rolledUp() bool { return l.count > 0 && l.last.ID == "" }
 
 // add puts the next entry on the page; it returns false when the page is full.
@@ -633,9 +633,9 @@ type Source struct {
 
 // CopyPart makes a part from length bytes at off of an object; length -1 means
 // all that follow. The part refers to the bodies of the source. Its checksums
-// are computed by reading the range, unless it is the whole of a source whose
-// ETag is its MD5. check judges the source, inside a transaction; nil means no
-// condition, and its error comes back unchanged. CopyPart fails with
+// are computed by reading the range, unless it is all of a source whose ETag is its
+// MD5. check validates the source inside the transaction; nil means no condition, and
+// its error is returned unchanged. CopyPart fails with
 // ErrNoSuchBucket for either bucket, ErrNoSuchSource, which a [*MarkerError] may
 // be, ErrNoSuchVersion, ErrRange or ErrNoSuchUpload.
 func (s *Store) CopyPart(ctx context.Context, from Source, off, length int64, check func(Object) error,
@@ -697,9 +697,9 @@ func within(off, length, size int64) (int64, error) {
 	return length, nil
 }
 
-// A heldRange keeps the bytes of a part copy while they are read, whatever
-// happens to their source: in a manifest without reference, which the sweeper
-// leaves alone while it is pinned. After a crash it is swept.
+// A heldRange holds the bytes of a part copy while they are read, whatever happens to
+// their source: in a manifest without references, which the sweeper skips while it is
+// pinned. After a crash it is swept.
 type heldRange struct {
 	s        *Store
 	manifest int64 // 0 = none yet
@@ -726,8 +726,7 @@ func (h *heldRange) hold(t *txn, src objectRow, off, n int64) error {
 	return t.addSegment(id, segment{len: n, blob: src.blob.Int64, off: off})
 }
 
-// drop gives the manifest to the sweeper, which leaves it alone when a part has
-// it.
+// drop passes the manifest to the sweeper, which skips it when a part refers to it.
 func (h *heldRange) drop() {
 	if h.manifest == 0 {
 		return
@@ -762,7 +761,7 @@ func (h *heldRange) sum(ctx context.Context, part *PartInfo) error {
 	return ctx.Err()
 }
 
-// commit makes the part of what is held.
+// commit makes a part of the held range.
 func (h *heldRange) commit(ctx context.Context, bucket, key, uploadID string, part *PartInfo) error {
 	part.Modified = h.s.now()
 	return h.s.change(ctx, func(t *txn) error {

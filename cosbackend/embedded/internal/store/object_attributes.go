@@ -10,13 +10,13 @@ import (
 	"time"
 )
 
-// An Encryption says how the client wants an object encrypted. The store keeps it
-// and encrypts nothing.
+// An Encryption is how the client wants an object encrypted. The store only records
+// it.
 type Encryption struct {
 	Algorithm   string // as the client named it; "" for none
 	KMSKeyID    string
 	KMSContext  string
-	CustomerKey string // what a key of the client's own is checked against, never the key
+	CustomerKey string // the fingerprint that a customer key is checked against, never the key
 }
 
 const (
@@ -71,19 +71,19 @@ func decodeTags(b []byte) (tags []Tag, err error) {
 	return tags, nil
 }
 
-// A Restoration is a readable copy of an archived object, for a time.
+// A Restoration is the temporary readable copy of an archived object.
 type Restoration struct {
-	At    time.Time // when it is there; zero when none was asked for
-	Until time.Time // when it is gone again
+	At    time.Time // when it becomes readable; zero when none was requested
+	Until time.Time // when it expires
 }
 
-// Ongoing tells whether the copy is being made.
+// Ongoing reports whether the copy is being made.
 func (r Restoration) Ongoing(now time.Time) bool { return r.At.After(now) }
 
-// Readable tells whether the copy is there.
+// Readable reports whether the copy can be read.
 func (r Restoration) Readable(now time.Time) bool { return !r.At.After(now) && r.Until.After(now) }
 
-// attributeRow takes the columns of an objectRow that are not of the content.
+// attributeRow has the columns of an objectRow that are not about the content.
 type attributeRow struct {
 	tags, encryption, link []byte
 	retain                 sql.NullInt64
@@ -122,7 +122,7 @@ func nanoOrNull(t time.Time) sql.NullInt64 {
 	return sql.NullInt64{Int64: t.UnixNano(), Valid: !t.IsZero()}
 }
 
-// amend changes one version in place, in one transaction with what do reads of it.
+// amend changes one version in place; do reads and writes in one transaction.
 func (s *Store) amend(ctx context.Context, bucket, key, version string, do func(t *txn, b bucketRow, r objectRow) error) (Object, error) {
 	var obj Object
 	err := s.change(ctx, func(t *txn) error {
@@ -143,7 +143,7 @@ func (s *Store) amend(ctx context.Context, bucket, key, version string, do func(
 	return obj, nil
 }
 
-// SetTags gives a version these tags in place of those it has; "" is the newest
+// SetTags replaces the tags of a version; "" is the newest
 // version. It fails with ErrNoSuchBucket, ErrNoSuchKey, ErrNoSuchVersion or
 // ErrLocked.
 func (s *Store) SetTags(ctx context.Context, bucket, key, version string, tags []Tag) (Object, error) {
@@ -157,10 +157,10 @@ func (s *Store) SetTags(ctx context.Context, bucket, key, version string, tags [
 	})
 }
 
-// Restore makes a copy of an archived version readable, delay from now and for a
-// time. check judges the version; its error comes back unchanged. A copy that is
-// there gets its time anew: again is then true. It fails with ErrNoSuchBucket,
-// ErrNoSuchKey, ErrNoSuchVersion, or with ErrRestoring while the copy is made.
+// Restore makes a copy of an archived version readable, delay from now and for the
+// time stay. check validates the version; its error is returned unchanged. The time of
+// a readable copy begins anew: again is then true. It fails with ErrNoSuchBucket,
+// ErrNoSuchKey, ErrNoSuchVersion, or with ErrRestoring while the copy is being made.
 func (s *Store) Restore(ctx context.Context, bucket, key, version string, delay, stay time.Duration, check func(Object) error) (again bool, err error) {
 	now := s.now()
 	_, err = s.amend(ctx, bucket, key, version, func(t *txn, b bucketRow, r objectRow) error {
@@ -185,7 +185,7 @@ func (s *Store) Restore(ctx context.Context, bucket, key, version string, delay,
 }
 
 // encodeHeaders writes names and values with their lengths, sorted by name.
-// Values may hold any bytes, which JSON would not keep.
+// Values may hold any bytes, which JSON cannot.
 func encodeHeaders(h map[string]string) []byte {
 	if len(h) == 0 {
 		return nil
@@ -228,8 +228,8 @@ func cutText(b []byte) (text string, rest []byte, err error) {
 	return string(b[:n]), b[n:], nil
 }
 
-// SetObjectACL gives a version another ACL and changes nothing else of it; "" is the
-// newest version. It fails with ErrNoSuchBucket, ErrNoSuchKey, ErrNoSuchVersion or
+// SetObjectACL changes the ACL of a version and nothing else; "" is the newest
+// version. It fails with ErrNoSuchBucket, ErrNoSuchKey, ErrNoSuchVersion or
 // ErrLocked.
 func (s *Store) SetObjectACL(ctx context.Context, bucket, key, version, acl string) (Object, error) {
 	now := s.now()

@@ -7,7 +7,7 @@ import (
 
 const day = 24 * time.Hour
 
-// ObjectLock says whether the objects of a bucket can be locked, and for how many
+// ObjectLock returns whether the objects of a bucket can be locked, and for how many
 // days new ones are; 0 means that they are not. It fails with ErrNoSuchBucket.
 func (s *Store) ObjectLock(ctx context.Context, bucket string) (enabled bool, days int64, err error) {
 	if err := s.enter(ctx); err != nil {
@@ -22,8 +22,8 @@ func (s *Store) ObjectLock(ctx context.Context, bucket string) (enabled bool, da
 	return enabled, days, err
 }
 
-// SetObjectLock lets objects be locked from now on, for ever, and locks new ones
-// for some days. It fails with ErrNoSuchBucket, and with ErrSuspended while
+// SetObjectLock enables object locks forever, and locks new objects for a number of
+// days. It fails with ErrNoSuchBucket, and with ErrSuspended while
 // versioning is suspended.
 func (s *Store) SetObjectLock(ctx context.Context, bucket string, days int64) error {
 	return s.change(ctx, func(t *txn) error {
@@ -39,10 +39,10 @@ func (s *Store) SetObjectLock(ctx context.Context, bucket string, days int64) er
 	})
 }
 
-// Retain locks a version until a time; "" is the newest version. A lock can only
-// become longer. It fails with ErrNoSuchBucket, ErrNoSuchKey, ErrNoSuchVersion,
-// ErrNoObjectLock, or with ErrLockTime for a time that is over or before the end of
-// the lock.
+// Retain locks a version until a time; "" is the newest version. A lock can only be
+// extended. It fails with ErrNoSuchBucket, ErrNoSuchKey, ErrNoSuchVersion,
+// ErrNoObjectLock, or with ErrLockTime for a time in the past or before the end of the
+// lock.
 func (s *Store) Retain(ctx context.Context, bucket, key, version string, until time.Time) (Object, error) {
 	now := s.now()
 	return s.amend(ctx, bucket, key, version, func(t *txn, b bucketRow, r objectRow) error {
@@ -57,7 +57,7 @@ func (s *Store) Retain(ctx context.Context, bucket, key, version string, until t
 	})
 }
 
-// retention is until when a new object of the bucket is locked.
+// retention is when the lock of a new object of the bucket ends.
 func (b bucketRow) retention(made time.Time) time.Time {
 	if !b.objectLock || b.lockDays == 0 {
 		return time.Time{}
@@ -65,7 +65,7 @@ func (b bucketRow) retention(made time.Time) time.Time {
 	return made.Add(time.Duration(b.lockDays) * day)
 }
 
-// checkLock refuses to lose a version that is locked.
+// checkLock refuses to remove a version that is locked.
 func (r *versionRow) checkLock(now time.Time) error {
 	if r.retain.Valid && r.retain.Int64 > now.UnixNano() {
 		return ErrLocked

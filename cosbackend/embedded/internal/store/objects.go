@@ -10,11 +10,11 @@ import (
 	"time"
 )
 
-// firstSeq is the only version an unversioned key has, and the oldest of any.
+// firstSeq is the only version of an unversioned key, and the oldest of any.
 const firstSeq = 1
 
-// An Object is what is known of one stored body. List fills Key, Size, ETag,
-// Modified, StorageClass and Type only.
+// An Object describes one stored body. List fills Key, Size, ETag, Modified,
+// StorageClass and Type only.
 type Object struct {
 	Key string
 	// VersionID is "" while versioning was never set in the bucket.
@@ -26,12 +26,12 @@ type Object struct {
 	StorageClass string
 	Type         string // "normal", "appendable" or "symlink"
 	ACL          string
-	// Headers holds everything the client asked to have returned: content
-	// headers and x-cos-meta-*, names in lower case.
+	// Headers has the headers to return with the object: content headers and
+	// x-cos-meta-*, names in lower case.
 	Headers     map[string]string
 	Tags        []Tag
 	Encryption  Encryption
-	LinkTarget  string    // the key that a symlink stands for
+	LinkTarget  string    // the key of the target of a symlink
 	RetainUntil time.Time // when its lock ends; zero when it was never locked
 	Restoration Restoration
 }
@@ -44,15 +44,15 @@ type PutOptions struct {
 	Tags            []Tag
 	Encryption      Encryption
 	LinkTarget      string // makes a symlink; the body is to be this key
-	ForbidOverwrite bool   // refuse with ErrExists when the key is taken
+	ForbidOverwrite bool   // refuse with ErrExists when the key exists
 }
 
 // CopyOptions says how an object becomes another one.
 type CopyOptions struct {
 	// SourceVersion is the version to be copied; "" is the newest.
 	SourceVersion string
-	// Check judges the source inside the transaction; nil means no condition.
-	// Its error comes back unchanged. It must not call the store.
+	// Check validates the source inside the transaction; nil means no condition. Its
+	// error is returned unchanged. It must not call the store.
 	Check func(src Object) error
 	// Replace takes the headers of Put instead of those of the source.
 	Replace bool
@@ -110,7 +110,7 @@ func versionStatement(bucket, key, version string) (q statement, ok bool) {
 	return q, true
 }
 
-// An objectRow is a version as the index has it.
+// An objectRow is the row of a version.
 type objectRow struct {
 	Object
 	content
@@ -178,9 +178,9 @@ func (s *Store) HeadVersion(ctx context.Context, bucket, key, version string) (O
 	return r.Object, nil
 }
 
-// Open returns an object and a reader of its whole body. An overwrite or delete
-// meanwhile does not disturb the reader. The reader hands out no byte of a block
-// that fails its checksum: it fails with ErrCorrupt. The caller closes it.
+// Open returns an object and a reader of its body. An overwrite or delete meanwhile does
+// not disturb the reader. The reader returns no byte of a block that fails its
+// checksum: it fails with ErrCorrupt. The caller closes it.
 func (s *Store) Open(ctx context.Context, bucket, key string) (Object, io.ReadSeekCloser, error) {
 	return s.OpenVersion(ctx, bucket, key, "")
 }
@@ -222,7 +222,7 @@ func (s *Store) OpenVersion(ctx context.Context, bucket, key, version string) (O
 	return r.Object, body, nil
 }
 
-// absent says why a key was not found.
+// absent is why a key was not found.
 func (s *Store) absent(ctx context.Context, bucket string) error {
 	var id int64
 	found, err := s.row(ctx, bucketIDQuery, []any{bucket}, &id)
@@ -235,7 +235,7 @@ func (s *Store) absent(ctx context.Context, bucket string) error {
 	return ErrNoSuchKey
 }
 
-// absentVersion says why a version was not found.
+// absentVersion is why a version was not found.
 func (s *Store) absentVersion(ctx context.Context, bucket, key, version string) error {
 	why := s.absent(ctx, bucket)
 	if !errors.Is(why, ErrNoSuchKey) {
@@ -294,7 +294,7 @@ func (s *Store) Copy(ctx context.Context, srcBucket, srcKey, dstBucket, dstKey s
 	return src, dst, err
 }
 
-// copied is what the target of a copy looks like.
+// copied is the target of a copy.
 func copied(src Object, key string, o CopyOptions) Object {
 	dst := src
 	dst.VersionID, dst.LinkTarget, dst.Restoration, dst.Encryption = "", "", Restoration{}, o.Put.Encryption

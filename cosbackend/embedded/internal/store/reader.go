@@ -9,8 +9,8 @@ import (
 	"io/fs"
 )
 
-// A reader hands out one body. It holds one verified block at a time, so that
-// no byte of a damaged block leaves the store.
+// A reader reads one body. It holds one verified block at a time, so that no byte of a
+// damaged block leaves the store.
 type reader struct {
 	source  blockSource
 	name    string // "" for an inline body

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 )
 
-// recoverFolder brings the folder and the index into agreement after a crash.
+// recoverFolder makes the folder and the index consistent after a crash.
 func (s *Store) recoverFolder(ctx context.Context) error {
 	entries, err := s.folder.readDir(tmpDir)
 	if err != nil {
@@ -28,7 +28,7 @@ func (s *Store) recoverFolder(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for name := range files { // compareBlobs took out those with a row
+	for name := range files { // compareBlobs removed those with a row
 		if err := s.folder.root.Remove(blobPath(name)); err != nil {
 			return fmt.Errorf("store: remove unreferenced body: %w", err)
 		}
@@ -39,8 +39,8 @@ func (s *Store) recoverFolder(ctx context.Context) error {
 	return nil
 }
 
-// scanBlobs returns name and size of each body file. A file that the store
-// cannot have named is put into quarantine.
+// scanBlobs returns name and size of each body file. A file whose name is not the
+// store's is put into quarantine.
 func (f *folder) scanBlobs() (map[string]int64, error) {
 	files := map[string]int64{}
 	subs, err := f.readDir(blobsDir)
@@ -83,7 +83,7 @@ func (f *folder) scanBlobDir(sub string, files map[string]int64) error {
 	return nil
 }
 
-// quarantine keeps a foreign file for a person to look at.
+// quarantine moves a foreign file to where a person can look at it.
 func (f *folder) quarantine(path string) error {
 	if err := f.root.Mkdir(quarantineDir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("store: create quarantine: %w", diskError(err))

@@ -6,15 +6,15 @@ import (
 	"syscall"
 )
 
-// maxReserve is more than what the write-ahead log grows to before SQLite folds
-// it into the index.
+// maxReserve is more than the write-ahead log grows to before SQLite checkpoints it into
+// the index.
 const maxReserve = 8 << 20
 
-// keepReserve makes RESERVE: space that a delete can use when the disk is full.
-// A delete writes before it frees anything, and the space it frees is reusable
-// only after the write-ahead log was folded into the index, which may first
-// make the index grow by as much as the log holds. So the reserve is half of
-// what is free, and the log cannot outgrow it on the other half.
+// keepReserve makes RESERVE: space that a delete can use when the disk is full. A
+// delete writes before it frees anything, and the space it frees is reusable only after
+// a checkpoint of the write-ahead log into the index, which may first grow the index by
+// the size of the log. So the reserve is half of the free space, and the log cannot
+// outgrow it in the other half.
 func (f *folder) keepReserve() {
 	var have int64
 	if info, err := f.root.Stat(reserveFile); err == nil {
@@ -26,7 +26,7 @@ func (f *folder) keepReserve() {
 	}
 	file, err := f.root.OpenFile(reserveFile, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
-		return // deletes have to do without
+		return // deletes have to work without it
 	}
 	if err := errors.Join(allocate(file, want), file.Close()); err != nil {
 		f.releaseReserve() // the disk filled up meanwhile
@@ -42,7 +42,7 @@ func (f *folder) available() int64 {
 	if err != nil {
 		return 0
 	}
-	defer func() { _ = d.Close() }() // only looked at
+	defer func() { _ = d.Close() }() // only read
 	var st syscall.Statfs_t
 	if err := syscall.Fstatfs(int(d.Fd()), &st); err != nil {
 		return 0

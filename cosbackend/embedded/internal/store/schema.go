@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// schema1 keeps buckets and objects of one body. seq tells the versions of a key
-// apart; an unversioned key has only seq 1.
+// schema1 has buckets and objects of one body. seq distinguishes the versions of a key;
+// an unversioned key has only seq 1.
 //
-// Keys are BLOBs: their order is byte order and nothing is normalised. Table
-// current holds what a listing shows, so that a page reads one narrow b-tree;
-// small bodies are kept out of the way in table inline.
+// Keys are BLOBs: their order is byte order and nothing is normalised. Table current has
+// what a listing shows, so that a page reads one narrow b-tree; small bodies are in a
+// table of their own, inline.
 const schema1 = `
 CREATE TABLE bucket (
 	id      INTEGER PRIMARY KEY,
@@ -66,9 +66,8 @@ CREATE TABLE current (
 // The bytes of a version or part are those of a blob, or of the segments of a
 // manifest one after the other, or there are none when both are NULL. Each
 // version, part and segment that names a blob counts in its refs; each version
-// and part that names a manifest counts in that of the manifest. A manifest
-// without refs is on its way out: the sweeper takes it apart, and until then its
-// segments keep their blobs.
+// and part that names a manifest counts in that of the manifest. A manifest without refs
+// is to be removed by the sweeper, and until then its segments refer to their blobs.
 const schema2 = `
 CREATE TABLE manifest (
 	id   INTEGER PRIMARY KEY,
@@ -156,7 +155,7 @@ func (x *index) check(ctx context.Context) error {
 
 // schemaVersions adds versions of objects and delete markers.
 //
-// Of the versions of a key the one with the least seq is the newest, so that the
+// Of the versions of a key the one with the lowest seq is the newest, so that the
 // primary key has them in the order in which they are listed. A row of current
 // belongs to the newest version unless that is a marker: a list of objects never
 // sees one. The version "null" has no version_id; a key has at most one, at seq 1
@@ -168,10 +167,10 @@ ALTER TABLE version ADD COLUMN marker INTEGER NOT NULL DEFAULT 0;
 CREATE UNIQUE INDEX version_null ON version(bucket_id, key) WHERE version_id IS NULL AND seq <> 1;
 `
 
-// schemaAttributes adds what a version has beside its headers, and the object lock
-// of a bucket. Columns that are NULL mean that there is none.
+// schemaAttributes adds what a version has in addition to its headers, and the object
+// lock of a bucket. NULL means that there is none.
 //
-// Of a version that is being restored restored_at is ahead. lock_days is how long
+// While a version is being restored, restored_at is in the future. lock_days is how long
 // new objects are locked, when the bucket has an object lock with such a rule.
 const schemaAttributes = `
 ALTER TABLE version ADD COLUMN tags BLOB;
@@ -186,9 +185,8 @@ ALTER TABLE bucket ADD COLUMN object_lock INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE bucket ADD COLUMN lock_days INTEGER NOT NULL DEFAULT 0;
 `
 
-// schemaConfig adds the configurations of buckets. What a document says is the
-// business of the caller; it goes when its bucket goes. Kinds that a bucket has
-// one of have the id "".
+// schemaConfig adds the configurations of buckets. Only the caller knows what a document
+// means; it is deleted with its bucket. Kinds that a bucket has one of have the id "".
 const schemaConfig = `
 CREATE TABLE bucket_config (
 	bucket_id INTEGER NOT NULL REFERENCES bucket(id) ON DELETE CASCADE,

@@ -1,9 +1,9 @@
-// Package store keeps buckets and objects in SQLite and immutable body files,
-// so that what was acknowledged survives kill -9.
+// Package store stores buckets and objects in SQLite and immutable body files, so that
+// what was acknowledged survives kill -9.
 //
-// It knows nothing of HTTP or COS error codes. A write is acknowledged only
-// after everything it consists of is on stable storage; conditions are judged
-// inside the transaction that makes the change.
+// It knows nothing of HTTP or COS error codes. A write is acknowledged only after
+// everything it consists of is on stable storage; conditions are evaluated inside the
+// transaction that makes the change.
 package store
 
 import (
@@ -26,11 +26,10 @@ const (
 	smallIndex = 64 << 20
 )
 
-// Options say where and how a store keeps its data. The zero value is a store
-// in memory.
+// Options say where and how a store keeps its data. The zero value is a store in memory.
 type Options struct {
 	Dir      string           // data folder, created when absent; "" keeps everything in memory
-	MaxBytes int64            // memory mode only: cap on the sum of stored bodies; 0 = 1 GiB
+	MaxBytes int64            // memory mode only: limit on the sum of stored bodies; 0 = 1 GiB
 	Clock    func() time.Time // nil = time.Now
 	Logger   *slog.Logger     // nil = discard
 }
@@ -47,9 +46,9 @@ type Store struct {
 	pool       *blockPool
 	castagnoli *crc32.Table
 
-	// gate is held shared from reading a row until its body is open. In memory
-	// mode it also keeps readers and the writer apart, because SQLite's memory
-	// file system has no write-ahead log.
+	// gate is held shared from reading a row until its body is open. In memory mode it
+	// also separates readers from the writer, because SQLite's memory file system has
+	// no write-ahead log.
 	gate sync.RWMutex
 	// open is held shared by every method, so that Close waits for them.
 	open   sync.RWMutex
@@ -141,10 +140,9 @@ func defaultTo[T comparable](v, def T) T {
 	return v
 }
 
-// Close waits for the calls under way, folds the write-ahead log into the index
-// and gives the folder back. Readers that are open stay usable, except that one
-// of an object of many parts fails with ErrClosed where the next part begins.
-// Further calls of Close do nothing.
+// Close waits for the calls in progress, checkpoints the write-ahead log and releases
+// the folder. Open readers stay usable, except that one of an object of many parts
+// fails with ErrClosed where the next part begins. Further calls of Close do nothing.
 func (s *Store) Close() error {
 	s.open.Lock()
 	defer s.open.Unlock()
@@ -155,7 +153,7 @@ func (s *Store) Close() error {
 	return s.release()
 }
 
-// release gives back what a complete or failed open took.
+// release releases what a complete or failed Open acquired.
 func (s *Store) release() error {
 	if s.writer != nil {
 		s.sweeper.close()
@@ -191,8 +189,8 @@ func (s *Store) enter(ctx context.Context) error {
 func (s *Store) leave() { s.open.RUnlock() }
 
 // freeSpace waits for the sweeper and empties the write-ahead log. It is called by
-// uploads, which may be in a method of the store already: so it does not wait for one that
-// is being closed.
+// uploads, which may be in a method of the store already, so it does not wait while the
+// store is being closed.
 func (s *Store) freeSpace() {
 	if !s.open.TryRLock() {
 		return
@@ -207,8 +205,8 @@ func (s *Store) freeSpace() {
 	}
 }
 
-// reserve counts bytes about to be stored. What the sweeper is about to free
-// does not lead to a refusal.
+// reserve counts bytes about to be stored. It waits for what the sweeper is about to
+// free before it fails.
 func (s *Store) reserve(n int64) error {
 	err := s.bodies.reserve(n)
 	if err != nil {
@@ -218,7 +216,7 @@ func (s *Store) reserve(n int64) error {
 	return err
 }
 
-// lockReads keeps the writer of a memory store away.
+// lockReads excludes the writer of a memory store.
 func (s *Store) lockReads() (unlock func()) {
 	if s.folder != nil {
 		return func() {}
@@ -227,7 +225,7 @@ func (s *Store) lockReads() (unlock func()) {
 	return s.gate.RUnlock
 }
 
-// now is the time as the index can give it back.
+// now is the time in the precision of the index.
 func (s *Store) now() time.Time { return timeOf(s.clock().UnixNano()) }
 
 func timeOf(nano int64) time.Time { return time.Unix(0, nano).UTC() }

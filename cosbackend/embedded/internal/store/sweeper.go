@@ -8,12 +8,12 @@ import (
 	"sync"
 )
 
-// sweepBatch bounds the segments that one job of the sweeper lets go, so that
-// the others need not wait long for the writer.
+// sweepBatch is how many segments one job of the sweeper removes, so that other writes
+// need not wait long.
 const sweepBatch = 256
 
-// A sweeper takes manifests apart that have no reference any more, in the
-// background, once nobody reads them.
+// A sweeper removes manifests without references in the background, once they have no
+// reader.
 type sweeper struct {
 	gate   *sync.RWMutex
 	writer *writer
@@ -22,12 +22,12 @@ type sweeper struct {
 	ended  chan struct{}
 
 	mu     sync.Mutex
-	idle   sync.Cond // queue is empty and no sweep is under way
+	idle   sync.Cond // queue is empty and no sweep is in progress
 	busy   bool
 	closed bool
 	queue  []int64
 	pins   map[int64]int      // readers of each manifest
-	later  map[int64]struct{} // to be swept when the last reader has gone
+	later  map[int64]struct{} // to be swept when the last reader is closed
 	failed []int64            // tried again with the next ones
 }
 
@@ -41,20 +41,19 @@ func newSweeper(gate *sync.RWMutex, w *writer, warn func(string, ...any)) *sweep
 	return s
 }
 
-// add queues manifests that may be without reference. It is no harm when they
-// are not.
+// add queues manifests that may be without references. Those that have some are
+// skipped.
 func (s *sweeper) add(manifests ...int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(manifests) == 0 || s.closed { // then the next start does it
+	if len(manifests) == 0 || s.closed { // the next start does it
 		return
 	}
 	s.queue = append(s.queue, manifests...)
 	s.signal()
 }
 
-// signal makes run look again. The caller holds mu and knows that closed is not
-// set.
+// signal makes run look again. The caller holds mu and knows that closed is not set.
 func (s *sweeper) signal() {
 	select {
 	case s.wake <- struct{}{}:
@@ -62,9 +61,9 @@ func (s *sweeper) signal() {
 	}
 }
 
-// pin keeps a manifest and its bodies until unpin. The caller is inside the gate
-// since before it read the row that named the manifest, or in the transaction
-// that makes the manifest.
+// pin keeps a manifest and its bodies until unpin. The caller holds the gate since
+// before it read the row that named the manifest, or is in the transaction that makes
+// the manifest.
 func (s *sweeper) pin(manifest int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -86,8 +85,7 @@ func (s *sweeper) unpin(manifest int64) {
 	}
 }
 
-// pinned tells whether a manifest is being read. If so it comes back into the
-// queue afterwards.
+// pinned reports whether a manifest is being read. If so it is queued again afterwards.
 func (s *sweeper) pinned(manifest int64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -127,8 +125,8 @@ func (s *sweeper) run() {
 		s.queue, s.failed, s.busy = nil, nil, true
 		s.mu.Unlock()
 
-		// A reader that saw the last reference is inside the gate until it has
-		// pinned the manifest.
+		// A reader that saw the last reference holds the gate until it has pinned the
+		// manifest.
 		s.gate.Lock()
 		s.gate.Unlock() //nolint:staticcheck // passing through is the point
 		var failed []int64
@@ -149,7 +147,7 @@ func (s *sweeper) run() {
 	}
 }
 
-// sweep takes one manifest apart, a batch at a time.
+// sweep removes one manifest, a batch at a time.
 func (s *sweeper) sweep(manifest int64) error {
 	for more := true; more; {
 		j := &job{frees: true, do: func(t *txn) (err error) {
@@ -166,9 +164,9 @@ func (s *sweeper) sweep(manifest int64) error {
 	return nil
 }
 
-// dismantle lets up to limit segments of a manifest go, and the manifest itself
-// with the last one; more tells that segments are left. It does nothing to a
-// manifest that has a reference.
+// dismantle removes up to limit segments of a manifest, and the manifest itself with the
+// last one; more reports that segments are left. It does nothing to a manifest that has
+// a reference.
 func (t *txn) dismantle(manifest int64, limit int) (more bool, err error) {
 	var one int
 	unused, err := t.row("SELECT 1 FROM manifest WHERE id = ? AND refs = 0", []any{manifest}, &one)

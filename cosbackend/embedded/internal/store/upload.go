@@ -72,8 +72,8 @@ func (u *Upload) WantSHA1() {
 	}
 }
 
-// Write adds bytes. It fails with ErrNoSpace when the disk or the memory cap is
-// full; after an error the upload can only be aborted.
+// Write adds bytes. It fails with ErrNoSpace when the disk or the memory limit is full;
+// after an error the upload can only be aborted.
 func (u *Upload) Write(p []byte) (int, error) {
 	if u.ended {
 		return 0, errUploadEnded
@@ -96,7 +96,7 @@ func (u *Upload) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// store cuts the bytes into blocks.
+// store divides the bytes into blocks.
 func (u *Upload) store(p []byte) error {
 	for len(p) > 0 {
 		if u.fill == 0 && len(p) >= blockSize { // no copy of whole blocks
@@ -139,10 +139,10 @@ func (u *Upload) Sums() Sums {
 	return s
 }
 
-// Commit makes the body the object at key, in one transaction that judges the
-// conditions: ErrNoSuchBucket, ErrExists, ErrLocked. It ends the upload in any case. When
-// it returns nil the object is on stable storage; when it returns an error the
-// old object is in place.
+// Commit makes the body the object at key, in one transaction that evaluates the
+// conditions: ErrNoSuchBucket, ErrExists, ErrLocked. It ends the upload in any case.
+// When it returns nil the object is on stable storage; when it returns an error the old
+// object is unchanged.
 func (u *Upload) Commit(ctx context.Context, bucket, key string, o PutOptions) (Object, error) {
 	var obj Object
 	err := u.end(ctx, func(t *txn, b newBlob) error {
@@ -155,7 +155,7 @@ func (u *Upload) Commit(ctx context.Context, bucket, key string, o PutOptions) (
 	return obj, nil
 }
 
-// end hands the sealed body to a closure of the writer and ends the upload.
+// end passes the sealed body to a closure of the writer and ends the upload.
 func (u *Upload) end(ctx context.Context, do func(*txn, newBlob) error) error {
 	if u.ended {
 		return errUploadEnded
@@ -215,8 +215,8 @@ func (u *Upload) seal() (newBlob, error) {
 	return newBlob{name: name, size: u.size, sums: u.sums}, nil
 }
 
-// keep ends the upload and leaves its body to the index. After a commit whose
-// outcome is not sure the next start decides about the file.
+// keep ends the upload and leaves its body to the index. After a commit with an unknown
+// outcome the next start decides about the file.
 func (u *Upload) keep() {
 	u.ended = true
 	u.s.pool.put(u.buf)

@@ -12,18 +12,17 @@ import (
 	"time"
 )
 
-// Versioning says what becomes of an object that is overwritten or deleted.
+// Versioning is what happens to an object that is overwritten or deleted.
 type Versioning string
 
-// The states of a bucket. One that was ever enabled does not get back to
-// VersioningNever.
+// The states of a bucket. One that was ever enabled does not return to VersioningNever.
 const (
-	// VersioningNever: the object is gone.
+	// VersioningNever: the object is removed.
 	VersioningNever Versioning = ""
 	// VersioningEnabled: it stays as an older version.
 	VersioningEnabled Versioning = "Enabled"
-	// VersioningSuspended: versions stay, except the one called NullVersion, whose
-	// place the new one takes.
+	// VersioningSuspended: versions stay, except the one called NullVersion, which the
+	// new one replaces.
 	VersioningSuspended Versioning = "Suspended"
 )
 
@@ -66,9 +65,9 @@ func (s *Store) SetVersioning(ctx context.Context, bucket string, v Versioning) 
 	})
 }
 
-// newVersionID returns an ID that no version had before: random bits, and the seq
-// of the version under a mask made of them. The seq finds the row, and the place of
-// one that is gone.
+// newVersionID returns an ID that no version had before: random bits, and the seq of
+// the version under a mask made of them. The seq finds the row, and the place of a
+// deleted one.
 func newVersionID(seq int64) string {
 	var raw [16]byte
 	_, _ = rand.Read(raw[8:]) // never fails
@@ -86,13 +85,13 @@ func versionSeq(id string) (seq int64, ok bool) {
 	return int64(binary.BigEndian.Uint64(raw[:8]) ^ binary.BigEndian.Uint64(raw[8:])), true //nolint:gosec // the bits are kept
 }
 
-// PossibleVersion tells whether a version can have the ID.
+// PossibleVersion reports whether a version can have the ID.
 func PossibleVersion(id string) bool {
 	_, ok := versionSeq(id)
 	return ok || id == NullVersion
 }
 
-// shownVersion is how a version is called outside.
+// shownVersion is the ID of a version for callers.
 func shownVersion(v Versioning, id sql.NullString) string {
 	switch {
 	case id.Valid:
@@ -150,7 +149,7 @@ type place struct {
 	bucket bucketRow
 	key    []byte
 	newest versionRow
-	taken  bool // newest is there; it may be a marker
+	taken  bool // newest exists; it may be a marker
 }
 
 func (t *txn) place(b bucketRow, key string) (p place, err error) {
@@ -159,8 +158,8 @@ func (t *txn) place(b bucketRow, key string) (p place, err error) {
 	return p, err
 }
 
-// target judges whether the key may be written. Where versioning was ever set
-// nothing is overwritten for good, so forbidOverwrite has no effect.
+// target checks whether the key may be written. Where versioning was ever set nothing is
+// overwritten permanently, so forbidOverwrite has no effect.
 func (t *txn) target(bucket, key string, forbidOverwrite bool) (p place, err error) {
 	if key == "" {
 		return p, errNoKey
@@ -200,9 +199,9 @@ func (t *txn) nullVersion(p place) (r versionRow, found bool, err error) {
 	return r, found, err
 }
 
-// vacate makes room for a new version: it returns its seq, its ID, and the bytes
-// that the caller releases once the new row is written, at that seq. It fails with
-// ErrLocked before it changes anything.
+// vacate makes room for a new version: it returns its seq, its ID, and the bytes that
+// the caller releases once the new row is written at that seq. It fails with ErrLocked
+// before it changes anything.
 func (t *txn) vacate(p place, now time.Time) (seq int64, id sql.NullString, old content, err error) {
 	seq = firstSeq
 	if p.taken {
@@ -225,8 +224,8 @@ func (t *txn) vacate(p place, now time.Time) (seq int64, id sql.NullString, old 
 	return seq, id, r.content, err
 }
 
-// put makes obj the newest version at a place, and says in it which one it is. The
-// caller has counted the reference to c.
+// put makes obj the newest version at a place, and sets its version ID. The caller has
+// added the reference to c.
 func (t *txn) put(p place, obj *Object, c content) error {
 	seq, id, old, err := t.vacate(p, obj.Modified)
 	if err != nil {
@@ -305,12 +304,12 @@ type ListVersionsOptions struct {
 	Prefix string
 	// Delimiter rolls up keys as in ListOptions.
 	Delimiter string
-	// KeyMarker is exclusive. With VersionIDMarker, the versions of that very key
-	// that are older are listed too. One that is gone keeps its place, except
-	// NullVersion: then the key is listed from its newest version on.
+	// KeyMarker is exclusive. With VersionIDMarker, the older versions of that key are
+	// listed too. A deleted version keeps its place, except NullVersion: then the key
+	// is listed from its newest version on.
 	KeyMarker       string
 	VersionIDMarker string // ignored without KeyMarker
-	// Max bounds versions, markers and common prefixes together; 0 means 1000.
+	// Max limits versions, markers and common prefixes together; 0 means 1000.
 	Max int
 }
 
@@ -332,10 +331,9 @@ const (
 	versionsToEnd   = versionColumns + " ORDER BY key, seq"
 )
 
-// ListVersions returns one page, as of one moment. Its cost follows the entries
-// returned, not the versions below a common prefix. It fails with
-// ErrNoSuchBucket, or with ErrNoSuchVersion for a VersionIDMarker that no
-// version can have.
+// ListVersions returns one page, as of one moment. Its cost depends on the entries
+// returned, not on the versions below a common prefix. It fails with ErrNoSuchBucket, or
+// with ErrNoSuchVersion for a VersionIDMarker that no version can have.
 func (s *Store) ListVersions(ctx context.Context, bucket string, o ListVersionsOptions) (VersionsPage, error) {
 	if o.Max <= 0 {
 		o.Max = defaultMaxKeys
@@ -429,8 +427,8 @@ func (l *versionLister) within(key, id string) (versionPosition, error) {
 	return after, err
 }
 
-// scan adds entries from one run of the index. It returns where to go on, when
-// the versions below a common prefix are to be skipped.
+// scan adds entries from one run of the index. It returns where to continue when the
+// versions below a common prefix are to be skipped.
 func (l *versionLister) scan(ctx context.Context, from versionPosition) (next versionPosition, more bool, err error) {
 	rows, err := l.query(from)
 	if err != nil {
@@ -480,7 +478,7 @@ func (l *versionLister) query(from versionPosition) (*sql.Rows, error) {
 	return l.view.rows(versionsToEnd, l.bucket, []byte(from.key), from.seq)
 }
 
-// rolledUp tells whether the newest entry is a common prefix.
+// rolledUp reports whether the last entry is a common prefix.
 func (l *versionLister) rolledUp() bool { return l.count > 0 && l.last.VersionID == "" }
 
 // add puts the next entry on the page; it returns false when the page is full.

@@ -10,26 +10,26 @@ import (
 
 const (
 	maxBatch  = 256     // closures that share one commit and so one fsync
-	maxWeight = 2 << 20 // bytes of inline bodies in one commit, before it takes no more
+	maxWeight = 2 << 20 // bytes of inline bodies after which a commit accepts no more jobs
 	maxQueued = 1024    // beyond this a write is refused with ErrBusy
 )
 
 // A writer runs closures one after the other on the only connection that
 // writes. Those that wait while a commit is under way share the next one.
 type writer struct {
-	// ctx is of the writer and never ends: a closure is not interrupted by the
-	// caller who happens to have sent it.
+	// ctx is the writer's own and never ends: a closure is not interrupted by its
+	// caller.
 	ctx   context.Context
 	conn  *sql.Conn
 	queue chan *job
 	ended chan struct{}
-	// begin and end surround each transaction; committed is told what lost its
-	// last reference, before end.
+	// begin and end surround each transaction; committed is called before end, with
+	// what lost its last reference.
 	begin, end func()
 	committed  func(*txn)
-	// makeRoom makes a retry on a full disk worth it: by folding the write-ahead
-	// log into free pages of the index, for a job that frees with the help of the
-	// reserve. keepRoom makes the reserve again.
+	// makeRoom frees space for a retry on a full disk: by a checkpoint of the
+	// write-ahead log into free pages of the index, and for a job that frees space also
+	// by releasing the reserve. keepRoom makes the reserve again.
 	makeRoom func(frees bool) bool
 	keepRoom func()
 	stmts    map[string]*sql.Stmt
@@ -43,23 +43,23 @@ const (
 	jobGivenUp
 )
 
-// A job is one closure on its way through the writer. The closure may run more
-// than once, each time in a state where the earlier run left no trace.
+// A job is a closure for the writer to run. It may run more than once, each time after
+// the earlier run was rolled back.
 type job struct {
 	do       func(*txn) error
-	frees    bool // it makes room, so it may use the reserve
-	folds    bool // the write-ahead log is folded after it
-	weight   int  // bytes it brings into the index
+	frees    bool // it frees space, so it may use the reserve
+	folds    bool // the write-ahead log is checkpointed after it
+	weight   int  // bytes that it adds to the index
 	state    atomic.Int32
 	done     chan struct{}
 	err      error
 	panicked any
-	// unsure is set when a commit failed in a way after which a crash may still
-	// bring the transaction back.
+	// unsure is set when a commit failed in a way after which the transaction may still
+	// be there after a crash.
 	unsure bool
 }
 
-// A txn is what a closure sees of the transaction.
+// A txn is the transaction of a closure.
 type txn struct {
 	w       *writer
 	dropped []droppedBody
@@ -77,7 +77,7 @@ func newWriter(ctx context.Context, conn *sql.Conn) *writer {
 	}
 }
 
-// enqueue hands a job over without waiting for it.
+// enqueue queues a job without waiting for it.
 func (w *writer) enqueue(j *job) error {
 	j.done = make(chan struct{})
 	select {
@@ -88,7 +88,7 @@ func (w *writer) enqueue(j *job) error {
 	}
 }
 
-// submit is enqueue for those who can wait for room in the queue.
+// submit is enqueue for callers that can wait for room in the queue.
 func (w *writer) submit(j *job) {
 	j.done = make(chan struct{})
 	w.queue <- j
@@ -112,8 +112,8 @@ func (j *job) wait(ctx context.Context) error {
 	return j.err
 }
 
-// mayBeCommitted is true for a job that was committed, or whose commit failed
-// in a way that a crash may still undo. It is asked after wait.
+// mayBeCommitted is true for a job that was committed, or whose commit failed in a way
+// that a crash may still undo. It is called after wait.
 func (j *job) mayBeCommitted() bool {
 	return j.state.Load() == jobTaken && (j.err == nil || j.unsure)
 }
@@ -153,8 +153,8 @@ func (w *writer) drain() {
 	}
 }
 
-// serve commits the jobs together. When that fails as a whole each gets its own
-// transaction, so that one put on a full disk does not take a delete with it.
+// serve commits the jobs together. When the commit fails each gets its own transaction,
+// so that a put on a full disk does not fail a delete.
 func (w *writer) serve(jobs []*job) {
 	if len(jobs) == 0 {
 		return
@@ -175,7 +175,7 @@ func (w *writer) serve(jobs []*job) {
 	}
 }
 
-// retry gives a job that met a full disk another chance.
+// retry runs a job again that failed on a full disk.
 func (w *writer) retry(j *job) {
 	if w.makeRoom(false) {
 		_ = w.transact([]*job{j}) // the job knows
@@ -211,8 +211,8 @@ func (w *writer) transact(jobs []*job) error {
 	return nil
 }
 
-// attempt runs one job inside a savepoint, so that its refusal undoes nothing
-// of its neighbours. The error it returns means that the transaction is lost.
+// attempt runs one job inside a savepoint, so that its failure undoes nothing of the
+// other jobs. The error it returns means that the transaction is lost.
 func (w *writer) attempt(t *txn, j *job) error {
 	if err := w.exec("SAVEPOINT job"); err != nil {
 		return err
@@ -237,8 +237,7 @@ func (j *job) call(t *txn) (err error) {
 	return j.do(t)
 }
 
-// failAll gives the error to the jobs. Those that were refused on their own
-// keep their reason.
+// failAll sets the error of the jobs. Those that failed on their own keep their error.
 func failAll(jobs []*job, err error, unsure bool) error {
 	for _, j := range jobs {
 		if j.err == nil {
@@ -314,7 +313,7 @@ func (t *txn) row(text string, args []any, dest ...any) (found bool, err error) 
 	return scanOne(s.QueryRowContext(t.w.ctx, args...), dest...)
 }
 
-// write sends a job to the writer and waits for what becomes of it.
+// write sends a job to the writer and waits for its result.
 func (s *Store) write(ctx context.Context, j *job) error {
 	if err := s.writer.enqueue(j); err != nil {
 		return err
@@ -331,8 +330,7 @@ func (s *Store) change(ctx context.Context, do func(*txn) error) error {
 	return s.write(ctx, &job{do: do})
 }
 
-// free is change for closures that make room: on a full disk they may use the
-// space that is kept in reserve.
+// free is change for closures that free space: on a full disk they may use the reserve.
 func (s *Store) free(ctx context.Context, do func(*txn) error) error {
 	if err := s.enter(ctx); err != nil {
 		return err
