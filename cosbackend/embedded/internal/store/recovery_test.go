@@ -215,10 +215,10 @@ func TestOpenRefusesAForeignFolder(t *testing.T) {
 		want   string
 	}{
 		"newer format":   {write(formatFile, "cosgate-store 2\n"), "store: the data folder has format 2, this program knows up to 1; use a newer program"},
-		"unknown format": {write(formatFile, "something"), "store: FORMAT is not understood; it is damaged or not of cosgate"},
+		"unknown format": {write(formatFile, "something"), "store: FORMAT is invalid; it is damaged or not of cosgate"},
 		"index without format": {
 			func(dir string) error { return os.Remove(filepath.Join(dir, formatFile)) },
-			"store: the data folder holds index.db but no FORMAT; it is damaged or not a data folder of cosgate",
+			"store: the data folder has index.db but no FORMAT; it is damaged or not a data folder of cosgate",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
