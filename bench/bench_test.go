@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-func TestTheDriverMeasuresEveryVariant(t *testing.T) {
+func TestDriverMeasuresEveryVariant(t *testing.T) {
 	// The race detector would make each of the many processes wait a second at its end.
 	t.Setenv("GORACE", os.Getenv("GORACE")+" atexit_sleep_ms=0")
 	dir := t.TempDir()
@@ -53,7 +53,7 @@ func TestTheDriverMeasuresEveryVariant(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, v := range append(transferVariants(measureGet), byHand()) {
+	for _, v := range append(transferVariants(measureGet), minimalGateway()) {
 		if !strings.Contains(string(markdown), "| "+v.name+" | ") {
 			t.Errorf("the page has no row for %q", v.name)
 		}
@@ -66,7 +66,8 @@ func TestTheDriverMeasuresEveryVariant(t *testing.T) {
 	}
 }
 
-func TestWrongFlagsAreExplained(t *testing.T) {
+func TestFlagsThatAreInvalidAreExplained(t *testing.T) {
+	t.Parallel()
 	for _, args := range [][]string{
 		{"-only", "delete"}, {"-rounds", "0"}, {"-chunk", "2000000"}, {"extra"}, {"-nonsense"}, {roleArgument}, {roleArgument, "baker", "{}"},
 	} {
@@ -80,7 +81,8 @@ func TestWrongFlagsAreExplained(t *testing.T) {
 	}
 }
 
-func TestTheUpstreamAnswersAsCosDoes(t *testing.T) {
+func TestUpstreamRespondsAsCOSDoes(t *testing.T) {
+	t.Parallel()
 	u := &upstream{content: newContent()}
 	u.buffers.New = func() any { b := make([]byte, blockSize); return &b }
 	const size = 3<<20 + 7
@@ -98,7 +100,8 @@ func TestTheUpstreamAnswersAsCosDoes(t *testing.T) {
 	}
 }
 
-func TestTheUpstreamRefusesOtherContentWhenItVerifies(t *testing.T) {
+func TestUpstreamRefusesOtherContentWhenItVerifies(t *testing.T) {
+	t.Parallel()
 	u := &upstream{content: newContent()}
 	u.buffers.New = func() any { b := make([]byte, blockSize); return &b }
 	put := func(body io.Reader, length int64) int {
@@ -120,7 +123,8 @@ func TestTheUpstreamRefusesOtherContentWhenItVerifies(t *testing.T) {
 	}
 }
 
-func TestSeriesAreSummedUpByTheirMiddle(t *testing.T) {
+func TestSeriesMedianAndRatio(t *testing.T) {
+	t.Parallel()
 	s := series{5, 1, 3}
 	if s.median() != 3 || s.min() != 1 || s.max() != 5 {
 		t.Errorf("median, min, max = %v, %v, %v, want 3, 1, 5", s.median(), s.min(), s.max())

@@ -10,10 +10,9 @@ import (
 	"sync"
 	"sync/atomic"
 
+	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
-
-	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 )
 
 // The kinds of clients.
@@ -25,10 +24,10 @@ const (
 
 // A client moves objects in one way. It is safe for concurrent use.
 type client interface {
-	// get reads an object and hands every piece to sink, which may wait; its error
-	// ends the read. It returns how many messages had content.
+	// get reads an object and passes every piece to sink, which may wait; an error from
+	// sink ends the read. It returns how many messages had content.
 	get(ctx context.Context, key string, sink func([]byte) error) (messages int64, err error)
-	// put stores what the source has.
+	// put stores the content of the source.
 	put(ctx context.Context, key string, s *source) (messages int64, err error)
 	head(ctx context.Context, key string) error
 	close()
@@ -76,7 +75,7 @@ func (c *httpClient) do(ctx context.Context, method, key string, body io.Reader,
 		return nil, err
 	}
 	if resp.StatusCode != http.StatusOK {
-		return nil, errors.Join(fmt.Errorf("the answer is %s", resp.Status), resp.Body.Close())
+		return nil, errors.Join(fmt.Errorf("the response is %s", resp.Status), resp.Body.Close())
 	}
 	return resp, nil
 }
@@ -121,7 +120,7 @@ func (c *httpClient) head(ctx context.Context, key string) error {
 	return resp.Body.Close()
 }
 
-// connections are taken in turn.
+// connections are used in turn.
 type connections struct {
 	all  []*grpc.ClientConn
 	next atomic.Uint64
@@ -222,8 +221,8 @@ func (c *ordinaryClient) put(ctx context.Context, key string, s *source) (messag
 	return messages, checkStored(resp, s)
 }
 
-// upload sends the messages of an upload. When the server ended the stream it stops,
-// since the answer says why.
+// upload sends the messages of an upload. It stops when the server ends the stream, since
+// the response says why.
 func upload(key string, s *source, chunk int, send func(*cosgatev1.PutObjectRequest) error, sendData func([]byte, int64) error) (messages int64, err error) {
 	err = send(putSpec(key, s.size))
 	for err == nil {
@@ -249,7 +248,7 @@ func putSpec(key string, size int64) *cosgatev1.PutObjectRequest {
 	return &cosgatev1.PutObjectRequest{Spec: &cosgatev1.PutObjectSpec{Bucket: bucket, Key: key, Size: &size}}
 }
 
-// putFinish gives the checksum of the whole, which the client has for nothing.
+// putFinish sends the checksum of all content, which costs this client nothing.
 func putFinish(s *source) *cosgatev1.PutObjectRequest {
 	sum := s.content.crc64(s.size)
 	return &cosgatev1.PutObjectRequest{Checksums: &cosgatev1.Checksums{Crc64Ecma: &sum}, Finish: true}

@@ -26,26 +26,26 @@ const (
 	nameTuned   = "cosgate, tuned client"
 )
 
-func direct() variant    { return variant{nameDirect, "", clientHTTP} }
-func plainHTTP() variant { return variant{nameHTTP, roleHTTP, clientHTTP} }
-func onSDK() variant     { return variant{nameNaive, roleNaive, clientOrdinary} }
-func reusing() variant   { return variant{nameReusing, roleReusing, clientOrdinary} }
-func byHand() variant    { return variant{nameMinimal, roleMinimal, clientOrdinary} }
-func cosgate() variant   { return variant{nameCosgate, roleCosgate, clientOrdinary} }
-func tuned() variant     { return variant{nameTuned, roleCosgate, clientTuned} }
+func direct() variant         { return variant{nameDirect, "", clientHTTP} }
+func plainHTTP() variant      { return variant{nameHTTP, roleHTTP, clientHTTP} }
+func naiveGateway() variant   { return variant{nameNaive, roleNaive, clientOrdinary} }
+func naiveOneBuffer() variant { return variant{nameReusing, roleReusing, clientOrdinary} }
+func minimalGateway() variant { return variant{nameMinimal, roleMinimal, clientOrdinary} }
+func cosgate() variant        { return variant{nameCosgate, roleCosgate, clientOrdinary} }
+func tuned() variant          { return variant{nameTuned, roleCosgate, clientTuned} }
 
 func transferVariants(method string) []variant {
 	if method == measureGet {
-		return []variant{direct(), plainHTTP(), onSDK(), reusing(), cosgate(), tuned()}
+		return []variant{direct(), plainHTTP(), naiveGateway(), naiveOneBuffer(), cosgate(), tuned()}
 	}
-	return []variant{direct(), plainHTTP(), onSDK(), cosgate(), tuned()}
+	return []variant{direct(), plainHTTP(), naiveGateway(), cosgate(), tuned()}
 }
 
 func callVariants() []variant {
-	return []variant{direct(), plainHTTP(), onSDK(), byHand(), cosgate()}
+	return []variant{direct(), plainHTTP(), naiveGateway(), minimalGateway(), cosgate()}
 }
 
-// A cluster is one upstream and what is needed to reach it in some ways. Variants
+// A cluster is one upstream with the gateways and clients of some variants. Variants
 // share a gateway of the same role; each has a client of its own.
 type cluster struct {
 	upstream *process
@@ -53,7 +53,7 @@ type cluster struct {
 	clients  map[string]*process // by name of the variant
 }
 
-// clusterSettings are what is not the same in every cluster.
+// clusterSettings are what differs between clusters.
 type clusterSettings struct {
 	socketBuffer int
 	conns        int
@@ -62,14 +62,14 @@ type clusterSettings struct {
 }
 
 // startCluster starts the processes of the variants and lets each variant move one
-// small object, checked byte for byte, so that what is measured is known to work.
+// small object, compared byte for byte, so that only working variants are measured.
 func startCluster(ctx context.Context, variants []variant, cs clusterSettings, stderr io.Writer) (*cluster, error) {
 	c := &cluster{gateways: make(map[string]*process), clients: make(map[string]*process)}
 	if err := c.start(ctx, variants, cs, stderr); err != nil {
 		return nil, errors.Join(err, c.stop())
 	}
 	for _, v := range variants {
-		if err := c.prove(v); err != nil {
+		if err := c.checkVariant(v); err != nil {
 			return nil, errors.Join(fmt.Errorf("%s does not work: %w", v.name, err), c.stop())
 		}
 	}
@@ -106,11 +106,11 @@ func (c *cluster) start(ctx context.Context, variants []variant, cs clusterSetti
 	return nil
 }
 
-// proofSize takes several messages of every variant, and is not a multiple of them.
-const proofSize = 2<<20 + 1
+// checkSize is several messages of every variant, and not a multiple of one.
+const checkSize = 2<<20 + 1
 
-func (c *cluster) prove(v variant) error {
-	w := work{Streams: 1, Size: proofSize, Verify: true, Key: objectKey(plainKey, proofSize), Calls: 1}
+func (c *cluster) checkVariant(v variant) error {
+	w := work{Streams: 1, Size: checkSize, Verify: true, Key: objectKey(plainKey, checkSize), Calls: 1}
 	if _, err := c.clients[v.name].do(opCalls, w); err != nil {
 		return err
 	}
@@ -121,7 +121,7 @@ func (c *cluster) prove(v variant) error {
 	if _, err := c.clients[v.name].do(opTransfer, w); err != nil {
 		return err
 	}
-	w.Method, w.Key = measurePut, objectKey(verifyKey, proofSize)
+	w.Method, w.Key = measurePut, objectKey(verifyKey, checkSize)
 	_, err := c.clients[v.name].do(opTransfer, w)
 	return err
 }
@@ -141,13 +141,13 @@ func (c *cluster) stop() error {
 	return errors.Join(errs...)
 }
 
-// A cost is what an operation of a variant did and took.
+// A cost is what an operation of a variant did and used.
 type cost struct {
 	done
-	gateway, upstream, client usage // what was used meanwhile; Peak and RSS as they are
+	gateway, upstream, client usage // what was used meanwhile; Peak and RSS at the end
 }
 
-// run lets a variant work and reads what it cost each process.
+// run runs an operation of a variant and reads what each process used.
 func (c *cluster) run(v variant, op string, w work) (cost, error) {
 	processes := []*process{c.upstream, c.clients[v.name]}
 	if v.gateway != "" {

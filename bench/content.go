@@ -12,9 +12,9 @@ import (
 
 const (
 	// blockSize is the period of all content. It fits into a cache, so that making
-	// content costs next to nothing.
+	// it costs almost nothing.
 	blockSize = 256 << 10
-	// maxChunk is the most that can be had of content in one piece.
+	// maxChunk is the largest piece of content.
 	maxChunk = 1 << 20
 )
 
@@ -24,10 +24,10 @@ const (
 	region = "ap-guangzhou"
 )
 
-// What comes before the size in the key of an object.
+// The prefixes of keys, before the size of the object.
 const (
-	plainKey  = "plain"  // answers with checksums that are known beforehand
-	verifyKey = "verify" // an upload is checked for real
+	plainKey  = "plain"  // responds with checksums known in advance
+	verifyKey = "verify" // an upload is compared with its checksum
 	stallKey  = "stall"  // an upload is never read
 )
 
@@ -42,9 +42,9 @@ func parseKey(key string) (kind string, size int64, err error) {
 	return kind, size, nil
 }
 
-// Content is what every object holds: random bytes that repeat, cut at some size.
+// Content is that of every object: a random block, repeated up to the size.
 type content struct {
-	bytes []byte // blockSize bytes and the first maxChunk of their repeats
+	bytes []byte // blockSize bytes, repeated for another maxChunk bytes
 	ecma  *crc64.Table
 
 	mu   sync.Mutex
@@ -87,17 +87,17 @@ func (c *content) crc64(size int64) uint64 {
 	return sum
 }
 
-// A source yields the content of one object, in pieces or as a reader.
+// A source provides the content of one object, in pieces or as a reader.
 type source struct {
 	content *content
 	size    int64
 	offset  int64
-	// taken is called with the number of bytes before each piece is handed out; an
-	// error ends the source. It may wait. Nil does nothing.
+	// taken is called before each piece is returned, with its size; an error ends the
+	// source. It may wait. Nil does nothing.
 	taken func(n int) error
 }
 
-// next returns the next piece of at most n bytes, and io.EOF behind the last.
+// next returns the next piece of at most n bytes, and io.EOF after the last.
 func (s *source) next(n int) ([]byte, error) {
 	if s.offset == s.size {
 		return nil, io.EOF

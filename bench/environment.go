@@ -9,7 +9,7 @@ import (
 	"google.golang.org/grpc"
 )
 
-// An environment is what the figures depend on.
+// An environment is what the results depend on.
 type environment struct {
 	kernel, congestion, processor string
 	cores                         int
@@ -55,7 +55,7 @@ func (e *environment) readBuild(info *debug.BuildInfo) {
 	}
 }
 
-// firstLine returns "unknown" for a file that is not there.
+// firstLine returns "unknown" for a missing file.
 func firstLine(path string) string {
 	b, err := os.ReadFile(path) //nolint:gosec // one of those above
 	if err != nil {

@@ -13,20 +13,19 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cosgate/cosgate/cosbackend"
+	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
+	"github.com/cosgate/cosgate/service"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/timestamppb"
-
-	"github.com/cosgate/cosgate/cosbackend"
-	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
-	"github.com/cosgate/cosgate/service"
 )
 
 // newCosgate is what `cosgate serve` runs: the same server over the same client, with
-// the access log in a file. Only the dialer differs, so that the host names of COS
-// lead to the upstream.
-func newCosgate(ctx context.Context, s settings) (*player, error) {
+// the access log in a file. Only the dialer differs: it connects to the
+// upstream, whatever the host name.
+func newCosgate(ctx context.Context, s settings) (*runningRole, error) {
 	logFile, err := os.OpenFile(s.Log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, err
@@ -63,7 +62,7 @@ func newCosgate(ctx context.Context, s settings) (*player, error) {
 			log.ErrorContext(ctx, "serve", slog.Any("error", err))
 		}
 	})
-	return &player{addr: lis.Addr().String(), close: func() {
+	return &runningRole{addr: lis.Addr().String(), close: func() {
 		cancel()
 		served.Wait()
 		client.Close()
@@ -71,8 +70,8 @@ func newCosgate(ctx context.Context, s settings) (*player, error) {
 	}}, nil
 }
 
-// newHTTPGateway is the plain Go way to hand HTTP on: what two hops of HTTP cost.
-func newHTTPGateway(ctx context.Context, s settings) (*player, error) {
+// newHTTPGateway is a plain reverse proxy in Go: what two hops of HTTP cost.
+func newHTTPGateway(ctx context.Context, s settings) (*runningRole, error) {
 	target := &url.URL{Scheme: "http", Host: s.Target}
 	return serveHTTP(ctx, &httputil.ReverseProxy{
 		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(target) },
@@ -81,14 +80,14 @@ func newHTTPGateway(ctx context.Context, s settings) (*player, error) {
 	}, 0)
 }
 
-// pooledTransport keeps as many connections as there are callers. The default of
-// net/http keeps two for each host, which would be compared with instead.
+// pooledTransport keeps as many idle connections as there are callers. With net/http's
+// default of two for each host, connecting would be measured instead.
 func pooledTransport() *http.Transport {
 	return &http.Transport{MaxIdleConnsPerHost: 256, DisableCompression: true}
 }
 
-// serveGRPC serves s on a free port until the player is closed.
-func serveGRPC(ctx context.Context, impl cosgatev1.ObjectServiceServer) (*player, error) {
+// serveGRPC serves s on a free port until the runningRole is closed.
+func serveGRPC(ctx context.Context, impl cosgatev1.ObjectServiceServer) (*runningRole, error) {
 	lis, err := listen(ctx)
 	if err != nil {
 		return nil, err
@@ -97,21 +96,21 @@ func serveGRPC(ctx context.Context, impl cosgatev1.ObjectServiceServer) (*player
 	cosgatev1.RegisterObjectServiceServer(server, impl)
 	var served sync.WaitGroup
 	served.Go(func() { _ = server.Serve(lis) }) // ends with Stop
-	return &player{addr: lis.Addr().String(), close: func() {
+	return &runningRole{addr: lis.Addr().String(), close: func() {
 		server.Stop()
 		served.Wait()
 	}}, nil
 }
 
-// Minimal is the least that can be written by hand for HeadObject: no signature, no
-// checks, no log, no details of errors.
+// Minimal is the shortest HeadObject written by hand: no signature, no validation, no log,
+// no error details.
 type minimal struct {
 	cosgatev1.UnimplementedObjectServiceServer
 	target    string
 	transport *http.Transport
 }
 
-func newMinimal(ctx context.Context, s settings) (*player, error) {
+func newMinimal(ctx context.Context, s settings) (*runningRole, error) {
 	return serveGRPC(ctx, &minimal{target: "http://" + s.Target + "/", transport: pooledTransport()})
 }
 
@@ -129,13 +128,13 @@ func (m *minimal) HeadObject(ctx context.Context, req *cosgatev1.HeadObjectReque
 		return nil, err
 	}
 	if resp.StatusCode != http.StatusOK {
-		return nil, status.Errorf(codes.Unknown, "the answer is %s", resp.Status)
+		return nil, status.Errorf(codes.Unknown, "the response is %s", resp.Status)
 	}
 	object, err := objectOf(req.GetKey(), resp.Header, resp.ContentLength)
 	return &cosgatev1.HeadObjectResponse{Object: object}, err
 }
 
-// objectOf reads the headers that matter.
+// objectOf makes an object from response headers.
 func objectOf(key string, h http.Header, size int64) (*cosgatev1.Object, error) {
 	crc, errCRC := strconv.ParseUint(h.Get("x-cos-hash-crc64ecma"), 10, 64)
 	modified, errTime := http.ParseTime(h.Get("Last-Modified"))

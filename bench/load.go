@@ -11,20 +11,20 @@ import (
 	"time"
 )
 
-// A loader is the client role: it does what the driver asks for, with one client.
+// A loader is the client role: it executes the commands of the driver with one client.
 type loader struct {
 	client  client
 	content *content
-	held    *hold
+	held    *slowStreams
 }
 
-func newClientRole(s settings) (*player, error) {
+func newClientRole(s settings) (*runningRole, error) {
 	c, err := newClient(s)
 	if err != nil {
 		return nil, err
 	}
 	l := &loader{client: c, content: newContent()}
-	return &player{handle: l.handle, close: func() {
+	return &runningRole{handle: l.handle, close: func() {
 		if l.held != nil {
 			l.held.end()
 		}
@@ -51,7 +51,7 @@ func (l *loader) handle(ctx context.Context, c command) (done, error) {
 
 // transfer moves an object on each of some streams at once.
 func (l *loader) transfer(ctx context.Context, w work) (done, error) {
-	l.content.crc64(w.Size) // not while the clock runs
+	l.content.crc64(w.Size) // before the time is measured
 	var messages atomic.Int64
 	errs := make([]error, w.Streams)
 	var all sync.WaitGroup
@@ -85,7 +85,7 @@ func (l *loader) move(ctx context.Context, w work) (messages int64, err error) {
 		return nil
 	})
 	if err == nil && received != w.Size {
-		err = fmt.Errorf("%d bytes came of %d", received, w.Size)
+		err = fmt.Errorf("%d of %d bytes were received", received, w.Size)
 	}
 	if err == nil && w.Verify && sum != l.content.crc64(w.Size) {
 		err = errors.New("the content is not what was sent")
@@ -93,7 +93,7 @@ func (l *loader) move(ctx context.Context, w work) (messages int64, err error) {
 	return messages, err
 }
 
-// calls asks for the metadata of an object, with some callers at a time.
+// calls calls HeadObject, from some callers at a time.
 func (l *loader) calls(ctx context.Context, w work) (done, error) {
 	took := make([][]time.Duration, w.Streams)
 	errs := make([]error, w.Streams)

@@ -8,31 +8,31 @@ import (
 	"time"
 )
 
-// A bystander tells how much of the machine others had while something was measured.
-type bystander struct {
-	begin       time.Time
-	busy, stole float64 // seconds of all cores
-	own         float64
+// A machineWatch measures how much CPU other programs used meanwhile.
+type machineWatch struct {
+	begin        time.Time
+	busy, stolen float64 // seconds of all cores
+	own          float64
 }
 
-func watchBystanders() bystander {
-	b := bystander{begin: time.Now(), own: ownCPU()}
-	b.busy, b.stole = machineCPU()
+func watchMachine() machineWatch {
+	b := machineWatch{begin: time.Now(), own: ownCPU()}
+	b.busy, b.stolen = machineCPU()
 	return b
 }
 
-// report is to be called when all processes of the driver have ended.
-func (b bystander) report(cores int) string {
-	busy, stole := machineCPU()
+// report must be called after all processes of the driver have ended.
+func (b machineWatch) report(cores int) string {
+	busy, stolen := machineCPU()
 	all := time.Since(b.begin).Seconds() * float64(cores) / 100
 	if busy == 0 || all == 0 {
 		return unknown
 	}
 	others := max(0, busy-b.busy-(ownCPU()-b.own))
-	return fmt.Sprintf("%.0f %% of the cores, the host %.0f %%", others/all, (stole-b.stole)/all)
+	return fmt.Sprintf("%.0f %% of the cores, the host %.0f %%", others/all, (stolen-b.stolen)/all)
 }
 
-// ownCPU is what the driver and its processes used that have ended.
+// ownCPU is what the driver and those of its processes that have ended used.
 func ownCPU() float64 {
 	var sum float64
 	for _, who := range []int{syscall.RUSAGE_SELF, syscall.RUSAGE_CHILDREN} {
@@ -44,9 +44,9 @@ func ownCPU() float64 {
 	return sum
 }
 
-// machineCPU reads what all processes used and what the host of a virtual machine
-// took away, or zeros.
-func machineCPU() (busy, stole float64) {
+// machineCPU reads what all processes used and what the host of a virtual machine took,
+// or zeros.
+func machineCPU() (busy, stolen float64) {
 	fields := strings.Fields(firstLine("/proc/stat")) // cpu user nice system idle iowait irq softirq steal
 	if len(fields) < 9 {
 		return 0, 0

@@ -1,10 +1,10 @@
 // Command bench measures cosgate against other ways to the same objects.
 //
 // It starts itself again in several roles, each in a process of its own: an upstream
-// that answers as COS does, the gateways to compare, and the clients. The variants
-// take turns within each round, so that what else happens on the machine hits all of
-// them alike: the ratios are what to look at. Everything is on loopback, and every
-// process ends with the driver.
+// that responds as COS does, the gateways to compare, and the clients. The variants
+// take turns within each round, so that other load on the machine affects all of them
+// alike: look at the ratios. Everything is on loopback, and every process ends with the
+// driver.
 package main
 
 import (
@@ -26,10 +26,10 @@ func main() {
 	os.Exit(code)
 }
 
-// roleArgument as the first argument makes this process one of the roles.
+// roleArgument as the first argument makes this process play a role.
 const roleArgument = "role"
 
-// run is the whole program, as driver or as a role, and returns the exit code.
+// run runs the program, as driver or in a role, and returns the exit code.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	var err error
 	if len(args) > 0 && args[0] == roleArgument {
@@ -48,7 +48,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	return 1
 }
 
-// A sharedWriter is for the driver and all its processes to complain to.
+// A sharedWriter takes the messages of the driver and of all its processes.
 type sharedWriter struct {
 	mu sync.Mutex
 	to io.Writer

@@ -18,7 +18,7 @@ type results struct {
 	calls       []callResult
 	memory      []memoryResult
 	took        time.Duration
-	others      string // what else used the machine
+	others      string // CPU that other programs used
 }
 
 // A transferResult is one method with one number of streams.
@@ -40,7 +40,7 @@ type row struct {
 	costs   []cost
 }
 
-// series picks one figure of each round.
+// series picks one figure from each round.
 func (r row) series(pick func(cost) float64) series {
 	out := make(series, len(r.costs))
 	for i, c := range r.costs {
@@ -49,10 +49,9 @@ func (r row) series(pick func(cost) float64) series {
 	return out
 }
 
-// measure does everything that o asks for. What it does at the moment goes to
-// progress.
+// measure measures everything that o asks for. It reports to progress what it is doing.
 func measure(ctx context.Context, o options, progress io.Writer) (*results, error) {
-	begin, others := time.Now(), watchBystanders()
+	begin, others := time.Now(), watchMachine()
 	dir, err := os.MkdirTemp("", "cosgate-bench-")
 	if err != nil {
 		return nil, err
@@ -60,7 +59,7 @@ func measure(ctx context.Context, o options, progress io.Writer) (*results, erro
 	defer os.RemoveAll(dir) //nolint:errcheck // logs of the gateways
 	b := &bench{options: o, progress: progress, dir: dir}
 	r := &results{options: o, environment: readEnvironment()}
-	if err := errors.Join(b.movers(ctx, r), b.memory(ctx, r)); err != nil {
+	if err := errors.Join(b.measureSpeed(ctx, r), b.memory(ctx, r)); err != nil {
 		return nil, err
 	}
 	r.took, r.others = time.Since(begin), others.report(r.environment.cores)
@@ -75,16 +74,16 @@ type bench struct {
 	dir      string
 }
 
-func (b *bench) say(format string, args ...any) {
+func (b *bench) logf(format string, args ...any) {
 	fmt.Fprintf(b.progress, "bench: "+format+"\n", args...)
 }
 
-// movers measures transfers and calls, which share one cluster.
-func (b *bench) movers(ctx context.Context, r *results) (err error) {
+// measureSpeed measures transfers and calls, which share a cluster.
+func (b *bench) measureSpeed(ctx context.Context, r *results) (err error) {
 	if !b.wants(measureGet) && !b.wants(measurePut) && !b.wants(measureHead) {
 		return nil
 	}
-	variants := append(transferVariants(measureGet), byHand())
+	variants := append(transferVariants(measureGet), minimalGateway())
 	c, err := startCluster(ctx, variants, clusterSettings{conns: b.conns, chunk: b.chunk, dir: b.dir}, b.progress)
 	if err != nil {
 		return err
@@ -117,8 +116,8 @@ func (b *bench) movers(ctx context.Context, r *results) (err error) {
 	return b.profile(c)
 }
 
-// rounds gives every variant its turn in every round, in another order each time,
-// after one turn that does not count.
+// rounds runs every variant once in each round, in another order each time, after one run
+// that is not measured.
 func (b *bench) rounds(ctx context.Context, c *cluster, what string, variants []variant, op string, w work) ([]row, error) {
 	rows := make([]row, len(variants))
 	for i, v := range variants {
@@ -128,7 +127,7 @@ func (b *bench) rounds(ctx context.Context, c *cluster, what string, variants []
 		}
 	}
 	for round := range b.options.rounds {
-		b.say("%s, round %d of %d", what, round+1, b.options.rounds)
+		b.logf("%s, round %d of %d", what, round+1, b.options.rounds)
 		for i := range variants {
 			if err := ctx.Err(); err != nil {
 				return nil, err
@@ -149,7 +148,7 @@ func (b *bench) profile(c *cluster) error {
 	if err := os.MkdirAll(b.profiles, 0o750); err != nil {
 		return err
 	}
-	for _, v := range []variant{cosgate(), tuned(), onSDK(), plainHTTP()} {
+	for _, v := range []variant{cosgate(), tuned(), naiveGateway(), plainHTTP()} {
 		for _, method := range []string{measureGet, measurePut, measureHead} {
 			if !b.wants(method) {
 				continue
@@ -158,7 +157,7 @@ func (b *bench) profile(c *cluster) error {
 			if err != nil {
 				return err
 			}
-			b.say("profile %s", path)
+			b.logf("profile %s", path)
 			if err := b.profileOne(c, v, method, path); err != nil {
 				return err
 			}

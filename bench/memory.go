@@ -8,16 +8,16 @@ import (
 )
 
 const (
-	// heldSize is the object that slow callers move; they never reach its end.
+	// heldSize is the size of the object that slow callers transfer; they never finish.
 	heldSize = 1 << 30
-	// heldConns is over how many connections they come.
+	// heldConns is how many connections they share.
 	heldConns = 10
 	// heldChunk is what a slow writer sends at a time.
 	heldChunk = 64 << 10
-	// heldSocketBuffer keeps the kernel from buffering for the upstream what is to
-	// be seen in the gateway.
+	// heldSocketBuffer limits what the kernel buffers for the upstream, so that content
+	// accumulates in the gateway, where it is measured.
 	heldSocketBuffer = 128 << 10
-	// watchEvery is the time between two looks at the memory.
+	// watchEvery is the time between two readings of the memory.
 	watchEvery = 250 * time.Millisecond
 )
 
@@ -49,13 +49,13 @@ func (b *bench) memory(ctx context.Context, r *results) error {
 		return nil
 	}
 	for _, scenario := range []string{slowReaders, slowWriters, stalledPuts} {
-		for _, v := range []variant{onSDK(), cosgate()} {
+		for _, v := range []variant{naiveGateway(), cosgate()} {
 			streams := b.slow
 			if v.gateway == roleNaive {
 				streams = b.slowNaive
 			}
-			b.say("%d %s, %s", streams, scenario, v.name)
-			m, err := b.crowd(ctx, scenario, v, streams)
+			b.logf("%d %s, %s", streams, scenario, v.name)
+			m, err := b.slowCallers(ctx, scenario, v, streams)
 			if err != nil {
 				return fmt.Errorf("%s, %s: %w", scenario, v.name, err)
 			}
@@ -65,9 +65,9 @@ func (b *bench) memory(ctx context.Context, r *results) error {
 	return nil
 }
 
-// crowd measures one scenario with processes of its own, so that no garbage of
-// another one counts.
-func (b *bench) crowd(ctx context.Context, scenario string, v variant, streams int) (m memoryResult, err error) {
+// slowCallers measures one scenario with processes of its own, so that garbage of another
+// one does not count.
+func (b *bench) slowCallers(ctx context.Context, scenario string, v variant, streams int) (m memoryResult, err error) {
 	c, err := startCluster(ctx, []variant{v}, clusterSettings{
 		socketBuffer: heldSocketBuffer, conns: heldConns, chunk: heldChunk, dir: b.dir,
 	}, b.progress)
@@ -84,7 +84,7 @@ func (b *bench) crowd(ctx context.Context, scenario string, v variant, streams i
 		return m, err
 	}
 	m = memoryResult{scenario: scenario, variant: v, streams: streams, idle: idle.RSS}
-	if _, err := client.do(opHold, b.crowdWork(scenario, streams)); err != nil {
+	if _, err := client.do(opHold, b.slowWork(scenario, streams)); err != nil {
 		return m, err
 	}
 	if err := b.watch(ctx, gateway, &m); err != nil {
@@ -102,7 +102,7 @@ func (b *bench) crowd(ctx context.Context, scenario string, v variant, streams i
 	return m, err
 }
 
-func (b *bench) crowdWork(scenario string, streams int) work {
+func (b *bench) slowWork(scenario string, streams int) work {
 	w := work{Method: measurePut, Key: objectKey(plainKey, heldSize), Size: heldSize, Streams: streams, Rate: b.slowRate}
 	switch scenario {
 	case slowReaders:
@@ -113,7 +113,7 @@ func (b *bench) crowdWork(scenario string, streams int) work {
 	return w
 }
 
-// watch looks at the memory of the gateway until the time is over.
+// watch reads the memory of the gateway until the time is over.
 func (b *bench) watch(ctx context.Context, gateway *process, m *memoryResult) error {
 	over := time.NewTimer(b.hold)
 	defer over.Stop()

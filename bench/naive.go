@@ -8,28 +8,27 @@ import (
 	"net/url"
 	"strconv"
 
+	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 	"github.com/tencentyun/cos-go-sdk-v5"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-
-	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 )
 
-// naiveMessage is how much content a message of the naive gateway has.
+// naiveMessage is the size of the content in a message of the naive gateway.
 const naiveMessage = 256 << 10
 
-// Naive is what one writes first: the generated server on the official SDK, both with
-// their default settings, among them the SDK's check of the CRC64 of an upload.
+// Naive is a first attempt at a gateway: the generated server on the official SDK, both
+// with default settings, which include the SDK's check of the CRC64 of an upload.
 type naive struct {
 	cosgatev1.UnimplementedObjectServiceServer
 	client *cos.Client
-	// reuse sends every message of a read from the same buffer. Many gateways do;
-	// grpc forbids it, since whoever watches messages may look at them later.
+	// reuse sends every message of a read from the same buffer. Many gateways do; grpc
+	// forbids it, since interceptors and stats handlers may read a message later.
 	reuse bool
 }
 
-func newNaive(ctx context.Context, s settings, reuse bool) (*player, error) {
+func newNaive(ctx context.Context, s settings, reuse bool) (*runningRole, error) {
 	client := cos.NewClient(&cos.BaseURL{BucketURL: &url.URL{Scheme: "http", Host: s.Target}}, &http.Client{
 		Transport: &cos.AuthorizationTransport{SecretID: "AKIDbench", SecretKey: "bench"},
 	})

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// options are what the flags say.
+// options are the values of the flags.
 type options struct {
 	rounds      int
 	size        int64
@@ -31,7 +31,7 @@ type options struct {
 
 var errUsage = errors.New("wrong usage; see -help")
 
-// The names that -only takes.
+// The values of -only.
 const (
 	measureGet    = "get"
 	measurePut    = "put"
@@ -46,11 +46,11 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	var only string
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.SetOutput(stderr)
-	f.BoolVar(&quick, "quick", false, "3 rounds of 64 MiB and 200 slow callers: under two minutes, and only good for a first look")
-	f.IntVar(&o.rounds, "rounds", 9, "`rounds` in which every variant has its turn")
+	f.BoolVar(&quick, "quick", false, "3 rounds of 64 MiB and 200 slow callers: under two minutes, for a first look only")
+	f.IntVar(&o.rounds, "rounds", 9, "`rounds`, in each of which every variant runs once")
 	f.Int64Var(&sizeMiB, "size", 256, "`MiB` of an object")
 	f.IntVar(&o.chunk, "chunk", 1<<20, "`bytes` of content in a message of an upload")
-	f.IntVar(&o.conns, "conns", 1, "gRPC `connections` of a client for transfers and calls")
+	f.IntVar(&o.conns, "conns", 1, "gRPC `connections` of each client for transfers and calls")
 	f.IntVar(&o.callers, "callers", 64, "`callers` of HeadObject at a time")
 	f.IntVar(&o.calls, "calls", 20_000, "HeadObject `calls` in a round")
 	f.IntVar(&o.slow, "slow", 1000, "slow `callers` whose memory is measured")
@@ -67,7 +67,7 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	given := map[string]bool{}
 	f.Visit(func(f *flag.Flag) { given[f.Name] = true })
 	if quick {
-		quicken(&o, &sizeMiB, given)
+		applyQuick(&o, &sizeMiB, given)
 	}
 	o.size, o.profileSize = sizeMiB<<20, profileMiB<<20
 	o.streams = []int{1, 8}
@@ -75,8 +75,8 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	return o, o.check(f.NArg())
 }
 
-// quicken lowers what was not given by a flag of its own.
-func quicken(o *options, sizeMiB *int64, given map[string]bool) {
+// applyQuick lowers what is not set by another flag.
+func applyQuick(o *options, sizeMiB *int64, given map[string]bool) {
 	if !given["rounds"] {
 		o.rounds = 3
 	}
@@ -101,12 +101,12 @@ func (o options) check(rest int) error {
 	known := []string{measureGet, measurePut, measureHead, measureMemory}
 	for _, m := range o.measures {
 		if !slices.Contains(known, m) {
-			return fmt.Errorf("%w: -only knows %s, not %q", errUsage, strings.Join(known, ", "), m)
+			return fmt.Errorf("%w: -only accepts %s, not %q", errUsage, strings.Join(known, ", "), m)
 		}
 	}
 	switch {
 	case rest > 0:
-		return fmt.Errorf("%w: there are no arguments", errUsage)
+		return fmt.Errorf("%w: no arguments are expected", errUsage)
 	case o.rounds < 1 || o.size < 1 || o.conns < 1 || o.callers < 1 || o.calls < o.callers || o.slowRate < 1:
 		return fmt.Errorf("%w: a number is too small", errUsage)
 	case o.chunk < 1 || o.chunk > maxChunk:

@@ -15,8 +15,7 @@ import (
 // stopLimit is how long a role may take to end before it is killed.
 const stopLimit = 5 * time.Second
 
-// A process is a role that runs, as the driver sees it. It is not safe for
-// concurrent use.
+// A process is a running role, as seen by the driver. It is not safe for concurrent use.
 type process struct {
 	role  string
 	addr  string
@@ -26,8 +25,8 @@ type process struct {
 	out   *json.Decoder
 }
 
-// start runs this program again in a role, and returns once it is ready. The
-// process ends when ctx does, or when the driver dies and its end of the pipe with it.
+// start runs this program again in a role, and returns when it is ready. The process
+// ends when ctx does, or when the driver ends and closes the pipe.
 func start(ctx context.Context, role string, s settings, stderr io.Writer) (*process, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -95,7 +94,7 @@ func (p *process) do(op string, w work) (done, error) {
 
 // stop ends the process and waits for that.
 func (p *process) stop() error {
-	_ = p.stdin.Close() // that is what the role waits for
+	_ = p.stdin.Close() // ends the role
 	timer := time.AfterFunc(stopLimit, func() { _ = p.cmd.Process.Kill() })
 	defer timer.Stop()
 	if err := p.cmd.Wait(); err != nil {

@@ -38,7 +38,7 @@ type settings struct {
 	Log string
 }
 
-// The operations that every role knows.
+// The operations. Every role knows usage, reset-peak and the profiles.
 const (
 	opUsage        = "usage"
 	opResetPeak    = "reset-peak"
@@ -58,7 +58,7 @@ type command struct {
 	Work work   `json:"work"`
 }
 
-// Work is what a client shall do.
+// Work is what a client is to do.
 type work struct {
 	Method  string // measureGet or measurePut
 	Key     string
@@ -66,11 +66,11 @@ type work struct {
 	Streams int
 	Calls   int
 	Rate    int64 // bytes a second of each stream that is held
-	Verify  bool  // compare what comes with what ought to
+	Verify  bool  // compare the content
 }
 
-// A reply is the line that the role answers with. The first one is written without
-// being asked for, once the role is ready.
+// A reply is the line that a role responds with. The first one is written without a
+// command, when the role is ready.
 type reply struct {
 	Err   string `json:",omitempty"`
 	Addr  string `json:",omitempty"` // where the role listens
@@ -89,18 +89,18 @@ type done struct {
 	Failure  string // the first one
 }
 
-// A player is a role at work.
-type player struct {
+// A runningRole is what a role consists of in its process.
+type runningRole struct {
 	addr string
-	// handle answers the operations of its own; nil has none.
+	// handle executes the operations of this role only. Nil has none.
 	handle func(context.Context, command) (done, error)
 	close  func()
 }
 
-// playRole is the life of a process in a role: it ends with its standard input.
+// playRole runs a role until its standard input ends.
 func playRole(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) error {
 	if len(args) != 2 {
-		return fmt.Errorf("%w: a role has a name and settings", errUsage)
+		return fmt.Errorf("%w: a role needs a name and settings", errUsage)
 	}
 	var s settings
 	if err := json.Unmarshal([]byte(args[1]), &s); err != nil {
@@ -108,15 +108,15 @@ func playRole(ctx context.Context, args []string, stdin io.Reader, stdout io.Wri
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	p, err := newPlayer(ctx, args[0], s)
+	p, err := newRole(ctx, args[0], s)
 	if err != nil {
 		return fmt.Errorf("start %s: %w", args[0], err)
 	}
 	defer p.close()
-	return p.obey(ctx, json.NewDecoder(stdin), json.NewEncoder(stdout))
+	return p.serveCommands(ctx, json.NewDecoder(stdin), json.NewEncoder(stdout))
 }
 
-func newPlayer(ctx context.Context, role string, s settings) (*player, error) {
+func newRole(ctx context.Context, role string, s settings) (*runningRole, error) {
 	switch role {
 	case roleUpstream:
 		return newUpstream(ctx, s)
@@ -136,7 +136,7 @@ func newPlayer(ctx context.Context, role string, s settings) (*player, error) {
 	return nil, fmt.Errorf("%w: role %q", errUsage, role)
 }
 
-func (p *player) obey(ctx context.Context, in *json.Decoder, out *json.Encoder) error {
+func (p *runningRole) serveCommands(ctx context.Context, in *json.Decoder, out *json.Encoder) error {
 	if err := out.Encode(reply{Addr: p.addr}); err != nil {
 		return err
 	}
@@ -149,7 +149,7 @@ func (p *player) obey(ctx context.Context, in *json.Decoder, out *json.Encoder) 
 		} else if err != nil {
 			return err
 		}
-		r, err := p.answer(ctx, c, &prof)
+		r, err := p.execute(ctx, c, &prof)
 		if err != nil {
 			r.Err = err.Error()
 		}
@@ -159,7 +159,7 @@ func (p *player) obey(ctx context.Context, in *json.Decoder, out *json.Encoder) 
 	}
 }
 
-func (p *player) answer(ctx context.Context, c command, prof *profile) (r reply, err error) {
+func (p *runningRole) execute(ctx context.Context, c command, prof *profile) (r reply, err error) {
 	switch c.Op {
 	case opUsage:
 		r.Usage, err = readUsage()
@@ -178,8 +178,7 @@ func (p *player) answer(ctx context.Context, c command, prof *profile) (r reply,
 	return r, err
 }
 
-// A profile writes where the time went, and what was allocated since the process
-// began.
+// A profile writes CPU and allocation profiles.
 type profile struct {
 	path string
 	cpu  *os.File
@@ -208,6 +207,6 @@ func (p *profile) end() error {
 	if createErr != nil {
 		return errors.Join(err, createErr)
 	}
-	runtime.GC() // the profile lacks what the last collection did not see
+	runtime.GC() // the profile ends at the last collection
 	return errors.Join(err, pprof.Lookup("allocs").WriteTo(f, 0), f.Close())
 }

@@ -15,7 +15,7 @@ type table struct {
 	rows  [][]string
 }
 
-// print writes the report in the form that tables has.
+// print writes the report with form.
 func (r *results) print(w io.Writer, form func(io.Writer, []table) error) error {
 	tables := []table{r.environmentTable()}
 	for _, t := range r.transfers {
@@ -48,7 +48,7 @@ func (r *results) environmentTable() table {
 	}}
 }
 
-// GiB is what CPU time of a transfer is counted for.
+// gib is the unit for the CPU time of a transfer.
 const gib = 1 << 30
 
 // The figures of a transfer.
@@ -116,11 +116,11 @@ func (r *results) callTable(c callResult) table {
 			"peak RSS MiB",
 		},
 	}
-	sdk, least := find(c.rows, nameNaive), find(c.rows, nameMinimal)
+	sdk, minimal := find(c.rows, nameNaive), find(c.rows, nameMinimal)
 	for _, v := range c.rows {
 		speed := v.series(callRate)
 		line := []string{
-			v.variant.name, spread(speed, 0), ratio(speed, sdk.series(callRate)), ratio(speed, least.series(callRate)),
+			v.variant.name, spread(speed, 0), ratio(speed, sdk.series(callRate)), ratio(speed, minimal.series(callRate)),
 			number(v.series(p50).median(), 2), number(v.series(p99).median(), 2), none, none, none,
 		}
 		if v.variant.gateway != "" {
@@ -157,7 +157,7 @@ func find(rows []row, name string) row {
 	return row{}
 }
 
-// none stands where there is no figure.
+// none is printed where there is no figure.
 const none = "–"
 
 func number(f float64, digits int) string {

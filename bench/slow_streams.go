@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// A hold is many slow streams at once.
-type hold struct {
+// slowStreams are many slow transfers at once.
+type slowStreams struct {
 	cancel  context.CancelFunc
 	streams sync.WaitGroup
 	bytes   atomic.Int64
@@ -19,17 +19,17 @@ type hold struct {
 	failure  string
 }
 
-// begin opens the streams and returns when each has moved something or failed.
+// begin opens the streams and returns when each has moved some bytes or failed.
 func (l *loader) begin(ctx context.Context, w work) {
 	ctx, cancel := context.WithCancel(ctx)
-	h := &hold{cancel: cancel}
+	h := &slowStreams{cancel: cancel}
 	l.held = h
 	var begun sync.WaitGroup
 	begun.Add(w.Streams)
 	for range w.Streams {
 		first := sync.OnceFunc(begun.Done)
 		h.streams.Go(func() {
-			err := l.dawdle(ctx, w, h, first)
+			err := l.moveSlowly(ctx, w, h, first)
 			h.note(err)
 			first()
 		})
@@ -37,8 +37,8 @@ func (l *loader) begin(ctx context.Context, w work) {
 	begun.Wait()
 }
 
-// dawdle moves an object at the rate that w says, or as fast as it goes without one.
-func (l *loader) dawdle(ctx context.Context, w work, h *hold, first func()) error {
+// moveSlowly transfers an object at the rate in w, or without one at full speed.
+func (l *loader) moveSlowly(ctx context.Context, w work, h *slowStreams, first func()) error {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	pace := func(n int) error {
@@ -64,8 +64,8 @@ func (l *loader) dawdle(ctx context.Context, w work, h *hold, first func()) erro
 	return err
 }
 
-// note counts a stream that failed by itself.
-func (h *hold) note(err error) {
+// note counts a stream that failed on its own.
+func (h *slowStreams) note(err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if err == nil || h.ending {
@@ -77,14 +77,14 @@ func (h *hold) note(err error) {
 	h.failures++
 }
 
-func (h *hold) progress() done {
+func (h *slowStreams) progress() done {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return done{Bytes: h.bytes.Load(), Failures: h.failures, Failure: h.failure}
 }
 
-// end breaks the streams off. It may be called again.
-func (h *hold) end() done {
+// end cancels the streams. It may be called again.
+func (h *slowStreams) end() done {
 	h.mu.Lock()
 	h.ending = true
 	h.mu.Unlock()

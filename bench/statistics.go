@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// A series is one figure over the rounds. NaN stands for a figure that does not exist.
+// A series is one figure over the rounds. NaN is a missing figure.
 type series []float64
 
 // median is the middle, or NaN when there is none.
@@ -35,7 +35,7 @@ func (s series) max() float64 {
 	return slices.Max(s)
 }
 
-// over is the ratio within each round: what disturbed a round disturbed both.
+// over is the ratio within each round: what disturbs a round disturbs both.
 func (s series) over(base series) series {
 	if len(s) != len(base) {
 		return nil

@@ -5,7 +5,7 @@ import (
 	"math"
 )
 
-// A target is a figure that cosgate shall reach.
+// A target is a figure that cosgate is to reach.
 type target struct {
 	what    string
 	atLeast bool // otherwise at most
@@ -13,7 +13,7 @@ type target struct {
 	got     float64
 }
 
-func (t target) verdict() string {
+func (t target) reached() string {
 	switch {
 	case math.IsNaN(t.got):
 		return "not measured"
@@ -30,7 +30,7 @@ func (t target) bound() string {
 	return "≤ " + number(t.want, 2)
 }
 
-// targetTable holds the figures against what they shall be.
+// targetTable compares the figures with the targets.
 func (r *results) targetTable() table {
 	var all []target
 	for _, t := range r.transfers {
@@ -48,7 +48,7 @@ func (r *results) targetTable() table {
 	}
 	out := table{title: "Targets", head: []string{"measure", "target", "got", "reached"}}
 	for _, t := range all {
-		out.rows = append(out.rows, []string{t.what, t.bound(), number(t.got, 2), t.verdict()})
+		out.rows = append(out.rows, []string{t.what, t.bound(), number(t.got, 2), t.reached()})
 	}
 	return out
 }
@@ -67,7 +67,7 @@ func memoryTarget(scenario string) float64 {
 // limits are the targets of one method.
 type limits struct {
 	cpuHTTP, cpuNaive    float64 // at most
-	ordinary, tuned, sdk float64 // at least
+	ordinary, tuned, sdk float64 // at minimal
 	allocs               float64 // at most, for each message; 0 is none
 }
 
@@ -102,11 +102,11 @@ func (t transferResult) targets() []target {
 }
 
 func (c callResult) targets() []target {
-	own, sdk, least := find(c.rows, nameCosgate), find(c.rows, nameNaive), find(c.rows, nameMinimal)
-	rate := own.series(callRate)
+	ours, sdk, minimal := find(c.rows, nameCosgate), find(c.rows, nameNaive), find(c.rows, nameMinimal)
+	rate := ours.series(callRate)
 	return []target{
 		{"head: calls/s × naive", true, 2, rate.over(sdk.series(callRate)).median()},
-		{"head: calls/s × minimal", true, 0.7, rate.over(least.series(callRate)).median()},
-		{"head: allocations per call", false, 130, own.series(callAllocs).median()},
+		{"head: calls/s × minimal", true, 0.7, rate.over(minimal.series(callRate)).median()},
+		{"head: allocations per call", false, 130, ours.series(callAllocs).median()},
 	}
 }

@@ -6,14 +6,13 @@ import (
 	"io"
 	"sync/atomic"
 
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
-
 	helper "github.com/cosgate/cosgate/client"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
 )
 
-// tunedClient is package client. It does not tell how many messages there were.
+// tunedClient is package client. It does not report how many messages there were.
 type tunedClient struct {
 	clients []*helper.Client
 	next    atomic.Uint64
@@ -56,7 +55,7 @@ func (c *tunedClient) get(ctx context.Context, key string, sink func([]byte) err
 	return 0, err
 }
 
-// A writerFunc is a function that takes all it is given.
+// A writerFunc is an io.Writer that writes all it is given.
 type writerFunc func([]byte) error
 
 // Write implements [io.Writer].

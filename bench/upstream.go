@@ -16,15 +16,15 @@ import (
 	"time"
 )
 
-// An upstream answers as COS does, from memory. It trusts every signature and keeps
+// An upstream responds as COS does, from memory. It accepts every signature and stores
 // nothing.
 type upstream struct {
 	content *content
-	buffers sync.Pool // of *[]byte, for what uploads bring
+	buffers sync.Pool // of *[]byte, for the content of uploads
 	calls   atomic.Int64
 }
 
-func newUpstream(ctx context.Context, s settings) (*player, error) {
+func newUpstream(ctx context.Context, s settings) (*runningRole, error) {
 	u := &upstream{content: newContent()}
 	u.buffers.New = func() any {
 		b := make([]byte, blockSize)
@@ -33,8 +33,8 @@ func newUpstream(ctx context.Context, s settings) (*player, error) {
 	return serveHTTP(ctx, u, s.SocketBuffer)
 }
 
-// serveHTTP serves handler on a free port until the player is closed.
-func serveHTTP(ctx context.Context, handler http.Handler, socketBuffer int) (*player, error) {
+// serveHTTP serves handler on a free port until the runningRole is closed.
+func serveHTTP(ctx context.Context, handler http.Handler, socketBuffer int) (*runningRole, error) {
 	lis, err := listen(ctx)
 	if err != nil {
 		return nil, err
@@ -53,7 +53,7 @@ func serveHTTP(ctx context.Context, handler http.Handler, socketBuffer int) (*pl
 	}
 	var served sync.WaitGroup
 	served.Go(func() { _ = server.Serve(lis) }) // ends with Close
-	return &player{addr: lis.Addr().String(), close: func() {
+	return &runningRole{addr: lis.Addr().String(), close: func() {
 		_ = server.Close()
 		served.Wait()
 	}}, nil
@@ -88,7 +88,7 @@ func (u *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case http.MethodPut:
 		u.receive(w, r, kind)
 	default:
-		http.Error(w, "GET, HEAD and PUT are what there is", http.StatusNotImplemented)
+		http.Error(w, "only GET, HEAD and PUT are implemented", http.StatusNotImplemented)
 	}
 }
 
@@ -102,8 +102,8 @@ func (u *upstream) send(w io.Writer, size int64) {
 	}
 }
 
-// receive reads an upload and answers with its checksum. That of an ordinary upload
-// is known beforehand, so that no variant pays for it.
+// receive reads an upload and responds with its checksum. That of an ordinary upload is
+// known in advance, so that computing it does not slow any variant.
 func (u *upstream) receive(w http.ResponseWriter, r *http.Request, kind string) {
 	if kind == stallKey {
 		_, _ = r.Body.Read(make([]byte, 1)) // so that the client may begin to send
@@ -137,7 +137,7 @@ func (u *upstream) drain(body io.Reader, size int64, verify bool) (uint64, error
 		}
 	}
 	if received != size {
-		return 0, fmt.Errorf("%d bytes came, and Content-Length is %d", received, size)
+		return 0, fmt.Errorf("%d bytes were received, but Content-Length is %d", received, size)
 	}
 	known := u.content.crc64(size)
 	if verify && sum != known {

@@ -10,7 +10,7 @@ import (
 	"syscall"
 )
 
-// Usage is what a process used up to now.
+// Usage is what a process has used so far.
 type usage struct {
 	CPU        float64 // seconds, user and system
 	Allocs     uint64  // objects, tiny ones too
@@ -58,5 +58,5 @@ func memory(status []byte, name string) (int64, error) {
 	return 0, fmt.Errorf("/proc/self/status has no %s", name)
 }
 
-// resetPeak lets the kernel forget the peak of the resident memory.
+// resetPeak resets the peak of the resident memory.
 func resetPeak() error { return os.WriteFile("/proc/self/clear_refs", []byte("5"), 0o600) }
