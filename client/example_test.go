@@ -249,8 +249,7 @@ func ExampleError() {
 	defer c.Close()
 
 	_, err = c.NewReader(context.Background(), &cosgatev1.GetObjectRequest{Bucket: "examples-1250000000", Key: "absent"})
-	var e *client.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*client.Error](err); ok {
 		fmt.Println("code:", e.Code)
 		fmt.Println("reason:", e.Reason)
 		fmt.Println("COS:", e.COSCode, e.HTTPStatus)
@@ -375,9 +374,9 @@ func put(ctx context.Context, c *client.Client, key, content string) {
 	w := c.NewWriter(ctx, &cosgatev1.PutObjectSpec{Bucket: "examples-1250000000", Key: key})
 	defer w.Close()
 	if _, err := io.WriteString(w, content); err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	if _, err := w.Commit(ctx); err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 }
