@@ -70,6 +70,10 @@ func startGateways() (stop func() error, err error) {
 		defer removeDir()
 		return nil, fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, out)
 	}
+	if err := watchGatewaySources(); err != nil {
+		defer removeDir()
+		return nil, err
+	}
 	cmd := exec.Command(gatewayProgram)
 	cmd.Stderr = os.Stderr
 	in, inErr := cmd.StdinPipe()
@@ -91,6 +95,22 @@ func startGateways() (stop func() error, err error) {
 		return nil, errors.Join(err, stop())
 	}
 	return stop, os.Setenv(targetVariable, "dns:///"+g.Addr)
+}
+
+// watchGatewaySources looks at the source files of testgateway. With that, go test does
+// not take a result from its cache after one of them has changed.
+func watchGatewaySources() error {
+	const files = "{{if and .Module .Module.Main}}{{range .GoFiles}}{{$.Dir}}/{{.}}\n{{end}}{{end}}"
+	out, err := exec.Command("go", "list", "-deps", "-f", files, "./internal/testgateway").Output()
+	if err != nil {
+		return fmt.Errorf("list the sources of testgateway: %w", err)
+	}
+	for name := range strings.FieldsSeq(string(out)) {
+		if _, err := os.Stat(name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func raceDetector() bool {
