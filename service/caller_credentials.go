@@ -165,7 +165,7 @@ func (c callerCredentials) checkProfile(req any) error {
 // A credentialStream checks the messages of a stream before its handler gets them.
 type credentialStream struct {
 	grpc.ServerStream
-	ctx   context.Context //nolint:containedctx // a ServerStream carries its context
+	ctx   context.Context // a ServerStream carries its context
 	check func(req any) error
 }
 

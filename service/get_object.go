@@ -178,7 +178,7 @@ func (d *objectSender) content(n int) *frames.Content {
 // beginning, the summary at the end, nil in between.
 func (d *objectSender) metadata() (*cosgatev1.GetObjectResponse, error) {
 	if d.begun && !d.done() {
-		return nil, nil //nolint:nilnil // most messages have none
+		return nil, nil // most messages have none
 	}
 	m := &cosgatev1.GetObjectResponse{}
 	if !d.begun {

@@ -27,7 +27,7 @@ type profileHealth struct {
 	clients map[string]*cosbackend.Client
 	log     *slog.Logger
 
-	lifetime context.Context //nolint:containedctx // of the server: probes end with it
+	lifetime context.Context // of the server: probes end with it
 	end      context.CancelFunc
 	probes   sync.WaitGroup
 

@@ -97,7 +97,7 @@ func (p *put) response(stored cosbackend.PutResult) *cosgatev1.PutObjectResponse
 // A partsUpload collects the content of one object into parts and sends them in parallel.
 type partsUpload struct {
 	put    *put
-	ctx    context.Context //nolint:containedctx // of the parts: cancelled when one of them fails
+	ctx    context.Context // of the parts: cancelled when one of them fails
 	group  *errgroup.Group
 	target cosbackend.Upload
 	number int

@@ -38,7 +38,7 @@ type callKey struct{}
 // A callContext is a context with its call: context.WithValue would be an allocation
 // more for each RPC.
 type callContext struct {
-	context.Context //nolint:containedctx // it is one
+	context.Context // it is one
 	call            call
 }
 
@@ -91,7 +91,7 @@ func validRequestID(id string) bool {
 // A callStream has the context of its call, and counts the content of its messages.
 type callStream struct {
 	grpc.ServerStream
-	ctx  context.Context //nolint:containedctx // a ServerStream carries its context
+	ctx  context.Context // a ServerStream carries its context
 	call *call
 }
 

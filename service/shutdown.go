@@ -155,7 +155,7 @@ func (s *shutdown) read(srv any, ss grpc.ServerStream, handler grpc.StreamHandle
 type cancellableRead struct {
 	grpc.ServerStream
 	shutdown *shutdown
-	ctx      context.Context //nolint:containedctx // a ServerStream carries its context
+	ctx      context.Context // a ServerStream carries its context
 	object   *cosgatev1.Object
 	next     int64 // offset
 }
@@ -245,7 +245,7 @@ func stopped(err error) error {
 // A stoppableStream records whether its handler is inside the transport.
 type stoppableStream struct {
 	grpc.ServerStream
-	ctx context.Context //nolint:containedctx // a ServerStream carries its context
+	ctx context.Context // a ServerStream carries its context
 
 	mu     sync.Mutex
 	closed bool

@@ -56,7 +56,7 @@ func BenchmarkShutdown(b *testing.B) {
 
 type benchStream struct {
 	grpc.ServerStream
-	ctx context.Context //nolint:containedctx // a ServerStream carries its context
+	ctx context.Context // a ServerStream carries its context
 }
 
 func (s benchStream) Context() context.Context { return s.ctx }
