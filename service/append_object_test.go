@@ -50,7 +50,7 @@ func TestAppendObjectSettlesLostResponses(t *testing.T) {
 	g.cos.Faults().Add(embedded.Fault{Operation: "AppendObject", Nth: 1, LoseResponse: true})
 	resp, err := g.append(t.Context(), 0, "once", nil)
 	if err != nil || resp.GetNextPosition() != 4 {
-		t.Fatalf("AppendObject whose answer was lost = %v, %v, want position 4", resp, err)
+		t.Fatalf("AppendObject whose response was lost = %v, %v, want position 4", resp, err)
 	}
 	if got, _, _ := g.get(t.Context(), &cosgatev1.GetObjectRequest{Bucket: testBucket, Key: "log"}); string(got) != "once" {
 		t.Errorf("the object is %q, want the content once", got)
@@ -94,6 +94,6 @@ func (g *gateway) append(ctx context.Context, position int64, data string, base 
 	_ = stream.Send(&cosgatev1.AppendObjectRequest{
 		Spec:  &cosgatev1.AppendObjectSpec{Bucket: testBucket, Key: "log", Position: position, Size: new(int64(len(data))), BaseCrc64Ecma: base},
 		Chunk: &cosgatev1.Chunk{Data: []byte(data)}, Finish: true,
-	}) // a failure shows in the answer
+	}) // a failure shows in the response
 	return stream.CloseAndRecv()
 }

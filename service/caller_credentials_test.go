@@ -153,9 +153,9 @@ func TestCallerCredentialsThatAreInvalidAreRefusedBeforeCOSIsAsked(t *testing.T)
 		return refusal{codes.InvalidArgument, cosstatus.ReasonCallerCredentialsInvalid, key}
 	}
 	for name, c := range map[string]struct {
-		change  []func(*setup)
-		brought []string
-		want    refusal
+		change []func(*setup)
+		sent   []string
+		want   refusal
 	}{
 		"plaintext":                {[]func(*setup){takesCallers}, both, refusal{codes.FailedPrecondition, cosstatus.ReasonCallerCredentialsNeedTLS, mdSecretKey}},
 		"plaintext, token only":    {[]func(*setup){takesCallers}, []string{mdSecurityToken, callerToken}, refusal{codes.FailedPrecondition, cosstatus.ReasonCallerCredentialsNeedTLS, mdSecretKey}},
@@ -173,7 +173,7 @@ func TestCallerCredentialsThatAreInvalidAreRefusedBeforeCOSIsAsked(t *testing.T)
 		t.Run(name, func(t *testing.T) {
 			g := open(t, c.change...)
 			for _, call := range []func(context.Context) error{g.head, g.read, g.write} {
-				err := call(bringing(t.Context(), c.brought...))
+				err := call(bringing(t.Context(), c.sent...))
 				info, _ := detail[*errdetails.ErrorInfo](err)
 				got := refusal{status.Code(err), info.GetReason(), ""}
 				if bad, ok := detail[*errdetails.BadRequest](err); ok {
@@ -208,7 +208,7 @@ func TestCallerCredentialsOverPlaintextNeedTheOption(t *testing.T) {
 	}
 }
 
-// COS refuses what the caller brought: that is the caller's matter, and says nothing
+// COS refuses what the caller sent: that is the caller's matter, and says nothing
 // of the profile.
 func TestCallerCredentialsThatCOSRefusesAreUnauthenticated(t *testing.T) {
 	t.Parallel()
@@ -248,7 +248,7 @@ func TestCallerCredentialsThatCOSRefusesAreUnauthenticated(t *testing.T) {
 }
 
 // Wherever a request names its profile, profileOf must find it: what it does not find
-// is not judged.
+// is not checked.
 func TestCallerCredentialsFindTheProfileOfEveryRequest(t *testing.T) {
 	t.Parallel()
 	for _, file := range contractFiles() {

@@ -49,9 +49,9 @@ type callerKind struct {
 // A callerStream is the caller's side of an upload.
 type callerStream interface {
 	send(m *putRequest) error
-	// end closes the stream and waits for its answer; answer only waits.
+	// end closes the stream and waits for its response; response only waits.
 	end() error
-	answer() error
+	response() error
 }
 
 // clientStream makes one of the three streams of the contract a callerStream.
@@ -67,7 +67,7 @@ func (s clientStream[Req, Resp]) end() error {
 	return err
 }
 
-func (s clientStream[Req, Resp]) answer() error {
+func (s clientStream[Req, Resp]) response() error {
 	var resp any = new(Resp)
 	return s.RecvMsg(resp)
 }
@@ -153,7 +153,7 @@ func (m *matrix) begun(ctx context.Context, t *testing.T, k callerKind, messages
 	}
 	for _, p := range messages {
 		if stream.send(p) != nil {
-			break // the answer says why
+			break // the response says why
 		}
 	}
 	synctest.Wait()
@@ -214,7 +214,7 @@ func TestUploadsCancelledAtAnyMessageStoreNothing(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			stream := m.begun(ctx, t, k, all[:n])
 			cancel()
-			if err := stream.answer(); told(err) != cancelled {
+			if err := stream.response(); told(err) != cancelled {
 				t.Errorf("cancelled after %d messages: %v, want %s", n, err, cancelled)
 			}
 			m.nothingStored(t, k, "cancelled")
@@ -228,7 +228,7 @@ func TestUploadsPastTheirDeadlineStoreNothing(t *testing.T) {
 		all := k.messages()
 		for n := range len(all) + 1 {
 			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-			err := m.begun(ctx, t, k, all[:n]).answer()
+			err := m.begun(ctx, t, k, all[:n]).response()
 			if got := told(err); got != late && got != late+" "+cosstatus.ReasonDeadline {
 				t.Errorf("silent after %d messages: %v, want %s", n, err, late)
 			}
@@ -245,7 +245,7 @@ func TestUploadsOfSilentCallersEndWhenCOSEndsThem(t *testing.T) {
 		if !strings.HasSuffix(k.name, "streamed") {
 			return // nothing is sent to COS before all of it is there
 		}
-		err := m.begun(t.Context(), t, k, k.messages()[:3]).answer()
+		err := m.begun(t.Context(), t, k, k.messages()[:3]).response()
 		if e, _ := detail[*cosgatev1.CosError](err); status.Code(err).String() != "Unavailable" || e.GetCode() != "RequestTimeout" {
 			t.Errorf("silent: %v, want UNAVAILABLE, RequestTimeout", err)
 		}
@@ -300,7 +300,7 @@ func TestUploadsOfKilledCallersStoreNothing(t *testing.T) {
 			stream := killable.begun(t.Context(), t, k, all[:n])
 			m.upload = killable.upload
 			killable.kill(t)
-			if err := stream.answer(); status.Code(err).String() != "Unavailable" {
+			if err := stream.response(); status.Code(err).String() != "Unavailable" {
 				t.Errorf("killed after %d messages: %v, want UNAVAILABLE on the caller's side", n, err)
 			}
 			m.nothingStored(t, k, "killed")
@@ -321,7 +321,7 @@ func (k *killable) kill(t *testing.T) {
 	}
 }
 
-// killable opens another door of the gateway and connects through it.
+// killable opens another listener of the gateway and connects through it.
 func (m *matrix) killable(t *testing.T) *killable {
 	t.Helper()
 	lis := bufconn.Listen(1 << 20)
@@ -343,7 +343,7 @@ func (m *matrix) killable(t *testing.T) *killable {
 		_ = conn.Close()
 		_ = lis.Close()
 		if err := <-ended; err == nil {
-			t.Error("the second door ended well, though its listener was closed")
+			t.Error("Serve of the second listener returned nil, though the listener was closed")
 		}
 	})
 	g := *m.gateway

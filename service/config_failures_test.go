@@ -65,15 +65,15 @@ type promise struct {
 	code    codes.Code
 }
 
-// promises reads the comments of the contract: a status, and in parentheses behind it
-// the codes of COS, each perhaps with an explanation.
+// promises reads the comments of the contract: a status with the codes of COS, each perhaps
+// with an explanation, in parentheses after it, or "with the code" later in the sentence.
 func promises(t *testing.T) map[string][]promise {
 	t.Helper()
 	text, err := os.ReadFile("../proto/cosgate/v1/bucket_config_service.proto")
 	if err != nil {
 		t.Fatal(err)
 	}
-	statuses := regexp.MustCompile(`([A-Z_]{5,}) \(([^)]*)\)`)
+	statuses := regexp.MustCompile(`([A-Z_]{5,}) \(([^)]*)\)|Fails with ([A-Z_]{5,})[^.]* with the code ([A-Za-z]+)`)
 	words := regexp.MustCompile(`[A-Z][A-Za-z]*[a-z][A-Za-z]*`)
 	out := make(map[string][]promise)
 	comment := ""
@@ -87,10 +87,10 @@ func promises(t *testing.T) map[string][]promise {
 			name, _, _ := strings.Cut(rest, "(")
 			for _, m := range statuses.FindAllStringSubmatch(comment, -1) {
 				var code codes.Code
-				if err := code.UnmarshalJSON([]byte(`"` + m[1] + `"`)); err != nil {
+				if err := code.UnmarshalJSON([]byte(`"` + m[1] + m[3] + `"`)); err != nil {
 					t.Fatalf("%s: %v", name, err)
 				}
-				for _, word := range words.FindAllString(m[2], -1) {
+				for _, word := range words.FindAllString(m[2]+m[4], -1) {
 					if cosbackend.KnownCode(word) {
 						out[name] = append(out[name], promise{word, code})
 					}
@@ -159,7 +159,7 @@ func TestBucketConfigCommentsNameEveryCOSCode(t *testing.T) {
 	}
 }
 
-// COS fails each time: what is idempotent is repeated, the rest is not.
+// COS fails each time: what is idempotent is retried, the rest is not.
 func TestBucketConfigRPCsRetryWhatIsIdempotent(t *testing.T) {
 	t.Parallel()
 	g, r := open(t, func(s *setup) { s.backend.Retry.MaxAttempts = 3 }), newRandomizer(t, 0)
@@ -188,7 +188,7 @@ func TestPostBucketInventoryWithALostResponseIsOutcomeUnknown(t *testing.T) {
 	}
 }
 
-// COS says of some configurations that they are missing with an empty answer.
+// COS says of some configurations that they are missing with an empty response.
 func TestBucketConfigMissingWithoutACodeIsNotFound(t *testing.T) {
 	t.Parallel()
 	g := open(t)

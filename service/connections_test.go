@@ -28,7 +28,7 @@ func connectionsOf(o ConnectionOptions) func(*setup) {
 // dialRaw connects without a client of gRPC. The connection gives up after a time.
 func (g *gateway) dialRaw(t *testing.T) net.Conn {
 	t.Helper()
-	conn, err := g.door.DialContext(t.Context())
+	conn, err := g.listener.DialContext(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,7 +185,7 @@ func TestConnectionsAtMaxAgeLetCallsContinue(t *testing.T) {
 func (g *gateway) connect(t *testing.T) *grpc.ClientConn {
 	t.Helper()
 	conn, err := grpc.NewClient("passthrough:///bufconn",
-		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return g.door.DialContext(ctx) }),
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return g.listener.DialContext(ctx) }),
 		grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		t.Fatal(err)

@@ -42,7 +42,7 @@ func TestPutObjectSplitAtRandomIsTheSameObject(t *testing.T) {
 				t.Fatalf("%d bytes in %d messages, declared %d: %v", size, len(ms), declared, err)
 			}
 			if o := resp.GetObject(); o.GetSize() != int64(size) || o.GetCrc64Ecma() != ecma(data) {
-				t.Errorf("%d bytes in %d messages, declared %d: the answer says %d bytes and CRC64 %d", size, len(ms), declared, o.GetSize(), o.GetCrc64Ecma())
+				t.Errorf("%d bytes in %d messages, declared %d: the response says %d bytes and CRC64 %d", size, len(ms), declared, o.GetSize(), o.GetCrc64Ecma())
 			}
 			got, read, err := g.get(t.Context(), &cosgatev1.GetObjectRequest{Bucket: testBucket, Key: "k"})
 			if err != nil || !bytes.Equal(got, data) || !read[len(read)-1].GetSummary().GetCrc64EcmaVerified() {

@@ -65,7 +65,7 @@ func TestContractHasNoUnimplementedRPC(t *testing.T) {
 	ctx := withCall(t.Context())
 	check := func(service, method string, err error) {
 		if status.Code(err) == codes.Unimplemented { // COS's refusals are no status yet
-			t.Errorf("%s/%s answers UNIMPLEMENTED", service, method)
+			t.Errorf("%s/%s returns UNIMPLEMENTED", service, method)
 		}
 	}
 	var served []string

@@ -169,7 +169,7 @@ func TestCallbackFailuresAreDistinctFromUploadFailures(t *testing.T) {
 	g := open(t)
 	ctx := t.Context()
 	etag := http.Header{"Etag": {`"e"`}}
-	failure := []byte("<Error><Code>CallbackFailed</Code><Message>no answer of " + plantedURL + "</Message></Error>")
+	failure := []byte("<Error><Code>CallbackFailed</Code><Message>no response from " + plantedURL + "</Message></Error>")
 	for _, c := range []struct {
 		name  string
 		fault embedded.Fault
@@ -177,7 +177,7 @@ func TestCallbackFailuresAreDistinctFromUploadFailures(t *testing.T) {
 		want  string
 	}{
 		{"done", embedded.Fault{Header: etag, ContentType: "application/json", Body: []byte(`{"ok":true}`)}, codes.OK, `200 {"ok":true}`},
-		{"failed", embedded.Fault{Header: etag, ContentType: "application/xml", Body: failure}, codes.OK, "0  CallbackFailed no answer of [redacted]"},
+		{"failed", embedded.Fault{Header: etag, ContentType: "application/xml", Body: failure}, codes.OK, "0  CallbackFailed no response from [redacted]"},
 		{"upload refused", embedded.Fault{Status: 403, Code: "AccessDenied"}, codes.PermissionDenied, ""},
 		{"upload failed", embedded.Fault{Code: "InternalError"}, codes.Internal, ""},
 	} {

@@ -15,17 +15,17 @@ import (
 
 // Outcomes that many operations share.
 
-// repeated are those of a request that is sent again from memory: what passes is never
+// retried are those of a request that is sent again from memory: what passes is never
 // seen, what stays is told, and a later call may do better.
-func repeated() map[string]cell {
+func retried() map[string]cell {
 	return map[string]cell{
 		"reset":                  {fine, unreachable},
-		"no answer":              {fine, unreachable},
+		"no response":            {fine, unreachable},
 		"500":                    {fine, failed},
 		"503":                    {fine, slow},
 		"503 before the content": {fine, slow},
 		"error inside 200":       {fine, failed},
-		"lost answer":            {fine, unreachable},
+		"lost response":          {fine, unreachable},
 		"no checksum":            {fine, fine}, // nothing to compare with
 		"wrong checksum":         {fine, damaged},
 	}
@@ -36,12 +36,12 @@ func repeated() map[string]cell {
 func streamed() map[string]cell {
 	return map[string]cell{
 		"reset":                  {fine, unreachable},
-		"no answer":              {unreachable, unreachable}, // COS takes no content for a minute
+		"no response":            {unreachable, unreachable}, // COS takes no content for a minute
 		"500":                    {failed, failed},
 		"503":                    {slow, slow},
 		"503 before the content": {fine, slow},
 		"error inside 200":       {failed, failed},
-		"lost answer":            {unreachable, unreachable}, // the caller may send it again
+		"lost response":          {unreachable, unreachable}, // the caller may send it again
 		"no checksum":            {fine, fine},
 		"wrong checksum":         {damaged, damaged},
 	}
@@ -50,10 +50,10 @@ func streamed() map[string]cell {
 // completed are those of CompleteMultipartUpload: lists of parts and a HEAD tell what
 // became of it, so that only what never happens fails.
 func completed() map[string]cell {
-	return with(repeated(), map[string]cell{
+	return with(retried(), map[string]cell{
 		"reset":                {fine, unknown},
-		"no answer":            {fine, unknown},
-		"lost answer":          {fine, fine},
+		"no response":          {fine, unknown},
+		"lost response":        {fine, fine},
 		"stall at 0":           {fine, fine},
 		"stall in the middle":  {fine, fine},
 		"cut at 0":             {fine, fine},
@@ -68,7 +68,7 @@ func completed() map[string]cell {
 // copied are those of copies inside COS. What COS copied has the checksum it says; no
 // other is known here.
 func copied() map[string]cell {
-	return with(repeated(), map[string]cell{
+	return with(retried(), map[string]cell{
 		"stall at 0":           {fine, unreachable},
 		"stall in the middle":  {fine, unreachable},
 		"cut at 0":             {fine, unreachable},
@@ -83,12 +83,12 @@ func copied() map[string]cell {
 // initiated are those of the beginning of an upload in parts. Nothing of the object is
 // stored yet, so a later call may do better, whatever became of the upload.
 func initiated() map[string]cell {
-	return with(repeated(), map[string]cell{
+	return with(retried(), map[string]cell{
 		"reset":                {unreachable, unreachable},
-		"no answer":            {unreachable, unreachable},
+		"no response":          {unreachable, unreachable},
 		"500":                  {failed, failed},
 		"error inside 200":     {failed, failed},
-		"lost answer":          {unreachable, unreachable},
+		"lost response":        {unreachable, unreachable},
 		"stall at 0":           {unreachable, unreachable},
 		"stall in the middle":  {unreachable, unreachable},
 		"cut at 0":             {unreachable, unreachable},
@@ -102,17 +102,17 @@ func initiated() map[string]cell {
 
 // appended are those of an append: a HEAD tells what became of it.
 func appended() map[string]cell {
-	return with(repeated(), map[string]cell{
+	return with(retried(), map[string]cell{
 		"reset":          {fine, unknown},
-		"no answer":      {fine, unknown},
-		"lost answer":    {fine, fine},
+		"no response":    {fine, unknown},
+		"lost response":  {fine, fine},
 		"wrong checksum": {damaged, damaged}, // the content is there, and not sent again
 	})
 }
 
 // read are those of a download, which goes on where it broke.
 func read() map[string]cell {
-	return with(repeated(), map[string]cell{
+	return with(retried(), map[string]cell{
 		"stall at 0":           {fine, unreachable},
 		"stall in the middle":  {fine, fine},
 		"cut at 0":             {fine, unreachable},
@@ -158,7 +158,7 @@ func putRows(object matrixRow, kept, most, large, inParts []byte) []matrixRow {
 		r.call = func(ctx context.Context, m *matrix) error {
 			resp, err := m.send(ctx, chunks(s, data, 64<<10)...)
 			if err == nil && (resp.GetObject().GetCrc64Ecma() != ecma(data) || resp.GetObject().GetEtag() == "") {
-				return errors.New("the answer speaks of another object")
+				return errors.New("the response is about another object")
 			}
 			return err
 		}
@@ -168,14 +168,14 @@ func putRows(object matrixRow, kept, most, large, inParts []byte) []matrixRow {
 	initiate.orphans = true
 	complete := row("PutObject in parts, complete", "CompleteMultipartUpload", 0, spec(-1), inParts, completed())
 	return []matrixRow{
-		row("PutObject, kept", "PutObject", 0, spec(int64(len(kept))), kept, repeated()),
-		row("PutObject, kept, more than a connection holds", "PutObject", 0, spec(int64(len(most))), most, with(repeated(), map[string]cell{
-			"no answer": {fine, unreachable}, // COS takes no content for a minute
+		row("PutObject, kept", "PutObject", 0, spec(int64(len(kept))), kept, retried()),
+		row("PutObject, kept, more than a connection holds", "PutObject", 0, spec(int64(len(most))), most, with(retried(), map[string]cell{
+			"no response": {fine, unreachable}, // COS takes no content for a minute
 		})),
-		row("PutObject, kept, of no declared size", "PutObject", 0, spec(-1), kept[:partSize-1], repeated()),
+		row("PutObject, kept, of no declared size", "PutObject", 0, spec(-1), kept[:partSize-1], retried()),
 		row("PutObject, streamed", "PutObject", 0, spec(int64(len(large))), large, streamed()),
 		initiate,
-		row("PutObject in parts, part", "UploadPart", 2, spec(-1), inParts, repeated()),
+		row("PutObject in parts, part", "UploadPart", 2, spec(-1), inParts, retried()),
 		complete,
 	}
 }
@@ -223,7 +223,7 @@ func appendRows(old, kept, large []byte) []matrixRow {
 			"wrong checksum": {fine, fine}, // it is of the whole object, which is not known
 		})),
 		row("AppendObject, streamed", old, large, &base, with(streamed(), map[string]cell{
-			"lost answer": {fine, fine},
+			"lost response": {fine, fine},
 		})),
 	}
 }
@@ -240,12 +240,12 @@ func (g *gateway) appendInPieces(ctx context.Context, position int64, data []byt
 			m.Spec = &cosgatev1.AppendObjectSpec{Bucket: testBucket, Key: "log", Position: position, Size: new(int64(len(data))), BaseCrc64Ecma: base}
 		}
 		if err := stream.Send(m); err != nil {
-			break // the answer is in CloseAndRecv
+			break // the response is in CloseAndRecv
 		}
 	}
 	resp, err := stream.CloseAndRecv()
 	if err == nil && resp.GetNextPosition() != position+int64(len(data)) {
-		return errors.New("the answer speaks of another end")
+		return errors.New("the response is about another end")
 	}
 	return err
 }
@@ -262,7 +262,7 @@ func (g *gateway) uploadPart(ctx context.Context, id string, number int32, data 
 			m.Spec = &cosgatev1.UploadPartSpec{Bucket: testBucket, Key: "big", UploadId: id, PartNumber: number, Size: new(int64(len(data)))}
 		}
 		if err := stream.Send(m); err != nil {
-			break // the answer is in CloseAndRecv
+			break // the response is in CloseAndRecv
 		}
 	}
 	resp, err := stream.CloseAndRecv()

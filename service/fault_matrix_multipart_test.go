@@ -16,7 +16,7 @@ func partRows(old, kept, large []byte) []matrixRow {
 		return partRow(name, "UploadPart", old, data, cells, func(ctx context.Context, m *matrix) error {
 			sent, err := m.uploadPart(ctx, m.upload, 1, data)
 			if err == nil && (sent.GetEtag() == "" || sent.GetSize() != int64(len(data))) {
-				return errors.New("the answer speaks of another part")
+				return errors.New("the response is about another part")
 			}
 			return err
 		})
@@ -24,7 +24,7 @@ func partRows(old, kept, large []byte) []matrixRow {
 	source := &cosgatev1.CopySource{Bucket: testBucket, Key: "source"}
 	small := kept[:partSize/2] // what one request may copy
 	rows := []matrixRow{
-		part("UploadPart, kept", kept, repeated()),
+		part("UploadPart, kept", kept, retried()),
 		part("UploadPart, streamed", large, streamed()),
 		withSource(small, partRow("UploadPartCopy", "UploadPartCopy", old, small, copied(), func(ctx context.Context, m *matrix) error {
 			_, err := m.uploads.UploadPartCopy(ctx, &cosgatev1.UploadPartCopyRequest{
@@ -60,7 +60,7 @@ func (m *matrix) copy(ctx context.Context) error {
 		Bucket: testBucket, Key: "k", Source: &cosgatev1.CopySource{Bucket: testBucket, Key: "source"},
 	})
 	if err == nil && done.GetObject().GetEtag() == "" {
-		return errors.New("the answer speaks of no object")
+		return errors.New("the response is about no object")
 	}
 	return err
 }
@@ -158,7 +158,7 @@ func (m *matrix) complete(ctx context.Context, parts []*cosgatev1.CompletedPart,
 		Bucket: testBucket, Key: "big", UploadId: m.upload, Parts: parts, Crc64Ecma: crc,
 	})
 	if err == nil && crc != nil && done.GetObject().GetCrc64Ecma() != *crc {
-		return errors.New("the answer speaks of another object")
+		return errors.New("the response is about another object")
 	}
 	return err
 }

@@ -40,9 +40,9 @@ const (
 // A trouble is one column of the matrix.
 type trouble struct {
 	name string
-	// fault makes the rule; size is that of the answer's body.
+	// fault makes the rule; size is that of the response body.
 	fault func(size int64) embedded.Fault
-	// body says that it strikes the body of the answer: one without a body is spared.
+	// body says that it strikes the body of the response: one without a body is spared.
 	body bool
 	// acts says that COS does the work all the same.
 	acts bool
@@ -57,19 +57,19 @@ func always(f embedded.Fault) func(int64) embedded.Fault {
 func troubles() []trouble {
 	return []trouble{
 		{name: "reset", fault: always(embedded.Fault{Reset: true})},
-		{name: "no answer", fault: always(embedded.Fault{Delay: 24 * time.Hour})},
+		{name: "no response", fault: always(embedded.Fault{Delay: 24 * time.Hour})},
 		{name: "stall at 0", fault: always(embedded.Fault{StallAfter: -1}), body: true, acts: true},
 		{name: "stall in the middle", fault: func(n int64) embedded.Fault { return embedded.Fault{StallAfter: n / 2} }, body: true, acts: true},
 		{name: "cut at 0", fault: always(embedded.Fault{Truncate: -1}), body: true, acts: true},
 		{name: "cut at 1", fault: always(embedded.Fault{Truncate: 1}), body: true, acts: true, patience: dripPatience},
 		{name: "cut in the middle", fault: func(n int64) embedded.Fault { return embedded.Fault{Truncate: n / 2} }, body: true, acts: true},
 		{name: "cut at the last byte", fault: func(n int64) embedded.Fault { return embedded.Fault{Truncate: n - 1} }, body: true, acts: true},
-		{name: "corrupt byte", fault: always(embedded.Fault{FlipByte: 50}), body: true, acts: true}, // in an XML answer the name of its root
+		{name: "corrupt byte", fault: always(embedded.Fault{FlipByte: 50}), body: true, acts: true}, // in an XML response the name of its root
 		{name: "500", fault: always(embedded.Fault{Code: "InternalError"})},
 		{name: "503", fault: always(embedded.Fault{Code: "SlowDown"})},
 		{name: "503 before the content", fault: always(embedded.Fault{Code: "SlowDown", EarlyResponse: true})},
 		{name: "error inside 200", fault: always(embedded.Fault{ErrorInSuccess: "InternalError"})},
-		{name: "lost answer", fault: always(embedded.Fault{LoseResponse: true}), acts: true},
+		{name: "lost response", fault: always(embedded.Fault{LoseResponse: true}), acts: true},
 		{name: "no checksum", fault: always(embedded.Fault{DropHeader: []string{"x-cos-hash-crc64ecma"}}), acts: true},
 		{name: "wrong checksum", fault: always(embedded.Fault{WrongCRC64: true}), acts: true},
 	}
@@ -97,7 +97,7 @@ type matrixRow struct {
 	nth    int    // which of them is struck once; 0 is the first
 	// prepare makes what was there before; both may be nil.
 	prepare func(t *testing.T, m *matrix)
-	// call makes the call and compares a successful answer.
+	// call makes the call and compares a successful response.
 	call func(ctx context.Context, m *matrix) error
 	// look returns what is there after the call: the whole content of an object. It
 	// cleans up what the caller, not the gateway, has to.
@@ -122,7 +122,7 @@ func TestFaultMatrix(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				m := openMatrix(t)
-				size := m.answerSize(t, row)
+				size := m.responseSize(t, row)
 				if row.struck == "GetObject" {
 					size = int64(len(row.after))
 				}
@@ -166,8 +166,8 @@ func openMatrix(t *testing.T) *matrix {
 	return m
 }
 
-// answerSize makes the call undisturbed and returns the size of the struck answer.
-func (m *matrix) answerSize(t *testing.T, row matrixRow) int64 {
+// responseSize makes the call undisturbed and returns the size of the struck response.
+func (m *matrix) responseSize(t *testing.T, row matrixRow) int64 {
 	t.Helper()
 	id := m.cos.Faults().Add(embedded.Fault{Operation: row.struck, Header: map[string][]string{"X-Test-Struck": {"1"}}})
 	if got := m.attempt(t, row); got != fine {
@@ -303,7 +303,7 @@ func (m *matrix) drop(t *testing.T, key, id string) {
 	}
 }
 
-// A wire counts the connections to COS, and reads from them how long struck answers are.
+// A wire counts the connections to COS, and reads from them how long struck responses are.
 type wire struct {
 	mu     sync.Mutex
 	opened int

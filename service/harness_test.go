@@ -34,22 +34,22 @@ const (
 )
 
 // A gateway is the production server over the embedded COS, reached by the generated
-// client: bufconn on the outside, the in-memory door on the inside.
+// client: bufconn on the outside, the in-memory listener on the inside.
 type gateway struct {
-	cos     *embedded.Server
-	backend *cosbackend.Client
-	server  *Server
-	door    *bufconn.Listener
-	conn    *grpc.ClientConn
-	buckets cosgatev1.BucketServiceClient
-	objects cosgatev1.ObjectServiceClient
-	uploads cosgatev1.MultipartServiceClient
-	configs cosgatev1.BucketConfigServiceClient
-	presign cosgatev1.PresignServiceClient
-	logs    *lockedBuffer
-	pool    *frames.Pool
-	stop    context.CancelFunc // begins the graceful stop
-	stopped chan error
+	cos      *embedded.Server
+	backend  *cosbackend.Client
+	server   *Server
+	listener *bufconn.Listener
+	conn     *grpc.ClientConn
+	buckets  cosgatev1.BucketServiceClient
+	objects  cosgatev1.ObjectServiceClient
+	uploads  cosgatev1.MultipartServiceClient
+	configs  cosgatev1.BucketConfigServiceClient
+	presign  cosgatev1.PresignServiceClient
+	logs     *lockedBuffer
+	pool     *frames.Pool
+	stop     context.CancelFunc // begins the graceful stop
+	stopped  chan error
 }
 
 type setup struct {
@@ -111,10 +111,10 @@ func open(t testing.TB, change ...func(*setup)) *gateway {
 
 func (g *gateway) serve(t testing.TB, s setup) {
 	t.Helper()
-	g.door = bufconn.Listen(1 << 20)
+	g.listener = bufconn.Listen(1 << 20)
 	ctx, cancel := context.WithCancel(context.Background())
 	g.stop = cancel
-	go func() { g.stopped <- g.server.Serve(ctx, g.door, s.grace) }()
+	go func() { g.stopped <- g.server.Serve(ctx, g.listener, s.grace) }()
 	conn := g.dial(t, s.dial...)
 	t.Cleanup(func() {
 		_ = conn.Close()
@@ -138,7 +138,7 @@ func (g *gateway) serve(t testing.TB, s setup) {
 func (g *gateway) dial(t testing.TB, opts ...grpc.DialOption) *grpc.ClientConn {
 	t.Helper()
 	conn, err := grpc.NewClient("passthrough:///bufconn", append([]grpc.DialOption{
-		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return g.door.DialContext(ctx) }),
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return g.listener.DialContext(ctx) }),
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 	}, opts...)...)
 	if err != nil {
@@ -169,7 +169,7 @@ func (g *gateway) send(ctx context.Context, messages ...*cosgatev1.PutObjectRequ
 	}
 	for _, m := range messages {
 		if err := stream.Send(m); err != nil {
-			break // the answer is in CloseAndRecv
+			break // the response is in CloseAndRecv
 		}
 	}
 	return stream.CloseAndRecv()

@@ -154,6 +154,6 @@ func TestHeadObjectsReplacesResultsThatDoNotFit(t *testing.T) {
 	}
 	limitHeads(worst, maxHeadsSize)
 	if n := proto.Size(&cosgatev1.HeadObjectsResponse{Results: worst}); n > 4<<20 {
-		t.Errorf("the largest answer has %d bytes, want at most 4 MiB", n)
+		t.Errorf("the largest response has %d bytes, want at most 4 MiB", n)
 	}
 }

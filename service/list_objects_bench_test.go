@@ -15,7 +15,7 @@ import (
 
 // BenchmarkListObjects reads the same page of 1,000 of the embedded server in two ways, one after
 // the other: with the COS client alone, and through the gateway with the generated
-// client. "added-%" is how much longer the second takes than the first beside it, the
+// client. "added-%" is how much longer the second takes than the first, the
 // median of all pairs, so that a busy machine bears on both alike; it is to stay below
 // 30. -race makes the numbers useless.
 func BenchmarkListObjects(b *testing.B) {

@@ -33,6 +33,6 @@ func TestOptionsObjectReturnsWhatTheRulesAllow(t *testing.T) {
 	}
 	g.cos.Faults().Add(embedded.Fault{Operation: "OptionsObject", Status: 200})
 	if resp, err := ask("https://o", "GET"); err != nil || resp.GetAllowOrigin() != "" || resp.GetMaxAge() != nil {
-		t.Errorf("OptionsObject of an answer without headers = %v, %v", resp, err)
+		t.Errorf("OptionsObject of a response without headers = %v, %v", resp, err)
 	}
 }

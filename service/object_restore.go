@@ -7,7 +7,6 @@ import (
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 )
 
-
 func (s *objectServer) RestoreObject(ctx context.Context, req *cosgatev1.RestoreObjectRequest) (*cosgatev1.RestoreObjectResponse, error) {
 	client, err := s.client(req.GetProfile())
 	if err != nil {

@@ -139,12 +139,12 @@ func TestObjectSettingsFailWithTheirCodes(t *testing.T) {
 	}
 }
 
-// A lost answer, a passing failure, one that stays, an answer that says nothing: all of
+// A lost response, a temporary failure, a lasting one, a response that says nothing: all of
 // them may be asked again.
 func TestObjectSettingsAreRetriedWhenResponsesAreLost(t *testing.T) {
 	for _, a := range aspects() {
 		for name, f := range map[string]embedded.Fault{
-			"lost answer": {LoseResponse: true}, "reset": {Reset: true}, "500": {Code: "InternalError"}, "503": {Code: "SlowDown"},
+			"lost response": {LoseResponse: true}, "reset": {Reset: true}, "500": {Code: "InternalError"}, "503": {Code: "SlowDown"},
 		} {
 			t.Run(a.rpc+" "+name, func(t *testing.T) {
 				t.Parallel()

@@ -38,7 +38,7 @@ func (g *gateway) form(t *testing.T, req *cosgatev1.CreatePostPolicyRequest) *co
 
 // sendForm does what a browser does with a form: the fields in their order, those of the
 // page, and the file at last. change replaces a field, or with "-" leaves it out.
-func sendForm(t *testing.T, c *http.Client, f *cosgatev1.CreatePostPolicyResponse, change map[string]string, filename, content string) (plainAnswer, string) {
+func sendForm(t *testing.T, c *http.Client, f *cosgatev1.CreatePostPolicyResponse, change map[string]string, filename, content string) (plainResponse, string) {
 	t.Helper()
 	var body bytes.Buffer
 	w := multipart.NewWriter(&body)
@@ -73,10 +73,10 @@ func sendForm(t *testing.T, c *http.Client, f *cosgatev1.CreatePostPolicyRespons
 
 func TestCreatePostPolicyFormsUploadWithAPlainHTTPClient(t *testing.T) {
 	t.Parallel()
-	for _, door := range doors() {
-		t.Run(door, func(t *testing.T) {
+	for _, listener := range listeners() {
+		t.Run(listener, func(t *testing.T) {
 			g := open(t)
-			plain := g.plainClient(t, door)
+			plain := g.plainClient(t, listener)
 			f := g.form(t, &cosgatev1.CreatePostPolicyRequest{
 				Target: toPrefix("up/中/"), ContentLengthRange: &cosgatev1.SizeRange{Min: 1, Max: 10}, PresetAcl: "public-read", SuccessActionStatus: 201,
 				Content:  &cosgatev1.ContentHeaders{ContentType: "text/x-own", CacheControl: "no-cache", ContentDisposition: `attachment; filename="<a>"`},

@@ -33,15 +33,15 @@ const (
 	presignPart   = cosgatev1.PresignOperation_PRESIGN_OPERATION_UPLOAD_PART
 )
 
-// doors are the ways of a plain HTTP client to the embedded server.
-func doors() []string { return []string{"memory", "tcp"} }
+// listeners are the ways of a plain HTTP client to the embedded server.
+func listeners() []string { return []string{"memory", "tcp"} }
 
 // plainClient knows nothing of signatures. Whatever host it is sent to, it gets to the
 // embedded server: who uses a URL finds the host by DNS.
-func (g *gateway) plainClient(t *testing.T, door string) *http.Client {
+func (g *gateway) plainClient(t *testing.T, listener string) *http.Client {
 	t.Helper()
 	dial := g.cos.DialContext
-	if door == "tcp" {
+	if listener == "tcp" {
 		addr, err := g.cos.Listen("127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
@@ -70,18 +70,18 @@ func (g *gateway) url(t *testing.T, req *cosgatev1.PresignUrlRequest) *cosgatev1
 }
 
 // use uses a URL as it is meant to be.
-func use(t *testing.T, c *http.Client, u *cosgatev1.PresignUrlResponse, body string) (plainAnswer, string) {
+func use(t *testing.T, c *http.Client, u *cosgatev1.PresignUrlResponse, body string) (plainResponse, string) {
 	t.Helper()
 	return request(t, c, u.GetMethod(), u.GetUrl(), u.GetHeaders(), body)
 }
 
-// A plainAnswer is an answer whose body was read and closed.
-type plainAnswer struct {
+// A plainResponse is a response whose body was read and closed.
+type plainResponse struct {
 	StatusCode int
 	Header     http.Header
 }
 
-func request(t *testing.T, c *http.Client, method, url string, headers map[string]string, body string) (plainAnswer, string) {
+func request(t *testing.T, c *http.Client, method, url string, headers map[string]string, body string) (plainResponse, string) {
 	t.Helper()
 	var content io.Reader
 	if method == http.MethodPut || method == http.MethodPost {
@@ -103,15 +103,15 @@ func request(t *testing.T, c *http.Client, method, url string, headers map[strin
 	if err != nil {
 		t.Fatal(err)
 	}
-	return plainAnswer{resp.StatusCode, resp.Header}, string(data)
+	return plainResponse{resp.StatusCode, resp.Header}, string(data)
 }
 
 func TestPresignUrlWorksWithAPlainHTTPClient(t *testing.T) {
 	t.Parallel()
-	for _, door := range doors() {
-		t.Run(door, func(t *testing.T) {
+	for _, listener := range listeners() {
+		t.Run(listener, func(t *testing.T) {
 			g := open(t)
-			plain := g.plainClient(t, door)
+			plain := g.plainClient(t, listener)
 			put := g.url(t, &cosgatev1.PresignUrlRequest{Key: "a b/中", Operation: presignPut, Headers: map[string]string{
 				"Content-Type": "text/x-own", "x-cos-meta-who": "me", "x-cos-storage-class": "STANDARD_IA", "x-cos-acl": "private",
 			}})
@@ -217,7 +217,7 @@ func TestPresignUrlAllowsNothingElse(t *testing.T) {
 	}{
 		{"another key", "GET", strings.Replace(get.GetUrl(), "/k?", "/other?", 1), nil, "", "SignatureDoesNotMatch"},
 		{"another method", "DELETE", get.GetUrl(), nil, "", "SignatureDoesNotMatch"},
-		{"another answer", "GET", strings.Replace(get.GetUrl(), "text%2Fhtml", "text%2Fxml", 1), nil, "", "SignatureDoesNotMatch"},
+		{"another response header", "GET", strings.Replace(get.GetUrl(), "text%2Fhtml", "text%2Fxml", 1), nil, "", "SignatureDoesNotMatch"},
 		{"a parameter less", "GET", strings.Replace(get.GetUrl(), "response-content-type=text%2Fhtml&", "", 1), nil, "", "SignatureDoesNotMatch"},
 		{"another bucket", "GET", strings.Replace(get.GetUrl(), "test-", "toast-", 1), nil, "", "SignatureDoesNotMatch"},
 		{"a later end", "GET", strings.Replace(get.GetUrl(), "%3B1", "%3B2", 2), nil, "", "SignatureDoesNotMatch"},

@@ -85,7 +85,7 @@ func TestPutObjectMisuseIsRefusedAndStoresNothing(t *testing.T) {
 		{"too much for nothing", []*putRequest{{Spec: spec(0), Chunk: chunk("a"), Finish: true}}, codes.OutOfRange, cosstatus.ReasonTooMuchData, "chunk.data: reaches to byte 1, but spec.size is 0"},
 		{"too little", []*putRequest{{Spec: spec(3), Chunk: chunk("ab"), Finish: true}}, codes.InvalidArgument, cosstatus.ReasonTooLittleData, "finish: came after 2 bytes, but spec.size is 3"},
 		{"too little of a streamed object", []*putRequest{{Spec: spec(maxBufferedSize + 2), Chunk: chunk("ab")}, {Finish: true}}, codes.InvalidArgument, cosstatus.ReasonTooLittleData, "finish: came after 2 bytes, but spec.size is 1048578"},
-		{"over 50,000 GiB", []*putRequest{{Spec: spec(50_000<<30 + 1)}}, codes.FailedPrecondition, cosstatus.ReasonObjectTooLarge, "spec.size: is more than 50,000 GiB, the largest object COS keeps"},
+		{"over 50,000 GiB", []*putRequest{{Spec: spec(50_000<<30 + 1)}}, codes.FailedPrecondition, cosstatus.ReasonObjectTooLarge, "spec.size: is more than 50,000 GiB, the largest object that COS stores"},
 		{"chunk checksum", []*putRequest{{Spec: spec(-1), Chunk: &cosgatev1.Chunk{Data: []byte("a"), Crc32C: &wrong}}}, codes.InvalidArgument, cosstatus.ReasonChecksumMismatch, "chunk.crc32c: does not match the chunk's data, which begins at offset 0; send the content again"},
 		{"object checksum", []*putRequest{{Spec: spec(-1), Chunk: chunk("a")}, {Checksums: &cosgatev1.Checksums{Crc64Ecma: &wrong64}, Finish: true}}, codes.InvalidArgument, cosstatus.ReasonChecksumMismatch, "checksums.crc64ecma: is 1, but the content received has 3675645893302102789; send the content again"},
 		{"checksums twice", []*putRequest{{Spec: spec(-1), Checksums: sums}, {Checksums: sums}}, codes.InvalidArgument, cosstatus.ReasonStreamOrder, "checksums: came before; send them once"},
@@ -259,7 +259,7 @@ func TestPutObjectReportsThatCOSStoredOtherBytes(t *testing.T) {
 	}
 }
 
-// Any messages whatever must end in an answer, and only a well-formed upload hands on
+// Any messages whatever must end in a response, and only a well-formed upload hands on
 // exactly its bytes.
 func FuzzUploadSequence(f *testing.F) {
 	f.Add([]byte("s\x03c\x03abcf"))

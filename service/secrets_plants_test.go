@@ -181,20 +181,20 @@ func (q *quotingCOS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Cos-Request-Id", "NjA3")
 	h.Set("Content-Type", "application/xml")
 	h.Set("Set-Cookie", "a="+url.QueryEscape(values[0]))
-	status, answer := http.StatusForbidden, ""
+	status, response := http.StatusForbidden, ""
 	switch turn / len(all) % quoteForms {
 	case 0:
-		answer = "<Error><Code>SignatureDoesNotMatch</Code><Message>" + xml + "</Message><StringToSign>" + xml + "</StringToSign><FormatString>" + xml + "</FormatString></Error>"
+		response = "<Error><Code>SignatureDoesNotMatch</Code><Message>" + xml + "</Message><StringToSign>" + xml + "</StringToSign><FormatString>" + xml + "</FormatString></Error>"
 	case 1:
-		status, answer = http.StatusInternalServerError, "<Error><Code>"+xml+"</Code><Resource>"+xml+"</Resource><RequestId>"+xml+"</RequestId><TraceId>"+xml+"</TraceId></Error>"
+		status, response = http.StatusInternalServerError, "<Error><Code>"+xml+"</Code><Resource>"+xml+"</Resource><RequestId>"+xml+"</RequestId><TraceId>"+xml+"</TraceId></Error>"
 	case 2:
 		status = http.StatusServiceUnavailable
 		quoted, _ := json.Marshal(text) // a string can be
-		answer = fmt.Sprintf(`{"code":%s,"message":%s,"request_id":%s}`, quoted, quoted, quoted)
+		response = fmt.Sprintf(`{"code":%s,"message":%s,"request_id":%s}`, quoted, quoted, quoted)
 	case 3:
-		status, answer = http.StatusBadGateway, "<html>"+text
+		status, response = http.StatusBadGateway, "<html>"+text
 	case 4:
-		status, answer = http.StatusOK, "<Error><Code>InvalidCallback</Code><Message>"+xml+"</Message></Error>"
+		status, response = http.StatusOK, "<Error><Code>InvalidCallback</Code><Message>"+xml+"</Message></Error>"
 	case 5:
 		status = http.StatusFound
 		h.Set("Location", "https://other.example/k?"+url.QueryEscape(text))
@@ -203,11 +203,11 @@ func (q *quotingCOS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			h.Set(name, strings.NewReplacer("\n", " ", "\r", " ").Replace(text))
 		}
 	case 7:
-		status, answer = http.StatusNotFound, "<Error><Code>NoSuchKey</Code><Message>"+xml+"</Message></Error>"
+		status, response = http.StatusNotFound, "<Error><Code>NoSuchKey</Code><Message>"+xml+"</Message></Error>"
 		h.Del("X-Cos-Request-Id") // it says that it is not COS
 	}
 	w.WriteHeader(status)
-	_, _ = w.Write([]byte(answer))
+	_, _ = w.Write([]byte(response))
 }
 
 // A tappedConn plants the signatures that pass to COS.

@@ -58,7 +58,7 @@ type watched struct {
 	*gateway
 	plants  *plants
 	audit   *lockedBuffer
-	told    *lockedBuffer // all that callers were told but for answers
+	told    *lockedBuffer // all that callers received except in responses
 	metrics *telemetry.Metrics
 	spans   *tracetest.SpanRecorder
 	tokens  map[string]string
@@ -334,9 +334,9 @@ func (w *watched) spanTexts(t *testing.T) string {
 
 func (w *watched) metricsText(t *testing.T) string {
 	t.Helper()
-	answer := httptest.NewRecorder()
-	w.metrics.Handler().ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
-	return answer.Body.String()
+	response := httptest.NewRecorder()
+	w.metrics.Handler().ServeHTTP(response, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
+	return response.Body.String()
 }
 
 func TestSecretsStaySecretInSuccessfulCalls(t *testing.T) {
@@ -396,27 +396,27 @@ func TestSecretsStaySecretWhenCallsFail(t *testing.T) {
 		fault  embedded.Fault
 		ctx    func(*watched, context.Context) context.Context
 		req    func(protoreflect.Message)
-		want   codes.Code // one that must be among the answers
+		want   codes.Code // one that must be among the responses
 	}{
-		"refused":           {fault: embedded.Fault{Status: 403, Code: "AccessDenied"}, want: codes.PermissionDenied},
-		"key is refused":    {fault: embedded.Fault{Status: 403, Code: "SignatureDoesNotMatch"}, want: codes.Unauthenticated},
-		"no answer":         {fault: embedded.Fault{Reset: true}, want: codes.Unavailable},
-		"lost answer":       {fault: embedded.Fault{LoseResponse: true}, want: codes.Unavailable},
-		"cut answer":        {fault: embedded.Fault{Truncate: -1}, want: codes.Unavailable},
-		"garbled answer":    {fault: embedded.Fault{FlipByte: 10}, want: codes.DataLoss},
-		"too late":          {fault: embedded.Fault{Delay: time.Hour}, want: codes.DeadlineExceeded},
-		"invalid":           {req: brokenAddress, want: codes.InvalidArgument},
-		"invalid key":       {req: wrongKey, want: codes.InvalidArgument},
-		"denied":            {ctx: func(w *watched, ctx context.Context) context.Context { return w.as(ctx, "nobody") }, want: codes.PermissionDenied},
-		"unknown token":     {ctx: func(w *watched, ctx context.Context) context.Context { return w.as(ctx, "unknown") }, want: codes.Unauthenticated},
-		"JWT for others":    {ctx: func(w *watched, ctx context.Context) context.Context { return w.as(ctx, "jwt for others") }, want: codes.Unauthenticated},
-		"JWT, changed":      {ctx: func(w *watched, ctx context.Context) context.Context { return w.as(ctx, "jwt, changed") }, want: codes.Unauthenticated},
-		"half credentials":  {ctx: func(w *watched, ctx context.Context) context.Context { return w.as(ctx, "all", mdSecretKey, ownKey) }, want: codes.InvalidArgument},
-		"not taken":         {change: func(s *setup, _ *watched) { s.deps.CallerCredentials = nil }, want: codes.FailedPrecondition},
-		"over a limit":      {change: func(s *setup, _ *watched) { s.options.Limits = Limits{CallerRate: 0.001, CallerBurst: 1} }, want: codes.ResourceExhausted},
-		"no COS":            {change: noCOS, want: codes.Unavailable},
-		"credentials gone":  {change: withoutCredentials, want: codes.Internal, ctx: func(w *watched, ctx context.Context) context.Context { return w.as(ctx, "jwt") }},
-		"deadline too soon": {change: func(s *setup, _ *watched) { s.options.Limits = Limits{DeadlineFloor: time.Hour} }, want: codes.DeadlineExceeded},
+		"refused":            {fault: embedded.Fault{Status: 403, Code: "AccessDenied"}, want: codes.PermissionDenied},
+		"key is refused":     {fault: embedded.Fault{Status: 403, Code: "SignatureDoesNotMatch"}, want: codes.Unauthenticated},
+		"no response":        {fault: embedded.Fault{Reset: true}, want: codes.Unavailable},
+		"lost response":      {fault: embedded.Fault{LoseResponse: true}, want: codes.Unavailable},
+		"truncated response": {fault: embedded.Fault{Truncate: -1}, want: codes.Unavailable},
+		"malformed response": {fault: embedded.Fault{FlipByte: 10}, want: codes.DataLoss},
+		"too late":           {fault: embedded.Fault{Delay: time.Hour}, want: codes.DeadlineExceeded},
+		"invalid":            {req: brokenAddress, want: codes.InvalidArgument},
+		"invalid key":        {req: wrongKey, want: codes.InvalidArgument},
+		"denied":             {ctx: func(w *watched, ctx context.Context) context.Context { return w.as(ctx, "nobody") }, want: codes.PermissionDenied},
+		"unknown token":      {ctx: func(w *watched, ctx context.Context) context.Context { return w.as(ctx, "unknown") }, want: codes.Unauthenticated},
+		"JWT for others":     {ctx: func(w *watched, ctx context.Context) context.Context { return w.as(ctx, "jwt for others") }, want: codes.Unauthenticated},
+		"JWT, changed":       {ctx: func(w *watched, ctx context.Context) context.Context { return w.as(ctx, "jwt, changed") }, want: codes.Unauthenticated},
+		"half credentials":   {ctx: func(w *watched, ctx context.Context) context.Context { return w.as(ctx, "all", mdSecretKey, ownKey) }, want: codes.InvalidArgument},
+		"not taken":          {change: func(s *setup, _ *watched) { s.deps.CallerCredentials = nil }, want: codes.FailedPrecondition},
+		"over a limit":       {change: func(s *setup, _ *watched) { s.options.Limits = Limits{CallerRate: 0.001, CallerBurst: 1} }, want: codes.ResourceExhausted},
+		"no COS":             {change: noCOS, want: codes.Unavailable},
+		"credentials gone":   {change: withoutCredentials, want: codes.Internal, ctx: func(w *watched, ctx context.Context) context.Context { return w.as(ctx, "jwt") }},
+		"deadline too soon":  {change: func(s *setup, _ *watched) { s.options.Limits = Limits{DeadlineFloor: time.Hour} }, want: codes.DeadlineExceeded},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := openWatchedForSecrets(t, func(s *setup, w *watched) {

@@ -50,8 +50,8 @@ func selectRequest() *cosgatev1.SelectObjectContentRequest {
 	}
 }
 
-// answerSelect lets the embedded server, which has no SQL, answer with these bytes.
-func (g *gateway) answerSelect(body []byte, change ...func(*embedded.Fault)) {
+// respondSelect lets the embedded server, which has no SQL, answer with these bytes.
+func (g *gateway) respondSelect(body []byte, change ...func(*embedded.Fault)) {
 	g.cos.Faults().Clear()
 	f := embedded.Fault{Operation: "SelectObjectContent", ContentType: "application/octet-stream", Body: body}
 	for _, c := range change {
@@ -91,7 +91,7 @@ func TestSelectObjectContentStreamsRecordsProgressAndStats(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	large := strings.Repeat("{\"a\":1}\n", 100_000)
-	g.answerSelect(slices.Concat(
+	g.respondSelect(slices.Concat(
 		selectEventFrame("Cont", ""), selectEventFrame("Records", "{\"a\":"), selectStatsFrame("Progress"), selectEventFrame("Records", "1}\n"),
 		selectEventFrame("Records", large), selectStatsFrame("Stats"), selectEventFrame("End", ""),
 	))
@@ -100,7 +100,7 @@ func TestSelectObjectContentStreamsRecordsProgressAndStats(t *testing.T) {
 	if err != nil || records != "{\"a\":1}\n"+large || len(others) != 2 || !proto.Equal(others[0], counts) || !proto.Equal(others[1], counts) {
 		t.Errorf("SelectObjectContent = %d bytes, %v, %v", len(records), others, err)
 	}
-	g.answerSelect(selectEventFrame("End", ""))
+	g.respondSelect(selectEventFrame("End", ""))
 	if records, others, err := g.selectAll(t.Context(), selectRequest()); err != nil || records != "" || others != nil {
 		t.Errorf("an empty result = %q, %v, %v", records, others, err)
 	}
@@ -137,7 +137,7 @@ func TestSelectObjectContentErrorFrameBecomesAStatus(t *testing.T) {
 		for name, stream := range map[string][]byte{
 			"at once": failure, "later": slices.Concat(selectEventFrame("Records", "a\n"), failure),
 		} {
-			g.answerSelect(stream)
+			g.respondSelect(stream)
 			_, _, err := g.selectAll(t.Context(), selectRequest())
 			wantStatus(t, tt.cosCode+" "+name, err, tt.code, tt.reason)
 			e, _ := detail[*cosgatev1.CosError](err)
@@ -150,7 +150,7 @@ func TestSelectObjectContentErrorFrameBecomesAStatus(t *testing.T) {
 			}
 		}
 	}
-	g.answerSelect(nil, func(f *embedded.Fault) { f.Body, f.Status, f.Code = nil, 400, "SQLParsingError" })
+	g.respondSelect(nil, func(f *embedded.Fault) { f.Body, f.Status, f.Code = nil, 400, "SQLParsingError" })
 	_, _, err := g.selectAll(t.Context(), selectRequest())
 	wantStatus(t, "a plain refusal", err, codes.InvalidArgument, "SQL_PARSING_ERROR")
 }
@@ -161,8 +161,8 @@ func TestSelectObjectContentThatBreaksOffIsNeverOK(t *testing.T) {
 	stream := slices.Concat(selectEventFrame("Records", "a,b\n"), selectStatsFrame("Stats"), selectEventFrame("End", ""))
 	for n := range stream {
 		for name, body := range map[string]func(){
-			"cut":   func() { g.answerSelect(stream, func(f *embedded.Fault) { f.Truncate = int64(n); zeroIsNone(f) }) },
-			"ended": func() { g.answerSelect(append([]byte{}, stream[:n]...)) },
+			"cut":   func() { g.respondSelect(stream, func(f *embedded.Fault) { f.Truncate = int64(n); zeroIsNone(f) }) },
+			"ended": func() { g.respondSelect(append([]byte{}, stream[:n]...)) },
 		} {
 			body()
 			_, _, err := g.selectAll(t.Context(), selectRequest())
@@ -186,11 +186,11 @@ func TestSelectObjectContentThatIsDamagedIsDataLoss(t *testing.T) {
 	g := open(t, func(s *setup) { s.backend.Retry.MaxAttempts = 1 })
 	stream := slices.Concat(selectEventFrame("Records", "a,b\n"), selectStatsFrame("Stats"), selectEventFrame("End", ""))
 	for i := range stream {
-		g.answerSelect(stream, func(f *embedded.Fault) { f.FlipByte = int64(i + 1) })
+		g.respondSelect(stream, func(f *embedded.Fault) { f.FlipByte = int64(i + 1) })
 		_, _, err := g.selectAll(t.Context(), selectRequest())
 		wantStatus(t, "a flipped byte", err, codes.DataLoss, cosstatus.ReasonChecksumMismatch)
 	}
-	g.answerSelect(selectEventFrame("Stats", "no XML"))
+	g.respondSelect(selectEventFrame("Stats", "no XML"))
 	_, _, err := g.selectAll(t.Context(), selectRequest())
 	wantStatus(t, "statistics that are none", err, codes.Internal, cosstatus.ReasonMalformedResponse)
 }
@@ -198,7 +198,7 @@ func TestSelectObjectContentThatIsDamagedIsDataLoss(t *testing.T) {
 func TestSelectObjectContentReleasesTheConnectionWhenCancelled(t *testing.T) {
 	g := open(t)
 	stream := slices.Concat(selectEventFrame("Records", "a,b\n"), selectEventFrame("End", ""))
-	g.answerSelect(stream, func(f *embedded.Fault) { f.StallAfter = int64(len(selectEventFrame("Records", "a,b\n"))) })
+	g.respondSelect(stream, func(f *embedded.Fault) { f.StallAfter = int64(len(selectEventFrame("Records", "a,b\n"))) })
 	ctx, cancel := context.WithCancel(t.Context())
 	call, err := g.objects.SelectObjectContent(ctx, selectRequest())
 	if err != nil {

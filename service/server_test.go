@@ -38,7 +38,7 @@ func contractFiles() []protoreflect.FileDescriptor {
 	return files
 }
 
-// An empty message is refused by every RPC: the answer shows that the RPC is there,
+// An empty message is refused by every RPC: the response shows that the RPC is there,
 // that it validates, and that it does so before COS is asked.
 func TestServerServesAndValidatesEveryRPC(t *testing.T) {
 	t.Parallel()

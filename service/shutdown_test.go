@@ -189,7 +189,7 @@ func TestShutdownOfAUnaryCallSaysSo(t *testing.T) {
 	g.awaitEnd(t)
 }
 
-// A change that COS may have made must not be repeated blindly, whoever cut it.
+// A change that COS may have made must not be retried blindly, whoever cancelled it.
 func TestShutdownOfAChangeIsNotRetryable(t *testing.T) {
 	t.Parallel()
 	g := open(t, cutSoon)
@@ -207,7 +207,7 @@ func TestShutdownOfAChangeIsNotRetryable(t *testing.T) {
 		t.Errorf("CreateBucket = %v (%v), want UNAVAILABLE, %s", err, info, cosstatus.ReasonOutcomeUnknown)
 	}
 	if _, ok := detail[*errdetails.RetryInfo](err); ok {
-		t.Errorf("CreateBucket = %v asks to be repeated", err)
+		t.Errorf("CreateBucket = %v says that it is retryable", err)
 	}
 	g.awaitEnd(t)
 }

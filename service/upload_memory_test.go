@@ -49,9 +49,9 @@ func TestUploadMemoryIsWaitedForAndItsLackReported(t *testing.T) {
 		g := openForMemory(t, 8<<20, 8<<20, func(s *setup) { s.deps.Metrics = metrics })
 		mustSay := func(gauge string) {
 			t.Helper()
-			answer := httptest.NewRecorder()
-			metrics.Handler().ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
-			if !strings.Contains(answer.Body.String(), "\n"+gauge+"\n") {
+			response := httptest.NewRecorder()
+			metrics.Handler().ServeHTTP(response, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
+			if !strings.Contains(response.Body.String(), "\n"+gauge+"\n") {
 				t.Errorf("the metrics do not have the line %s", gauge)
 			}
 		}
