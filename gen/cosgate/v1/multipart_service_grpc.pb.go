@@ -82,10 +82,11 @@ type MultipartServiceClient interface {
 	// INVALID_ARGUMENT (InvalidPartOrder; EntityTooSmall: a part other than the last has
 	// less than 1 MiB), or ALREADY_EXISTS (FileAlreadyExists, with forbid_overwrite).
 	//
-	// If COS's response is lost, the gateway looks at the object before it reports
-	// anything: if the object is the one that these parts make, the call succeeds. A
-	// callback that fails does not fail the call either: callback in the response says
-	// what went wrong.
+	// If COS's response is lost, or leaves open whether the upload was completed (503,
+	// 409, or NoSuchUpload in response to the gateway's own retry), the gateway looks at
+	// the object before it reports anything: if the object is the one that these parts
+	// make, the call succeeds. A callback that fails does not fail the call either:
+	// callback in the response says what went wrong.
 	CompleteMultipartUpload(ctx context.Context, in *CompleteMultipartUploadRequest, opts ...grpc.CallOption) (*CompleteMultipartUploadResponse, error)
 	// AbortMultipartUpload ends an upload and deletes its parts.
 	//
@@ -243,10 +244,11 @@ type MultipartServiceServer interface {
 	// INVALID_ARGUMENT (InvalidPartOrder; EntityTooSmall: a part other than the last has
 	// less than 1 MiB), or ALREADY_EXISTS (FileAlreadyExists, with forbid_overwrite).
 	//
-	// If COS's response is lost, the gateway looks at the object before it reports
-	// anything: if the object is the one that these parts make, the call succeeds. A
-	// callback that fails does not fail the call either: callback in the response says
-	// what went wrong.
+	// If COS's response is lost, or leaves open whether the upload was completed (503,
+	// 409, or NoSuchUpload in response to the gateway's own retry), the gateway looks at
+	// the object before it reports anything: if the object is the one that these parts
+	// make, the call succeeds. A callback that fails does not fail the call either:
+	// callback in the response says what went wrong.
 	CompleteMultipartUpload(context.Context, *CompleteMultipartUploadRequest) (*CompleteMultipartUploadResponse, error)
 	// AbortMultipartUpload ends an upload and deletes its parts.
 	//
