@@ -35,7 +35,7 @@ func (s *Server) appendObject(x *exchange) error {
 	if err := x.checkAppend(position); err != nil {
 		return err
 	}
-	u, err := s.take(x)
+	u, err := s.receiveBody(x)
 	if err != nil {
 		return err
 	}

@@ -129,9 +129,18 @@ func (x *exchange) checkKnownLength() error {
 	return x.checkLength()
 }
 
-// take receives the request's body and checks it against what was announced. The
-// caller ends the upload.
-func (s *Server) take(x *exchange) (u *store.Upload, err error) {
+// receiveBody receives the request's body and checks it against what was announced.
+// The caller ends the upload.
+func (s *Server) receiveBody(x *exchange) (*store.Upload, error) {
+	return s.newUpload(x, func(u *store.Upload) error {
+		_, err := s.copyInto(u, x.body(), maxObject, func(err error) error { return err })
+		return err
+	})
+}
+
+// newUpload makes an upload of what receive writes into it, and checks it against the
+// announced checksums. The caller ends the upload.
+func (s *Server) newUpload(x *exchange, receive func(*store.Upload) error) (u *store.Upload, err error) {
 	announced, err := x.announcedDigests()
 	if err != nil {
 		return nil, err
@@ -142,7 +151,7 @@ func (s *Server) take(x *exchange) (u *store.Upload, err error) {
 	if announced.sha1 != nil {
 		u.WantSHA1()
 	}
-	if err = s.receive(x, u); err == nil {
+	if err = receive(u); err == nil {
 		err = announced.check(u.Sums())
 	}
 	if err != nil {
@@ -152,27 +161,26 @@ func (s *Server) take(x *exchange) (u *store.Upload, err error) {
 	return u, nil
 }
 
-// receive moves the request's body into an upload.
-func (s *Server) receive(x *exchange, u *store.Upload) error {
+// copyInto copies r into an upload and returns its size. More than limit bytes are
+// EntityTooLarge; readError is the error to return for one of r.
+func (s *Server) copyInto(u *store.Upload, r io.Reader, limit int64, readError func(error) error) (size int64, err error) {
 	buf, _ := s.buffers.Get().(*[]byte)
 	defer s.buffers.Put(buf)
-	body := x.body()
-	var size int64
 	for {
-		n, err := body.Read(*buf)
-		if size += int64(n); size > maxObject {
-			return fail(entityTooLarge, "")
+		n, err := r.Read(*buf)
+		if size += int64(n); size > limit {
+			return size, fail(entityTooLarge, "")
 		}
 		if n > 0 {
-			if _, werr := u.Write((*buf)[:n]); werr != nil {
-				return werr
+			if _, err := u.Write((*buf)[:n]); err != nil {
+				return size, err
 			}
 		}
 		if errors.Is(err, io.EOF) {
-			return nil
+			return size, nil
 		}
 		if err != nil {
-			return err
+			return size, readError(err)
 		}
 	}
 }

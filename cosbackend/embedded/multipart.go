@@ -88,7 +88,7 @@ func (s *Server) uploadPart(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	u, err := s.take(x)
+	u, err := s.receiveBody(x)
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ func (s *Server) putObject(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	u, err := s.take(x)
+	u, err := s.receiveBody(x)
 	if err != nil {
 		return err
 	}

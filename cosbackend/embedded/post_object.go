@@ -58,7 +58,7 @@ func (s *Server) postObject(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	u, err := s.takeFile(x, f, size)
+	u, err := s.receiveFile(x, f, size)
 	if err != nil {
 		return err
 	}
@@ -109,52 +109,18 @@ func (x *exchange) adoptFields(f *form) error {
 	return x.trafficLimit()
 }
 
-// takeFile receives the file, no more of it than the policy allows.
-func (s *Server) takeFile(x *exchange, f *form, size sizeRange) (u *store.Upload, err error) {
-	announced, err := x.announcedDigests()
-	if err != nil {
-		return nil, err
-	}
-	if u, err = s.store.NewUpload(x.ctx()); err != nil {
-		return nil, err
-	}
-	if announced.sha1 != nil {
-		u.WantSHA1()
-	}
-	if err = s.receiveFile(f.file, u, size); err == nil {
-		err = f.end()
-	}
-	if err == nil {
-		err = announced.check(u.Sums())
-	}
-	if err != nil {
-		u.Abort()
-		return nil, err
-	}
-	return u, nil
-}
-
-func (s *Server) receiveFile(file *multipart.Part, u *store.Upload, size sizeRange) error {
-	buf, _ := s.buffers.Get().(*[]byte)
-	defer s.buffers.Put(buf)
-	var received int64
-	for {
-		n, err := file.Read(*buf)
-		if received += int64(n); received > size.max {
-			return fail(entityTooLarge, "")
+// receiveFile receives the file, no more of it than the policy allows.
+func (s *Server) receiveFile(x *exchange, f *form, size sizeRange) (*store.Upload, error) {
+	return s.newUpload(x, func(u *store.Upload) error {
+		received, err := s.copyInto(u, f.file, size.max, formError)
+		if err == nil {
+			err = size.check(received)
 		}
-		if n > 0 {
-			if _, werr := u.Write((*buf)[:n]); werr != nil {
-				return werr
-			}
+		if err == nil {
+			err = f.end()
 		}
-		if errors.Is(err, io.EOF) {
-			return size.check(received)
-		}
-		if err != nil {
-			return formError(err)
-		}
-	}
+		return err
+	})
 }
 
 // A successAction is the response that a form asks for.

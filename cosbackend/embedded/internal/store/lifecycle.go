@@ -12,40 +12,14 @@ import (
 // ErrNoSuchBucket.
 func (s *Store) DeleteUnchanged(ctx context.Context, bucket string, listed []Object) (n int, err error) {
 	now := s.now()
-	err = s.free(ctx, func(t *txn) error {
-		n = 0 // the closure may run again
-		b, err := t.bucket(bucket)
-		if err != nil {
+	err = s.free(ctx, func(t *txn) (err error) {
+		n, err = t.eachUnchanged(bucket, listed, func(p place) error {
+			_, err := t.remove(p, "", now)
 			return err
-		}
-		for _, o := range listed {
-			done, err := t.deleteUnchanged(b, o, now)
-			if err != nil {
-				return err
-			}
-			if done {
-				n++
-			}
-		}
-		return nil
+		})
+		return err
 	})
 	return n, err
-}
-
-func (t *txn) deleteUnchanged(b bucketRow, o Object, now time.Time) (bool, error) {
-	same, err := t.unchanged(b.id, o)
-	if err != nil || !same {
-		return false, err
-	}
-	p, err := t.place(b, o.Key)
-	if err != nil {
-		return false, err
-	}
-	_, err = t.remove(p, "", now)
-	if errors.Is(err, ErrLocked) { // before anything was changed
-		return false, nil
-	}
-	return err == nil, err
 }
 
 // SetStorageClass changes the class of those of the objects that are unchanged since a
@@ -53,37 +27,47 @@ func (t *txn) deleteUnchanged(b bucketRow, o Object, now time.Time) (bool, error
 // were, and fails with ErrNoSuchBucket.
 func (s *Store) SetStorageClass(ctx context.Context, bucket string, listed []Object, class string) (n int, err error) {
 	now := s.now()
-	err = s.change(ctx, func(t *txn) error {
-		n = 0 // the closure may run again
-		b, err := t.bucket(bucket)
-		if err != nil {
-			return err
-		}
-		for _, o := range listed {
-			done, err := t.moveUnchanged(b, o, class, now)
-			if err != nil {
+	err = s.change(ctx, func(t *txn) (err error) {
+		n, err = t.eachUnchanged(bucket, listed, func(p place) error {
+			if err := p.newest.checkLock(now); err != nil {
 				return err
 			}
-			if done {
-				n++
-			}
-		}
-		return nil
+			return t.setClass(p.bucket.id, p.key, class)
+		})
+		return err
 	})
 	return n, err
 }
 
-func (t *txn) moveUnchanged(b bucketRow, o Object, class string, now time.Time) (bool, error) {
-	same, err := t.unchanged(b.id, o)
-	if err != nil || !same {
-		return false, err
+// eachUnchanged calls do for each object that is unchanged since it was listed, and
+// counts them without those for which do fails with ErrLocked, before it changes
+// anything.
+func (t *txn) eachUnchanged(bucket string, listed []Object, do func(place) error) (n int, err error) {
+	b, err := t.bucket(bucket)
+	if err != nil {
+		return 0, err
 	}
-	p, err := t.place(b, o.Key)
-	if err != nil || p.newest.checkLock(now) != nil {
-		return false, err
+	for _, o := range listed {
+		same, err := t.unchanged(b.id, o)
+		if err != nil {
+			return 0, err
+		}
+		if !same {
+			continue
+		}
+		p, err := t.place(b, o.Key)
+		if err == nil {
+			err = do(p)
+		}
+		if errors.Is(err, ErrLocked) {
+			continue
+		}
+		if err != nil {
+			return 0, err
+		}
+		n++
 	}
-	err = t.setClass(b.id, p.key, class)
-	return err == nil, err
+	return n, nil
 }
 
 func (t *txn) unchanged(bucket int64, o Object) (bool, error) {

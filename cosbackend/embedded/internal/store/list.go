@@ -53,29 +53,30 @@ func (s *Store) List(ctx context.Context, bucket string, o ListOptions) (Page, e
 	if o.MaxKeys <= 0 {
 		o.MaxKeys = defaultMaxKeys
 	}
-	l := &lister{o: o, roll: roll{prefix: o.Prefix, delimiter: o.Delimiter}}
-	err := s.look(ctx, func(v *view) (err error) {
-		l.view = v
-		if l.bucket, err = v.bucketID(bucket); err != nil {
-			return err
-		}
-		return l.run(ctx)
-	})
+	l := &lister{o: o, pageLister: pageLister{prefix: o.Prefix, delimiter: o.Delimiter}}
+	err := s.list(ctx, bucket, &l.pageLister, l.run)
 	if err != nil {
 		return Page{}, err
 	}
 	return l.page, nil
 }
 
+// list runs a lister on the index as of one moment. It fails with ErrNoSuchBucket.
+func (s *Store) list(ctx context.Context, bucket string, l *pageLister, run func(context.Context) error) error {
+	return s.look(ctx, func(v *view) (err error) {
+		l.view = v
+		if l.bucket, err = v.bucketID(bucket); err != nil {
+			return err
+		}
+		return run(ctx)
+	})
+}
+
 // A lister fills one page.
 type lister struct {
-	roll
-	view   *view
-	bucket int64
+	pageLister
 	o      ListOptions
 	page   Page
-	count  int
-	read   int
 	last   string // the newest entry
 	rolled bool   // last is a common prefix
 	skip   []byte // last, when it is a common prefix
@@ -174,35 +175,39 @@ func (l *lister) add(obj Object) bool {
 	return true
 }
 
-// A roll says which keys a listing rolls up.
-type roll struct {
+// A pageLister is what the listers of objects, uploads and versions share.
+type pageLister struct {
+	view              *view
+	bucket            int64
 	prefix, delimiter string
+	count             int  // entries on the page
+	read              int  // rows read
 	large             bool // there were many keys below the common prefix before
 }
 
 // seeks reports whether to seek past a common prefix of which so many keys were read.
-func (r *roll) seeks(skipped int) bool {
-	if skipped > seekAfter || r.large && skipped > seekSoon {
-		r.large = true
+func (l *pageLister) seeks(skipped int) bool {
+	if skipped > seekAfter || l.large && skipped > seekSoon {
+		l.large = true
 		return true
 	}
 	return false
 }
 
 // rollUp returns the common prefix that stands for key, if one does.
-func (r roll) rollUp(key string) (prefix string, ok bool) {
-	if r.delimiter == "" {
+func (l *pageLister) rollUp(key string) (prefix string, ok bool) {
+	if l.delimiter == "" {
 		return "", false
 	}
-	rest, ok := strings.CutPrefix(key, r.prefix)
+	rest, ok := strings.CutPrefix(key, l.prefix)
 	if !ok {
 		return "", false
 	}
-	i := strings.Index(rest, r.delimiter)
+	i := strings.Index(rest, l.delimiter)
 	if i < 0 {
 		return "", false
 	}
-	return key[:len(r.prefix)+i+len(r.delimiter)], true
+	return key[:len(l.prefix)+i+len(l.delimiter)], true
 }
 
 // successor is the first string after all those that start with prefix. There is none

@@ -494,14 +494,8 @@ func (s *Store) Uploads(ctx context.Context, bucket string, o ListUploadsOptions
 	if o.Max <= 0 {
 		o.Max = defaultMaxKeys
 	}
-	l := &uploadLister{o: o, roll: roll{prefix: o.Prefix, delimiter: o.Delimiter}}
-	err := s.look(ctx, func(v *view) (err error) {
-		l.view = v
-		if l.bucket, err = v.bucketID(bucket); err != nil {
-			return err
-		}
-		return l.run(ctx)
-	})
+	l := &uploadLister{o: o, pageLister: pageLister{prefix: o.Prefix, delimiter: o.Delimiter}}
+	err := s.list(ctx, bucket, &l.pageLister, l.run)
 	if err != nil {
 		return UploadsPage{}, err
 	}
@@ -510,14 +504,10 @@ func (s *Store) Uploads(ctx context.Context, bucket string, o ListUploadsOptions
 
 // An uploadLister fills one page.
 type uploadLister struct {
-	roll
-	view   *view
-	bucket int64
-	o      ListUploadsOptions
-	page   UploadsPage
-	count  int
-	read   int
-	last   UploadInfo // the newest entry; a common prefix has no ID
+	pageLister
+	o    ListUploadsOptions
+	page UploadsPage
+	last UploadInfo // the newest entry; a common prefix has no ID
 }
 
 // An uploadPosition is a place in the order of uploads: behind those with this key and an

@@ -338,14 +338,8 @@ func (s *Store) ListVersions(ctx context.Context, bucket string, o ListVersionsO
 	if o.Max <= 0 {
 		o.Max = defaultMaxKeys
 	}
-	l := &versionLister{o: o, roll: roll{prefix: o.Prefix, delimiter: o.Delimiter}}
-	err := s.look(ctx, func(v *view) (err error) {
-		l.view = v
-		if l.bucket, err = v.bucketID(bucket); err != nil {
-			return err
-		}
-		return l.run(ctx)
-	})
+	l := &versionLister{o: o, pageLister: pageLister{prefix: o.Prefix, delimiter: o.Delimiter}}
+	err := s.list(ctx, bucket, &l.pageLister, l.run)
 	if err != nil {
 		return VersionsPage{}, err
 	}
@@ -354,13 +348,9 @@ func (s *Store) ListVersions(ctx context.Context, bucket string, o ListVersionsO
 
 // A versionLister fills one page.
 type versionLister struct {
-	roll
-	view   *view
-	bucket int64
+	pageLister
 	o      ListVersionsOptions
 	page   VersionsPage
-	count  int
-	read   int
 	last   Version // the newest entry; a common prefix has no ID
 	key    string  // of the row read last
 	newest int64   // seq of the newest version of key
