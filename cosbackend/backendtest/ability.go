@@ -22,16 +22,16 @@ const (
 	// OpenRanges is to serve ranges without a last or without a first byte, which
 	// COS does not document.
 	OpenRanges Ability = "open-ranges"
-	// Signatures is to refuse what is signed wrongly. It needs Target.SecretID.
+	// Signatures is to refuse wrong signatures. It needs Target.SecretID.
 	Signatures Ability = "signatures"
 	// Appends is to append to objects, which COS does not do in a bucket that is
 	// kept in several zones.
 	Appends Ability = "appends"
-	// CustomDomains is to bind domains that nobody has shown to be theirs.
+	// CustomDomains is to bind domains without proof of ownership.
 	CustomDomains Ability = "custom-domains"
-	// Replication is to take rules for buckets that are not there.
+	// Replication is to accept rules for buckets that do not exist.
 	Replication Ability = "replication"
-	// Presigned is to take requests that are signed in their query or as a form. It
+	// Presigned is to accept requests that are signed in their query or as a form. It
 	// needs Target.HTTP.
 	Presigned Ability = "presigned"
 )
@@ -61,7 +61,8 @@ func (tg Target) lack(a Ability) string {
 	return ""
 }
 
-// The abilities that aspects of objects need, beside those of backendtest.go.
+// Further abilities, for properties of objects.
+// A check is one fact. It names the assumption that it
 const (
 	// Versioning is to keep versions of objects.
 	Versioning Ability = "versioning"
@@ -79,7 +80,7 @@ const (
 	CustomerKeys Ability = "customer-keys"
 	// Symlinks is to have objects that lead to others.
 	Symlinks Ability = "symlinks"
-	// CORS is to answer preflights.
+	// CORS is to respond to preflights.
 	CORS Ability = "cors"
 	// TrafficLimits is to obey x-cos-traffic-limit.
 	TrafficLimits Ability = "traffic-limits"

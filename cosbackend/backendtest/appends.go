@@ -66,7 +66,7 @@ func (s scope) appendAll(t *testing.T, key string, pieces [][]byte) []byte {
 	return whole
 }
 
-// wantAppended checks an answer against the whole object.
+// wantAppended checks a response against the object.
 func (s scope) wantAppended(t *testing.T, key string, got cosbackend.AppendResult, whole []byte) {
 	t.Helper()
 	info, want := s.head(t, key), crcOf(whole)

@@ -1,17 +1,18 @@
-// Package backendtest holds an endpoint to what this project believes of COS.
+// Package backendtest checks an endpoint against what this project assumes about COS.
 //
 // [Run] works on one bucket of any COS-compatible endpoint through a
 // [cosbackend.Client]. A check is one fact. It names the assumption that it
-// holds: A001 and the like are in cosbackend/assumptions.go, E001 and the like in
-// the package comment of cosbackend/embedded, and a fact without a number is in
-// the public documentation of COS. A check that fails says with the fact what to
-// look at: an endpoint that is not like COS, a client that is wrong, or an
-// assumption that is.
+// A check is one fact, and its name begins with the operation, so that
+// -run 'Environment/.*/AppendObject' runs the checks of one. It names the assumption
+// that it holds: A001 and the like are in cosbackend/assumptions.go, E001 and the like
+// in the package comment of cosbackend/embedded, and a fact without a number is in
+// COS's public documentation. A check that fails says where to look: at an endpoint
+// that is not like COS, a client that is wrong, or an assumption that is.
 //
-// The suite writes only keys that begin with "cosgate-suite-" (some with "/",
-// "./" or the like in front), and buckets of that name, deletes what it wrote and
-// aborts the uploads it began. It refuses a bucket that holds anything else, be it
-// an upload that is open, and one that has versioning.
+// The suite writes only keys that begin with "cosgate-suite-" (some after "/", "./" or
+// the like), and buckets of that name, deletes what it wrote and aborts the uploads it
+// began. It refuses a bucket that holds anything else, including an open upload, and one
+// that has versioning.
 package backendtest
 
 import (
@@ -29,10 +30,10 @@ type Target struct {
 	// Bucket is the full name of a bucket that is there, is empty, and never had
 	// versioning.
 	Bucket string
-	// Region is where Bucket is. Empty is the client's default region.
+	// Region is the region of Bucket. Empty is the client's default region.
 	Region string
-	// SecretID is the id of the credentials that Client signs with. The suite signs
-	// with it and a wrong key; without it the checks that do are skipped.
+	// SecretID is the id of the credentials that Client signs with. Some checks sign
+	// with it and a wrong key; without it they are skipped.
 	SecretID string
 	// HTTP reaches the public endpoint of Client without it, as a browser does. Without
 	// it the checks of presigned URLs and forms are skipped.
@@ -40,11 +41,10 @@ type Target struct {
 	// CanCreateBuckets lets the suite create about three dozen buckets in two regions
 	// and delete them.
 	CanCreateBuckets bool
-	// AllowNonEmpty lets the suite run on a bucket that holds objects and uploads of
-	// others. It touches none of them, unless it has a defect.
+	// AllowNonEmpty lets the suite run on a bucket that holds other objects and uploads.
+	// It changes none of them, unless it has a defect.
 	AllowNonEmpty bool
-	// Lacks names what the target cannot do, each with a reason for the reader of
-	// the skip.
+	// Lacks names what the target cannot do, each with the reason to show for the skip.
 	Lacks map[Ability]string
 }
 
@@ -97,9 +97,8 @@ func groups() []group {
 	}
 }
 
-// Run runs every check on tg, each as a subtest and many at a time. It fails
-// before the first one when the bucket is not fit for it. When it returns, what it
-// wrote is deleted.
+// Run runs every check on tg, each as a subtest and many at a time. It fails before the
+// first one when the bucket is not suitable. When it returns, what it wrote is deleted.
 func Run(t *testing.T, tg Target) {
 	t.Helper()
 	if err := tg.vet(t.Context()); err != nil {

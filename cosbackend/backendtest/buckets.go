@@ -72,7 +72,7 @@ func unknownBucket(t *testing.T, s scope) {
 	} {
 		t.Run(op, func(t *testing.T) {
 			if e := wantRefused(t, op, call(), 404, "NoSuchBucket"); e.TraceID == "" {
-				t.Error("the error bears no trace id")
+				t.Error("the error has no trace id")
 			}
 		})
 	}

@@ -15,7 +15,7 @@ func copyChecks() []check {
 	return []check{
 		{"CopyObject copies the bytes and the attributes of its source", "A018", copyKeeps, nil},
 		{"CopyObject can set attributes of its own", "", copyReplaces, nil},
-		{"CopyObject response describes the copy", "A003", copyAnswer, nil},
+		{"CopyObject response describes the copy", "A003", copyResponse, nil},
 		{"CopyObject replaces what was there", "", copyOverwrites, nil},
 		{"CopyObject outlives its source", "", copyOutlivesSource, nil},
 		{"CopyObject onto itself is refused", "A015", copyOntoItself, nil},
@@ -65,7 +65,7 @@ func copyReplaces(t *testing.T, s scope) {
 	s.wantAttributes(t, from, richAttributes())
 }
 
-func copyAnswer(t *testing.T, s scope) {
+func copyResponse(t *testing.T, s scope) {
 	from, to, data := s.key("from"), s.key("to"), pattern(51, 100<<10)
 	s.put(t, from, data)
 	got := s.copy(t, to, cosbackend.CopyOptions{Source: s.source(from)})
@@ -204,7 +204,7 @@ func partCopyChecks() []check {
 		{"UploadPartCopy copies a range", "E042", partCopyRange, nil},
 		{"UploadPartCopy and UploadPart make one object", "", partCopyAndSent, nil},
 		{"UploadPartCopy copies a range of a completed object", "", partCopyOfParts, nil},
-		{"UploadPartCopy response describes the part", "A003", partCopyAnswer, nil},
+		{"UploadPartCopy response describes the part", "A003", partCopyResponse, nil},
 		{"UploadPartCopy obeys each condition on its source", "A009", partCopyConditions, nil},
 		{"UploadPartCopy of a range past the end of the source is InvalidRange", "E042", partCopyPastTheEnd, nil},
 		{"UploadPartCopy of a missing source is refused", "E023", partCopyMissing, nil},
@@ -267,7 +267,7 @@ func partCopyOfParts(t *testing.T, s scope) {
 	s.complete(t, u, slices.Concat(whole[500:last-10], whole[last-1001:]), one, two)
 }
 
-func partCopyAnswer(t *testing.T, s scope) {
+func partCopyResponse(t *testing.T, s scope) {
 	from, data := s.key("from"), pattern(147, 100<<10)
 	s.put(t, from, data)
 	u := s.begin(t, s.key("to"), cosbackend.Attributes{})

@@ -10,11 +10,11 @@ import (
 
 func preflightChecks() []check {
 	return []check{
-		{"OptionsObject follows the rules of the bucket", "A060", preflightAnswered, []Ability{CreateBuckets, CORS}},
+		{"OptionsObject follows the rules of the bucket", "A060", preflightAllowed, []Ability{CreateBuckets, CORS}},
 	}
 }
 
-func preflightAnswered(t *testing.T, s scope) {
+func preflightAllowed(t *testing.T, s scope) {
 	b := s.newBucket(t, s.region())
 	const origin = "https://www.example.com"
 	ask := func(ctx context.Context, method string) (cosbackend.PreflightResult, error) {

@@ -32,7 +32,7 @@ func wrongKey(t *testing.T, s scope) {
 	s.put(t, key, []byte("text"))
 	_, _, err := s.read(s.wrongly(t), key, cosbackend.ReadOptions{})
 	if e := wantRefused(t, "GetObject", err, 403, "SignatureDoesNotMatch"); e.TraceID == "" {
-		t.Error("the error bears no trace id")
+		t.Error("the error has no trace id")
 	}
 	_, err = s.Client.ListObjects(s.wrongly(t), s.location(), cosbackend.ListOptions{})
 	wantRefused(t, "ListObjects", err, 403, "SignatureDoesNotMatch")

@@ -49,7 +49,7 @@ func deleteAbsent(t *testing.T, s scope) {
 	}
 }
 
-// deleteThem deletes keys in one request and returns those the answer names.
+// deleteThem deletes keys in one request and returns those that the response names.
 func (s scope) deleteThem(t *testing.T, keys []string, quiet bool) []string {
 	t.Helper()
 	ids := make([]cosbackend.ObjectID, len(keys))

@@ -62,8 +62,8 @@ func TestEmbeddedInMemory(t *testing.T) {
 	}
 }
 
-// The environment names the embedded server behind its HTTP-proxy door, which is
-// how anyone reaches a local server under the host names of COS.
+// The environment names the embedded server as an HTTP proxy, which is how anyone
+// reaches a local server under COS's host names.
 func TestEmbeddedOnDiskAsProxy(t *testing.T) {
 	t.Parallel()
 	server := serve(t, embedded.Options{Dir: t.TempDir()})

@@ -34,10 +34,10 @@ const (
 	EnvLacks = "COS_TEST_LACKS"
 )
 
-// FromEnvironment returns the target that the environment names, as os.Getenv
-// reads it. It reports false when it names none, and an error when what it says is
-// not complete or wrong: a run against COS must not be skipped by a typing error.
-// The caller closes the target's Client.
+// FromEnvironment returns the target that the environment names; getenv is os.Getenv
+// outside of tests. It reports false when the environment names none, and an error when
+// it is incomplete or invalid: a typing error must not skip a run against COS. The
+// caller closes the target's Client.
 func FromEnvironment(getenv func(string) string) (Target, bool, error) {
 	if named, err := targetNamed(getenv); !named || err != nil {
 		return Target{}, false, err
@@ -65,7 +65,8 @@ func FromEnvironment(getenv func(string) string) (Target, bool, error) {
 	return tg, true, nil
 }
 
-// targetNamed reports whether the variables name a target, and refuses a half of one.
+// targetNamed reports whether the variables name a target, and refuses an incomplete
+// one.
 func targetNamed(getenv func(string) string) (bool, error) {
 	required := []string{EnvEndpoint, EnvBucket, EnvSecretID, EnvSecretKey}
 	if strings.Contains(getenv(EnvEndpoint), "{region}") {

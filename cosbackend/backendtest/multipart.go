@@ -310,7 +310,7 @@ func bucketWithUpload(t *testing.T, s scope) {
 func uploadRequestIDs(t *testing.T, s scope) {
 	ctx, trace := cosbackend.WithTrace(t.Context())
 	c, seen := s.Client, make(map[string]string)
-	answered := func(op string, err error) {
+	responded := func(op string, err error) {
 		t.Helper()
 		id := trace.Snapshot().RequestID
 		if other, again := seen[id]; again || id == "" || err != nil {
@@ -320,22 +320,22 @@ func uploadRequestIDs(t *testing.T, s scope) {
 	}
 	begin := func() cosbackend.Upload {
 		id, err := c.InitiateMultipartUpload(ctx, s.location(), s.key("k"), cosbackend.InitiateOptions{})
-		answered("InitiateMultipartUpload", err)
+		responded("InitiateMultipartUpload", err)
 		return cosbackend.Upload{Location: s.location(), Key: s.key("k"), UploadID: id}
 	}
 	u := begin()
 	part, err := c.UploadPart(ctx, u, 1, body([]byte("part")), cosbackend.PartOptions{})
-	answered("UploadPart", err)
+	responded("UploadPart", err)
 	_, err = c.ListParts(ctx, u, cosbackend.ListPartsOptions{})
-	answered("ListParts", err)
+	responded("ListParts", err)
 	_, err = c.ListMultipartUploads(ctx, s.location(), cosbackend.ListUploadsOptions{Prefix: s.prefix})
-	answered("ListMultipartUploads", err)
+	responded("ListMultipartUploads", err)
 	_, err = c.CompleteMultipartUpload(ctx, u, []cosbackend.CompletedPart{{Number: 1, ETag: part.ETag}}, cosbackend.CompleteOptions{})
-	answered("CompleteMultipartUpload", err)
+	responded("CompleteMultipartUpload", err)
 	u = begin()
 	_, err = c.UploadPartCopy(ctx, u, 1, cosbackend.PartCopyOptions{Source: s.source(s.key("k"))})
-	answered("UploadPartCopy", err)
-	answered("AbortMultipartUpload", c.AbortMultipartUpload(ctx, u))
+	responded("UploadPartCopy", err)
+	responded("AbortMultipartUpload", c.AbortMultipartUpload(ctx, u))
 }
 
 // listParts returns all pages of the parts of an upload. It checks that no page is

@@ -294,7 +294,7 @@ func requestIDs(t *testing.T, s scope) {
 	c, at, key := s.Client, s.location(), s.key("k")
 	ctx, trace := cosbackend.WithTrace(t.Context())
 	seen := make(map[string]string)
-	answered := func(op string, err error) {
+	responded := func(op string, err error) {
 		if err != nil {
 			t.Errorf("%s = %v", op, err)
 		}
@@ -305,23 +305,23 @@ func requestIDs(t *testing.T, s scope) {
 		seen[id] = op
 	}
 	_, err := c.PutObject(ctx, at, key, body([]byte("text")), cosbackend.PutOptions{})
-	answered("PutObject", err)
+	responded("PutObject", err)
 	_, err = c.HeadObject(ctx, at, key, cosbackend.ReadOptions{})
-	answered("HeadObject", err)
+	responded("HeadObject", err)
 	_, _, err = s.read(ctx, key, cosbackend.ReadOptions{})
-	answered("GetObject", err)
+	responded("GetObject", err)
 	_, err = c.CopyObject(ctx, at, s.key("copy"), cosbackend.CopyOptions{Source: s.source(key)})
-	answered("CopyObject", err)
+	responded("CopyObject", err)
 	_, err = c.ListObjects(ctx, at, cosbackend.ListOptions{Prefix: s.prefix})
-	answered("ListObjects", err)
+	responded("ListObjects", err)
 	_, err = c.DeleteObject(ctx, at, key, "")
-	answered("DeleteObject", err)
+	responded("DeleteObject", err)
 	_, err = c.DeleteObjects(ctx, at, []cosbackend.ObjectID{{Key: key}}, true)
-	answered("DeleteObjects", err)
+	responded("DeleteObjects", err)
 	_, err = c.HeadBucket(ctx, at)
-	answered("HeadBucket", err)
+	responded("HeadBucket", err)
 	_, err = c.GetBucketLocation(ctx, at)
-	answered("GetBucketLocation", err)
+	responded("GetBucketLocation", err)
 }
 
 func uploadChecks() []check {

@@ -15,7 +15,7 @@ import (
 // Each check needs Presigned, which presignedChecks adds.
 func presignedChecks() []check {
 	checks := []check{
-		{"PresignURL stores, reads, describes and deletes", "A070", presignedLife, nil},
+		{"PresignURL stores, reads, describes and deletes", "A070", presignedLifecycle, nil},
 		{"PresignURL allows no other key, method or header", "A070", presignedBounds, nil},
 		{"PresignURL can replace headers of the response", "A070", presignedResponse, nil},
 		{"PresignURL expires", "A070", presignedEnd, nil},
@@ -29,14 +29,14 @@ func presignedChecks() []check {
 	return checks
 }
 
-// A plainAnswer is an answer whose body was read and closed.
-type plainAnswer struct {
+// A plainResponse is a response with a body that was read and closed.
+type plainResponse struct {
 	StatusCode int
 	Header     http.Header
 }
 
 // plain makes a request without signing it.
-func (s scope) plain(t *testing.T, method, url string, header map[string]string, content []byte) (plainAnswer, string) {
+func (s scope) plain(t *testing.T, method, url string, header map[string]string, content []byte) (plainResponse, string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, url, bytes.NewReader(content))
 	if err != nil {
@@ -52,9 +52,9 @@ func (s scope) plain(t *testing.T, method, url string, header map[string]string,
 	defer func() { _ = resp.Body.Close() }()
 	text, err := io.ReadAll(resp.Body)
 	if err != nil {
-		t.Fatalf("%s a presigned URL: read the answer: %v", method, err)
+		t.Fatalf("%s a presigned URL: read the response: %v", method, err)
 	}
-	return plainAnswer{resp.StatusCode, resp.Header}, string(text)
+	return plainResponse{resp.StatusCode, resp.Header}, string(text)
 }
 
 func (s scope) presign(t *testing.T, key string, o cosbackend.PresignOptions) cosbackend.PresignedURL {
@@ -69,30 +69,30 @@ func (s scope) presign(t *testing.T, key string, o cosbackend.PresignOptions) co
 	return u
 }
 
-func wantAnswer(t *testing.T, what string, resp plainAnswer, text string, status int, code string) {
+func wantResponse(t *testing.T, what string, resp plainResponse, text string, status int, code string) {
 	t.Helper()
 	if resp.StatusCode != status || code != "" && !strings.Contains(text, "<Code>"+code+"</Code>") {
 		t.Errorf("%s = %d %.300s, want %d %s", what, resp.StatusCode, text, status, code)
 	}
 }
 
-func presignedLife(t *testing.T, s scope) {
+func presignedLifecycle(t *testing.T, s scope) {
 	key := s.key("a b/中+&?.txt")
 	content := pattern(900, 1000)
 	put := s.presign(t, key, cosbackend.PresignOptions{Method: http.MethodPut, Headers: map[string]string{"content-type": "text/x-own", "x-cos-meta-a": "1"}})
 	resp, text := s.plain(t, http.MethodPut, put.URL, put.Headers, content)
-	wantAnswer(t, "PUT", resp, text, 200, "")
+	wantResponse(t, "PUT", resp, text, 200, "")
 	if info := s.head(t, key); info.ContentType != "text/x-own" || info.Metadata["a"] != "1" || info.CRC64 != crcOf(content) {
 		t.Errorf("HeadObject = %+v, want what was bound and sent", info)
 	}
 	resp, text = s.plain(t, http.MethodGet, s.presign(t, key, cosbackend.PresignOptions{Method: http.MethodGet}).URL, nil, nil)
-	if wantAnswer(t, "GET", resp, text, 200, ""); text != string(content) {
+	if wantResponse(t, "GET", resp, text, 200, ""); text != string(content) {
 		t.Errorf("GET has %d bytes, want the %d that were stored", len(text), len(content))
 	}
 	resp, text = s.plain(t, http.MethodHead, s.presign(t, key, cosbackend.PresignOptions{Method: http.MethodHead}).URL, nil, nil)
-	wantAnswer(t, "HEAD", resp, text, 200, "")
+	wantResponse(t, "HEAD", resp, text, 200, "")
 	resp, text = s.plain(t, http.MethodDelete, s.presign(t, key, cosbackend.PresignOptions{Method: http.MethodDelete}).URL, nil, nil)
-	wantAnswer(t, "DELETE", resp, text, 204, "")
+	wantResponse(t, "DELETE", resp, text, 204, "")
 	s.wantAbsent(t, key)
 }
 
@@ -102,12 +102,12 @@ func presignedBounds(t *testing.T, s scope) {
 	s.put(t, s.key("x"), []byte("text"))
 	get := s.presign(t, key, cosbackend.PresignOptions{Method: http.MethodGet})
 	resp, text := s.plain(t, http.MethodGet, strings.Replace(get.URL, "/k?", "/x?", 1), nil, nil)
-	wantAnswer(t, "GET of another key", resp, text, 403, "SignatureDoesNotMatch")
+	wantResponse(t, "GET of another key", resp, text, 403, "SignatureDoesNotMatch")
 	resp, text = s.plain(t, http.MethodDelete, get.URL, nil, nil)
-	wantAnswer(t, "DELETE with a URL to read", resp, text, 403, "SignatureDoesNotMatch")
+	wantResponse(t, "DELETE with a URL to read", resp, text, 403, "SignatureDoesNotMatch")
 	put := s.presign(t, key, cosbackend.PresignOptions{Method: http.MethodPut, Headers: map[string]string{"content-type": "text/plain"}})
 	resp, text = s.plain(t, http.MethodPut, put.URL, map[string]string{"content-type": "text/html"}, []byte("new"))
-	wantAnswer(t, "PUT of another type", resp, text, 403, "SignatureDoesNotMatch")
+	wantResponse(t, "PUT of another type", resp, text, 403, "SignatureDoesNotMatch")
 	if _, got := s.get(t, key, cosbackend.ReadOptions{}); string(got) != "text" {
 		t.Errorf("after all this the object is %q, want text", got)
 	}
@@ -118,7 +118,7 @@ func presignedResponse(t *testing.T, s scope) {
 	s.put(t, key, []byte("text"))
 	get := s.presign(t, key, cosbackend.PresignOptions{Method: http.MethodGet, Response: cosbackend.Attributes{ContentDisposition: `attachment; filename="a;b"`}})
 	resp, text := s.plain(t, http.MethodGet, get.URL, nil, nil)
-	if wantAnswer(t, "GET", resp, text, 200, ""); resp.Header.Get("Content-Disposition") != `attachment; filename="a;b"` {
+	if wantResponse(t, "GET", resp, text, 200, ""); resp.Header.Get("Content-Disposition") != `attachment; filename="a;b"` {
 		t.Errorf("Content-Disposition = %q, want the one of the URL", resp.Header.Get("Content-Disposition"))
 	}
 }
@@ -136,7 +136,7 @@ func presignedEnd(t *testing.T, s scope) {
 	for {
 		resp, text := s.plain(t, http.MethodGet, get.URL, nil, nil)
 		if resp.StatusCode != http.StatusOK {
-			wantAnswer(t, "GET after the end", resp, text, 403, "AccessDenied")
+			wantResponse(t, "GET after the end", resp, text, 403, "AccessDenied")
 			return
 		}
 		select {
@@ -148,7 +148,7 @@ func presignedEnd(t *testing.T, s scope) {
 }
 
 // submit sends a form as a browser does.
-func (s scope) submit(t *testing.T, f cosbackend.PostForm, change map[string]string, filename string, content []byte) (plainAnswer, string) {
+func (s scope) submit(t *testing.T, f cosbackend.PostForm, change map[string]string, filename string, content []byte) (plainResponse, string) {
 	t.Helper()
 	var body bytes.Buffer
 	w := multipart.NewWriter(&body) // to memory: its writes cannot fail
@@ -185,7 +185,7 @@ func formUpload(t *testing.T, s scope) {
 		Attributes: cosbackend.Attributes{ContentType: "image/x-own", CacheControl: "no-cache", Metadata: map[string]string{"a": "1"}},
 	})
 	resp, text := s.submit(t, f, nil, "photo.jpg", content)
-	wantAnswer(t, "POST", resp, text, 204, "")
+	wantResponse(t, "POST", resp, text, 204, "")
 	object, got := s.get(t, s.key("photo.jpg"), cosbackend.ReadOptions{})
 	if !bytes.Equal(got, content) || object.ContentType != "image/x-own" || object.CacheControl != "no-cache" || object.Metadata["a"] != "1" {
 		t.Errorf("GetObject = %d bytes, %+v, want the file and what the policy fixed", len(got), object.Attributes)
@@ -209,7 +209,7 @@ func formBounds(t *testing.T, s scope) {
 		{"too small", nil, "1", 400, "EntityTooSmall"},
 	} {
 		resp, text := s.submit(t, f, tt.change, "k", []byte(tt.file))
-		wantAnswer(t, tt.name, resp, text, tt.status, tt.code)
+		wantResponse(t, tt.name, resp, text, tt.status, tt.code)
 	}
 	s.wantAbsent(t, s.key("up/k"))
 	s.wantAbsent(t, s.key("other"))
@@ -217,7 +217,7 @@ func formBounds(t *testing.T, s scope) {
 
 func formDocument(t *testing.T, s scope) {
 	resp, text := s.submit(t, s.form(t, cosbackend.PostPolicyOptions{SuccessStatus: 201}), nil, "k", []byte("text"))
-	if wantAnswer(t, "POST", resp, text, 201, ""); !strings.Contains(text, "<Key>"+s.key("k")+"</Key>") || !strings.Contains(text, "<Bucket>"+s.Bucket+"</Bucket>") {
+	if wantResponse(t, "POST", resp, text, 201, ""); !strings.Contains(text, "<Key>"+s.key("k")+"</Key>") || !strings.Contains(text, "<Bucket>"+s.Bucket+"</Bucket>") {
 		t.Errorf("the document is %.300s, want bucket and key in it", text)
 	}
 }

@@ -21,7 +21,7 @@ func headersReplaced(t *testing.T, s scope) {
 		ContentDisposition: object.ContentDisposition, ContentLanguage: object.ContentLanguage,
 	}
 	if got != want || string(data) != "text" {
-		t.Errorf("GetObject answers %+v, want %+v", got, want)
+		t.Errorf("GetObject responds with %+v, want %+v", got, want)
 	}
 	s.wantAttributes(t, s.key("k"), richAttributes())
 }

@@ -17,7 +17,7 @@ func restoreChecks() []check {
 func restoreArchived(t *testing.T, s scope) {
 	s.putAs(t, s.key("k"), []byte("text"), cosbackend.PutOptions{Attributes: cosbackend.Attributes{StorageClass: "ARCHIVE"}})
 	if info := s.head(t, s.key("k")); info.Restore != nil {
-		t.Errorf("HeadObject tells of a restore that nobody began: %+v", info.Restore)
+		t.Errorf("HeadObject reports a restore that was not requested: %+v", info.Restore)
 	}
 	o := cosbackend.RestoreOptions{Days: 1, Tier: "Standard"}
 	if restored, err := s.Client.RestoreObject(t.Context(), s.location(), s.key("k"), "", o); err != nil || restored {

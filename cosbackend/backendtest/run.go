@@ -33,7 +33,7 @@ func foreign(key string) bool {
 	return true
 }
 
-// vet refuses a target that the suite could harm, or would judge wrongly.
+// vet refuses a target that the suite could harm, or where its results would be wrong.
 func (tg Target) vet(ctx context.Context) error {
 	if tg.Client == nil || tg.Bucket == "" {
 		return errors.New("a target needs a client and a bucket")
@@ -51,8 +51,8 @@ func (tg Target) location() cosbackend.Location {
 	return cosbackend.Location{Bucket: tg.Bucket, Region: tg.Region}
 }
 
-// vetContent refuses a bucket that somebody uses. What an interrupted run of the
-// suite left behind is no such thing.
+// vetContent refuses a bucket in use. What an interrupted run of the suite left behind
+// does not count.
 func (tg Target) vetContent(ctx context.Context) error {
 	if tg.AllowNonEmpty {
 		return nil
@@ -77,7 +77,7 @@ func (tg Target) vetContent(ctx context.Context) error {
 	}
 }
 
-// vetUploads refuses a bucket to which somebody uploads.
+// vetUploads refuses a bucket with open uploads.
 func (tg Target) vetUploads(ctx context.Context) error {
 	if tg.AllowNonEmpty {
 		return nil

@@ -159,10 +159,10 @@ func wantRefused(t *testing.T, op string, err error, status int, codes ...string
 	t.Helper()
 	e, ok := errors.AsType[*cosbackend.Error](err)
 	if !ok || e.Origin != cosbackend.OriginCOS || e.HTTPStatus != status || !slices.Contains(codes, e.Code) {
-		t.Fatalf("%s = %v, want an error of COS with status %d and code %q", op, err, status, codes)
+		t.Fatalf("%s = %v, want an error from COS with status %d and code %q", op, err, status, codes)
 	}
 	if e.RequestID == "" {
-		t.Errorf("%s: the error bears no request id (A008)", op)
+		t.Errorf("%s: the error has no request id (A008)", op)
 	}
 	return *e
 }

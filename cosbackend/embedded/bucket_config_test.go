@@ -13,8 +13,8 @@ import (
 type document struct {
 	sub    string
 	text   string
-	absent string // the code of a GET before; "" for an answer without an error
-	empty  string // the body of that answer, after the XML declaration
+	absent string // the code of a GET before; "" for a response without an error
+	empty  string // the body of that response, after the XML declaration
 	put    int    // status of a PUT; 0 is 200
 	lasts  bool   // there is no DELETE
 }
@@ -90,7 +90,7 @@ func (c *client) configure(t testing.TB, sub, text string) response {
 	return c.do(t, call{method: "PUT", query: sub, body: []byte(text), header: map[string]string{"Content-MD5": contentMD5([]byte(text))}})
 }
 
-// absent checks what is answered when there is no document.
+// absentIn checks the response when there is no document.
 func (d document) absentIn(t *testing.T, c *client) {
 	t.Helper()
 	got := c.do(t, call{method: "GET", query: d.sub})

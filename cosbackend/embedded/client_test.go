@@ -35,7 +35,7 @@ type client struct {
 	clock  func() time.Time
 }
 
-// open starts a memory server with testBucket and a client on its in-memory door.
+// open starts a memory server with testBucket and a client on its in-memory listener.
 func open(t testing.TB, change ...func(*embedded.Options)) *client {
 	t.Helper()
 	opts := embedded.Options{Buckets: []string{testBucket}}
@@ -118,13 +118,13 @@ func (c *client) request(t testing.TB, in call) *http.Request {
 	return r
 }
 
-// do makes the call and reads the whole answer.
+// do makes the call and reads the response.
 func (c *client) do(t testing.TB, in call) response {
 	t.Helper()
 	return c.send(t, c.request(t, in))
 }
 
-// want checks status and code; code "" means an answer that is no error.
+// want checks status and code; code "" means a response that is no error.
 func (a response) want(t testing.TB, status int, code string) response {
 	t.Helper()
 	if a.StatusCode != status || a.err.Code != code {

@@ -14,7 +14,7 @@ const corsDocument = `<CORSConfiguration>
 	<AllowedHeader>x-cos-*</AllowedHeader><AllowedHeader>Content-Type</AllowedHeader><ExposeHeader>ETag</ExposeHeader><ExposeHeader>x-cos-request-id</ExposeHeader><MaxAgeSeconds>600</MaxAgeSeconds></CORSRule>
 	<CORSRule><AllowedOrigin>*</AllowedOrigin><AllowedMethod>HEAD</AllowedMethod></CORSRule></CORSConfiguration>`
 
-// corsHeaders are the headers of an answer that are for browsers.
+// corsHeaders are the headers of a response that are for browsers.
 func corsHeaders(h http.Header) map[string]string {
 	got := make(map[string]string)
 	for _, name := range []string{"Allow-Origin", "Allow-Methods", "Allow-Headers", "Expose-Headers", "Max-Age"} {

@@ -59,7 +59,7 @@ func TestPutBucketDomainCertificateDoesNotStoreTheKey(t *testing.T) {
 		put := func(text string) response {
 			a := c.do(t, call{method: "PUT", query: "domaincertificate", body: []byte(text)})
 			if bytes.Contains(a.body, []byte("PRIVATE")) || strings.Contains(a.err.Message, key[40:60]) {
-				t.Errorf("the answer shows the key: %s", a.body)
+				t.Errorf("the response shows the key: %s", a.body)
 			}
 			return a
 		}

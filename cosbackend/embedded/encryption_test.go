@@ -93,7 +93,7 @@ func TestPutObjectRefusesInvalidEncryption(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got := c.do(t, call{method: "PUT", key: "k", body: []byte("new"), header: tt.header}).want(t, 400, tt.code)
 			if key := tt.header[customer+"key"]; len(key) > 4 && bytes.Contains(got.body, []byte(key)) {
-				t.Errorf("the answer has the key in it: %s", got.body)
+				t.Errorf("the response contains the key: %s", got.body)
 			}
 		})
 	}
@@ -164,8 +164,8 @@ func TestGetObjectUnsignedCannotReadWhatAKeyEncrypts(t *testing.T) {
 	c.do(t, call{method: "GET", key: "own", unsigned: true, header: headers(customerKey(customer, 1))}).want(t, 403, "AccessDenied")
 }
 
-// The key of a client is nowhere: not in the data folder, not in the journal, and
-// not in the answer that shows what was signed.
+// A customer key is nowhere: not in the data folder, not in the journal, and not in the
+// response that shows what was signed.
 func TestCustomerKeyIsNotStored(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -199,7 +199,7 @@ func TestCustomerKeyIsNotStored(t *testing.T) {
 		t.Fatal(err)
 	}
 	if bytes.Contains(got.body, text) || strings.Contains(got.err.FormatString, escape(string(text))) {
-		t.Error("the key is in an answer")
+		t.Error("the key is in a response")
 	}
 	for _, e := range c.server.Journal().Entries() {
 		if strings.Contains(e.Target, string(text)) {

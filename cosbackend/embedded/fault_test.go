@@ -16,7 +16,7 @@ import (
 	"github.com/cosgate/cosgate/cosbackend/embedded"
 )
 
-// over returns the client on a TCP door.
+// over returns the client on a TCP listener.
 func (c *client) over(t *testing.T) *client {
 	t.Helper()
 	addr := c.listen(t)
@@ -30,7 +30,8 @@ func (c *client) over(t *testing.T) *client {
 	return &tcp
 }
 
-// broken makes a call whose answer must not arrive whole, and returns what did.
+// broken makes a call with a response that must not arrive completely, and returns what
+// arrived.
 func (c *client) broken(t *testing.T, in call) (response, error) {
 	t.Helper()
 	resp, err := c.http.Do(c.request(t, in))
@@ -107,7 +108,7 @@ func TestFaultRespondsInsteadOfTheOperation(t *testing.T) {
 				t.Errorf("body = %q", a.body)
 			}
 		}},
-		"an early answer to a PUT": {embedded.Fault{Status: 403, Code: "AccessDenied", EarlyResponse: true}, call{method: "PUT", key: "k", body: []byte("x")}, 403, "AccessDenied", nil},
+		"an early response to a PUT": {embedded.Fault{Status: 403, Code: "AccessDenied", EarlyResponse: true}, call{method: "PUT", key: "k", body: []byte("x")}, 403, "AccessDenied", nil},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -337,7 +338,7 @@ func TestJournalForgetsTheOldest(t *testing.T) {
 	}
 }
 
-// discard is an answer that goes nowhere.
+// discard is a response that is thrown away.
 type discard struct{}
 
 func (discard) Header() http.Header         { return make(http.Header) }

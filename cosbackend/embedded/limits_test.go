@@ -91,7 +91,7 @@ func TestListenerClosesWhenHeadersAreLate(t *testing.T) {
 }
 
 // Damage on disk is never sent: at the start of a body it is a 500, later the
-// answer breaks off before the damaged block.
+// response ends before the damaged block.
 func TestGetObjectDoesNotSendDamagedBytes(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

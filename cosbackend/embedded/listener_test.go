@@ -13,7 +13,7 @@ import (
 	"github.com/cosgate/cosgate/cosbackend/embedded"
 )
 
-// raw sends bytes over a TCP connection of their own and reads one answer.
+// raw sends bytes over a TCP connection of their own and reads one response.
 func (c *client) raw(t testing.TB, text string) response { return c.exchange(t, text, false) }
 
 // cut is raw by a client that says nothing more after its bytes.
@@ -39,11 +39,11 @@ func (c *client) exchange(t testing.TB, text string, halfClose bool) response {
 	method, _, _ := strings.Cut(text, " ")
 	resp, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: method})
 	if err != nil {
-		t.Fatalf("answer to %q: %v", text, err)
+		t.Fatalf("response to %q: %v", text, err)
 	}
 	a, err := readResponse(resp)
 	if err != nil && resp.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
-		t.Fatalf("answer to %q: %v", text, err)
+		t.Fatalf("response to %q: %v", text, err)
 	}
 	return a
 }
@@ -207,7 +207,7 @@ func TestListenerRespondsToOddRequestLines(t *testing.T) {
 	}
 }
 
-// net/http answers what it cannot read by itself, also behind a good request.
+// net/http responds by itself to what it cannot read, also after a valid request.
 func TestListenerGivesUnreadableRequestsARequestID(t *testing.T) {
 	t.Parallel()
 	c := open(t)

@@ -97,7 +97,7 @@ func TestCompleteMultipartUploadJoinsParts(t *testing.T) {
 	wantXML := "<?xml version='1.0' encoding='utf-8' ?>\n<CompleteMultipartUploadResult><Location>http://" + testHost + "/a%20b/%C3%BC+&amp;</Location>" +
 		"<Bucket>" + testBucket + "</Bucket><Key>a b/ü+&amp;</Key><ETag>" + etagOfParts("begin ", "end") + "</ETag></CompleteMultipartUploadResult>"
 	if diff := cmp.Diff(wantXML, string(a.body)); diff != "" {
-		t.Errorf("answer to Complete (-want +got):\n%s", diff)
+		t.Errorf("response to Complete (-want +got):\n%s", diff)
 	}
 	if got := a.Header.Get("x-cos-hash-crc64ecma"); got != crcOf("begin end") || a.ContentLength != int64(len(wantXML)) {
 		t.Errorf("headers of Complete = %v", a.Header)
@@ -374,7 +374,7 @@ func TestCompleteMultipartUploadNeedsPartsOf1MiB(t *testing.T) {
 	}
 }
 
-// timed reads an answer and notes how long its first byte and its end took.
+// timed reads a response and measures how long its first byte and its end took.
 func (c *client) timed(t testing.TB, in call) (a response, first, end time.Duration) {
 	t.Helper()
 	began := time.Now()
@@ -403,7 +403,7 @@ func TestCompleteMultipartUploadSendsSpacesWhileItIsSlow(t *testing.T) {
 			t.Errorf("response = %d %v %q, want %q", a.StatusCode, a.Header, a.body, want)
 		}
 		if a.ContentLength != -1 || fmt.Sprint(a.TransferEncoding) != "[chunked]" || a.Header.Get("Content-Type") != "application/xml" {
-			t.Errorf("answer has length %d and transfer encoding %v", a.ContentLength, a.TransferEncoding)
+			t.Errorf("response has length %d and transfer encoding %v", a.ContentLength, a.TransferEncoding)
 		}
 		if first != time.Second || end != 10*time.Second+time.Second/2 {
 			t.Errorf("headers after %v and the end after %v", first, end)
@@ -578,7 +578,7 @@ func TestFaultLoseResponseOfCompleteMultipartUpload(t *testing.T) {
 	}
 }
 
-// A lost answer leaves parts and appends where they are, too.
+// A lost response leaves parts and appends in place, too.
 func TestFaultMatchesMultipartOperations(t *testing.T) {
 	t.Parallel()
 	c := open(t, smallParts)
@@ -603,7 +603,7 @@ func TestFaultMatchesMultipartOperations(t *testing.T) {
 	}
 	lost := c.server.Faults().Add(embedded.Fault{Operation: "AppendObject", LoseResponse: true})
 	if _, err := c.broken(t, call{method: "POST", key: "log", query: "append&position=3", body: []byte("two")}); err == nil {
-		t.Error("the answer to an append was not lost")
+		t.Error("the response to an append was not lost")
 	}
 	c.server.Faults().Remove(lost)
 	if a := c.append(t, "log", 3, "two").want(t, 409, "AppendPositionErr"); a.Header.Get("x-cos-next-append-position") != "6" {
@@ -621,7 +621,7 @@ func TestFaultMatchesMultipartOperations(t *testing.T) {
 
 const xmlDeclaration = "<?xml version='1.0' encoding='utf-8' ?>\n"
 
-// lines puts each element of an answer on a line of its own.
+// lines puts each element of a response on a line of its own.
 func lines(text string) string {
 	text = strings.ReplaceAll(strings.TrimPrefix(text, xmlDeclaration), "\n", "")
 	return strings.ReplaceAll(text, "><", ">\n<")

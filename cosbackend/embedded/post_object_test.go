@@ -511,7 +511,8 @@ func (c *client) grantsOf(t *testing.T, key string) []string {
 	return grants
 }
 
-// What a PUT takes as headers a form takes as fields, and its answer tells the same.
+// A form accepts as fields what a PUT accepts as headers, and its response has the same
+// headers.
 // It holds E104.
 func TestPostObjectAcceptsWhatAPutAccepts(t *testing.T) {
 	t.Parallel()

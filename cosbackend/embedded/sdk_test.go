@@ -20,7 +20,7 @@ import (
 	"github.com/cosgate/cosgate/cosbackend/embedded"
 )
 
-// sdk is the official client, with its CRC check on, over the in-memory door.
+// sdk is the official client, with its CRC check on, over the in-memory listener.
 func (c *client) sdk(t *testing.T) *cos.Client {
 	t.Helper()
 	bucket, err := url.Parse("http://" + testHost)
