@@ -88,11 +88,11 @@ func (d document[T]) wantRemoved(t *testing.T, s scope) {
 	d.wantAbsent(t, s)
 }
 
-// A lifecycleCheck follows a document of one kind.
-type lifecycleCheck = func(*testing.T, scope)
+// A documentCheck follows a document of one kind.
+type documentCheck = func(*testing.T, scope)
 
 // life is a document from its absence over one that replaces another to its removal.
-func (d document[T]) life(docs ...*T) lifecycleCheck {
+func (d document[T]) life(docs ...*T) documentCheck {
 	return func(t *testing.T, s scope) {
 		s = s.newBucket(t, s.Region)
 		d.wantAbsent(t, s)
@@ -390,17 +390,17 @@ func configurationsOfUnknownBucket(t *testing.T, s scope) {
 func documentChecks() []check {
 	create := []Ability{CreateBuckets}
 	return []check{
-		{"PutBucketCORS puts, replaces and removes rules", "A030, A031, A032, A040", corsLifecycle(), create},
-		{"PutBucketLifecycle puts, replaces and removes rules", "A030, A031, A032, A040, A041", lifecycleRules(), create},
-		{"PutBucketTagging puts, replaces and removes tags", "A030, A031, A032, A040", taggingLifecycle(), create},
-		{"PutBucketWebsite puts, replaces and removes a configuration", "A030, A032, A040", websiteLifecycle(), create},
-		{"PutBucketEncryption puts, replaces and removes a configuration", "A030, A032, A040", encryptionLifecycle(), create},
-		{"PutBucketReplication puts, replaces and removes rules", "A030, A032, A040", replicationLifecycle(), []Ability{CreateBuckets, Replication, Versioning}},
-		{"PutBucketOrigin puts, replaces and removes rules", "A030, A032, A040, A046", originLifecycle(), create},
+		{"PutBucketCORS puts, replaces and removes rules", "A030, A031, A032, A040", corsDocuments(), create},
+		{"PutBucketLifecycle puts, replaces and removes rules", "A030, A031, A032, A040, A041", lifecycleDocuments(), create},
+		{"PutBucketTagging puts, replaces and removes tags", "A030, A031, A032, A040", taggingDocuments(), create},
+		{"PutBucketWebsite puts, replaces and removes a configuration", "A030, A032, A040", websiteDocuments(), create},
+		{"PutBucketEncryption puts, replaces and removes a configuration", "A030, A032, A040", encryptionDocuments(), create},
+		{"PutBucketReplication puts, replaces and removes rules", "A030, A032, A040", replicationDocuments(), []Ability{CreateBuckets, Replication, Versioning}},
+		{"PutBucketOrigin puts, replaces and removes rules", "A030, A032, A040, A046", originDocuments(), create},
 	}
 }
 
-func corsLifecycle() lifecycleCheck {
+func corsDocuments() documentCheck {
 	no, yes, zero := false, true, int32(0)
 	return document[cosbackend.CORSConfiguration]{
 		(*cosbackend.Client).PutBucketCORS, (*cosbackend.Client).GetBucketCORS, (*cosbackend.Client).DeleteBucketCORS,
@@ -414,7 +414,7 @@ func corsLifecycle() lifecycleCheck {
 	)
 }
 
-func lifecycleRules() lifecycleCheck {
+func lifecycleDocuments() documentCheck {
 	no, zero, days, prefix := false, int32(0), int32(3650), "a & b/<"
 	date := cosbackend.Date{Time: time.Date(2098, 1, 1, 0, 0, 0, 0, time.UTC)}
 	return document[cosbackend.LifecycleConfiguration]{
@@ -442,7 +442,7 @@ func lifecycleRules() lifecycleCheck {
 	)
 }
 
-func taggingLifecycle() lifecycleCheck {
+func taggingDocuments() documentCheck {
 	return document[cosbackend.BucketTagging]{
 		(*cosbackend.Client).PutBucketTagging, (*cosbackend.Client).GetBucketTagging, (*cosbackend.Client).DeleteBucketTagging,
 		[]string{"NoSuchTagSet"},
@@ -452,7 +452,7 @@ func taggingLifecycle() lifecycleCheck {
 	)
 }
 
-func websiteLifecycle() lifecycleCheck {
+func websiteDocuments() documentCheck {
 	nothing, prefix, key, missing := "", "old/", "404.html", int32(404)
 	return document[cosbackend.WebsiteConfiguration]{
 		(*cosbackend.Client).PutBucketWebsite, (*cosbackend.Client).GetBucketWebsite, (*cosbackend.Client).DeleteBucketWebsite,
@@ -470,14 +470,14 @@ func websiteLifecycle() lifecycleCheck {
 	)
 }
 
-func encryptionLifecycle() lifecycleCheck {
+func encryptionDocuments() documentCheck {
 	return document[cosbackend.EncryptionConfiguration]{
 		(*cosbackend.Client).PutBucketEncryption, (*cosbackend.Client).GetBucketEncryption, (*cosbackend.Client).DeleteBucketEncryption,
 		[]string{"NoSuchEncryptionConfiguration"},
 	}.life(&cosbackend.EncryptionConfiguration{Rule: &cosbackend.EncryptionRule{SSEAlgorithm: "AES256"}})
 }
 
-func replicationLifecycle() lifecycleCheck {
+func replicationDocuments() documentCheck {
 	zero, nothing := int32(0), ""
 	to := cosbackend.ReplicationDestination{Bucket: "qcs::cos:ap-beijing::copies-1250000000"}
 	rule := func(r cosbackend.ReplicationRule) *cosbackend.ReplicationConfiguration {
@@ -502,7 +502,7 @@ func replicationLifecycle() lifecycleCheck {
 	)
 }
 
-func originLifecycle() lifecycleCheck {
+func originDocuments() documentCheck {
 	no, zero, weight := false, int32(0), int32(3)
 	return document[cosbackend.OriginConfiguration]{
 		(*cosbackend.Client).PutBucketOrigin, (*cosbackend.Client).GetBucketOrigin, (*cosbackend.Client).DeleteBucketOrigin,

@@ -403,7 +403,7 @@ func completionChecks() []check {
 	}
 }
 
-// wantIncomplete checks that COS refused. It may answer a completion and a copy with
+// wantIncomplete checks that COS refused. It may respond to a completion and a copy with
 // 200 and hide the refusal in the body (A025).
 func wantIncomplete(t *testing.T, op string, err error, status int, codes ...string) {
 	t.Helper()

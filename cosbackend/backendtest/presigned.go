@@ -15,7 +15,7 @@ import (
 // Each check needs Presigned, which presignedChecks adds.
 func presignedChecks() []check {
 	checks := []check{
-		{"PresignURL stores, reads, describes and deletes", "A070", presignedLifecycle, nil},
+		{"PresignURL stores, reads, describes and deletes", "A070", presignedUse, nil},
 		{"PresignURL allows no other key, method or header", "A070", presignedBounds, nil},
 		{"PresignURL can replace headers of the response", "A070", presignedResponse, nil},
 		{"PresignURL expires", "A070", presignedEnd, nil},
@@ -76,7 +76,7 @@ func wantResponse(t *testing.T, what string, resp plainResponse, text string, st
 	}
 }
 
-func presignedLifecycle(t *testing.T, s scope) {
+func presignedUse(t *testing.T, s scope) {
 	key := s.key("a b/中+&?.txt")
 	content := pattern(900, 1000)
 	put := s.presign(t, key, cosbackend.PresignOptions{Method: http.MethodPut, Headers: map[string]string{"content-type": "text/x-own", "x-cos-meta-a": "1"}})
