@@ -91,8 +91,8 @@ func (d document[T]) wantRemoved(t *testing.T, s scope) {
 // A documentCheck follows a document of one kind.
 type documentCheck = func(*testing.T, scope)
 
-// life is a document from its absence over one that replaces another to its removal.
-func (d document[T]) life(docs ...*T) documentCheck {
+// putAndRemove checks a missing document, documents that replace each other, and removal.
+func (d document[T]) putAndRemove(docs ...*T) documentCheck {
 	return func(t *testing.T, s scope) {
 		s = s.newBucket(t, s.Region)
 		d.wantAbsent(t, s)
@@ -244,7 +244,7 @@ func bucketReferer(t *testing.T, s scope) {
 	d := document[cosbackend.RefererConfiguration]{
 		(*cosbackend.Client).PutBucketReferer, (*cosbackend.Client).GetBucketReferer, (*cosbackend.Client).DeleteBucketReferer, nil,
 	}
-	d.life(
+	d.putAndRemove(
 		&cosbackend.RefererConfiguration{Status: "Enabled", RefererType: "White-List", DomainList: []string{"*.example.com", "10.0.0.1:8080/a"}, EmptyReferConfiguration: "Allow"},
 		&cosbackend.RefererConfiguration{Status: "Disabled", RefererType: "Black-List", DomainList: []string{"a.example.com"}},
 	)(t, s)
@@ -405,7 +405,7 @@ func corsDocuments() documentCheck {
 	return document[cosbackend.CORSConfiguration]{
 		(*cosbackend.Client).PutBucketCORS, (*cosbackend.Client).GetBucketCORS, (*cosbackend.Client).DeleteBucketCORS,
 		[]string{"NoSuchCORSConfiguration"},
-	}.life(
+	}.putAndRemove(
 		&cosbackend.CORSConfiguration{
 			Rules:        []cosbackend.CORSRule{{ID: "a", AllowedOrigins: []string{"https://*.example.com"}, AllowedMethods: []string{"GET", "PUT"}, AllowedHeaders: []string{"*"}, ExposeHeaders: []string{"ETag"}, MaxAgeSeconds: &zero}},
 			ResponseVary: &no,
@@ -420,7 +420,7 @@ func lifecycleDocuments() documentCheck {
 	return document[cosbackend.LifecycleConfiguration]{
 		(*cosbackend.Client).PutBucketLifecycle, (*cosbackend.Client).GetBucketLifecycle, (*cosbackend.Client).DeleteBucketLifecycle,
 		[]string{"NoSuchLifecycleConfiguration"},
-	}.life(
+	}.putAndRemove(
 		&cosbackend.LifecycleConfiguration{Rules: []cosbackend.LifecycleRule{
 			{
 				ID: "a", Status: "Enabled", Filter: &cosbackend.LifecycleFilter{Prefix: &prefix},
@@ -446,7 +446,7 @@ func taggingDocuments() documentCheck {
 	return document[cosbackend.BucketTagging]{
 		(*cosbackend.Client).PutBucketTagging, (*cosbackend.Client).GetBucketTagging, (*cosbackend.Client).DeleteBucketTagging,
 		[]string{"NoSuchTagSet"},
-	}.life(
+	}.putAndRemove(
 		&cosbackend.BucketTagging{TagSet: []cosbackend.Tag{{Key: "team", Value: "a"}}},
 		&cosbackend.BucketTagging{TagSet: []cosbackend.Tag{{Key: "cost", Value: "1 <&> 2"}, {Key: "团队", Value: "存储"}}},
 	)
@@ -457,7 +457,7 @@ func websiteDocuments() documentCheck {
 	return document[cosbackend.WebsiteConfiguration]{
 		(*cosbackend.Client).PutBucketWebsite, (*cosbackend.Client).GetBucketWebsite, (*cosbackend.Client).DeleteBucketWebsite,
 		[]string{"NoSuchWebsiteConfiguration"},
-	}.life(
+	}.putAndRemove(
 		&cosbackend.WebsiteConfiguration{IndexDocument: "index.html"},
 		&cosbackend.WebsiteConfiguration{
 			IndexDocument: "index.html", ErrorDocument: &cosbackend.ErrorDocument{Key: "error.html"},
@@ -474,7 +474,7 @@ func encryptionDocuments() documentCheck {
 	return document[cosbackend.EncryptionConfiguration]{
 		(*cosbackend.Client).PutBucketEncryption, (*cosbackend.Client).GetBucketEncryption, (*cosbackend.Client).DeleteBucketEncryption,
 		[]string{"NoSuchEncryptionConfiguration"},
-	}.life(&cosbackend.EncryptionConfiguration{Rule: &cosbackend.EncryptionRule{SSEAlgorithm: "AES256"}})
+	}.putAndRemove(&cosbackend.EncryptionConfiguration{Rule: &cosbackend.EncryptionRule{SSEAlgorithm: "AES256"}})
 }
 
 func replicationDocuments() documentCheck {
@@ -493,7 +493,7 @@ func replicationDocuments() documentCheck {
 	return document[cosbackend.ReplicationConfiguration]{
 		put, (*cosbackend.Client).GetBucketReplication, (*cosbackend.Client).DeleteBucketReplication,
 		[]string{"ReplicationConfigurationNotFoundError", "ReplicationConfigurationnotFoundError"},
-	}.life(
+	}.putAndRemove(
 		rule(cosbackend.ReplicationRule{Prefix: &nothing}),
 		rule(cosbackend.ReplicationRule{
 			ID: "a", Priority: &zero, Filter: &cosbackend.ReplicationFilter{Tag: &cosbackend.Tag{Key: "k", Value: "v"}},
@@ -507,7 +507,7 @@ func originDocuments() documentCheck {
 	return document[cosbackend.OriginConfiguration]{
 		(*cosbackend.Client).PutBucketOrigin, (*cosbackend.Client).GetBucketOrigin, (*cosbackend.Client).DeleteBucketOrigin,
 		[]string{"OriginConfigurationNotFoundError"},
-	}.life(
+	}.putAndRemove(
 		&cosbackend.OriginConfiguration{Rules: []cosbackend.OriginRule{{
 			Priority: &zero, OriginType: "Mirror", Condition: &cosbackend.OriginCondition{HTTPStatusCode: "404"},
 			Parameter: &cosbackend.OriginParameter{Protocol: "HTTPS", FollowQueryString: &no, TransparentErrorCode: &no},
