@@ -61,28 +61,38 @@ func (op *operation) part(u Upload, number int) {
 // Once: each call begins another upload. One whose answer was lost may be there
 // all the same, which [Client.ListMultipartUploads] can tell.
 func (c *Client) InitiateMultipartUpload(ctx context.Context, loc Location, key string, o InitiateOptions) (uploadID string, err error) {
-	if err := c.checkObject(loc, key, ""); err != nil {
-		return "", err
-	}
-	if err := checkAttributes(o.Attributes); err != nil {
-		return "", err
-	}
-	if err := o.Settings.check(); err != nil {
-		return "", err
-	}
-	op, err := c.newOperation(ctx, "InitiateMultipartUpload", http.MethodPost, loc, key)
+	op, id, err := c.initiateOperation(ctx, loc, key, o)
 	if err != nil {
 		return "", err
+	}
+	err = c.do(ctx, op)
+	return *id, err
+}
+
+// initiateOperation returns the operation that begins an upload, and where its id will
+// be.
+func (c *Client) initiateOperation(ctx context.Context, loc Location, key string, o InitiateOptions) (op operation, id *string, err error) {
+	if err := c.checkObject(loc, key, ""); err != nil {
+		return op, nil, err
+	}
+	if err := checkAttributes(o.Attributes); err != nil {
+		return op, nil, err
+	}
+	if err := o.Settings.check(); err != nil {
+		return op, nil, err
+	}
+	if op, err = c.newOperation(ctx, "InitiateMultipartUpload", http.MethodPost, loc, key); err != nil {
+		return op, nil, err
 	}
 	op.query = []pair{{"uploads", ""}}
 	op.header = o.headers(op.header)
 	op.set(o.Settings)
+	id = new(string)
 	op.decode = func(ctx context.Context, r *response) (err error) {
-		uploadID, err = r.uploadID(ctx)
+		*id, err = r.uploadID(ctx)
 		return err
 	}
-	err = c.do(ctx, op)
-	return uploadID, err
+	return op, id, nil
 }
 
 var errUploadID = errors.New("the answer holds no upload id that could be used")
@@ -634,12 +644,18 @@ func (r *response) partPage(ctx context.Context, after int) (PartPage, error) {
 // neither completed nor aborted, by key and then by id, with keys that share a
 // prefix up to Delimiter joined in CommonPrefixes. Idempotent.
 func (c *Client) ListMultipartUploads(ctx context.Context, loc Location, o ListUploadsOptions) (UploadPage, error) {
+	page, _, err := c.listMultipartUploads(ctx, loc, o)
+	return page, err
+}
+
+// listMultipartUploads also returns COS's time; zero when the response has none.
+func (c *Client) listMultipartUploads(ctx context.Context, loc Location, o ListUploadsOptions) (page UploadPage, date time.Time, err error) {
 	if err := c.checkUploadList(loc, o); err != nil {
-		return UploadPage{}, err
+		return UploadPage{}, date, err
 	}
 	op, err := c.newOperation(ctx, "ListMultipartUploads", http.MethodGet, loc, "")
 	if err != nil {
-		return UploadPage{}, err
+		return UploadPage{}, date, err
 	}
 	op.query = []pair{{"uploads", ""}, {"encoding-type", "url"}} // A019
 	op.parameter("prefix", o.Prefix)
@@ -647,13 +663,13 @@ func (c *Client) ListMultipartUploads(ctx context.Context, loc Location, o ListU
 	op.parameter("key-marker", o.KeyMarker)
 	op.parameter("upload-id-marker", o.UploadIDMarker)
 	op.amount("max-uploads", o.Max)
-	var page UploadPage
 	op.decode = func(ctx context.Context, r *response) (err error) {
+		date = headerTime(r.http.Header, "Date")
 		page, err = r.uploadPage(ctx, o)
 		return err
 	}
 	err = c.do(ctx, op)
-	return page, err
+	return page, date, err
 }
 
 func (c *Client) checkUploadList(loc Location, o ListUploadsOptions) error {

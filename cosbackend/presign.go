@@ -215,7 +215,7 @@ func (o PresignOptions) checkResponse() error {
 	for _, h := range overrides {
 		field := "response_headers." + strings.ReplaceAll(h.name, "-", "_")
 		if strings.HasPrefix(h.name, "x-cos-") {
-			return invalid(field, "is no header that an answer can be given")
+			return invalid(field, "is not a header that a response can be given")
 		}
 		if err := checkHeader(field, h.value); err != nil {
 			return err

@@ -18,6 +18,8 @@ type execution struct {
 	op       operation
 	attempts int // made so far
 	limit    int // of attempts
+	// abandoned, when it is not nil, reports that no further attempt is wanted.
+	abandoned func() bool
 
 	// What is known of the attempts so far; neither turns false again.
 	//
@@ -187,7 +189,7 @@ func (f *failure) endedBy(cause error) *failure {
 
 // retries decides whether a failed attempt is followed by another one.
 func (x *execution) retries(ctx context.Context, at *attempt, f *failure) bool {
-	if f.unsent || x.attempts >= x.limit || contextError(ctx) != nil {
+	if f.unsent || x.attempts >= x.limit || contextError(ctx) != nil || x.abandoned != nil && x.abandoned() {
 		return false
 	}
 	if at.body.taken && !x.op.resendable() {

@@ -58,14 +58,14 @@ func tooLarge(err error) bool {
 }
 
 func (c *partsCopy) run(ctx context.Context, attrs cosbackend.Attributes) (cosbackend.CopyResult, error) {
-	id, err := initiateUpload(ctx, c.client, c.to, cosbackend.InitiateOptions{Attributes: attrs, Settings: c.settings})
+	upload, err := initiateUpload(ctx, c.client, c.to, cosbackend.InitiateOptions{Attributes: attrs, Settings: c.settings})
 	if err != nil {
 		return cosbackend.CopyResult{}, err
 	}
-	c.to.UploadID = id
+	c.to = upload.Upload
 	done, err := c.copyAll(ctx)
+	endUpload(ctx, c.client, upload, err == nil, c.parts.log)
 	if err != nil {
-		abortUpload(ctx, c.client, c.to, c.parts.log)
 		return cosbackend.CopyResult{}, err
 	}
 	result := cosbackend.CopyResult{SourceVersionID: c.info.VersionID}

@@ -49,7 +49,6 @@ func partRows(old, kept, large []byte) []matrixRow {
 func copyPartsRow(name, struck string, old, data []byte, cells map[string]cell) matrixRow {
 	return withSource(data, matrixRow{
 		name: name, struck: struck, nth: 1, cells: cells, before: old, after: data, look: lookAt("k"),
-		orphans: struck == "InitiateMultipartUpload",
 		prepare: func(t *testing.T, m *matrix) { t.Helper(); m.put(t, "k", old) },
 		call:    func(ctx context.Context, m *matrix) error { return m.copy(ctx) },
 	})

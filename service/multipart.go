@@ -231,17 +231,29 @@ func splitUploadMarker(marker string) (key, id string, err error) {
 	return marker[:n], marker[n:], nil
 }
 
-// initiateUpload begins an upload. It is not interrupted when the caller gives up, which
-// would leave an upload whose id is unknown. A lost response does leave one, but nothing
-// was stored, so the call as a whole can be retried.
-func initiateUpload(ctx context.Context, client *cosbackend.Client, to cosbackend.Upload, o cosbackend.InitiateOptions) (id string, err error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTimeout)
-	defer cancel()
-	id, err = client.InitiateMultipartUpload(ctx, to.Location, to.Key, o)
+// initiateUpload begins an upload for one call. Nothing is stored yet when it fails: the
+// call as a whole can be made again.
+func initiateUpload(ctx context.Context, client *cosbackend.Client, to cosbackend.Upload, o cosbackend.InitiateOptions) (cosbackend.PrivateUpload, error) {
+	upload, err := client.InitiatePrivateUpload(ctx, to.Location, to.Key, o)
 	if e, ok := errors.AsType[*cosbackend.Error](err); ok && e.OutcomeUnknown {
 		e.OutcomeUnknown, e.Retryable = false, true
 	}
-	return id, err
+	return upload, err
+}
+
+// endUpload ends what initiateUpload began: an upload that was not completed is aborted,
+// and so is what lost responses left.
+func endUpload(ctx context.Context, client *cosbackend.Client, upload cosbackend.PrivateUpload, completed bool, logger *slog.Logger) {
+	if !completed {
+		abortUpload(ctx, client, upload.Upload, logger)
+	}
+	ctx, _ = cosbackend.WithTrace(context.WithoutCancel(ctx)) // the request ids of the call are those of the upload
+	ctx, cancel := context.WithTimeout(ctx, abortTimeout)
+	defer cancel()
+	if err := upload.AbortStrays(ctx); err != nil {
+		logger.LogAttrs(ctx, slog.LevelWarn, "an upload without parts, which a lost response of COS left behind, was not aborted",
+			slog.String("bucket", upload.Bucket), slog.String("key", upload.Key), slog.Any("error", err))
+	}
 }
 
 // abortUpload aborts an upload that failed, unless it no longer exists because it was

@@ -99,7 +99,7 @@ type partsUpload struct {
 	put    *put
 	ctx    context.Context // of the parts: cancelled when one of them fails
 	group  *errgroup.Group
-	target cosbackend.Upload
+	target cosbackend.PrivateUpload
 	number int
 	before uint64 // CRC64 of the parts before the one that is collected
 
@@ -133,14 +133,14 @@ func (p *put) runInParts() (cosbackend.PutResult, error) {
 	if err != nil {
 		cancel()
 		_ = group.Wait() // err is the cause; these are its consequences
-		abortUpload(u.ctx, p.client, u.target, p.parts.log)
 	}
+	endUpload(u.ctx, p.client, u.target, err == nil, p.parts.log)
 	return stored, err
 }
 
 func (u *partsUpload) initiate() (err error) {
-	u.target = cosbackend.Upload{Location: location(u.put.spec), Key: u.put.spec.GetKey()}
-	u.target.UploadID, err = initiateUpload(u.ctx, u.put.client, u.target, cosbackend.InitiateOptions{
+	to := cosbackend.Upload{Location: location(u.put.spec), Key: u.put.spec.GetKey()}
+	u.target, err = initiateUpload(u.ctx, u.put.client, to, cosbackend.InitiateOptions{
 		Attributes: u.put.attrs, Settings: settings(u.put.spec.GetAttributes()),
 	})
 	return err
@@ -239,7 +239,7 @@ func (u *partsUpload) send(part *leasedContent, memory *reservation) {
 		defer memory.release()
 		defer part.end()
 		body := cosbackend.Body{Size: int64(part.views.Len()), Reopen: part.reader}
-		sent, err := u.put.client.UploadPart(u.ctx, u.target, number, body, cosbackend.PartOptions{
+		sent, err := u.put.client.UploadPart(u.ctx, u.target.Upload, number, body, cosbackend.PartOptions{
 			CRC64: func() uint64 { return crc }, CustomerKey: u.put.customerKey(), TrafficLimit: u.put.spec.GetTrafficLimit(),
 		})
 		if err != nil {
@@ -255,7 +255,7 @@ func (u *partsUpload) send(part *leasedContent, memory *reservation) {
 func (u *partsUpload) complete() (cosbackend.PutResult, error) {
 	slices.SortFunc(u.sent, func(a, b cosbackend.CompletedPart) int { return a.Number - b.Number })
 	crc := u.put.up.sequence.crc64
-	done, err := u.put.client.CompleteMultipartUpload(u.put.stream.Context(), u.target, u.sent, cosbackend.CompleteOptions{
+	done, err := u.put.client.CompleteMultipartUpload(u.put.stream.Context(), u.target.Upload, u.sent, cosbackend.CompleteOptions{
 		ForbidOverwrite: u.put.spec.GetForbidOverwrite(), CRC64: &crc, CustomerKey: u.put.customerKey(),
 		Callback: callback(u.put.spec.GetCallback()), PicOperations: u.put.spec.GetPicOperations(),
 	})
