@@ -59,15 +59,15 @@ func newMessage(t *testing.T, d protoreflect.MessageDescriptor) proto.Message {
 	return kind.New().Interface()
 }
 
-// A promise is a failure that the comment of an RPC names.
-type promise struct {
+// A documentedFailure is a failure that the comment of an RPC names.
+type documentedFailure struct {
 	cosCode string
 	code    codes.Code
 }
 
-// promises reads the comments of the contract: a status with the codes of COS, each perhaps
-// with an explanation, in parentheses after it, or "with the code" later in the sentence.
-func promises(t *testing.T) map[string][]promise {
+// documentedFailures reads the comments of the contract: they name a status, and after it in
+// parentheses the COS codes, some with an explanation, or "with the code" and one code.
+func documentedFailures(t *testing.T) map[string][]documentedFailure {
 	t.Helper()
 	text, err := os.ReadFile("../proto/cosgate/v1/bucket_config_service.proto")
 	if err != nil {
@@ -75,7 +75,7 @@ func promises(t *testing.T) map[string][]promise {
 	}
 	statuses := regexp.MustCompile(`([A-Z_]{5,}) \(([^)]*)\)|Fails with ([A-Z_]{5,})[^.]* with the code ([A-Za-z]+)`)
 	words := regexp.MustCompile(`[A-Z][A-Za-z]*[a-z][A-Za-z]*`)
-	out := make(map[string][]promise)
+	out := make(map[string][]documentedFailure)
 	comment := ""
 	for line := range strings.Lines(string(text)) {
 		line = strings.TrimSpace(line)
@@ -92,7 +92,7 @@ func promises(t *testing.T) map[string][]promise {
 				}
 				for _, word := range words.FindAllString(m[2]+m[4], -1) {
 					if cosbackend.KnownCode(word) {
-						out[name] = append(out[name], promise{word, code})
+						out[name] = append(out[name], documentedFailure{word, code})
 					}
 				}
 			}
@@ -102,16 +102,15 @@ func promises(t *testing.T) map[string][]promise {
 	return out
 }
 
-// Whatever the comments say of codes is so, over the wire.
 func TestBucketConfigRPCsFailAsTheirCommentsSay(t *testing.T) {
 	t.Parallel()
 	g, r := open(t, func(s *setup) { s.backend.Retry.MaxAttempts = 1 }), newRandomizer(t, 0)
-	said := promises(t)
+	documented := documentedFailures(t)
 	for _, m := range configMethods() {
-		all := append(said[string(m.Name())], promise{"NoSuchBucket", codes.NotFound}, promise{"AccessDenied", codes.PermissionDenied})
+		all := append(documented[string(m.Name())], documentedFailure{"NoSuchBucket", codes.NotFound}, documentedFailure{"AccessDenied", codes.PermissionDenied})
 		for _, p := range all {
 			g.cos.Faults().Clear()
-			g.cos.Faults().Add(embedded.Fault{Status: statusOf(p.cosCode), Code: p.cosCode, Message: "words of COS"})
+			g.cos.Faults().Add(embedded.Fault{Status: statusOf(p.cosCode), Code: p.cosCode, Message: "message of COS"})
 			err := g.invoke(t.Context(), t, r, m)
 			e, _ := detail[*cosgatev1.CosError](err)
 			info, _ := detail[*errdetails.ErrorInfo](err)
@@ -134,11 +133,11 @@ func rowOf(code string) cosstatus.Row {
 	return rows[slices.IndexFunc(rows, func(r cosstatus.Row) bool { return r.COSCode == code })]
 }
 
-// The public pages of COS name these codes for the configurations of buckets.
+// The public COS pages name these codes for the configurations of buckets.
 func TestBucketConfigCommentsNameEveryCOSCode(t *testing.T) {
 	t.Parallel()
 	var named []string
-	for _, ps := range promises(t) {
+	for _, ps := range documentedFailures(t) {
 		for _, p := range ps {
 			named = append(named, p.cosCode)
 		}
@@ -159,7 +158,6 @@ func TestBucketConfigCommentsNameEveryCOSCode(t *testing.T) {
 	}
 }
 
-// COS fails each time: what is idempotent is retried, the rest is not.
 func TestBucketConfigRPCsRetryWhatIsIdempotent(t *testing.T) {
 	t.Parallel()
 	g, r := open(t, func(s *setup) { s.backend.Retry.MaxAttempts = 3 }), newRandomizer(t, 0)
@@ -188,29 +186,56 @@ func TestPostBucketInventoryWithALostResponseIsOutcomeUnknown(t *testing.T) {
 	}
 }
 
-// COS says of some configurations that they are missing with an empty response.
-func TestBucketConfigMissingWithoutACodeIsNotFound(t *testing.T) {
+// hasDefault are the configurations that a bucket has without anybody having put them.
+var hasDefault = map[protoreflect.Name]bool{
+	"GetBucketAccelerate": true, "GetBucketAcl": true, "GetBucketLogging": true, "GetBucketVersioning": true,
+}
+
+// A configuration that a bucket does not have is NOT_FOUND, with the reason of COS's code,
+// or with NOT_CONFIGURED where COS sends an empty response instead of a code.
+func TestBucketConfigOfABucketWithoutItIsNotFound(t *testing.T) {
 	t.Parallel()
-	g := open(t)
-	for name, call := range map[string]func() error{
-		"GetBucketReferer": func() error {
-			_, err := g.configs.GetBucketReferer(t.Context(), &cosgatev1.GetBucketRefererRequest{Bucket: testBucket})
-			return err
-		},
-		"GetBucketIntelligentTiering": func() error {
-			_, err := g.configs.GetBucketIntelligentTiering(t.Context(), &cosgatev1.GetBucketIntelligentTieringRequest{Bucket: testBucket})
-			return err
-		},
-		"GetBucketIntelligentTieringConfiguration": func() error {
-			_, err := g.configs.GetBucketIntelligentTieringConfiguration(t.Context(), &cosgatev1.GetBucketIntelligentTieringConfigurationRequest{Bucket: testBucket, Id: "x"})
-			return err
-		},
-	} {
-		err := call()
+	g, r := open(t), newRandomizer(t, 0)
+	for _, m := range configMethods() {
+		if !strings.HasPrefix(string(m.Name()), "Get") {
+			continue
+		}
+		err := g.invoke(t.Context(), t, r, m)
+		if hasDefault[m.Name()] {
+			if err != nil {
+				t.Errorf("%s = %v, want the default", m.Name(), err)
+			}
+			continue
+		}
 		info, _ := detail[*errdetails.ErrorInfo](err)
 		e, _ := detail[*cosgatev1.CosError](err)
-		if status.Code(err) != codes.NotFound || info.GetReason() != cosstatus.ReasonNotConfigured || e.GetHttpStatus() != 200 || e.GetRequestId() == "" || e.GetOperation() != name {
-			t.Errorf("%s = %v, %v, want NOT_FOUND, %s and a request id", name, err, e, cosstatus.ReasonNotConfigured)
+		code, known := cosbackend.LookupCode(e.GetCode())
+		reason, httpStatus := cosstatus.ReasonNotConfigured, int32(200)
+		if known {
+			reason, httpStatus = cosstatus.ReasonFor(code.Name), 404
+		}
+		if known != code.NotConfigured || status.Code(err) != codes.NotFound || info.GetReason() != reason || e.GetHttpStatus() != httpStatus {
+			t.Errorf("%s = %v, %v, want NOT_FOUND, %s", m.Name(), err, e, reason)
+		}
+		if e.GetRequestId() == "" || e.GetOperation() != string(m.Name()) {
+			t.Errorf("%s: CosError = %v, want the operation and a request id", m.Name(), e)
+		}
+	}
+}
+
+// Any code that says that a configuration is missing is no failure of GetBucketConfig.
+func TestGetBucketConfigOmitsWhatIsNotConfigured(t *testing.T) {
+	t.Parallel()
+	g := open(t)
+	for c := range cosbackend.Codes() {
+		if !c.NotConfigured {
+			continue
+		}
+		g.cos.Faults().Clear()
+		g.cos.Faults().Add(embedded.Fault{Status: 404, Code: c.Name})
+		resp, err := g.configs.GetBucketConfig(t.Context(), &cosgatev1.GetBucketConfigRequest{Bucket: testBucket})
+		if err != nil || len(resp.GetFailures()) > 0 {
+			t.Errorf("GetBucketConfig with %s everywhere = %v, %v, want no failures", c.Name, resp, err)
 		}
 	}
 }
@@ -226,6 +251,6 @@ func TestPutBucketPolicyRefusesWhatIsNoJSONObject(t *testing.T) {
 		}
 	}
 	if got := g.requests(); len(got) > 0 {
-		t.Errorf("COS was asked %v", got)
+		t.Errorf("COS received %v", got)
 	}
 }

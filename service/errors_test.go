@@ -18,9 +18,9 @@ import (
 	cosstatus "github.com/cosgate/cosgate/service/status"
 )
 
-// Every row is answered by a COS-compatible server over HTTP and looked at by a gRPC
-// client, through the production chain.
-func TestErrorRowsTravelOverTheWire(t *testing.T) {
+// For each row a COS-compatible server sends the error over HTTP, and a gRPC client checks
+// the status that arrives through the production chain.
+func TestErrorRowsReachCallersOverTheWire(t *testing.T) {
 	t.Parallel()
 	g := open(t, func(s *setup) { s.backend.Retry.MaxAttempts = 1 })
 	for _, l := range cosstatus.Rows() {
@@ -44,7 +44,7 @@ func TestErrorRowsTravelOverTheWire(t *testing.T) {
 	}
 }
 
-// wireStatus is the status to send for a row whose page names none.
+// wireStatus is the status to send for a row; 400 where the page of the code names none.
 func wireStatus(http int) int {
 	if http == 0 {
 		return 400
@@ -56,7 +56,7 @@ func messageFor(cosCode string) string {
 	if cosCode == "" {
 		return ""
 	}
-	return "Words of COS."
+	return "The message of COS."
 }
 
 func checkRow(t *testing.T, err error, l cosstatus.Row) {

@@ -41,9 +41,8 @@ func (g *gateway) copy(ctx context.Context) error {
 	return err
 }
 
-// Every form in which an error can come over the wire reaches the caller as a status
-// with a CosError.
-func TestEveryWireFormOfAnErrorBecomesAStatus(t *testing.T) {
+// Every form in which COS can send an error reaches the caller as a status with a CosError.
+func TestErrorOfEveryWireFormBecomesAStatus(t *testing.T) {
 	t.Parallel()
 	const html = "<html><body>502 Bad Gateway</body></html>"
 	for _, c := range []struct {
@@ -65,10 +64,10 @@ func TestEveryWireFormOfAnErrorBecomesAStatus(t *testing.T) {
 		{"404 of a proxy", (*gateway).read, embedded.Fault{Status: 404, ContentType: "text/html", Body: []byte(html), NoRequestID: true}, codes.Unavailable, cosstatus.ReasonNotFromCOS, &cosgatev1.CosError{HttpStatus: 404, Origin: 2}},
 		{"login page of a proxy", (*gateway).read, embedded.Fault{Status: 200, ContentType: "text/html", Body: []byte(html), NoRequestID: true}, codes.Unavailable, cosstatus.ReasonNotFromCOS, &cosgatev1.CosError{HttpStatus: 200, Origin: 2}},
 		{"truncated XML", (*gateway).read, embedded.Fault{Status: 403, Body: []byte("<Error><Code>AccessDenied</Code><Mess"), ContentType: "application/xml"}, codes.PermissionDenied, "ACCESS_DENIED", &cosgatev1.CosError{HttpStatus: 403, Origin: 1}},
-		{"garbled success", (*gateway).copy, embedded.Fault{Status: 200, Body: []byte("<CopyObjectRes"), ContentType: "application/xml"}, codes.Internal, cosstatus.ReasonMalformedResponse, &cosgatev1.CosError{HttpStatus: 200, Origin: 1}},
+		{"malformed success", (*gateway).copy, embedded.Fault{Status: 200, Body: []byte("<CopyObjectRes"), ContentType: "application/xml"}, codes.Internal, cosstatus.ReasonMalformedResponse, &cosgatev1.CosError{HttpStatus: 200, Origin: 1}},
 		{"empty success", (*gateway).copy, embedded.Fault{Status: 200}, codes.Internal, cosstatus.ReasonMalformedResponse, &cosgatev1.CosError{HttpStatus: 200, Origin: 1}},
 		{"redirect", (*gateway).read, embedded.Fault{Status: 302, Header: http.Header{"Location": {"http://other.example/k?q-signature=secret"}}}, codes.Unavailable, "MOVED_TEMPORARILY", &cosgatev1.CosError{HttpStatus: 302, Origin: 1}},
-		{"no answer", (*gateway).read, embedded.Fault{Reset: true}, codes.Unavailable, cosstatus.ReasonUnreachable, &cosgatev1.CosError{Origin: 2, Retryable: true, Attempts: 2}},
+		{"no response", (*gateway).read, embedded.Fault{Reset: true}, codes.Unavailable, cosstatus.ReasonUnreachable, &cosgatev1.CosError{Origin: 2, Retryable: true, Attempts: 2}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g := open(t, func(s *setup) { s.backend.Retry.MaxAttempts = 2 })
@@ -111,7 +110,7 @@ func checkCosError(t *testing.T, got, want *cosgatev1.CosError) {
 	}
 }
 
-func TestHugeErrorBodyIsNotReadWhole(t *testing.T) {
+func TestErrorBodyThatIsHugeIsNotReadToTheEnd(t *testing.T) {
 	g := open(t, func(s *setup) { s.backend.Retry.MaxAttempts = 1 })
 	g.store(t, 1)
 	_ = g.read(t.Context()) // what is allocated once is allocated now
@@ -128,10 +127,10 @@ func TestHugeErrorBodyIsNotReadWhole(t *testing.T) {
 	}
 }
 
-// COS does the work, and its answer is lost. What may be repeated is, and ends well.
-// What may not is told as unknown, and is not repeated behind the caller's back. A
-// streamed upload that the gateway cannot repeat is the caller's to send again.
-func TestLostAnswersOfChangesAreSettledOrToldAsUnknown(t *testing.T) {
+// COS makes the change, and its response is lost. The gateway retries what is safe to
+// retry, and succeeds. It reports the outcome of the rest as unknown, without retrying. A
+// streamed upload that it cannot send again is for the caller to send again.
+func TestLostResponseOfAChangeIsRetriedOrReportedAsUnknown(t *testing.T) {
 	t.Parallel()
 	size := int64(maxBufferedSize + 1)
 	for _, c := range []struct {
@@ -169,7 +168,7 @@ func TestLostAnswersOfChangesAreSettledOrToldAsUnknown(t *testing.T) {
 			return err
 		}, 1, codes.Unavailable, func(g *gateway, t *testing.T) {
 			if _, err := g.buckets.HeadBucket(t.Context(), &cosgatev1.HeadBucketRequest{Bucket: "new-1250000000"}); err != nil {
-				t.Errorf("HeadBucket = %v: the lost answer was to be a success", err)
+				t.Errorf("HeadBucket = %v, want the bucket whose creation succeeded", err)
 			}
 		}},
 		{"DeleteBucket", func(g *gateway, ctx context.Context) error {
@@ -181,6 +180,7 @@ func TestLostAnswersOfChangesAreSettledOrToldAsUnknown(t *testing.T) {
 		}, 1, codes.Unavailable, nil},
 	} {
 		t.Run(c.op, func(t *testing.T) {
+			t.Parallel()
 			g := open(t)
 			g.put(t, "k", []byte("a"))
 			g.cos.Journal().Reset()
@@ -205,8 +205,8 @@ func TestLostAnswersOfChangesAreSettledOrToldAsUnknown(t *testing.T) {
 	}
 }
 
-// checkResendable wants the status of a change that may have happened, and that the caller
-// may send again all the same.
+// checkResendable checks the status of a change that may have been made, and that the caller
+// may send again nevertheless.
 func checkResendable(t *testing.T, err error) {
 	t.Helper()
 	e, _ := detail[*cosgatev1.CosError](err)
@@ -243,13 +243,13 @@ func count(all []string, one string) (n int) {
 	return n
 }
 
-func TestPassingTroubleIsRepeatedUntilItPasses(t *testing.T) {
+func TestGetObjectIsRetriedUntilCOSRecovers(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	g.put(t, "k", []byte("a"))
 	g.cos.Faults().Add(embedded.Fault{Operation: "GetObject", Count: 3, Status: 503, Code: "SlowDown"})
 	if err := g.read(t.Context()); err != nil {
-		t.Errorf("GetObject = %v, want the fourth attempt to do it", err)
+		t.Errorf("GetObject = %v, want the fourth attempt to succeed", err)
 	}
 	g.cos.Faults().Add(embedded.Fault{Operation: "GetObject", Status: 503, Code: "SlowDown"})
 	var trailer metadata.MD
@@ -267,7 +267,7 @@ func TestPassingTroubleIsRepeatedUntilItPasses(t *testing.T) {
 	}
 }
 
-func TestTheCallersOwnContextIsToldAsSuch(t *testing.T) {
+func TestHeadObjectReportsTheCallersDeadline(t *testing.T) {
 	t.Parallel()
 	g := open(t)
 	g.cos.Faults().Add(embedded.Fault{Operation: "HeadObject", Delay: time.Hour})
@@ -278,7 +278,7 @@ func TestTheCallersOwnContextIsToldAsSuch(t *testing.T) {
 	}
 }
 
-func TestUnreachableCOSIsUnavailable(t *testing.T) {
+func TestHeadObjectOfUnreachableCOSIsUnavailable(t *testing.T) {
 	t.Parallel()
 	g := open(t, func(s *setup) {
 		s.backend.Transport.DialContext = func(context.Context, string, string) (net.Conn, error) {
@@ -292,7 +292,7 @@ func TestUnreachableCOSIsUnavailable(t *testing.T) {
 	}
 }
 
-func TestRefusedCredentialsOfAProfileAreTheGatewaysFault(t *testing.T) {
+func TestCredentialsOfAProfileThatCOSRefusesAreTheGatewaysFault(t *testing.T) {
 	t.Parallel()
 	g := open(t, func(s *setup) {
 		s.backend.Credentials = cosbackend.StaticCredentials(cosbackend.Credentials{SecretID: "AKIDunknown", SecretKey: "wrongsecretkey"})
@@ -305,9 +305,9 @@ func TestRefusedCredentialsOfAProfileAreTheGatewaysFault(t *testing.T) {
 	}
 }
 
-// The worst texts COS could send, in a status that must still reach a client which
-// takes 8 KiB of headers.
-func TestStatusOfWorstCaseTextsReachesClientsWithAnHeaderLimit(t *testing.T) {
+// The longest and strangest texts that COS could send end up in a status that still reaches
+// a client which accepts 8 KiB of headers.
+func TestStatusWithWorstCaseTextsReachesClientsWithAHeaderLimit(t *testing.T) {
 	t.Parallel()
 	g := open(t, func(s *setup) {
 		s.dial = append(s.dial, grpc.WithMaxHeaderListSize(8<<10))
@@ -339,9 +339,8 @@ func TestStatusOfWorstCaseTextsReachesClientsWithAnHeaderLimit(t *testing.T) {
 	}
 }
 
-// Whatever goes wrong, nothing secret shows: not in a status, a detail, a trailer or a
-// log line.
-func TestSecretsAppearNowhere(t *testing.T) {
+// Whatever fails, no secret appears in a status, a detail, a trailer or a log line.
+func TestSecretsAppearInNoStatusAndNoLog(t *testing.T) {
 	t.Parallel()
 	const secretKey, token = "VerySecretKey0123456789", "VerySecretToken0123456789"
 	secrets := []string{secretKey, token, "q-signature=Very", "q-signature=abc", "VerySecretCookie", "StringToSign", "FormatString", "the payload"}
