@@ -211,7 +211,7 @@ func TestNotConfiguredOfEveryConfiguration(t *testing.T) {
 				in = append(in, reflect.ValueOf("example.com")) // the id or the domain
 			}
 			out := client.MethodByName(method.Name).Call(in)
-			err, _ := out[len(out)-1].Interface().(error)
+			err, _ := reflect.TypeAssert[error](out[len(out)-1])
 			return err
 		}
 		codes, missing := codesOfMissing[method.Name]

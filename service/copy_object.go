@@ -4,11 +4,10 @@ import (
 	"context"
 	"errors"
 
-	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
-
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cosgate/cosgate/cosbackend"
+	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 )
 
 // A partsCopy copies an object that is too large for one request.

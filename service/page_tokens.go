@@ -5,8 +5,9 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 
-	cosstatus "github.com/cosgate/cosgate/service/status"
 	"google.golang.org/grpc/codes"
+
+	cosstatus "github.com/cosgate/cosgate/service/status"
 )
 
 // A list identifies what a page token belongs to: everything in the request that decides

@@ -6,8 +6,9 @@ import (
 	"log/slog"
 	"time"
 
-	cosstatus "github.com/cosgate/cosgate/service/status"
 	"google.golang.org/grpc/codes"
+
+	cosstatus "github.com/cosgate/cosgate/service/status"
 )
 
 const (

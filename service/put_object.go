@@ -8,11 +8,10 @@ import (
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 
-	"github.com/cosgate/cosgate/internal/crc64ecma"
-	"github.com/cosgate/cosgate/internal/frames"
-
 	"github.com/cosgate/cosgate/cosbackend"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
+	"github.com/cosgate/cosgate/internal/crc64ecma"
+	"github.com/cosgate/cosgate/internal/frames"
 )
 
 type putStream = grpc.ClientStreamingServer[cosgatev1.PutObjectRequest, cosgatev1.PutObjectResponse]

@@ -7,11 +7,12 @@ import (
 	"sync/atomic"
 	"time"
 
-	cosstatus "github.com/cosgate/cosgate/service/status"
 	"golang.org/x/sync/semaphore"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/types/known/durationpb"
+
+	cosstatus "github.com/cosgate/cosgate/service/status"
 )
 
 const (

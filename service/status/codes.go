@@ -2,25 +2,22 @@ package status
 
 import "google.golang.org/grpc/codes"
 
-// A row says what a caller is told about one COS error code with one HTTP status.
-// Whether the call may be retried is in cosbackend's table of codes.
+// A row says what a caller is told about one COS error code with one HTTP status. Whether
+// the call may be retried is in cosbackend's table of codes.
 type row struct {
 	cosCode string     // as COS spells it
 	http    int        // the HTTP status it comes with; 0 when its page names none
 	code    codes.Code // the gRPC status
-	field   string     // the request field at fault, for google.rpc.BadRequest; "" when COS does not tell
+	field   string     // the request field at fault, for google.rpc.BadRequest; "" when COS does not say
 	text    string     // our own sentence, the beginning of the status message
 }
 
-// codeTable is the whole error contract for answers of COS. A caller sees every
-// row, so changing one is an API change: TestRowsMatchTheirGoldenFile fails
-// until testdata/errors.golden and docs/errors.md agree (go test ./service/status
-// -update), and CHANGELOG.md needs a line.
+// codeTable is the error contract for COS error codes. Callers see every row, so changing
+// one is an API change: TestRowsMatchTheirGoldenFile fails until testdata/errors.golden and
+// docs/errors.md agree (go test ./service/status -update), and CHANGELOG.md needs a line.
 //
-// (code, HTTP status) is looked up first, then the code's first row, then
-// statusTable. Sources: the public COS error code list and per-API pages, older
-// prints of them, and the constants of the official SDKs; nothing was compared with
-// the real COS. Image and media processing is left out: its answers go by status.
+// A response is looked up by its code and HTTP status, then by its code alone (the first
+// row), then in httpTable. The sources are those of cosbackend's table.
 var codeTable = []row{
 	// Requests that are wrong whatever the state of COS.
 	{"BadRequest", 400, codes.InvalidArgument, "", "COS found the request malformed"},

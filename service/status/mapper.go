@@ -1,3 +1,5 @@
+// Package status is the error contract: which gRPC status, reason, text and details a caller
+// receives for each failure. It needs nothing of the service, whose interceptor applies it.
 package status
 
 import (
