@@ -10,14 +10,14 @@ package cosbackend
 //	A002  COS decodes the path once and cleans nothing: %2F is a slash of the key, and
 //	      "//", "." and ".." are parts of it like any other.
 //	A003  x-cos-hash-crc64ecma is the CRC-64/ECMA-182 of the whole object, decimal, on
-//	      answers to PUT, GET and HEAD, for a range too.
+//	      responses to PUT, GET and HEAD, for a range too.
 //	A004  COS's encoding keeps letters, digits and - _ . ~ and nothing else.
-//	A005  Answers to GET and HEAD of an object have a Content-Length.
+//	A005  Responses to GET and HEAD of an object have a Content-Length.
 //	A006  COS serves one range in all three forms of HTTP. Only first-last is documented.
-//	A007  The answer to a failed HEAD has no body: the status and the ids in the
+//	A007  The response to a failed HEAD has no body: the status and the ids in the
 //	      headers are all there is.
-//	A008  Every answer of COS bears x-cos-request-id, or x-ci-request-id, or a
-//	      RequestId in the error body. One that bears none comes from something else.
+//	A008  Every COS response has x-cos-request-id, or x-ci-request-id, or a
+//	      RequestId in the error body. One without comes from something else.
 //	A009  Conditions take ETags in quotes.
 //	A010  An ETag is opaque: it is the MD5 of some objects only.
 //	A011  x-cos-storage-class is absent for STANDARD.
@@ -25,13 +25,13 @@ package cosbackend
 //	      850 bytes of UTF-8; one PUT takes at most 5 GiB; user metadata at most 2 KiB.
 //	A013  Deleting a key that does not exist succeeds.
 //	A014  x-cos-forbid-overwrite: true refuses with 409 FileAlreadyExists, but not in a
-//	      bucket that has, or had, versioning.
+//	      bucket that has, or ever had, versioning.
 //	A015  A copy of an object onto itself is refused unless it replaces the metadata.
 //	A016  COS sends no Retry-After. One is obeyed all the same, within bounds.
 //	A017  RequestTimeout and UserNetworkTooSlow come with the status 400 and pass.
 //	A018  A copy source is host/key with the key escaped as in a path, and ?versionId=.
 //	A019  With encoding-type=url the names in a list are encoded as in a query, and the
-//	      answer says so in EncodingType. A space may be "+".
+//	      response says so in EncodingType. A space may be "+".
 //	A020  service.cos.<suffix> lists the buckets of all regions, cos.<region>.<suffix>
 //	      those of one; the first also takes the parameter region.
 //	A021  An upload with a Content-Length that breaks off stores nothing.
@@ -42,7 +42,7 @@ package cosbackend
 //	      missing between the first and the last one.
 //	A024  Lists of parts and uploads name the encoding EncodingType, Encoding-Type or
 //	      Encoding-type, and joined keys CommonPrefixes or CommonPrefixs.
-//	A025  A completion answers 200 at once and sends white space, at least once a
+//	A025  A completion responds with 200 at once and sends white space, at least once a
 //	      minute, until the result or an <Error> follows in the same body.
 //	A026  The ETag of a completed object ends in "-" and the number of its parts, and
 //	      its Last-Modified is when it was completed.
@@ -56,8 +56,8 @@ package cosbackend
 //	      lifecycle and tags.
 //	A032  Removing a configuration that is not there succeeds.
 //	A033  A referer configuration, and tiering in either form, that was never put is
-//	      200 with an empty answer or an empty document.
-//	A034  A policy is kept byte for byte; one that is not there is NoSuchBucketPolicy
+//	      200 with an empty response or an empty document.
+//	A034  A policy is stored byte for byte; a missing one is NoSuchBucketPolicy
 //	      or NoSuchPolicy.
 //	A035  Versioning, logging and acceleration that were never set are 200 with a
 //	      document that says nothing.
@@ -65,14 +65,14 @@ package cosbackend
 //	A037  The id of an inventory job or a tiering rule has 1 to 128 letters, digits and
 //	      . _ -, and is the same in the query and in the document.
 //	A038  Inventory jobs are listed 100 at a time, and go on by a continuation-token.
-//	A039  Every bucket has an ACL, with its owner. xsi:type tells a grantee that is an
+//	A039  Every bucket has an ACL, with its owner. xsi:type distinguishes a grantee that is an
 //	      account, with ID, from a group, with URI; a grant header has id="…".
 //	A040  Each other configuration that is not there is 404 with a code of its own.
 //	A041  Dates in lifecycle rules may have any zone; COS documents UTC with
 //	      milliseconds.
-//	A042  The answer to GET of the custom domains says in a header what a TXT record of
+//	A042  The response to GET of the custom domains says in a header what a TXT record of
 //	      a domain must hold.
-//	A043  Of a domain's certificate COS tells the id and, in seconds of Unix, from when
+//	A043  Of a domain's certificate COS returns the id and, in seconds of Unix, from when
 //	      to when it is valid; never the certificate or its key.
 //	A044  Versioning that was enabled can be suspended, and is never unset again.
 //	A045  A one-off inventory id is used once: DuplicateInventoryId.
@@ -87,21 +87,21 @@ package cosbackend
 //	      absent without any.
 //	A053  An object with a key of the caller's is read, copied and uploaded in parts only
 //	      with that key; without it, or with another, that is 400.
-//	A054  Restoring answers 202 when it begins, 200 when the object is restored already.
-//	      x-cos-restore tells how far it is.
+//	A054  Restoring responds with 202 when it begins, 200 when the object is restored already.
+//	      x-cos-restore has its state.
 //	A055  x-cos-symlink-target holds the key escaped, both ways.
 //	A056  A retention has the mode COMPLIANCE and a time of RFC 3339 with milliseconds;
 //	      it is written with x-cos-object-lock-mode and -retain-until-date, too.
-//	A057  With x-cos-callback an <Error> in a 2xx answer to a PUT is of the callback: the
+//	A057  With x-cos-callback an <Error> in a 2xx response to a PUT is of the callback: the
 //	      object is stored. A completion says so in CallbackResult.
-//	A058  The answer to a write with Pic-Operations is a document about its images.
+//	A058  The response to a write with Pic-Operations is a document about its images.
 //	A059  x-cos-traffic-limit is 819200 to 838860800 bits per second on GET, PUT and parts,
 //	      and 400 beyond.
-//	A060  OPTIONS of an object answers by the CORS rules of the bucket, or with 403
+//	A060  OPTIONS of an object responds by the CORS rules of the bucket, or with 403
 //	      AccessForbidden.
 //	A061  Grants are headers such as x-cos-grant-read: id="...",id="...", or a document
 //	      AccessControlPolicy, as it is read.
-//	A062  response-* parameters of a signed GET replace the content headers of the answer.
+//	A062  response-* parameters of a signed GET replace the content headers of the response.
 //	A070  A signature may stand in the query, as parameters named like its fields; the
 //	      other parameters and the listed headers are covered as in the header form. A
 //	      token may stand there too, and is signed. The end of the signed time is when
@@ -110,7 +110,7 @@ package cosbackend
 //	      must be there, whatever the case of its name, and fit; the policy's text is
 //	      what is signed, and the condition on the signed time is called q-sign-time
 //	      where the field is called q-key-time.
-//	A072  The answer to Select is frames: lengths of the frame and of its headers, their
+//	A072  The response to Select is frames: lengths of the frame and of its headers, their
 //	      CRC32, headers whose values are texts, the payload, and the CRC32 of it all. A
 //	      frame of a result may end inside of a record.
 //	A073  Only a frame End says that a result is whole. An error frame ends it otherwise,
@@ -119,7 +119,7 @@ package cosbackend
 //	A075  Frames Cont keep the connection of a Select alive: at least one comes a minute.
 //	A076  Select takes its flags as TRUE and FALSE, and wants QuoteFields of CSV results.
 //	A080  The metadata service of a CVM lists the names of its roles, one a line, at
-//	      /latest/meta-data/cam/security-credentials/ and answers below that, to a
+//	      /latest/meta-data/cam/security-credentials/ and responds below that, to a
 //	      role's name, with JSON: TmpSecretId, TmpSecretKey, Token, ExpiredTime,
 //	      Expiration and Code. It wants no header.
 //	A081  Code is "Success" when the rest holds; a machine without the role gets 404.
@@ -135,6 +135,6 @@ package cosbackend
 //	A086  AssumeRole of STS, version 2018-08-13, takes RoleArn, RoleSessionName (2 to
 //	      128 characters), DurationSeconds (7200 unless given, at most 43200), Policy
 //	      (JSON, encoded as in a URL) and ExternalId.
-//	A087  STS answers 200 with {"Response": ...}, which has Credentials (TmpSecretId,
+//	A087  STS responds with 200 with {"Response": ...}, which has Credentials (TmpSecretId,
 //	      TmpSecretKey, Token), ExpiredTime, Expiration and RequestId, or an Error with
 //	      Code and Message and the RequestId.

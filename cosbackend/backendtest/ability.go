@@ -25,7 +25,7 @@ const (
 	// Signatures is to refuse wrong signatures. It needs Target.SecretID.
 	Signatures Ability = "signatures"
 	// Appends is to append to objects, which COS does not do in a bucket that is
-	// kept in several zones.
+	// stored in several zones.
 	Appends Ability = "appends"
 	// CustomDomains is to bind domains without proof of ownership.
 	CustomDomains Ability = "custom-domains"
@@ -54,7 +54,7 @@ func (tg Target) lack(a Ability) string {
 	case a == CreateBuckets && !tg.CanCreateBuckets:
 		return "the suite was not allowed to create buckets"
 	case a == Signatures && tg.SecretID == "":
-		return "the suite was not told the secret id"
+		return "the suite was not given the secret id"
 	case a == Presigned && tg.HTTP == nil:
 		return "the suite was given no HTTP client"
 	}

@@ -74,7 +74,7 @@ func joint(etag string, changed time.Time) []conditional {
 	}
 }
 
-// each runs read under every condition and judges what it returns.
+// each runs read under every condition and checks what it returns.
 func (s scope) each(t *testing.T, cases func(string, time.Time) []conditional, failed string,
 	read func(key string, o cosbackend.ReadOptions) error,
 ) {

@@ -160,7 +160,7 @@ func TestServerPanicIsA500(t *testing.T) {
 	}
 }
 
-// A client that asks first is told no before it has sent its body.
+// A client that waits for 100 Continue gets the error before it has sent its body.
 func TestPutObjectIsRefusedBeforeTheBody(t *testing.T) {
 	t.Parallel()
 	c := open(t)

@@ -82,7 +82,7 @@ type LockedError = store.LockedError
 // everything in memory and accepts [DemoCredential].
 type Options struct {
 	Dir      string // data folder; "" keeps everything in memory
-	MaxBytes int64  // memory only: cap on the sum of stored bodies; 0 is 1 GiB
+	MaxBytes int64  // memory only: limit on the sum of stored bodies; 0 is 1 GiB
 
 	Region        string   // of new buckets whose request names none; "" is DefaultRegion
 	Buckets       []string // name-appid; created at start when absent

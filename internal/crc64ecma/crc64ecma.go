@@ -1,4 +1,4 @@
-// Package crc64ecma computes the CRC-64/ECMA-182 checksum that COS keeps of
+// Package crc64ecma computes the CRC-64/ECMA-182 checksum that COS has for
 // every object, in the reflected form of hash/crc64 with its ECMA polynomial,
 // at about the speed of memory.
 //
@@ -61,7 +61,7 @@ func (d *digest) Size() int           { return Size }
 func (d *digest) BlockSize() int      { return 1 }
 
 // updateTable is Update for every processor. MakeTable returns the one table
-// that hash/crc64 keeps of this polynomial, it makes none.
+// that hash/crc64 has for this polynomial and makes none.
 func updateTable(crc uint64, p []byte) uint64 {
 	return crc64.Update(crc, crc64.MakeTable(crc64.ECMA), p)
 }

@@ -28,7 +28,7 @@ func implementations() []implementation {
 	}, foldings()...)
 }
 
-// each runs check for each implementation, and tells which could not run here.
+// each runs check for each implementation, and reports which could not run here.
 func each(t *testing.T, check func(t *testing.T, update func(uint64, []byte) uint64)) {
 	for _, impl := range implementations() {
 		t.Run(impl.name, func(t *testing.T) {
@@ -73,7 +73,7 @@ func TestUpdateAgreesWithHashCRC64AtEveryLengthAndAlignment(t *testing.T) {
 	})
 }
 
-// hash/crc64 is the judge elsewhere; here it is the definition, bit by bit.
+// Other tests compare with hash/crc64; this one with the definition, bit by bit.
 func TestUpdateAgreesWithTheDefinition(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, update func(uint64, []byte) uint64) {

@@ -52,7 +52,7 @@ func TestUpdateReadsNoByteOutsideItsInput(t *testing.T) {
 	})
 }
 
-// faults tells whether f touches memory that it must not.
+// faults reports whether f touches memory that it must not.
 func faults(f func()) (fault bool) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() { fault = recover() != nil }()

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// What was written since it was listed is not what the listing was judged by.
+// What was written since it was listed is not changed.
 func TestLifecycleChangesOnlyUnchangedObjects(t *testing.T) {
 	t.Parallel()
 	s := open(t, Options{})
