@@ -304,22 +304,22 @@ var File_cosgate_v1_accelerate_proto protoreflect.FileDescriptor
 const file_cosgate_v1_accelerate_proto_rawDesc = "" +
 	"\n" +
 	"\x1bcosgate/v1/accelerate.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x16cosgate/v1/rules.proto\"p\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\"p\n" +
 	"\x17AccelerateConfiguration\x124\n" +
 	"\x06status\x18\x01 \x01(\tB\x1c\xbaH\x19\xc8\x01\x01r\x14R\aEnabledR\tSuspendedR\x06status\x12\x1f\n" +
-	"\x04type\x18\x02 \x01(\tB\v\xbaH\br\x06\xe0Ջ\xdc\x02\x01R\x04type\"\x90\x01\n" +
-	"\x1aGetBucketAccelerateRequest\x12&\n" +
-	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12#\n" +
-	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
-	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\"b\n" +
+	"\x04type\x18\x02 \x01(\tB\v\xbaH\br\x06\xe0Ջ\xdc\x02\x01R\x04type\"\x98\x01\n" +
+	"\x1aGetBucketAccelerateRequest\x12*\n" +
+	"\x06bucket\x18\x01 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01\x90\xc7,\x02R\x06bucket\x12#\n" +
+	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12)\n" +
+	"\aprofile\x18\x05 \x01(\tB\x0f\xbaH\br\x06\xb0Ջ\xdc\x02\x01\x90\xc7,\x01R\aprofile\"b\n" +
 	"\x1bGetBucketAccelerateResponse\x12C\n" +
 	"\n" +
 	"accelerate\x18\x01 \x01(\v2#.cosgate.v1.AccelerateConfigurationR\n" +
-	"accelerate\"\xdd\x01\n" +
-	"\x1aPutBucketAccelerateRequest\x12&\n" +
-	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12#\n" +
-	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
-	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\x12K\n" +
+	"accelerate\"\xe5\x01\n" +
+	"\x1aPutBucketAccelerateRequest\x12*\n" +
+	"\x06bucket\x18\x01 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01\x90\xc7,\x02R\x06bucket\x12#\n" +
+	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12)\n" +
+	"\aprofile\x18\x05 \x01(\tB\x0f\xbaH\br\x06\xb0Ջ\xdc\x02\x01\x90\xc7,\x01R\aprofile\x12K\n" +
 	"\n" +
 	"accelerate\x18\x06 \x01(\v2#.cosgate.v1.AccelerateConfigurationB\x06\xbaH\x03\xc8\x01\x01R\n" +
 	"accelerate\"\x1d\n" +
@@ -363,6 +363,7 @@ func file_cosgate_v1_accelerate_proto_init() {
 	if File_cosgate_v1_accelerate_proto != nil {
 		return
 	}
+	file_cosgate_v1_options_proto_init()
 	file_cosgate_v1_rules_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{

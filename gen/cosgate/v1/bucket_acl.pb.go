@@ -272,17 +272,17 @@ var File_cosgate_v1_bucket_acl_proto protoreflect.FileDescriptor
 const file_cosgate_v1_bucket_acl_proto_rawDesc = "" +
 	"\n" +
 	"\x1bcosgate/v1/bucket_acl.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x14cosgate/v1/acl.proto\x1a\x16cosgate/v1/rules.proto\"\x89\x01\n" +
-	"\x13GetBucketAclRequest\x12&\n" +
-	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12#\n" +
-	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
-	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\"I\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x14cosgate/v1/acl.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\"\x91\x01\n" +
+	"\x13GetBucketAclRequest\x12*\n" +
+	"\x06bucket\x18\x01 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01\x90\xc7,\x02R\x06bucket\x12#\n" +
+	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12)\n" +
+	"\aprofile\x18\x05 \x01(\tB\x0f\xbaH\br\x06\xb0Ջ\xdc\x02\x01\x90\xc7,\x01R\aprofile\"I\n" +
 	"\x14GetBucketAclResponse\x121\n" +
-	"\x03acl\x18\x01 \x01(\v2\x1f.cosgate.v1.AccessControlPolicyR\x03acl\"\x83\x06\n" +
-	"\x13PutBucketAclRequest\x12&\n" +
-	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12#\n" +
-	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
-	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\x12*\n" +
+	"\x03acl\x18\x01 \x01(\v2\x1f.cosgate.v1.AccessControlPolicyR\x03acl\"\x8b\x06\n" +
+	"\x13PutBucketAclRequest\x12*\n" +
+	"\x06bucket\x18\x01 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01\x90\xc7,\x02R\x06bucket\x12#\n" +
+	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12)\n" +
+	"\aprofile\x18\x05 \x01(\tB\x0f\xbaH\br\x06\xb0Ջ\xdc\x02\x01\x90\xc7,\x01R\aprofile\x12*\n" +
 	"\n" +
 	"preset_acl\x18\x06 \x01(\tB\v\xbaH\br\x06\x80\u05cb\xdc\x02\x01R\tpresetAcl\x12\x94\x02\n" +
 	"\x06grants\x18\a \x01(\v2\x18.cosgate.v1.GrantHeadersB\xe1\x01\xbaH\xdd\x01\xba\x01\xd9\x01\n" +
@@ -333,6 +333,7 @@ func file_cosgate_v1_bucket_acl_proto_init() {
 		return
 	}
 	file_cosgate_v1_acl_proto_init()
+	file_cosgate_v1_options_proto_init()
 	file_cosgate_v1_rules_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{

@@ -417,32 +417,32 @@ var File_cosgate_v1_bucket_encryption_proto protoreflect.FileDescriptor
 const file_cosgate_v1_bucket_encryption_proto_rawDesc = "" +
 	"\n" +
 	"\"cosgate/v1/bucket_encryption.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x16cosgate/v1/rules.proto\"\x9a\x03\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\"\x9a\x03\n" +
 	"\x17EncryptionConfiguration\x12?\n" +
 	"\rsse_algorithm\x18\x01 \x01(\tB\x1a\xbaH\x17\xc8\x01\x01r\x12R\x06AES256R\x03SM4R\x03KMSR\fsseAlgorithm\x126\n" +
 	"\x11kms_master_key_id\x18\x02 \x01(\tB\v\xbaH\br\x06\xb8Ջ\xdc\x02\x01R\x0ekmsMasterKeyId\x129\n" +
 	"\rkms_algorithm\x18\x03 \x01(\tB\x14\xbaH\x11r\x0fR\x00R\x06AES256R\x03SM4R\fkmsAlgorithm:\xca\x01\xbaH\xc6\x01\x1a\xc3\x01\n" +
-	"\x1cencryption_configuration.key\x12Jkms_master_key_id and kms_algorithm can be set only with sse_algorithm KMS\x1aWthis.sse_algorithm == 'KMS' || this.kms_master_key_id == '' && this.kms_algorithm == ''\"\x90\x01\n" +
-	"\x1aGetBucketEncryptionRequest\x12&\n" +
-	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12#\n" +
-	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
-	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\"b\n" +
+	"\x1cencryption_configuration.key\x12Jkms_master_key_id and kms_algorithm can be set only with sse_algorithm KMS\x1aWthis.sse_algorithm == 'KMS' || this.kms_master_key_id == '' && this.kms_algorithm == ''\"\x98\x01\n" +
+	"\x1aGetBucketEncryptionRequest\x12*\n" +
+	"\x06bucket\x18\x01 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01\x90\xc7,\x02R\x06bucket\x12#\n" +
+	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12)\n" +
+	"\aprofile\x18\x05 \x01(\tB\x0f\xbaH\br\x06\xb0Ջ\xdc\x02\x01\x90\xc7,\x01R\aprofile\"b\n" +
 	"\x1bGetBucketEncryptionResponse\x12C\n" +
 	"\n" +
 	"encryption\x18\x01 \x01(\v2#.cosgate.v1.EncryptionConfigurationR\n" +
-	"encryption\"\xdd\x01\n" +
-	"\x1aPutBucketEncryptionRequest\x12&\n" +
-	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12#\n" +
-	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
-	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\x12K\n" +
+	"encryption\"\xe5\x01\n" +
+	"\x1aPutBucketEncryptionRequest\x12*\n" +
+	"\x06bucket\x18\x01 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01\x90\xc7,\x02R\x06bucket\x12#\n" +
+	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12)\n" +
+	"\aprofile\x18\x05 \x01(\tB\x0f\xbaH\br\x06\xb0Ջ\xdc\x02\x01\x90\xc7,\x01R\aprofile\x12K\n" +
 	"\n" +
 	"encryption\x18\x06 \x01(\v2#.cosgate.v1.EncryptionConfigurationB\x06\xbaH\x03\xc8\x01\x01R\n" +
 	"encryption\"\x1d\n" +
-	"\x1bPutBucketEncryptionResponse\"\x93\x01\n" +
-	"\x1dDeleteBucketEncryptionRequest\x12&\n" +
-	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12#\n" +
-	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
-	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\" \n" +
+	"\x1bPutBucketEncryptionResponse\"\x9b\x01\n" +
+	"\x1dDeleteBucketEncryptionRequest\x12*\n" +
+	"\x06bucket\x18\x01 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01\x90\xc7,\x02R\x06bucket\x12#\n" +
+	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12)\n" +
+	"\aprofile\x18\x05 \x01(\tB\x0f\xbaH\br\x06\xb0Ջ\xdc\x02\x01\x90\xc7,\x01R\aprofile\" \n" +
 	"\x1eDeleteBucketEncryptionResponseB\xab\x01\n" +
 	"\x14io.github.cosgate.v1B\x15BucketEncryptionProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +
 	"Cosgate.V1\xca\x02\n" +
@@ -485,6 +485,7 @@ func file_cosgate_v1_bucket_encryption_proto_init() {
 	if File_cosgate_v1_bucket_encryption_proto != nil {
 		return
 	}
+	file_cosgate_v1_options_proto_init()
 	file_cosgate_v1_rules_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{

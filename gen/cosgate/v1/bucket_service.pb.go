@@ -642,10 +642,10 @@ var File_cosgate_v1_bucket_service_proto protoreflect.FileDescriptor
 const file_cosgate_v1_bucket_service_proto_rawDesc = "" +
 	"\n" +
 	"\x1fcosgate/v1/bucket_service.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x14cosgate/v1/acl.proto\x1a\x17cosgate/v1/bucket.proto\x1a\x16cosgate/v1/error.proto\x1a\x16cosgate/v1/rules.proto\x1a\x1egoogle/rpc/error_details.proto\"\xb2\x01\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x14cosgate/v1/acl.proto\x1a\x17cosgate/v1/bucket.proto\x1a\x16cosgate/v1/error.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\x1a\x1egoogle/rpc/error_details.proto\"\xb6\x01\n" +
 	"\x12ListBucketsRequest\x12#\n" +
-	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
-	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\x12'\n" +
+	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12)\n" +
+	"\aprofile\x18\x05 \x01(\tB\x0f\xbaH\br\x06\xb0Ջ\xdc\x02\x01\x90\xc7,\x01R\aprofile\x12'\n" +
 	"\tpage_size\x18\x06 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12'\n" +
 	"\n" +
@@ -653,42 +653,50 @@ const file_cosgate_v1_bucket_service_proto_rawDesc = "" +
 	"\x13ListBucketsResponse\x12,\n" +
 	"\abuckets\x18\x01 \x03(\v2\x12.cosgate.v1.BucketR\abuckets\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12'\n" +
-	"\x05owner\x18\x03 \x01(\v2\x11.cosgate.v1.OwnerR\x05owner\"\xe7\x01\n" +
-	"\x13CreateBucketRequest\x12&\n" +
-	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12#\n" +
-	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
-	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\x12*\n" +
+	"\x05owner\x18\x03 \x01(\v2\x11.cosgate.v1.OwnerR\x05owner\"\x95\x02\n" +
+	"\x13CreateBucketRequest\x12*\n" +
+	"\x06bucket\x18\x01 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01\x90\xc7,\x02R\x06bucket\x12#\n" +
+	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12)\n" +
+	"\aprofile\x18\x05 \x01(\tB\x0f\xbaH\br\x06\xb0Ջ\xdc\x02\x01\x90\xc7,\x01R\aprofile\x12<\n" +
 	"\n" +
-	"preset_acl\x18\x06 \x01(\tB\v\xbaH\br\x06\x80\u05cb\xdc\x02\x01R\tpresetAcl\x120\n" +
-	"\x06grants\x18\a \x01(\v2\x18.cosgate.v1.GrantHeadersR\x06grants\".\n" +
+	"preset_acl\x18\x06 \x01(\tB\x1d\xbaH\br\x06\x80\u05cb\xdc\x02\x01\x9a\xc7,\x0e\n" +
+	"\fPutBucketAclR\tpresetAcl\x12D\n" +
+	"\x06grants\x18\a \x01(\v2\x18.cosgate.v1.GrantHeadersB\x12\x9a\xc7,\x0e\n" +
+	"\fPutBucketAclR\x06grants\".\n" +
 	"\x14CreateBucketResponse\x12\x16\n" +
-	"\x06region\x18\x01 \x01(\tR\x06region\"\x87\x01\n" +
-	"\x11HeadBucketRequest\x12&\n" +
-	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12#\n" +
-	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
-	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\"Y\n" +
+	"\x06region\x18\x01 \x01(\tR\x06region\"\x8f\x01\n" +
+	"\x11HeadBucketRequest\x12*\n" +
+	"\x06bucket\x18\x01 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01\x90\xc7,\x02R\x06bucket\x12#\n" +
+	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12)\n" +
+	"\aprofile\x18\x05 \x01(\tB\x0f\xbaH\br\x06\xb0Ջ\xdc\x02\x01\x90\xc7,\x01R\aprofile\"Y\n" +
 	"\x12HeadBucketResponse\x12\x16\n" +
 	"\x06region\x18\x01 \x01(\tR\x06region\x12\x17\n" +
 	"\aaz_type\x18\x02 \x01(\tR\x06azType\x12\x12\n" +
-	"\x04arch\x18\x03 \x01(\tR\x04arch\"\x89\x01\n" +
-	"\x13DeleteBucketRequest\x12&\n" +
-	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12#\n" +
-	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
-	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\"\x16\n" +
-	"\x14DeleteBucketResponse\"\x8e\x01\n" +
-	"\x18GetBucketLocationRequest\x12&\n" +
-	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12#\n" +
-	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
-	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\"3\n" +
+	"\x04arch\x18\x03 \x01(\tR\x04arch\"\x91\x01\n" +
+	"\x13DeleteBucketRequest\x12*\n" +
+	"\x06bucket\x18\x01 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01\x90\xc7,\x02R\x06bucket\x12#\n" +
+	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12)\n" +
+	"\aprofile\x18\x05 \x01(\tB\x0f\xbaH\br\x06\xb0Ջ\xdc\x02\x01\x90\xc7,\x01R\aprofile\"\x16\n" +
+	"\x14DeleteBucketResponse\"\x96\x01\n" +
+	"\x18GetBucketLocationRequest\x12*\n" +
+	"\x06bucket\x18\x01 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01\x90\xc7,\x02R\x06bucket\x12#\n" +
+	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12)\n" +
+	"\aprofile\x18\x05 \x01(\tB\x0f\xbaH\br\x06\xb0Ջ\xdc\x02\x01\x90\xc7,\x01R\aprofile\"3\n" +
 	"\x19GetBucketLocationResponse\x12\x16\n" +
-	"\x06region\x18\x01 \x01(\tR\x06region2\xc3\x03\n" +
-	"\rBucketService\x12S\n" +
-	"\vListBuckets\x12\x1e.cosgate.v1.ListBucketsRequest\x1a\x1f.cosgate.v1.ListBucketsResponse\"\x03\x90\x02\x01\x12Q\n" +
-	"\fCreateBucket\x12\x1f.cosgate.v1.CreateBucketRequest\x1a .cosgate.v1.CreateBucketResponse\x12P\n" +
+	"\x06region\x18\x01 \x01(\tR\x06region2\xc3\x04\n" +
+	"\rBucketService\x12j\n" +
+	"\vListBuckets\x12\x1e.cosgate.v1.ListBucketsRequest\x1a\x1f.cosgate.v1.ListBucketsResponse\"\x1a\x92\xc7,\x13\n" +
+	"\vListBuckets\x12\x01\x04\x1a\x01\x01\x90\x02\x01\x12k\n" +
+	"\fCreateBucket\x12\x1f.cosgate.v1.CreateBucketRequest\x1a .cosgate.v1.CreateBucketResponse\"\x18\x92\xc7,\x14\n" +
+	"\fCreateBucket\x12\x01\x05\x1a\x01\x02\x12f\n" +
 	"\n" +
-	"HeadBucket\x12\x1d.cosgate.v1.HeadBucketRequest\x1a\x1e.cosgate.v1.HeadBucketResponse\"\x03\x90\x02\x01\x12Q\n" +
-	"\fDeleteBucket\x12\x1f.cosgate.v1.DeleteBucketRequest\x1a .cosgate.v1.DeleteBucketResponse\x12e\n" +
-	"\x11GetBucketLocation\x12$.cosgate.v1.GetBucketLocationRequest\x1a%.cosgate.v1.GetBucketLocationResponse\"\x03\x90\x02\x01B\xa8\x01\n" +
+	"HeadBucket\x12\x1d.cosgate.v1.HeadBucketRequest\x1a\x1e.cosgate.v1.HeadBucketResponse\"\x19\x92\xc7,\x12\n" +
+	"\n" +
+	"HeadBucket\x12\x01\x01\x1a\x01\x02\x90\x02\x01\x12l\n" +
+	"\fDeleteBucket\x12\x1f.cosgate.v1.DeleteBucketRequest\x1a .cosgate.v1.DeleteBucketResponse\"\x19\x92\xc7,\x15\n" +
+	"\fDeleteBucket\x12\x02\x05\x03\x1a\x01\x02\x12\x82\x01\n" +
+	"\x11GetBucketLocation\x12$.cosgate.v1.GetBucketLocationRequest\x1a%.cosgate.v1.GetBucketLocationResponse\" \x92\xc7,\x19\n" +
+	"\x11GetBucketLocation\x12\x01\x01\x1a\x01\x02\x90\x02\x01B\xa8\x01\n" +
 	"\x14io.github.cosgate.v1B\x12BucketServiceProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +
 	"Cosgate.V1\xca\x02\n" +
 	"Cosgate\\V1\xe2\x02\x16Cosgate\\V1\\GPBMetadata\xea\x02\vCosgate::V1b\x06proto3"
@@ -750,6 +758,7 @@ func file_cosgate_v1_bucket_service_proto_init() {
 	file_cosgate_v1_acl_proto_init()
 	file_cosgate_v1_bucket_proto_init()
 	file_cosgate_v1_error_proto_init()
+	file_cosgate_v1_options_proto_init()
 	file_cosgate_v1_rules_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{

@@ -397,26 +397,26 @@ var File_cosgate_v1_bucket_tagging_proto protoreflect.FileDescriptor
 const file_cosgate_v1_bucket_tagging_proto_rawDesc = "" +
 	"\n" +
 	"\x1fcosgate/v1/bucket_tagging.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x16cosgate/v1/rules.proto\x1a\x14cosgate/v1/tag.proto\"\x99\x01\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\x1a\x14cosgate/v1/tag.proto\"\x99\x01\n" +
 	"\rBucketTagging\x12\x87\x01\n" +
 	"\x04tags\x18\x01 \x03(\v2\x0f.cosgate.v1.TagBb\xbaH_\xba\x01U\n" +
-	"\x15bucket_tagging.unique\x12\x1fmust contain each key only once\x1a\x1bthis.map(t, t.key).unique()\x92\x01\x04\b\x01\x102R\x04tags\"\x8d\x01\n" +
-	"\x17GetBucketTaggingRequest\x12&\n" +
-	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12#\n" +
-	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
-	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\"O\n" +
+	"\x15bucket_tagging.unique\x12\x1fmust contain each key only once\x1a\x1bthis.map(t, t.key).unique()\x92\x01\x04\b\x01\x102R\x04tags\"\x95\x01\n" +
+	"\x17GetBucketTaggingRequest\x12*\n" +
+	"\x06bucket\x18\x01 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01\x90\xc7,\x02R\x06bucket\x12#\n" +
+	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12)\n" +
+	"\aprofile\x18\x05 \x01(\tB\x0f\xbaH\br\x06\xb0Ջ\xdc\x02\x01\x90\xc7,\x01R\aprofile\"O\n" +
 	"\x18GetBucketTaggingResponse\x123\n" +
-	"\atagging\x18\x01 \x01(\v2\x19.cosgate.v1.BucketTaggingR\atagging\"\xca\x01\n" +
-	"\x17PutBucketTaggingRequest\x12&\n" +
-	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12#\n" +
-	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
-	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\x12;\n" +
+	"\atagging\x18\x01 \x01(\v2\x19.cosgate.v1.BucketTaggingR\atagging\"\xd2\x01\n" +
+	"\x17PutBucketTaggingRequest\x12*\n" +
+	"\x06bucket\x18\x01 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01\x90\xc7,\x02R\x06bucket\x12#\n" +
+	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12)\n" +
+	"\aprofile\x18\x05 \x01(\tB\x0f\xbaH\br\x06\xb0Ջ\xdc\x02\x01\x90\xc7,\x01R\aprofile\x12;\n" +
 	"\atagging\x18\x06 \x01(\v2\x19.cosgate.v1.BucketTaggingB\x06\xbaH\x03\xc8\x01\x01R\atagging\"\x1a\n" +
-	"\x18PutBucketTaggingResponse\"\x90\x01\n" +
-	"\x1aDeleteBucketTaggingRequest\x12&\n" +
-	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12#\n" +
-	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
-	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\"\x1d\n" +
+	"\x18PutBucketTaggingResponse\"\x98\x01\n" +
+	"\x1aDeleteBucketTaggingRequest\x12*\n" +
+	"\x06bucket\x18\x01 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01\x90\xc7,\x02R\x06bucket\x12#\n" +
+	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12)\n" +
+	"\aprofile\x18\x05 \x01(\tB\x0f\xbaH\br\x06\xb0Ջ\xdc\x02\x01\x90\xc7,\x01R\aprofile\"\x1d\n" +
 	"\x1bDeleteBucketTaggingResponseB\xa8\x01\n" +
 	"\x14io.github.cosgate.v1B\x12BucketTaggingProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +
 	"Cosgate.V1\xca\x02\n" +
@@ -461,6 +461,7 @@ func file_cosgate_v1_bucket_tagging_proto_init() {
 	if File_cosgate_v1_bucket_tagging_proto != nil {
 		return
 	}
+	file_cosgate_v1_options_proto_init()
 	file_cosgate_v1_rules_proto_init()
 	file_cosgate_v1_tag_proto_init()
 	type x struct{}

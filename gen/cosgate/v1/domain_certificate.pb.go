@@ -472,35 +472,35 @@ var File_cosgate_v1_domain_certificate_proto protoreflect.FileDescriptor
 const file_cosgate_v1_domain_certificate_proto_rawDesc = "" +
 	"\n" +
 	"#cosgate/v1/domain_certificate.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x16cosgate/v1/rules.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf1\x02\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf1\x02\n" +
 	"\x11CustomCertificate\x12$\n" +
 	"\acert_id\x18\x01 \x01(\tB\v\xbaH\br\x06\xb8Ջ\xdc\x02\x01R\x06certId\x12+\n" +
 	"\vcertificate\x18\x02 \x01(\tB\t\xbaH\x06r\x04(\x80\x80\x04R\vcertificate\x12-\n" +
 	"\vprivate_key\x18\x03 \x01(\tB\f\xbaH\x06r\x04(\x80\x80\x04\x80\x01\x01R\n" +
 	"privateKey:\xd9\x01\xbaH\xd5\x01\x1a\xd2\x01\n" +
-	"\x19custom_certificate.either\x12;set either cert_id, or certificate and private_key together\x1axthis.cert_id != '' ? this.certificate == '' && this.private_key == '' : this.certificate != '' && this.private_key != ''\"\xbf\x01\n" +
-	"!GetBucketDomainCertificateRequest\x12&\n" +
-	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12#\n" +
-	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
-	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\x12&\n" +
+	"\x19custom_certificate.either\x12;set either cert_id, or certificate and private_key together\x1axthis.cert_id != '' ? this.certificate == '' && this.private_key == '' : this.certificate != '' && this.private_key != ''\"\xc7\x01\n" +
+	"!GetBucketDomainCertificateRequest\x12*\n" +
+	"\x06bucket\x18\x01 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01\x90\xc7,\x02R\x06bucket\x12#\n" +
+	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12)\n" +
+	"\aprofile\x18\x05 \x01(\tB\x0f\xbaH\br\x06\xb0Ջ\xdc\x02\x01\x90\xc7,\x01R\aprofile\x12&\n" +
 	"\x06domain\x18\x06 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\xb0\u058b\xdc\x02\x01R\x06domain\"\xdd\x01\n" +
 	"\"GetBucketDomainCertificateResponse\x12\x16\n" +
 	"\x06status\x18\x01 \x01(\tR\x06status\x12\x17\n" +
 	"\acert_id\x18\x02 \x01(\tR\x06certId\x12A\n" +
 	"\x0evalidity_begin\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\rvalidityBegin\x12C\n" +
-	"\x0fvalidity_expire\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x0evalidityExpire\"\x93\x02\n" +
-	"!PutBucketDomainCertificateRequest\x12&\n" +
-	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12#\n" +
-	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
-	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\x12G\n" +
+	"\x0fvalidity_expire\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x0evalidityExpire\"\x9b\x02\n" +
+	"!PutBucketDomainCertificateRequest\x12*\n" +
+	"\x06bucket\x18\x01 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01\x90\xc7,\x02R\x06bucket\x12#\n" +
+	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12)\n" +
+	"\aprofile\x18\x05 \x01(\tB\x0f\xbaH\br\x06\xb0Ջ\xdc\x02\x01\x90\xc7,\x01R\aprofile\x12G\n" +
 	"\vcertificate\x18\x06 \x01(\v2\x1d.cosgate.v1.CustomCertificateB\x06\xbaH\x03\xc8\x01\x01R\vcertificate\x121\n" +
 	"\adomains\x18\a \x03(\tB\x17\xbaH\x14\x92\x01\x11\b\x01\x10\xe8\a\"\n" +
 	"r\b\xb0\u058b\xdc\x02\x01\x10\x01R\adomains\"$\n" +
-	"\"PutBucketDomainCertificateResponse\"\xc2\x01\n" +
-	"$DeleteBucketDomainCertificateRequest\x12&\n" +
-	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12#\n" +
-	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
-	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\x12&\n" +
+	"\"PutBucketDomainCertificateResponse\"\xca\x01\n" +
+	"$DeleteBucketDomainCertificateRequest\x12*\n" +
+	"\x06bucket\x18\x01 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01\x90\xc7,\x02R\x06bucket\x12#\n" +
+	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12)\n" +
+	"\aprofile\x18\x05 \x01(\tB\x0f\xbaH\br\x06\xb0Ջ\xdc\x02\x01\x90\xc7,\x01R\aprofile\x12&\n" +
 	"\x06domain\x18\x06 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\xb0\u058b\xdc\x02\x01R\x06domain\"'\n" +
 	"%DeleteBucketDomainCertificateResponseB\xac\x01\n" +
 	"\x14io.github.cosgate.v1B\x16DomainCertificateProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +
@@ -546,6 +546,7 @@ func file_cosgate_v1_domain_certificate_proto_init() {
 	if File_cosgate_v1_domain_certificate_proto != nil {
 		return
 	}
+	file_cosgate_v1_options_proto_init()
 	file_cosgate_v1_rules_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{

@@ -301,15 +301,15 @@ var File_cosgate_v1_head_objects_proto protoreflect.FileDescriptor
 const file_cosgate_v1_head_objects_proto_rawDesc = "" +
 	"\n" +
 	"\x1dcosgate/v1/head_objects.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1bcosgate/v1/encryption.proto\x1a\x17cosgate/v1/object.proto\x1a\x16cosgate/v1/rules.proto\x1a\x17google/rpc/status.proto\"\x88\x02\n" +
-	"\x12HeadObjectsRequest\x12&\n" +
-	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12#\n" +
-	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
-	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\x12B\n" +
-	"\aobjects\x18\x06 \x03(\v2\x1b.cosgate.v1.HeadObjectsItemB\v\xbaH\b\x92\x01\x05\b\x01\x10\xe8\aR\aobjects\x12:\n" +
-	"\fcustomer_key\x18\a \x01(\v2\x17.cosgate.v1.CustomerKeyR\vcustomerKey\"_\n" +
-	"\x0fHeadObjectsItem\x12 \n" +
-	"\x03key\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01R\x03key\x12*\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1bcosgate/v1/encryption.proto\x1a\x17cosgate/v1/object.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\x1a\x17google/rpc/status.proto\"\x94\x02\n" +
+	"\x12HeadObjectsRequest\x12*\n" +
+	"\x06bucket\x18\x01 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01\x90\xc7,\x02R\x06bucket\x12#\n" +
+	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12)\n" +
+	"\aprofile\x18\x05 \x01(\tB\x0f\xbaH\br\x06\xb0Ջ\xdc\x02\x01\x90\xc7,\x01R\aprofile\x12F\n" +
+	"\aobjects\x18\x06 \x03(\v2\x1b.cosgate.v1.HeadObjectsItemB\x0f\xbaH\b\x92\x01\x05\b\x01\x10\xe8\a\x90\xc7,\aR\aobjects\x12:\n" +
+	"\fcustomer_key\x18\a \x01(\v2\x17.cosgate.v1.CustomerKeyR\vcustomerKey\"c\n" +
+	"\x0fHeadObjectsItem\x12$\n" +
+	"\x03key\x18\x01 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01\x90\xc7,\x03R\x03key\x12*\n" +
 	"\n" +
 	"version_id\x18\x02 \x01(\tB\v\xbaH\br\x06\xa0Ջ\xdc\x02\x01R\tversionId\"N\n" +
 	"\x13HeadObjectsResponse\x127\n" +
@@ -364,6 +364,7 @@ func file_cosgate_v1_head_objects_proto_init() {
 	}
 	file_cosgate_v1_encryption_proto_init()
 	file_cosgate_v1_object_proto_init()
+	file_cosgate_v1_options_proto_init()
 	file_cosgate_v1_rules_proto_init()
 	file_cosgate_v1_head_objects_proto_msgTypes[3].OneofWrappers = []any{
 		(*HeadObjectsResult_Object)(nil),

@@ -1048,7 +1048,7 @@ var File_cosgate_v1_lifecycle_proto protoreflect.FileDescriptor
 const file_cosgate_v1_lifecycle_proto_rawDesc = "" +
 	"\n" +
 	"\x1acosgate/v1/lifecycle.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x16cosgate/v1/rules.proto\x1a\x14cosgate/v1/tag.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"V\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\x1a\x14cosgate/v1/tag.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"V\n" +
 	"\x16LifecycleConfiguration\x12<\n" +
 	"\x05rules\x18\x01 \x03(\v2\x19.cosgate.v1.LifecycleRuleB\v\xbaH\b\x92\x01\x05\b\x01\x10\xe8\aR\x05rules\"\x84\x05\n" +
 	"\rLifecycleRule\x12\x1e\n" +
@@ -1110,23 +1110,23 @@ const file_cosgate_v1_lifecycle_proto_rawDesc = "" +
 	"\x10_noncurrent_days\"|\n" +
 	"\x1eAbortIncompleteMultipartUpload\x12@\n" +
 	"\x15days_after_initiation\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x01H\x00R\x13daysAfterInitiation\x88\x01\x01B\x18\n" +
-	"\x16_days_after_initiation\"\x8f\x01\n" +
-	"\x19GetBucketLifecycleRequest\x12&\n" +
-	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12#\n" +
-	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
-	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\"^\n" +
+	"\x16_days_after_initiation\"\x97\x01\n" +
+	"\x19GetBucketLifecycleRequest\x12*\n" +
+	"\x06bucket\x18\x01 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01\x90\xc7,\x02R\x06bucket\x12#\n" +
+	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12)\n" +
+	"\aprofile\x18\x05 \x01(\tB\x0f\xbaH\br\x06\xb0Ջ\xdc\x02\x01\x90\xc7,\x01R\aprofile\"^\n" +
 	"\x1aGetBucketLifecycleResponse\x12@\n" +
-	"\tlifecycle\x18\x01 \x01(\v2\".cosgate.v1.LifecycleConfigurationR\tlifecycle\"\xd9\x01\n" +
-	"\x19PutBucketLifecycleRequest\x12&\n" +
-	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12#\n" +
-	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
-	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\x12H\n" +
+	"\tlifecycle\x18\x01 \x01(\v2\".cosgate.v1.LifecycleConfigurationR\tlifecycle\"\xe1\x01\n" +
+	"\x19PutBucketLifecycleRequest\x12*\n" +
+	"\x06bucket\x18\x01 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01\x90\xc7,\x02R\x06bucket\x12#\n" +
+	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12)\n" +
+	"\aprofile\x18\x05 \x01(\tB\x0f\xbaH\br\x06\xb0Ջ\xdc\x02\x01\x90\xc7,\x01R\aprofile\x12H\n" +
 	"\tlifecycle\x18\x06 \x01(\v2\".cosgate.v1.LifecycleConfigurationB\x06\xbaH\x03\xc8\x01\x01R\tlifecycle\"\x1c\n" +
-	"\x1aPutBucketLifecycleResponse\"\x92\x01\n" +
-	"\x1cDeleteBucketLifecycleRequest\x12&\n" +
-	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12#\n" +
-	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
-	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\"\x1f\n" +
+	"\x1aPutBucketLifecycleResponse\"\x9a\x01\n" +
+	"\x1cDeleteBucketLifecycleRequest\x12*\n" +
+	"\x06bucket\x18\x01 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01\x90\xc7,\x02R\x06bucket\x12#\n" +
+	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12)\n" +
+	"\aprofile\x18\x05 \x01(\tB\x0f\xbaH\br\x06\xb0Ջ\xdc\x02\x01\x90\xc7,\x01R\aprofile\"\x1f\n" +
 	"\x1dDeleteBucketLifecycleResponseB\xa4\x01\n" +
 	"\x14io.github.cosgate.v1B\x0eLifecycleProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +
 	"Cosgate.V1\xca\x02\n" +
@@ -1194,6 +1194,7 @@ func file_cosgate_v1_lifecycle_proto_init() {
 	if File_cosgate_v1_lifecycle_proto != nil {
 		return
 	}
+	file_cosgate_v1_options_proto_init()
 	file_cosgate_v1_rules_proto_init()
 	file_cosgate_v1_tag_proto_init()
 	file_cosgate_v1_lifecycle_proto_msgTypes[2].OneofWrappers = []any{

@@ -350,22 +350,24 @@ var File_cosgate_v1_logging_proto protoreflect.FileDescriptor
 const file_cosgate_v1_logging_proto_rawDesc = "" +
 	"\n" +
 	"\x18cosgate/v1/logging.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x16cosgate/v1/rules.proto\"I\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\"I\n" +
 	"\x14LoggingConfiguration\x121\n" +
-	"\x06target\x18\x01 \x01(\v2\x19.cosgate.v1.LoggingTargetR\x06target\"\\\n" +
-	"\rLoggingTarget\x12&\n" +
-	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12#\n" +
-	"\x06prefix\x18\x02 \x01(\tB\v\xbaH\br\x06\x98Ջ\xdc\x02\x01R\x06prefix\"\x8d\x01\n" +
-	"\x17GetBucketLoggingRequest\x12&\n" +
-	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12#\n" +
-	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
-	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\"V\n" +
+	"\x06target\x18\x01 \x01(\v2\x19.cosgate.v1.LoggingTargetR\x06target\"o\n" +
+	"\rLoggingTarget\x129\n" +
+	"\x06bucket\x18\x01 \x01(\tB!\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01\x90\xc7,\n" +
+	"\x9a\xc7,\v\n" +
+	"\tPutObjectR\x06bucket\x12#\n" +
+	"\x06prefix\x18\x02 \x01(\tB\v\xbaH\br\x06\x98Ջ\xdc\x02\x01R\x06prefix\"\x95\x01\n" +
+	"\x17GetBucketLoggingRequest\x12*\n" +
+	"\x06bucket\x18\x01 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01\x90\xc7,\x02R\x06bucket\x12#\n" +
+	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12)\n" +
+	"\aprofile\x18\x05 \x01(\tB\x0f\xbaH\br\x06\xb0Ջ\xdc\x02\x01\x90\xc7,\x01R\aprofile\"V\n" +
 	"\x18GetBucketLoggingResponse\x12:\n" +
-	"\alogging\x18\x01 \x01(\v2 .cosgate.v1.LoggingConfigurationR\alogging\"\xd1\x01\n" +
-	"\x17PutBucketLoggingRequest\x12&\n" +
-	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12#\n" +
-	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
-	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\x12B\n" +
+	"\alogging\x18\x01 \x01(\v2 .cosgate.v1.LoggingConfigurationR\alogging\"\xd9\x01\n" +
+	"\x17PutBucketLoggingRequest\x12*\n" +
+	"\x06bucket\x18\x01 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01\x90\xc7,\x02R\x06bucket\x12#\n" +
+	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12)\n" +
+	"\aprofile\x18\x05 \x01(\tB\x0f\xbaH\br\x06\xb0Ջ\xdc\x02\x01\x90\xc7,\x01R\aprofile\x12B\n" +
 	"\alogging\x18\x06 \x01(\v2 .cosgate.v1.LoggingConfigurationB\x06\xbaH\x03\xc8\x01\x01R\alogging\"\x1a\n" +
 	"\x18PutBucketLoggingResponseB\xa2\x01\n" +
 	"\x14io.github.cosgate.v1B\fLoggingProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +
@@ -409,6 +411,7 @@ func file_cosgate_v1_logging_proto_init() {
 	if File_cosgate_v1_logging_proto != nil {
 		return
 	}
+	file_cosgate_v1_options_proto_init()
 	file_cosgate_v1_rules_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{

@@ -582,7 +582,7 @@ var File_cosgate_v1_object_proto protoreflect.FileDescriptor
 const file_cosgate_v1_object_proto_rawDesc = "" +
 	"\n" +
 	"\x17cosgate/v1/object.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x14cosgate/v1/acl.proto\x1a\x1bcosgate/v1/encryption.proto\x1a\x1fcosgate/v1/object_restore.proto\x1a!cosgate/v1/object_retention.proto\x1a\x16cosgate/v1/rules.proto\x1a\x14cosgate/v1/tag.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x93\x06\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x14cosgate/v1/acl.proto\x1a\x1bcosgate/v1/encryption.proto\x1a\x1fcosgate/v1/object_restore.proto\x1a!cosgate/v1/object_retention.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\x1a\x14cosgate/v1/tag.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x93\x06\n" +
 	"\x06Object\x12\x16\n" +
 	"\x06bucket\x18\x01 \x01(\tR\x06bucket\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x1d\n" +
@@ -619,33 +619,37 @@ const file_cosgate_v1_object_proto_rawDesc = "" +
 	"\x13content_disposition\x18\x03 \x01(\tB\v\xbaH\br\x06\xb8Ջ\xdc\x02\x01R\x12contentDisposition\x126\n" +
 	"\x10content_encoding\x18\x04 \x01(\tB\v\xbaH\br\x06\xb8Ջ\xdc\x02\x01R\x0fcontentEncoding\x126\n" +
 	"\x10content_language\x18\x05 \x01(\tB\v\xbaH\br\x06\xb8Ջ\xdc\x02\x01R\x0fcontentLanguage\x12%\n" +
-	"\aexpires\x18\x06 \x01(\tB\v\xbaH\br\x06\xb8Ջ\xdc\x02\x01R\aexpires\"\xff\x05\n" +
+	"\aexpires\x18\x06 \x01(\tB\v\xbaH\br\x06\xb8Ջ\xdc\x02\x01R\aexpires\"\xd4\x06\n" +
 	"\x10ObjectAttributes\x124\n" +
 	"\acontent\x18\x01 \x01(\v2\x1a.cosgate.v1.ContentHeadersR\acontent\x12d\n" +
 	"\bmetadata\x18\x02 \x03(\v2*.cosgate.v1.ObjectAttributes.MetadataEntryB\x1c\xbaH\x19\x9a\x01\x16\x10@\"\br\x06\xc0Ջ\xdc\x02\x01*\br\x06\xb8Ջ\xdc\x02\x01R\bmetadata\x120\n" +
-	"\rstorage_class\x18\x03 \x01(\tB\v\xbaH\br\x06\xc8Ջ\xdc\x02\x01R\fstorageClass\x12*\n" +
+	"\rstorage_class\x18\x03 \x01(\tB\v\xbaH\br\x06\xc8Ջ\xdc\x02\x01R\fstorageClass\x12<\n" +
 	"\n" +
-	"preset_acl\x18\x04 \x01(\tB\v\xbaH\br\x06\x80\u05cb\xdc\x02\x01R\tpresetAcl\x12\xad\x01\n" +
-	"\x06grants\x18\x05 \x01(\v2\x18.cosgate.v1.GrantHeadersB{\xbaHx\xba\x01u\n" +
-	"\x18object_attributes.grants\x12Amust not name accounts under write, which exists for buckets only\x1a\x16this.write.size() == 0R\x06grants\x12\x86\x01\n" +
-	"\x04tags\x18\x06 \x03(\v2\x0f.cosgate.v1.TagBa\xbaH^\xba\x01V\n" +
+	"preset_acl\x18\x04 \x01(\tB\x1d\xbaH\br\x06\x80\u05cb\xdc\x02\x01\x9a\xc7,\x0e\n" +
+	"\fPutObjectAclR\tpresetAcl\x12\xc0\x01\n" +
+	"\x06grants\x18\x05 \x01(\v2\x18.cosgate.v1.GrantHeadersB\x8d\x01\xbaHx\xba\x01u\n" +
+	"\x18object_attributes.grants\x12Amust not name accounts under write, which exists for buckets only\x1a\x16this.write.size() == 0\x9a\xc7,\x0e\n" +
+	"\fPutObjectAclR\x06grants\x12\x9c\x01\n" +
+	"\x04tags\x18\x06 \x03(\v2\x0f.cosgate.v1.TagBw\xbaH^\xba\x01V\n" +
 	"\x16object_attributes.tags\x12\x1fmust contain each key only once\x1a\x1bthis.map(t, t.key).unique()\x92\x01\x02\x10\n" +
-	"R\x04tags\x12@\n" +
+	"\x9a\xc7,\x12\n" +
+	"\x10PutObjectTaggingR\x04tags\x12@\n" +
 	"\n" +
 	"encryption\x18\a \x01(\v2 .cosgate.v1.ServerSideEncryptionR\n" +
-	"encryption\x129\n" +
-	"\tretention\x18\b \x01(\v2\x1b.cosgate.v1.ObjectRetentionR\tretention\x1a;\n" +
+	"encryption\x12S\n" +
+	"\tretention\x18\b \x01(\v2\x1b.cosgate.v1.ObjectRetentionB\x18\x9a\xc7,\x14\n" +
+	"\x12PutObjectRetentionR\tretention\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"`\n" +
-	"\x10ObjectIdentifier\x12 \n" +
-	"\x03key\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x98Ջ\xdc\x02\x01R\x03key\x12*\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"d\n" +
+	"\x10ObjectIdentifier\x12$\n" +
+	"\x03key\x18\x01 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x98Ջ\xdc\x02\x01\x90\xc7,\x03R\x03key\x12*\n" +
 	"\n" +
-	"version_id\x18\x02 \x01(\tB\v\xbaH\br\x06\xa0Ջ\xdc\x02\x01R\tversionId\"\xe3\x01\n" +
+	"version_id\x18\x02 \x01(\tB\v\xbaH\br\x06\xa0Ջ\xdc\x02\x01R\tversionId\"\xeb\x01\n" +
 	"\n" +
-	"CopySource\x12&\n" +
-	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12 \n" +
-	"\x03key\x18\x02 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01R\x03key\x12*\n" +
+	"CopySource\x12*\n" +
+	"\x06bucket\x18\x01 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01\x90\xc7,\x02R\x06bucket\x12$\n" +
+	"\x03key\x18\x02 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01\x90\xc7,\x03R\x03key\x12*\n" +
 	"\n" +
 	"version_id\x18\x03 \x01(\tB\v\xbaH\br\x06\xa0Ջ\xdc\x02\x01R\tversionId\x12#\n" +
 	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12:\n" +
@@ -714,6 +718,7 @@ func file_cosgate_v1_object_proto_init() {
 	file_cosgate_v1_encryption_proto_init()
 	file_cosgate_v1_object_restore_proto_init()
 	file_cosgate_v1_object_retention_proto_init()
+	file_cosgate_v1_options_proto_init()
 	file_cosgate_v1_rules_proto_init()
 	file_cosgate_v1_tag_proto_init()
 	file_cosgate_v1_object_proto_msgTypes[0].OneofWrappers = []any{}

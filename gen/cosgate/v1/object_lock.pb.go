@@ -352,23 +352,23 @@ var File_cosgate_v1_object_lock_proto protoreflect.FileDescriptor
 const file_cosgate_v1_object_lock_proto_rawDesc = "" +
 	"\n" +
 	"\x1ccosgate/v1/object_lock.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x16cosgate/v1/rules.proto\"\x8c\x01\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\"\x8c\x01\n" +
 	"\x17ObjectLockConfiguration\x12A\n" +
 	"\x13object_lock_enabled\x18\x01 \x01(\tB\x11\xbaH\x0e\xc8\x01\x01r\tR\aEnabledR\x11objectLockEnabled\x12.\n" +
 	"\x04rule\x18\x02 \x01(\v2\x1a.cosgate.v1.ObjectLockRuleR\x04rule\"1\n" +
 	"\x0eObjectLockRule\x12\x1f\n" +
-	"\x04days\x18\x01 \x01(\x05B\v\xbaH\b\x1a\x06\x18\x94\x9d\x02(\x01R\x04days\"\x90\x01\n" +
-	"\x1aGetBucketObjectLockRequest\x12&\n" +
-	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12#\n" +
-	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
-	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\"c\n" +
+	"\x04days\x18\x01 \x01(\x05B\v\xbaH\b\x1a\x06\x18\x94\x9d\x02(\x01R\x04days\"\x98\x01\n" +
+	"\x1aGetBucketObjectLockRequest\x12*\n" +
+	"\x06bucket\x18\x01 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01\x90\xc7,\x02R\x06bucket\x12#\n" +
+	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12)\n" +
+	"\aprofile\x18\x05 \x01(\tB\x0f\xbaH\br\x06\xb0Ջ\xdc\x02\x01\x90\xc7,\x01R\aprofile\"c\n" +
 	"\x1bGetBucketObjectLockResponse\x12D\n" +
 	"\vobject_lock\x18\x01 \x01(\v2#.cosgate.v1.ObjectLockConfigurationR\n" +
-	"objectLock\"\xde\x01\n" +
-	"\x1aPutBucketObjectLockRequest\x12&\n" +
-	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12#\n" +
-	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
-	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\x12L\n" +
+	"objectLock\"\xe6\x01\n" +
+	"\x1aPutBucketObjectLockRequest\x12*\n" +
+	"\x06bucket\x18\x01 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01\x90\xc7,\x02R\x06bucket\x12#\n" +
+	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12)\n" +
+	"\aprofile\x18\x05 \x01(\tB\x0f\xbaH\br\x06\xb0Ջ\xdc\x02\x01\x90\xc7,\x01R\aprofile\x12L\n" +
 	"\vobject_lock\x18\x06 \x01(\v2#.cosgate.v1.ObjectLockConfigurationB\x06\xbaH\x03\xc8\x01\x01R\n" +
 	"objectLock\"\x1d\n" +
 	"\x1bPutBucketObjectLockResponseB\xa5\x01\n" +
@@ -413,6 +413,7 @@ func file_cosgate_v1_object_lock_proto_init() {
 	if File_cosgate_v1_object_lock_proto != nil {
 		return
 	}
+	file_cosgate_v1_options_proto_init()
 	file_cosgate_v1_rules_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{

@@ -234,18 +234,18 @@ var File_cosgate_v1_object_restore_proto protoreflect.FileDescriptor
 const file_cosgate_v1_object_restore_proto_rawDesc = "" +
 	"\n" +
 	"\x1fcosgate/v1/object_restore.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x16cosgate/v1/rules.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"t\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"t\n" +
 	"\fRestoreState\x12'\n" +
 	"\x0fongoing_request\x18\x01 \x01(\bR\x0eongoingRequest\x12;\n" +
 	"\vexpiry_date\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"expiryDate\"\x9a\x02\n" +
-	"\x14RestoreObjectRequest\x12&\n" +
-	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12 \n" +
-	"\x03key\x18\x02 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01R\x03key\x12*\n" +
+	"expiryDate\"\xaa\x02\n" +
+	"\x14RestoreObjectRequest\x12*\n" +
+	"\x06bucket\x18\x01 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01\x90\xc7,\x02R\x06bucket\x12$\n" +
+	"\x03key\x18\x02 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01\x90\xc7,\x03R\x03key\x12.\n" +
 	"\n" +
-	"version_id\x18\x03 \x01(\tB\v\xbaH\br\x06\xa0Ջ\xdc\x02\x01R\tversionId\x12#\n" +
-	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
-	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\x12\x1f\n" +
+	"version_id\x18\x03 \x01(\tB\x0f\xbaH\br\x06\xa0Ջ\xdc\x02\x01\x90\xc7,\x06R\tversionId\x12#\n" +
+	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12)\n" +
+	"\aprofile\x18\x05 \x01(\tB\x0f\xbaH\br\x06\xb0Ջ\xdc\x02\x01\x90\xc7,\x01R\aprofile\x12\x1f\n" +
 	"\x04days\x18\x06 \x01(\x05B\v\xbaH\b\x1a\x06\x18\x94\x9d\x02(\x00R\x04days\x12\x1f\n" +
 	"\x04tier\x18\a \x01(\tB\v\xbaH\br\x06\xe0Ջ\xdc\x02\x01R\x04tier\"B\n" +
 	"\x15RestoreObjectResponse\x12)\n" +
@@ -287,6 +287,7 @@ func file_cosgate_v1_object_restore_proto_init() {
 	if File_cosgate_v1_object_restore_proto != nil {
 		return
 	}
+	file_cosgate_v1_options_proto_init()
 	file_cosgate_v1_rules_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{

@@ -1697,25 +1697,25 @@ var File_cosgate_v1_object_service_proto protoreflect.FileDescriptor
 const file_cosgate_v1_object_service_proto_rawDesc = "" +
 	"\n" +
 	"\x1fcosgate/v1/object_service.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x19cosgate/v1/callback.proto\x1a\x1bcosgate/v1/encryption.proto\x1a\x16cosgate/v1/error.proto\x1a\x1dcosgate/v1/head_objects.proto\x1a\x17cosgate/v1/object.proto\x1a\x1bcosgate/v1/object_acl.proto\x1a\x1fcosgate/v1/object_restore.proto\x1a!cosgate/v1/object_retention.proto\x1a\x1fcosgate/v1/object_tagging.proto\x1a cosgate/v1/object_versions.proto\x1a\x1fcosgate/v1/options_object.proto\x1a\x1ecosgate/v1/preconditions.proto\x1a\x16cosgate/v1/rules.proto\x1a\x17cosgate/v1/select.proto\x1a\x17cosgate/v1/stream.proto\x1a\x18cosgate/v1/symlink.proto\x1a\x1egoogle/rpc/error_details.proto\x1a\x17google/rpc/status.proto\"\xd2\x02\n" +
-	"\x11HeadObjectRequest\x12&\n" +
-	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12 \n" +
-	"\x03key\x18\x02 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01R\x03key\x12*\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x19cosgate/v1/callback.proto\x1a\x1bcosgate/v1/encryption.proto\x1a\x16cosgate/v1/error.proto\x1a\x1dcosgate/v1/head_objects.proto\x1a\x17cosgate/v1/object.proto\x1a\x1bcosgate/v1/object_acl.proto\x1a\x1fcosgate/v1/object_restore.proto\x1a!cosgate/v1/object_retention.proto\x1a\x1fcosgate/v1/object_tagging.proto\x1a cosgate/v1/object_versions.proto\x1a\x18cosgate/v1/options.proto\x1a\x1fcosgate/v1/options_object.proto\x1a\x1ecosgate/v1/preconditions.proto\x1a\x16cosgate/v1/rules.proto\x1a\x17cosgate/v1/select.proto\x1a\x17cosgate/v1/stream.proto\x1a\x18cosgate/v1/symlink.proto\x1a\x1egoogle/rpc/error_details.proto\x1a\x17google/rpc/status.proto\"\xe2\x02\n" +
+	"\x11HeadObjectRequest\x12*\n" +
+	"\x06bucket\x18\x01 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01\x90\xc7,\x02R\x06bucket\x12$\n" +
+	"\x03key\x18\x02 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01\x90\xc7,\x03R\x03key\x12.\n" +
 	"\n" +
-	"version_id\x18\x03 \x01(\tB\v\xbaH\br\x06\xa0Ջ\xdc\x02\x01R\tversionId\x12#\n" +
-	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
-	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\x12?\n" +
+	"version_id\x18\x03 \x01(\tB\x0f\xbaH\br\x06\xa0Ջ\xdc\x02\x01\x90\xc7,\x06R\tversionId\x12#\n" +
+	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12)\n" +
+	"\aprofile\x18\x05 \x01(\tB\x0f\xbaH\br\x06\xb0Ջ\xdc\x02\x01\x90\xc7,\x01R\aprofile\x12?\n" +
 	"\rpreconditions\x18\x06 \x01(\v2\x19.cosgate.v1.PreconditionsR\rpreconditions\x12:\n" +
 	"\fcustomer_key\x18\a \x01(\v2\x17.cosgate.v1.CustomerKeyR\vcustomerKey\"@\n" +
 	"\x12HeadObjectResponse\x12*\n" +
-	"\x06object\x18\x01 \x01(\v2\x12.cosgate.v1.ObjectR\x06object\"\x95\x05\n" +
-	"\x10GetObjectRequest\x12&\n" +
-	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12 \n" +
-	"\x03key\x18\x02 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01R\x03key\x12*\n" +
+	"\x06object\x18\x01 \x01(\v2\x12.cosgate.v1.ObjectR\x06object\"\xa5\x05\n" +
+	"\x10GetObjectRequest\x12*\n" +
+	"\x06bucket\x18\x01 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01\x90\xc7,\x02R\x06bucket\x12$\n" +
+	"\x03key\x18\x02 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01\x90\xc7,\x03R\x03key\x12.\n" +
 	"\n" +
-	"version_id\x18\x03 \x01(\tB\v\xbaH\br\x06\xa0Ջ\xdc\x02\x01R\tversionId\x12#\n" +
-	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
-	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\x12?\n" +
+	"version_id\x18\x03 \x01(\tB\x0f\xbaH\br\x06\xa0Ջ\xdc\x02\x01\x90\xc7,\x06R\tversionId\x12#\n" +
+	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12)\n" +
+	"\aprofile\x18\x05 \x01(\tB\x0f\xbaH\br\x06\xb0Ջ\xdc\x02\x01\x90\xc7,\x01R\aprofile\x12?\n" +
 	"\rpreconditions\x18\x06 \x01(\v2\x19.cosgate.v1.PreconditionsR\rpreconditions\x12+\n" +
 	"\x05range\x18\a \x01(\v2\x15.cosgate.v1.ByteRangeR\x05range\x12\x9b\x01\n" +
 	"\fmessage_size\x18\b \x01(\x05Bx\xbaHu\xba\x01r\n" +
@@ -1728,12 +1728,12 @@ const file_cosgate_v1_object_service_proto_rawDesc = "" +
 	"\x06object\x18\x01 \x01(\v2\x12.cosgate.v1.ObjectR\x06object\x12.\n" +
 	"\x05range\x18\x02 \x01(\v2\x18.cosgate.v1.ContentRangeR\x05range\x12'\n" +
 	"\x05chunk\x18\x03 \x01(\v2\x11.cosgate.v1.ChunkR\x05chunk\x121\n" +
-	"\asummary\x18\x04 \x01(\v2\x17.cosgate.v1.ReadSummaryR\asummary\"\xd7\x03\n" +
-	"\rPutObjectSpec\x12&\n" +
-	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12 \n" +
-	"\x03key\x18\x02 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01R\x03key\x12#\n" +
-	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
-	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\x12 \n" +
+	"\asummary\x18\x04 \x01(\v2\x17.cosgate.v1.ReadSummaryR\asummary\"\xe9\x03\n" +
+	"\rPutObjectSpec\x12*\n" +
+	"\x06bucket\x18\x01 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01\x90\xc7,\x02R\x06bucket\x12$\n" +
+	"\x03key\x18\x02 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01\x90\xc7,\x03R\x03key\x12#\n" +
+	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12)\n" +
+	"\aprofile\x18\x05 \x01(\tB\x0f\xbaH\br\x06\xb0Ջ\xdc\x02\x01\x90\xc7,\x01R\aprofile\x12 \n" +
 	"\x04size\x18\x06 \x01(\x03B\a\xbaH\x04\"\x02(\x00H\x00R\x04size\x88\x01\x01\x12<\n" +
 	"\n" +
 	"attributes\x18\a \x01(\v2\x1c.cosgate.v1.ObjectAttributesR\n" +
@@ -1741,8 +1741,8 @@ const file_cosgate_v1_object_service_proto_rawDesc = "" +
 	"\x10forbid_overwrite\x18\b \x01(\bR\x0fforbidOverwrite\x120\n" +
 	"\rtraffic_limit\x18\t \x01(\x03B\v\xbaH\b\"\x06\x98\u05cb\xdc\x02\x01R\ftrafficLimit\x126\n" +
 	"\bcallback\x18\n" +
-	" \x01(\v2\x1a.cosgate.v1.UploadCallbackR\bcallback\x122\n" +
-	"\x0epic_operations\x18\v \x01(\tB\v\xbaH\br\x06\x90\u05cb\xdc\x02\x01R\rpicOperationsB\a\n" +
+	" \x01(\v2\x1a.cosgate.v1.UploadCallbackR\bcallback\x128\n" +
+	"\x0epic_operations\x18\v \x01(\tB\x11\xbaH\br\x06\x90\u05cb\xdc\x02\x01\x9a\xc7,\x02 \x01R\rpicOperationsB\a\n" +
 	"\x05_size\"\xb7\x01\n" +
 	"\x10PutObjectRequest\x12-\n" +
 	"\x04spec\x18\x01 \x01(\v2\x19.cosgate.v1.PutObjectSpecR\x04spec\x12'\n" +
@@ -1753,12 +1753,12 @@ const file_cosgate_v1_object_service_proto_rawDesc = "" +
 	"\x06object\x18\x01 \x01(\v2\x12.cosgate.v1.ObjectR\x06object\x126\n" +
 	"\bcallback\x18\x02 \x01(\v2\x1a.cosgate.v1.CallbackResultR\bcallback\x12\x1d\n" +
 	"\n" +
-	"pic_result\x18\x03 \x01(\tR\tpicResult\"\xba\x03\n" +
-	"\x10AppendObjectSpec\x12&\n" +
-	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12 \n" +
-	"\x03key\x18\x02 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01R\x03key\x12#\n" +
-	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
-	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\x12)\n" +
+	"pic_result\x18\x03 \x01(\tR\tpicResult\"\xc6\x03\n" +
+	"\x10AppendObjectSpec\x12*\n" +
+	"\x06bucket\x18\x01 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01\x90\xc7,\x02R\x06bucket\x12$\n" +
+	"\x03key\x18\x02 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01\x90\xc7,\x03R\x03key\x12#\n" +
+	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12)\n" +
+	"\aprofile\x18\x05 \x01(\tB\x0f\xbaH\br\x06\xb0Ջ\xdc\x02\x01\x90\xc7,\x01R\aprofile\x12)\n" +
 	"\bposition\x18\x06 \x01(\x03B\r\xbaH\n" +
 	"\"\b\x18\x80\x80\x80\x80\x14(\x00R\bposition\x12)\n" +
 	"\x04size\x18\a \x01(\x03B\x10\xbaH\r\xc8\x01\x01\"\b\x18\x80\x80\x80\x80\x14(\x00H\x00R\x04size\x88\x01\x01\x12<\n" +
@@ -1780,23 +1780,23 @@ const file_cosgate_v1_object_service_proto_rawDesc = "" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12%\n" +
 	"\tcrc64ecma\x18\x03 \x01(\x06B\x020\x01H\x00R\tcrc64ecma\x88\x01\x01B\f\n" +
 	"\n" +
-	"_crc64ecma\"\xd7\x01\n" +
-	"\x13DeleteObjectRequest\x12&\n" +
-	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12 \n" +
-	"\x03key\x18\x02 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01R\x03key\x12*\n" +
+	"_crc64ecma\"\xe7\x01\n" +
+	"\x13DeleteObjectRequest\x12*\n" +
+	"\x06bucket\x18\x01 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01\x90\xc7,\x02R\x06bucket\x12$\n" +
+	"\x03key\x18\x02 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01\x90\xc7,\x03R\x03key\x12.\n" +
 	"\n" +
-	"version_id\x18\x03 \x01(\tB\v\xbaH\br\x06\xa0Ջ\xdc\x02\x01R\tversionId\x12#\n" +
-	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
-	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\"Z\n" +
+	"version_id\x18\x03 \x01(\tB\x0f\xbaH\br\x06\xa0Ջ\xdc\x02\x01\x90\xc7,\x06R\tversionId\x12#\n" +
+	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12)\n" +
+	"\aprofile\x18\x05 \x01(\tB\x0f\xbaH\br\x06\xb0Ջ\xdc\x02\x01\x90\xc7,\x01R\aprofile\"Z\n" +
 	"\x14DeleteObjectResponse\x12\x1d\n" +
 	"\n" +
 	"version_id\x18\x01 \x01(\tR\tversionId\x12#\n" +
-	"\rdelete_marker\x18\x02 \x01(\bR\fdeleteMarker\"\xe5\x01\n" +
-	"\x14DeleteObjectsRequest\x12&\n" +
-	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12#\n" +
-	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
-	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\x12C\n" +
-	"\aobjects\x18\x06 \x03(\v2\x1c.cosgate.v1.ObjectIdentifierB\v\xbaH\b\x92\x01\x05\b\x01\x10\xe8\aR\aobjects\x12\x14\n" +
+	"\rdelete_marker\x18\x02 \x01(\bR\fdeleteMarker\"\xf1\x01\n" +
+	"\x14DeleteObjectsRequest\x12*\n" +
+	"\x06bucket\x18\x01 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01\x90\xc7,\x02R\x06bucket\x12#\n" +
+	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12)\n" +
+	"\aprofile\x18\x05 \x01(\tB\x0f\xbaH\br\x06\xb0Ջ\xdc\x02\x01\x90\xc7,\x01R\aprofile\x12G\n" +
+	"\aobjects\x18\x06 \x03(\v2\x1c.cosgate.v1.ObjectIdentifierB\x0f\xbaH\b\x92\x01\x05\b\x01\x10\xe8\a\x90\xc7,\aR\aobjects\x12\x14\n" +
 	"\x05quiet\x18\a \x01(\bR\x05quiet\"\x83\x01\n" +
 	"\x15DeleteObjectsResponse\x123\n" +
 	"\adeleted\x18\x01 \x03(\v2\x19.cosgate.v1.DeletedObjectR\adeleted\x125\n" +
@@ -1811,13 +1811,14 @@ const file_cosgate_v1_object_service_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x1d\n" +
 	"\n" +
 	"version_id\x18\x02 \x01(\tR\tversionId\x12*\n" +
-	"\x06status\x18\x03 \x01(\v2\x12.google.rpc.StatusR\x06status\"\x8d\a\n" +
-	"\x11CopyObjectRequest\x12&\n" +
-	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12 \n" +
-	"\x03key\x18\x02 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01R\x03key\x12#\n" +
-	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
-	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\x126\n" +
-	"\x06source\x18\x06 \x01(\v2\x16.cosgate.v1.CopySourceB\x06\xbaH\x03\xc8\x01\x01R\x06source\x12L\n" +
+	"\x06status\x18\x03 \x01(\v2\x12.google.rpc.StatusR\x06status\"\xac\a\n" +
+	"\x11CopyObjectRequest\x12*\n" +
+	"\x06bucket\x18\x01 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01\x90\xc7,\x02R\x06bucket\x12$\n" +
+	"\x03key\x18\x02 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01\x90\xc7,\x03R\x03key\x12#\n" +
+	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12)\n" +
+	"\aprofile\x18\x05 \x01(\tB\x0f\xbaH\br\x06\xb0Ջ\xdc\x02\x01\x90\xc7,\x01R\aprofile\x12I\n" +
+	"\x06source\x18\x06 \x01(\v2\x16.cosgate.v1.CopySourceB\x19\xbaH\x03\xc8\x01\x01\x90\xc7,\b\x9a\xc7,\v\n" +
+	"\tGetObjectR\x06source\x12L\n" +
 	"\x14source_preconditions\x18\a \x01(\v2\x19.cosgate.v1.PreconditionsR\x13sourcePreconditions\x12F\n" +
 	"\x12metadata_directive\x18\b \x01(\tB\x17\xbaH\x14r\x12R\x00R\x04CopyR\bReplacedR\x11metadataDirective\x12<\n" +
 	"\n" +
@@ -1829,12 +1830,12 @@ const file_cosgate_v1_object_service_proto_rawDesc = "" +
 	"\x16copy_object.attributes\x12Nattributes.content and attributes.metadata require metadata_directive Replaced\x1a\x89\x01this.metadata_directive == 'Replaced' || !has(this.attributes) || (!has(this.attributes.content) && this.attributes.metadata.size() == 0)\"l\n" +
 	"\x12CopyObjectResponse\x12*\n" +
 	"\x06object\x18\x01 \x01(\v2\x12.cosgate.v1.ObjectR\x06object\x12*\n" +
-	"\x11source_version_id\x18\x02 \x01(\tR\x0fsourceVersionId\"\xce\x02\n" +
-	"\x12ListObjectsRequest\x12&\n" +
-	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12#\n" +
-	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
-	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\x12 \n" +
-	"\x06prefix\x18\x06 \x01(\tB\b\xbaH\x05r\x03(\xd2\x06R\x06prefix\x12%\n" +
+	"\x11source_version_id\x18\x02 \x01(\tR\x0fsourceVersionId\"\xda\x02\n" +
+	"\x12ListObjectsRequest\x12*\n" +
+	"\x06bucket\x18\x01 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01\x90\xc7,\x02R\x06bucket\x12#\n" +
+	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12)\n" +
+	"\aprofile\x18\x05 \x01(\tB\x0f\xbaH\br\x06\xb0Ջ\xdc\x02\x01\x90\xc7,\x01R\aprofile\x12$\n" +
+	"\x06prefix\x18\x06 \x01(\tB\f\xbaH\x05r\x03(\xd2\x06\x90\xc7,\x05R\x06prefix\x12%\n" +
 	"\tdelimiter\x18\a \x01(\tB\a\xbaH\x04r\x02\x18\x01R\tdelimiter\x12)\n" +
 	"\vstart_after\x18\b \x01(\tB\b\xbaH\x05r\x03(\xd2\x06R\n" +
 	"startAfter\x12'\n" +
@@ -1846,34 +1847,61 @@ const file_cosgate_v1_object_service_proto_rawDesc = "" +
 	"\x13ListObjectsResponse\x12,\n" +
 	"\aobjects\x18\x01 \x03(\v2\x12.cosgate.v1.ObjectR\aobjects\x12'\n" +
 	"\x0fcommon_prefixes\x18\x02 \x03(\tR\x0ecommonPrefixes\x12&\n" +
-	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken2\xee\x0f\n" +
-	"\rObjectService\x12P\n" +
+	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken2\x9b\x14\n" +
+	"\rObjectService\x12f\n" +
 	"\n" +
-	"HeadObject\x12\x1d.cosgate.v1.HeadObjectRequest\x1a\x1e.cosgate.v1.HeadObjectResponse\"\x03\x90\x02\x01\x12S\n" +
-	"\vHeadObjects\x12\x1e.cosgate.v1.HeadObjectsRequest\x1a\x1f.cosgate.v1.HeadObjectsResponse\"\x03\x90\x02\x01\x12O\n" +
-	"\tGetObject\x12\x1c.cosgate.v1.GetObjectRequest\x1a\x1d.cosgate.v1.GetObjectResponse\"\x03\x90\x02\x010\x01\x12J\n" +
-	"\tPutObject\x12\x1c.cosgate.v1.PutObjectRequest\x1a\x1d.cosgate.v1.PutObjectResponse(\x01\x12S\n" +
-	"\fAppendObject\x12\x1f.cosgate.v1.AppendObjectRequest\x1a .cosgate.v1.AppendObjectResponse(\x01\x12V\n" +
-	"\fDeleteObject\x12\x1f.cosgate.v1.DeleteObjectRequest\x1a .cosgate.v1.DeleteObjectResponse\"\x03\x90\x02\x02\x12Y\n" +
-	"\rDeleteObjects\x12 .cosgate.v1.DeleteObjectsRequest\x1a!.cosgate.v1.DeleteObjectsResponse\"\x03\x90\x02\x02\x12P\n" +
+	"HeadObject\x12\x1d.cosgate.v1.HeadObjectRequest\x1a\x1e.cosgate.v1.HeadObjectResponse\"\x19\x92\xc7,\x12\n" +
 	"\n" +
-	"CopyObject\x12\x1d.cosgate.v1.CopyObjectRequest\x1a\x1e.cosgate.v1.CopyObjectResponse\"\x03\x90\x02\x02\x12S\n" +
-	"\vListObjects\x12\x1e.cosgate.v1.ListObjectsRequest\x1a\x1f.cosgate.v1.ListObjectsResponse\"\x03\x90\x02\x01\x12h\n" +
-	"\x12ListObjectVersions\x12%.cosgate.v1.ListObjectVersionsRequest\x1a&.cosgate.v1.ListObjectVersionsResponse\"\x03\x90\x02\x01\x12b\n" +
-	"\x10GetObjectTagging\x12#.cosgate.v1.GetObjectTaggingRequest\x1a$.cosgate.v1.GetObjectTaggingResponse\"\x03\x90\x02\x01\x12b\n" +
-	"\x10PutObjectTagging\x12#.cosgate.v1.PutObjectTaggingRequest\x1a$.cosgate.v1.PutObjectTaggingResponse\"\x03\x90\x02\x02\x12k\n" +
-	"\x13DeleteObjectTagging\x12&.cosgate.v1.DeleteObjectTaggingRequest\x1a'.cosgate.v1.DeleteObjectTaggingResponse\"\x03\x90\x02\x02\x12V\n" +
-	"\fGetObjectAcl\x12\x1f.cosgate.v1.GetObjectAclRequest\x1a .cosgate.v1.GetObjectAclResponse\"\x03\x90\x02\x01\x12V\n" +
-	"\fPutObjectAcl\x12\x1f.cosgate.v1.PutObjectAclRequest\x1a .cosgate.v1.PutObjectAclResponse\"\x03\x90\x02\x02\x12Y\n" +
-	"\rRestoreObject\x12 .cosgate.v1.RestoreObjectRequest\x1a!.cosgate.v1.RestoreObjectResponse\"\x03\x90\x02\x02\x12P\n" +
+	"HeadObject\x12\x01\x01\x1a\x01\x03\x90\x02\x01\x12f\n" +
+	"\vHeadObjects\x12\x1e.cosgate.v1.HeadObjectsRequest\x1a\x1f.cosgate.v1.HeadObjectsResponse\"\x16\x92\xc7,\x0f\n" +
 	"\n" +
-	"GetSymlink\x12\x1d.cosgate.v1.GetSymlinkRequest\x1a\x1e.cosgate.v1.GetSymlinkResponse\"\x03\x90\x02\x01\x12P\n" +
+	"HeadObject\x1a\x01\x03\x90\x02\x01\x12d\n" +
+	"\tGetObject\x12\x1c.cosgate.v1.GetObjectRequest\x1a\x1d.cosgate.v1.GetObjectResponse\"\x18\x92\xc7,\x11\n" +
+	"\tGetObject\x12\x01\x01\x1a\x01\x03\x90\x02\x010\x01\x12a\n" +
+	"\tPutObject\x12\x1c.cosgate.v1.PutObjectRequest\x1a\x1d.cosgate.v1.PutObjectResponse\"\x15\x92\xc7,\x11\n" +
+	"\tPutObject\x12\x01\x02\x1a\x01\x03(\x01\x12m\n" +
+	"\fAppendObject\x12\x1f.cosgate.v1.AppendObjectRequest\x1a .cosgate.v1.AppendObjectResponse\"\x18\x92\xc7,\x14\n" +
+	"\fAppendObject\x12\x01\x02\x1a\x01\x03(\x01\x12n\n" +
+	"\fDeleteObject\x12\x1f.cosgate.v1.DeleteObjectRequest\x1a .cosgate.v1.DeleteObjectResponse\"\x1b\x92\xc7,\x14\n" +
+	"\fDeleteObject\x12\x01\x03\x1a\x01\x03\x90\x02\x02\x12n\n" +
+	"\rDeleteObjects\x12 .cosgate.v1.DeleteObjectsRequest\x1a!.cosgate.v1.DeleteObjectsResponse\"\x18\x92\xc7,\x11\n" +
+	"\fDeleteObject\x1a\x01\x03\x90\x02\x02\x12f\n" +
 	"\n" +
-	"PutSymlink\x12\x1d.cosgate.v1.PutSymlinkRequest\x1a\x1e.cosgate.v1.PutSymlinkResponse\"\x03\x90\x02\x02\x12h\n" +
-	"\x12GetObjectRetention\x12%.cosgate.v1.GetObjectRetentionRequest\x1a&.cosgate.v1.GetObjectRetentionResponse\"\x03\x90\x02\x01\x12h\n" +
-	"\x12PutObjectRetention\x12%.cosgate.v1.PutObjectRetentionRequest\x1a&.cosgate.v1.PutObjectRetentionResponse\"\x03\x90\x02\x02\x12Y\n" +
-	"\rOptionsObject\x12 .cosgate.v1.OptionsObjectRequest\x1a!.cosgate.v1.OptionsObjectResponse\"\x03\x90\x02\x01\x12m\n" +
-	"\x13SelectObjectContent\x12&.cosgate.v1.SelectObjectContentRequest\x1a'.cosgate.v1.SelectObjectContentResponse\"\x03\x90\x02\x010\x01B\xa8\x01\n" +
+	"CopyObject\x12\x1d.cosgate.v1.CopyObjectRequest\x1a\x1e.cosgate.v1.CopyObjectResponse\"\x19\x92\xc7,\x12\n" +
+	"\n" +
+	"CopyObject\x12\x01\x02\x1a\x01\x03\x90\x02\x02\x12j\n" +
+	"\vListObjects\x12\x1e.cosgate.v1.ListObjectsRequest\x1a\x1f.cosgate.v1.ListObjectsResponse\"\x1a\x92\xc7,\x13\n" +
+	"\vListObjects\x12\x01\x04\x1a\x01\x02\x90\x02\x01\x12\x86\x01\n" +
+	"\x12ListObjectVersions\x12%.cosgate.v1.ListObjectVersionsRequest\x1a&.cosgate.v1.ListObjectVersionsResponse\"!\x92\xc7,\x1a\n" +
+	"\x12ListObjectVersions\x12\x01\x04\x1a\x01\x02\x90\x02\x01\x12~\n" +
+	"\x10GetObjectTagging\x12#.cosgate.v1.GetObjectTaggingRequest\x1a$.cosgate.v1.GetObjectTaggingResponse\"\x1f\x92\xc7,\x18\n" +
+	"\x10GetObjectTagging\x12\x01\x01\x1a\x01\x03\x90\x02\x01\x12~\n" +
+	"\x10PutObjectTagging\x12#.cosgate.v1.PutObjectTaggingRequest\x1a$.cosgate.v1.PutObjectTaggingResponse\"\x1f\x92\xc7,\x18\n" +
+	"\x10PutObjectTagging\x12\x01\x02\x1a\x01\x03\x90\x02\x02\x12\x8a\x01\n" +
+	"\x13DeleteObjectTagging\x12&.cosgate.v1.DeleteObjectTaggingRequest\x1a'.cosgate.v1.DeleteObjectTaggingResponse\"\"\x92\xc7,\x1b\n" +
+	"\x13DeleteObjectTagging\x12\x01\x02\x1a\x01\x03\x90\x02\x02\x12o\n" +
+	"\fGetObjectAcl\x12\x1f.cosgate.v1.GetObjectAclRequest\x1a .cosgate.v1.GetObjectAclResponse\"\x1c\x92\xc7,\x15\n" +
+	"\fGetObjectAcl\x12\x02\x05\x01\x1a\x01\x03\x90\x02\x01\x12n\n" +
+	"\fPutObjectAcl\x12\x1f.cosgate.v1.PutObjectAclRequest\x1a .cosgate.v1.PutObjectAclResponse\"\x1b\x92\xc7,\x14\n" +
+	"\fPutObjectAcl\x12\x01\x05\x1a\x01\x03\x90\x02\x02\x12r\n" +
+	"\rRestoreObject\x12 .cosgate.v1.RestoreObjectRequest\x1a!.cosgate.v1.RestoreObjectResponse\"\x1c\x92\xc7,\x15\n" +
+	"\rRestoreObject\x12\x01\x02\x1a\x01\x03\x90\x02\x02\x12f\n" +
+	"\n" +
+	"GetSymlink\x12\x1d.cosgate.v1.GetSymlinkRequest\x1a\x1e.cosgate.v1.GetSymlinkResponse\"\x19\x92\xc7,\x12\n" +
+	"\n" +
+	"GetSymlink\x12\x01\x01\x1a\x01\x03\x90\x02\x01\x12f\n" +
+	"\n" +
+	"PutSymlink\x12\x1d.cosgate.v1.PutSymlinkRequest\x1a\x1e.cosgate.v1.PutSymlinkResponse\"\x19\x92\xc7,\x12\n" +
+	"\n" +
+	"PutSymlink\x12\x01\x02\x1a\x01\x03\x90\x02\x02\x12\x86\x01\n" +
+	"\x12GetObjectRetention\x12%.cosgate.v1.GetObjectRetentionRequest\x1a&.cosgate.v1.GetObjectRetentionResponse\"!\x92\xc7,\x1a\n" +
+	"\x12GetObjectRetention\x12\x01\x01\x1a\x01\x03\x90\x02\x01\x12\x86\x01\n" +
+	"\x12PutObjectRetention\x12%.cosgate.v1.PutObjectRetentionRequest\x1a&.cosgate.v1.PutObjectRetentionResponse\"!\x92\xc7,\x1a\n" +
+	"\x12PutObjectRetention\x12\x01\x05\x1a\x01\x03\x90\x02\x02\x12r\n" +
+	"\rOptionsObject\x12 .cosgate.v1.OptionsObjectRequest\x1a!.cosgate.v1.OptionsObjectResponse\"\x1c\x92\xc7,\x15\n" +
+	"\rOptionsObject\x12\x01\x01\x1a\x01\x03\x90\x02\x01\x12\x8c\x01\n" +
+	"\x13SelectObjectContent\x12&.cosgate.v1.SelectObjectContentRequest\x1a'.cosgate.v1.SelectObjectContentResponse\"\"\x92\xc7,\x1b\n" +
+	"\x13SelectObjectContent\x12\x01\x01\x1a\x01\x03\x90\x02\x010\x01B\xa8\x01\n" +
 	"\x14io.github.cosgate.v1B\x12ObjectServiceProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +
 	"Cosgate.V1\xca\x02\n" +
 	"Cosgate\\V1\xe2\x02\x16Cosgate\\V1\\GPBMetadata\xea\x02\vCosgate::V1b\x06proto3"
@@ -2054,6 +2082,7 @@ func file_cosgate_v1_object_service_proto_init() {
 	file_cosgate_v1_object_retention_proto_init()
 	file_cosgate_v1_object_tagging_proto_init()
 	file_cosgate_v1_object_versions_proto_init()
+	file_cosgate_v1_options_proto_init()
 	file_cosgate_v1_options_object_proto_init()
 	file_cosgate_v1_preconditions_proto_init()
 	file_cosgate_v1_rules_proto_init()

@@ -283,12 +283,12 @@ var File_cosgate_v1_object_versions_proto protoreflect.FileDescriptor
 const file_cosgate_v1_object_versions_proto_rawDesc = "" +
 	"\n" +
 	" cosgate/v1/object_versions.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x14cosgate/v1/acl.proto\x1a\x17cosgate/v1/object.proto\x1a\x16cosgate/v1/rules.proto\"\xd5\x02\n" +
-	"\x19ListObjectVersionsRequest\x12&\n" +
-	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12#\n" +
-	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
-	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\x12 \n" +
-	"\x06prefix\x18\x06 \x01(\tB\b\xbaH\x05r\x03(\xd2\x06R\x06prefix\x12%\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x14cosgate/v1/acl.proto\x1a\x17cosgate/v1/object.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\"\xe1\x02\n" +
+	"\x19ListObjectVersionsRequest\x12*\n" +
+	"\x06bucket\x18\x01 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01\x90\xc7,\x02R\x06bucket\x12#\n" +
+	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12)\n" +
+	"\aprofile\x18\x05 \x01(\tB\x0f\xbaH\br\x06\xb0Ջ\xdc\x02\x01\x90\xc7,\x01R\aprofile\x12$\n" +
+	"\x06prefix\x18\x06 \x01(\tB\f\xbaH\x05r\x03(\xd2\x06\x90\xc7,\x05R\x06prefix\x12%\n" +
 	"\tdelimiter\x18\a \x01(\tB\a\xbaH\x04r\x02\x18\x01R\tdelimiter\x12)\n" +
 	"\vstart_after\x18\b \x01(\tB\b\xbaH\x05r\x03(\xd2\x06R\n" +
 	"startAfter\x12'\n" +
@@ -348,6 +348,7 @@ func file_cosgate_v1_object_versions_proto_init() {
 	}
 	file_cosgate_v1_acl_proto_init()
 	file_cosgate_v1_object_proto_init()
+	file_cosgate_v1_options_proto_init()
 	file_cosgate_v1_rules_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{

@@ -211,12 +211,12 @@ var File_cosgate_v1_options_object_proto protoreflect.FileDescriptor
 const file_cosgate_v1_options_object_proto_rawDesc = "" +
 	"\n" +
 	"\x1fcosgate/v1/options_object.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x16cosgate/v1/rules.proto\x1a\x1egoogle/protobuf/duration.proto\"\xc2\x02\n" +
-	"\x14OptionsObjectRequest\x12&\n" +
-	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12 \n" +
-	"\x03key\x18\x02 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01R\x03key\x12#\n" +
-	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
-	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\x12&\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\x1a\x1egoogle/protobuf/duration.proto\"\xce\x02\n" +
+	"\x14OptionsObjectRequest\x12*\n" +
+	"\x06bucket\x18\x01 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01\x90\xc7,\x02R\x06bucket\x12$\n" +
+	"\x03key\x18\x02 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01\x90\xc7,\x03R\x03key\x12#\n" +
+	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12)\n" +
+	"\aprofile\x18\x05 \x01(\tB\x0f\xbaH\br\x06\xb0Ջ\xdc\x02\x01\x90\xc7,\x01R\aprofile\x12&\n" +
 	"\x06origin\x18\x06 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\xb8Ջ\xdc\x02\x01R\x06origin\x12>\n" +
 	"\x06method\x18\a \x01(\tB&\xbaH#\xc8\x01\x01r\x1eR\x03GETR\x04HEADR\x03PUTR\x04POSTR\x06DELETER\x06method\x12,\n" +
 	"\aheaders\x18\b \x03(\tB\x12\xbaH\x0f\x92\x01\f\x10@\"\br\x06\x88\u05cb\xdc\x02\x01R\aheaders\"\xdf\x01\n" +
@@ -262,6 +262,7 @@ func file_cosgate_v1_options_object_proto_init() {
 	if File_cosgate_v1_options_object_proto != nil {
 		return
 	}
+	file_cosgate_v1_options_proto_init()
 	file_cosgate_v1_rules_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{

@@ -1000,7 +1000,7 @@ var File_cosgate_v1_origin_proto protoreflect.FileDescriptor
 const file_cosgate_v1_origin_proto_rawDesc = "" +
 	"\n" +
 	"\x17cosgate/v1/origin.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x16cosgate/v1/rules.proto\"O\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\"O\n" +
 	"\x13OriginConfiguration\x128\n" +
 	"\x05rules\x18\x01 \x03(\v2\x16.cosgate.v1.OriginRuleB\n" +
 	"\xbaH\a\x92\x01\x04\b\x01\x10dR\x05rules\"\x83\x03\n" +
@@ -1071,23 +1071,23 @@ const file_cosgate_v1_origin_proto_rawDesc = "" +
 	"\a_suffixB\x17\n" +
 	"\x15_prefix_configurationB\x17\n" +
 	"\x15_suffix_configurationB\x12\n" +
-	"\x10_fixed_file_path\"\x8c\x01\n" +
-	"\x16GetBucketOriginRequest\x12&\n" +
-	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12#\n" +
-	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
-	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\"R\n" +
+	"\x10_fixed_file_path\"\x94\x01\n" +
+	"\x16GetBucketOriginRequest\x12*\n" +
+	"\x06bucket\x18\x01 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01\x90\xc7,\x02R\x06bucket\x12#\n" +
+	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12)\n" +
+	"\aprofile\x18\x05 \x01(\tB\x0f\xbaH\br\x06\xb0Ջ\xdc\x02\x01\x90\xc7,\x01R\aprofile\"R\n" +
 	"\x17GetBucketOriginResponse\x127\n" +
-	"\x06origin\x18\x01 \x01(\v2\x1f.cosgate.v1.OriginConfigurationR\x06origin\"\xcd\x01\n" +
-	"\x16PutBucketOriginRequest\x12&\n" +
-	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12#\n" +
-	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
-	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\x12?\n" +
+	"\x06origin\x18\x01 \x01(\v2\x1f.cosgate.v1.OriginConfigurationR\x06origin\"\xd5\x01\n" +
+	"\x16PutBucketOriginRequest\x12*\n" +
+	"\x06bucket\x18\x01 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01\x90\xc7,\x02R\x06bucket\x12#\n" +
+	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12)\n" +
+	"\aprofile\x18\x05 \x01(\tB\x0f\xbaH\br\x06\xb0Ջ\xdc\x02\x01\x90\xc7,\x01R\aprofile\x12?\n" +
 	"\x06origin\x18\x06 \x01(\v2\x1f.cosgate.v1.OriginConfigurationB\x06\xbaH\x03\xc8\x01\x01R\x06origin\"\x19\n" +
-	"\x17PutBucketOriginResponse\"\x8f\x01\n" +
-	"\x19DeleteBucketOriginRequest\x12&\n" +
-	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12#\n" +
-	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
-	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\"\x1c\n" +
+	"\x17PutBucketOriginResponse\"\x97\x01\n" +
+	"\x19DeleteBucketOriginRequest\x12*\n" +
+	"\x06bucket\x18\x01 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01\x90\xc7,\x02R\x06bucket\x12#\n" +
+	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12)\n" +
+	"\aprofile\x18\x05 \x01(\tB\x0f\xbaH\br\x06\xb0Ջ\xdc\x02\x01\x90\xc7,\x01R\aprofile\"\x1c\n" +
 	"\x1aDeleteBucketOriginResponseB\xa1\x01\n" +
 	"\x14io.github.cosgate.v1B\vOriginProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +
 	"Cosgate.V1\xca\x02\n" +
@@ -1146,6 +1146,7 @@ func file_cosgate_v1_origin_proto_init() {
 	if File_cosgate_v1_origin_proto != nil {
 		return
 	}
+	file_cosgate_v1_options_proto_init()
 	file_cosgate_v1_rules_proto_init()
 	file_cosgate_v1_origin_proto_msgTypes[1].OneofWrappers = []any{}
 	file_cosgate_v1_origin_proto_msgTypes[2].OneofWrappers = []any{}

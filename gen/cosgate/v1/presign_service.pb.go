@@ -713,16 +713,15 @@ var File_cosgate_v1_presign_service_proto protoreflect.FileDescriptor
 const file_cosgate_v1_presign_service_proto_rawDesc = "" +
 	"\n" +
 	" cosgate/v1/presign_service.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x16cosgate/v1/error.proto\x1a\x17cosgate/v1/object.proto\x1a\x16cosgate/v1/rules.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/rpc/error_details.proto\"\xe2\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x16cosgate/v1/error.proto\x1a\x17cosgate/v1/object.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/rpc/error_details.proto\"\xb5\x0f\n" +
+	"\x11PresignUrlRequest\x12*\n" +
+	"\x06bucket\x18\x01 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01\x90\xc7,\x02R\x06bucket\x12$\n" +
+	"\x03key\x18\x02 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01\x90\xc7,\x03R\x03key\x12.\n" +
 	"\n" +
-	"\x11PresignUrlRequest\x12&\n" +
-	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12 \n" +
-	"\x03key\x18\x02 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01R\x03key\x12*\n" +
-	"\n" +
-	"version_id\x18\x03 \x01(\tB\v\xbaH\br\x06\xa0Ջ\xdc\x02\x01R\tversionId\x12#\n" +
-	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
-	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\x12G\n" +
-	"\toperation\x18\x06 \x01(\x0e2\x1c.cosgate.v1.PresignOperationB\v\xbaH\b\xc8\x01\x01\x82\x01\x02\x10\x01R\toperation\x12D\n" +
+	"version_id\x18\x03 \x01(\tB\x0f\xbaH\br\x06\xa0Ջ\xdc\x02\x01\x90\xc7,\x06R\tversionId\x12#\n" +
+	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12)\n" +
+	"\aprofile\x18\x05 \x01(\tB\x0f\xbaH\br\x06\xb0Ջ\xdc\x02\x01\x90\xc7,\x01R\aprofile\x12M\n" +
+	"\toperation\x18\x06 \x01(\x0e2\x1c.cosgate.v1.PresignOperationB\x11\xbaH\b\xc8\x01\x01\x82\x01\x02\x10\x01\x9a\xc7,\x02\x12\x00R\toperation\x12D\n" +
 	"\n" +
 	"expires_in\x18\a \x01(\v2\x19.google.protobuf.DurationB\n" +
 	"\xbaH\a\xaa\x01\x042\x02\b\x01R\texpiresIn\x12(\n" +
@@ -731,9 +730,14 @@ const file_cosgate_v1_presign_service_proto_rawDesc = "" +
 	"\xbaH\a\x1a\x05\x18\x90N(\x00R\n" +
 	"partNumber\x12E\n" +
 	"\x10response_headers\x18\n" +
-	" \x01(\v2\x1a.cosgate.v1.ContentHeadersR\x0fresponseHeaders\x12d\n" +
-	"\aheaders\x18\v \x03(\v2*.cosgate.v1.PresignUrlRequest.HeadersEntryB\x1e\xbaH\x1b\x9a\x01\x18\x10@\"\br\x06\xc0\u05cb\xdc\x02\x01*\n" +
-	"r\b\xb8Ջ\xdc\x02\x01\x10\x01R\aheaders\x12w\n" +
+	" \x01(\v2\x1a.cosgate.v1.ContentHeadersR\x0fresponseHeaders\x12\xa0\x05\n" +
+	"\aheaders\x18\v \x03(\v2*.cosgate.v1.PresignUrlRequest.HeadersEntryB\xd9\x04\xbaH\x1b\x9a\x01\x18\x10@\"\br\x06\xc0\u05cb\xdc\x02\x01*\n" +
+	"r\b\xb8Ջ\xdc\x02\x01\x10\x01\x9a\xc7,\xb6\x04\x1a\xb3\x04\n" +
+	"\x99\x03\x12\fcontent-type\x12\vcontent-md5\x12\x0econtent-length\x12\x13content-disposition\x12\x10content-encoding\x12\x10content-language\x12\rcache-control\x12\aexpires\x12\x05range\x12\bif-match\x12\rif-none-match\x12\x11if-modified-since\x12\x13if-unmodified-since\x12\x13x-cos-storage-class\x12\x13x-cos-traffic-limit\x12\x16x-cos-forbid-overwrite\x12\x12x-cos-content-sha1\x12\x1cx-cos-server-side-encryption\x12+x-cos-server-side-encryption-cos-kms-key-id\x12$x-cos-server-side-encryption-context\x12\fx-cos-meta-*\n" +
+	"r\n" +
+	"\fPutObjectAcl\x12\tx-cos-acl\x12\x10x-cos-grant-read\x12\x14x-cos-grant-read-acp\x12\x15x-cos-grant-write-acp\x12\x18x-cos-grant-full-control\n" +
+	"!\n" +
+	"\x10PutObjectTagging\x12\rx-cos-taggingR\aheaders\x12w\n" +
 	"\x05query\x18\f \x03(\v2(.cosgate.v1.PresignUrlRequest.QueryEntryB7\xbaH4\x9a\x011\"#r!R\x13x-cos-traffic-limitR\n" +
 	"ci-process*\n" +
 	"r\b\xb8Ջ\xdc\x02\x01\x10\x01R\x05query\x1a:\n" +
@@ -760,15 +764,15 @@ const file_cosgate_v1_presign_service_proto_rawDesc = "" +
 	"\x03min\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x03min\x12\x1f\n" +
 	"\x03max\x18\x02 \x01(\x03B\r\xbaH\n" +
 	"\"\b\x18\x80\x80\x80\x80\x14(\x00R\x03max:L\xbaHI\x1aG\n" +
-	"\x10size_range.order\x12\x1dmax must not be less than min\x1a\x14this.min <= this.max\"\xab\v\n" +
-	"\x17CreatePostPolicyRequest\x12&\n" +
-	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12!\n" +
-	"\x03key\x18\x02 \x01(\tB\r\xbaH\n" +
-	"r\b\x90Ջ\xdc\x02\x01\x10\x01H\x00R\x03key\x12,\n" +
+	"\x10size_range.order\x12\x1dmax must not be less than min\x1a\x14this.min <= this.max\"\xcd\v\n" +
+	"\x17CreatePostPolicyRequest\x12*\n" +
+	"\x06bucket\x18\x01 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01\x90\xc7,\x02R\x06bucket\x12%\n" +
+	"\x03key\x18\x02 \x01(\tB\x11\xbaH\n" +
+	"r\b\x90Ջ\xdc\x02\x01\x10\x01\x90\xc7,\x03H\x00R\x03key\x120\n" +
 	"\n" +
-	"key_prefix\x18\x06 \x01(\tB\v\xbaH\br\x06\x90Ջ\xdc\x02\x01H\x00R\tkeyPrefix\x12#\n" +
-	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
-	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\x12D\n" +
+	"key_prefix\x18\x06 \x01(\tB\x0f\xbaH\br\x06\x90Ջ\xdc\x02\x01\x90\xc7,\x04H\x00R\tkeyPrefix\x12#\n" +
+	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12)\n" +
+	"\aprofile\x18\x05 \x01(\tB\x0f\xbaH\br\x06\xb0Ջ\xdc\x02\x01\x90\xc7,\x01R\aprofile\x12D\n" +
 	"\n" +
 	"expires_in\x18\a \x01(\v2\x19.google.protobuf.DurationB\n" +
 	"\xbaH\a\xaa\x01\x042\x02\b\x01R\texpiresIn\x12G\n" +
@@ -778,9 +782,10 @@ const file_cosgate_v1_presign_service_proto_rawDesc = "" +
 	" \x01(\tB\v\xbaH\br\x06\xb8Ջ\xdc\x02\x01R\x11contentTypePrefix\x12m\n" +
 	"\bmetadata\x18\v \x03(\v21.cosgate.v1.CreatePostPolicyRequest.MetadataEntryB\x1e\xbaH\x1b\x9a\x01\x18\x10@\"\br\x06\xc0Ջ\xdc\x02\x01*\n" +
 	"r\b\xb8Ջ\xdc\x02\x01\x10\x01R\bmetadata\x120\n" +
-	"\rstorage_class\x18\f \x01(\tB\v\xbaH\br\x06\xc8Ջ\xdc\x02\x01R\fstorageClass\x12*\n" +
+	"\rstorage_class\x18\f \x01(\tB\v\xbaH\br\x06\xc8Ջ\xdc\x02\x01R\fstorageClass\x12<\n" +
 	"\n" +
-	"preset_acl\x18\r \x01(\tB\v\xbaH\br\x06\x80\u05cb\xdc\x02\x01R\tpresetAcl\x12D\n" +
+	"preset_acl\x18\r \x01(\tB\x1d\xbaH\br\x06\x80\u05cb\xdc\x02\x01\x9a\xc7,\x0e\n" +
+	"\fPutObjectAclR\tpresetAcl\x12D\n" +
 	"\x15success_action_status\x18\x0e \x01(\x05B\x10\xbaH\r\x1a\v0\x000\xc8\x010\xc9\x010\xcc\x01R\x13successActionStatus\x12C\n" +
 	"\x17success_action_redirect\x18\x0f \x01(\tB\v\xbaH\br\x06\xc8\u05cb\xdc\x02\x01R\x15successActionRedirect\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
@@ -797,18 +802,23 @@ const file_cosgate_v1_presign_service_proto_rawDesc = "" +
 	"\x03url\x18\x01 \x01(\tR\x03url\x12-\n" +
 	"\x06fields\x18\x02 \x03(\v2\x15.cosgate.v1.FormFieldR\x06fields\x12;\n" +
 	"\vexpire_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"expireTime*\xe4\x01\n" +
+	"expireTime*\xb4\x02\n" +
 	"\x10PresignOperation\x12!\n" +
-	"\x1dPRESIGN_OPERATION_UNSPECIFIED\x10\x00\x12 \n" +
-	"\x1cPRESIGN_OPERATION_GET_OBJECT\x10\x01\x12 \n" +
-	"\x1cPRESIGN_OPERATION_PUT_OBJECT\x10\x02\x12!\n" +
-	"\x1dPRESIGN_OPERATION_HEAD_OBJECT\x10\x03\x12#\n" +
-	"\x1fPRESIGN_OPERATION_DELETE_OBJECT\x10\x04\x12!\n" +
-	"\x1dPRESIGN_OPERATION_UPLOAD_PART\x10\x052\xc6\x01\n" +
-	"\x0ePresignService\x12P\n" +
+	"\x1dPRESIGN_OPERATION_UNSPECIFIED\x10\x00\x12/\n" +
+	"\x1cPRESIGN_OPERATION_GET_OBJECT\x10\x01\x1a\r\x92\xc7,\tGetObject\x12/\n" +
+	"\x1cPRESIGN_OPERATION_PUT_OBJECT\x10\x02\x1a\r\x92\xc7,\tPutObject\x121\n" +
+	"\x1dPRESIGN_OPERATION_HEAD_OBJECT\x10\x03\x1a\x0e\x92\xc7,\n" +
+	"HeadObject\x125\n" +
+	"\x1fPRESIGN_OPERATION_DELETE_OBJECT\x10\x04\x1a\x10\x92\xc7,\fDeleteObject\x121\n" +
+	"\x1dPRESIGN_OPERATION_UPLOAD_PART\x10\x05\x1a\x0e\x92\xc7,\n" +
+	"UploadPart2\x85\x02\n" +
+	"\x0ePresignService\x12f\n" +
 	"\n" +
-	"PresignUrl\x12\x1d.cosgate.v1.PresignUrlRequest\x1a\x1e.cosgate.v1.PresignUrlResponse\"\x03\x90\x02\x01\x12b\n" +
-	"\x10CreatePostPolicy\x12#.cosgate.v1.CreatePostPolicyRequest\x1a$.cosgate.v1.CreatePostPolicyResponse\"\x03\x90\x02\x01B\xa9\x01\n" +
+	"PresignUrl\x12\x1d.cosgate.v1.PresignUrlRequest\x1a\x1e.cosgate.v1.PresignUrlResponse\"\x19\x92\xc7,\x12\n" +
+	"\n" +
+	"PresignUrl\x12\x01\x06\x1a\x01\x03\x90\x02\x01\x12\x8a\x01\n" +
+	"\x10CreatePostPolicy\x12#.cosgate.v1.CreatePostPolicyRequest\x1a$.cosgate.v1.CreatePostPolicyResponse\"+\x92\xc7,$\n" +
+	"\x10CreatePostPolicy\x12\x01\x06\x1a\x02\x03\x02\"\tPutObject\x90\x02\x01B\xa9\x01\n" +
 	"\x14io.github.cosgate.v1B\x13PresignServiceProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +
 	"Cosgate.V1\xca\x02\n" +
 	"Cosgate\\V1\xe2\x02\x16Cosgate\\V1\\GPBMetadata\xea\x02\vCosgate::V1b\x06proto3"
@@ -875,6 +885,7 @@ func file_cosgate_v1_presign_service_proto_init() {
 	}
 	file_cosgate_v1_error_proto_init()
 	file_cosgate_v1_object_proto_init()
+	file_cosgate_v1_options_proto_init()
 	file_cosgate_v1_rules_proto_init()
 	file_cosgate_v1_presign_service_proto_msgTypes[3].OneofWrappers = []any{
 		(*CreatePostPolicyRequest_Key)(nil),

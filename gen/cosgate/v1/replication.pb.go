@@ -769,7 +769,7 @@ var File_cosgate_v1_replication_proto protoreflect.FileDescriptor
 const file_cosgate_v1_replication_proto_rawDesc = "" +
 	"\n" +
 	"\x1ccosgate/v1/replication.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x16cosgate/v1/rules.proto\x1a\x14cosgate/v1/tag.proto\"~\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\x1a\x14cosgate/v1/tag.proto\"~\n" +
 	"\x18ReplicationConfiguration\x12\"\n" +
 	"\x04role\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\xb8Ջ\xdc\x02\x01R\x04role\x12>\n" +
 	"\x05rules\x18\x02 \x03(\v2\x1b.cosgate.v1.ReplicationRuleB\v\xbaH\b\x92\x01\x05\b\x01\x10\xe8\aR\x05rules\"\x9e\x04\n" +
@@ -793,28 +793,30 @@ const file_cosgate_v1_replication_proto_rawDesc = "" +
 	"\x06prefix\x18\x01 \x01(\tB\v\xbaH\br\x06\xa8\u058b\xdc\x02\x01H\x00R\x06prefix\x88\x01\x01\x12-\n" +
 	"\x04tags\x18\x02 \x03(\v2\x0f.cosgate.v1.TagB\b\xbaH\x05\x92\x01\x02\x10\n" +
 	"R\x04tagsB\t\n" +
-	"\a_prefix\"r\n" +
-	"\x16ReplicationDestination\x12&\n" +
-	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\xb8Ջ\xdc\x02\x01R\x06bucket\x120\n" +
+	"\a_prefix\"\x85\x01\n" +
+	"\x16ReplicationDestination\x129\n" +
+	"\x06bucket\x18\x01 \x01(\tB!\xbaH\v\xc8\x01\x01r\x06\xb8Ջ\xdc\x02\x01\x90\xc7,\n" +
+	"\x9a\xc7,\v\n" +
+	"\tPutObjectR\x06bucket\x120\n" +
 	"\rstorage_class\x18\x02 \x01(\tB\v\xbaH\br\x06\xc8Ջ\xdc\x02\x01R\fstorageClass\"N\n" +
 	"\x17DeleteMarkerReplication\x123\n" +
-	"\x06status\x18\x01 \x01(\tB\x1b\xbaH\x18\xc8\x01\x01r\x13R\aEnabledR\bDisabledR\x06status\"\x91\x01\n" +
-	"\x1bGetBucketReplicationRequest\x12&\n" +
-	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12#\n" +
-	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
-	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\"f\n" +
+	"\x06status\x18\x01 \x01(\tB\x1b\xbaH\x18\xc8\x01\x01r\x13R\aEnabledR\bDisabledR\x06status\"\x99\x01\n" +
+	"\x1bGetBucketReplicationRequest\x12*\n" +
+	"\x06bucket\x18\x01 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01\x90\xc7,\x02R\x06bucket\x12#\n" +
+	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12)\n" +
+	"\aprofile\x18\x05 \x01(\tB\x0f\xbaH\br\x06\xb0Ջ\xdc\x02\x01\x90\xc7,\x01R\aprofile\"f\n" +
 	"\x1cGetBucketReplicationResponse\x12F\n" +
-	"\vreplication\x18\x01 \x01(\v2$.cosgate.v1.ReplicationConfigurationR\vreplication\"\xe1\x01\n" +
-	"\x1bPutBucketReplicationRequest\x12&\n" +
-	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12#\n" +
-	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
-	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\x12N\n" +
+	"\vreplication\x18\x01 \x01(\v2$.cosgate.v1.ReplicationConfigurationR\vreplication\"\xe9\x01\n" +
+	"\x1bPutBucketReplicationRequest\x12*\n" +
+	"\x06bucket\x18\x01 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01\x90\xc7,\x02R\x06bucket\x12#\n" +
+	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12)\n" +
+	"\aprofile\x18\x05 \x01(\tB\x0f\xbaH\br\x06\xb0Ջ\xdc\x02\x01\x90\xc7,\x01R\aprofile\x12N\n" +
 	"\vreplication\x18\x06 \x01(\v2$.cosgate.v1.ReplicationConfigurationB\x06\xbaH\x03\xc8\x01\x01R\vreplication\"\x1e\n" +
-	"\x1cPutBucketReplicationResponse\"\x94\x01\n" +
-	"\x1eDeleteBucketReplicationRequest\x12&\n" +
-	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12#\n" +
-	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
-	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\"!\n" +
+	"\x1cPutBucketReplicationResponse\"\x9c\x01\n" +
+	"\x1eDeleteBucketReplicationRequest\x12*\n" +
+	"\x06bucket\x18\x01 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01\x90\xc7,\x02R\x06bucket\x12#\n" +
+	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12)\n" +
+	"\aprofile\x18\x05 \x01(\tB\x0f\xbaH\br\x06\xb0Ջ\xdc\x02\x01\x90\xc7,\x01R\aprofile\"!\n" +
 	"\x1fDeleteBucketReplicationResponseB\xa6\x01\n" +
 	"\x14io.github.cosgate.v1B\x10ReplicationProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +
 	"Cosgate.V1\xca\x02\n" +
@@ -870,6 +872,7 @@ func file_cosgate_v1_replication_proto_init() {
 	if File_cosgate_v1_replication_proto != nil {
 		return
 	}
+	file_cosgate_v1_options_proto_init()
 	file_cosgate_v1_rules_proto_init()
 	file_cosgate_v1_tag_proto_init()
 	file_cosgate_v1_replication_proto_msgTypes[1].OneofWrappers = []any{}

@@ -821,12 +821,12 @@ var File_cosgate_v1_select_proto protoreflect.FileDescriptor
 const file_cosgate_v1_select_proto_rawDesc = "" +
 	"\n" +
 	"\x17cosgate/v1/select.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x16cosgate/v1/rules.proto\"\xf3\x02\n" +
-	"\x1aSelectObjectContentRequest\x12&\n" +
-	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12 \n" +
-	"\x03key\x18\x02 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01R\x03key\x12#\n" +
-	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
-	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\x122\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\"\xff\x02\n" +
+	"\x1aSelectObjectContentRequest\x12*\n" +
+	"\x06bucket\x18\x01 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01\x90\xc7,\x02R\x06bucket\x12$\n" +
+	"\x03key\x18\x02 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01\x90\xc7,\x03R\x03key\x12#\n" +
+	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12)\n" +
+	"\aprofile\x18\x05 \x01(\tB\x0f\xbaH\br\x06\xb0Ջ\xdc\x02\x01\x90\xc7,\x01R\aprofile\x122\n" +
 	"\n" +
 	"expression\x18\x06 \x01(\tB\x12\xbaH\x0f\xc8\x01\x01r\n" +
 	"\xd0\u05cb\xdc\x02\x01(\x80\x80\x10R\n" +
@@ -924,6 +924,7 @@ func file_cosgate_v1_select_proto_init() {
 	if File_cosgate_v1_select_proto != nil {
 		return
 	}
+	file_cosgate_v1_options_proto_init()
 	file_cosgate_v1_rules_proto_init()
 	file_cosgate_v1_select_proto_msgTypes[1].OneofWrappers = []any{
 		(*SelectInput_Csv)(nil),

@@ -297,21 +297,21 @@ var File_cosgate_v1_versioning_proto protoreflect.FileDescriptor
 const file_cosgate_v1_versioning_proto_rawDesc = "" +
 	"\n" +
 	"\x1bcosgate/v1/versioning.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x16cosgate/v1/rules.proto\"O\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\"O\n" +
 	"\x17VersioningConfiguration\x124\n" +
-	"\x06status\x18\x01 \x01(\tB\x1c\xbaH\x19\xc8\x01\x01r\x14R\aEnabledR\tSuspendedR\x06status\"\x90\x01\n" +
-	"\x1aGetBucketVersioningRequest\x12&\n" +
-	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12#\n" +
-	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
-	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\"b\n" +
+	"\x06status\x18\x01 \x01(\tB\x1c\xbaH\x19\xc8\x01\x01r\x14R\aEnabledR\tSuspendedR\x06status\"\x98\x01\n" +
+	"\x1aGetBucketVersioningRequest\x12*\n" +
+	"\x06bucket\x18\x01 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01\x90\xc7,\x02R\x06bucket\x12#\n" +
+	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12)\n" +
+	"\aprofile\x18\x05 \x01(\tB\x0f\xbaH\br\x06\xb0Ջ\xdc\x02\x01\x90\xc7,\x01R\aprofile\"b\n" +
 	"\x1bGetBucketVersioningResponse\x12C\n" +
 	"\n" +
 	"versioning\x18\x01 \x01(\v2#.cosgate.v1.VersioningConfigurationR\n" +
-	"versioning\"\xdd\x01\n" +
-	"\x1aPutBucketVersioningRequest\x12&\n" +
-	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12#\n" +
-	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
-	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\x12K\n" +
+	"versioning\"\xe5\x01\n" +
+	"\x1aPutBucketVersioningRequest\x12*\n" +
+	"\x06bucket\x18\x01 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01\x90\xc7,\x02R\x06bucket\x12#\n" +
+	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12)\n" +
+	"\aprofile\x18\x05 \x01(\tB\x0f\xbaH\br\x06\xb0Ջ\xdc\x02\x01\x90\xc7,\x01R\aprofile\x12K\n" +
 	"\n" +
 	"versioning\x18\x06 \x01(\v2#.cosgate.v1.VersioningConfigurationB\x06\xbaH\x03\xc8\x01\x01R\n" +
 	"versioning\"\x1d\n" +
@@ -355,6 +355,7 @@ func file_cosgate_v1_versioning_proto_init() {
 	if File_cosgate_v1_versioning_proto != nil {
 		return
 	}
+	file_cosgate_v1_options_proto_init()
 	file_cosgate_v1_rules_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{

@@ -821,7 +821,7 @@ var File_cosgate_v1_website_proto protoreflect.FileDescriptor
 const file_cosgate_v1_website_proto_rawDesc = "" +
 	"\n" +
 	"\x18cosgate/v1/website.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x16cosgate/v1/rules.proto\"\xfc\x02\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\"\xfc\x02\n" +
 	"\x14WebsiteConfiguration\x129\n" +
 	"\x0eindex_document\x18\x01 \x01(\tB\x12\xbaH\x0f\xc8\x01\x01r\n" +
 	"\x98Ջ\xdc\x02\x01\xba\x01\x01/R\rindexDocument\x12Z\n" +
@@ -851,23 +851,23 @@ const file_cosgate_v1_website_proto_rawDesc = "" +
 	"r\b\x98Ջ\xdc\x02\x01\x10\x01H\x00R\x0ereplaceKeyWith\x12D\n" +
 	"\x17replace_key_prefix_with\x18\x03 \x01(\tB\v\xbaH\br\x06\x98Ջ\xdc\x02\x01H\x00R\x14replaceKeyPrefixWith:\xa0\x01\xbaH\x9c\x01\x1a\x99\x01\n" +
 	"\x1arouting_redirect.something\x12#must change the protocol or the key\x1aVthis.protocol != '' || has(this.replace_key_with) || has(this.replace_key_prefix_with)B\t\n" +
-	"\areplace\"\x8d\x01\n" +
-	"\x17GetBucketWebsiteRequest\x12&\n" +
-	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12#\n" +
-	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
-	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\"V\n" +
+	"\areplace\"\x95\x01\n" +
+	"\x17GetBucketWebsiteRequest\x12*\n" +
+	"\x06bucket\x18\x01 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01\x90\xc7,\x02R\x06bucket\x12#\n" +
+	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12)\n" +
+	"\aprofile\x18\x05 \x01(\tB\x0f\xbaH\br\x06\xb0Ջ\xdc\x02\x01\x90\xc7,\x01R\aprofile\"V\n" +
 	"\x18GetBucketWebsiteResponse\x12:\n" +
-	"\awebsite\x18\x01 \x01(\v2 .cosgate.v1.WebsiteConfigurationR\awebsite\"\xd1\x01\n" +
-	"\x17PutBucketWebsiteRequest\x12&\n" +
-	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12#\n" +
-	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
-	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\x12B\n" +
+	"\awebsite\x18\x01 \x01(\v2 .cosgate.v1.WebsiteConfigurationR\awebsite\"\xd9\x01\n" +
+	"\x17PutBucketWebsiteRequest\x12*\n" +
+	"\x06bucket\x18\x01 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01\x90\xc7,\x02R\x06bucket\x12#\n" +
+	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12)\n" +
+	"\aprofile\x18\x05 \x01(\tB\x0f\xbaH\br\x06\xb0Ջ\xdc\x02\x01\x90\xc7,\x01R\aprofile\x12B\n" +
 	"\awebsite\x18\x06 \x01(\v2 .cosgate.v1.WebsiteConfigurationB\x06\xbaH\x03\xc8\x01\x01R\awebsite\"\x1a\n" +
-	"\x18PutBucketWebsiteResponse\"\x90\x01\n" +
-	"\x1aDeleteBucketWebsiteRequest\x12&\n" +
-	"\x06bucket\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01R\x06bucket\x12#\n" +
-	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12%\n" +
-	"\aprofile\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0Ջ\xdc\x02\x01R\aprofile\"\x1d\n" +
+	"\x18PutBucketWebsiteResponse\"\x98\x01\n" +
+	"\x1aDeleteBucketWebsiteRequest\x12*\n" +
+	"\x06bucket\x18\x01 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01\x90\xc7,\x02R\x06bucket\x12#\n" +
+	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12)\n" +
+	"\aprofile\x18\x05 \x01(\tB\x0f\xbaH\br\x06\xb0Ջ\xdc\x02\x01\x90\xc7,\x01R\aprofile\"\x1d\n" +
 	"\x1bDeleteBucketWebsiteResponseB\xa2\x01\n" +
 	"\x14io.github.cosgate.v1B\fWebsiteProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +
 	"Cosgate.V1\xca\x02\n" +
@@ -922,6 +922,7 @@ func file_cosgate_v1_website_proto_init() {
 	if File_cosgate_v1_website_proto != nil {
 		return
 	}
+	file_cosgate_v1_options_proto_init()
 	file_cosgate_v1_rules_proto_init()
 	file_cosgate_v1_website_proto_msgTypes[5].OneofWrappers = []any{
 		(*RoutingCondition_HttpErrorCodeReturnedEquals)(nil),
