@@ -256,13 +256,18 @@ func presignable(name string) bool {
 	if suffix, ok := strings.CutPrefix(name, "x-cos-meta-"); ok {
 		return suffix != "" && len(suffix) <= 128 && strings.Trim(suffix, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
 	}
-	switch name {
-	case "content-type", "content-md5", "content-length", "content-disposition", "content-encoding", "content-language",
+	return slices.Contains(presignableHeaders(), name)
+}
+
+// presignableHeaders are the headers that a presigned URL can bind besides metadata. The
+// contract has the same table, with the right that each needs: see by_header in
+// presign_service.proto.
+func presignableHeaders() []string {
+	return []string{
+		"content-type", "content-md5", "content-length", "content-disposition", "content-encoding", "content-language",
 		"cache-control", "expires", "range", "if-match", "if-none-match", "if-modified-since", "if-unmodified-since",
 		"x-cos-acl", "x-cos-grant-read", "x-cos-grant-read-acp", "x-cos-grant-write-acp", "x-cos-grant-full-control",
 		"x-cos-storage-class", "x-cos-tagging", "x-cos-traffic-limit", "x-cos-forbid-overwrite", "x-cos-content-sha1",
-		"x-cos-server-side-encryption", "x-cos-server-side-encryption-cos-kms-key-id", "x-cos-server-side-encryption-context":
-		return true
+		"x-cos-server-side-encryption", "x-cos-server-side-encryption-cos-kms-key-id", "x-cos-server-side-encryption-context",
 	}
-	return false
 }

@@ -3,8 +3,7 @@ package service
 import (
 	"context"
 	"log/slog"
-	"slices"
-	"strings"
+	"path"
 	"time"
 
 	"google.golang.org/grpc"
@@ -14,6 +13,7 @@ import (
 
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 	"github.com/cosgate/cosgate/internal/frames"
+	"github.com/cosgate/cosgate/service/access"
 	cosstatus "github.com/cosgate/cosgate/service/status"
 )
 
@@ -21,17 +21,17 @@ import (
 // that was refused to a caller: who, what, when, and how it ended. It stands outside
 // of everything that can refuse a call, and knows requests by what they name only.
 type audit struct {
-	log      *slog.Logger
-	fallback string
-	rules    map[string]map[string]accessRule
+	log            *slog.Logger
+	defaultProfile string
+	rules          *access.Rules
 }
 
 // newAudit returns nil when nobody wants a record.
-func newAudit(log *slog.Logger, fallback string) *audit {
+func newAudit(log *slog.Logger, defaultProfile string, rules *access.Rules) *audit {
 	if log == nil {
 		return nil
 	}
-	return &audit{log: log, fallback: fallback, rules: accessRules()}
+	return &audit{log: log, defaultProfile: defaultProfile, rules: rules}
 }
 
 func (a *audit) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
@@ -72,26 +72,16 @@ func (s *firstMessage) RecvMsg(m any) error {
 	return nil
 }
 
-// changes reports whether the RPC is one that changes something.
-func (r accessRule) changes() bool {
-	return r.batch != "" && strings.HasPrefix(r.batch, "Delete") ||
-		slices.ContainsFunc(r.groups, func(g string) bool {
-			return g == groupWrite || g == groupDelete || g == groupPresign
-		}) ||
-		slices.Contains(r.groups, groupAdmin) && !slices.Contains(r.groups, groupRead)
-}
-
 func (a *audit) record(ctx context.Context, fullMethod string, req, resp any, started time.Time, err error) {
-	service, name, _ := strings.Cut(strings.TrimPrefix(fullMethod, "/"), "/")
-	rule, ok := a.rules[service][name]
+	rule, ok := a.rules.Rule(fullMethod)
 	decision := decisionOf(err)
-	if !ok || decision == "allow" && !rule.changes() {
+	if !ok || decision == "allow" && !rule.Changes() {
 		return
 	}
 	c := callFrom(ctx)
 	attrs := []slog.Attr{
 		slog.Time("began", started),
-		slog.String("action", name),
+		slog.String("action", path.Base(fullMethod)),
 		slog.String("decision", decision),
 		slog.String("code", status.Code(err).String()),
 		slog.String("request_id", c.requestID),
@@ -100,7 +90,7 @@ func (a *audit) record(ctx context.Context, fullMethod string, req, resp any, st
 		attrs = append(attrs, slog.String("caller", caller.Name), slog.Any("groups", caller.Groups))
 	}
 	if m, ok := req.(proto.Message); ok && m != nil {
-		attrs = append(attrs, a.named(rule, name, m)...)
+		attrs = append(attrs, a.named(rule, m)...)
 	}
 	if failed := failedKeys(resp); len(failed) > 0 {
 		attrs = append(attrs, slog.Any("failed", failed))
@@ -113,15 +103,15 @@ func (a *audit) record(ctx context.Context, fullMethod string, req, resp any, st
 
 // named lists what the request is about. Nothing else of it is kept: a request can hold
 // keys of customers and content.
-func (a *audit) named(rule accessRule, name string, m proto.Message) []slog.Attr {
-	t := newTarget(m.ProtoReflect(), a.fallback)
-	attrs := []slog.Attr{slog.String("profile", t.profile)}
+func (a *audit) named(rule *access.Rule, m proto.Message) []slog.Attr {
+	t := rule.Target(m.ProtoReflect(), a.defaultProfile)
+	attrs := []slog.Attr{slog.String("profile", t.Profile)}
 	var resources []string
-	for _, n := range rule.needs(name, t) {
-		resources = append(resources, n.resource.String())
+	for _, n := range rule.Needs(m.ProtoReflect(), a.defaultProfile) {
+		resources = append(resources, n.Resource.String())
 	}
-	if version := textField(t.m, "version_id"); version != "" {
-		attrs = append(attrs, slog.String("version_id", version))
+	if t.Version != "" {
+		attrs = append(attrs, slog.String("version_id", t.Version))
 	}
 	return append(attrs, slog.Any("resources", resources))
 }

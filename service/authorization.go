@@ -18,6 +18,7 @@ import (
 	"github.com/cosgate/cosgate/internal/frames"
 	"github.com/cosgate/cosgate/internal/identity"
 	"github.com/cosgate/cosgate/internal/policy"
+	"github.com/cosgate/cosgate/service/access"
 	cosstatus "github.com/cosgate/cosgate/service/status"
 )
 
@@ -27,37 +28,41 @@ type Authenticator interface {
 	Identify(ctx context.Context) (identity.Caller, error)
 }
 
-// An Authorizer says whether a caller may do one thing. [policy.Engine] is one.
+// An Authorizer decides whether a caller is allowed to do one thing. [policy.Engine] is one.
 type Authorizer interface {
 	Decide(q policy.Request) policy.Decision
 }
 
-var errHalfAccess = errors.New("service: authentication and authorisation go together: an Authenticator without an Authorizer would let every caller do everything, and an Authorizer without an Authenticator knows no callers")
+var errHalfAccess = errors.New("service: authentication and authorization go together: an Authenticator without an Authorizer would let every caller do everything, and an Authorizer without an Authenticator knows no callers")
 
-// access lets proved callers do what policies allow. Nothing is sent to COS before
-// every object that a request names was decided on.
-type access struct {
-	who      Authenticator
-	may      Authorizer
-	log      *slog.Logger
-	fallback string // the profile of requests that name none
-	rules    map[string]map[string]accessRule
+// authorization lets callers do what policies allow, once it is proved who they are.
+// Nothing is sent to COS before every right that a request needs was decided on.
+type authorization struct {
+	authenticator  Authenticator
+	authorizer     Authorizer
+	log            *slog.Logger
+	defaultProfile string // the profile of requests that name none
+	rules          *access.Rules
 }
 
-// newAccess returns nil when nobody is asked who they are.
-func newAccess(deps Deps, fallback string, log *slog.Logger) (*access, error) {
+// newAuthorization returns nil when callers are not authenticated.
+func newAuthorization(deps Deps, defaultProfile string, rules *access.Rules, log *slog.Logger) (*authorization, error) {
 	switch {
 	case deps.Authenticator == nil && deps.Authorizer == nil:
 		return nil, nil
 	case deps.Authenticator == nil || deps.Authorizer == nil:
 		return nil, errHalfAccess
 	}
-	return &access{who: deps.Authenticator, may: deps.Authorizer, log: log, fallback: fallback, rules: accessRules()}, nil
+	return &authorization{
+		authenticator: deps.Authenticator, authorizer: deps.Authorizer, log: log,
+		defaultProfile: defaultProfile, rules: rules,
+	}, nil
 }
 
-// interceptors are authentication and, inside it, authorisation. Health is open:
-// balancers have no identity. Reflection wants to know who asks, and no more.
-func (a *access) interceptors() ([]grpc.UnaryServerInterceptor, []grpc.StreamServerInterceptor) {
+// interceptors are authentication and, inside it, authorization. Health is open to
+// everyone, since load balancers have no identity. Reflection needs an identity, but no
+// right.
+func (a *authorization) interceptors() ([]grpc.UnaryServerInterceptor, []grpc.StreamServerInterceptor) {
 	if a == nil {
 		return nil, nil
 	}
@@ -69,9 +74,9 @@ func (a *access) interceptors() ([]grpc.UnaryServerInterceptor, []grpc.StreamSer
 	return []grpc.UnaryServerInterceptor{unary, a.unary}, []grpc.StreamServerInterceptor{stream, a.stream}
 }
 
-// identify is the AuthFunc: it proves the caller and notes it with the call.
-func (a *access) identify(ctx context.Context) (context.Context, error) {
-	caller, err := a.who.Identify(ctx)
+// identify is the AuthFunc: it finds out who the caller is and records it with the call.
+func (a *authorization) identify(ctx context.Context) (context.Context, error) {
+	caller, err := a.authenticator.Identify(ctx)
 	if err == nil {
 		callFrom(ctx).caller.Store(&caller)
 		return ctx, nil
@@ -92,7 +97,7 @@ func (a *access) identify(ctx context.Context) (context.Context, error) {
 // reflection do not.
 func isOurs(fullMethod string) bool { return strings.HasPrefix(fullMethod, "/cosgate.") }
 
-func (a *access) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+func (a *authorization) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 	if isOurs(info.FullMethod) {
 		if err := a.check(ctx, info.FullMethod, req); err != nil {
 			return nil, err
@@ -101,45 +106,45 @@ func (a *access) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo,
 	return handler(ctx, req)
 }
 
-func (a *access) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+func (a *authorization) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 	if isOurs(info.FullMethod) {
-		ss = &authorizedStream{ServerStream: ss, access: a, method: info.FullMethod}
+		ss = &authorizedStream{ServerStream: ss, authorization: a, method: info.FullMethod}
 	}
 	return handler(srv, ss)
 }
 
-// An authorizedStream hands its first message to the handler only when the caller may
-// do what it says. Later ones name nothing: handlers refuse a second spec.
+// An authorizedStream passes its first message to the handler only when the caller is
+// allowed to do what it says. Later messages name nothing: handlers refuse a second
+// spec.
 type authorizedStream struct {
 	grpc.ServerStream
-	access *access
-	method string
-	passed bool
+	authorization *authorization
+	method        string
+	passed        bool
 }
 
 func (s *authorizedStream) RecvMsg(m any) error {
 	if err := s.ServerStream.RecvMsg(m); err != nil || s.passed {
 		return err
 	}
-	if err := s.access.check(s.Context(), s.method, m); err != nil {
+	if err := s.authorization.check(s.Context(), s.method, m); err != nil {
 		return err
 	}
 	s.passed = true
 	return nil
 }
 
-// check decides on everything that the request needs.
-func (a *access) check(ctx context.Context, fullMethod string, req any) error {
-	service, name, _ := strings.Cut(strings.TrimPrefix(fullMethod, "/"), "/")
-	rule, ok := a.rules[service][name]
+// check decides on every right that the request needs.
+func (a *authorization) check(ctx context.Context, fullMethod string, req any) error {
+	rule, ok := a.rules.Rule(fullMethod)
 	if r, received := req.(*frames.Received); received {
 		req = r.Message
 	}
 	m, isMessage := req.(proto.Message)
 	if !ok || !isMessage {
-		return a.denied(ctx, need{action: name}, policy.Decision{})
+		return a.denied(ctx, access.Need{Field: "request"}, policy.Decision{})
 	}
-	for _, n := range rule.needs(name, newTarget(m.ProtoReflect(), a.fallback)) {
+	for _, n := range rule.Needs(m.ProtoReflect(), a.defaultProfile) {
 		if d := a.decide(ctx, n); !d.Allowed {
 			return a.denied(ctx, n, d)
 		}
@@ -147,29 +152,34 @@ func (a *access) check(ctx context.Context, fullMethod string, req any) error {
 	return nil
 }
 
-func (a *access) decide(ctx context.Context, n need) policy.Decision {
+func (a *authorization) decide(ctx context.Context, n access.Need) policy.Decision {
 	caller := callFrom(ctx).caller.Load()
-	if caller == nil {
+	if caller == nil || n.Action == "" {
 		return policy.Decision{}
 	}
-	return a.may.Decide(policy.Request{
-		Caller: caller.Name, Groups: caller.Groups, Action: n.action, Resource: n.resource, Prefix: n.prefix,
+	return a.authorizer.Decide(policy.Request{
+		Caller: caller.Name, Groups: caller.Groups, Action: n.Action, Resource: n.Resource, Prefix: n.Prefix,
 	})
 }
 
-// denied tells the caller what was denied, and the log by which policies.
-func (a *access) denied(ctx context.Context, n need, d policy.Decision) error {
+// denied tells the caller what was denied, and the log which policies denied it.
+func (a *authorization) denied(ctx context.Context, n access.Need, d policy.Decision) error {
 	c := callFrom(ctx)
 	name := ""
 	if caller := c.caller.Load(); caller != nil {
 		name = caller.Name
 	}
-	resource := n.resource.String()
+	resource := n.Resource.String()
 	a.log.LogAttrs(ctx, slog.LevelWarn, "denied",
-		slog.String("request_id", c.requestID), slog.String("caller", name), slog.String("action", n.action),
-		slog.String("resource", resource), slog.Any("policies", d.Policies))
+		slog.String("request_id", c.requestID), slog.String("caller", name), slog.String("action", n.Action),
+		slog.String("resource", resource), slog.String("field", n.Field), slog.Any("policies", d.Policies))
+	text := "the caller may not " + n.Action + " on " + resource + "; the gateway's operators decide that"
+	metadata := map[string]string{"action": n.Action, "resource": resource}
+	if n.Action == "" {
+		text = "no policy can allow what " + n.Field + " asks for: there is no such action, or it is not clear which resource is meant"
+		metadata["field"] = n.Field
+	}
 	return cosstatus.FailInfo(codes.PermissionDenied, &errdetails.ErrorInfo{
-		Reason: cosstatus.ReasonCallerNotAllowed, Domain: cosstatus.Domain,
-		Metadata: map[string]string{"action": n.action, "resource": resource},
-	}, "the caller may not "+n.action+" on "+resource+"; the gateway's operators decide that")
+		Reason: cosstatus.ReasonCallerNotAllowed, Domain: cosstatus.Domain, Metadata: metadata,
+	}, text)
 }

@@ -31,20 +31,20 @@ import (
 //   - errors: turns whatever came up into that status, and sets the plain metadata
 //   - shutdown: inside errors, so that a call which is cancelled gets a status like any other
 //   - recovery: inside errors, so that a panic is told like any other fault
-//   - authentication and authorisation: before anything that a stranger's request could
+//   - authentication and authorization: before anything that a stranger's request could
 //     cost or find out
 //   - limits: of proved callers, so that nobody uses up what is another's
 //   - caller credentials: before anything is done for a caller that brings its own
 //   - validation: last, so that a refused request is logged and told like any other
 type chain struct {
-	log        *slog.Logger
-	audit      *audit
-	errors     *errorMapping
-	shutdown   *shutdown
-	access     *access
-	limits     *limits
-	brought    callerCredentials
-	validation validation
+	log           *slog.Logger
+	audit         *audit
+	errors        *errorMapping
+	shutdown      *shutdown
+	authorization *authorization
+	limits        *limits
+	brought       callerCredentials
+	validation    validation
 }
 
 func (c chain) options(deps Deps) []grpc.ServerOption {
@@ -52,7 +52,7 @@ func (c chain) options(deps Deps) []grpc.ServerOption {
 		return recovered(ctx, c.log, p)
 	})
 	log := requestLog{c.log}
-	unaryAccess, streamAccess := c.access.interceptors()
+	unaryAccess, streamAccess := c.authorization.interceptors()
 	var watch []grpc.ServerOption
 	if deps.Tracer != nil {
 		watch = append(watch, grpc.StatsHandler(telemetry.StatsHandler(deps.Tracer)))

@@ -38,6 +38,7 @@ import (
 	"github.com/cosgate/cosgate/internal/identity"
 	"github.com/cosgate/cosgate/internal/policy"
 	"github.com/cosgate/cosgate/internal/telemetry"
+	"github.com/cosgate/cosgate/service/access"
 )
 
 // Whatever happens to a call, nothing secret comes out anywhere: not in what callers
@@ -135,7 +136,7 @@ func (w *watched) callers(t *testing.T) func(*setup) {
 	}
 	w.tokens["jwt, changed"] = w.tokens["jwt"][:len(w.tokens["jwt"])-8] + "AAAAAAAA"
 	w.tokens["unknown"] = w.plants.add("unknown token", "cosgate_PLANTEDUNKNOWN0123456789")
-	engine, err := policy.Open(write("policies.cedar", `permit (principal == Caller::"token:all", action, resource); permit (principal == Caller::"jwt:alice", action, resource);`), Actions(), nil, nil)
+	engine, err := policy.Open(write("policies.cedar", `permit (principal == Caller::"token:all", action, resource); permit (principal == Caller::"jwt:alice", action, resource);`), access.Actions(), nil, nil)
 	must(t, err)
 	return func(s *setup) {
 		s.deps.Authenticator = &identity.Authenticator{Bearers: []identity.Bearer{tokens, jwt}}

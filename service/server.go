@@ -29,6 +29,7 @@ import (
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 	"github.com/cosgate/cosgate/internal/frames"
 	"github.com/cosgate/cosgate/internal/telemetry"
+	"github.com/cosgate/cosgate/service/access"
 	cosstatus "github.com/cosgate/cosgate/service/status"
 )
 
@@ -177,13 +178,17 @@ func newServer(deps Deps, opts Options, newPool func() *frames.Pool) (*Server, e
 	if err := opts.Limits.check(opts.PartSize); err != nil {
 		return nil, err
 	}
-	who, err := newAccess(deps, clients.defaultProfile, log)
+	rules, err := access.Load()
+	if err != nil {
+		return nil, err
+	}
+	authorization, err := newAuthorization(deps, clients.defaultProfile, rules, log)
 	if err != nil {
 		return nil, err
 	}
 	s.grpc = grpc.NewServer(append(append(
 		chain{
-			log: log, audit: newAudit(deps.Audit, clients.defaultProfile), shutdown: s.shutdown, access: who, limits: newLimits(opts.Limits),
+			log: log, audit: newAudit(deps.Audit, clients.defaultProfile, rules), shutdown: s.shutdown, authorization: authorization, limits: newLimits(opts.Limits),
 			brought:    callerCredentials{profiles: clients, accepting: deps.CallerCredentials, plaintext: opts.PlaintextCallerCredentials},
 			validation: validation{validator, &plainRequests{validator: validator}},
 			errors:     &errorMapping{mapper: m, log: log, health: s.profiles, metrics: deps.Metrics},

@@ -8,7 +8,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/cosgate/cosgate/internal/policy"
-	"github.com/cosgate/cosgate/service"
+	"github.com/cosgate/cosgate/service/access"
 )
 
 type policyCommand struct {
@@ -34,7 +34,7 @@ type policySchemaCommand struct{}
 
 // Run prints the schema in Cedar's notation.
 func (policySchemaCommand) Run(out streams) error {
-	_, err := fmt.Fprint(out.stdout, policy.Text(service.Actions()))
+	_, err := fmt.Fprint(out.stdout, policy.Text(access.Actions()))
 	return err
 }
 
@@ -43,7 +43,7 @@ func readPolicies(path string) (*policy.Set, error) {
 	if err != nil {
 		return nil, usageErrorf("policies: %s", err)
 	}
-	set, err := policy.Parse(path, text, service.Actions())
+	set, err := policy.Parse(path, text, access.Actions())
 	if err != nil {
 		return nil, usageErrorf("%s: %s; see: cosgate policy schema", path, err)
 	}
@@ -160,7 +160,7 @@ func (t policyTest) run(out streams, set *policy.Set) (ok bool, err error) {
 // request finds out what the action is done to.
 func (t policyTest) request() (policy.Request, error) {
 	q := policy.Request{Caller: t.Caller, Groups: t.Groups, Action: t.Action, Prefix: t.Prefix}
-	for _, a := range service.Actions() {
+	for _, a := range access.Actions() {
 		if a.Name != t.Action {
 			continue
 		}

@@ -7,7 +7,7 @@ import (
 	"os"
 
 	"github.com/cosgate/cosgate/internal/policy"
-	"github.com/cosgate/cosgate/service"
+	"github.com/cosgate/cosgate/service/access"
 )
 
 // Authorization says what callers may do.
@@ -34,7 +34,7 @@ func (c *Config) BuildAuthorization(log *slog.Logger) (*policy.Engine, error) {
 	if path == "" {
 		return nil, nil // everybody may do everything
 	}
-	engine, err := policy.Open(path, service.Actions(), log, nil)
+	engine, err := policy.Open(path, access.Actions(), log, nil)
 	if err != nil {
 		return nil, c.Refuse("authorization.policies", err.Error(), "cosgate policy schema prints what policies can name")
 	}

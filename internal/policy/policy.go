@@ -158,8 +158,12 @@ func nameOf(p *cedar.Policy) string {
 	return fmt.Sprintf("the policy at line %d", p.Position().Line)
 }
 
-// Decide decides q. With an error the decision is to deny.
+// Decide decides q. With an error the decision is to deny. An action that is not in the
+// schema is such an error: a policy that permits every action means those that exist.
 func (s *Set) Decide(q Request) (Decision, error) {
+	if _, ok := s.actions[uid("Action", q.Action)]; !ok {
+		return Decision{}, fmt.Errorf("policy: there is no action %q", q.Action)
+	}
 	decision, found := cedar.Authorize(s.policies, world{s.actions, q.entities()}, q.cedar())
 	var d Decision
 	for _, reason := range found.Reasons {

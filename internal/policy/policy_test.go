@@ -129,6 +129,19 @@ permit (principal, action == Action::"ListObjects", resource) when { context.pre
 	}
 }
 
+func TestDecideDeniesActionsThatDoNotExist(t *testing.T) {
+	set, err := policy.Parse("test", []byte(`permit (principal, action, resource);`), actions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, action := range []string{"", "GetObjects", "read"} {
+		got, err := set.Decide(policy.Request{Caller: "cert:x", Action: action, Resource: object("b-1", "k")})
+		if err == nil || got.Allowed {
+			t.Errorf("Decide for action %q = %+v, %v, want a denial and an error", action, got, err)
+		}
+	}
+}
+
 func TestParseRefusesPoliciesThatBreakTheSchema(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ text, want string }{

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -20,24 +21,26 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 	"github.com/cosgate/cosgate/internal/certs"
 	"github.com/cosgate/cosgate/internal/certs/certstest"
 	"github.com/cosgate/cosgate/internal/identity"
 	"github.com/cosgate/cosgate/internal/identity/identitytest"
+	"github.com/cosgate/cosgate/service/access"
 )
 
-// A fortress is a gateway over TLS that takes client certificates, tokens of a
-// provider and static tokens at once.
-type fortress struct {
+// A tlsGateway is a gateway over TLS that accepts client certificates, tokens of an
+// identity provider and static tokens at the same time.
+type tlsGateway struct {
 	*guarded
 	servers, clients *certstest.Authority
 	key              identitytest.Key
 	later            atomic.Int64 // how much later the clock of certificates is
 }
 
-func openFortress(t *testing.T, policies string, names ...string) *fortress {
+func openTLS(t *testing.T, policies string, names ...string) *tlsGateway {
 	t.Helper()
-	f := &fortress{
+	f := &tlsGateway{
 		servers: certstest.NewAuthority(t, "servers"), clients: certstest.NewAuthority(t, "clients"),
 		key: identitytest.NewKey(t, "k1"),
 	}
@@ -69,19 +72,19 @@ func openFortress(t *testing.T, policies string, names ...string) *fortress {
 	return f
 }
 
-// trusting are the credentials of a client that knows the gateway and has this
-// certificate; nil for none.
-func (f *fortress) trusting(leaf *certstest.Leaf) grpc.DialOption {
+// trusting are the credentials of a client that trusts the gateway and has this
+// certificate, or none if it is nil.
+func (f *tlsGateway) trusting(leaf *certstest.Leaf) grpc.DialOption {
 	c := &tls.Config{RootCAs: f.servers.Pool(), MinVersion: tls.VersionTLS13, ServerName: "localhost"}
 	if leaf != nil {
-		// Also a certificate that the gateway did not ask for is shown.
+		// A certificate is sent even if the gateway did not ask for it.
 		c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &leaf.TLS, nil }
 	}
 	return grpc.WithTransportCredentials(credentials.NewTLS(c))
 }
 
 // with is a connection with a certificate of authority.
-func (f *fortress) with(t *testing.T, authority *certstest.Authority, name string, change func(*x509.Certificate)) *grpc.ClientConn {
+func (f *tlsGateway) with(t *testing.T, authority *certstest.Authority, name string, change func(*x509.Certificate)) *grpc.ClientConn {
 	t.Helper()
 	leaf := authority.Issue(t, name, change)
 	conn := f.dial(t, f.trusting(&leaf))
@@ -93,23 +96,23 @@ func bearing(ctx context.Context, token string) context.Context {
 	return metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+token)
 }
 
-// A wayIn is one way to call.
-type wayIn struct {
+// An attempt is one way to make a call.
+type attempt struct {
 	conn  *grpc.ClientConn
 	token string
 	later time.Duration // how much later the call comes than the connection
 	want  codes.Code
 }
 
-// strangers are the ways to call that prove nothing.
-func (f *fortress) strangers(t *testing.T) map[string]wayIn {
+// unauthenticated are the attempts that prove no identity.
+func (f *tlsGateway) unauthenticated(t *testing.T) map[string]attempt {
 	t.Helper()
 	token := func(key identitytest.Key, changes map[string]any) string {
 		return key.Sign(t, identitytest.Claims("all", changes))
 	}
 	good := f.with(t, f.clients, "all", nil)
 	gone := time.Now().Add(-time.Hour)
-	cells := map[string]wayIn{
+	cells := map[string]attempt{
 		"no identity": {conn: f.conn},
 		"a certificate of a wrong CA": {
 			conn: f.with(t, certstest.NewAuthority(t, "clients"), "all", nil), want: codes.Unavailable,
@@ -122,21 +125,21 @@ func (f *fortress) strangers(t *testing.T) map[string]wayIn {
 		},
 		"a certificate that expired on the connection": {conn: good, later: 2 * time.Hour},
 		"a certificate without a name":                 {conn: f.with(t, f.clients, "", func(c *x509.Certificate) { c.DNSNames = c.DNSNames[:1] })},
-		"a bad token beside a good certificate":        {conn: good, token: "cosgate_UNKNOWN"},
+		"a bad token with a good certificate":          {conn: good, token: "cosgate_UNKNOWN"},
 	}
 	for name, token := range map[string]string{
-		"an expired token":                token(f.key, map[string]any{"exp": gone.Unix()}),
-		"a token that never ends":         token(f.key, map[string]any{"exp": nil}),
-		"a token of the wrong audience":   token(f.key, map[string]any{"aud": "billing"}),
-		"a token of another issuer":       token(f.key, map[string]any{"iss": "https://evil.example"}),
-		"a token of no issuer":            token(f.key, map[string]any{"iss": nil}),
-		"a token of another key":          token(identitytest.NewKey(t, "k1"), nil),
-		"a token of alg none":             identitytest.Unsigned(t, identitytest.Claims("all", nil)),
-		"an HMAC made of the public key":  f.key.SignHMAC(t, identitytest.Claims("all", nil)),
-		"a static token that nobody made": "cosgate_UNKNOWN",
-		"something else":                  "something-else",
+		"an expired token":                   token(f.key, map[string]any{"exp": gone.Unix()}),
+		"a token that never expires":         token(f.key, map[string]any{"exp": nil}),
+		"a token of the wrong audience":      token(f.key, map[string]any{"aud": "billing"}),
+		"a token of another issuer":          token(f.key, map[string]any{"iss": "https://evil.example"}),
+		"a token of no issuer":               token(f.key, map[string]any{"iss": nil}),
+		"a token of another key":             token(identitytest.NewKey(t, "k1"), nil),
+		"a token of alg none":                identitytest.Unsigned(t, identitytest.Claims("all", nil)),
+		"an HMAC made of the public key":     f.key.SignHMAC(t, identitytest.Claims("all", nil)),
+		"a static token that does not exist": "cosgate_UNKNOWN",
+		"something else":                     "something-else",
 	} {
-		cells[name] = wayIn{conn: f.conn, token: token}
+		cells[name] = attempt{conn: f.conn, token: token}
 	}
 	for name, c := range cells {
 		if c.want == codes.OK {
@@ -147,19 +150,19 @@ func (f *fortress) strangers(t *testing.T) map[string]wayIn {
 	return cells
 }
 
-// callers are the three ways to prove to be name.
-func (f *fortress) callers(t *testing.T, name string, want codes.Code) map[string]wayIn {
+// callers are the three ways to prove that the caller is name.
+func (f *tlsGateway) callers(t *testing.T, name string, want codes.Code) map[string]attempt {
 	t.Helper()
-	return map[string]wayIn{
+	return map[string]attempt{
 		name + " by certificate":        {conn: f.with(t, f.clients, name, nil), want: want},
 		name + " by a provider's token": {conn: f.conn, token: f.key.Sign(t, identitytest.Claims(name, nil)), want: want},
 		name + " by a static token":     {conn: f.conn, token: f.tokens[name], want: want},
 	}
 }
 
-// check makes one call and holds it against what is wanted. OK means that it is let
-// through, whatever becomes of it.
-func (f *fortress) check(t *testing.T, c wayIn, full string, d protoreflect.MethodDescriptor, req protoreflect.ProtoMessage) {
+// check makes one call and compares its status with the one that is wanted. OK means that
+// authorization lets it through, even if it fails after that.
+func (f *tlsGateway) check(t *testing.T, c attempt, full string, d protoreflect.MethodDescriptor, req protoreflect.ProtoMessage) {
 	t.Helper()
 	f.later.Store(int64(c.later))
 	defer f.later.Store(0)
@@ -185,15 +188,15 @@ func (f *fortress) check(t *testing.T, c wayIn, full string, d protoreflect.Meth
 	}
 }
 
-// Every RPC of the descriptors is called in every way.
-func TestEveryRPCIsClosedToStrangersAndOpenToCallersOverTLS(t *testing.T) {
+// Every RPC of the descriptors is called in every attempt.
+func TestAuthenticationOfEveryRPCOverTLS(t *testing.T) {
 	t.Parallel()
-	f := openFortress(t, `
+	f := openTLS(t, `
 		permit (principal, action, resource) when { ["cert:all", "jwt:all", "token:all"].contains(principal.name) };
 		permit (principal, action, resource in Bucket::"other-1250000000") when { principal.name like "*:elsewhere" };
 		permit (principal, action, resource in Profile::"other") when { principal.name like "*:elsewhere" };`,
 		"all", "nothing", "elsewhere")
-	cells := f.strangers(t)
+	cells := f.unauthenticated(t)
 	for name, want := range map[string]codes.Code{"all": codes.OK, "nothing": codes.PermissionDenied, "elsewhere": codes.PermissionDenied} {
 		maps.Copy(cells, f.callers(t, name, want))
 	}
@@ -217,24 +220,29 @@ type place struct {
 	set  func(m protoreflect.Message, value string)
 }
 
+var (
+	namesKey     = []cosgatev1.Role{cosgatev1.Role_ROLE_KEY, cosgatev1.Role_ROLE_KEY_PREFIX, cosgatev1.Role_ROLE_OTHER_KEY}
+	namesBucket  = []cosgatev1.Role{cosgatev1.Role_ROLE_BUCKET, cosgatev1.Role_ROLE_OTHER_BUCKET}
+	namesProfile = []cosgatev1.Role{cosgatev1.Role_ROLE_PROFILE}
+	named        = slices.Concat(namesKey, namesBucket, namesProfile)
+)
+
 // places finds where a request of this type names a key, or a bucket.
-func places(d protoreflect.MessageDescriptor, names ...protoreflect.Name) []place {
+func places(d protoreflect.MessageDescriptor, roles ...cosgatev1.Role) []place {
 	var found []place
 	fields := d.Fields()
 	for i := range fields.Len() {
 		f := fields.Get(i)
-		for _, name := range names {
-			if f.Name() == name && f.Kind() == protoreflect.StringKind && !f.IsList() {
-				found = append(found, place{string(name), func(m protoreflect.Message, v string) { m.Set(f, protoreflect.ValueOfString(v)) }})
-			}
+		if slices.Contains(roles, access.RoleOf(f)) {
+			found = append(found, place{string(f.Name()), func(m protoreflect.Message, v string) { m.Set(f, protoreflect.ValueOfString(v)) }})
 		}
-		if f.Kind() != protoreflect.MessageKind || f.IsMap() || f.Name() != "spec" && f.Name() != "source" && f.Name() != "objects" {
+		if f.Message() == nil || f.IsMap() {
 			continue
 		}
-		for _, p := range places(f.Message(), names...) {
+		for _, p := range places(f.Message(), roles...) {
 			set := func(m protoreflect.Message, v string) { p.set(m.Mutable(f).Message(), v) }
 			if f.IsList() {
-				// One more item, in the middle of good ones.
+				// One more item, between good ones.
 				set = func(m protoreflect.Message, v string) {
 					list := m.Mutable(f).List()
 					fill(list.AppendMutable().Message(), testBucket, "bad")
@@ -250,9 +258,9 @@ func places(d protoreflect.MessageDescriptor, names ...protoreflect.Name) []plac
 
 // Wherever a request names a key or a bucket, of a batch, a copy's source, a link or a
 // form, a forbidden one there denies the whole request.
-func TestWhateverARequestNamesIsDecidedOn(t *testing.T) {
+func TestAuthorizationDecidesOnEverythingThatARequestNames(t *testing.T) {
 	t.Parallel()
-	f := openFortress(t, `
+	f := openTLS(t, `
 		permit (principal, action, resource);
 		forbid (principal, action, resource in Bucket::"forbidden-1250000000");
 		forbid (principal, action, resource) when { resource is Object && resource.key like "forbidden/*" };
@@ -271,24 +279,27 @@ func TestWhateverARequestNamesIsDecidedOn(t *testing.T) {
 		}
 	}
 	for full, d := range f.ourMethods(t) {
-		for _, p := range places(d.Input(), "key", "target_key") {
+		for _, p := range places(d.Input(), namesKey...) {
 			try(full, d, p, "forbidden/x")
 		}
-		for _, p := range places(d.Input(), "bucket") {
+		for _, p := range places(d.Input(), namesBucket...) {
 			try(full, d, p, "forbidden-1250000000")
 		}
-		for _, p := range places(d.Input(), "profile") {
+		for _, p := range places(d.Input(), namesProfile...) {
 			try(full, d, p, "forbidden")
 		}
+	}
+	if tested < 218 {
+		t.Errorf("%d places were found: fewer than the contract had", tested)
 	}
 	t.Logf("%d places, %d ways each", tested, len(cells))
 }
 
 // What a URL or a form allows, and each part of a configuration, needs the right to do
 // or read it, not only the right to ask.
-func TestNobodyGetsByAskingWhatTheyMayNotDo(t *testing.T) {
+func TestAuthorizationOfURLsFormsAndSectionsNeedsWhatTheyAllow(t *testing.T) {
 	t.Parallel()
-	f := openFortress(t, `
+	f := openTLS(t, `
 		permit (principal, action in [Action::"PresignUrl", Action::"CreatePostPolicy"], resource);`, "all")
 	cells := f.callers(t, "all", codes.PermissionDenied)
 	try := func(name, full string, set func(protoreflect.Message)) {

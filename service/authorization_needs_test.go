@@ -11,41 +11,43 @@ import (
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 )
 
-// wantDenied checks that a call was denied for this action on this resource, and that
-// COS saw nothing of it.
-func (g *guarded) wantDenied(t *testing.T, name string, err error, action, resource string) {
+// wantDenied checks that a call was denied for this action on a resource whose name
+// begins so, and that nothing was sent to COS.
+func (g *guarded) wantDenied(t *testing.T, err error, action, resource string) {
 	t.Helper()
 	info, _ := detail[*errdetails.ErrorInfo](err)
 	if m := info.GetMetadata(); status.Code(err) != codes.PermissionDenied || m["action"] != action || !strings.HasPrefix(m["resource"], resource) {
-		t.Errorf("%s: %v, want PERMISSION_DENIED for %s on %s", name, err, action, resource)
+		t.Errorf("%v, want PERMISSION_DENIED for %s on %s", err, action, resource)
 	}
 	if seen := g.requests(); len(seen) > 0 {
-		t.Errorf("%s: COS saw %v", name, seen)
+		t.Errorf("COS saw %v", seen)
 	}
 }
 
-// A URL that stores an object with an ACL makes it public, whoever then uses it.
-func TestAURLNeedsWhatItsHeadersDo(t *testing.T) {
+// A URL that binds an ACL makes the object public, whoever uses it.
+func TestPresignUrlNeedsWhatItsHeadersSet(t *testing.T) {
 	t.Parallel()
 	g := openGuarded(t, `permit (principal, action in [Action::"PresignUrl", Action::"PutObject"], resource);`, []string{"writer"})
 	for header, action := range map[string]string{
 		"x-cos-acl": "PutObjectAcl", "X-Cos-ACL": "PutObjectAcl", "x-cos-grant-full-control": "PutObjectAcl",
 		"x-cos-grant-read": "PutObjectAcl", "x-cos-tagging": "PutObjectTagging", "content-type": "",
 	} {
-		_, err := g.presign.PresignUrl(g.as(t.Context(), "writer"), &cosgatev1.PresignUrlRequest{
-			Bucket: testBucket, Key: "k", Operation: cosgatev1.PresignOperation_PRESIGN_OPERATION_PUT_OBJECT,
-			Headers: map[string]string{header: "public-read"},
+		t.Run(header, func(t *testing.T) {
+			_, err := g.presign.PresignUrl(g.as(t.Context(), "writer"), &cosgatev1.PresignUrlRequest{
+				Bucket: testBucket, Key: "k", Operation: cosgatev1.PresignOperation_PRESIGN_OPERATION_PUT_OBJECT,
+				Headers: map[string]string{header: "public-read"},
+			})
+			if action != "" {
+				g.wantDenied(t, err, action, "object "+testBucket+"/k")
+			} else if err != nil {
+				t.Errorf("PresignUrl = %v, want a URL", err)
+			}
 		})
-		if action != "" {
-			g.wantDenied(t, header, err, action, "object "+testBucket+"/k")
-		} else if err != nil {
-			t.Errorf("%s: %v, want a URL", header, err)
-		}
 	}
 }
 
 // What COS is told to do with an image can write to other keys, and to other buckets.
-func TestImageRulesNeedTheBucketsThatTheyCanWriteTo(t *testing.T) {
+func TestPicOperationsNeedTheBucketsThatTheyCanWriteTo(t *testing.T) {
 	t.Parallel()
 	g := openGuarded(t, `
 		permit (principal == Caller::"token:narrow", action, resource) when { resource is Object && resource.key like "mine/*" };
@@ -63,11 +65,11 @@ func TestImageRulesNeedTheBucketsThatTheyCanWriteTo(t *testing.T) {
 		ctx := g.as(t.Context(), c.caller)
 		g.cos.Journal().Reset()
 		_, err := g.send(ctx, &cosgatev1.PutObjectRequest{Spec: &cosgatev1.PutObjectSpec{Bucket: testBucket, Key: "mine/a", PicOperations: c.rules}, Finish: true})
-		g.wantDenied(t, name+", put", err, "PutObject", c.resource)
+		t.Run("PutObject/"+name, func(t *testing.T) { g.wantDenied(t, err, "PutObject", c.resource) })
 		_, err = g.uploads.CompleteMultipartUpload(ctx, &cosgatev1.CompleteMultipartUploadRequest{
 			Bucket: testBucket, Key: "mine/a", UploadId: "u", Parts: []*cosgatev1.CompletedPart{{PartNumber: 1, Etag: "e"}}, PicOperations: c.rules,
 		})
-		g.wantDenied(t, name+", complete", err, "PutObject", c.resource)
+		t.Run("CompleteMultipartUpload/"+name, func(t *testing.T) { g.wantDenied(t, err, "PutObject", c.resource) })
 	}
 	_, err := g.send(g.as(t.Context(), "wide"), &cosgatev1.PutObjectRequest{Spec: &cosgatev1.PutObjectSpec{Bucket: testBucket, Key: "mine/a", PicOperations: here}, Finish: true})
 	if status.Code(err) == codes.PermissionDenied {
@@ -76,35 +78,76 @@ func TestImageRulesNeedTheBucketsThatTheyCanWriteTo(t *testing.T) {
 }
 
 // Copies, lists and logs of one bucket go to others by its configuration.
-func TestConfigurationsNeedTheBucketsThatTheyFill(t *testing.T) {
+func TestBucketConfigNeedsTheBucketsThatItWritesTo(t *testing.T) {
 	t.Parallel()
 	g := openGuarded(t, `permit (principal, action, resource in Bucket::"`+testBucket+`");`, []string{"admin"})
 	ctx := g.as(t.Context(), "admin")
 	const other, named = "other-1250000000", "qcs::cos:ap-guangzhou::other-1250000000"
 	inventory := &cosgatev1.InventoryConfiguration{Destination: &cosgatev1.InventoryDestination{Bucket: named}}
 	for name, call := range map[string]func() error{
-		"copies": func() error {
+		"PutBucketReplication": func() error {
 			_, err := g.configs.PutBucketReplication(ctx, &cosgatev1.PutBucketReplicationRequest{Bucket: testBucket, Replication: &cosgatev1.ReplicationConfiguration{
 				Rules: []*cosgatev1.ReplicationRule{{Destination: &cosgatev1.ReplicationDestination{Bucket: named}}},
 			}})
 			return err
 		},
-		"lists": func() error {
+		"PutBucketInventory": func() error {
 			_, err := g.configs.PutBucketInventory(ctx, &cosgatev1.PutBucketInventoryRequest{Bucket: testBucket, Inventory: inventory})
 			return err
 		},
-		"a list at once": func() error {
+		"PostBucketInventory": func() error {
 			_, err := g.configs.PostBucketInventory(ctx, &cosgatev1.PostBucketInventoryRequest{Bucket: testBucket, Inventory: inventory})
 			return err
 		},
-		"logs": func() error {
+		"PutBucketLogging": func() error {
 			_, err := g.configs.PutBucketLogging(ctx, &cosgatev1.PutBucketLoggingRequest{
 				Bucket: testBucket, Logging: &cosgatev1.LoggingConfiguration{Target: &cosgatev1.LoggingTarget{Bucket: other}},
 			})
 			return err
 		},
 	} {
-		g.cos.Journal().Reset()
-		g.wantDenied(t, name, call(), "PutObject", "bucket "+other)
+		t.Run(name, func(t *testing.T) {
+			g.cos.Journal().Reset()
+			g.wantDenied(t, call(), "PutObject", "bucket "+other)
+		})
 	}
+}
+
+// A destination that is not plainly one bucket is denied even to those who are allowed
+// everything: policies could not tell which bucket it is.
+func TestBucketConfigDeniesDestinationsThatAreNotPlainlyOneBucket(t *testing.T) {
+	t.Parallel()
+	g := openGuarded(t, `permit (principal, action, resource); forbid (principal, action, resource in Bucket::"other-1250000000");`, []string{"admin"})
+	for name, bucket := range map[string]string{
+		"a colon behind it": "qcs::cos:ap-guangzhou::other-1250000000:",
+		"a blank in it":     "qcs::cos:ap-guangzhou::other-1250000000 ",
+		"no appid":          "other",
+	} {
+		t.Run("PutBucketReplication/"+name, func(t *testing.T) {
+			_, err := g.configs.PutBucketReplication(g.as(t.Context(), "admin"), &cosgatev1.PutBucketReplicationRequest{
+				Bucket: testBucket, Replication: &cosgatev1.ReplicationConfiguration{
+					Rules: []*cosgatev1.ReplicationRule{{Destination: &cosgatev1.ReplicationDestination{Bucket: bucket}}},
+				},
+			})
+			g.wantDenied(t, err, "", "bucket "+testBucket)
+			if info, _ := detail[*errdetails.ErrorInfo](err); info.GetMetadata()["field"] != "ReplicationDestination.bucket" {
+				t.Errorf("ErrorInfo = %v, want the field", info)
+			}
+		})
+	}
+}
+
+// Whoever is allowed everything is not allowed what no action stands for.
+func TestAuthorizationDeniesWhatNoActionStandsFor(t *testing.T) {
+	t.Parallel()
+	g := openGuarded(t, `permit (principal, action, resource);`, []string{"all"})
+	ctx := g.as(t.Context(), "all")
+	t.Run("PresignUrl", func(t *testing.T) {
+		_, err := g.presign.PresignUrl(ctx, &cosgatev1.PresignUrlRequest{Bucket: testBucket, Key: "k", Operation: 99})
+		g.wantDenied(t, err, "", "bucket "+testBucket)
+	})
+	t.Run("GetBucketConfig", func(t *testing.T) {
+		_, err := g.configs.GetBucketConfig(ctx, &cosgatev1.GetBucketConfigRequest{Bucket: testBucket, Sections: []cosgatev1.BucketConfigSection{99}})
+		g.wantDenied(t, err, "", "bucket "+testBucket)
+	})
 }

@@ -1,0 +1,302 @@
+package access
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/proto"
+
+	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
+	"github.com/cosgate/cosgate/internal/policy"
+)
+
+const (
+	bucket = "photos-1250000000"
+	other  = "other-1250000000"
+)
+
+func mustLoad(t testing.TB) *Rules {
+	t.Helper()
+	rules, err := Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rules
+}
+
+// needsOfRPC are the needs of a request, and what they are.
+func needsOfRPC(t testing.TB, rpc string, request proto.Message) []Need {
+	t.Helper()
+	rule, ok := mustLoad(t).Rule("/cosgate.v1." + rpc)
+	if !ok {
+		t.Fatalf("%s has no rule", rpc)
+	}
+	return rule.Needs(request.ProtoReflect(), "main")
+}
+
+func onProfile(action string) Need {
+	return Need{Action: action, Resource: policy.Resource{Kind: policy.Profile, Profile: "main"}}
+}
+
+func onBucket(action, bucket string) Need {
+	return Need{Action: action, Resource: policy.Resource{Kind: policy.Bucket, Profile: "main", Bucket: bucket}}
+}
+
+func onObject(action, bucket, key string) Need {
+	return Need{Action: action, Resource: policy.Resource{Kind: policy.Object, Profile: "main", Bucket: bucket, Key: key}}
+}
+
+func unclear(field string, n Need) Need {
+	n.Action, n.Field = "", field
+	return n
+}
+
+func TestNeedsOfRequests(t *testing.T) {
+	t.Parallel()
+	prefix := "2026/"
+	list := onBucket("ListObjects", bucket)
+	list.Prefix = &prefix
+	elsewhere := onObject("HeadObject", bucket, "k")
+	elsewhere.Resource.Profile = "archive"
+	otherProfile := onObject("GetObject", other, "source")
+	otherProfile.Resource.Profile = "archive"
+	copied := onObject("CopyObject", bucket, "k")
+	copied.Resource.Profile = "archive"
+	for name, test := range map[string]struct {
+		rpc     string
+		request proto.Message
+		want    []Need
+	}{
+		"HeadObject":              {"ObjectService/HeadObject", &cosgatev1.HeadObjectRequest{Bucket: bucket, Key: "k"}, []Need{onObject("HeadObject", bucket, "k")}},
+		"HeadObject of a profile": {"ObjectService/HeadObject", &cosgatev1.HeadObjectRequest{Bucket: bucket, Key: "k", Profile: "archive"}, []Need{elsewhere}},
+		"ListBuckets":             {"BucketService/ListBuckets", &cosgatev1.ListBucketsRequest{}, []Need{onProfile("ListBuckets")}},
+		"ListObjects":             {"ObjectService/ListObjects", &cosgatev1.ListObjectsRequest{Bucket: bucket, Prefix: prefix}, []Need{list}},
+		"HeadObjects": {
+			"ObjectService/HeadObjects",
+			&cosgatev1.HeadObjectsRequest{Bucket: bucket, Objects: []*cosgatev1.HeadObjectsItem{{Key: "a"}, {Key: "b"}}},
+			[]Need{onObject("HeadObject", bucket, "a"), onObject("HeadObject", bucket, "b")},
+		},
+		"DeleteObjects": {
+			"ObjectService/DeleteObjects",
+			&cosgatev1.DeleteObjectsRequest{Bucket: bucket, Objects: []*cosgatev1.ObjectIdentifier{{Key: "a"}}},
+			[]Need{onObject("DeleteObject", bucket, "a")},
+		},
+		"CopyObject takes the profile of the request for its source": {
+			"ObjectService/CopyObject",
+			&cosgatev1.CopyObjectRequest{
+				Bucket: bucket, Key: "k", Profile: "archive", Source: &cosgatev1.CopySource{Bucket: other, Key: "source"},
+			},
+			[]Need{copied, otherProfile},
+		},
+		"UploadPartCopy": {
+			"MultipartService/UploadPartCopy",
+			&cosgatev1.UploadPartCopyRequest{Bucket: bucket, Key: "k", Source: &cosgatev1.CopySource{Bucket: other, Key: "source"}},
+			[]Need{onObject("UploadPartCopy", bucket, "k"), onObject("GetObject", other, "source")},
+		},
+		"PutObject": {
+			"ObjectService/PutObject",
+			&cosgatev1.PutObjectRequest{Spec: &cosgatev1.PutObjectSpec{Bucket: bucket, Key: "k", Attributes: &cosgatev1.ObjectAttributes{
+				Grants: &cosgatev1.GrantHeaders{}, Tags: []*cosgatev1.Tag{{Key: "a"}, {Key: "b"}}, Retention: &cosgatev1.ObjectRetention{},
+			}}},
+			[]Need{
+				onObject("PutObject", bucket, "k"), onObject("PutObjectAcl", bucket, "k"),
+				onObject("PutObjectTagging", bucket, "k"), onObject("PutObjectRetention", bucket, "k"),
+			},
+		},
+		"PutObject without a spec": {"ObjectService/PutObject", &cosgatev1.PutObjectRequest{}, []Need{onObject("PutObject", "", "")}},
+		"PutSymlink": {
+			"ObjectService/PutSymlink",
+			&cosgatev1.PutSymlinkRequest{Bucket: bucket, Key: "k", TargetKey: "secret"},
+			[]Need{onObject("PutSymlink", bucket, "k"), onObject("GetObject", bucket, "secret")},
+		},
+		"PutBucketReplication": {
+			"BucketConfigService/PutBucketReplication",
+			&cosgatev1.PutBucketReplicationRequest{Bucket: bucket, Replication: &cosgatev1.ReplicationConfiguration{Rules: []*cosgatev1.ReplicationRule{
+				{Destination: &cosgatev1.ReplicationDestination{Bucket: "qcs::cos:ap-beijing::" + other}},
+				{Destination: &cosgatev1.ReplicationDestination{Bucket: "qcs::cos:ap-beijing::" + bucket}},
+			}}},
+			[]Need{onBucket("PutBucketReplication", bucket), onBucket("PutObject", other)},
+		},
+		"CreatePostPolicy of a key": {
+			"PresignService/CreatePostPolicy",
+			&cosgatev1.CreatePostPolicyRequest{Bucket: bucket, Target: &cosgatev1.CreatePostPolicyRequest_Key{Key: "k"}},
+			[]Need{onObject("CreatePostPolicy", bucket, "k"), onObject("PutObject", bucket, "k")},
+		},
+		"CreatePostPolicy of a prefix": {
+			"PresignService/CreatePostPolicy",
+			&cosgatev1.CreatePostPolicyRequest{Bucket: bucket, Target: &cosgatev1.CreatePostPolicyRequest_KeyPrefix{KeyPrefix: "a/"}},
+			[]Need{onBucket("CreatePostPolicy", bucket), onObject("PutObject", bucket, "a/")},
+		},
+		"CreatePostPolicy of neither": {
+			"PresignService/CreatePostPolicy",
+			&cosgatev1.CreatePostPolicyRequest{Bucket: bucket},
+			[]Need{onBucket("CreatePostPolicy", bucket), onObject("PutObject", bucket, "")},
+		},
+		"PresignUrl": {
+			"PresignService/PresignUrl",
+			&cosgatev1.PresignUrlRequest{
+				Bucket: bucket, Key: "k", Operation: cosgatev1.PresignOperation_PRESIGN_OPERATION_UPLOAD_PART,
+				Headers: map[string]string{"X-Cos-Grant-Read": "x", "x-cos-acl": "x", "content-type": "x", "x-cos-tagging": "x", "X-COS-Meta-A": "x"},
+			},
+			[]Need{
+				onObject("PresignUrl", bucket, "k"), onObject("UploadPart", bucket, "k"),
+				onObject("PutObjectAcl", bucket, "k"), onObject("PutObjectTagging", bucket, "k"),
+			},
+		},
+		"GetBucketConfig": {
+			"BucketConfigService/GetBucketConfig",
+			&cosgatev1.GetBucketConfigRequest{Bucket: bucket, Sections: []cosgatev1.BucketConfigSection{
+				cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_CORS, cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_INVENTORIES,
+			}},
+			[]Need{onBucket("GetBucketCors", bucket), onBucket("ListBucketInventories", bucket)},
+		},
+		"CompleteMultipartUpload": {
+			"MultipartService/CompleteMultipartUpload",
+			&cosgatev1.CompleteMultipartUploadRequest{Bucket: bucket, Key: "k", PicOperations: `{"rules":[{"bucket":"` + other + `"}]}`},
+			[]Need{
+				onObject("CompleteMultipartUpload", bucket, "k"), onBucket("PutObject", bucket),
+				onBucket("GetObject", bucket), onBucket("PutObject", other),
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if diff := cmp.Diff(test.want, needsOfRPC(t, test.rpc, test.request)); diff != "" {
+				t.Errorf("Needs (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// What is not understood has no action, which nobody is allowed.
+func TestNeedsOfWhatIsUnclearHaveNoAction(t *testing.T) {
+	t.Parallel()
+	form := func(text string) proto.Message {
+		return &cosgatev1.PutBucketInventoryRequest{Bucket: bucket, Inventory: &cosgatev1.InventoryConfiguration{
+			Destination: &cosgatev1.InventoryDestination{Bucket: text},
+		}}
+	}
+	noBucket := unclear("InventoryDestination.bucket", onBucket("", bucket))
+	for name, test := range map[string]struct {
+		rpc     string
+		request proto.Message
+		want    Need
+	}{
+		"an operation that does not exist": {
+			"PresignService/PresignUrl",
+			&cosgatev1.PresignUrlRequest{Bucket: bucket, Key: "k", Operation: 99},
+			unclear("operation", onBucket("", bucket)),
+		},
+		"a header that is not in the table": {
+			"PresignService/PresignUrl",
+			&cosgatev1.PresignUrlRequest{Bucket: bucket, Key: "k", Headers: map[string]string{"x-cos-copy-source": "x"}},
+			unclear("headers", onObject("", bucket, "k")),
+		},
+		"a header that is only a prefix": {
+			"PresignService/PresignUrl",
+			&cosgatev1.PresignUrlRequest{Bucket: bucket, Key: "k", Headers: map[string]string{"x-cos-meta-": "x"}},
+			unclear("headers", onObject("", bucket, "k")),
+		},
+		"a section that does not exist": {
+			"BucketConfigService/GetBucketConfig",
+			&cosgatev1.GetBucketConfigRequest{Bucket: bucket, Sections: []cosgatev1.BucketConfigSection{99}},
+			unclear("sections", onBucket("", bucket)),
+		},
+		"a section that is not specified": {
+			"BucketConfigService/GetBucketConfig",
+			&cosgatev1.GetBucketConfigRequest{Bucket: bucket, Sections: []cosgatev1.BucketConfigSection{0}},
+			unclear("sections", onBucket("", bucket)),
+		},
+		"a bucket with a colon behind it": {"BucketConfigService/PutBucketInventory", form("qcs::cos:ap-guangzhou::" + other + ":"), noBucket},
+		"a bucket with a blank":           {"BucketConfigService/PutBucketInventory", form("qcs::cos:ap-guangzhou::" + other + " "), noBucket},
+		"a bucket in another notation":    {"BucketConfigService/PutBucketInventory", form("qcs:cos:" + other), noBucket},
+		"a bucket without its appid":      {"BucketConfigService/PutBucketInventory", form("other"), noBucket},
+		"the request of another RPC": {
+			"ObjectService/HeadObject",
+			&cosgatev1.GetObjectRequest{Bucket: bucket, Key: "k"},
+			Need{Field: "request"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := needsOfRPC(t, test.rpc, test.request)
+			if diff := cmp.Diff(test.want, got[len(got)-1]); diff != "" {
+				t.Errorf("the last of Needs (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestPicOperationsNeedTheProfileWhenTheyCannotBeRead(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{`{`, `x`, `}`, `{} {}`, `{"bucket":["` + other + `"]}`, `{"bucket":{"a":"` + other + `"}}`} {
+		got := needsOfRPC(t, "ObjectService/PutObject", &cosgatev1.PutObjectRequest{Spec: &cosgatev1.PutObjectSpec{Bucket: bucket, Key: "k", PicOperations: text}})
+		if diff := cmp.Diff([]Need{onObject("PutObject", bucket, "k"), onProfile("PutObject")}, got); diff != "" {
+			t.Errorf("%s: Needs (-want +got):\n%s", text, diff)
+		}
+	}
+}
+
+// An empty list of sections means all, each with the action of the RPC that reads it.
+func TestGetBucketConfigNeedsEverySectionWhenNoneIsNamed(t *testing.T) {
+	t.Parallel()
+	all := needsOfRPC(t, "BucketConfigService/GetBucketConfig", &cosgatev1.GetBucketConfigRequest{Bucket: bucket})
+	if want := len(cosgatev1.BucketConfigSection_name) - 1; len(all) != want {
+		t.Errorf("%d needs, want %d", len(all), want)
+	}
+}
+
+func TestTargetOfARequestHasItsVersion(t *testing.T) {
+	t.Parallel()
+	rule, _ := mustLoad(t).Rule("/cosgate.v1.ObjectService/DeleteObject")
+	got := rule.Target((&cosgatev1.DeleteObjectRequest{Bucket: bucket, Key: "k", VersionId: "v"}).ProtoReflect(), "main")
+	if want := (Target{Profile: "main", Bucket: bucket, Key: "k", Version: "v"}); got != want {
+		t.Errorf("Target = %+v, want %+v", got, want)
+	}
+}
+
+func TestChangesTellsWritesFromReads(t *testing.T) {
+	t.Parallel()
+	rules := mustLoad(t)
+	for rpc, want := range map[string]bool{
+		"ObjectService/HeadObject": false, "ObjectService/HeadObjects": false, "ObjectService/DeleteObjects": true,
+		"ObjectService/GetObjectAcl": false, "ObjectService/PutObjectAcl": true, "PresignService/PresignUrl": true,
+		"BucketConfigService/GetBucketConfig": false, "BucketConfigService/PutBucketCors": true, "ObjectService/ListObjects": false,
+	} {
+		if rule, _ := rules.Rule("/cosgate.v1." + rpc); rule.Changes() != want {
+			t.Errorf("%s: Changes = %t, want %t", rpc, !want, want)
+		}
+	}
+}
+
+// A small call spends nothing but the list of its needs.
+func TestHeadObjectNeedsTakeOneAllocation(t *testing.T) {
+	rule, _ := mustLoad(t).Rule("/cosgate.v1.ObjectService/HeadObject")
+	m := (&cosgatev1.HeadObjectRequest{Bucket: bucket, Key: "k"}).ProtoReflect()
+	if n := testing.AllocsPerRun(100, func() { rule.Needs(m, "main") }); n > 1 {
+		t.Errorf("Needs takes %v allocations, want 1", n)
+	}
+}
+
+func BenchmarkNeeds(b *testing.B) {
+	rules := mustLoad(b)
+	for rpc, m := range map[string]proto.Message{
+		"ObjectService/HeadObject": &cosgatev1.HeadObjectRequest{Bucket: bucket, Key: "k"},
+		"ObjectService/CopyObject": &cosgatev1.CopyObjectRequest{Bucket: bucket, Key: "k", Source: &cosgatev1.CopySource{Bucket: bucket, Key: "l"}},
+	} {
+		b.Run(rpc, func(b *testing.B) {
+			rule, _ := rules.Rule("/cosgate.v1." + rpc)
+			b.ReportAllocs()
+			for b.Loop() {
+				rule.Needs(m.ProtoReflect(), "main")
+			}
+		})
+	}
+}
+
+func BenchmarkLoad(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		mustLoad(b)
+	}
+}
