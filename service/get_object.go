@@ -101,7 +101,6 @@ type objectSender struct {
 }
 
 func newObjectSender(req *cosgatev1.GetObjectRequest, o *cosbackend.Object, account *frames.Account) *objectSender {
-
 	return &objectSender{
 		bucket: req.GetBucket(), object: o, account: account,
 		size: minMessage, maxSize: cmp.Or(int(req.GetMessageSize()), defaultMessageSize), started: time.Now(),

@@ -232,7 +232,7 @@ func TestNameRulesAreThoseOfTheContractEverywhere(t *testing.T) {
 				if r.stricter != nil && r.stricter(name) {
 					want = false
 				}
-				if got := embeddedAccepts(t, direct, r.http(name)); got != want {
+				if got := embeddedAccepts(t.Context(), t, direct, r.http(name)); got != want {
 					t.Errorf("the embedded COS accepts %q: %t, want %t", name, got, want)
 				}
 			}
@@ -245,9 +245,9 @@ func TestNameRulesAreThoseOfTheContractEverywhere(t *testing.T) {
 
 // embeddedAccepts reports whether the embedded COS finds nothing wrong with the names in a
 // request. What they name may be missing.
-func embeddedAccepts(t *testing.T, c *http.Client, r *http.Request) bool {
+func embeddedAccepts(ctx context.Context, t *testing.T, c *http.Client, r *http.Request) bool {
 	t.Helper()
-	resp, err := c.Do(r.WithContext(t.Context()))
+	resp, err := c.Do(r.WithContext(ctx))
 	if err != nil {
 		t.Fatal(err)
 	}
