@@ -201,7 +201,7 @@ func TestContractRPCsStateTheirActions(t *testing.T) {
 // anything to it.
 func contract(t *testing.T, access *cosgatev1.Access, change func(request *descriptorpb.DescriptorProto)) protoreflect.FileDescriptor {
 	t.Helper()
-	request := &descriptorpb.DescriptorProto{Name: proto.String("TryRequest")}
+	request := &descriptorpb.DescriptorProto{Name: new("TryRequest")}
 	for i, role := range []cosgatev1.Role{cosgatev1.Role_ROLE_PROFILE, cosgatev1.Role_ROLE_BUCKET, cosgatev1.Role_ROLE_KEY} {
 		request.Field = append(request.Field, field(int32(i+1), role, nil))
 	}
@@ -211,10 +211,10 @@ func contract(t *testing.T, access *cosgatev1.Access, change func(request *descr
 	}
 	change(request)
 	file, err := protodesc.NewFile(&descriptorpb.FileDescriptorProto{
-		Name: proto.String("try.proto"), Package: proto.String("try.v1"), Syntax: proto.String("proto3"),
+		Name: new("try.proto"), Package: new("try.v1"), Syntax: new("proto3"),
 		MessageType: []*descriptorpb.DescriptorProto{request},
-		Service: []*descriptorpb.ServiceDescriptorProto{{Name: proto.String("TryService"), Method: []*descriptorpb.MethodDescriptorProto{{
-			Name: proto.String("Try"), InputType: proto.String(".try.v1.TryRequest"), OutputType: proto.String(".try.v1.TryRequest"), Options: options,
+		Service: []*descriptorpb.ServiceDescriptorProto{{Name: new("TryService"), Method: []*descriptorpb.MethodDescriptorProto{{
+			Name: new("Try"), InputType: new(".try.v1.TryRequest"), OutputType: new(".try.v1.TryRequest"), Options: options,
 		}}}},
 	}, protoregistry.GlobalFiles)
 	if err != nil {
@@ -232,7 +232,7 @@ func field(number int32, role cosgatev1.Role, needs *cosgatev1.Needs) *descripto
 		proto.SetExtension(options, cosgatev1.E_Needs, needs)
 	}
 	return &descriptorpb.FieldDescriptorProto{
-		Name: proto.String("f" + string('a'+rune(number))), Number: &number, Options: options, //nolint:gosec // a few fields
+		Name: new("f" + string('a'+number)), Number: &number, Options: options,
 		Type: descriptorpb.FieldDescriptorProto_TYPE_STRING.Enum(), Label: descriptorpb.FieldDescriptorProto_LABEL_OPTIONAL.Enum(),
 	}
 }
@@ -252,7 +252,7 @@ func TestLoadRefusesOptionsThatItDoesNotUnderstand(t *testing.T) {
 		return func(r *descriptorpb.DescriptorProto) { r.Field = append(r.Field, fields...) }
 	}
 	message := func(f *descriptorpb.FieldDescriptorProto, repeated bool) *descriptorpb.FieldDescriptorProto {
-		f.Type, f.TypeName = descriptorpb.FieldDescriptorProto_TYPE_MESSAGE.Enum(), proto.String(".try.v1.TryRequest.Inner")
+		f.Type, f.TypeName = descriptorpb.FieldDescriptorProto_TYPE_MESSAGE.Enum(), new(".try.v1.TryRequest.Inner")
 		if repeated {
 			f.Label = descriptorpb.FieldDescriptorProto_LABEL_REPEATED.Enum()
 		}
@@ -261,7 +261,7 @@ func TestLoadRefusesOptionsThatItDoesNotUnderstand(t *testing.T) {
 	inner := func(f *descriptorpb.FieldDescriptorProto, fields ...*descriptorpb.FieldDescriptorProto) func(*descriptorpb.DescriptorProto) {
 		return func(r *descriptorpb.DescriptorProto) {
 			r.Field = append(r.Field, f)
-			r.NestedType = append(r.NestedType, &descriptorpb.DescriptorProto{Name: proto.String("Inner"), Field: fields})
+			r.NestedType = append(r.NestedType, &descriptorpb.DescriptorProto{Name: new("Inner"), Field: fields})
 		}
 	}
 	with := func(change func(*cosgatev1.Access)) *cosgatev1.Access {
