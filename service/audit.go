@@ -12,21 +12,21 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
-	"github.com/cosgate/cosgate/internal/frames"
 	"github.com/cosgate/cosgate/service/access"
 	cosstatus "github.com/cosgate/cosgate/service/status"
 )
 
-// audit keeps a record of every call that was to change something and of every call
-// that was refused to a caller: who, what, when, and how it ended. It stands outside
-// of everything that can refuse a call, and knows requests by what they name only.
+// audit writes a record of every call that changes something or tries to, and of every call
+// that is denied: the caller, the resources, the time, and how it ended. It is outside of
+// every interceptor that can refuse a call. Of a request it records only what the request
+// names.
 type audit struct {
 	log            *slog.Logger
 	defaultProfile string
 	rules          *access.Rules
 }
 
-// newAudit returns nil when nobody wants a record.
+// newAudit returns nil when there is no log for records.
 func newAudit(log *slog.Logger, defaultProfile string, rules *access.Rules) *audit {
 	if log == nil {
 		return nil
@@ -43,33 +43,15 @@ func (a *audit) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, 
 
 func (a *audit) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 	started := time.Now()
-	first := &firstMessage{ServerStream: ss}
-	err := handler(srv, first)
-	a.record(ss.Context(), info.FullMethod, first.message, nil, started, err)
+	c := callFrom(ss.Context())
+	c.keepsFirst = true
+	err := handler(srv, ss)
+	var first proto.Message
+	if kept := c.first.Load(); kept != nil {
+		first = *kept
+	}
+	a.record(ss.Context(), info.FullMethod, first, nil, started, err)
 	return err
-}
-
-// A firstMessage keeps the first message of a stream, which names what it is about.
-type firstMessage struct {
-	grpc.ServerStream
-	message proto.Message
-	seen    bool
-}
-
-func (s *firstMessage) RecvMsg(m any) error {
-	err := s.ServerStream.RecvMsg(m)
-	if err != nil || s.seen {
-		return err
-	}
-	s.seen = true
-	if r, ok := m.(*frames.Received); ok {
-		m = r.Message
-	}
-	if message, ok := m.(proto.Message); ok {
-		// The message is used again for those that follow.
-		s.message = proto.Clone(message)
-	}
-	return nil
 }
 
 func (a *audit) record(ctx context.Context, fullMethod string, req, resp any, started time.Time, err error) {
@@ -101,8 +83,8 @@ func (a *audit) record(ctx context.Context, fullMethod string, req, resp any, st
 	a.log.LogAttrs(context.WithoutCancel(ctx), slog.LevelInfo, "audit", attrs...)
 }
 
-// named lists what the request is about. Nothing else of it is kept: a request can hold
-// keys of customers and content.
+// named lists the resources that the request names. Nothing else of it is recorded, since a
+// request can hold encryption keys of callers and content.
 func (a *audit) named(rule *access.Rule, m proto.Message) []slog.Attr {
 	t := rule.Target(m.ProtoReflect(), a.defaultProfile)
 	attrs := []slog.Attr{slog.String("profile", t.Profile)}
@@ -116,7 +98,7 @@ func (a *audit) named(rule *access.Rule, m proto.Message) []slog.Attr {
 	return append(attrs, slog.Any("resources", resources))
 }
 
-// decisionOf is what the gateway said to the caller, not what became of the call.
+// decisionOf is what was decided about the caller, not how the call ended.
 func decisionOf(err error) string {
 	if err == nil {
 		return "allow"
@@ -131,7 +113,7 @@ func decisionOf(err error) string {
 	}
 }
 
-// failedKeys are the items of a batch that a successful answer says were not done.
+// failedKeys are the items of a batch that failed although the call succeeded.
 func failedKeys(resp any) []string {
 	deleted, ok := resp.(*cosgatev1.DeleteObjectsResponse)
 	if !ok {

@@ -13,7 +13,6 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/cosgate/cosgate/internal/frames"
 	"github.com/cosgate/cosgate/internal/identity"
@@ -71,7 +70,7 @@ func (a *authorization) interceptors() ([]grpc.UnaryServerInterceptor, []grpc.St
 	})
 	unary := selector.UnaryServerInterceptor(auth.UnaryServerInterceptor(a.identify), closed)
 	stream := selector.StreamServerInterceptor(auth.StreamServerInterceptor(a.identify), closed)
-	return []grpc.UnaryServerInterceptor{unary, a.unary}, []grpc.StreamServerInterceptor{stream, a.stream}
+	return []grpc.UnaryServerInterceptor{unary, a.unary}, []grpc.StreamServerInterceptor{stream} // the rest is in messageChecks
 }
 
 // identify is the AuthFunc: it finds out who the caller is and records it with the call.
@@ -106,41 +105,10 @@ func (a *authorization) unary(ctx context.Context, req any, info *grpc.UnaryServ
 	return handler(ctx, req)
 }
 
-func (a *authorization) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
-	if isOurs(info.FullMethod) {
-		ss = &authorizedStream{ServerStream: ss, authorization: a, method: info.FullMethod}
-	}
-	return handler(srv, ss)
-}
-
-// An authorizedStream passes its first message to the handler only when the caller is
-// allowed to do what it says. Later messages name nothing: handlers refuse a second
-// spec.
-type authorizedStream struct {
-	grpc.ServerStream
-	authorization *authorization
-	method        string
-	passed        bool
-}
-
-func (s *authorizedStream) RecvMsg(m any) error {
-	if err := s.ServerStream.RecvMsg(m); err != nil || s.passed {
-		return err
-	}
-	if err := s.authorization.check(s.Context(), s.method, m); err != nil {
-		return err
-	}
-	s.passed = true
-	return nil
-}
-
 // check decides on every right that the request needs.
 func (a *authorization) check(ctx context.Context, fullMethod string, req any) error {
 	rule, ok := a.rules.Rule(fullMethod)
-	if r, received := req.(*frames.Received); received {
-		req = r.Message
-	}
-	m, isMessage := req.(proto.Message)
+	m, isMessage := frames.MessageOf(req)
 	if !ok || !isMessage {
 		return a.denied(ctx, access.Need{Field: "request"}, policy.Decision{})
 	}

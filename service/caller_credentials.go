@@ -9,10 +9,10 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
-	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/cosgate/cosgate/cosbackend"
 	"github.com/cosgate/cosgate/internal/frames"
+	"github.com/cosgate/cosgate/service/access"
 	cosstatus "github.com/cosgate/cosgate/service/status"
 )
 
@@ -97,9 +97,10 @@ type callerCredentials struct {
 	profiles  profiles
 	accepting map[string]bool // by name of the profile
 	plaintext bool
+	rules     *access.Rules // which find the profile that a request names
 }
 
-func (c callerCredentials) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+func (c callerCredentials) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 	b := callFrom(ctx).credentials
 	if b == nil {
 		return handler(ctx, req)
@@ -107,24 +108,10 @@ func (c callerCredentials) unary(ctx context.Context, req any, _ *grpc.UnaryServ
 	if err := c.admit(ctx, b); err != nil {
 		return nil, err
 	}
-	if err := c.checkProfile(req); err != nil {
+	if err := c.checkProfile(info.FullMethod, req); err != nil {
 		return nil, err
 	}
 	return handler(cosbackend.WithCallerCredentials(ctx, *b.credentials), req)
-}
-
-func (c callerCredentials) stream(srv any, ss grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
-	b := callFrom(ss.Context()).credentials
-	if b == nil {
-		return handler(srv, ss)
-	}
-	if err := c.admit(ss.Context(), b); err != nil {
-		return err
-	}
-	return handler(srv, &credentialStream{
-		ServerStream: ss, check: c.checkProfile,
-		ctx: cosbackend.WithCallerCredentials(ss.Context(), *b.credentials),
-	})
 }
 
 // admit refuses credentials that no profile would accept.
@@ -150,50 +137,17 @@ func private(ctx context.Context) bool {
 
 // checkProfile refuses a request whose profile does not accept callers' credentials. A
 // profile that does not exist is left to the handler.
-func (c callerCredentials) checkProfile(req any) error {
-	requested, ok := profileOf(req)
-	if !ok {
+func (c callerCredentials) checkProfile(fullMethod string, req any) error {
+	rule, ok := c.rules.Rule(fullMethod)
+	m, isMessage := frames.MessageOf(req)
+	if !ok || !isMessage {
 		return nil
 	}
-	name := c.profiles.name(requested)
+	name := rule.Target(m.ProtoReflect(), c.profiles.defaultProfile).Profile
 	if _, exists := c.profiles.clients[name]; !exists || c.accepting[name] {
 		return nil
 	}
 	return failPrecondition(cosstatus.ReasonCallerCredentialsNotAccepted, mdSecretID, "this profile accepts no COS credentials of callers; leave them out, or name a profile that does")
-}
-
-// A credentialStream checks the messages of a stream before its handler gets them.
-type credentialStream struct {
-	grpc.ServerStream
-	ctx   context.Context // a ServerStream carries its context
-	check func(req any) error
-}
-
-func (s *credentialStream) Context() context.Context { return s.ctx }
-
-func (s *credentialStream) RecvMsg(m any) error {
-	if err := s.ServerStream.RecvMsg(m); err != nil {
-		return err
-	}
-	return s.check(m)
-}
-
-// profileOf returns the profile that a request names, in itself or, for uploads, in its
-// spec; false when it has no such field. A test checks that for every request of the
-// contract.
-func profileOf(req any) (string, bool) {
-	m, ok := frames.MessageOf(req)
-	if !ok {
-		return "", false
-	}
-	r := m.ProtoReflect()
-	if f := r.Descriptor().Fields().ByName("profile"); f != nil && f.Kind() == protoreflect.StringKind {
-		return r.Get(f).String(), true
-	}
-	if f := r.Descriptor().Fields().ByName("spec"); f != nil && f.Message() != nil && r.Has(f) {
-		return profileOf(r.Get(f).Message().Interface())
-	}
-	return "", false
 }
 
 // failPrecondition says that the configuration of the gateway does not allow a call, and

@@ -24,18 +24,21 @@ import (
 
 // A chain is the interceptors, outermost first. The order is the contract of each:
 //
-//   - spans and metrics: see all of a call, the work of the others included
-//   - access log: begins the call, whose request id and COS trace all the others use,
-//     and sees the status the caller gets
-//   - audit: sees that status, too
-//   - errors: turns whatever came up into that status, and sets the plain metadata
+//   - spans and metrics: measure the whole call, including the other interceptors
+//   - request log: creates the call, whose request id and COS trace all the others use,
+//     and gets the status that the caller receives
+//   - audit: gets that status as well
+//   - errors: turns every error into that status, and sets the plain metadata
 //   - shutdown: inside errors, so that a call which is cancelled gets a status like any other
-//   - recovery: inside errors, so that a panic is told like any other fault
-//   - authentication and authorization: before anything that a stranger's request could
-//     cost or find out
-//   - limits: of proved callers, so that nobody uses up what is another's
-//   - caller credentials: before anything is done for a caller that brings its own
-//   - validation: last, so that a refused request is logged and told like any other
+//   - recovery: inside errors, so that a panic is reported like any other failure
+//   - authentication and authorization: before the request of an unknown caller can use
+//     resources or find anything out
+//   - limits: of authenticated callers, so that no caller uses up what belongs to others
+//   - caller credentials: before anything is done for a caller that sent its own
+//   - validation: last, so that an invalid request is logged and reported like any other
+//
+// For a stream, authorization, caller credentials and validation are checks of its messages.
+// They have one wrapper, messageChecks, since each wrapper is a call more for every message.
 type chain struct {
 	log           *slog.Logger
 	audit         *audit
@@ -43,7 +46,7 @@ type chain struct {
 	shutdown      *shutdown
 	authorization *authorization
 	limits        *limits
-	brought       callerCredentials
+	credentials   callerCredentials
 	validation    validation
 }
 
@@ -62,7 +65,7 @@ func (c chain) options(deps Deps) []grpc.ServerOption {
 			grpc.ChainUnaryInterceptor(deps.Metrics.Calls.UnaryServerInterceptor()),
 			grpc.ChainStreamInterceptor(deps.Metrics.Calls.StreamServerInterceptor()))
 	}
-	// What has nothing to do is left out: each one is a closure more for every call.
+	// Interceptors that would do nothing are left out: each is a closure more for every call.
 	unary := []grpc.UnaryServerInterceptor{log.unary}
 	stream := []grpc.StreamServerInterceptor{log.stream}
 	if c.audit != nil {
@@ -74,14 +77,15 @@ func (c chain) options(deps Deps) []grpc.ServerOption {
 	if c.limits != nil {
 		unary, stream = append(unary, c.limits.unary), append(stream, c.limits.stream)
 	}
-	unary, stream = append(unary, c.brought.unary, c.validation.unary), append(stream, c.brought.stream, c.validation.stream)
+	checks := messageChecks{c.authorization, c.credentials, c.validation}
+	unary, stream = append(unary, c.credentials.unary, c.validation.unary), append(stream, checks.stream)
 	return append(watch, grpc.ChainUnaryInterceptor(unary...), grpc.ChainStreamInterceptor(stream...))
 }
 
 var errPanic = errors.New("service: a handler panicked")
 
-// recovered logs a panic. The caller gets the fixed text of an unknown error: what
-// was panicked with may hold anything.
+// recovered logs a panic. The caller gets the fixed text of an unknown error, since the
+// value of the panic can hold anything.
 func recovered(ctx context.Context, logger *slog.Logger, p any) error {
 	logger.LogAttrs(ctx, slog.LevelError, "panic",
 		slog.String("request_id", callFrom(ctx).requestID),
@@ -113,7 +117,7 @@ func (e *errorMapping) stream(srv any, ss grpc.ServerStream, _ *grpc.StreamServe
 	return err
 }
 
-// conclude returns the plain metadata of an answer, and its status.
+// conclude returns the plain metadata of a response, and its status.
 func (e *errorMapping) conclude(ctx context.Context, err error) (metadata.MD, error) {
 	c := callFrom(ctx)
 	info := c.trace.Snapshot()
@@ -146,7 +150,7 @@ func (e *errorMapping) conclude(ctx context.Context, err error) (metadata.MD, er
 	return md.md, st.Err()
 }
 
-// count tells the metrics how a call failed and by whose fault.
+// count adds a failed call to the metrics.
 func (e *errorMapping) count(ctx context.Context, st *status.Status, v cosstatus.Spec) {
 	method, _ := grpc.Method(ctx)
 	e.metrics.CallFailed(method, st.Code(), v.COS != nil && !v.CredentialsRejected)
@@ -177,7 +181,7 @@ func (m *plainMetadata) set(name, value string) {
 	m.md[name] = m.values[n-1 : n : n]
 }
 
-// validation holds requests against the rules in the proto files.
+// validation checks requests against the rules in the proto files.
 type validation struct {
 	protovalidate.Validator
 	plain *plainRequests
@@ -190,27 +194,67 @@ func (v validation) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo,
 	return handler(ctx, req)
 }
 
-func (v validation) stream(srv any, ss grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
-	return handler(srv, &validatedStream{ServerStream: ss, validation: v})
+// messageChecks checks the messages of a stream before its handler gets them.
+type messageChecks struct {
+	authorization *authorization // nil without authentication
+	credentials   callerCredentials
+	validation    validation
 }
 
-type validatedStream struct {
+func (c messageChecks) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+	s := &checkedStream{ServerStream: ss, messageChecks: c, ctx: ss.Context(), method: info.FullMethod}
+	if sent := callFrom(s.ctx).credentials; sent != nil {
+		if err := c.credentials.admit(s.ctx, sent); err != nil {
+			return err
+		}
+		s.ctx, s.sentCredentials = cosbackend.WithCallerCredentials(s.ctx, *sent.credentials), true
+	}
+	return handler(srv, s)
+}
+
+// A checkedStream is a stream whose messages are checked. Only the first one names what the
+// call is about, since handlers refuse a second spec.
+type checkedStream struct {
 	grpc.ServerStream
-	validation
+	messageChecks
+	ctx             context.Context // a ServerStream carries its context
+	method          string
+	sentCredentials bool
+	passed          bool // the first message
 }
 
-func (s *validatedStream) RecvMsg(m any) error {
+func (s *checkedStream) Context() context.Context { return s.ctx }
+
+func (s *checkedStream) RecvMsg(m any) error {
 	if err := s.ServerStream.RecvMsg(m); err != nil {
 		return err
 	}
-	return s.check(m)
+	if !s.passed {
+		if err := s.checkFirst(m); err != nil {
+			return err
+		}
+		s.passed = true
+	}
+	return s.validation.check(m)
+}
+
+func (s *checkedStream) checkFirst(m any) error {
+	if s.authorization != nil && isOurs(s.method) {
+		if err := s.authorization.check(s.ctx, s.method, m); err != nil {
+			return err
+		}
+	}
+	if s.sentCredentials {
+		return s.credentials.checkProfile(s.method, m)
+	}
+	return nil
 }
 
 // maxChunk is the most content a message may have; the contract says so of Chunk.data.
 const maxChunk = 2 << 20
 
-// checkReceived holds a message with content against the rules: the content by hand,
-// since it is not part of the message here, and the rest when there is any.
+// checkReceived checks a message with content: the content here, since it is not part of the
+// protobuf message, and the other fields when there are any.
 func (v validation) checkReceived(r *frames.Received) error {
 	switch {
 	case r.Data.Len() > maxChunk:

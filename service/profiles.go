@@ -35,12 +35,8 @@ func newProfiles(deps Deps) (profiles, error) {
 	return p, nil
 }
 
-// name returns the profile that a request means by what it says: the default profile for
-// the empty name.
-func (p profiles) name(requested string) string { return cmp.Or(requested, p.defaultProfile) }
-
 func (p profiles) client(requested string) (*cosbackend.Client, error) {
-	name := p.name(requested)
+	name := cmp.Or(requested, p.defaultProfile)
 	c, ok := p.clients[name]
 	if !ok {
 		return nil, cosstatus.FailField(codes.NotFound, cosstatus.ReasonProfileNotFound, "profile",

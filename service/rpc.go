@@ -7,8 +7,10 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/cosgate/cosgate/cosbackend"
+	"github.com/cosgate/cosgate/internal/frames"
 	"github.com/cosgate/cosgate/internal/identity"
 )
 
@@ -31,6 +33,8 @@ type call struct {
 	cancellable cancellable                     // in the list of shutdown
 	received    atomic.Int64                    // bytes of content
 	sent        atomic.Int64
+	keepsFirst  bool // callStream keeps a copy of the first message
+	first       atomic.Pointer[proto.Message]
 }
 
 type callKey struct{}
@@ -88,7 +92,8 @@ func validRequestID(id string) bool {
 	return true
 }
 
-// A callStream has the context of its call, and counts the content of its messages.
+// A callStream has the context of its call and counts the content of its messages. It keeps
+// the first message, which names what the call is about, when the call says so.
 type callStream struct {
 	grpc.ServerStream
 	ctx  context.Context // a ServerStream carries its context
@@ -110,11 +115,17 @@ func (s *callStream) SendMsg(m any) error {
 }
 
 func (s *callStream) RecvMsg(m any) error {
-	err := s.ServerStream.RecvMsg(m)
-	if err == nil {
-		s.call.received.Add(contentBytes(m))
+	if err := s.ServerStream.RecvMsg(m); err != nil {
+		return err
 	}
-	return err
+	s.call.received.Add(contentBytes(m))
+	if s.call.keepsFirst && s.call.first.Load() == nil {
+		if message, ok := frames.MessageOf(m); ok {
+			message = proto.Clone(message) // its memory is used again for the next message
+			s.call.first.Store(&message)
+		}
+	}
+	return nil
 }
 
 func contentBytes(m any) int64 {

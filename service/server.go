@@ -136,13 +136,13 @@ func (o Options) withDefaults() Options {
 // cosgate.v1, grpc.health.v1 with a status for each service and profile, and
 // reflection when asked for.
 type Server struct {
-	grpc     *grpc.Server
-	health   *health.Server
-	profiles *profileHealth
-	fallback string
-	shutdown *shutdown
-	wait     time.Duration // Options.DrainWait
-	memory   memory
+	grpc           *grpc.Server
+	health         *health.Server
+	profiles       *profileHealth
+	defaultProfile string
+	shutdown       *shutdown
+	wait           time.Duration // Options.DrainWait
+	memory         memory
 }
 
 // memory is what calls share for content.
@@ -171,7 +171,7 @@ func newServer(deps Deps, opts Options, newPool func() *frames.Pool) (*Server, e
 	log := loggerOr(deps.Logger)
 	h := health.NewServer()
 	s := &Server{
-		health: h, profiles: newProfileHealth(h, deps.Profiles, log), fallback: clients.defaultProfile,
+		health: h, profiles: newProfileHealth(h, deps.Profiles, log), defaultProfile: clients.defaultProfile,
 		shutdown: newShutdown(), wait: opts.DrainWait,
 	}
 	m := cosstatus.NewMapper()
@@ -189,9 +189,9 @@ func newServer(deps Deps, opts Options, newPool func() *frames.Pool) (*Server, e
 	s.grpc = grpc.NewServer(append(append(
 		chain{
 			log: log, audit: newAudit(deps.Audit, clients.defaultProfile, rules), shutdown: s.shutdown, authorization: authorization, limits: newLimits(opts.Limits),
-			brought:    callerCredentials{profiles: clients, accepting: deps.CallerCredentials, plaintext: opts.PlaintextCallerCredentials},
-			validation: validation{validator, &plainRequests{validator: validator}},
-			errors:     &errorMapping{mapper: m, log: log, health: s.profiles, metrics: deps.Metrics},
+			credentials: callerCredentials{profiles: clients, accepting: deps.CallerCredentials, plaintext: opts.PlaintextCallerCredentials, rules: rules},
+			validation:  validation{validator, &plainRequests{validator: validator}},
+			errors:      &errorMapping{mapper: m, log: log, health: s.profiles, metrics: deps.Metrics},
 		}.options(deps),
 		opts.Connections.serverOptions()...),
 		grpc.Creds(opts.Credentials),
@@ -285,8 +285,8 @@ func (s *Server) Serve(ctx context.Context, lis net.Listener, grace time.Duratio
 // Ready returns nil when the server can do its work, as far as is known, and otherwise the
 // reason why not.
 func (s *Server) Ready() error {
-	if !s.profiles.serving(s.fallback) {
-		return fmt.Errorf("service: COS refuses the credentials of profile %q", s.fallback)
+	if !s.profiles.serving(s.defaultProfile) {
+		return fmt.Errorf("service: COS refuses the credentials of profile %q", s.defaultProfile)
 	}
 	return nil
 }
