@@ -17,15 +17,10 @@ import (
 // where their comments say so. When the context ends, errors.Is finds the
 // context's error in what is returned.
 //
-// Repeats happen inside the caller's deadline, with a growing, jittered delay.
-// There are two classes. An "idempotent" operation is repeated after transport
-// failures, after the HTTP status 408, 429, 500, 502, 503, 504 and 520, after the
-// codes RequestTimeout, UserNetworkTooSlow, Busy and Overload, and after
-// InternalError, ServiceUnavailable, SlowDown, Busy and Overload inside a 200 answer. A "once" operation is
-// repeated only when nothing can have happened: no connection was had, its body
-// was not sent completely, or COS answered 503 or 429. CompleteMultipartUpload and
-// AppendObject are of this class, and besides look at what COS has before they
-// report, or repeat, what may have happened. Each repeat carries x-cos-sdk-retry.
+// Retries happen inside the caller's deadline, with a growing, jittered delay, and carry
+// the header x-cos-sdk-retry. What is retried depends on the class of the operation and on
+// the failure: docs/architecture.md has the table, each method names its class where that
+// is not "idempotent" or "read-only".
 type Client struct {
 	profile   string
 	region    string
