@@ -201,7 +201,8 @@ func TestNameRulesAreThoseOfTheContractEverywhere(t *testing.T) {
 	g := open(t, func(s *setup) { s.cos.Signature = embedded.SignatureOff })
 	direct := &http.Client{Transport: &http.Transport{DialContext: g.cos.DialContext}}
 	t.Cleanup(direct.CloseIdleConnections)
-	ended, cancel := context.WithCancel(t.Context())
+	ctx := t.Context()
+	ended, cancel := context.WithCancel(ctx)
 	cancel() // arguments are checked first, and nothing is sent
 	for _, r := range nameRules() {
 		t.Run(r.name, func(t *testing.T) {
@@ -232,7 +233,7 @@ func TestNameRulesAreThoseOfTheContractEverywhere(t *testing.T) {
 				if r.stricter != nil && r.stricter(name) {
 					want = false
 				}
-				if got := embeddedAccepts(t.Context(), t, direct, r.http(name)); got != want {
+				if got := embeddedAccepts(ctx, t, direct, r.http(name)); got != want {
 					t.Errorf("the embedded COS accepts %q: %t, want %t", name, got, want)
 				}
 			}
