@@ -38,7 +38,7 @@ func (c *Client) AppendObject(ctx context.Context, loc Location, key string, pos
 	op.decode = job.read
 	got := c.settle(ctx, op, func(last outcome) settlement { return job.inspect(ctx, last.bodySent) })
 	if got.failure.code() == "AppendPositionErr" {
-		err := job.misplaced(ctx, got.failure.response)
+		err := job.positionError(ctx, got.failure.response)
 		traceFrom(ctx).begin(op.name, c.profile)
 		return AppendResult{}, err
 	}
@@ -95,7 +95,7 @@ type pendingAppend struct {
 	result         AppendResult
 }
 
-var errAppendEnd = errors.New("the answer says that the object ends elsewhere than the append did")
+var errAppendEnd = errors.New("the response says that the object ends elsewhere than the append did")
 
 // read reads the answer and compares checksums.
 func (j *pendingAppend) read(ctx context.Context, r *response) error {
@@ -138,7 +138,7 @@ func (j *pendingAppend) inspect(ctx context.Context, bodySent bool) settlement {
 
 // misplaced finds out where the object ends: at 0 when there is none. COS may say
 // so with the refusal (A027); who may not look gets the refusal alone.
-func (j *pendingAppend) misplaced(ctx context.Context, e *Error) error {
+func (j *pendingAppend) positionError(ctx context.Context, e *Error) error {
 	end, err := strconv.ParseInt(e.Headers["x-cos-next-append-position"], 10, 64)
 	if err != nil || end < 0 {
 		info, err := j.client.HeadObject(ctx, j.loc, j.key, ReadOptions{CustomerKey: j.encryptedWith})

@@ -21,14 +21,14 @@ func appended(w http.ResponseWriter, next int64, sum uint64) {
 	w.Header().Set("x-cos-hash-crc64ecma", strconv.FormatUint(sum, 10))
 }
 
-func TestAppendReturnsTheEndAndComparesTheChecksumOfTheWhole(t *testing.T) {
+func TestAppendObjectReturnsTheEndAndComparesTheChecksum(t *testing.T) {
 	before := crc64ecma.Checksum([]byte("0123456789"))
 	hello := crc64ecma.Checksum([]byte("hello"))
 	whole := crc64ecma.Checksum([]byte("0123456789hello"))
 	for name, tc := range map[string]struct {
 		position int64
 		base     *uint64
-		answer   uint64
+		returned uint64
 		wrong    bool
 	}{
 		"first":             {0, nil, hello, false},
@@ -39,7 +39,7 @@ func TestAppendReturnsTheEndAndComparesTheChecksumOfTheWhole(t *testing.T) {
 		"base not known":    {10, nil, 99, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c, s := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) { appended(w, tc.position+5, tc.answer) })
+			c, s := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) { appended(w, tc.position+5, tc.returned) })
 			got, err := c.AppendObject(t.Context(), at(testBucket), "k", tc.position, reopenable([]byte("hello")), AppendOptions{
 				CRC64: func() uint64 { return hello }, BaseCRC64: tc.base,
 			})
@@ -47,21 +47,21 @@ func TestAppendReturnsTheEndAndComparesTheChecksumOfTheWhole(t *testing.T) {
 				t.Errorf("%d requests were sent, want 1: an append with a wrong checksum is there all the same", len(s.seen()))
 			}
 			if tc.wrong {
-				if e, ok := errors.AsType[*IntegrityError](err); !ok || e.Op != "AppendObject" || e.Got != tc.answer || !e.Stored {
+				if e, ok := errors.AsType[*IntegrityError](err); !ok || e.Op != "AppendObject" || e.Got != tc.returned || !e.Stored {
 					t.Errorf("AppendObject = %v, want an *IntegrityError", err)
 				}
 				return
 			}
-			if want := (AppendResult{NextPosition: tc.position + 5, ETag: "e", CRC64: tc.answer, HasCRC64: true}); err != nil || got != want {
+			if want := (AppendResult{NextPosition: tc.position + 5, ETag: "e", CRC64: tc.returned, HasCRC64: true}); err != nil || got != want {
 				t.Errorf("AppendObject = %+v, %v, want %+v", got, err, want)
 			}
 		})
 	}
 }
 
-// TestALostAppendIsSettled says which requests are made and what is reported. P and
+// TestAppendObjectIsSettledByHead says which requests are made and what is reported. P and
 // H are an append of 5 bytes at 10, or at 0, and a HEAD.
-func TestALostAppendIsSettled(t *testing.T) {
+func TestAppendObjectIsSettledByHead(t *testing.T) {
 	sum := crc64ecma.Checksum([]byte("hello"))
 	for _, tc := range []struct {
 		name     string
@@ -82,7 +82,7 @@ func TestALostAppendIsSettled(t *testing.T) {
 		{"lost and deleted", 10, []string{"lost"}, "missing", false, false, "PH", "transport!"},
 		{"lost and denied", 10, []string{"lost"}, "denied", false, false, "PH", "transport!"},
 		{"lost, then refused as done", 10, []string{"lost", "position"}, "15", false, false, "PH", ""},
-		{"other end in the answer", 10, []string{"other end"}, "15", false, false, "PH", ""},
+		{"other end in the response", 10, []string{"other end"}, "15", false, false, "PH", ""},
 		{"500 and done", 10, []string{"500"}, "15", false, false, "PH", ""},
 		{"500 and not done", 10, []string{"500", "ok"}, "10", false, false, "PHP", ""},
 		{"turned away", 10, []string{"503", "ok"}, "10", false, false, "PP", ""},
@@ -144,13 +144,13 @@ func appendStep(t *testing.T, w http.ResponseWriter, step string, next int64, su
 	case "other end":
 		appended(w, next+1, sum)
 	case "500":
-		answerXML(w, 500, errorXML("InternalError", "m"))
+		respondXML(w, 500, errorXML("InternalError", "m"))
 	case "503":
-		answerXML(w, 503, errorXML("SlowDown", "m"))
+		respondXML(w, 503, errorXML("SlowDown", "m"))
 	case "position":
-		answerXML(w, 409, errorXML("AppendPositionErr", "m"))
+		respondXML(w, 409, errorXML("AppendPositionErr", "m"))
 	case "refused":
-		answerXML(w, 409, errorXML("ObjectNotAppendable", "m"))
+		respondXML(w, 409, errorXML("ObjectNotAppendable", "m"))
 	default:
 		appended(w, next, sum)
 	}
@@ -176,7 +176,7 @@ func headStep(w http.ResponseWriter, step string, sum uint64) {
 	w.Header().Set("Content-Length", step)
 }
 
-func TestAWrongPositionSaysTheRightOne(t *testing.T) {
+func TestAppendObjectAtAWrongPositionReturnsTheRightOne(t *testing.T) {
 	for name, tc := range map[string]struct {
 		header, head string
 		want         int64
@@ -198,7 +198,7 @@ func TestAWrongPositionSaysTheRightOne(t *testing.T) {
 				if tc.header != "" {
 					w.Header().Set("x-cos-next-append-position", tc.header)
 				}
-				answerXML(w, 409, errorXML("AppendPositionErr", "m"))
+				respondXML(w, 409, errorXML("AppendPositionErr", "m"))
 			})
 			ctx, trace := WithTrace(t.Context())
 			_, err := c.AppendObject(ctx, at(testBucket), "k", 10, reopenable([]byte("hello")), AppendOptions{})
@@ -216,7 +216,7 @@ func TestAWrongPositionSaysTheRightOne(t *testing.T) {
 	}
 }
 
-func TestAnAppendedReaderThatFailsIsABodyError(t *testing.T) {
+func TestAppendObjectReturnsABodyErrorWhenTheReaderFails(t *testing.T) {
 	broken := errors.New("the caller's stream broke")
 	c, s := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) { appended(w, 5, 0) })
 	reader := io.MultiReader(strings.NewReader("hel"), iotest.ErrReader(broken))

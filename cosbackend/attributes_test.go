@@ -47,7 +47,7 @@ func customerHeader(prefix string) map[string]string {
 }
 
 // What each operation of an object sends, to the letter.
-func TestRequestsOfObjectSettings(t *testing.T) {
+func TestObjectSettingsAreSentAsDocumented(t *testing.T) {
 	const key, path = "a b/é", "/a%20b/%C3%A9"
 	here, ctx := at(testBucket), t.Context()
 	u := Upload{Location: here, Key: key, UploadID: "u1"}
@@ -162,7 +162,7 @@ func TestRequestsOfObjectSettings(t *testing.T) {
 		}, nil, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			c, s := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) { answerXML(w, 403, errorXML("AccessDenied", "m")) })
+			c, s := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) { respondXML(w, 403, errorXML("AccessDenied", "m")) })
 			if e := wantError(t, tc.name, tc.do(c)); e.Code != "AccessDenied" || e.Attempts != 1 {
 				t.Errorf("error = %+v, want AccessDenied at once", e)
 			}
@@ -191,7 +191,7 @@ func mapOf(all ...map[string]string) map[string]string {
 }
 
 // What can harm never leaves: it would become a header, a document or a host.
-func TestSettingsAreRefusedBeforeAnythingIsSent(t *testing.T) {
+func TestObjectSettingsAreCheckedBeforeAnythingIsSent(t *testing.T) {
 	c, s := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) { cosHeader(w) })
 	ctx, here := t.Context(), at(testBucket)
 	put := func(o PutOptions) error {
@@ -250,7 +250,7 @@ func TestSettingsAreRefusedBeforeAnythingIsSent(t *testing.T) {
 	}
 }
 
-func TestObjectsTellTheirSettings(t *testing.T) {
+func TestHeadObjectAndGetObjectReturnSettings(t *testing.T) {
 	c, _ := open(t, func(w http.ResponseWriter, r *http.Request, _ int) {
 		cosHeader(w)
 		h := w.Header()
@@ -285,7 +285,7 @@ func TestObjectsTellTheirSettings(t *testing.T) {
 }
 
 // Customer keys and callbacks show in no error, whatever COS says.
-func TestSecretsOfACallShowInNoError(t *testing.T) {
+func TestErrorsHoldNoCustomerKeyOrCallback(t *testing.T) {
 	const callbackURL = "https://app.example/notify?token=VerySecret1"
 	secrets := []string{testKeyBase64, string(testKey()), callbackURL, "VerySecret1", "VerySecret2"}
 	for _, echo := range []string{"message", "header", "code", "html", "garbled"} {
@@ -293,18 +293,18 @@ func TestSecretsOfACallShowInNoError(t *testing.T) {
 			all := strings.Join(secrets[:3], " ") + " " + r.Header.Get("X-Cos-Callback") + r.Header.Get("X-Cos-Callback-Var")
 			switch echo {
 			case "message":
-				answerXML(w, 400, errorXML("InvalidArgument", all))
+				respondXML(w, 400, errorXML("InvalidArgument", all))
 			case "code":
-				answerXML(w, 400, errorXML(all, ""))
+				respondXML(w, 400, errorXML(all, ""))
 			case "header":
 				maps.Copy(w.Header(), r.Header)
 				w.Header().Set("x-cos-echo", all)
-				answerXML(w, 500, errorXML("InternalError", ""))
+				respondXML(w, 500, errorXML("InternalError", ""))
 			case "html":
 				w.Header().Set("x-cos-request-id", all)
 				w.WriteHeader(502)
 			case "garbled":
-				answerXML(w, 200, "<"+strings.ReplaceAll(all, " ", "")+"/>")
+				respondXML(w, 200, "<"+strings.ReplaceAll(all, " ", "")+"/>")
 			}
 		}, attempts(2))
 		o := CopyOptions{Source: CopySource{Bucket: testBucket, Key: "s", CustomerKey: testKey()}}

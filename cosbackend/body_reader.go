@@ -19,11 +19,11 @@ type bodyReader struct {
 	reader io.Reader
 	size   int64
 
-	mu    sync.Mutex
-	read  int64
-	taken bool // a Read of the reader was begun
-	ended bool
-	err   *BodyError
+	mu      sync.Mutex
+	read    int64
+	started bool // a Read of the reader was begun
+	ended   bool
+	err     *BodyError
 }
 
 // Read passes on exactly size bytes. What a reader yields together with an error
@@ -42,7 +42,7 @@ func (b *bodyReader) Read(p []byte) (int, error) {
 		b.mu.Unlock()
 		return 0, io.EOF
 	}
-	b.taken = true
+	b.started = true
 	b.mu.Unlock()
 
 	// The lock is not held here: a reader that waits for its source must not keep
@@ -85,7 +85,7 @@ func (b *bodyReader) Close() error { return nil }
 func (b *bodyReader) reopen() (io.ReadCloser, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.taken {
+	if b.started {
 		return nil, errBodyTaken
 	}
 	return b, nil
@@ -109,7 +109,7 @@ func (b *bodyReader) end() bodyState {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.ended = true
-	return bodyState{taken: b.taken, sent: b.read == b.size, read: b.read, err: b.err}
+	return bodyState{taken: b.started, sent: b.read == b.size, read: b.read, err: b.err}
 }
 
 // sent reports whether every byte was read from the reader.

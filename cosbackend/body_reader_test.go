@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-func TestPutSendsExactlyTheBody(t *testing.T) {
+func TestPutObjectSendsExactlyTheBody(t *testing.T) {
 	table := crc64.MakeTable(crc64.ECMA)
 	for _, size := range []int{0, 1, 5, expectAbove - 1, expectAbove, 3*expectAbove + 7} {
 		t.Run(strconv.Itoa(size), func(t *testing.T) {
@@ -54,7 +54,7 @@ func TestPutSendsExactlyTheBody(t *testing.T) {
 	}
 }
 
-func TestReaderThatFailsStoresNothingAndComesBack(t *testing.T) {
+func TestPutObjectStoresNothingWhenTheReaderFails(t *testing.T) {
 	broken := errors.New("the caller's stream broke")
 	for name, tc := range map[string]struct {
 		reader io.Reader
@@ -84,7 +84,7 @@ func TestReaderThatFailsStoresNothingAndComesBack(t *testing.T) {
 	}
 }
 
-func TestChecksumThatDiffersIsAnIntegrityError(t *testing.T) {
+func TestPutObjectReturnsAnIntegrityErrorWhenChecksumsDiffer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, s := open(t, func(w http.ResponseWriter, _ *http.Request, n int) {
 			cosHeader(w)
@@ -96,7 +96,7 @@ func TestChecksumThatDiffersIsAnIntegrityError(t *testing.T) {
 		if i, ok := errors.AsType[*IntegrityError](err); !ok || *i != want {
 			t.Errorf("PutObject = %v, want %v", err, &want)
 		}
-		// What can be sent again is: the second answer differs, the third is right.
+		// What can be sent again is: the second response differs, the third is right.
 		got, err := c.PutObject(t.Context(), at(testBucket), "k", reopenable([]byte("hello")), PutOptions{CRC64: func() uint64 { return 3 }})
 		if err != nil || got.CRC64 != 3 || len(s.seen()) != 3 {
 			t.Errorf("PutObject = %+v, %v after %d requests, want 3", got, err, len(s.seen()))
@@ -126,7 +126,7 @@ func (r *blockedReader) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func TestAnAnswerDoesNotWaitForTheReader(t *testing.T) {
+func TestPutObjectReturnsWithoutWaitingForTheReader(t *testing.T) {
 	r := &blockedReader{waiting: make(chan struct{}), release: make(chan struct{})}
 	returned := make(chan struct{})
 	r.after = func() { close(returned) }
@@ -134,7 +134,7 @@ func TestAnAnswerDoesNotWaitForTheReader(t *testing.T) {
 		_, _ = req.Body.Read(make([]byte, 1))
 		<-r.waiting
 		w.Header().Set("Connection", "close")
-		answerXML(w, 403, errorXML("AccessDenied", "Access Denied."))
+		respondXML(w, 403, errorXML("AccessDenied", "Access Denied."))
 	}), attempts(1))
 	_, err := c.PutObject(t.Context(), at(testBucket), "k", Body{Size: 1000, Reader: r}, PutOptions{})
 	if e := wantError(t, "PutObject", err); e.Code != "AccessDenied" || e.OutcomeUnknown {
@@ -146,7 +146,7 @@ func TestAnAnswerDoesNotWaitForTheReader(t *testing.T) {
 
 // The server refuses with the body half sent and closes, so that the kernel resets
 // the connection: the refusal must win over the broken write.
-func TestRefusalWinsOverTheBrokenWrite(t *testing.T) {
+func TestPutObjectReportsTheRefusalAndNotTheBrokenWrite(t *testing.T) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -189,14 +189,14 @@ func TestRefusalWinsOverTheBrokenWrite(t *testing.T) {
 	}
 }
 
-func TestABrokenWriteIsNotAwaitedForEver(t *testing.T) {
+func TestPatientConnReportsABrokenWriteEventually(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ours, theirs := net.Pipe()
 		_ = theirs.Close()
 		c := &patientConn{Conn: ours, closed: make(chan struct{}), counts: &connections{}}
 		start := time.Now()
-		if _, err := c.Write([]byte("x")); err == nil || time.Since(start) != lateAnswer {
-			t.Errorf("Write = %v after %v, want an error after %v", err, time.Since(start), lateAnswer)
+		if _, err := c.Write([]byte("x")); err == nil || time.Since(start) != refusalWait {
+			t.Errorf("Write = %v after %v, want an error after %v", err, time.Since(start), refusalWait)
 		}
 		time.AfterFunc(10*time.Millisecond, func() { _ = c.Close() })
 		start = time.Now()
@@ -206,7 +206,7 @@ func TestABrokenWriteIsNotAwaitedForEver(t *testing.T) {
 	})
 }
 
-func TestPutOptionsBecomeHeaders(t *testing.T) {
+func TestPutObjectSendsOptionsAsHeaders(t *testing.T) {
 	c, s := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) { cosHeader(w) })
 	_, err := c.PutObject(t.Context(), at(testBucket), "k", Body{}, PutOptions{
 		Attributes: Attributes{
@@ -232,7 +232,7 @@ func TestPutOptionsBecomeHeaders(t *testing.T) {
 
 // A peer that takes nothing must not hold an upload for ever: the body is sent again,
 // and in the end the failure is told.
-func TestUploadsToAPeerThatTakesNothingEnd(t *testing.T) {
+func TestPutObjectFailsWhenThePeerAcceptsNoBytes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var dials atomic.Int32
 		c, err := New(Config{

@@ -28,7 +28,7 @@ type subresource[T any] struct {
 	// id chooses one of several documents; the zero pair where a bucket has one.
 	id pair
 	// blank says that COS answers a GET with nothing when nothing was put (A033).
-	blank bool
+	emptyIfMissing bool
 }
 
 func (s subresource[T]) operation(ctx context.Context, c *Client, verb, method string, loc Location) (operation, error) {
@@ -65,7 +65,7 @@ func (s subresource[T]) get(ctx context.Context, c *Client, loc Location, then f
 		if err != nil {
 			return err
 		}
-		if len(data) == 0 && s.blank {
+		if len(data) == 0 && s.emptyIfMissing {
 			return r.notConfigured()
 		}
 		doc = new(T)

@@ -16,13 +16,13 @@ import (
 )
 
 // A PUT carries the document and its MD5, and is repeated as it is.
-func TestConfigurationsCarryTheirMD5AndAreRepeated(t *testing.T) {
+func TestBucketConfigurationsCarryContentMD5AndAreRetried(t *testing.T) {
 	c, s := open(t, func(w http.ResponseWriter, _ *http.Request, n int) {
 		if n == 1 {
-			answerXML(w, 500, errorXML("InternalError", "again"))
+			respondXML(w, 500, errorXML("InternalError", "again"))
 			return
 		}
-		answerXML(w, 200, "")
+		respondXML(w, 200, "")
 	})
 	zero, no := int32(0), false
 	err := c.PutBucketCORS(t.Context(), at(testBucket), &CORSConfiguration{
@@ -43,26 +43,26 @@ func TestConfigurationsCarryTheirMD5AndAreRepeated(t *testing.T) {
 		}
 	}
 	if got := len(s.seen()); got != 2 {
-		t.Errorf("COS was asked %d times, want 2", got)
+		t.Errorf("COS received %d requests, want 2", got)
 	}
 }
 
-func TestConfigurationsOfAnotherKindAreNotTaken(t *testing.T) {
+func TestBucketConfigurationsOfAnotherKindAreRefused(t *testing.T) {
 	for name, body := range map[string]string{
 		"another root": "<LifecycleConfiguration></LifecycleConfiguration>", "no XML": "hello", "cut": "<CORSConfiguration><CORSRule>",
 		"nothing": "", "no number": "<CORSConfiguration><CORSRule><MaxAgeSeconds>x</MaxAgeSeconds></CORSRule></CORSConfiguration>",
 	} {
 		t.Run(name, func(t *testing.T) {
-			c, _ := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) { answerXML(w, 200, body) })
+			c, _ := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) { respondXML(w, 200, body) })
 			_, err := c.GetBucketCORS(t.Context(), at(testBucket))
 			if e := wantError(t, "GetBucketCORS", err); e.Cause == nil || NotConfigured(err) {
-				t.Errorf("GetBucketCORS = %v, want an answer that cannot be read", err)
+				t.Errorf("GetBucketCORS = %v, want a response that cannot be read", err)
 			}
 		})
 	}
 }
 
-func TestOnlyWhatIsMissingIsNotConfigured(t *testing.T) {
+func TestNotConfiguredIsOnlyAMissingConfiguration(t *testing.T) {
 	for _, c := range []struct {
 		status int
 		code   string
@@ -74,7 +74,7 @@ func TestOnlyWhatIsMissingIsNotConfigured(t *testing.T) {
 		{403, "AccessDenied", false},
 		{404, "", false},
 	} {
-		client, _ := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) { answerXML(w, c.status, errorXML(c.code, "no")) })
+		client, _ := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) { respondXML(w, c.status, errorXML(c.code, "no")) })
 		if _, err := client.GetBucketCORS(t.Context(), at(testBucket)); NotConfigured(err) != c.want {
 			t.Errorf("NotConfigured(%v) = %v, want %v", err, !c.want, c.want)
 		}
@@ -85,10 +85,10 @@ func TestOnlyWhatIsMissingIsNotConfigured(t *testing.T) {
 }
 
 // Elements that have no field here are told to operators, by their names alone.
-func TestUnknownElementsAreLogged(t *testing.T) {
+func TestBucketConfigurationsLogUnknownElements(t *testing.T) {
 	var log bytes.Buffer
 	c, _ := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
-		answerXML(w, 200, `<?xml version="1.0"?><Tagging xmlns="x"><TagSet><Tag><Key>a</Key><Value>b</Value><Added>secret</Added></Tag></TagSet><New/></Tagging>`)
+		respondXML(w, 200, `<?xml version="1.0"?><Tagging xmlns="x"><TagSet><Tag><Key>a</Key><Value>b</Value><Added>secret</Added></Tag></TagSet><New/></Tagging>`)
 	}, func(cfg *Config) { cfg.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
 	got, err := c.GetBucketTagging(t.Context(), at(testBucket))
 	if err != nil || len(got.TagSet) != 1 {
@@ -99,20 +99,20 @@ func TestUnknownElementsAreLogged(t *testing.T) {
 	}
 }
 
-func TestCharactersThatXMLCannotHoldAreRefused(t *testing.T) {
-	c, s := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) { answerXML(w, 200, "") })
+func TestBucketConfigurationsRefuseCharactersThatXMLCannotHold(t *testing.T) {
+	c, s := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) { respondXML(w, 200, "") })
 	err := c.PutBucketTagging(t.Context(), at(testBucket), &BucketTagging{TagSet: []Tag{{Key: "a\x01", Value: "b"}}})
 	if e, ok := errors.AsType[*ValidationError](err); !ok || e.Field != "tagging" {
 		t.Errorf("PutBucketTagging = %v, want a ValidationError of tagging", err)
 	}
 	if len(s.seen()) > 0 {
-		t.Error("COS was asked")
+		t.Error("COS received a request")
 	}
 }
 
 // Ids become part of the query.
-func TestConfigurationIDsAreChecked(t *testing.T) {
-	c, s := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) { answerXML(w, 200, "") })
+func TestBucketConfigurationIDsAreChecked(t *testing.T) {
+	c, s := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) { respondXML(w, 200, "") })
 	for _, id := range []string{"", "a b", "a&acl", "a/b", "é", "~", strings.Repeat("a", 129)} {
 		_, err := c.GetBucketInventory(t.Context(), at(testBucket), id)
 		if _, ok := errors.AsType[*ValidationError](err); !ok {
@@ -128,12 +128,12 @@ func TestConfigurationIDsAreChecked(t *testing.T) {
 		}
 	}
 	if len(s.seen()) > 0 {
-		t.Error("COS was asked")
+		t.Error("COS received a request")
 	}
 }
 
-func TestRefererIsRemovedByAPutOfNothing(t *testing.T) {
-	c, s := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) { answerXML(w, 200, "") })
+func TestDeleteBucketRefererPutsAnEmptyDocument(t *testing.T) {
+	c, s := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) { respondXML(w, 200, "") })
 	if err := c.DeleteBucketReferer(t.Context(), at(testBucket)); err != nil {
 		t.Fatalf("DeleteBucketReferer = %v", err)
 	}
@@ -145,13 +145,13 @@ func TestRefererIsRemovedByAPutOfNothing(t *testing.T) {
 
 // The document of COS's page on origins comes back with all it has, where the official
 // SDK's struct keeps one host.
-func TestOriginsKeepAllHosts(t *testing.T) {
+func TestBucketOriginKeepsAllHosts(t *testing.T) {
 	const page = `<OriginConfiguration><OriginRule><RulePriority>0</RulePriority><OriginType>Mirror</OriginType>` +
 		`<HTTPStandbyCode><StatusCode>404</StatusCode></HTTPStandbyCode><OriginInfo>` +
 		`<HostInfo><HostName>a.example.com</HostName><Weight>4</Weight><StandbyHostName_1>b.example.com</StandbyHostName_1><StandbyHostName_2>c.example.com</StandbyHostName_2></HostInfo>` +
 		`<HostInfo><HostName>d.example.com</HostName></HostInfo></OriginInfo></OriginRule></OriginConfiguration>`
 	c, _ := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
-		answerXML(w, 200, strings.NewReplacer(
+		respondXML(w, 200, strings.NewReplacer(
 			"<StandbyHostName_1>b.example.com</StandbyHostName_1>", "",
 			"</StandbyHostName_2>", "</StandbyHostName_2><StandbyHostName_1 a=\"1\">b.example.com</StandbyHostName_1>",
 		).Replace(page))
@@ -166,7 +166,7 @@ func TestOriginsKeepAllHosts(t *testing.T) {
 	}
 }
 
-func TestLifecycleDatesAreReadInAnyZone(t *testing.T) {
+func TestBucketLifecycleDatesAreReadInAnyZone(t *testing.T) {
 	for text, want := range map[string]time.Time{
 		"2026-01-01T00:00:00+08:00": time.Date(2025, 12, 31, 16, 0, 0, 0, time.UTC),
 		" 2026-01-01T00:00:00.000Z": time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
@@ -181,8 +181,8 @@ func TestLifecycleDatesAreReadInAnyZone(t *testing.T) {
 	}
 }
 
-func TestGrantsAreWrittenAsCOSReadsThem(t *testing.T) {
-	c, s := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) { answerXML(w, 200, "") })
+func TestPutBucketACLWritesGrantsAsCOSReadsThem(t *testing.T) {
+	c, s := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) { respondXML(w, 200, "") })
 	const id = "qcs::cam::uin/100000000001:uin/100000000002"
 	for _, acl := range []ACL{
 		{Grants: &GrantHeaders{Read: []string{id, "100000000003"}, FullControl: []string{id}}},
@@ -211,9 +211,9 @@ func TestGrantsAreWrittenAsCOSReadsThem(t *testing.T) {
 	}
 }
 
-func TestOlderGranteesAreAccounts(t *testing.T) {
+func TestGetBucketACLReadsOlderGranteesAsAccounts(t *testing.T) {
 	c, _ := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
-		answerXML(w, 200, `<AccessControlPolicy><Owner><ID>o</ID></Owner><AccessControlList><Grant><Grantee type="RootAccount"><uin>1</uin></Grantee><Permission>READ</Permission></Grant>`+
+		respondXML(w, 200, `<AccessControlPolicy><Owner><ID>o</ID></Owner><AccessControlList><Grant><Grantee type="RootAccount"><uin>1</uin></Grantee><Permission>READ</Permission></Grant>`+
 			`<Grant><Grantee><uin>1</uin><Subaccount>2</Subaccount></Grantee><Permission>READ</Permission></Grant></AccessControlList></AccessControlPolicy>`)
 	})
 	got, err := c.GetBucketACL(t.Context(), at(testBucket))
@@ -227,14 +227,14 @@ func TestOlderGranteesAreAccounts(t *testing.T) {
 }
 
 // An error keeps what COS said unless that quotes the key.
-func TestErrorsForgetPrivateKeys(t *testing.T) {
+func TestPutBucketDomainCertificateErrorsHoldNoPrivateKey(t *testing.T) {
 	key := "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49\nabcdefghijkl\n-----END PRIVATE KEY-----\n"
 	for message, want := range map[string]string{
 		"the certificate is malformed": "the certificate is malformed",
 		"bad: abcdefghijkl":            "bad: [redacted]", "bad: MIGHAgEAMBMG": "", "BEGIN PRIVATE KEY": "",
 	} {
 		c, _ := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
-			answerXML(w, 400, errorXML("InvalidArgument", message))
+			respondXML(w, 400, errorXML("InvalidArgument", message))
 		})
 		err := c.PutBucketDomainCertificate(t.Context(), at(testBucket), &DomainCertificate{
 			CertificateInfo: &CertificateInfo{CertType: "CustomCert", CustomCert: &CustomCertificate{Cert: "c", PrivateKey: key}},

@@ -110,16 +110,16 @@ func (c *Client) PutBucketDomainCertificate(ctx context.Context, loc Location, d
 	}
 	op.secretPayload = true
 	if doc.CertificateInfo != nil && doc.CertificateInfo.CustomCert != nil {
-		op.seal(doc.CertificateInfo.CustomCert.PrivateKey)
+		op.keepSecret(doc.CertificateInfo.CustomCert.PrivateKey)
 	}
 	return c.do(ctx, op)
 }
 
 // telling is how much of a secret's line tells something.
-const telling = 8
+const minSecretLine = 8
 
 // seal keeps a secret of several lines out of what is said of the call.
-func (op *operation) seal(secret string) {
+func (op *operation) keepSecret(secret string) {
 	op.secret = secret
 	for line := range secretLines(secret) {
 		op.confidential = append(op.confidential, line)
@@ -131,7 +131,7 @@ func secretLines(secret string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for line := range strings.Lines(secret) {
 			line = strings.TrimSpace(line)
-			if len(line) >= telling && !strings.HasPrefix(line, "-----") && !yield(line) {
+			if len(line) >= minSecretLine && !strings.HasPrefix(line, "-----") && !yield(line) {
 				return
 			}
 		}
@@ -139,10 +139,10 @@ func secretLines(secret string) iter.Seq[string] {
 }
 
 // forget takes what COS said out of an error that quotes a line of a secret.
-func (e *Error) forget(secret string) {
+func (e *Error) removeSecret(secret string) {
 	quotes := func(text string) bool {
 		for line := range secretLines(secret) {
-			if strings.Contains(text, line[:telling]) {
+			if strings.Contains(text, line[:minSecretLine]) {
 				return true
 			}
 		}

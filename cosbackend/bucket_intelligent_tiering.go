@@ -24,7 +24,7 @@ type (
 
 func bucketTiering() subresource[IntelligentTiering] {
 	return subresource[IntelligentTiering]{
-		noun: "BucketIntelligentTiering", name: "intelligenttiering", root: "IntelligentTieringConfiguration", field: "intelligent_tiering", blank: true,
+		noun: "BucketIntelligentTiering", name: "intelligenttiering", root: "IntelligentTieringConfiguration", field: "intelligent_tiering", emptyIfMissing: true,
 	}
 }
 
@@ -48,7 +48,7 @@ func (c *Client) PutBucketIntelligentTiering(ctx context.Context, loc Location, 
 func tieringRule(id string) subresource[IntelligentTieringConfiguration] {
 	return subresource[IntelligentTieringConfiguration]{
 		noun: "BucketIntelligentTieringConfiguration", name: "intelligent-tiering", root: "IntelligentTieringConfiguration", field: "configuration",
-		id: pair{"id", id}, blank: true,
+		id: pair{"id", id}, emptyIfMissing: true,
 	}
 }
 

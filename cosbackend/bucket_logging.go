@@ -3,7 +3,6 @@ package cosbackend
 import (
 	"context"
 
-	//nolint:gosec // COS asks for Content-MD5.
 	"github.com/tencentyun/cos-go-sdk-v5"
 )
 

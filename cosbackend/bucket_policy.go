@@ -10,7 +10,7 @@ import (
 
 const maxPolicy = 20 << 10
 
-var errNotJSON = errors.New("the answer is not JSON")
+var errNotJSON = errors.New("the response is not JSON")
 
 // GetBucketPolicy returns the policy of a bucket, the JSON that COS keeps; without
 // one the [*Error] is NoSuchBucketPolicy or NoSuchPolicy (A034). Idempotent.

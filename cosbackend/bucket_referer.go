@@ -13,7 +13,7 @@ import (
 type RefererConfiguration = cos.BucketPutRefererOptions
 
 func bucketReferer() subresource[RefererConfiguration] {
-	return subresource[RefererConfiguration]{noun: "BucketReferer", name: "referer", root: "RefererConfiguration", blank: true}
+	return subresource[RefererConfiguration]{noun: "BucketReferer", name: "referer", root: "RefererConfiguration", emptyIfMissing: true}
 }
 
 // GetBucketReferer returns the referer configuration of a bucket; without one the

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestFailedCallbackOfAPutIsNoFailedUpload(t *testing.T) {
+func TestPutObjectSucceedsWhenItsCallbackFails(t *testing.T) {
 	for _, tc := range []struct {
 		name, etag, body string
 		status, head     int
@@ -35,7 +35,7 @@ func TestFailedCallbackOfAPutIsNoFailedUpload(t *testing.T) {
 				if tc.etag != "" {
 					w.Header().Set("ETag", tc.etag)
 				}
-				answerXML(w, tc.status, tc.body)
+				respondXML(w, tc.status, tc.body)
 			}, attempts(1))
 			got, err := c.PutObject(t.Context(), at(testBucket), "k", reopenable([]byte("x")), PutOptions{Callback: &Callback{URL: "http://h/", Body: "b"}})
 			if tc.code != "" {
@@ -62,10 +62,10 @@ func sameCallback(a, b *CallbackResult) bool {
 }
 
 // Without a callback an <Error> inside 200 is what it always was.
-func TestErrorInsideAPutWithoutCallbackStaysAFailure(t *testing.T) {
+func TestPutObjectWithoutCallbackFailsOnAnErrorInSuccess(t *testing.T) {
 	c, _ := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
 		w.Header().Set("ETag", `"e"`)
-		answerXML(w, 200, errorXML("AccessDenied", "no"))
+		respondXML(w, 200, errorXML("AccessDenied", "no"))
 	})
 	_, err := c.PutObject(t.Context(), at(testBucket), "k", reopenable([]byte("x")), PutOptions{})
 	if e := wantError(t, "PutObject", err); e.Code != "AccessDenied" || !e.InSuccessBody {
@@ -73,7 +73,7 @@ func TestErrorInsideAPutWithoutCallbackStaysAFailure(t *testing.T) {
 	}
 }
 
-func TestCompletionTellsWhatBecameOfItsCallback(t *testing.T) {
+func TestCompleteMultipartUploadReturnsTheCallbackResult(t *testing.T) {
 	for _, tc := range []struct {
 		name, result string
 		want         *CallbackResult
@@ -85,7 +85,7 @@ func TestCompletionTellsWhatBecameOfItsCallback(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			document := "<CompleteMultipartUploadResult><ETag>e-1</ETag>" + tc.result + "</CompleteMultipartUploadResult>"
-			c, s := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) { answerXML(w, 200, " \n"+document) })
+			c, s := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) { respondXML(w, 200, " \n"+document) })
 			got, err := c.CompleteMultipartUpload(t.Context(), Upload{Location: at(testBucket), Key: "k", UploadID: "u"}, []CompletedPart{{1, "e"}},
 				CompleteOptions{Callback: &Callback{URL: "http://h/?VerySecret", Body: "b"}, PicOperations: "{}"})
 			if err != nil || got.ETag != "e-1" || !sameCallback(got.Callback, tc.want) || got.Document != document {
@@ -98,8 +98,8 @@ func TestCompletionTellsWhatBecameOfItsCallback(t *testing.T) {
 	}
 }
 
-// The HEAD that settles a lost answer needs the key, too.
-func TestLostAnswersOfEncryptedObjectsAreSettledWithTheirKey(t *testing.T) {
+// The HEAD that settles a lost response needs the key, too.
+func TestSettlementOfEncryptedObjectsSendsTheirKey(t *testing.T) {
 	for _, op := range []string{"complete", "append"} {
 		c, s := open(t, func(w http.ResponseWriter, r *http.Request, _ int) {
 			if r.Method == http.MethodPost {
@@ -107,7 +107,7 @@ func TestLostAnswersOfEncryptedObjectsAreSettledWithTheirKey(t *testing.T) {
 				return
 			}
 			if r.Method == http.MethodGet {
-				answerXML(w, 404, errorXML("NoSuchUpload", ""))
+				respondXML(w, 404, errorXML("NoSuchUpload", ""))
 				return
 			}
 			cosHeader(w)
@@ -130,13 +130,13 @@ func TestLostAnswersOfEncryptedObjectsAreSettledWithTheirKey(t *testing.T) {
 	}
 }
 
-func TestRestoreBegunByALostAttemptIsASuccess(t *testing.T) {
+func TestRestoreObjectBegunByALostAttemptIsASuccess(t *testing.T) {
 	c, s := open(t, func(w http.ResponseWriter, _ *http.Request, n int) {
 		if n == 1 {
 			hijacked(t, w, "HTTP/1.1 202 Acc")
 			return
 		}
-		answerXML(w, 409, errorXML("RestoreAlreadyInProgress", ""))
+		respondXML(w, 409, errorXML("RestoreAlreadyInProgress", ""))
 	})
 	restored, err := c.RestoreObject(t.Context(), at(testBucket), "k", "", RestoreOptions{Days: 1})
 	if err != nil || restored || len(s.seen()) != 2 {
@@ -149,7 +149,7 @@ func TestRestoreBegunByALostAttemptIsASuccess(t *testing.T) {
 }
 
 // A download that goes on needs key and limit again, and not the old conditions.
-func TestResumedReadsKeepTheirKey(t *testing.T) {
+func TestGetObjectResumesWithTheCustomerKey(t *testing.T) {
 	c, s := open(t, func(w http.ResponseWriter, _ *http.Request, n int) {
 		if n == 1 {
 			hijacked(t, w, "HTTP/1.1 200 OK\r\nx-cos-request-id: r\r\nETag: \"e\"\r\nContent-Length: 4\r\n\r\nab")

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-func TestConfigurationErrorsNameTheField(t *testing.T) {
+func TestConfigErrorsNameTheField(t *testing.T) {
 	for name, tc := range map[string]struct {
 		change func(*Config)
 		field  string
@@ -85,7 +85,7 @@ func TestEndpointsBecomeHosts(t *testing.T) {
 	}
 }
 
-func TestDefaultsAreFilledIn(t *testing.T) {
+func TestConfigDefaultsAreFilledIn(t *testing.T) {
 	c, err := New(Config{Credentials: StaticCredentials(testCredentials())})
 	if err != nil {
 		t.Fatalf("New = %v", err)
@@ -96,7 +96,7 @@ func TestDefaultsAreFilledIn(t *testing.T) {
 	}
 }
 
-func TestAnEndpointOfOneRegionTakesNoOther(t *testing.T) {
+func TestEndpointOfOneRegionAcceptsNoOther(t *testing.T) {
 	c, s := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
 		cosHeader(w)
 		w.Header().Set("Content-Length", "0")
@@ -110,7 +110,7 @@ func TestAnEndpointOfOneRegionTakesNoOther(t *testing.T) {
 	}
 }
 
-func TestRequestsGoThroughTheProxyUnchanged(t *testing.T) {
+func TestProxyReceivesRequestsUnchanged(t *testing.T) {
 	s := &scripted{t: t}
 	proxy := httptest.NewServer(s.handler(object, true))
 	defer proxy.Close()
@@ -134,7 +134,7 @@ func TestRequestsGoThroughTheProxyUnchanged(t *testing.T) {
 	}
 }
 
-func TestACertificateThatIsNotTrustedIsNotRepeated(t *testing.T) {
+func TestUntrustedCertificateIsNotRetried(t *testing.T) {
 	server := httptest.NewUnstartedServer(http.NotFoundHandler())
 	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)
 	server.StartTLS()

@@ -109,7 +109,7 @@ func (c *Client) copySource(s CopySource, region string) string {
 	return b.String()
 }
 
-var errNoETag = errors.New("the answer does not hold an ETag")
+var errNoETag = errors.New("the response does not hold an ETag")
 
 // copyResult reads the answer to a copy of an object or of a part.
 func (r *response) copyResult(ctx context.Context, root, key string) (CopyResult, error) {

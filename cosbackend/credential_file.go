@@ -71,7 +71,7 @@ func (p *fileProvider) Credentials(context.Context) (Credentials, error) {
 func (p *fileProvider) refresh() {
 	old := p.state.Load()
 	info, err := os.Stat(p.path)
-	if err == nil && old.sees(info) {
+	if err == nil && old.matches(info) {
 		return
 	}
 	state, err := readCredentialFile(p.path)
@@ -87,7 +87,7 @@ func (p *fileProvider) refresh() {
 }
 
 // sees reports whether info is of the file as it was seen.
-func (s *fileState) sees(info os.FileInfo) bool {
+func (s *fileState) matches(info os.FileInfo) bool {
 	return s.info != nil && os.SameFile(s.info, info) && s.info.Size() == info.Size() && s.info.ModTime().Equal(info.ModTime())
 }
 

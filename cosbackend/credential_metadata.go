@@ -71,7 +71,7 @@ func (m *metadata) fetch(ctx context.Context) (temporary, error) {
 	if err != nil {
 		return temporary{}, err
 	}
-	var answer struct {
+	var parsed struct {
 		TmpSecretID  string `json:"TmpSecretId"`
 		TmpSecretKey string `json:"TmpSecretKey"`
 		Token        string `json:"Token"`
@@ -79,14 +79,14 @@ func (m *metadata) fetch(ctx context.Context) (temporary, error) {
 		Expiration   string `json:"Expiration"`
 		Code         string `json:"Code"`
 	}
-	if json.Unmarshal(body, &answer) != nil { // its error may quote a secret
-		return temporary{}, errors.New("the answer is not the JSON it should be")
+	if json.Unmarshal(body, &parsed) != nil { // its error may quote a secret
+		return temporary{}, errors.New("the response is not the JSON it should be")
 	}
-	if answer.Code != "Success" {
-		return temporary{}, fmt.Errorf("the answer has the code %q in place of Success", cleanText(answer.Code, maxCode))
+	if parsed.Code != "Success" {
+		return temporary{}, fmt.Errorf("the response has the code %q in place of Success", cleanText(parsed.Code, maxCode))
 	}
-	expires, err := expiry(answer.ExpiredTime, answer.Expiration)
-	return newTemporary(answer.TmpSecretID, answer.TmpSecretKey, answer.Token, expires), err
+	expires, err := expiry(parsed.ExpiredTime, parsed.Expiration)
+	return newTemporary(parsed.TmpSecretID, parsed.TmpSecretKey, parsed.Token, expires), err
 }
 
 // discover returns the machine's role when there is exactly one.
@@ -102,7 +102,7 @@ func (m *metadata) discover(ctx context.Context) (string, error) {
 	case len(names) > 1:
 		return "", fmt.Errorf("the machine has %d roles: name one of them", len(names))
 	case !validRole(names[0]):
-		return "", errors.New("the answer is not the name of a role")
+		return "", errors.New("the response is not the name of a role")
 	}
 	return names[0], nil
 }
@@ -117,7 +117,7 @@ func (m *metadata) read(ctx context.Context, role string) ([]byte, error) {
 	case status == http.StatusNotFound: // A081
 		return nil, errNoRole
 	case status != http.StatusOK:
-		return nil, fmt.Errorf("the answer has the HTTP status %d", status)
+		return nil, fmt.Errorf("the response has the HTTP status %d", status)
 	}
 	return body, nil
 }
@@ -128,5 +128,5 @@ func validRole(name string) bool {
 	if name == "" || len(name) > maxRoleName || strings.Trim(name, ".") == "" {
 		return false
 	}
-	return onlyWordsAnd(name, "=,.@+-")
+	return onlyWordCharsAnd(name, "=,.@+-")
 }

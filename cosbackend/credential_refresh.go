@@ -17,7 +17,7 @@ const (
 	renewAhead = 5 * time.Minute
 	// renewFloor is how long a source is left alone after an answer: it may hand out
 	// the same credentials until it has renewed them itself (A083).
-	renewFloor = time.Minute
+	minRenewInterval = time.Minute
 	// renewTimeout ends one attempt to have credentials.
 	renewTimeout = 10 * time.Second
 	// renewBackoff is the wait after a failure. It doubles up to renewMaxBackoff, and
@@ -92,16 +92,16 @@ type TemporaryCredentials struct {
 	fetch    func(context.Context) (temporary, error)
 	clock    func() time.Time
 	logger   *slog.Logger
-	lifetime context.Context //nolint:containedctx // until Close
+	lifetime context.Context // until Close
 	cancel   context.CancelFunc
 	wake     chan struct{}
 	ended    chan struct{} // closed when the background work is done
 	current  atomic.Pointer[temporary]
 
-	mu     sync.Mutex
-	begun  bool
-	flight chan struct{} // closed when the attempt that is made, or due now, is over
-	status CredentialStatus
+	mu          sync.Mutex
+	begun       bool
+	attemptDone chan struct{} // closed when the attempt that is made, or due now, is over
+	status      CredentialStatus
 }
 
 func newTemporaryCredentials(source string, clock func() time.Time, logger *slog.Logger, fetch func(context.Context) (temporary, error)) *TemporaryCredentials {
@@ -176,16 +176,16 @@ func (t *TemporaryCredentials) attempt() <-chan struct{} {
 	switch {
 	case t.lifetime.Err() != nil:
 		return nil
-	case t.flight != nil:
-		return t.flight
+	case t.attemptDone != nil:
+		return t.attemptDone
 	case t.status.Failures > 0:
 		return nil
 	}
-	t.flight = make(chan struct{})
+	t.attemptDone = make(chan struct{})
 	if !t.begun {
 		t.begun = true
 		go t.run()
-		return t.flight
+		return t.attemptDone
 	}
 	// The timer that should have renewed them has not fired: the machine slept, or
 	// its clock was set.
@@ -193,7 +193,7 @@ func (t *TemporaryCredentials) attempt() <-chan struct{} {
 	case t.wake <- struct{}{}:
 	default:
 	}
-	return t.flight
+	return t.attemptDone
 }
 
 func (t *TemporaryCredentials) failure() error {
@@ -211,7 +211,7 @@ func (t *TemporaryCredentials) failure() error {
 
 func (t *TemporaryCredentials) run() {
 	defer close(t.ended)
-	defer t.land(func() {})
+	defer t.finishAttempt(func() {})
 	for {
 		timer := time.NewTimer(t.renew())
 		select {
@@ -228,8 +228,8 @@ func (t *TemporaryCredentials) run() {
 // renew makes one attempt and returns how long to wait before the next one.
 func (t *TemporaryCredentials) renew() (pause time.Duration) {
 	t.mu.Lock()
-	if t.flight == nil {
-		t.flight = make(chan struct{})
+	if t.attemptDone == nil {
+		t.attemptDone = make(chan struct{})
 	}
 	select {
 	case <-t.wake: // this attempt is the one that was asked for
@@ -244,7 +244,7 @@ func (t *TemporaryCredentials) renew() (pause time.Duration) {
 	if err == nil {
 		err = got.check(now)
 	}
-	t.land(func() {
+	t.finishAttempt(func() {
 		if err != nil {
 			t.status.Failures++
 			t.status.Err = err
@@ -252,7 +252,7 @@ func (t *TemporaryCredentials) renew() (pause time.Duration) {
 		} else {
 			t.current.Store(&got)
 			t.status = CredentialStatus{Obtained: now, Expires: got.expires}
-			pause = life(got.expires.Sub(now))
+			pause = renewAfter(got.expires.Sub(now))
 		}
 		t.status.NextRefresh = now.Add(pause)
 	})
@@ -261,13 +261,13 @@ func (t *TemporaryCredentials) renew() (pause time.Duration) {
 }
 
 // land ends the attempt under way after its outcome was written down.
-func (t *TemporaryCredentials) land(outcome func()) {
+func (t *TemporaryCredentials) finishAttempt(outcome func()) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	outcome()
-	if t.flight != nil {
-		close(t.flight)
-		t.flight = nil
+	if t.attemptDone != nil {
+		close(t.attemptDone)
+		t.attemptDone = nil
 	}
 }
 
@@ -286,13 +286,13 @@ func (t *TemporaryCredentials) report(err error) {
 // credentials the source would be asked without end.
 func (t temporary) check(now time.Time) error {
 	if err := t.credentials.check(); err != nil {
-		return fmt.Errorf("the answer cannot be used: %w", err)
+		return fmt.Errorf("the response cannot be used: %w", err)
 	}
 	if t.credentials.Token == "" {
-		return errors.New("the answer cannot be used: the security token is empty")
+		return errors.New("the response cannot be used: the security token is empty")
 	}
 	if !now.Before(t.expires) {
-		return fmt.Errorf("the answer cannot be used: the credentials expired at %s, and it is %s here; check the clock",
+		return fmt.Errorf("the response cannot be used: the credentials expired at %s, and it is %s here; check the clock",
 			t.expires.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))
 	}
 	return nil
@@ -300,10 +300,10 @@ func (t temporary) check(now time.Time) error {
 
 // life returns how long credentials that live for d are used before others are asked
 // for. A part is left to chance, so that gateways started together do not ask together.
-func life(d time.Duration) time.Duration {
+func renewAfter(d time.Duration) time.Duration {
 	pause := d*2/3 - rand.N(d/15+1) //nolint:gosec // spreading load needs no secrecy
 	pause = min(pause, d-renewAhead)
-	return max(pause, min(renewFloor, d/2), time.Second)
+	return max(pause, min(minRenewInterval, d/2), time.Second)
 }
 
 func backoff(failures int) time.Duration {

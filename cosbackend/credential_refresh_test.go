@@ -16,33 +16,33 @@ import (
 
 // A scriptedSource is a source of temporary credentials that a test plays.
 type scriptedSource struct {
-	mu     sync.Mutex
-	asked  []time.Time
-	answer func(ctx context.Context, n int) (temporary, error)
+	mu      sync.Mutex
+	calls   []time.Time
+	respond func(ctx context.Context, n int) (temporary, error)
 }
 
 func (s *scriptedSource) fetch(ctx context.Context) (temporary, error) {
 	s.mu.Lock()
-	s.asked = append(s.asked, time.Now())
-	n := len(s.asked)
+	s.calls = append(s.calls, time.Now())
+	n := len(s.calls)
 	s.mu.Unlock()
-	return s.answer(ctx, n)
+	return s.respond(ctx, n)
 }
 
 func (s *scriptedSource) times() []time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append([]time.Time(nil), s.asked...)
+	return append([]time.Time(nil), s.calls...)
 }
 
-// numbered is the n-th answer of a source, good for d.
+// numbered is the n-th response of a source, good for d.
 func numbered(n int, d time.Duration) temporary {
 	return newTemporary(fmt.Sprintf("AKID%d", n), secretKey, token, time.Now().Add(d))
 }
 
-func temporaries(t *testing.T, answer func(ctx context.Context, n int) (temporary, error)) (*TemporaryCredentials, *scriptedSource) {
+func temporaries(t *testing.T, respond func(ctx context.Context, n int) (temporary, error)) (*TemporaryCredentials, *scriptedSource) {
 	t.Helper()
-	s := &scriptedSource{answer: answer}
+	s := &scriptedSource{respond: respond}
 	c := newTemporaryCredentials("a test", nil, nil, s.fetch)
 	t.Cleanup(func() { _ = c.Close() })
 	return c, s
@@ -66,8 +66,8 @@ func TestTemporaryCredentialsAreRenewedAheadOfTheirEnd(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for range 100 {
-				if got := life(tc.life); got < tc.earliest || got > tc.latest {
-					t.Fatalf("life(%v) = %v, want from %v to %v", tc.life, got, tc.earliest, tc.latest)
+				if got := renewAfter(tc.life); got < tc.earliest || got > tc.latest {
+					t.Fatalf("renewAfter(%v) = %v, want from %v to %v", tc.life, got, tc.earliest, tc.latest)
 				}
 			}
 		})
@@ -84,13 +84,13 @@ func TestTemporaryCredentialsAreRenewedAheadOfTheirEnd(t *testing.T) {
 		synctest.Wait()
 		wantID(t, c, "AKID2")
 		if asked := s.times(); len(asked) != 2 || !asked[1].Equal(next) {
-			t.Errorf("asked at %v, want a second time at %v as Status said", asked, next)
+			t.Errorf("requested at %v, want a second time at %v as Status said", asked, next)
 		}
 	})
 }
 
 // While the source takes its time, or fails, everybody goes on with what is valid.
-func TestNobodyWaitsWhileCredentialsAreValid(t *testing.T) {
+func TestTemporaryCredentialsAreReturnedWithoutWaitingWhileValid(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, s := temporaries(t, func(ctx context.Context, n int) (temporary, error) {
 			if n == 1 {
@@ -119,12 +119,12 @@ func TestNobodyWaitsWhileCredentialsAreValid(t *testing.T) {
 	})
 }
 
-func TestExpiredCredentialsAreNeverUsed(t *testing.T) {
+func TestTemporaryCredentialsAreNeverReturnedExpired(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cause := errors.New("the source is down")
 		var down atomic.Bool
 		var log bytes.Buffer
-		s := &scriptedSource{answer: func(_ context.Context, n int) (temporary, error) {
+		s := &scriptedSource{respond: func(_ context.Context, n int) (temporary, error) {
 			if down.Load() {
 				return temporary{}, cause
 			}
@@ -163,7 +163,7 @@ func TestExpiredCredentialsAreNeverUsed(t *testing.T) {
 	})
 }
 
-func TestFirstCredentialsAreAwaitedWithinTheCallersContext(t *testing.T) {
+func TestTemporaryCredentialsAreAwaitedWithinTheCallersContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		c, s := temporaries(t, func(_ context.Context, n int) (temporary, error) {
@@ -193,12 +193,12 @@ func TestFirstCredentialsAreAwaitedWithinTheCallersContext(t *testing.T) {
 			}
 		}
 		if n := len(s.times()); n != 1 {
-			t.Errorf("the source was asked %d times for 11 callers, want 1", n)
+			t.Errorf("the source received %d requests for 11 callers, want 1", n)
 		}
 	})
 }
 
-func TestFirstFailureIsToldAtOnce(t *testing.T) {
+func TestTemporaryCredentialsReportTheFirstFailureAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, _ := temporaries(t, func(_ context.Context, n int) (temporary, error) {
 			if n == 1 {
@@ -218,11 +218,11 @@ func TestFirstFailureIsToldAtOnce(t *testing.T) {
 
 // A machine that slept, or whose clock was set, finds expired credentials before its
 // timer fires.
-func TestSleepingMachinesRenewAtTheFirstCall(t *testing.T) {
+func TestTemporaryCredentialsRenewAtTheFirstCallAfterSuspend(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var slept atomic.Int64 // nanoseconds
 		now := func() time.Time { return time.Now().Add(time.Duration(slept.Load())) }
-		s := &scriptedSource{answer: func(_ context.Context, n int) (temporary, error) {
+		s := &scriptedSource{respond: func(_ context.Context, n int) (temporary, error) {
 			got := numbered(n, time.Hour)
 			got.expires = now().Add(time.Hour)
 			return got, nil
@@ -236,12 +236,12 @@ func TestSleepingMachinesRenewAtTheFirstCall(t *testing.T) {
 		wantID(t, c, "AKID3")
 		synctest.Wait()
 		if n := len(s.times()); n != 3 {
-			t.Errorf("the source was asked %d times, want 3", n)
+			t.Errorf("the source received %d requests, want 3", n)
 		}
 	})
 }
 
-func TestClosedCredentialsEndWithTheirLife(t *testing.T) {
+func TestTemporaryCredentialsExpireAfterClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, s := temporaries(t, func(_ context.Context, n int) (temporary, error) { return numbered(n, time.Hour), nil })
 		wantID(t, c, "AKID1")
@@ -280,7 +280,7 @@ func TestClosedCredentialsEndWithTheirLife(t *testing.T) {
 	})
 }
 
-func TestUselessAnswersOfASourceAreRefused(t *testing.T) {
+func TestTemporaryCredentialsRefuseUnusableResponses(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
 	good := temporary{secretCredentials(), now.Add(time.Hour)}
 	if err := good.check(now); err != nil {

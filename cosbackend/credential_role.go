@@ -44,7 +44,7 @@ type AssumeRoleOptions struct {
 	// ExternalID is what the role's trust policy may ask for.
 	ExternalID string
 	// Endpoint replaces "https://sts.tencentcloudapi.com". Without TLS only a server
-	// on this machine is accepted: the answer holds secrets.
+	// on this machine is accepted: the response holds secrets.
 	Endpoint string
 	// Region is where STS is asked. Empty is "ap-guangzhou"; roles are the same in all.
 	Region string
@@ -92,7 +92,7 @@ func stsAddress(s string) (*url.URL, error) {
 		return nil, err
 	}
 	if ip := net.ParseIP(u.Hostname()); u.Scheme == "http" && u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return nil, errors.New("must be https://, except on this machine: the answer holds secrets")
+		return nil, errors.New("must be https://, except on this machine: the response holds secrets")
 	}
 	return u, nil
 }
@@ -109,10 +109,10 @@ func assumeRoleRequest(o AssumeRoleOptions) ([]byte, error) {
 	if !strings.HasPrefix(o.RoleARN, "qcs::") || len(o.RoleARN) > maxRoleARN || !printableASCII(o.RoleARN) {
 		return nil, sourceError(roleCredential, "RoleARN", errors.New(`must be like "qcs::cam::uin/100000000001:roleName/cosgate"`))
 	}
-	if n := len(body.RoleSessionName); n < 2 || n > 128 || !onlyWordsAnd(body.RoleSessionName, "+=,.@-") {
+	if n := len(body.RoleSessionName); n < 2 || n > 128 || !onlyWordCharsAnd(body.RoleSessionName, "+=,.@-") {
 		return nil, sourceError(roleCredential, "SessionName", errors.New("must have 2 to 128 letters, digits or + = , . @ - _"))
 	}
-	if n := len(body.ExternalID); n > 128 || n == 1 || !onlyWordsAnd(body.ExternalID, "+=,.@:/-") {
+	if n := len(body.ExternalID); n > 128 || n == 1 || !onlyWordCharsAnd(body.ExternalID, "+=,.@:/-") {
 		return nil, sourceError(roleCredential, "ExternalID", errors.New("must have 2 to 128 letters, digits or + = , . @ : / - _"))
 	}
 	if o.Duration < 0 || o.Duration > stsMaxDuration || o.Duration%time.Second != 0 {
@@ -140,7 +140,7 @@ type sts struct {
 }
 
 // An stsAnswer is either credentials or an error, with the status 200 (A087).
-type stsAnswer struct {
+type stsResponse struct {
 	Response struct {
 		Error *struct {
 			Code, Message string
@@ -172,11 +172,11 @@ func (s *sts) fetch(ctx context.Context) (temporary, error) {
 	if err != nil {
 		return temporary{}, err
 	}
-	var answer stsAnswer
-	if json.Unmarshal(body, &answer) != nil { // its error may quote a secret
-		return temporary{}, fmt.Errorf("the answer with the HTTP status %d is not the JSON it should be", status)
+	var parsed stsResponse
+	if json.Unmarshal(body, &parsed) != nil { // its error may quote a secret
+		return temporary{}, fmt.Errorf("the response with the HTTP status %d is not the JSON it should be", status)
 	}
-	r := &answer.Response
+	r := &parsed.Response
 	if r.Error != nil {
 		secrets := s.secrets(signer, req.Header.Get("Authorization"))
 		clean := func(text string, limit int) string { return cleanText(hide(text, secrets), limit) }
@@ -184,7 +184,7 @@ func (s *sts) fetch(ctx context.Context) (temporary, error) {
 			clean(r.Error.Code, maxCode), clean(r.Error.Message, maxMessage), clean(r.RequestID, maxID))
 	}
 	if status != http.StatusOK {
-		return temporary{}, fmt.Errorf("the answer has the HTTP status %d", status)
+		return temporary{}, fmt.Errorf("the response has the HTTP status %d", status)
 	}
 	expires, err := expiry(r.ExpiredTime, r.Expiration)
 	return newTemporary(r.Credentials.TmpSecretID, r.Credentials.TmpSecretKey, r.Credentials.Token, expires), err

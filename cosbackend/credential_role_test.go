@@ -100,7 +100,7 @@ func roleOptions(dial dialFunc) AssumeRoleOptions {
 	}
 }
 
-func TestAssumedRoleSignsForCOSAndIsRenewed(t *testing.T) {
+func TestAssumeRoleCredentialsSignForCOSAndAreRenewed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var asked []time.Time
 		dial, sts := source(t, func(w http.ResponseWriter, _ *http.Request, n int) {
@@ -116,7 +116,7 @@ func TestAssumedRoleSignsForCOSAndIsRenewed(t *testing.T) {
 		}
 		defer p.Close()
 		c, cos := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
-			answerXML(w, 200, "<ListBucketResult></ListBucketResult>")
+			respondXML(w, 200, "<ListBucketResult></ListBucketResult>")
 		}, func(cfg *Config) { cfg.Credentials = p })
 		for i := range 2 {
 			if err := list(t.Context(), c); err != nil {
@@ -169,7 +169,7 @@ func checkAssumeRole(t *testing.T, r request) {
 }
 
 // The machine's role may assume another: the token of the first goes with the request.
-func TestRolesAreAssumedWithTheMachinesRole(t *testing.T) {
+func TestAssumeRoleCredentialsUseTheRoleOfTheMachine(t *testing.T) {
 	meta, _ := source(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
 		_, _ = io.WriteString(w, metadataJSON("AKIDmachine", time.Now().Add(time.Hour)))
 	})
@@ -198,7 +198,7 @@ func TestRolesAreAssumedWithTheMachinesRole(t *testing.T) {
 	}
 }
 
-func TestVerifierOfTheTestRefusesWhatWasChanged(t *testing.T) {
+func TestTC3VerifierOfTheseTestsRefusesAnyChange(t *testing.T) {
 	dial, s := source(t, func(w http.ResponseWriter, _ *http.Request, _ int) { w.WriteHeader(500) })
 	p, err := AssumeRoleCredentials(roleOptions(dial))
 	if err != nil {
@@ -225,13 +225,13 @@ func TestVerifierOfTheTestRefusesWhatWasChanged(t *testing.T) {
 	}
 }
 
-func TestRefusalsOfSTSAreTold(t *testing.T) {
+func TestAssumeRoleCredentialsReportRefusals(t *testing.T) {
 	refused := errors.New("source")
 	for name, tc := range map[string]struct {
-		source CredentialProvider
-		answer string
-		status int
-		want   string
+		source   CredentialProvider
+		response string
+		status   int
+		want     string
 	}{
 		"refusal":        {nil, `{"Response":{"Error":{"Code":"AuthFailure.SecretIdNotFound","Message":"The SecretId is not found. verysecretkey"},"RequestId":"sts-9"}}`, 200, "AuthFailure.SecretIdNotFound: The SecretId is not found. [redacted] (request id sts-9)"},
 		"HTML":           {nil, "<html>verysecretkey", 502, "HTTP status 502"},
@@ -246,7 +246,7 @@ func TestRefusalsOfSTSAreTold(t *testing.T) {
 			dial, s := source(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
 				w.Header().Set("Location", "/elsewhere")
 				w.WriteHeader(tc.status)
-				_, _ = io.WriteString(w, tc.answer)
+				_, _ = io.WriteString(w, tc.response)
 			})
 			o := roleOptions(dial)
 			o.Source = StaticCredentials(secretCredentials())

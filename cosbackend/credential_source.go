@@ -12,7 +12,7 @@ import (
 )
 
 // maxSourceAnswer bounds what a source of credentials may answer.
-const maxSourceAnswer = 64 << 10
+const maxSourceResponse = 64 << 10
 
 // A sourceClient asks a source of credentials. It follows no redirect, keeps no
 // connection between two questions, which are an hour apart, and reads a bounded
@@ -37,12 +37,12 @@ func (s *sourceClient) ask(req *http.Request) (status int, body []byte, err erro
 		return 0, nil, &networkError{err: err, text: cleanText(err.Error(), maxMessage)}
 	}
 	defer func() { _ = resp.Body.Close() }() // what was needed of it was read
-	body, err = io.ReadAll(io.LimitReader(resp.Body, maxSourceAnswer+1))
+	body, err = io.ReadAll(io.LimitReader(resp.Body, maxSourceResponse+1))
 	if err != nil {
 		return 0, nil, &networkError{err: err, text: cleanText(err.Error(), maxMessage)}
 	}
-	if len(body) > maxSourceAnswer {
-		return 0, nil, errors.New("the answer is larger than 64 KiB")
+	if len(body) > maxSourceResponse {
+		return 0, nil, errors.New("the response is larger than 64 KiB")
 	}
 	return resp.StatusCode, body, nil
 }
@@ -82,5 +82,5 @@ func expiry(seconds int64, written string) (time.Time, error) {
 	if t, err := time.Parse(time.RFC3339, written); err == nil {
 		return t, nil
 	}
-	return time.Time{}, errors.New("the answer does not say when the credentials end")
+	return time.Time{}, errors.New("the response does not say when the credentials end")
 }

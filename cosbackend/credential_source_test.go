@@ -16,11 +16,11 @@ import (
 )
 
 // source starts a server of credentials in memory and returns its dialer and what it saw.
-func source(t *testing.T, answer script) (dialFunc, *scripted) {
+func source(t *testing.T, respond script) (dialFunc, *scripted) {
 	t.Helper()
 	s := &scripted{t: t}
 	l := newPipeListener()
-	server := &http.Server{Handler: s.handler(answer, true)}
+	server := &http.Server{Handler: s.handler(respond, true)}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -83,15 +83,15 @@ func TestMetadataCredentialsFollowTheRoleOfTheMachine(t *testing.T) {
 }
 
 // Whatever the service answers instead, it is refused, told, and holds no secret.
-func TestMetadataFailuresAreTold(t *testing.T) {
+func TestMetadataCredentialsReportFailures(t *testing.T) {
 	future := time.Now().Add(time.Hour)
 	write := func(text string) script {
 		return func(w http.ResponseWriter, _ *http.Request, _ int) { _, _ = io.WriteString(w, text) }
 	}
 	for name, tc := range map[string]struct {
-		role   string
-		answer script
-		want   string
+		role    string
+		respond script
+		want    string
 	}{
 		"no role":    {"", func(w http.ResponseWriter, _ *http.Request, _ int) { w.WriteHeader(404) }, "no such role"},
 		"empty list": {"", write("\n"), "no such role"},
@@ -106,13 +106,13 @@ func TestMetadataFailuresAreTold(t *testing.T) {
 		"no expiry":  {"r", write(`{"Code":"Success","TmpSecretId":"a","TmpSecretKey":"verysecretkey","Token":"t"}`), "when the credentials end"},
 		"no token":   {"r", write(fmt.Sprintf(`{"Code":"Success","TmpSecretId":"a","TmpSecretKey":"verysecretkey","ExpiredTime":%d}`, future.Unix())), "token is empty"},
 		"expired":    {"r", write(metadataJSON("a", time.Now().Add(-time.Second))), "check the clock"},
-		"huge":       {"r", write(`{"x":"` + strings.Repeat("verysecret", maxSourceAnswer) + `"}`), "64 KiB"},
-		"broken answer": {"r", func(w http.ResponseWriter, _ *http.Request, _ int) {
+		"huge":       {"r", write(`{"x":"` + strings.Repeat("verysecret", maxSourceResponse) + `"}`), "64 KiB"},
+		"broken response": {"r", func(w http.ResponseWriter, _ *http.Request, _ int) {
 			hijacked(t, w, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nvery")
 		}, "EOF"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			dial, s := source(t, tc.answer)
+			dial, s := source(t, tc.respond)
 			var log bytes.Buffer
 			c, err := MetadataCredentials(MetadataOptions{Role: tc.role, DialContext: dial, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 			if err != nil {
@@ -134,7 +134,7 @@ func TestMetadataFailuresAreTold(t *testing.T) {
 }
 
 // A service that accepts the connection and says nothing costs the caller ten seconds.
-func TestSilentMetadataServiceIsGivenUp(t *testing.T) {
+func TestMetadataCredentialsTimeOutOnASilentService(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		dial, _ := source(t, func(http.ResponseWriter, *http.Request, int) { <-release })
@@ -152,7 +152,7 @@ func TestSilentMetadataServiceIsGivenUp(t *testing.T) {
 	})
 }
 
-func TestWrongOptionsOfSourcesAreNamed(t *testing.T) {
+func TestCredentialSourcesNameWrongOptions(t *testing.T) {
 	for _, endpoint := range []string{"metadata.tencentyun.com", "ftp://h", "http://", "http://u:p@h", "http://h/path", "http://h?q", "http://h#f"} {
 		if _, err := MetadataCredentials(MetadataOptions{Endpoint: endpoint}); err == nil || !strings.Contains(err.Error(), "Endpoint") {
 			t.Errorf("MetadataCredentials with endpoint %q = %v, want Endpoint named", endpoint, err)

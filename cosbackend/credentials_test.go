@@ -59,7 +59,7 @@ func TestCredentialsShowNothing(t *testing.T) {
 }
 
 // A server that repeats all it was told must not get a secret into an error or a log.
-func TestSecretsStayOutOfErrorsAndLogs(t *testing.T) {
+func TestCredentialsStayOutOfErrorsAndLogs(t *testing.T) {
 	var log bytes.Buffer
 	hostile := func(r *http.Request) string {
 		return "got " + r.Header.Get("Authorization") + " Authorization: " + r.Header.Get("Authorization") +
@@ -70,7 +70,7 @@ func TestSecretsStayOutOfErrorsAndLogs(t *testing.T) {
 		"XML": func(w http.ResponseWriter, r *http.Request, _ int) {
 			w.Header().Set("Server", hostile(r))
 			w.Header().Set("Location", "http://x/?"+r.Header.Get("Authorization"))
-			answerXML(w, 403, "<Error><Code>SignatureDoesNotMatch</Code><Message>"+strings.ReplaceAll(hostile(r), "&", "&amp;")+
+			respondXML(w, 403, "<Error><Code>SignatureDoesNotMatch</Code><Message>"+strings.ReplaceAll(hostile(r), "&", "&amp;")+
 				"</Message><StringToSign>"+secrets+"</StringToSign><FormatString>"+secrets+"</FormatString><Resource>h/k?sign="+secretKey+"</Resource></Error>")
 		},
 		"HTML": func(w http.ResponseWriter, r *http.Request, _ int) {
@@ -83,14 +83,14 @@ func TestSecretsStayOutOfErrorsAndLogs(t *testing.T) {
 			_ = json.NewEncoder(w).Encode(map[string]any{"code": 1, "message": hostile(r)})
 		},
 		"secrets at the border of a cut": func(w http.ResponseWriter, _ *http.Request, n int) {
-			answerXML(w, 500, "<Error><Message>"+strings.Repeat("x", maxMessage-7-n)+secretKey+" "+token+"</Message></Error>")
+			respondXML(w, 500, "<Error><Message>"+strings.Repeat("x", maxMessage-7-n)+secretKey+" "+token+"</Message></Error>")
 		},
 		"no HTTP": func(w http.ResponseWriter, r *http.Request, _ int) { hijacked(t, w, hostile(r)+"\r\n\r\n") },
 	}
-	for name, answer := range forms {
+	for name, respond := range forms {
 		t.Run(name, func(t *testing.T) {
 			log.Reset()
-			c, _ := open(t, answer, attempts(2), func(cfg *Config) {
+			c, _ := open(t, respond, attempts(2), func(cfg *Config) {
 				cfg.Credentials = StaticCredentials(secretCredentials())
 				cfg.Retry.BaseDelay = time.Nanosecond
 				cfg.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -107,7 +107,7 @@ func TestSecretsStayOutOfErrorsAndLogs(t *testing.T) {
 	}
 }
 
-func TestEnvironmentCredentialsNameWhatIsMissing(t *testing.T) {
+func TestEnvCredentialsNameWhatIsMissing(t *testing.T) {
 	t.Setenv("COS_SECRET_ID", "")
 	t.Setenv("COS_SECRET_KEY", "")
 	t.Setenv("COS_SECURITY_TOKEN", "")
@@ -176,7 +176,7 @@ func TestFileCredentialsFollowTheFile(t *testing.T) {
 	want(Credentials{SecretID: "e", SecretKey: "f", Token: ""})
 }
 
-func TestBrokenCredentialFilesAreRefusedAtTheStart(t *testing.T) {
+func TestFileCredentialsRefuseABrokenFileAtTheStart(t *testing.T) {
 	for name, text := range map[string]string{
 		"empty": "", "no key": "secret_id=verysecret", "unknown name": "secret_id=a\nsecret_key=b\nverysecret=c",
 		"no equals": "verysecret", "twice": "secret_id=verysecret\nsecret_id=b\nsecret_key=c",
@@ -197,7 +197,7 @@ func TestBrokenCredentialFilesAreRefusedAtTheStart(t *testing.T) {
 
 // STS may quote what it was sent. Neither the error nor the log shows the keys, the
 // token, the signature or the policy of the session, in whatever form.
-func TestSTSQuotesNothingThatIsSecret(t *testing.T) {
+func TestAssumeRoleCredentialsErrorsHoldNoSecret(t *testing.T) {
 	const policy = `{"version": "2.0", "statement": [{"effect": "allow", "resource": "verysecretresource"}]}`
 	for name, quote := range map[string]func(string) string{
 		"as it is":  func(s string) string { return s },

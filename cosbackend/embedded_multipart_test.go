@@ -50,7 +50,7 @@ func send(t *testing.T, c *cosbackend.Client, u cosbackend.Upload, number int, d
 	return cosbackend.CompletedPart{Number: number, ETag: part.ETag}
 }
 
-func TestEmbeddedMultipartLife(t *testing.T) {
+func TestEmbeddedMultipartUpload(t *testing.T) {
 	c, _ := start(t)
 	ctx, data := t.Context(), pattern(3*minPart)
 	const key = "a//../b c+%?&#/腾讯"
@@ -97,7 +97,7 @@ func TestEmbeddedMultipartLife(t *testing.T) {
 	cosError(t, "AbortMultipartUpload", c.AbortMultipartUpload(ctx, u), http.StatusNotFound, "NoSuchUpload")
 }
 
-func TestEmbeddedUploadsAreListedAndAborted(t *testing.T) {
+func TestEmbeddedListMultipartUploadsAndAbort(t *testing.T) {
 	c, _ := start(t)
 	keys := []string{"a b", "a/1", "a/2", "b+%", "腾讯"}
 	uploads := map[string]cosbackend.Upload{}
@@ -134,7 +134,7 @@ func TestEmbeddedUploadsAreListedAndAborted(t *testing.T) {
 	}
 }
 
-func TestEmbeddedRefusalsOfParts(t *testing.T) {
+func TestEmbeddedUploadPartRefusals(t *testing.T) {
 	c, _ := start(t)
 	ctx, u := t.Context(), begin(t, c, "k", cosbackend.Attributes{})
 	small := []cosbackend.CompletedPart{send(t, c, u, 1, pattern(10)), send(t, c, u, 2, pattern(10))}
@@ -159,7 +159,7 @@ func TestEmbeddedRefusalsOfParts(t *testing.T) {
 	cosError(t, "UploadPartCopy", err, http.StatusRequestedRangeNotSatisfiable, "InvalidRange")
 }
 
-func TestEmbeddedCompletionsWhoseAnswerIsLost(t *testing.T) {
+func TestEmbeddedCompleteMultipartUploadWithALostResponse(t *testing.T) {
 	for name, fault := range map[string]embedded.Fault{
 		"lost":                      {LoseResponse: true, Nth: 1},
 		"cut":                       {Truncate: 20, Nth: 1},
@@ -185,7 +185,7 @@ func TestEmbeddedCompletionsWhoseAnswerIsLost(t *testing.T) {
 	}
 }
 
-func TestEmbeddedAbortWhoseAnswerIsLost(t *testing.T) {
+func TestEmbeddedAbortMultipartUploadWithALostResponse(t *testing.T) {
 	c, s := start(t)
 	u := begin(t, c, "k", cosbackend.Attributes{})
 	s.Faults().Add(embedded.Fault{Operation: "AbortMultipartUpload", LoseResponse: true, Nth: 1})
@@ -194,7 +194,7 @@ func TestEmbeddedAbortWhoseAnswerIsLost(t *testing.T) {
 	}
 }
 
-func TestEmbeddedAppend(t *testing.T) {
+func TestEmbeddedAppendObject(t *testing.T) {
 	c, s := start(t)
 	ctx, data := t.Context(), pattern(300_000)
 	var base *uint64
@@ -228,7 +228,7 @@ func TestEmbeddedAppend(t *testing.T) {
 	}
 }
 
-func TestEmbeddedReadsGoOn(t *testing.T) {
+func TestEmbeddedGetObjectResumes(t *testing.T) {
 	c, s := start(t)
 	data := pattern(200_000)
 	store(t, c, "k", data, cosbackend.PutOptions{})

@@ -93,7 +93,7 @@ func cosError(t *testing.T, op string, err error, status int, code string) *cosb
 	return e
 }
 
-func TestEmbeddedObjectLife(t *testing.T) {
+func TestEmbeddedPutGetHeadDeleteObject(t *testing.T) {
 	c, _ := start(t)
 	ctx := t.Context()
 	attributes := cosbackend.Attributes{
@@ -133,7 +133,7 @@ func TestEmbeddedObjectLife(t *testing.T) {
 	cosError(t, "HeadObject", err, http.StatusNotFound, "")
 }
 
-func TestEmbeddedConditions(t *testing.T) {
+func TestEmbeddedGetObjectConditions(t *testing.T) {
 	c, _ := start(t)
 	ctx := t.Context()
 	etag := store(t, c, "k", []byte("x"), cosbackend.PutOptions{}).ETag
@@ -147,7 +147,7 @@ func TestEmbeddedConditions(t *testing.T) {
 	cosError(t, "PutObject", err, http.StatusConflict, "FileAlreadyExists")
 }
 
-func TestEmbeddedSizes(t *testing.T) {
+func TestEmbeddedObjectSizes(t *testing.T) {
 	c, _ := start(t)
 	for _, size := range []int{0, 1, 64 << 10, 1 << 20, 5<<20 + 3} {
 		data := bytes.Repeat([]byte("0123456789abcdef"), size/16+1)[:size]
@@ -315,7 +315,7 @@ func TestEmbeddedFaults(t *testing.T) {
 	remove := faulty(embedded.Fault{Operation: "PutObject", LoseResponse: true})
 	err := put(ctx, cosbackend.PutOptions{ForbidOverwrite: true})
 	if e, ok := errors.AsType[*cosbackend.Error](err); !ok || !e.OutcomeUnknown || e.Attempts != 1 || e.Retryable {
-		t.Errorf("PutObject whose answer was lost = %+v, want an unknown outcome after one attempt", err)
+		t.Errorf("PutObject whose response was lost = %+v, want an unknown outcome after one attempt", err)
 	}
 	remove()
 

@@ -98,7 +98,7 @@ func (b *errorBody) field(element string) *string {
 // parseErrorJSON reads {"code":-46628,"message":"...","request_id":"..."}; the
 // code may be a number or a text.
 func parseErrorJSON(data []byte, c cleaner) errorBody {
-	var answer struct {
+	var parsed struct {
 		Code       any    `json:"code"`
 		Message    string `json:"message"`
 		RequestID  string `json:"request_id"`
@@ -107,15 +107,15 @@ func parseErrorJSON(data []byte, c cleaner) errorBody {
 	}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
-	if err := d.Decode(&answer); err != nil {
+	if err := d.Decode(&parsed); err != nil {
 		return errorBody{}
 	}
 	body := errorBody{
-		Message:   c.clean(answer.Message, maxMessage),
-		RequestID: c.clean(cmp.Or(answer.RequestID, answer.RequestID2), maxID),
-		TraceID:   c.clean(answer.TraceID, maxID),
+		Message:   c.clean(parsed.Message, maxMessage),
+		RequestID: c.clean(cmp.Or(parsed.RequestID, parsed.RequestID2), maxID),
+		TraceID:   c.clean(parsed.TraceID, maxID),
 	}
-	switch code := answer.Code.(type) {
+	switch code := parsed.Code.(type) {
 	case json.Number:
 		body.Code = c.clean(code.String(), maxCode)
 	case string:
@@ -125,7 +125,7 @@ func parseErrorJSON(data []byte, c cleaner) errorBody {
 }
 
 // errNoRoot says that a document holds no element at all.
-var errNoRoot = errors.New("the answer is not XML")
+var errNoRoot = errors.New("not an XML document")
 
 // rootElement returns the name of the first element.
 func rootElement(data []byte) (string, error) {

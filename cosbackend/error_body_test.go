@@ -25,7 +25,7 @@ func errorBodies() []string {
 	}
 }
 
-func TestErrorBodiesAreReadTolerantly(t *testing.T) {
+func TestErrorBodyIsReadTolerantly(t *testing.T) {
 	bodies := errorBodies()
 	for i, want := range map[int]errorBody{
 		1:  {Code: "A"},

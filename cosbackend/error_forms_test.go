@@ -46,8 +46,8 @@ func deleteMany(ctx context.Context, c *Client) error {
 	return err
 }
 
-// TestEveryWireFormBecomesOneError goes through the forms in which an error comes.
-func TestEveryWireFormBecomesOneError(t *testing.T) {
+// TestErrorFormsBecomeOneError goes through the forms in which an error comes.
+func TestErrorFormsBecomeOneError(t *testing.T) {
 	cos := func(e Error) Error {
 		e.Bucket, e.Region, e.Profile, e.Attempts = testBucket, testRegion, "default", 1
 		return e
@@ -55,18 +55,18 @@ func TestEveryWireFormBecomesOneError(t *testing.T) {
 	object := func(op string, e Error) Error { e.Op, e.Key = op, "k"; return cos(e) }
 	const host = testBucket + ".cos.ap-guangzhou.myqcloud.com/k"
 	for _, tc := range []struct {
-		name   string
-		do     func(context.Context, *Client) error
-		answer script
-		want   Error
-		cause  string
+		name    string
+		do      func(context.Context, *Client) error
+		respond script
+		want    Error
+		cause   string
 	}{
 		{
 			name: "XML", do: get,
-			answer: func(w http.ResponseWriter, _ *http.Request, _ int) {
+			respond: func(w http.ResponseWriter, _ *http.Request, _ int) {
 				w.Header().Set("x-cos-trace-id", "trace-header")
 				w.Header().Set("Set-Cookie", "a=b")
-				answerXML(w, 404, errorXML("NoSuchKey", "The specified key does not exist."))
+				respondXML(w, 404, errorXML("NoSuchKey", "The specified key does not exist."))
 			},
 			want: object("GetObject", Error{
 				HTTPStatus: 404, Code: "NoSuchKey", Message: "The specified key does not exist.", Resource: host,
@@ -76,7 +76,7 @@ func TestEveryWireFormBecomesOneError(t *testing.T) {
 		},
 		{
 			name: "XML with the ids in the body only", do: get,
-			answer: func(w http.ResponseWriter, _ *http.Request, _ int) {
+			respond: func(w http.ResponseWriter, _ *http.Request, _ int) {
 				w.WriteHeader(403)
 				_, _ = io.WriteString(w, errorXML("AccessDenied", "Access Denied."))
 			},
@@ -86,9 +86,9 @@ func TestEveryWireFormBecomesOneError(t *testing.T) {
 			}),
 		},
 		{
-			name: "XML cut short", do: get,
-			answer: func(w http.ResponseWriter, _ *http.Request, _ int) {
-				answerXML(w, 404, "<Error><Code>NoSuchKey</Code><Message>The specified key do")
+			name: "XML truncated", do: get,
+			respond: func(w http.ResponseWriter, _ *http.Request, _ int) {
+				respondXML(w, 404, "<Error><Code>NoSuchKey</Code><Message>The specified key do")
 			},
 			want: object("GetObject", Error{
 				HTTPStatus: 404, Code: "NoSuchKey", Message: "The specified key do", RequestID: "req-1",
@@ -97,7 +97,7 @@ func TestEveryWireFormBecomesOneError(t *testing.T) {
 		},
 		{
 			name: "error body whose connection breaks", do: get,
-			answer: func(w http.ResponseWriter, _ *http.Request, _ int) {
+			respond: func(w http.ResponseWriter, _ *http.Request, _ int) {
 				hijacked(t, w, "HTTP/1.1 404 Not Found\r\nx-cos-request-id: req-1\r\nContent-Length: 500\r\n\r\n<Error><Code>NoSuchKey</Code><Mess")
 			},
 			want: object("GetObject", Error{
@@ -107,9 +107,9 @@ func TestEveryWireFormBecomesOneError(t *testing.T) {
 		},
 		{
 			name: "HEAD without body", do: head,
-			answer: func(w http.ResponseWriter, _ *http.Request, _ int) {
+			respond: func(w http.ResponseWriter, _ *http.Request, _ int) {
 				w.Header().Set("x-cos-trace-id", "trace-1")
-				answerXML(w, 404, "")
+				respondXML(w, 404, "")
 			},
 			want: object("HeadObject", Error{
 				HTTPStatus: 404, RequestID: "req-1", TraceID: "trace-1",
@@ -118,7 +118,7 @@ func TestEveryWireFormBecomesOneError(t *testing.T) {
 		},
 		{
 			name: "not modified", do: get,
-			answer: func(w http.ResponseWriter, _ *http.Request, _ int) {
+			respond: func(w http.ResponseWriter, _ *http.Request, _ int) {
 				cosHeader(w)
 				w.Header().Set("ETag", `"e"`)
 				w.Header().Set("x-cos-hash-crc64ecma", "7")
@@ -131,8 +131,8 @@ func TestEveryWireFormBecomesOneError(t *testing.T) {
 		},
 		{
 			name: "precondition failed", do: get,
-			answer: func(w http.ResponseWriter, _ *http.Request, _ int) {
-				answerXML(w, 412, errorXML("PreconditionFailed", "Precondition not match."))
+			respond: func(w http.ResponseWriter, _ *http.Request, _ int) {
+				respondXML(w, 412, errorXML("PreconditionFailed", "Precondition not match."))
 			},
 			want: object("GetObject", Error{
 				HTTPStatus: 412, Code: "PreconditionFailed", Message: "Precondition not match.", Resource: host, RequestID: "req-1", TraceID: "trace-1",
@@ -141,8 +141,8 @@ func TestEveryWireFormBecomesOneError(t *testing.T) {
 		},
 		{
 			name: "copy with the error inside 200", do: copyObject,
-			answer: func(w http.ResponseWriter, _ *http.Request, _ int) {
-				answerXML(w, 200, "   \n"+errorXML("AccessDenied", "You have no authority to read the source file"))
+			respond: func(w http.ResponseWriter, _ *http.Request, _ int) {
+				respondXML(w, 200, "   \n"+errorXML("AccessDenied", "You have no authority to read the source file"))
 			},
 			want: object("CopyObject", Error{
 				HTTPStatus: 200, Code: "AccessDenied", Message: "You have no authority to read the source file", Resource: host,
@@ -152,8 +152,8 @@ func TestEveryWireFormBecomesOneError(t *testing.T) {
 		},
 		{
 			name: "list with the error inside 200", do: list,
-			answer: func(w http.ResponseWriter, _ *http.Request, _ int) {
-				answerXML(w, 200, "<Error><Code>Odd</Code></Error>")
+			respond: func(w http.ResponseWriter, _ *http.Request, _ int) {
+				respondXML(w, 200, "<Error><Code>Odd</Code></Error>")
 			},
 			want: cos(Error{
 				Op: "ListObjects", HTTPStatus: 200, Code: "Odd", RequestID: "req-1", InSuccessBody: true,
@@ -162,8 +162,8 @@ func TestEveryWireFormBecomesOneError(t *testing.T) {
 		},
 		{
 			name: "put with the error inside 200", do: put,
-			answer: func(w http.ResponseWriter, _ *http.Request, _ int) {
-				answerXML(w, 200, "<Error><Code>CallbackFailed</Code></Error>")
+			respond: func(w http.ResponseWriter, _ *http.Request, _ int) {
+				respondXML(w, 200, "<Error><Code>CallbackFailed</Code></Error>")
 			},
 			want: object("PutObject", Error{
 				HTTPStatus: 200, Code: "CallbackFailed", RequestID: "req-1", InSuccessBody: true,
@@ -172,7 +172,7 @@ func TestEveryWireFormBecomesOneError(t *testing.T) {
 		},
 		{
 			name: "JSON with a number", do: get,
-			answer: func(w http.ResponseWriter, _ *http.Request, _ int) {
+			respond: func(w http.ResponseWriter, _ *http.Request, _ int) {
 				w.Header().Set("x-ci-request-id", "ci-1")
 				w.Header().Set("Content-Type", "application/json")
 				w.WriteHeader(400)
@@ -185,7 +185,7 @@ func TestEveryWireFormBecomesOneError(t *testing.T) {
 		},
 		{
 			name: "HTML of COS", do: get,
-			answer: func(w http.ResponseWriter, _ *http.Request, _ int) {
+			respond: func(w http.ResponseWriter, _ *http.Request, _ int) {
 				cosHeader(w)
 				w.Header().Set("Content-Type", "text/html")
 				w.WriteHeader(405)
@@ -198,7 +198,7 @@ func TestEveryWireFormBecomesOneError(t *testing.T) {
 		},
 		{
 			name: "HTML of a middlebox", do: get,
-			answer: func(w http.ResponseWriter, _ *http.Request, _ int) {
+			respond: func(w http.ResponseWriter, _ *http.Request, _ int) {
 				w.Header().Set("Content-Type", "text/html")
 				w.WriteHeader(502)
 				_, _ = io.WriteString(w, "<html><h1>502</h1></html>")
@@ -210,7 +210,7 @@ func TestEveryWireFormBecomesOneError(t *testing.T) {
 		},
 		{
 			name: "captive portal", do: get,
-			answer: func(w http.ResponseWriter, _ *http.Request, _ int) {
+			respond: func(w http.ResponseWriter, _ *http.Request, _ int) {
 				w.Header().Set("Content-Type", "text/html")
 				_, _ = io.WriteString(w, "<html>log in</html>")
 			},
@@ -221,7 +221,7 @@ func TestEveryWireFormBecomesOneError(t *testing.T) {
 		},
 		{
 			name: "redirect", do: get,
-			answer: func(w http.ResponseWriter, _ *http.Request, _ int) {
+			respond: func(w http.ResponseWriter, _ *http.Request, _ int) {
 				cosHeader(w)
 				w.Header().Set("Location", "http://user:pass@169.254.169.254/latest?q-signature=abc#f")
 				w.WriteHeader(302)
@@ -232,8 +232,8 @@ func TestEveryWireFormBecomesOneError(t *testing.T) {
 			}),
 		},
 		{
-			name: "empty answer where XML was due", do: list,
-			answer: func(w http.ResponseWriter, _ *http.Request, _ int) { cosHeader(w) },
+			name: "empty response where XML was due", do: list,
+			respond: func(w http.ResponseWriter, _ *http.Request, _ int) { cosHeader(w) },
 			want: cos(Error{
 				Op: "ListObjects", HTTPStatus: 200, RequestID: "req-1",
 				Headers: map[string]string{"x-cos-request-id": "req-1", "content-length": "0"},
@@ -242,7 +242,7 @@ func TestEveryWireFormBecomesOneError(t *testing.T) {
 		},
 		{
 			name: "other XML than was due", do: list,
-			answer: func(w http.ResponseWriter, _ *http.Request, _ int) { answerXML(w, 200, "<Other/>") },
+			respond: func(w http.ResponseWriter, _ *http.Request, _ int) { respondXML(w, 200, "<Other/>") },
 			want: cos(Error{
 				Op: "ListObjects", HTTPStatus: 200, RequestID: "req-1",
 				Headers: map[string]string{"content-type": "application/xml", "x-cos-request-id": "req-1", "content-length": "8"},
@@ -250,9 +250,9 @@ func TestEveryWireFormBecomesOneError(t *testing.T) {
 			cause: `parse the response: the element is "Other" where "ListBucketResult" was expected`,
 		},
 		{
-			name: "XML that ends early in a whole answer", do: list,
-			answer: func(w http.ResponseWriter, _ *http.Request, _ int) {
-				answerXML(w, 200, "<ListBucketResult><Contents><Key>a</Key>")
+			name: "XML that ends early in a whole response", do: list,
+			respond: func(w http.ResponseWriter, _ *http.Request, _ int) {
+				respondXML(w, 200, "<ListBucketResult><Contents><Key>a</Key>")
 			},
 			want: cos(Error{
 				Op: "ListObjects", HTTPStatus: 200, RequestID: "req-1",
@@ -261,17 +261,17 @@ func TestEveryWireFormBecomesOneError(t *testing.T) {
 			cause: "parse the response: XML syntax error on line 1: unexpected EOF",
 		},
 		{
-			name: "damaged answer to a change", do: deleteMany,
-			answer: func(w http.ResponseWriter, _ *http.Request, _ int) { answerXML(w, 200, "garbage") },
+			name: "damaged response to a change", do: deleteMany,
+			respond: func(w http.ResponseWriter, _ *http.Request, _ int) { respondXML(w, 200, "garbage") },
 			want: cos(Error{
 				Op: "DeleteObjects", HTTPStatus: 200, RequestID: "req-1", OutcomeUnknown: true,
 				Headers: map[string]string{"content-type": "application/xml", "x-cos-request-id": "req-1", "content-length": "7"},
 			}),
-			cause: "parse the response: the answer is not XML",
+			cause: "parse the response: not an XML document",
 		},
 		{
-			name: "answer cut short", do: list,
-			answer: func(w http.ResponseWriter, _ *http.Request, _ int) {
+			name: "truncated response", do: list,
+			respond: func(w http.ResponseWriter, _ *http.Request, _ int) {
 				hijacked(t, w, "HTTP/1.1 200 OK\r\nx-cos-request-id: req-1\r\nContent-Length: 500\r\n\r\n<ListBucketResult>")
 			},
 			want: cos(Error{
@@ -282,7 +282,7 @@ func TestEveryWireFormBecomesOneError(t *testing.T) {
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			c, s := open(t, tc.answer, attempts(1))
+			c, s := open(t, tc.respond, attempts(1))
 			got := wantError(t, "the call", tc.do(t.Context(), c))
 			cause := ""
 			if got.Cause != nil {
@@ -304,7 +304,7 @@ func TestEveryWireFormBecomesOneError(t *testing.T) {
 	}
 }
 
-func TestHugeErrorBodyIsReadToABound(t *testing.T) {
+func TestErrorBodyIsReadToALimit(t *testing.T) {
 	const size = 64 << 20
 	c, _ := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
 		cosHeader(w)
@@ -329,16 +329,16 @@ func TestHugeErrorBodyIsReadToABound(t *testing.T) {
 	}
 }
 
-func TestHugeListIsRefused(t *testing.T) {
+func TestListObjectsRefusesAHugeResponse(t *testing.T) {
 	c, _ := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
-		answerXML(w, 200, "<ListBucketResult>"+strings.Repeat(" ", maxXML))
+		respondXML(w, 200, "<ListBucketResult>"+strings.Repeat(" ", maxXML))
 	}, attempts(1))
 	if err := list(t.Context(), c); !errors.Is(err, errResponseTooLarge) {
 		t.Errorf("ListObjects = %v, want %v", err, errResponseTooLarge)
 	}
 }
 
-func TestHeadersOfErrorsAreBounded(t *testing.T) {
+func TestErrorHeadersAreBounded(t *testing.T) {
 	c, _ := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
 		for i := range 50 {
 			w.Header().Set("x-cos-meta-"+string(rune('a'+i%26))+strings.Repeat("z", i), strings.Repeat("é", 300))
@@ -346,7 +346,7 @@ func TestHeadersOfErrorsAreBounded(t *testing.T) {
 		w.Header().Set("x-cos-security-token", "secret")
 		w.Header().Set("x-cos-server-side-encryption-customer-key", "secret")
 		w.Header().Set("Authorization", "secret")
-		answerXML(w, 412, "")
+		respondXML(w, 412, "")
 	}, attempts(1))
 	e := wantError(t, "HeadObject", head(t.Context(), c))
 	if len(e.Headers) != maxHeaders || e.Headers["x-cos-request-id"] != "req-1" {

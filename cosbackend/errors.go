@@ -79,7 +79,7 @@ func (e *Error) Error() string {
 	b.WriteString("cosbackend: ")
 	b.WriteString(e.Op)
 	if e.NotFromCOS {
-		b.WriteString(": the answer did not come from COS")
+		b.WriteString(": the response did not come from COS")
 	}
 	if e.HTTPStatus != 0 {
 		b.WriteString(": HTTP status ")
@@ -142,7 +142,7 @@ type IntegrityError struct {
 func (e *IntegrityError) Error() string {
 	s := fmt.Sprintf("cosbackend: %s: checksum mismatch: sent CRC64 %d, COS has %d", e.Op, e.Want, e.Got)
 	if e.Frame {
-		s = fmt.Sprintf("cosbackend: %s: checksum mismatch: a frame of the answer has CRC32 %d and says %d", e.Op, e.Got, e.Want)
+		s = fmt.Sprintf("cosbackend: %s: checksum mismatch: a frame of the response has CRC32 %d and says %d", e.Op, e.Got, e.Want)
 	}
 	if e.RequestID != "" {
 		s += " (request id " + e.RequestID + ")"

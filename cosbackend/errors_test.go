@@ -13,12 +13,12 @@ import (
 	"time"
 )
 
-func TestErrorsReadWell(t *testing.T) {
+func TestErrorTexts(t *testing.T) {
 	for want, err := range map[string]error{
 		"cosbackend: GetObject: HTTP status 404: NoSuchKey: gone (request id r)": &Error{
 			Op: "GetObject", Bucket: "b-1", Key: "k", HTTPStatus: 404, Code: "NoSuchKey", Message: "gone", RequestID: "r",
 		},
-		"cosbackend: GetObject: the answer did not come from COS: HTTP status 502": &Error{
+		"cosbackend: GetObject: the response did not come from COS: HTTP status 502": &Error{
 			Op: "GetObject", Origin: OriginTransport, NotFromCOS: true, HTTPStatus: 502,
 		},
 		"cosbackend: PutObject: connection reset":                                          &Error{Op: "PutObject", Origin: OriginTransport, Cause: errors.New("connection reset")},
@@ -36,7 +36,7 @@ func TestErrorsReadWell(t *testing.T) {
 	}
 }
 
-func TestTheCallersDeadlineIsSeenBeforeItsTimer(t *testing.T) {
+func TestContextErrorSeesTheDeadlineBeforeItsTimer(t *testing.T) {
 	past, cancel := context.WithDeadlineCause(t.Context(), time.Now().Add(-time.Second), errors.New("custom cause"))
 	defer cancel()
 	err := (&attempt{op: &operation{}}).transportCause(past, errors.New("i/o timeout"))
@@ -52,7 +52,7 @@ func TestTheCallersDeadlineIsSeenBeforeItsTimer(t *testing.T) {
 	}
 }
 
-func TestAnInMemoryDialerObeysTheDialTimeout(t *testing.T) {
+func TestDialTimeoutBoundsACustomDialer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, err := New(Config{
 			Region: testRegion, Credentials: StaticCredentials(testCredentials()), Retry: RetryOptions{MaxAttempts: 1},
@@ -73,7 +73,7 @@ func TestAnInMemoryDialerObeysTheDialTimeout(t *testing.T) {
 	})
 }
 
-func TestAnUploadCanMoveToAnotherConnectionOnlyUntouched(t *testing.T) {
+func TestBodyReaderIsReusedOnAnotherConnectionOnlyUnread(t *testing.T) {
 	u := &bodyReader{reader: strings.NewReader("x"), size: 1}
 	if body, err := u.reopen(); err != nil || body != u {
 		t.Errorf("again = %v, %v, want the same body", body, err)
@@ -89,7 +89,7 @@ func TestAnUploadCanMoveToAnotherConnectionOnlyUntouched(t *testing.T) {
 }
 
 // COS cannot have stored what it was not given; when it says so, nobody knows.
-func TestASuccessBeforeTheBodyWasSentIsNotBelieved(t *testing.T) {
+func TestPutObjectDoesNotTrustASuccessBeforeTheBodyWasSent(t *testing.T) {
 	r := &blockedReader{waiting: make(chan struct{}), release: make(chan struct{})}
 	returned := make(chan struct{})
 	r.after = func() { close(returned) }
@@ -118,9 +118,9 @@ func TestRetryAfterMayBeADate(t *testing.T) {
 	}
 }
 
-func TestATruncatedBucketListMustGoOn(t *testing.T) {
+func TestListBucketsRefusesATruncatedPageWithoutMarker(t *testing.T) {
 	c, _ := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
-		answerXML(w, 200, buckets()+"<IsTruncated>true</IsTruncated>"+endBuckets)
+		respondXML(w, 200, buckets()+"<IsTruncated>true</IsTruncated>"+endBuckets)
 	})
 	if _, err := c.ListBuckets(t.Context(), ListBucketsOptions{}); !errors.Is(err, errNoMarker) {
 		t.Errorf("ListBuckets = %v, want %v", err, errNoMarker)

@@ -17,7 +17,7 @@ func hostileKeys() []string {
 	}
 }
 
-func TestKeysArriveAsTheyWereGiven(t *testing.T) {
+func TestEscapedKeysArriveUnchanged(t *testing.T) {
 	for _, key := range hostileKeys() {
 		c, s := open(t, func(w http.ResponseWriter, r *http.Request, _ int) {
 			if got := r.URL.Path; got != "/"+key {
@@ -48,7 +48,7 @@ func validHead(t *testing.T, c *Client, key string) error {
 	return err
 }
 
-func TestKeysAreWrittenReadably(t *testing.T) {
+func TestEscapeKeyIsReadable(t *testing.T) {
 	for key, want := range map[string]string{
 		"photos/2024/a.jpg": "photos/2024/a.jpg",
 		"dir/":              "dir/",

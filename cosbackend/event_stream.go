@@ -73,7 +73,7 @@ func (f *frameReader) next() (frameHead, error) {
 	}
 	f.headers = append(f.headers[:0], make([]byte, headers)...)
 	if _, err := io.ReadFull(f.r, f.headers); err != nil {
-		return frameHead{}, inside(err)
+		return frameHead{}, midFrameError(err)
 	}
 	f.crc = crc32.Update(crc32.ChecksumIEEE(f.prelude[:]), crc32.IEEETable, f.headers)
 	f.left = int(size - framePrelude - frameTail - headers)
@@ -99,7 +99,7 @@ func (f *frameReader) read(p []byte) (int, error) {
 		return 0, nil
 	}
 	if _, err := io.ReadFull(f.r, p); err != nil {
-		return 0, inside(err)
+		return 0, midFrameError(err)
 	}
 	f.crc = crc32.Update(f.crc, crc32.IEEETable, p)
 	f.left -= len(p)
@@ -136,7 +136,7 @@ func (f *frameReader) skip() error {
 func (f *frameReader) checkTail() error {
 	var tail [frameTail]byte
 	if _, err := io.ReadFull(f.r, tail[:]); err != nil {
-		return inside(err)
+		return midFrameError(err)
 	}
 	return checkFrameCRC(tail[:], f.crc)
 }
@@ -149,7 +149,7 @@ func checkFrameCRC(said []byte, got uint32) error {
 }
 
 // inside is an error of the stream in the middle of a frame.
-func inside(err error) error {
+func midFrameError(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
 	}

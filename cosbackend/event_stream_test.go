@@ -58,7 +58,7 @@ func readFrames(stream []byte, piece int) (heads []frameHead, payload []byte, er
 	}
 }
 
-func TestFramesAreTakenApart(t *testing.T) {
+func TestEventStreamFramesAreDecoded(t *testing.T) {
 	stream := slices.Concat(eventFrame("Records", "a,b\nc"), eventFrame("Cont", ""), eventFrame("Records", ",d\n"), errorFrame("Busy", "try later"), frame("x"), eventFrame("End", ""))
 	for _, piece := range []int{1, 2, 3, 1000} {
 		heads, payload, err := readFrames(stream, piece)
@@ -77,7 +77,7 @@ func TestFramesAreTakenApart(t *testing.T) {
 }
 
 // Whatever byte is the last, the reader knows whether it stood between two frames.
-func TestAStreamThatBreaksOffIsNoticedAtEveryByte(t *testing.T) {
+func TestEventStreamTruncationIsDetectedAtEveryByte(t *testing.T) {
 	first := eventFrame("Records", strings.Repeat("x", 100))
 	stream := slices.Concat(first, eventFrame("End", ""))
 	for n := range stream {
@@ -93,7 +93,7 @@ func TestAStreamThatBreaksOffIsNoticedAtEveryByte(t *testing.T) {
 }
 
 // A CRC32 finds every single flipped bit.
-func TestADamagedFrameIsNoticedAtEveryBit(t *testing.T) {
+func TestEventStreamDamageIsDetectedAtEveryBit(t *testing.T) {
 	stream := eventFrame("Records", "content")
 	for i := range len(stream) * 8 {
 		damaged := slices.Clone(stream)
@@ -105,7 +105,7 @@ func TestADamagedFrameIsNoticedAtEveryBit(t *testing.T) {
 	}
 }
 
-func TestMalformedFramesAreRefused(t *testing.T) {
+func TestEventStreamRefusesMalformedFrames(t *testing.T) {
 	header := func(raw string) []byte {
 		b := binary.BigEndian.AppendUint32(nil, uint32(16+len(raw)))
 		b = binary.BigEndian.AppendUint32(b, uint32(len(raw)))

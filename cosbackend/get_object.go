@@ -221,8 +221,8 @@ func (c *Client) HeadObject(ctx context.Context, loc Location, key string, o Rea
 }
 
 var (
-	errNoLength = errors.New("the answer does not say how long the object is") // A005
-	errRange    = errors.New("the answer holds another range than was asked for")
+	errNoLength = errors.New("the response does not say how long the object is") // A005
+	errRange    = errors.New("the response holds another range than was asked for")
 )
 
 // readOperation returns a HEAD or GET of an object.

@@ -12,7 +12,7 @@ import (
 
 func TestListObjectsDecodesNames(t *testing.T) {
 	c, s := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
-		answerXML(w, 200, `<?xml version="1.0" encoding="utf-8"?><ListBucketResult><Name>x</Name><EncodingType>url</EncodingType>
+		respondXML(w, 200, `<?xml version="1.0" encoding="utf-8"?><ListBucketResult><Name>x</Name><EncodingType>url</EncodingType>
 <NextMarker>a%2Bz%26%E8%85%BE</NextMarker><IsTruncated>true</IsTruncated>
 <Contents><Key>a+b%01%2F%E8%85%BE</Key><LastModified>2019-05-24T10:56:40.000Z</LastModified><ETag>&quot;e&quot;</ETag><Size>7</Size><StorageClass>ARCHIVE</StorageClass><StorageTier>t</StorageTier><Unknown/></Contents>
 <Contents><Key>b</Key><LastModified>never</LastModified></Contents>
@@ -33,11 +33,11 @@ func TestListObjectsDecodesNames(t *testing.T) {
 		t.Errorf("ListObjects = %v (-want +got):\n%s", err, diff)
 	}
 	if got, want := s.seen()[0].URI, "/?delimiter=%2F&encoding-type=url&marker=m%2B&max-keys=3&prefix=a%20b"; got != want {
-		t.Errorf("asked %s, want %s", got, want)
+		t.Errorf("requested %s, want %s", got, want)
 	}
 }
 
-func TestListObjectsAnswersThatAreOdd(t *testing.T) {
+func TestListObjectsReadsOddResponses(t *testing.T) {
 	for name, tc := range map[string]struct {
 		xml  string
 		want ObjectPage
@@ -59,7 +59,7 @@ func TestListObjectsAnswersThatAreOdd(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, _ := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
-				answerXML(w, 200, "<ListBucketResult>"+tc.xml+"</ListBucketResult>")
+				respondXML(w, 200, "<ListBucketResult>"+tc.xml+"</ListBucketResult>")
 			})
 			got, err := c.ListObjects(t.Context(), at(testBucket), ListOptions{})
 			if diff := cmp.Diff(tc.want, got); diff != "" || !errors.Is(err, tc.err) {
@@ -69,10 +69,10 @@ func TestListObjectsAnswersThatAreOdd(t *testing.T) {
 	}
 }
 
-func TestDeleteObjectsTellsKeyFromKey(t *testing.T) {
+func TestDeleteObjectsReportsEachKey(t *testing.T) {
 	c, s := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
 		w.Header().Set("x-cos-trace-id", "trace-1")
-		answerXML(w, 200, `<DeleteResult>
+		respondXML(w, 200, `<DeleteResult>
 <Deleted><Key>a&amp;&lt;</Key><DeleteMarker>true</DeleteMarker><DeleteMarkerVersionId>m</DeleteMarkerVersionId></Deleted>
 <Deleted><Key>b</Key><VersionId>v</VersionId></Deleted>
 <Error><Key>c</Key><Code>AccessDenied</Code><Message>no</Message></Error></DeleteResult>`)
@@ -113,7 +113,7 @@ func TestDeleteObjectReadsMarkers(t *testing.T) {
 		t.Errorf("DeleteObject = %+v, %v", got, err)
 	}
 	if got := s.seen()[0].URI; got != "/k?versionId=v1" {
-		t.Errorf("asked %s", got)
+		t.Errorf("requested %s", got)
 	}
 }
 

@@ -59,7 +59,7 @@ type request struct {
 	BodyErr           error
 }
 
-// A scripted server answers the n-th request, counted from 1, and remembers all.
+// A scripted server responds to the n-th request, counted from 1, and remembers all.
 type scripted struct {
 	t        *testing.T
 	mu       sync.Mutex
@@ -69,7 +69,7 @@ type scripted struct {
 type script func(w http.ResponseWriter, r *http.Request, n int)
 
 // reads wraps a script that wants each request's body read before it answers.
-func (s *scripted) handler(answer script, readBody bool) http.Handler {
+func (s *scripted) handler(respond script, readBody bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		seen := request{Method: r.Method, Host: r.Host, URI: r.RequestURI, Header: r.Header.Clone()}
 		if readBody {
@@ -80,7 +80,7 @@ func (s *scripted) handler(answer script, readBody bool) http.Handler {
 		n := len(s.requests)
 		s.mu.Unlock()
 		w.Header()["Date"] = nil
-		answer(w, r, n)
+		respond(w, r, n)
 	})
 }
 
@@ -102,10 +102,10 @@ func testCredentials() Credentials {
 func at(bucket string) Location { return Location{Bucket: bucket} }
 
 // open starts a scripted server that reads request bodies, and a client of it.
-func open(t *testing.T, answer script, change ...func(*Config)) (*Client, *scripted) {
+func open(t *testing.T, respond script, change ...func(*Config)) (*Client, *scripted) {
 	t.Helper()
 	s := &scripted{t: t}
-	return serve(t, s.handler(answer, true), change...), s
+	return serve(t, s.handler(respond, true), change...), s
 }
 
 // serve starts handler in memory and returns a client of it.
@@ -144,12 +144,12 @@ func attempts(n int) func(*Config) {
 	return func(cfg *Config) { cfg.Retry.MaxAttempts = n }
 }
 
-// cosHeader marks an answer as one of COS.
+// cosHeader marks a response as one of COS.
 func cosHeader(w http.ResponseWriter) {
 	w.Header().Set("x-cos-request-id", "req-1")
 }
 
-func answerXML(w http.ResponseWriter, status int, body string) {
+func respondXML(w http.ResponseWriter, status int, body string) {
 	cosHeader(w)
 	w.Header().Set("Content-Type", "application/xml")
 	w.WriteHeader(status)
@@ -162,7 +162,7 @@ func errorXML(code, message string) string {
 		"  <RequestId>req-1</RequestId>\n  <TraceId>trace-1</TraceId>\n</Error>"
 }
 
-// hijacked writes raw bytes as the answer and closes the connection.
+// hijacked writes raw bytes as the response and closes the connection.
 func hijacked(t *testing.T, w http.ResponseWriter, raw string) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {

@@ -95,7 +95,7 @@ func (c *Client) initiateOperation(ctx context.Context, loc Location, key string
 	return op, id, nil
 }
 
-var errUploadID = errors.New("the answer holds no upload id that could be used")
+var errUploadID = errors.New("the response holds no upload id that could be used")
 
 func (r *response) uploadID(ctx context.Context) (string, error) {
 	var wire struct {
@@ -420,7 +420,7 @@ func (c *Client) CompleteMultipartUpload(ctx context.Context, u Upload, parts []
 		op.forbidOverwrite()
 	}
 	op.payload = completeXML(parts)
-	job := pendingCompletion{client: c, upload: u, parts: len(parts), o: o, crc64: o.CRC64, began: c.clock()}
+	job := pendingCompletion{client: c, upload: u, parts: len(parts), o: o, crc64: o.CRC64, begun: c.clock()}
 	op.decode = job.read
 	got := c.settle(ctx, op, func(last outcome) settlement { return job.inspect(ctx, last) })
 	if got.failure != nil {
@@ -460,7 +460,7 @@ func checkParts(parts []CompletedPart) error {
 		last = p.Number
 		name := field("parts", i, "etag")
 		if unquoteETag(p.ETag) == "" || len(p.ETag) > maxHeader {
-			return invalid(name, "must be the ETag that the part was answered with")
+			return invalid(name, "must be the ETag that the part was returned with")
 		}
 		if err := checkHeader(name, p.ETag); err != nil {
 			return err
@@ -488,7 +488,7 @@ type pendingCompletion struct {
 	parts     int
 	o         CompleteOptions
 	crc64     *uint64
-	began     time.Time
+	begun     time.Time
 	result    CompleteResult
 	requestID string
 }
@@ -535,7 +535,7 @@ func (j *pendingCompletion) inspect(ctx context.Context, last outcome) settlemen
 		}
 	}
 	info, err := j.client.HeadObject(ctx, j.upload.Location, j.upload.Key, ReadOptions{CustomerKey: j.o.CustomerKey})
-	if err != nil || !j.made(info) {
+	if err != nil || !j.madeObject(info) {
 		return unsettled
 	}
 	j.result = CompleteResult{ETag: info.ETag, VersionID: info.VersionID, CRC64: info.CRC64, HasCRC64: info.HasCRC64}
@@ -543,8 +543,8 @@ func (j *pendingCompletion) inspect(ctx context.Context, last outcome) settlemen
 }
 
 // made reports whether info is of the object that the parts make.
-func (j *pendingCompletion) made(info ObjectInfo) bool {
-	if info.LastModified.Before(j.began.Add(-clockSkew)) {
+func (j *pendingCompletion) madeObject(info ObjectInfo) bool {
+	if info.LastModified.Before(j.begun.Add(-clockSkew)) {
 		return false
 	}
 	if j.crc64 != nil && info.HasCRC64 {

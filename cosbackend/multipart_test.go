@@ -51,9 +51,9 @@ func listUploads(ctx context.Context, c *Client) error {
 	return err
 }
 
-// TestOperationsOnPartsAsTheyAreSent holds the first line, the headers that matter
+// TestMultipartUploadRequestsAreSentAsDocumented holds the first line, the headers that matter
 // and the body of each request (the signer has put the query in order), with a key that everything on the way would mangle.
-func TestOperationsOnPartsAsTheyAreSent(t *testing.T) {
+func TestMultipartUploadRequestsAreSentAsDocumented(t *testing.T) {
 	const key = "a//../b c+%?&#/é"
 	const path = "/a%2F%2F%2E%2E%2Fb%20c%2B%25%3F%26%23%2F%C3%A9"
 	u := Upload{Location: at(testBucket), Key: key, UploadID: uploadID}
@@ -147,7 +147,7 @@ func TestOperationsOnPartsAsTheyAreSent(t *testing.T) {
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			c, s := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) { answerXML(w, 403, errorXML("AccessDenied", "m")) })
+			c, s := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) { respondXML(w, 403, errorXML("AccessDenied", "m")) })
 			if e := wantError(t, tc.name, tc.do(t.Context(), c)); e.Code != "AccessDenied" || e.Key == "" && tc.name != "list uploads" {
 				t.Errorf("error = %+v, want AccessDenied of the key", e)
 			}
@@ -164,14 +164,14 @@ func TestOperationsOnPartsAsTheyAreSent(t *testing.T) {
 	}
 }
 
-func TestInitiateReturnsTheUploadID(t *testing.T) {
+func TestInitiateMultipartUploadReturnsTheUploadID(t *testing.T) {
 	for id, ok := range map[string]bool{
 		uploadID: true, strings.Repeat("f", 256): true,
 		"": false, strings.Repeat("f", 257): false, "a/b": false, "a&amp;b": false, "é": false,
 	} {
 		t.Run(id, func(t *testing.T) {
 			c, s := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
-				answerXML(w, 200, "<InitiateMultipartUploadResult><Bucket>b</Bucket><Key>k</Key><UploadId>"+id+"</UploadId></InitiateMultipartUploadResult>")
+				respondXML(w, 200, "<InitiateMultipartUploadResult><Bucket>b</Bucket><Key>k</Key><UploadId>"+id+"</UploadId></InitiateMultipartUploadResult>")
 			})
 			got, err := c.InitiateMultipartUpload(t.Context(), at(testBucket), "k", InitiateOptions{})
 			if ok && (got != id || err != nil) {
@@ -213,7 +213,7 @@ func TestUploadPartReturnsWhatCOSStored(t *testing.T) {
 
 func TestUploadPartCopyReadsTheResult(t *testing.T) {
 	c, _ := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
-		answerXML(w, 200, `<CopyPartResult><ETag>"e3"</ETag><CRC64>7</CRC64><LastModified>2019-05-16T06:45:51Z</LastModified></CopyPartResult>`)
+		respondXML(w, 200, `<CopyPartResult><ETag>"e3"</ETag><CRC64>7</CRC64><LastModified>2019-05-16T06:45:51Z</LastModified></CopyPartResult>`)
 	})
 	got, err := c.UploadPartCopy(t.Context(), theUpload(), 3, PartCopyOptions{Source: CopySource{Bucket: testBucket, Key: "s"}})
 	want := Part{Number: 3, ETag: "e3", CRC64: 7, HasCRC64: true, LastModified: time.Date(2019, 5, 16, 6, 45, 51, 0, time.UTC)}
@@ -222,11 +222,11 @@ func TestUploadPartCopyReadsTheResult(t *testing.T) {
 	}
 }
 
-func TestCopyOfAPartHidesItsErrorInSuccess(t *testing.T) {
+func TestUploadPartCopyFindsTheErrorInSuccess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		codes := []string{"SlowDown", "InternalError", "AccessDenied"}
 		c, s := open(t, func(w http.ResponseWriter, _ *http.Request, n int) {
-			answerXML(w, 200, "  \n"+errorXML(codes[n-1], "m"))
+			respondXML(w, 200, "  \n"+errorXML(codes[n-1], "m"))
 		})
 		e := wantError(t, "UploadPartCopy", copyPart(t.Context(), c))
 		if e.Code != "AccessDenied" || !e.InSuccessBody || e.HTTPStatus != 200 || len(s.seen()) != 3 {
@@ -235,17 +235,19 @@ func TestCopyOfAPartHidesItsErrorInSuccess(t *testing.T) {
 	})
 }
 
-func TestAbortAfterALostAnswerIsDone(t *testing.T) {
-	gone := func(w http.ResponseWriter) { answerXML(w, 404, errorXML("NoSuchUpload", "m")) }
+func TestAbortMultipartUploadSucceedsAfterALostResponse(t *testing.T) {
+	gone := func(w http.ResponseWriter) { respondXML(w, 404, errorXML("NoSuchUpload", "m")) }
 	for name, tc := range map[string]struct {
 		first   script
 		success bool
 	}{
-		"lost answer":  {func(w http.ResponseWriter, _ *http.Request, _ int) { hijacked(t, w, "") }, true},
-		"cut header":   {func(w http.ResponseWriter, _ *http.Request, _ int) { hijacked(t, w, "HTTP/1.1 204 No Con") }, true},
-		"500":          {func(w http.ResponseWriter, _ *http.Request, _ int) { answerXML(w, 500, errorXML("InternalError", "m")) }, true},
+		"lost response": {func(w http.ResponseWriter, _ *http.Request, _ int) { hijacked(t, w, "") }, true},
+		"cut header":    {func(w http.ResponseWriter, _ *http.Request, _ int) { hijacked(t, w, "HTTP/1.1 204 No Con") }, true},
+		"500": {func(w http.ResponseWriter, _ *http.Request, _ int) {
+			respondXML(w, 500, errorXML("InternalError", "m"))
+		}, true},
 		"middlebox":    {func(w http.ResponseWriter, _ *http.Request, _ int) { w.WriteHeader(504) }, true},
-		"turned away":  {func(w http.ResponseWriter, _ *http.Request, _ int) { answerXML(w, 503, errorXML("SlowDown", "m")) }, false},
+		"turned away":  {func(w http.ResponseWriter, _ *http.Request, _ int) { respondXML(w, 503, errorXML("SlowDown", "m")) }, false},
 		"never begun":  {func(w http.ResponseWriter, _ *http.Request, _ int) { gone(w) }, false},
 		"in the first": {func(w http.ResponseWriter, _ *http.Request, _ int) { cosHeader(w); w.WriteHeader(204) }, true},
 	} {
@@ -272,7 +274,7 @@ func TestAbortAfterALostAnswerIsDone(t *testing.T) {
 	}
 }
 
-func TestALostAnswerOfInitiateIsUnknown(t *testing.T) {
+func TestInitiateMultipartUploadIsUnknownAfterALostResponse(t *testing.T) {
 	c, s := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) { hijacked(t, w, "") })
 	e := wantError(t, "InitiateMultipartUpload", initiate(t.Context(), c))
 	if !e.OutcomeUnknown || e.Retryable || len(s.seen()) != 1 {
@@ -280,7 +282,7 @@ func TestALostAnswerOfInitiateIsUnknown(t *testing.T) {
 	}
 }
 
-func TestALostAnswerOfAPartIsSentAgainIfItCan(t *testing.T) {
+func TestUploadPartIsRetriedAfterALostResponseWhenReopenable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, s := open(t, func(w http.ResponseWriter, _ *http.Request, n int) {
 			if n%2 == 1 {
@@ -300,9 +302,9 @@ func TestALostAnswerOfAPartIsSentAgainIfItCan(t *testing.T) {
 	})
 }
 
-// TestRetryTableOfParts counts attempts as TestRetryTable does. Operations that
+// TestRetryClassesOfMultipartUploads counts attempts as TestRetryClassesAttempts does. Operations that
 // look before they report are in tables of their own.
-func TestRetryTableOfParts(t *testing.T) {
+func TestRetryClassesOfMultipartUploads(t *testing.T) {
 	calls := []struct {
 		name string
 		do   func(context.Context, *Client) error
@@ -319,7 +321,7 @@ func TestRetryTableOfParts(t *testing.T) {
 		{"list uploads", listUploads},
 	}
 	want := map[string][]string{
-		"lost answer":            {"1!", "4r!", "1r!", "4r!", "4r!", "4r", "4r"},
+		"lost response":          {"1!", "4r!", "1r!", "4r!", "4r!", "4r", "4r"},
 		"429":                    {"4r", "4r", "1r", "4r", "4r", "4r", "4r"},
 		"500":                    {"1r", "4r", "1r", "4r", "4r", "4r", "4r"},
 		"503":                    {"4r", "4r", "1r", "4r", "4r", "4r", "4r"},
@@ -336,7 +338,7 @@ func TestRetryTableOfParts(t *testing.T) {
 		for i, call := range calls {
 			t.Run(f.name+"/"+call.name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					c, s := open(t, f.answer)
+					c, s := open(t, f.respond)
 					e := wantError(t, call.name, call.do(t.Context(), c))
 					got := strconv.Itoa(e.Attempts)
 					if e.Retryable {
@@ -354,7 +356,7 @@ func TestRetryTableOfParts(t *testing.T) {
 	}
 }
 
-func TestPartsAreCheckedBeforeAnythingIsSent(t *testing.T) {
+func TestMultipartUploadArgumentsAreCheckedBeforeAnythingIsSent(t *testing.T) {
 	c, s := open(t, func(http.ResponseWriter, *http.Request, int) {})
 	ctx, body := t.Context(), reopenable([]byte("x"))
 	source := CopySource{Bucket: testBucket, Key: "s"}
@@ -445,13 +447,13 @@ const completed = `<CompleteMultipartUploadResult><Location>http://h/k</Location
 
 var twoParts = []CompletedPart{{1, "e1"}, {2, "e2"}}
 
-// flushed sends s now, as one piece of a chunked answer.
+// flushed sends s now, as one piece of a chunked response.
 func flushed(w http.ResponseWriter, s string) {
 	_, _ = io.WriteString(w, s)
 	_ = http.NewResponseController(w).Flush()
 }
 
-func TestCompleteWaitsForTheResult(t *testing.T) {
+func TestCompleteMultipartUploadWaitsForTheResult(t *testing.T) {
 	for name, prefix := range map[string]string{
 		"at once": "", "white space": " \n\r\t", "declaration first": `<?xml version="1.0" encoding="utf-8"?>` + "\n ",
 	} {
@@ -485,7 +487,7 @@ func TestCompleteWaitsForTheResult(t *testing.T) {
 // wait lets time pass without a sleep.
 func wait(d time.Duration) { <-time.After(d) }
 
-func TestWhiteSpaceWithoutEndTakesNoMemory(t *testing.T) {
+func TestCompleteMultipartUploadReadsEndlessWhiteSpaceInConstantMemory(t *testing.T) {
 	const size = 16 << 20
 	c, _ := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
 		cosHeader(w)
@@ -506,7 +508,7 @@ func TestWhiteSpaceWithoutEndTakesNoMemory(t *testing.T) {
 	}
 }
 
-func TestTheDeadlineEndsTheWhiteSpace(t *testing.T) {
+func TestCompleteMultipartUploadStopsAtTheDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, s := open(t, func(w http.ResponseWriter, r *http.Request, _ int) {
 			cosHeader(w)
@@ -529,7 +531,7 @@ func TestTheDeadlineEndsTheWhiteSpace(t *testing.T) {
 	})
 }
 
-func TestCompleteComparesChecksums(t *testing.T) {
+func TestCompleteMultipartUploadComparesChecksums(t *testing.T) {
 	object := func(w http.ResponseWriter, etag, crc64 string) {
 		cosHeader(w)
 		w.Header().Set("ETag", etag)
@@ -548,7 +550,7 @@ func TestCompleteComparesChecksums(t *testing.T) {
 		"of a HEAD":      {head: func(w http.ResponseWriter, _ *http.Request, _ int) { object(w, `"e-2"`, "7") }, want: CompleteResult{CRC64: 7, HasCRC64: true}},
 		"wrong in HEAD":  {head: func(w http.ResponseWriter, _ *http.Request, _ int) { object(w, `"e-2"`, "8") }, want: CompleteResult{CRC64: 8, HasCRC64: true}, wrong: true},
 		"replaced since": {head: func(w http.ResponseWriter, _ *http.Request, _ int) { object(w, `"e-3"`, "8") }},
-		"nowhere":        {head: func(w http.ResponseWriter, _ *http.Request, _ int) { answerXML(w, 403, "") }},
+		"nowhere":        {head: func(w http.ResponseWriter, _ *http.Request, _ int) { respondXML(w, 403, "") }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, s := open(t, func(w http.ResponseWriter, r *http.Request, n int) {
@@ -557,7 +559,7 @@ func TestCompleteComparesChecksums(t *testing.T) {
 					return
 				}
 				w.Header().Set("x-cos-hash-crc64ecma", tc.header)
-				answerXML(w, 200, strings.Replace(completed, "<Bucket>", tc.element+"<Bucket>", 1))
+				respondXML(w, 200, strings.Replace(completed, "<Bucket>", tc.element+"<Bucket>", 1))
 			})
 			sum := uint64(7)
 			ctx, trace := WithTrace(t.Context())
@@ -577,10 +579,10 @@ func TestCompleteComparesChecksums(t *testing.T) {
 	}
 }
 
-// TestALostCompletionIsSettled says for each thing that can happen to the answer,
+// TestCompleteMultipartUploadIsSettledWhenItsResponseIsLost says for each thing that can happen to the response,
 // and each thing that COS can show afterwards, which requests are made and what is
 // reported. P, G and H are a completion, a list of parts and a HEAD.
-func TestALostCompletionIsSettled(t *testing.T) {
+func TestCompleteMultipartUploadIsSettledWhenItsResponseIsLost(t *testing.T) {
 	const (
 		reset, cut, empty, half, noETag, stall, internal, hidden, slow, unavailable, conflict, middlebox = "reset", "cut", "empty", "half", "no etag", "stall", "500", "hidden", "503 SlowDown", "503", "409", "502"
 		gone, exists, denied, ok, refused                                                                = "gone", "exists", "denied", "ok", "invalid part"
@@ -646,7 +648,7 @@ func TestALostCompletionIsSettled(t *testing.T) {
 					case http.MethodGet:
 						step = tc.list
 					}
-					answerStep(t, w, r, step, began)
+					respondStep(t, w, r, step, began)
 				})
 				o := CompleteOptions{}
 				if n := uint64(7); tc.crc64 {
@@ -678,7 +680,7 @@ func TestALostCompletionIsSettled(t *testing.T) {
 }
 
 // answerStep answers in one of the ways of the table above.
-func answerStep(t *testing.T, w http.ResponseWriter, r *http.Request, step string, began time.Time) {
+func respondStep(t *testing.T, w http.ResponseWriter, r *http.Request, step string, began time.Time) {
 	object := func(etag, crc64 string, modified time.Time) {
 		cosHeader(w)
 		w.Header().Set("ETag", `"`+etag+`"`)
@@ -693,39 +695,39 @@ func answerStep(t *testing.T, w http.ResponseWriter, r *http.Request, step strin
 	case "cut":
 		hijacked(t, w, chunked)
 	case "empty":
-		answerXML(w, 200, "     ")
+		respondXML(w, 200, "     ")
 	case "half":
-		answerXML(w, 200, completed[:60])
+		respondXML(w, 200, completed[:60])
 	case "no etag":
-		answerXML(w, 200, "<CompleteMultipartUploadResult/>")
+		respondXML(w, 200, "<CompleteMultipartUploadResult/>")
 	case "stall":
 		cosHeader(w)
 		flushed(w, "  ")
 		<-r.Context().Done()
 	case "500":
-		answerXML(w, 500, errorXML("InternalError", "m"))
+		respondXML(w, 500, errorXML("InternalError", "m"))
 	case "hidden":
-		answerXML(w, 200, "   "+errorXML("InternalError", "m"))
+		respondXML(w, 200, "   "+errorXML("InternalError", "m"))
 	case "503 SlowDown":
-		answerXML(w, 503, errorXML("SlowDown", "m"))
+		respondXML(w, 503, errorXML("SlowDown", "m"))
 	case "503":
-		answerXML(w, 503, errorXML("ServiceUnavailable", "m"))
+		respondXML(w, 503, errorXML("ServiceUnavailable", "m"))
 	case "409":
-		answerXML(w, 409, errorXML("OperationAborted", "m"))
+		respondXML(w, 409, errorXML("OperationAborted", "m"))
 	case "502":
 		w.WriteHeader(502)
 	case "broken":
-		answerXML(w, 500, "")
+		respondXML(w, 500, "")
 	case "gone":
-		answerXML(w, 404, errorXML("NoSuchUpload", "m"))
+		respondXML(w, 404, errorXML("NoSuchUpload", "m"))
 	case "exists":
-		answerXML(w, 409, errorXML("FileAlreadyExists", "m"))
+		respondXML(w, 409, errorXML("FileAlreadyExists", "m"))
 	case "invalid part":
-		answerXML(w, 400, errorXML("InvalidPart", "m"))
+		respondXML(w, 400, errorXML("InvalidPart", "m"))
 	case "denied":
-		answerXML(w, 403, "")
+		respondXML(w, 403, "")
 	case "missing":
-		answerXML(w, 404, "")
+		respondXML(w, 404, "")
 	case "ours":
 		object("e-2", "9", began.Add(-10*time.Minute)) // COS's clock may be behind
 	case "old":
@@ -741,15 +743,15 @@ func answerStep(t *testing.T, w http.ResponseWriter, r *http.Request, step strin
 		if r.Method == http.MethodGet {
 			body = "<ListPartsResult/>"
 		}
-		answerXML(w, 200, body)
+		respondXML(w, 200, body)
 	}
 }
 
-func TestSilenceOfAMinuteIsALostAnswer(t *testing.T) {
+func TestCompleteMultipartUploadTreatsAMinuteOfSilenceAsALostResponse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, _ := open(t, func(w http.ResponseWriter, r *http.Request, _ int) {
 			if r.Method != http.MethodPost {
-				answerXML(w, 404, errorXML("NoSuchUpload", "m"))
+				respondXML(w, 404, errorXML("NoSuchUpload", "m"))
 				return
 			}
 			cosHeader(w)
@@ -767,7 +769,7 @@ func TestSilenceOfAMinuteIsALostAnswer(t *testing.T) {
 	})
 }
 
-func TestACallerThatGivesUpWhileAnAnswerIsSettledHearsOfIt(t *testing.T) {
+func TestCompleteMultipartUploadSettlementStopsWhenTheCallerGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, _ := open(t, func(w http.ResponseWriter, r *http.Request, _ int) {
 			if r.Method == http.MethodPost {
@@ -787,7 +789,7 @@ func TestACallerThatGivesUpWhileAnAnswerIsSettledHearsOfIt(t *testing.T) {
 
 func TestListPartsReadsAPage(t *testing.T) {
 	c, _ := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
-		answerXML(w, 200, `<ListPartsResult><Bucket>b</Bucket><Encoding-type>url</Encoding-type><Key>k</Key><UploadId>u</UploadId>`+
+		respondXML(w, 200, `<ListPartsResult><Bucket>b</Bucket><Encoding-type>url</Encoding-type><Key>k</Key><UploadId>u</UploadId>`+
 			`<Initiator><ID>i</ID></Initiator><StorageClass>ARCHIVE</StorageClass><PartNumberMarker>1</PartNumberMarker>`+
 			`<NextPartNumberMarker>4</NextPartNumberMarker><MaxParts>2</MaxParts><IsTruncated>true</IsTruncated>`+
 			`<Part><PartNumber>2</PartNumber><LastModified>2019-05-16T06:45:51.000Z</LastModified><ETag>"e2"</ETag><Size>6291456000</Size></Part>`+
@@ -806,24 +808,24 @@ func TestListPartsReadsAPage(t *testing.T) {
 	}
 }
 
-func TestAnEmptyListOfPartsIsAPage(t *testing.T) {
-	c, _ := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) { answerXML(w, 200, "<ListPartsResult/>") })
+func TestListPartsReturnsAnEmptyPage(t *testing.T) {
+	c, _ := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) { respondXML(w, 200, "<ListPartsResult/>") })
 	got, err := c.ListParts(t.Context(), theUpload(), ListPartsOptions{})
 	if diff := cmp.Diff(PartPage{Parts: []Part{}, StorageClass: "STANDARD"}, got); err != nil || diff != "" {
 		t.Errorf("ListParts = %v (-want +got):\n%s", err, diff)
 	}
 }
 
-func TestAPageThatLeadsNowhereIsRefused(t *testing.T) {
+func TestListPartsAndListMultipartUploadsRefuseAPageWithoutProgress(t *testing.T) {
 	for name, body := range map[string]string{
-		"parts without a marker":    "<ListPartsResult><IsTruncated>true</IsTruncated></ListPartsResult>",
-		"parts that repeat":         "<ListPartsResult><IsTruncated>true</IsTruncated><NextPartNumberMarker>7</NextPartNumberMarker></ListPartsResult>",
-		"uploads without a marker":  "<ListMultipartUploadsResult><IsTruncated>true</IsTruncated></ListMultipartUploadsResult>",
-		"uploads that repeat":       "<ListMultipartUploadsResult><IsTruncated>true</IsTruncated><NextKeyMarker>k</NextKeyMarker><NextUploadIdMarker>u</NextUploadIdMarker></ListMultipartUploadsResult>",
-		"uploads of another answer": "<ListPartsResult/>",
+		"parts without a marker":      "<ListPartsResult><IsTruncated>true</IsTruncated></ListPartsResult>",
+		"parts that repeat":           "<ListPartsResult><IsTruncated>true</IsTruncated><NextPartNumberMarker>7</NextPartNumberMarker></ListPartsResult>",
+		"uploads without a marker":    "<ListMultipartUploadsResult><IsTruncated>true</IsTruncated></ListMultipartUploadsResult>",
+		"uploads that repeat":         "<ListMultipartUploadsResult><IsTruncated>true</IsTruncated><NextKeyMarker>k</NextKeyMarker><NextUploadIdMarker>u</NextUploadIdMarker></ListMultipartUploadsResult>",
+		"uploads of another response": "<ListPartsResult/>",
 	} {
 		t.Run(name, func(t *testing.T) {
-			c, _ := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) { answerXML(w, 200, body) })
+			c, _ := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) { respondXML(w, 200, body) })
 			var err error
 			if strings.HasPrefix(name, "parts") {
 				_, err = c.ListParts(t.Context(), theUpload(), ListPartsOptions{After: 7})
@@ -831,7 +833,7 @@ func TestAPageThatLeadsNowhereIsRefused(t *testing.T) {
 				_, err = c.ListMultipartUploads(t.Context(), at(testBucket), ListUploadsOptions{KeyMarker: "k", UploadIDMarker: "u"})
 			}
 			if e := wantError(t, "the list", err); e.Origin != OriginCOS || e.Cause == nil || e.Retryable {
-				t.Errorf("the list = %v, want an answer that cannot be used", err)
+				t.Errorf("the list = %v, want a response that cannot be used", err)
 			}
 			if strings.Contains(name, "another") == errors.Is(err, errNoMarker) {
 				t.Errorf("the list = %v, want %v for a page that does not advance", err, errNoMarker)
@@ -844,7 +846,7 @@ func TestListMultipartUploadsReadsEverySpelling(t *testing.T) {
 	for _, spelling := range [][2]string{{"EncodingType", "CommonPrefixes"}, {"Encoding-Type", "CommonPrefixs"}, {"Encoding-type", "CommonPrefixes"}} {
 		t.Run(spelling[0], func(t *testing.T) {
 			c, _ := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
-				answerXML(w, 200, `<ListMultipartUploadsResult><`+spelling[0]+`>url</`+spelling[0]+`>`+
+				respondXML(w, 200, `<ListMultipartUploadsResult><`+spelling[0]+`>url</`+spelling[0]+`>`+
 					`<NextKeyMarker>a%2F%26+b</NextKeyMarker><NextUploadIdMarker>u2</NextUploadIdMarker><IsTruncated>true</IsTruncated>`+
 					`<Upload><Key>a%2F%26+b</Key><UploadId>u1</UploadId><StorageClass>Standard_IA</StorageClass><Initiated>2019-05-16T06:45:51.000Z</Initiated></Upload>`+
 					`<Upload><Key>a%2F%26+b</Key><UploadId>u2</UploadId></Upload>`+
@@ -865,9 +867,9 @@ func TestListMultipartUploadsReadsEverySpelling(t *testing.T) {
 	}
 }
 
-func TestAListOfUploadsThatIsNotEncodedIsTakenAsItIs(t *testing.T) {
+func TestListMultipartUploadsReadsUnencodedNames(t *testing.T) {
 	c, _ := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
-		answerXML(w, 200, "<ListMultipartUploadsResult><Upload><Key>a%2Fb</Key><UploadId>u</UploadId></Upload></ListMultipartUploadsResult>")
+		respondXML(w, 200, "<ListMultipartUploadsResult><Upload><Key>a%2Fb</Key><UploadId>u</UploadId></Upload></ListMultipartUploadsResult>")
 	})
 	got, err := c.ListMultipartUploads(t.Context(), at(testBucket), ListUploadsOptions{})
 	if err != nil || len(got.Uploads) != 1 || got.Uploads[0].Key != "a%2Fb" || got.Truncated || got.NextKeyMarker != "" {

@@ -20,7 +20,7 @@ var (
 // of as many responses as it takes.
 type objectBody struct {
 	client *Client
-	ctx    context.Context //nolint:containedctx // the context of the call is that of its body
+	ctx    context.Context // the context of the call is that of its body
 	cancel context.CancelFunc
 	op     operation // what is resumed where a response broke off
 	resume ResumeOptions
@@ -189,7 +189,7 @@ func (d *objectBody) Close() error {
 // A bodySegment is the part of an object that one response holds. It tells the end of
 // the object from the end of the connection.
 type bodySegment struct {
-	ctx       context.Context //nolint:containedctx // the context of the call is that of its body
+	ctx       context.Context // the context of the call is that of its body
 	response  *response
 	body      io.ReadCloser
 	remaining int64

@@ -19,7 +19,7 @@ import (
 
 const content = "0123456789"
 
-// object answers GET and HEAD like COS.
+// object responds to GET and HEAD like COS.
 func object(w http.ResponseWriter, r *http.Request, _ int) {
 	cosHeader(w)
 	h := w.Header()
@@ -52,7 +52,7 @@ func TestHeadObjectReadsTheHeaders(t *testing.T) {
 	}
 }
 
-func TestGetObjectReadsWhatWasAskedFor(t *testing.T) {
+func TestGetObjectReadsTheRequestedRange(t *testing.T) {
 	for name, tc := range map[string]struct {
 		r      *Range
 		header string
@@ -93,8 +93,8 @@ func TestGetObjectReadsWhatWasAskedFor(t *testing.T) {
 	}
 }
 
-func TestAnotherRangeThanAskedForIsRefused(t *testing.T) {
-	for name, answer := range map[string]struct {
+func TestGetObjectRefusesAnotherRangeThanRequested(t *testing.T) {
+	for name, response := range map[string]struct {
 		status int
 		header string
 	}{
@@ -108,8 +108,8 @@ func TestAnotherRangeThanAskedForIsRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c, _ := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
 				cosHeader(w)
-				w.Header().Set("Content-Range", answer.header)
-				w.WriteHeader(answer.status)
+				w.Header().Set("Content-Range", response.header)
+				w.WriteHeader(response.status)
 				_, _ = io.WriteString(w, content)
 			})
 			_, err := c.GetObject(t.Context(), at(testBucket), "k", ReadOptions{Range: &Range{Offset: 2, Length: 10}})
@@ -120,7 +120,7 @@ func TestAnotherRangeThanAskedForIsRefused(t *testing.T) {
 	}
 }
 
-func TestAnswerWithoutLengthIsRefused(t *testing.T) {
+func TestGetObjectRefusesAResponseWithoutLength(t *testing.T) {
 	c, _ := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
 		cosHeader(w)
 		_ = http.NewResponseController(w).Flush() // makes it chunked
@@ -131,7 +131,7 @@ func TestAnswerWithoutLengthIsRefused(t *testing.T) {
 	}
 }
 
-func TestACutDownloadIsNeverAShortObject(t *testing.T) {
+func TestGetObjectNeverReturnsATruncatedObject(t *testing.T) {
 	for sent := range len(content) {
 		t.Run(strconv.Itoa(sent), func(t *testing.T) {
 			c, _ := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
@@ -154,7 +154,7 @@ func TestACutDownloadIsNeverAShortObject(t *testing.T) {
 	}
 }
 
-func TestADownloadObeysItsContext(t *testing.T) {
+func TestGetObjectBodyObeysItsContext(t *testing.T) {
 	c, _ := open(t, func(w http.ResponseWriter, r *http.Request, _ int) {
 		cosHeader(w)
 		w.Header().Set("Content-Length", "10")
@@ -179,7 +179,7 @@ func TestADownloadObeysItsContext(t *testing.T) {
 	}
 }
 
-func TestConnectionsAreKept(t *testing.T) {
+func TestConnectionsAreReused(t *testing.T) {
 	l := newPipeListener()
 	server := &http.Server{Handler: (&scripted{t: t}).handler(object, true)}
 	done := make(chan struct{})
@@ -230,7 +230,7 @@ func span(header string) (first, last int) {
 
 // broken answers a GET of content in one of the ways that a read can end. A step
 // may hold a number of bytes, as in "cut 3": so many come first.
-func broken(t *testing.T, w http.ResponseWriter, r *http.Request, step string) {
+func respondBroken(t *testing.T, w http.ResponseWriter, r *http.Request, step string) {
 	first, last := span(r.Header.Get("Range"))
 	size, etag := len(content), "etag"
 	kind, number, _ := strings.Cut(step, " ")
@@ -245,7 +245,7 @@ func broken(t *testing.T, w http.ResponseWriter, r *http.Request, step string) {
 	case "403", "404", "412", "416", "500", "503":
 		status, _ := strconv.Atoi(kind)
 		code := map[string]string{"403": "AccessDenied", "404": "NoSuchKey", "412": "PreconditionFailed", "416": "InvalidRange", "500": "InternalError", "503": "SlowDown"}[kind]
-		answerXML(w, status, errorXML(code, "m"))
+		respondXML(w, status, errorXML(code, "m"))
 		return
 	case "etag":
 		etag = "other"
@@ -277,9 +277,11 @@ func broken(t *testing.T, w http.ResponseWriter, r *http.Request, step string) {
 
 // reading opens an object on a server that takes the steps one by one, the last
 // one again and again.
-func reading(t *testing.T, steps []string, o ReadOptions, change ...func(*Config)) (*Object, *scripted) {
+func openBroken(t *testing.T, steps []string, o ReadOptions, change ...func(*Config)) (*Object, *scripted) {
 	t.Helper()
-	c, s := open(t, func(w http.ResponseWriter, r *http.Request, n int) { broken(t, w, r, steps[min(n, len(steps))-1]) }, change...)
+	c, s := open(t, func(w http.ResponseWriter, r *http.Request, n int) {
+		respondBroken(t, w, r, steps[min(n, len(steps))-1])
+	}, change...)
 	object, err := c.GetObject(t.Context(), at(testBucket), "k", o)
 	if err != nil {
 		t.Fatalf("GetObject = %v", err)
@@ -288,7 +290,7 @@ func reading(t *testing.T, steps []string, o ReadOptions, change ...func(*Config
 	return object, s
 }
 
-func TestAReadGoesOnWhereItBroke(t *testing.T) {
+func TestGetObjectResumesWhereItBroke(t *testing.T) {
 	for name, r := range map[string]*Range{
 		"all": nil, "middle": {Offset: 2, Length: 6}, "to the end": {Offset: 4, Length: -1}, "past the end": {Offset: 4, Length: 100},
 		"suffix": {Suffix: 7}, "long suffix": {Suffix: 70},
@@ -301,7 +303,7 @@ func TestAReadGoesOnWhereItBroke(t *testing.T) {
 			for _, n := range []int64{0, 1, length / 2, length - 1} {
 				t.Run(fmt.Sprintf("%s/%s %d", name, kind, n), func(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
-						object, s := reading(t, []string{fmt.Sprintf("%s %d", kind, n), "ok"}, ReadOptions{
+						object, s := openBroken(t, []string{fmt.Sprintf("%s %d", kind, n), "ok"}, ReadOptions{
 							Range: r, Resume: ResumeOptions{Attempts: 1, Stall: 10 * time.Second},
 							Conditions: Conditions{IfNoneMatch: "x", IfModifiedSince: time.Unix(1, 0)},
 						})
@@ -326,9 +328,9 @@ func TestAReadGoesOnWhereItBroke(t *testing.T) {
 	}
 }
 
-// TestHowAReadEnds says for each sequence of answers what is read and which error
+// TestGetObjectBodyErrors says for each sequence of answers what is read and which error
 // ends it, with two attempts to go on.
-func TestHowAReadEnds(t *testing.T) {
+func TestGetObjectBodyErrors(t *testing.T) {
 	for _, tc := range []struct {
 		name     string
 		steps    []string
@@ -359,7 +361,7 @@ func TestHowAReadEnds(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				object, s := reading(t, tc.steps, ReadOptions{Resume: ResumeOptions{Attempts: 2, Stall: time.Second}})
+				object, s := openBroken(t, tc.steps, ReadOptions{Resume: ResumeOptions{Attempts: 2, Stall: time.Second}})
 				got, err := io.ReadAll(object.Body)
 				if string(got) != tc.read || len(s.seen()) != tc.requests || ending(err) != tc.want {
 					t.Errorf("read %q with %d requests until %q, want %q with %d until %q; the error is %v",
@@ -401,9 +403,9 @@ func ending(err error) string {
 	return ""
 }
 
-func TestAReadOfAVersionStaysWithIt(t *testing.T) {
+func TestGetObjectResumesTheSameVersion(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		object, s := reading(t, []string{"version 3", "ok"}, ReadOptions{VersionID: "v2", Resume: ResumeOptions{Attempts: 1}})
+		object, s := openBroken(t, []string{"version 3", "ok"}, ReadOptions{VersionID: "v2", Resume: ResumeOptions{Attempts: 1}})
 		if got, err := io.ReadAll(object.Body); err != nil || string(got) != content {
 			t.Errorf("read %q, %v, want all", got, err)
 		}
@@ -416,7 +418,7 @@ func TestAReadOfAVersionStaysWithIt(t *testing.T) {
 				hijacked(t, w, "HTTP/1.1 200 OK\r\nx-cos-request-id: req-1\r\nETag: \"etag\"\r\nx-cos-version-id: v1\r\nContent-Length: 10\r\n\r\n012")
 				return
 			}
-			object2(w, r)
+			versionedObject(w, r)
 		})
 		o, err := c.GetObject(t.Context(), at(testBucket), "k", ReadOptions{Resume: ResumeOptions{Attempts: 1}})
 		if err != nil {
@@ -430,13 +432,13 @@ func TestAReadOfAVersionStaysWithIt(t *testing.T) {
 }
 
 // object2 answers as object does, with the version set before.
-func object2(w http.ResponseWriter, r *http.Request) {
+func versionedObject(w http.ResponseWriter, r *http.Request) {
 	cosHeader(w)
 	w.Header().Set("ETag", `"etag"`)
 	http.ServeContent(w, r, "", time.Time{}, strings.NewReader(content))
 }
 
-func TestAttemptsToGoOnAreCountedAndDelayed(t *testing.T) {
+func TestGetObjectResumptionsAreCountedAndDelayed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var times []time.Time
 		c, _ := open(t, func(w http.ResponseWriter, r *http.Request, n int) {
@@ -445,7 +447,7 @@ func TestAttemptsToGoOnAreCountedAndDelayed(t *testing.T) {
 			if n == 1 {
 				step = "cut 3"
 			}
-			broken(t, w, r, step)
+			respondBroken(t, w, r, step)
 		}, func(cfg *Config) {
 			cfg.Retry = RetryOptions{BaseDelay: 100 * time.Millisecond, MaxDelay: 200 * time.Millisecond}
 		})
@@ -472,7 +474,7 @@ func TestAttemptsToGoOnAreCountedAndDelayed(t *testing.T) {
 	})
 }
 
-func TestAReadDoesNotOutliveItsDeadline(t *testing.T) {
+func TestGetObjectDoesNotResumeAfterItsDeadline(t *testing.T) {
 	slow := func(cfg *Config) { cfg.Retry = RetryOptions{BaseDelay: 4 * time.Second, MaxDelay: 4 * time.Second} }
 	for name, tc := range map[string]struct {
 		steps []string
@@ -489,7 +491,7 @@ func TestAReadDoesNotOutliveItsDeadline(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c, _ := open(t, func(w http.ResponseWriter, r *http.Request, n int) {
-					broken(t, w, r, tc.steps[min(n, len(tc.steps))-1])
+					respondBroken(t, w, r, tc.steps[min(n, len(tc.steps))-1])
 				}, slow)
 				ctx, cancel := context.WithTimeout(t.Context(), tc.limit)
 				defer cancel()
@@ -508,9 +510,9 @@ func TestAReadDoesNotOutliveItsDeadline(t *testing.T) {
 	}
 }
 
-func TestCancelEndsTheDelayOfARead(t *testing.T) {
+func TestGetObjectCancelEndsTheDelayBeforeResuming(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, s := open(t, func(w http.ResponseWriter, r *http.Request, _ int) { broken(t, w, r, "cut 3") },
+		c, s := open(t, func(w http.ResponseWriter, r *http.Request, _ int) { respondBroken(t, w, r, "cut 3") },
 			func(cfg *Config) { cfg.Retry = RetryOptions{BaseDelay: 4 * time.Second} })
 		ctx, cancel := context.WithCancel(t.Context())
 		o, err := c.GetObject(ctx, at(testBucket), "k", ReadOptions{Resume: ResumeOptions{Attempts: 9}})
@@ -527,11 +529,11 @@ func TestCancelEndsTheDelayOfARead(t *testing.T) {
 	})
 }
 
-func TestCloseEndsAReadThatWaits(t *testing.T) {
+func TestGetObjectCloseInterruptsAWaitingRead(t *testing.T) {
 	for _, step := range []string{"cut 3", "stall 3"} { // waiting for the delay, and for a byte
 		t.Run(step, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				object, s := reading(t, []string{step}, ReadOptions{Resume: ResumeOptions{Attempts: 9, Stall: time.Minute}},
+				object, s := openBroken(t, []string{step}, ReadOptions{Resume: ResumeOptions{Attempts: 9, Stall: time.Minute}},
 					func(cfg *Config) { cfg.Retry = RetryOptions{BaseDelay: 4 * time.Second} })
 				if _, err := io.ReadFull(object.Body, make([]byte, 3)); err != nil {
 					t.Fatalf("ReadFull = %v", err)
@@ -548,7 +550,7 @@ func TestCloseEndsAReadThatWaits(t *testing.T) {
 	}
 }
 
-func TestAStallIsTheWaitOfOneRead(t *testing.T) {
+func TestGetObjectStallIsTheWaitOfOneRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, s := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
 			cosHeader(w)
@@ -579,7 +581,7 @@ func TestAStallIsTheWaitOfOneRead(t *testing.T) {
 	})
 }
 
-func TestAReadWithoutETagCannotGoOn(t *testing.T) {
+func TestGetObjectWithoutETagDoesNotResume(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, s := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
 			hijacked(t, w, "HTTP/1.1 200 OK\r\nx-cos-request-id: req-1\r\nContent-Length: 10\r\n\r\n012")

@@ -73,7 +73,7 @@ func (c *Client) GetObjectRetention(ctx context.Context, loc Location, key strin
 	return retention, err
 }
 
-var errNoRetention = errors.New("the answer does not say until when the object is kept")
+var errNoRetention = errors.New("the response does not say until when the object is kept")
 
 // PutObjectRetention keeps an object from changes until a time. It can be lengthened
 // later, not shortened: that is the [*Error] InvalidLockedTime. Idempotent.

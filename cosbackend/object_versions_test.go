@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestVersionsAndDeleteMarkersComeInOneOrder(t *testing.T) {
+func TestListObjectVersionsOrdersVersionsAndDeleteMarkers(t *testing.T) {
 	const page = `<ListVersionsResult><Name>n</Name><Prefix/><EncodingType>url</EncodingType><IsTruncated>true</IsTruncated>
 <NextKeyMarker>b%2F1</NextKeyMarker><NextVersionIdMarker>v9</NextVersionIdMarker>
 <Version><Key>a+b</Key><VersionId>v1</VersionId><IsLatest>false</IsLatest><LastModified>2029-01-01T00:00:00.000Z</LastModified><ETag>"e1"</ETag><Size>3</Size><StorageClass>ARCHIVE</StorageClass><Owner><ID>o</ID><DisplayName>d</DisplayName></Owner></Version>
@@ -15,7 +15,7 @@ func TestVersionsAndDeleteMarkersComeInOneOrder(t *testing.T) {
 <Version><Key>a+b</Key><VersionId>v3</VersionId><IsLatest>true</IsLatest><LastModified>2029-01-02T00:00:00.000Z</LastModified><ETag>"e3"</ETag><Size>0</Size></Version>
 <DeleteMarker><Key>a%01</Key><VersionId>null</VersionId><IsLatest>true</IsLatest><LastModified>2029-01-02T00:00:00.000Z</LastModified></DeleteMarker>
 <CommonPrefixes><Prefix>c%2F</Prefix></CommonPrefixes></ListVersionsResult>`
-	c, _ := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) { answerXML(w, 200, page) })
+	c, _ := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) { respondXML(w, 200, page) })
 	got, err := c.ListObjectVersions(t.Context(), at(testBucket), ListVersionsOptions{})
 	if err != nil || !got.Truncated || got.NextKeyMarker != "b/1" || got.NextVersionIDMarker != "v9" || !slices.Equal(got.CommonPrefixes, []string{"c/"}) {
 		t.Fatalf("ListObjectVersions = %+v, %v", got, err)
@@ -38,33 +38,33 @@ func TestVersionsAndDeleteMarkersComeInOneOrder(t *testing.T) {
 	}
 }
 
-func TestUselessPagesOfVersionsAreRefused(t *testing.T) {
+func TestListObjectVersionsRefusesUnusablePages(t *testing.T) {
 	for _, page := range []string{
 		"<ListVersionsResult><IsTruncated>true</IsTruncated></ListVersionsResult>",
 		"<ListVersionsResult><EncodingType>url</EncodingType><Version><Key>%zz</Key></Version></ListVersionsResult>",
 		"<ListBucketResult></ListBucketResult>", "",
 	} {
-		c, _ := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) { answerXML(w, 200, page) })
+		c, _ := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) { respondXML(w, 200, page) })
 		_, err := c.ListObjectVersions(t.Context(), at(testBucket), ListVersionsOptions{})
 		if e := wantError(t, "ListObjectVersions", err); e.HTTPStatus != 200 || e.Cause == nil {
-			t.Errorf("ListObjectVersions of %q = %+v, want an answer that cannot be used", page, e)
+			t.Errorf("ListObjectVersions of %q = %+v, want a response that cannot be used", page, e)
 		}
 	}
 }
 
-func TestAnswersOfObjectSettings(t *testing.T) {
+func TestObjectSettingsResponsesAreRead(t *testing.T) {
 	c, _ := open(t, func(w http.ResponseWriter, r *http.Request, _ int) {
 		h := w.Header()
 		h.Set("x-cos-version-id", "v1")
 		switch r.URL.Query().Has("tagging") {
 		case true:
-			answerXML(w, 200, "<Tagging><TagSet><Tag><Key>a</Key><Value>1</Value></Tag><Tag><Key>b</Key><Value></Value></Tag></TagSet></Tagging>")
+			respondXML(w, 200, "<Tagging><TagSet><Tag><Key>a</Key><Value>1</Value></Tag><Tag><Key>b</Key><Value></Value></Tag></TagSet></Tagging>")
 			return
 		case false:
 		}
 		switch {
 		case r.URL.Query().Has("acl"):
-			answerXML(w, 200, `<AccessControlPolicy><Owner><ID>o</ID><DisplayName>d</DisplayName></Owner><AccessControlList>
+			respondXML(w, 200, `<AccessControlPolicy><Owner><ID>o</ID><DisplayName>d</DisplayName></Owner><AccessControlList>
 <Grant><Grantee xmlns:xsi="x" xsi:type="CanonicalUser"><ID>1</ID></Grantee><Permission>READ</Permission></Grant>
 <Grant><Grantee xmlns:xsi="x" xsi:type="Group"><URI>http://g</URI></Grantee><Permission>READ_ACP</Permission></Grant></AccessControlList></AccessControlPolicy>`)
 		case r.URL.Query().Has("symlink"):
@@ -78,7 +78,7 @@ func TestAnswersOfObjectSettings(t *testing.T) {
 			h.Set("Access-Control-Max-Age", "600")
 			cosHeader(w)
 		case r.URL.Query().Has("retention"):
-			answerXML(w, 200, "<Retention><Mode>COMPLIANCE</Mode></Retention>")
+			respondXML(w, 200, "<Retention><Mode>COMPLIANCE</Mode></Retention>")
 		}
 	})
 	tags, version, err := c.GetObjectTagging(t.Context(), at(testBucket), "k", "")

@@ -79,7 +79,7 @@ type observation struct {
 	mu          sync.Mutex
 	body        *observedBody
 	result      AttemptResult
-	got         bool // a connection
+	connected   bool // a connection
 	ownedByBody bool // the body, to who reads a download
 	ended       bool
 }
@@ -103,8 +103,8 @@ func (o *observation) gotConn(info httptrace.GotConnInfo) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.result.ConnectionReused = info.Reused
-	if !o.got && !o.ended {
-		o.got = true
+	if !o.connected && !o.ended {
+		o.connected = true
 		o.client.connections.inUse.Add(1)
 	}
 }
@@ -136,7 +136,7 @@ func (o *observation) end(f *failure, retried bool) {
 	o.ended = true
 	o.conclude(f, retried)
 	result := o.result
-	if o.got {
+	if o.connected {
 		o.client.connections.inUse.Add(-1)
 	}
 	o.mu.Unlock()
@@ -150,7 +150,7 @@ func (o *observation) conclude(f *failure, retried bool) {
 	r.Duration = time.Since(o.begun)
 	r.Retried = retried
 	r.BytesSent = o.at.body.read
-	if o.got {
+	if o.connected {
 		r.BytesSent += o.payload
 	}
 	if o.body != nil {
@@ -200,7 +200,7 @@ func (o *observation) isOwnedByBody() bool {
 
 // codeLabel lets through what looks like a code of COS.
 func codeLabel(code string) string {
-	if len(code) > 64 || !onlyWordsAnd(code, ".-") {
+	if len(code) > 64 || !onlyWordCharsAnd(code, ".-") {
 		return "other"
 	}
 	return code
@@ -210,7 +210,7 @@ func codeLabel(code string) string {
 // observation: when it is closed, and while a Read waits when that returns.
 type observedBody struct {
 	io.ReadCloser
-	ctx      context.Context //nolint:containedctx // the context of the call is that of its body
+	ctx      context.Context // the context of the call is that of its body
 	observed *observation
 
 	mu      sync.Mutex

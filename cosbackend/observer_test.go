@@ -48,10 +48,10 @@ func (r *recorder) Attempt(ctx context.Context, info AttemptInfo) (context.Conte
 	}
 }
 
-func observed(t *testing.T, answer script, change ...func(*Config)) (*Client, *recorder) {
+func observed(t *testing.T, respond script, change ...func(*Config)) (*Client, *recorder) {
 	t.Helper()
 	r := &recorder{t: t}
-	c, _ := open(t, answer, append([]func(*Config){func(cfg *Config) {
+	c, _ := open(t, respond, append([]func(*Config){func(cfg *Config) {
 		cfg.Observer = r
 		cfg.Retry.BaseDelay = time.Nanosecond
 	}}, change...)...)
@@ -70,7 +70,7 @@ func (r *recorder) want(infos []AttemptInfo, results []AttemptResult) {
 		r.t.Errorf("results (-want +got):\n%s", diff)
 	}
 	for i, result := range r.results {
-		if answered := result.HTTPStatus != 0; answered != (result.Head > 0) {
+		if received := result.HTTPStatus != 0; received != (result.Head > 0) {
 			r.t.Errorf("result %d: status %d, but Head = %v", i, result.HTTPStatus, result.Head)
 		}
 	}
@@ -123,15 +123,15 @@ func TestObserverSeesSuccessAndContent(t *testing.T) {
 	}
 }
 
-func TestObserverSeesRefusalsAndRepeats(t *testing.T) {
+func TestObserverSeesRefusalsAndRetries(t *testing.T) {
 	c, r := observed(t, func(w http.ResponseWriter, _ *http.Request, n int) {
 		switch n {
 		case 1:
-			answerXML(w, 503, errorXML("SlowDown", "m"))
+			respondXML(w, 503, errorXML("SlowDown", "m"))
 		case 2:
-			answerXML(w, 404, errorXML("NoSuchKey", "m"))
+			respondXML(w, 404, errorXML("NoSuchKey", "m"))
 		default:
-			answerXML(w, 403, errorXML("Über <b>hostile</b> "+strings.Repeat("x", 100), "m"))
+			respondXML(w, 403, errorXML("Über <b>hostile</b> "+strings.Repeat("x", 100), "m"))
 		}
 	})
 	sizes := []int64{int64(len(errorXML("SlowDown", "m"))), int64(len(errorXML("NoSuchKey", "m")))}
@@ -180,7 +180,7 @@ func TestObserverSeesNothingOfWhatWasNotSent(t *testing.T) {
 
 // A download that breaks off is two attempts, each with its own bytes; one that its
 // reader gives up is no failure.
-func TestObserverSeesThePiecesOfADownload(t *testing.T) {
+func TestObserverSeesEachSegmentOfADownload(t *testing.T) {
 	c, r := observed(t, func(w http.ResponseWriter, _ *http.Request, n int) {
 		if n == 1 {
 			hijacked(t, w, "HTTP/1.1 200 OK\r\nx-cos-request-id: req-1\r\nETag: \"e\"\r\nContent-Length: 10\r\n\r\n0123")
@@ -255,7 +255,7 @@ func TestObserverSeesAStalledDownload(t *testing.T) {
 // The lookup of a region belongs to the call that began it.
 func TestObserverSeesLookupsUnderTheirCaller(t *testing.T) {
 	var l lookups
-	c, r := observed(t, l.answer, noRegion)
+	c, r := observed(t, l.respond, noRegion)
 	if err := list(context.WithValue(t.Context(), spanKey{}, "call"), c); err != nil {
 		t.Fatal(err)
 	}
@@ -271,7 +271,7 @@ func TestObserverSeesLookupsUnderTheirCaller(t *testing.T) {
 	}
 }
 
-func TestObserverMayHaveNoEnd(t *testing.T) {
+func TestObserverMayReturnNoDone(t *testing.T) {
 	c, _ := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) { cosHeader(w) }, func(cfg *Config) { cfg.Observer = silentObserver{} })
 	if _, err := c.PutObject(t.Context(), at(testBucket), "k", Body{}, PutOptions{}); err != nil {
 		t.Fatal(err)

@@ -41,7 +41,7 @@ type PostPolicyOptions struct {
 	// SuccessRedirect is a URL for the browser; "" for none.
 	SuccessRedirect string
 	// Life is how long uploads may begin, at least a second.
-	Life time.Duration
+	Lifetime time.Duration
 }
 
 // A FormField is one field of a form.
@@ -79,7 +79,7 @@ func (c *Client) CreatePostPolicy(ctx context.Context, loc Location, o PostPolic
 	if err := c.checkPostPolicy(loc, o); err != nil {
 		return PostForm{}, err
 	}
-	p, err := c.presign(ctx, "CreatePostPolicy", loc, o.Key, o.Life)
+	p, err := c.presign(ctx, "CreatePostPolicy", loc, o.Key, o.Lifetime)
 	if err != nil {
 		return PostForm{}, err
 	}
@@ -224,7 +224,7 @@ func (c *Client) checkPostPolicy(loc Location, o PostPolicyOptions) error {
 	if err := checkAttributes(o.Attributes); err != nil {
 		return err
 	}
-	return checkLife(o.Life)
+	return checkLifetime(o.Lifetime)
 }
 
 func (o PostPolicyOptions) checkTarget() error {

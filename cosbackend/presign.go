@@ -34,7 +34,7 @@ type PresignOptions struct {
 	// Query holds further parameters: x-cos-traffic-limit and ci-process.
 	Query map[string]string
 	// Life is how long the URL is good, at least a second.
-	Life time.Duration
+	Lifetime time.Duration
 }
 
 // A PresignedURL is a request that somebody else can make. Every way to print it
@@ -77,7 +77,7 @@ func (c *Client) PresignURL(ctx context.Context, loc Location, key string, o Pre
 	if err := c.checkPresign(loc, key, o); err != nil {
 		return PresignedURL{}, err
 	}
-	p, err := c.presign(ctx, "PresignURL", loc, key, o.Life)
+	p, err := c.presign(ctx, "PresignURL", loc, key, o.Lifetime)
 	if err != nil {
 		return PresignedURL{}, err
 	}
@@ -188,7 +188,7 @@ func (c *Client) checkPresign(loc Location, key string, o PresignOptions) error 
 			return err
 		}
 	}
-	if err := checkLife(o.Life); err != nil {
+	if err := checkLifetime(o.Lifetime); err != nil {
 		return err
 	}
 	if err := o.checkResponse(); err != nil {
@@ -200,7 +200,7 @@ func (c *Client) checkPresign(loc Location, key string, o PresignOptions) error 
 	return o.checkQuery()
 }
 
-func checkLife(life time.Duration) error {
+func checkLifetime(life time.Duration) error {
 	if life < time.Second {
 		return invalid("expires_in", "must be at least one second")
 	}

@@ -42,10 +42,10 @@ var errNoNetwork = errors.New("nothing may be sent")
 
 var noNetwork = func(context.Context, string, string) (net.Conn, error) { return nil, errNoNetwork }
 
-func TestPresignedURLsCarryWhatTheySign(t *testing.T) {
+func TestPresignURLCarriesWhatItSigns(t *testing.T) {
 	c := signing(t)
 	got, err := c.PresignURL(t.Context(), at(testBucket), "a b/中", PresignOptions{
-		Method: http.MethodGet, VersionID: "v1", Life: time.Minute,
+		Method: http.MethodGet, VersionID: "v1", Lifetime: time.Minute,
 		Response: Attributes{ContentDisposition: `attachment; filename="x;y"`},
 		Headers:  map[string]string{"range": "bytes=0-9", "if-match": `"e"`},
 		Query:    map[string]string{"x-cos-traffic-limit": "819200"},
@@ -81,11 +81,11 @@ func TestPresignedURLsCarryWhatTheySign(t *testing.T) {
 	}
 }
 
-func TestPresigningSendsNothingButALookup(t *testing.T) {
+func TestPresignURLSendsNothingButALookup(t *testing.T) {
 	l := &lookups{}
-	c, _ := open(t, l.answer, noRegion)
+	c, _ := open(t, l.respond, noRegion)
 	for range 2 {
-		u, err := c.PresignURL(t.Context(), at(testBucket), "k", PresignOptions{Method: http.MethodPut, Life: time.Minute})
+		u, err := c.PresignURL(t.Context(), at(testBucket), "k", PresignOptions{Method: http.MethodPut, Lifetime: time.Minute})
 		if err != nil || !strings.HasPrefix(u.URL, "http://photos-1250000000.cos.ap-shanghai.myqcloud.com/k?") {
 			t.Fatalf("PresignURL = %s, %v, want one in ap-shanghai", u.URL, err)
 		}
@@ -93,13 +93,13 @@ func TestPresigningSendsNothingButALookup(t *testing.T) {
 	if l.lists != 1 {
 		t.Errorf("%d lookups, want 1", l.lists)
 	}
-	_, err := c.CreatePostPolicy(t.Context(), at("other-1250000000"), PostPolicyOptions{Key: "k", Life: time.Minute})
+	_, err := c.CreatePostPolicy(t.Context(), at("other-1250000000"), PostPolicyOptions{Key: "k", Lifetime: time.Minute})
 	if _, ok := errors.AsType[*RegionUnknownError](err); !ok {
 		t.Errorf("CreatePostPolicy of an unknown bucket = %v, want a RegionUnknownError", err)
 	}
 }
 
-func TestPublicEndpointsAreThoseOfOthers(t *testing.T) {
+func TestPresignURLUsesThePublicEndpoint(t *testing.T) {
 	for public, want := range map[string]string{
 		"": "https://photos-1250000000.cos.ap-guangzhou.myqcloud.com",
 		"http://{bucket}.cos.{region}.localhost:9000": "http://photos-1250000000.cos.ap-guangzhou.localhost:9000",
@@ -108,11 +108,11 @@ func TestPublicEndpointsAreThoseOfOthers(t *testing.T) {
 		"https://{bucket}.example.org:80":             "https://photos-1250000000.example.org:80",
 	} {
 		c := signing(t, func(cfg *Config) { cfg.PublicEndpoint = public })
-		u, err := c.PresignURL(t.Context(), at(testBucket), "k", PresignOptions{Method: http.MethodGet, Life: time.Minute})
+		u, err := c.PresignURL(t.Context(), at(testBucket), "k", PresignOptions{Method: http.MethodGet, Lifetime: time.Minute})
 		if err != nil || !strings.HasPrefix(u.URL, want+"/k?") {
 			t.Errorf("%q: PresignURL = %s, %v, want %s", public, u.URL, err, want)
 		}
-		form, err := c.CreatePostPolicy(t.Context(), at(testBucket), PostPolicyOptions{Key: "k", Life: time.Minute})
+		form, err := c.CreatePostPolicy(t.Context(), at(testBucket), PostPolicyOptions{Key: "k", Lifetime: time.Minute})
 		if err != nil || form.URL != want+"/" {
 			t.Errorf("%q: CreatePostPolicy = %s, %v, want %s/", public, form.URL, err, want)
 		}
@@ -131,32 +131,32 @@ func TestPublicEndpointsAreThoseOfOthers(t *testing.T) {
 	}
 }
 
-func TestTemporaryCredentialsBoundWhatIsPresigned(t *testing.T) {
+func TestPresignURLExpiresWithTemporaryCredentials(t *testing.T) {
 	temporary := testCredentials()
 	temporary.Token, temporary.Expires = "sts-token", time.Unix(presignNow+30, 0)
 	c := signing(t, func(cfg *Config) { cfg.Credentials = StaticCredentials(temporary) })
-	u, err := c.PresignURL(t.Context(), at(testBucket), "k", PresignOptions{Method: http.MethodGet, Life: time.Hour})
+	u, err := c.PresignURL(t.Context(), at(testBucket), "k", PresignOptions{Method: http.MethodGet, Lifetime: time.Hour})
 	if err != nil || !u.Expires.Equal(temporary.Expires) || !strings.Contains(u.URL, "x-cos-security-token=sts-token&") ||
 		!strings.Contains(u.URL, "q-url-param-list=x-cos-security-token&") || !strings.Contains(u.URL, "%3B1700000030&") {
 		t.Errorf("PresignURL = %s until %v, %v, want the token in it, signed, and the end of the credentials", u.URL, u.Expires, err)
 	}
-	form, err := c.CreatePostPolicy(t.Context(), at(testBucket), PostPolicyOptions{Key: "k", Life: time.Hour})
+	form, err := c.CreatePostPolicy(t.Context(), at(testBucket), PostPolicyOptions{Key: "k", Lifetime: time.Hour})
 	if err != nil || !form.Expires.Equal(temporary.Expires) || fieldOf(form, "x-cos-security-token") != "sts-token" {
 		t.Errorf("CreatePostPolicy until %v, %v, want the token and the end of the credentials", form.Expires, err)
 	}
 	temporary.Expires = time.Unix(presignNow, 0)
 	c = signing(t, func(cfg *Config) { cfg.Credentials = StaticCredentials(temporary) })
-	_, err = c.PresignURL(t.Context(), at(testBucket), "k", PresignOptions{Method: http.MethodGet, Life: time.Hour})
+	_, err = c.PresignURL(t.Context(), at(testBucket), "k", PresignOptions{Method: http.MethodGet, Lifetime: time.Hour})
 	if e := wantError(t, "PresignURL", err); e.Origin != OriginTransport || e.Attempts != 0 || !errors.Is(err, errCredentialsEnded) {
 		t.Errorf("PresignURL with credentials that have ended = %+v", e)
 	}
 	own := WithCallerCredentials(t.Context(), Credentials{SecretID: "AKIDown", SecretKey: "own"})
-	if u, err = c.PresignURL(own, at(testBucket), "k", PresignOptions{Method: http.MethodGet, Life: time.Hour}); err != nil || !strings.Contains(u.URL, "q-ak=AKIDown&") {
+	if u, err = c.PresignURL(own, at(testBucket), "k", PresignOptions{Method: http.MethodGet, Lifetime: time.Hour}); err != nil || !strings.Contains(u.URL, "q-ak=AKIDown&") {
 		t.Errorf("PresignURL with a caller's own credentials = %s, %v", u.URL, err)
 	}
 }
 
-func TestKeysOfPresigningAreKept(t *testing.T) {
+func TestPresignerCachesTheProfilesKey(t *testing.T) {
 	var p presigner
 	c := testCredentials()
 	first := p.key(c, "1;2", false)
@@ -171,9 +171,9 @@ func TestKeysOfPresigningAreKept(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBePresignedIsRefused(t *testing.T) {
+func TestPresignURLRefusesWhatCannotBePresigned(t *testing.T) {
 	c := signing(t)
-	good := func() PresignOptions { return PresignOptions{Method: http.MethodPut, Life: time.Second} }
+	good := func() PresignOptions { return PresignOptions{Method: http.MethodPut, Lifetime: time.Second} }
 	for _, tt := range []struct {
 		field  string
 		bucket string
@@ -191,7 +191,7 @@ func TestWhatCannotBePresignedIsRefused(t *testing.T) {
 		{"upload_id", testBucket, "k", func(o *PresignOptions) { o.UploadID, o.PartNumber = "a&b", 1 }},
 		{"upload_id", testBucket, "k", func(o *PresignOptions) { o.Method, o.UploadID, o.PartNumber = "GET", "a", 1 }},
 		{"part_number", testBucket, "k", func(o *PresignOptions) { o.UploadID = "a" }},
-		{"expires_in", testBucket, "k", func(o *PresignOptions) { o.Life = time.Second - 1 }},
+		{"expires_in", testBucket, "k", func(o *PresignOptions) { o.Lifetime = time.Second - 1 }},
 		{"response_headers", testBucket, "k", func(o *PresignOptions) { o.Response.ContentType = "a/b" }},
 		{"response_headers.content_type", testBucket, "k", func(o *PresignOptions) { o.Method, o.Response.ContentType = "GET", "a\nb" }},
 		{"response_headers.x_cos_storage_class", testBucket, "k", func(o *PresignOptions) { o.Method, o.Response.StorageClass = "GET", "STANDARD" }},
@@ -232,10 +232,10 @@ func fieldOf(f PostForm, name string) string {
 	return ""
 }
 
-func TestAPostPolicySaysWhatItsFieldsDo(t *testing.T) {
+func TestCreatePostPolicyHasAConditionForEachField(t *testing.T) {
 	c := signing(t)
 	form, err := c.CreatePostPolicy(t.Context(), at(testBucket), PostPolicyOptions{
-		Key: "up/<中>/", AnyKey: true, MinSize: 1, MaxSize: 10, ContentTypePrefix: "image/", ACL: "private", SuccessStatus: 201, Life: time.Minute,
+		Key: "up/<中>/", AnyKey: true, MinSize: 1, MaxSize: 10, ContentTypePrefix: "image/", ACL: "private", SuccessStatus: 201, Lifetime: time.Minute,
 		Attributes: Attributes{CacheControl: "no-cache", StorageClass: "STANDARD_IA", Metadata: map[string]string{"b": "2", "a": "1 & <1>"}},
 	})
 	if err != nil {
@@ -283,7 +283,7 @@ func TestAPostPolicySaysWhatItsFieldsDo(t *testing.T) {
 	if key := fieldOf(form, "key"); key != "up/<中>/${filename}" {
 		t.Errorf("key = %q, want the prefix and ${filename}", key)
 	}
-	fixed, err := c.CreatePostPolicy(t.Context(), at(testBucket), PostPolicyOptions{Key: "k", Sized: true, SuccessRedirect: "https://my.website/x?y=1", Life: time.Minute})
+	fixed, err := c.CreatePostPolicy(t.Context(), at(testBucket), PostPolicyOptions{Key: "k", Sized: true, SuccessRedirect: "https://my.website/x?y=1", Lifetime: time.Minute})
 	if err != nil || fieldOf(fixed, "key") != "k" || fieldOf(fixed, "acl") != "default" || fieldOf(fixed, "success_action_redirect") == "" {
 		t.Errorf("CreatePostPolicy = %v, %v", fixed.Fields, err)
 	}
@@ -294,7 +294,7 @@ func TestAPostPolicySaysWhatItsFieldsDo(t *testing.T) {
 }
 
 // The sample of the documentation, spaces and line ends included.
-func TestPolicySignaturesMatchTheDocumentation(t *testing.T) {
+func TestCreatePostPolicySignatureMatchesTheDocumentation(t *testing.T) {
 	policy := "{\n    \"expiration\": \"2019-08-30T09:38:12.414Z\",\n    \"conditions\": [\n        { \"acl\": \"default\" },\n" +
 		"        { \"bucket\": \"examplebucket-1250000000\" },\n        [ \"starts-with\", \"$key\", \"folder/subfolder/\" ],\n" +
 		"        [ \"starts-with\", \"$Content-Type\", \"image/\" ],\n        [ \"starts-with\", \"$success_action_redirect\", \"https://my.website/\" ],\n" +
@@ -309,7 +309,7 @@ func TestPolicySignaturesMatchTheDocumentation(t *testing.T) {
 	}
 }
 
-func TestFormsThatCannotBeMadeAreRefused(t *testing.T) {
+func TestCreatePostPolicyRefusesInvalidOptions(t *testing.T) {
 	c := signing(t)
 	for _, tt := range []struct {
 		field  string
@@ -331,9 +331,9 @@ func TestFormsThatCannotBeMadeAreRefused(t *testing.T) {
 		{"success_action_redirect", func(o *PostPolicyOptions) { o.SuccessRedirect = "https://user:pass@a/" }},
 		{"success_action_redirect", func(o *PostPolicyOptions) { o.SuccessRedirect = "https://a/ b" }},
 		{"attributes.metadata[A]", func(o *PostPolicyOptions) { o.Metadata = map[string]string{"A": "x"} }},
-		{"expires_in", func(o *PostPolicyOptions) { o.Life = 0 }},
+		{"expires_in", func(o *PostPolicyOptions) { o.Lifetime = 0 }},
 	} {
-		o := PostPolicyOptions{Key: "k", Life: time.Minute}
+		o := PostPolicyOptions{Key: "k", Lifetime: time.Minute}
 		tt.change(&o)
 		_, err := c.CreatePostPolicy(t.Context(), at(testBucket), o)
 		if v, ok := errors.AsType[*ValidationError](err); !ok || !strings.HasPrefix(v.Field, strings.TrimSuffix(tt.field, "[A]")) {
@@ -342,7 +342,7 @@ func TestFormsThatCannotBeMadeAreRefused(t *testing.T) {
 	}
 }
 
-func TestWhatIsPresignedIsNotPrinted(t *testing.T) {
+func TestPresignedURLAndPostFormAreNotPrinted(t *testing.T) {
 	u := PresignedURL{URL: "https://verysecret/"}
 	f := PostForm{Fields: []FormField{{"policy", "verysecret"}}}
 	var log strings.Builder
@@ -355,7 +355,7 @@ func TestWhatIsPresignedIsNotPrinted(t *testing.T) {
 	}
 }
 
-func TestCredentialFilesMaySayWhenTheyEnd(t *testing.T) {
+func TestFileCredentialsMayHaveAnExpiry(t *testing.T) {
 	got, err := parseCredentials("secret_id=a\nsecret_key=b\nsecurity_token=t\nexpires=2026-01-02T15:04:05Z\n")
 	if want := time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC); err != nil || !got.Expires.Equal(want) {
 		t.Errorf("parseCredentials = %v, %v, want the end %v", got.Expires, err, want)

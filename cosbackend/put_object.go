@@ -98,7 +98,7 @@ func (c *Client) PutObject(ctx context.Context, loc Location, key string, body B
 	var result PutResult
 	var refusal *Error // of the callback
 	op.decode = func(ctx context.Context, r *response) (err error) {
-		result, refusal, err = r.putAnswer(ctx, o)
+		result, refusal, err = r.readPut(ctx, o)
 		return err
 	}
 	if err := c.do(ctx, op); err != nil {
@@ -165,7 +165,7 @@ func (op *operation) forbidOverwrite() {
 
 // putAnswer reads the answer to a PUT, with what it says of a callback; refusal is why
 // that failed.
-func (r *response) putAnswer(ctx context.Context, o PutOptions) (result PutResult, refusal *Error, err error) {
+func (r *response) readPut(ctx context.Context, o PutOptions) (result PutResult, refusal *Error, err error) {
 	data, err := r.readRaw(ctx)
 	callback, refusal, err := r.putCallback(o.Callback, data, err)
 	if err != nil {

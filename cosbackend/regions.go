@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	regionLife     = 5 * time.Minute
+	regionLifetime = 5 * time.Minute
 	lookupTimeout  = 30 * time.Second
 	maxLookupPages = 1000
 	maxRegions     = 10_000
@@ -33,8 +33,8 @@ func (c *Client) locate(ctx context.Context, bucket, region string) (string, err
 // at the same time share one lookup, which none of them can end for the others.
 type regionCache struct {
 	client   *Client
-	lifetime context.Context //nolint:containedctx // of the client: lookups end with it
-	flights  singleflight.Group
+	lifetime context.Context // of the client: lookups end with it
+	lookups  singleflight.Group
 
 	mu      sync.Mutex
 	regions map[regionKey]regionEntry
@@ -77,7 +77,7 @@ func (r *regionCache) lookup(ctx context.Context, bucket string) (string, error)
 	if region, ok := r.known(key); ok {
 		return region, nil
 	}
-	flight := r.flights.DoChan(string(owner[:])+bucket, func() (any, error) {
+	flight := r.lookups.DoChan(string(owner[:])+bucket, func() (any, error) {
 		lookup, cancel := context.WithTimeout(r.lifetime, lookupTimeout)
 		defer cancel()
 		return r.fetch(lookupContext{lookup, ctx}, key) //nolint:contextcheck // a lookup outlives the caller who began it
@@ -86,7 +86,7 @@ func (r *regionCache) lookup(ctx context.Context, bucket string) (string, error)
 	case <-ctx.Done():
 		return "", &Error{Op: "ListBuckets", Bucket: bucket, Profile: r.client.profile, Origin: OriginTransport, Cause: ctx.Err()}
 	case result := <-flight:
-		return r.landed(ctx, bucket, result)
+		return r.lookupResult(ctx, bucket, result)
 	}
 }
 
@@ -95,7 +95,7 @@ func (r *regionCache) lookup(ctx context.Context, bucket string) (string, error)
 // stays behind, for the lookup may serve others and end later.
 type lookupContext struct {
 	context.Context
-	caller context.Context //nolint:containedctx // for its values
+	caller context.Context // for its values
 }
 
 func (c lookupContext) Value(key any) any {
@@ -106,7 +106,7 @@ func (c lookupContext) Value(key any) any {
 }
 
 // landed gives each waiter an error of its own, and its trace the request id.
-func (r *regionCache) landed(ctx context.Context, bucket string, result singleflight.Result) (string, error) {
+func (r *regionCache) lookupResult(ctx context.Context, bucket string, result singleflight.Result) (string, error) {
 	region, _ := result.Val.(string)
 	if e, ok := errors.AsType[*Error](result.Err); ok {
 		own := *e
@@ -156,7 +156,7 @@ func (r *regionCache) remember(owner regionOwner, buckets []BucketInfo) {
 	if len(r.regions)+len(buckets) > maxRegions {
 		clear(r.regions) // rather ask again than grow without end
 	}
-	until := r.client.clock().Add(regionLife)
+	until := r.client.clock().Add(regionLifetime)
 	for _, b := range buckets {
 		if validRegion(b.Region) {
 			r.regions[regionKey{owner, b.Name}] = regionEntry{b.Region, until}

@@ -30,37 +30,37 @@ const endBuckets = "</ListAllMyBucketsResult>"
 // lookups answers as a COS with photos-1250000000 on the second page, and counts
 // the lists.
 type lookups struct {
-	mu    sync.Mutex
-	lists int
-	hosts []string
-	gone  bool
+	mu      sync.Mutex
+	lists   int
+	hosts   []string
+	missing bool
 }
 
-func (l *lookups) answer(w http.ResponseWriter, r *http.Request, _ int) {
+func (l *lookups) respond(w http.ResponseWriter, r *http.Request, _ int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.hosts = append(l.hosts, r.Host)
 	switch {
 	case !strings.HasPrefix(r.Host, "service."):
-		if l.gone {
-			answerXML(w, 404, errorXML("NoSuchBucket", "m"))
+		if l.missing {
+			respondXML(w, 404, errorXML("NoSuchBucket", "m"))
 			return
 		}
-		answerXML(w, 200, "<ListBucketResult></ListBucketResult>")
+		respondXML(w, 200, "<ListBucketResult></ListBucketResult>")
 	case r.URL.Query().Get("marker") == "":
 		l.lists++
-		answerXML(w, 200, buckets("a-1", "ap-beijing")+"<IsTruncated>true</IsTruncated><NextMarker>a-1</NextMarker>"+endBuckets)
+		respondXML(w, 200, buckets("a-1", "ap-beijing")+"<IsTruncated>true</IsTruncated><NextMarker>a-1</NextMarker>"+endBuckets)
 	default:
-		answerXML(w, 200, buckets(testBucket, "ap-shanghai")+endBuckets)
+		respondXML(w, 200, buckets(testBucket, "ap-shanghai")+endBuckets)
 	}
 }
 
 func noRegion(cfg *Config) { cfg.Region = "" }
 
-func TestRegionIsLookedUpOnceAndKept(t *testing.T) {
+func TestRegionIsLookedUpOnceAndCached(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l lookups
-		c, _ := open(t, l.answer, noRegion)
+		c, _ := open(t, l.respond, noRegion)
 		ctx := t.Context()
 		for range 3 {
 			if err := list(ctx, c); err != nil {
@@ -72,15 +72,15 @@ func TestRegionIsLookedUpOnceAndKept(t *testing.T) {
 			want = append(want, testBucket+".cos.ap-shanghai.myqcloud.com")
 		}
 		if diff := cmp.Diff(want, l.hosts); diff != "" {
-			t.Errorf("hosts asked (-want +got):\n%s", diff)
+			t.Errorf("hosts requested (-want +got):\n%s", diff)
 		}
-		<-time.After(regionLife)
+		<-time.After(regionLifetime)
 		if err := list(ctx, c); err != nil || l.lists != 2 {
 			t.Errorf("ListObjects = %v after %d lookups, want a second one after five minutes", err, l.lists)
 		}
-		l.gone = true
+		l.missing = true
 		wantError(t, "ListObjects", list(ctx, c))
-		l.gone = false
+		l.missing = false
 		if err := list(ctx, c); err != nil || l.lists != 3 {
 			t.Errorf("ListObjects = %v after %d lookups, want a third one after NoSuchBucket", err, l.lists)
 		}
@@ -93,7 +93,7 @@ func TestRegionIsLookedUpOnceAndKept(t *testing.T) {
 	})
 }
 
-func TestCallersShareOneLookup(t *testing.T) {
+func TestRegionLookupIsSharedByCallers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l lookups
 		release := make(chan struct{})
@@ -101,7 +101,7 @@ func TestCallersShareOneLookup(t *testing.T) {
 			if n == 1 {
 				<-release
 			}
-			l.answer(w, r, n)
+			l.respond(w, r, n)
 		}, noRegion)
 		first, cancel := context.WithCancel(t.Context())
 		errs := make(chan error, 10)
@@ -127,9 +127,9 @@ func TestCallersShareOneLookup(t *testing.T) {
 	})
 }
 
-func TestFailedLookupsSayWhy(t *testing.T) {
+func TestRegionLookupFailuresHaveACause(t *testing.T) {
 	c, _ := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
-		answerXML(w, 403, errorXML("AccessDenied", "Access Denied."))
+		respondXML(w, 403, errorXML("AccessDenied", "Access Denied."))
 	}, noRegion)
 	ctx, trace := WithTrace(t.Context())
 	e := wantError(t, "ListObjects", list(ctx, c))
@@ -137,7 +137,7 @@ func TestFailedLookupsSayWhy(t *testing.T) {
 		t.Errorf("error = %+v, want AccessDenied of ListBuckets for the bucket, and its id in the trace", e)
 	}
 
-	c, _ = open(t, func(w http.ResponseWriter, _ *http.Request, _ int) { answerXML(w, 200, buckets()+endBuckets) }, noRegion)
+	c, _ = open(t, func(w http.ResponseWriter, _ *http.Request, _ int) { respondXML(w, 200, buckets()+endBuckets) }, noRegion)
 	err := list(t.Context(), c)
 	v, ok := errors.AsType[*ValidationError](err)
 	if _, unknown := errors.AsType[*RegionUnknownError](err); !ok || !unknown || v.Field != "region" {
@@ -148,9 +148,9 @@ func TestFailedLookupsSayWhy(t *testing.T) {
 	}
 }
 
-func TestCallersCredentialsHaveLookupsOfTheirOwn(t *testing.T) {
+func TestRegionLookupIsSeparateForCallerCredentials(t *testing.T) {
 	var l lookups
-	c, s := open(t, l.answer, noRegion)
+	c, s := open(t, l.respond, noRegion)
 	if err := list(t.Context(), c); err != nil {
 		t.Fatal(err)
 	}
@@ -163,7 +163,7 @@ func TestCallersCredentialsHaveLookupsOfTheirOwn(t *testing.T) {
 			t.Errorf("request %d signed by the caller = %v", i, got)
 		}
 	}
-	l.gone = true
+	l.missing = true
 	if e := wantError(t, "ListObjects", list(own, c)); !e.CallerCredentials {
 		t.Error("CallerCredentials = false, want true")
 	}
@@ -171,7 +171,7 @@ func TestCallersCredentialsHaveLookupsOfTheirOwn(t *testing.T) {
 
 // Who knows another caller's secret id, and not the key, learns nothing of what the
 // other was told, and cannot spoil it either.
-func TestLookupsOfCallersAreApartByAllOfTheirCredentials(t *testing.T) {
+func TestRegionLookupIsSeparateByAllPartsOfCallerCredentials(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l lookups
 		thief := Credentials{SecretID: "AKIDcaller", SecretKey: "guessedkey"}
@@ -183,10 +183,10 @@ func TestLookupsOfCallersAreApartByAllOfTheirCredentials(t *testing.T) {
 		c, _ := open(t, func(w http.ResponseWriter, r *http.Request, n int) {
 			if strings.HasPrefix(r.Host, "service.") && r.Header.Get("Authorization") == guessed {
 				<-release
-				answerXML(w, 403, errorXML("SignatureDoesNotMatch", "m"))
+				respondXML(w, 403, errorXML("SignatureDoesNotMatch", "m"))
 				return
 			}
-			l.answer(w, r, n)
+			l.respond(w, r, n)
 		}, noRegion, attempts(1))
 		call := func(k Credentials) error { return list(WithCallerCredentials(t.Context(), k), c) }
 		stolen := make(chan error)
@@ -206,16 +206,16 @@ func TestLookupsOfCallersAreApartByAllOfTheirCredentials(t *testing.T) {
 	})
 }
 
-func TestBucketsNotFoundByOneCallerStayKnownToOthers(t *testing.T) {
+func TestRegionCacheKeepsABucketThatAnotherCallerDidNotFind(t *testing.T) {
 	var l lookups
-	c, _ := open(t, l.answer, noRegion)
+	c, _ := open(t, l.respond, noRegion)
 	if err := list(t.Context(), c); err != nil {
 		t.Fatal(err)
 	}
 	own := WithCallerCredentials(t.Context(), Credentials{SecretID: "AKIDcaller", SecretKey: "callerkey"})
-	l.gone = true
+	l.missing = true
 	wantError(t, "ListObjects", list(own, c))
-	l.gone = false
+	l.missing = false
 	before := l.lists
 	if err := list(t.Context(), c); err != nil || l.lists != before {
 		t.Errorf("ListObjects = %v after %d more lookups, want none: the bucket was lost to another caller only", err, l.lists-before)
@@ -241,7 +241,7 @@ func TestRegionCacheStaysBounded(t *testing.T) {
 
 func TestListBucketsOfARegion(t *testing.T) {
 	page := func(w http.ResponseWriter, _ *http.Request, _ int) {
-		answerXML(w, 200, buckets("a-1", "ap-beijing", "b-1", testRegion)+"<IsTruncated>false</IsTruncated>"+endBuckets)
+		respondXML(w, 200, buckets("a-1", "ap-beijing", "b-1", testRegion)+"<IsTruncated>false</IsTruncated>"+endBuckets)
 	}
 	for name, tc := range map[string]struct {
 		service, host, uri string
@@ -259,7 +259,7 @@ func TestListBucketsOfARegion(t *testing.T) {
 				t.Errorf("ListBuckets = %v (-want +got):\n%s", err, diff)
 			}
 			if r := s.seen()[0]; r.Host != tc.host || r.URI != tc.uri {
-				t.Errorf("asked %s%s, want %s%s", r.Host, r.URI, tc.host, tc.uri)
+				t.Errorf("requested %s%s, want %s%s", r.Host, r.URI, tc.host, tc.uri)
 			}
 		})
 	}

@@ -91,7 +91,7 @@ func (r *response) serverError(body errorBody) *Error {
 		r.attempt.responseReceived = e.HTTPStatus >= 300 && e.HTTPStatus <= 499 && e.HTTPStatus != http.StatusRequestTimeout
 		e.Origin, e.NotFromCOS, e.InSuccessBody = OriginTransport, true, false
 	}
-	e.forget(r.op.secret) // before anybody logs it
+	e.removeSecret(r.op.secret) // before anybody logs it
 	return e
 }
 

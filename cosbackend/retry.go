@@ -165,7 +165,7 @@ func (x *execution) final(ctx context.Context, f *failure) *failure {
 	if e == nil {
 		return f
 	}
-	repeats := x.op.retry.repeats()
+	repeats := x.op.retry.retryable()
 	e.OutcomeUnknown = x.responseLost || f.echoed && !repeats
 	e.Retryable = mayHelpToRetry(e) && (repeats || !e.OutcomeUnknown)
 	if e.HTTPStatus == http.StatusNotFound && (e.Code == "NoSuchBucket" || x.op.key == "" && e.Code == "") {
@@ -199,10 +199,10 @@ func (x *execution) retries(ctx context.Context, at *attempt, f *failure) bool {
 	switch {
 	case e == nil:
 		_, corrupted := errors.AsType[*IntegrityError](f.err)
-		return corrupted && x.op.retry.repeats()
+		return corrupted && x.op.retry.retryable()
 	case x.op.retry == partOfUpload:
 		return transient(e) || contended(e)
-	case x.op.retry.repeats():
+	case x.op.retry.retryable():
 		return transient(e)
 	case e.Origin == OriginTransport && e.HTTPStatus == 0:
 		return transient(e) && !f.inDoubt

@@ -29,7 +29,7 @@ func (c retryClass) modifies() bool { return c != readOnly }
 
 // repeats reports whether sending an operation again is harmless, whatever became of
 // the attempt before.
-func (c retryClass) repeats() bool {
+func (c retryClass) retryable() bool {
 	return c == readOnly || c == idempotent || c == partOfUpload
 }
 

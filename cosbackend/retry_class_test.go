@@ -142,10 +142,10 @@ func TestRetryOnceReportsWhatAnEarlierAttemptMayHaveCausedAsUnknown(t *testing.T
 			synctest.Test(t, func(t *testing.T) {
 				c, s := open(t, func(w http.ResponseWriter, _ *http.Request, n int) {
 					if n == 1 {
-						answerXML(w, tc.first, errorXML("Whatever", "m"))
+						respondXML(w, tc.first, errorXML("Whatever", "m"))
 						return
 					}
-					answerXML(w, tc.second, errorXML(tc.code, "m"))
+					respondXML(w, tc.second, errorXML(tc.code, "m"))
 				})
 				e := wantError(t, "CreateBucket", c.CreateBucket(t.Context(), at(testBucket), CreateBucketOptions{}))
 				if e.Code != tc.code || e.OutcomeUnknown != tc.unknown || e.Retryable || len(s.seen()) != 2 {

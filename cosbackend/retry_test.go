@@ -15,12 +15,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// A failing answer, by what the caller of the network sees.
+// A failing response, by what the caller of the network sees.
 type failing struct {
 	name string
-	// refuse makes the dial fail; answer does the rest.
-	refuse bool
-	answer script
+	// refuse makes the dial fail; respond does the rest.
+	refuse  bool
+	respond script
 }
 
 func failures(t *testing.T) []failing {
@@ -30,36 +30,36 @@ func failures(t *testing.T) []failing {
 			if r.Method == http.MethodHead {
 				body = ""
 			}
-			answerXML(w, code, body)
+			respondXML(w, code, body)
 		}
 	}
 	return []failing{
 		{name: "no connection", refuse: true},
-		{name: "lost answer", answer: func(w http.ResponseWriter, _ *http.Request, _ int) { hijacked(t, w, "") }},
-		{name: "cut header", answer: func(w http.ResponseWriter, _ *http.Request, _ int) { hijacked(t, w, "HTTP/1.1 200 OK\r\nx-cos") }},
-		{name: "408", answer: status(408, "X")},
-		{name: "429", answer: status(429, "SlowDown")},
-		{name: "500", answer: status(500, "InternalError")},
-		{name: "502", answer: status(502, "X")},
-		{name: "503", answer: status(503, "SlowDown")},
-		{name: "504", answer: status(504, "X")},
-		{name: "520", answer: status(520, "X")},
-		{name: "400 RequestTimeout", answer: status(400, "RequestTimeout")},
-		{name: "400 UserNetworkTooSlow", answer: status(400, "UserNetworkTooSlow")},
-		{name: "400 InvalidArgument", answer: status(400, "InvalidArgument")},
-		{name: "403", answer: status(403, "AccessDenied")},
-		{name: "404", answer: status(404, "NoSuchKey")},
-		{name: "409", answer: status(409, "PathConflict")},
-		{name: "501", answer: status(501, "NotImplemented")},
-		{name: "200 with InternalError", answer: status(200, "InternalError")},
-		{name: "200 with AccessDenied", answer: status(200, "AccessDenied")},
-		{name: "503 not from COS", answer: func(w http.ResponseWriter, _ *http.Request, _ int) { w.WriteHeader(503) }},
-		{name: "403 not from COS", answer: func(w http.ResponseWriter, _ *http.Request, _ int) { w.WriteHeader(403) }},
+		{name: "lost response", respond: func(w http.ResponseWriter, _ *http.Request, _ int) { hijacked(t, w, "") }},
+		{name: "cut header", respond: func(w http.ResponseWriter, _ *http.Request, _ int) { hijacked(t, w, "HTTP/1.1 200 OK\r\nx-cos") }},
+		{name: "408", respond: status(408, "X")},
+		{name: "429", respond: status(429, "SlowDown")},
+		{name: "500", respond: status(500, "InternalError")},
+		{name: "502", respond: status(502, "X")},
+		{name: "503", respond: status(503, "SlowDown")},
+		{name: "504", respond: status(504, "X")},
+		{name: "520", respond: status(520, "X")},
+		{name: "400 RequestTimeout", respond: status(400, "RequestTimeout")},
+		{name: "400 UserNetworkTooSlow", respond: status(400, "UserNetworkTooSlow")},
+		{name: "400 InvalidArgument", respond: status(400, "InvalidArgument")},
+		{name: "403", respond: status(403, "AccessDenied")},
+		{name: "404", respond: status(404, "NoSuchKey")},
+		{name: "409", respond: status(409, "PathConflict")},
+		{name: "501", respond: status(501, "NotImplemented")},
+		{name: "200 with InternalError", respond: status(200, "InternalError")},
+		{name: "200 with AccessDenied", respond: status(200, "AccessDenied")},
+		{name: "503 not from COS", respond: func(w http.ResponseWriter, _ *http.Request, _ int) { w.WriteHeader(503) }},
+		{name: "403 not from COS", respond: func(w http.ResponseWriter, _ *http.Request, _ int) { w.WriteHeader(403) }},
 	}
 }
 
-// TestRetryTable counts the attempts of each class of operation after each failure.
-func TestRetryTable(t *testing.T) {
+// TestRetryClassesAttempts counts the attempts of each class of operation after each failure.
+func TestRetryClassesAttempts(t *testing.T) {
 	calls := []struct {
 		name    string
 		changes bool
@@ -83,7 +83,7 @@ func TestRetryTable(t *testing.T) {
 	// error that says that it is worth a repeat.
 	want := map[string][]string{
 		"no connection":          {"4r", "4r", "4r", "4r", "4r"},
-		"lost answer":            {"4r", "4r!", "4r!", "1!", "1r!"},
+		"lost response":          {"4r", "4r!", "4r!", "1!", "1r!"},
 		"cut header":             {"4r", "4r!", "4r!", "1!", "1r!"},
 		"408":                    {"4r", "4r", "4r", "1r", "1r"},
 		"429":                    {"4r", "4r", "4r", "4r", "1r"},
@@ -109,7 +109,7 @@ func TestRetryTable(t *testing.T) {
 			t.Run(f.name+"/"+call.name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					dials := 0
-					c, s := open(t, f.answer, func(cfg *Config) {
+					c, s := open(t, f.respond, func(cfg *Config) {
 						if f.refuse {
 							cfg.Transport.DialContext = func(context.Context, string, string) (net.Conn, error) {
 								dials++
@@ -137,11 +137,11 @@ func TestRetryTable(t *testing.T) {
 	}
 }
 
-func TestRepeatsAreMarkedAndSucceed(t *testing.T) {
+func TestRetriesAreMarkedAndSucceed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, s := open(t, func(w http.ResponseWriter, _ *http.Request, n int) {
 			if n < 3 {
-				answerXML(w, 503, errorXML("SlowDown", "Reduce your request rate"))
+				respondXML(w, 503, errorXML("SlowDown", "Reduce your request rate"))
 				return
 			}
 			cosHeader(w)
@@ -170,12 +170,12 @@ func TestRepeatsAreMarkedAndSucceed(t *testing.T) {
 	})
 }
 
-func TestDelaysGrowAndStayBounded(t *testing.T) {
+func TestRetryDelaysGrowAndStayBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var times []time.Time
 		c, _ := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
 			times = append(times, time.Now())
-			answerXML(w, 500, "")
+			respondXML(w, 500, "")
 		}, func(cfg *Config) {
 			cfg.Retry = RetryOptions{MaxAttempts: 6, BaseDelay: 100 * time.Millisecond, MaxDelay: 400 * time.Millisecond}
 		})
@@ -189,13 +189,13 @@ func TestDelaysGrowAndStayBounded(t *testing.T) {
 	})
 }
 
-func TestRetryAfterIsObeyedUpToTheBound(t *testing.T) {
+func TestRetryAfterIsObeyedUpToMaxDelay(t *testing.T) {
 	for value, want := range map[string]time.Duration{"2": 2 * time.Second, "3600": 5 * time.Second} {
 		t.Run(value, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c, _ := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
 					w.Header().Set("Retry-After", value)
-					answerXML(w, 503, "")
+					respondXML(w, 503, "")
 				}, attempts(2))
 				start := time.Now()
 				wantError(t, "ListObjects", list(t.Context(), c))
@@ -207,10 +207,10 @@ func TestRetryAfterIsObeyedUpToTheBound(t *testing.T) {
 	}
 }
 
-func TestNothingIsRepeatedThatTheDeadlineWouldCut(t *testing.T) {
+func TestRetryIsNotBegunPastTheDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, s := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
-			answerXML(w, 503, errorXML("SlowDown", "m"))
+			respondXML(w, 503, errorXML("SlowDown", "m"))
 		}, func(cfg *Config) { cfg.Retry = RetryOptions{BaseDelay: time.Second} })
 		ctx, cancel := context.WithTimeout(t.Context(), 400*time.Millisecond)
 		defer cancel()
@@ -222,9 +222,9 @@ func TestNothingIsRepeatedThatTheDeadlineWouldCut(t *testing.T) {
 	})
 }
 
-func TestCancelEndsTheWaitBeforeARepeat(t *testing.T) {
+func TestRetryWaitEndsWithTheContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, s := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) { answerXML(w, 503, "") },
+		c, s := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) { respondXML(w, 503, "") },
 			func(cfg *Config) { cfg.Retry = RetryOptions{BaseDelay: 4 * time.Second} })
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, cancel)
@@ -240,7 +240,7 @@ func TestCancelEndsTheWaitBeforeARepeat(t *testing.T) {
 	})
 }
 
-func TestDeadlineDuringARequestIsTheCallersDeadline(t *testing.T) {
+func TestContextDeadlineDuringARequestIsTheCallersDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, s := open(t, func(_ http.ResponseWriter, r *http.Request, _ int) { <-r.Context().Done() })
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -253,7 +253,7 @@ func TestDeadlineDuringARequestIsTheCallersDeadline(t *testing.T) {
 	})
 }
 
-func TestOurOwnTimeoutIsNotTheCallersDeadline(t *testing.T) {
+func TestTransportTimeoutIsNotTheCallersDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, _ := open(t, func(_ http.ResponseWriter, r *http.Request, _ int) { <-r.Context().Done() },
 			attempts(1), func(cfg *Config) { cfg.Transport.ResponseHeaderTimeout = time.Second })
@@ -268,7 +268,7 @@ func TestOurOwnTimeoutIsNotTheCallersDeadline(t *testing.T) {
 	})
 }
 
-func TestEndedContextSendsNothing(t *testing.T) {
+func TestContextThatEndedSendsNothing(t *testing.T) {
 	c, s := open(t, func(http.ResponseWriter, *http.Request, int) {})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -278,14 +278,14 @@ func TestEndedContextSendsNothing(t *testing.T) {
 	}
 }
 
-func TestUnknownOutcomeOutlivesALaterAnswer(t *testing.T) {
+func TestOutcomeUnknownSurvivesALaterResponse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, _ := open(t, func(w http.ResponseWriter, _ *http.Request, n int) {
 			if n == 1 {
 				hijacked(t, w, "")
 				return
 			}
-			answerXML(w, 403, errorXML("AccessDenied", "m"))
+			respondXML(w, 403, errorXML("AccessDenied", "m"))
 		})
 		e := wantError(t, "PutObject", put(t.Context(), c))
 		if e.Code != "AccessDenied" || !e.OutcomeUnknown || e.Attempts != 2 {
@@ -295,7 +295,7 @@ func TestUnknownOutcomeOutlivesALaterAnswer(t *testing.T) {
 }
 
 // COS may refuse before it takes the body; the stream is then still whole.
-func TestAStreamThatWasNotTouchedIsSentAgain(t *testing.T) {
+func TestPutObjectRetriesAnUnreadStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &scripted{t: t}
 		body := bytes.Repeat([]byte("x"), expectAbove)
@@ -316,7 +316,7 @@ func TestAStreamThatWasNotTouchedIsSentAgain(t *testing.T) {
 	})
 }
 
-func TestMissingCredentialsAreAnErrorOfTheProfile(t *testing.T) {
+func TestCredentialsMissingIsAnErrorOfTheProfile(t *testing.T) {
 	c, s := open(t, func(http.ResponseWriter, *http.Request, int) {}, func(cfg *Config) {
 		cfg.Credentials = failingProvider{}
 	})

@@ -18,7 +18,7 @@ import (
 const selectPiece = 256 << 10
 
 // errNoEnd is an answer that ends without saying that it is whole (A073).
-var errNoEnd = errors.New("the answer ended before its last frame")
+var errNoEnd = errors.New("the response ended before its last frame")
 
 // SelectObjectContent runs an SQL expression over an object and returns the result
 // as it comes. The caller closes it.
@@ -55,7 +55,7 @@ func (c *Client) SelectObjectContent(ctx context.Context, loc Location, key stri
 
 // A Selection is the result of an SQL expression on its way.
 type Selection struct {
-	ctx      context.Context //nolint:containedctx // the context of the call is that of its result
+	ctx      context.Context // the context of the call is that of its result
 	cancel   context.CancelFunc
 	response *response
 	frames   *frameReader
@@ -207,7 +207,7 @@ func (s *Selection) stats(root string) (*SelectStats, error) {
 		BytesReturned  int64
 	}
 	if err := tolerantDecoder(data).Decode(&wire); err != nil {
-		return nil, s.response.malformed(inside(err)) // its io.EOF must not pass for that of the result
+		return nil, s.response.malformed(midFrameError(err)) // its io.EOF must not pass for that of the result
 	}
 	if wire.XMLName.Local != root {
 		return nil, s.response.malformed(fmt.Errorf("the element is %q where %q was expected", s.response.attempt.clean(wire.XMLName.Local, 64), root))
@@ -299,10 +299,10 @@ type SelectStats struct {
 
 // A textField is an element of the request that has a text.
 type textField struct {
-	field string // as the proto files name it
-	name  string // as COS does
-	value string
-	most  int // bytes
+	field  string // as the proto files name it
+	name   string // as COS does
+	value  string
+	maxLen int // bytes
 }
 
 func (c SelectCSVInput) fields() []textField {
@@ -377,7 +377,7 @@ func (o SelectOptions) check() error {
 		return invalid("output", "must be CSV or JSON")
 	}
 	for _, t := range o.texts() {
-		if len(t.value) > t.most {
+		if len(t.value) > t.maxLen {
 			return invalid(t.field, "is too long")
 		}
 		if !utf8.ValidString(t.value) || strings.ContainsFunc(t.value, func(r rune) bool { return !xmlRune(r) }) {

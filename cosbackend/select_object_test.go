@@ -21,9 +21,9 @@ func csvOptions() SelectOptions {
 	return SelectOptions{Expression: "SELECT * FROM COSObject", Input: SelectInput{CSV: &SelectCSVInput{}}, Output: SelectOutput{CSV: &SelectCSVOutput{}}}
 }
 
-// answering is a COS whose nth answer to a select is the nth of streams; the last one
+// answering is a COS whose nth response to a select is the nth of streams; the last one
 // is that to all further ones.
-func answering(streams ...[]byte) script {
+func selectServer(streams ...[]byte) script {
 	return func(w http.ResponseWriter, _ *http.Request, n int) {
 		cosHeader(w)
 		w.Header().Set("Content-Type", "application/octet-stream")
@@ -52,9 +52,9 @@ func selected(ctx context.Context, c *Client) (records string, events []SelectEv
 	}
 }
 
-func TestSelectReturnsRecordsAndStatistics(t *testing.T) {
+func TestSelectObjectContentReturnsRecordsAndStatistics(t *testing.T) {
 	large := strings.Repeat("0123456789,abcdef\n", 40_000) // in a frame of several pieces
-	c, s := open(t, answering(slices.Concat(
+	c, s := open(t, selectServer(slices.Concat(
 		eventFrame("Cont", ""), eventFrame("Records", "a,b\nc"), statsFrame("Progress"), eventFrame("Later", "what COS may add"), eventFrame("Records", ""),
 		eventFrame("Cont", ""), eventFrame("Records", large), statsFrame("Stats"), eventFrame("End", ""),
 	)))
@@ -64,13 +64,13 @@ func TestSelectReturnsRecordsAndStatistics(t *testing.T) {
 		t.Errorf("SelectObjectContent = %d bytes, %v (-want +got):\n%s", len(records), err, diff)
 	}
 	if r := s.seen()[0]; r.Method != "POST" || r.URI != "/k?select=&select-type=2" || r.Header.Get("Content-Type") != "application/xml" {
-		t.Errorf("asked %s %s %v", r.Method, r.URI, r.Header)
+		t.Errorf("requested %s %s %v", r.Method, r.URI, r.Header)
 	}
 }
 
 // The official SDK's types read what is sent.
-func TestSelectRequestsAreWhatTheOfficialSDKWouldSend(t *testing.T) {
-	c, s := open(t, answering(eventFrame("End", "")))
+func TestSelectObjectContentSendsWhatTheOfficialSDKWould(t *testing.T) {
+	c, s := open(t, selectServer(eventFrame("End", "")))
 	allow := true
 	for _, tt := range []struct {
 		options SelectOptions
@@ -129,7 +129,7 @@ func TestSelectRequestsAreWhatTheOfficialSDKWouldSend(t *testing.T) {
 }
 
 // And its decoder finds the frames of these tests right.
-func TestTheOfficialSDKReadsTheFramesOfTheseTests(t *testing.T) {
+func TestEventStreamFramesOfTheseTestsAreReadByTheOfficialSDK(t *testing.T) {
 	stream := slices.Concat(eventFrame("Records", "a,b\n"), eventFrame("Cont", ""), statsFrame("Stats"), eventFrame("End", ""))
 	got, err := io.ReadAll(&cos.ObjectSelectResponse{Body: io.NopCloser(bytes.NewReader(stream)), Frame: &cos.ObjectSelectResult{NextFrame: true}})
 	if err != nil || string(got) != "a,b\n" {
@@ -137,7 +137,7 @@ func TestTheOfficialSDKReadsTheFramesOfTheseTests(t *testing.T) {
 	}
 }
 
-func TestASelectionWithoutItsEndIsBroken(t *testing.T) {
+func TestSelectObjectContentWithoutItsEndIsAnError(t *testing.T) {
 	first := eventFrame("Records", "a,b\n")
 	stream := slices.Concat(first, statsFrame("Stats"), eventFrame("End", ""))
 	var n int
@@ -149,7 +149,7 @@ func TestASelectionWithoutItsEndIsBroken(t *testing.T) {
 		records, _, err := selected(t.Context(), c)
 		e := wantError(t, "SelectObjectContent", err)
 		if e.Origin != OriginTransport || e.HTTPStatus != 200 || !e.Retryable || e.InSuccessBody || e.RequestID != "req-1" {
-			t.Errorf("cut at byte %d: %+v, want a broken answer that can be asked for again", n, e)
+			t.Errorf("cut at byte %d: %+v, want a broken response that is retryable", n, e)
 		}
 		if got := records == "a,b\n"; got != (n >= len(first)) {
 			t.Errorf("cut at byte %d: the records are %q", n, records)
@@ -157,12 +157,12 @@ func TestASelectionWithoutItsEndIsBroken(t *testing.T) {
 	}
 }
 
-func TestADamagedSelectionIsAnIntegrityError(t *testing.T) {
+func TestSelectObjectContentDamagedIsAnIntegrityError(t *testing.T) {
 	good := slices.Concat(eventFrame("Records", "a,b\n"), statsFrame("Stats"), eventFrame("End", ""))
 	for i := range good {
 		damaged := slices.Clone(good)
 		damaged[i] ^= 0x10
-		c, _ := open(t, answering(damaged), attempts(1))
+		c, _ := open(t, selectServer(damaged), attempts(1))
 		_, _, err := selected(t.Context(), c)
 		if e, ok := errors.AsType[*IntegrityError](err); !ok || !e.Frame || e.Want == e.Got || e.Stored || e.RequestID != "req-1" {
 			t.Errorf("byte %d: SelectObjectContent = %v, want an IntegrityError of a frame", i, err)
@@ -170,12 +170,12 @@ func TestADamagedSelectionIsAnIntegrityError(t *testing.T) {
 	}
 }
 
-func TestAnErrorFrameIsAnErrorInsideA200(t *testing.T) {
+func TestSelectObjectContentErrorFrameIsAnErrorInSuccess(t *testing.T) {
 	for name, stream := range map[string][]byte{
 		"at once": errorFrame("SQLParsingError", "near FORM q-signature=verysecret"),
 		"later":   slices.Concat(eventFrame("Records", "a\n"), errorFrame("SQLParsingError", "near FORM q-signature=verysecret"), eventFrame("End", "")),
 	} {
-		c, s := open(t, answering(stream))
+		c, s := open(t, selectServer(stream))
 		_, _, err := selected(t.Context(), c)
 		e := wantError(t, "SelectObjectContent", err)
 		if e.Code != "SQLParsingError" || !strings.HasPrefix(e.Message, "near FORM") || hasSecret(e.Message) || !e.InSuccessBody || e.HTTPStatus != 200 || e.Origin != OriginCOS || e.Retryable {
@@ -188,28 +188,28 @@ func TestAnErrorFrameIsAnErrorInsideA200(t *testing.T) {
 }
 
 // What fails before the caller got anything is tried again; what fails later is not.
-func TestSelectIsRepeatedUntilItsFirstFrame(t *testing.T) {
+func TestSelectObjectContentIsRetriedUntilItsFirstFrame(t *testing.T) {
 	end := eventFrame("End", "")
 	for name, first := range map[string][]byte{
 		"Busy": errorFrame("Busy", "m"), "Overload": errorFrame("Overload", "m"), "cut": end[:5], "damaged": append(slices.Clone(end[:len(end)-1]), 0),
 		"nothing": {},
 	} {
-		c, s := open(t, answering(first, end), fast)
+		c, s := open(t, selectServer(first, end), fast)
 		if _, _, err := selected(t.Context(), c); err != nil || len(s.seen()) != 2 {
 			t.Errorf("%s: SelectObjectContent = %v after %d requests, want success after 2", name, err, len(s.seen()))
 		}
 	}
-	c, s := open(t, answering(slices.Concat(eventFrame("Records", "a"), errorFrame("Busy", "m"))), fast)
+	c, s := open(t, selectServer(slices.Concat(eventFrame("Records", "a"), errorFrame("Busy", "m"))), fast)
 	_, _, err := selected(t.Context(), c)
 	if e := wantError(t, "SelectObjectContent", err); e.Code != "Busy" || !e.Retryable || len(s.seen()) != 1 {
 		t.Errorf("Busy behind records = %+v after %d requests, want it reported as retryable", e, len(s.seen()))
 	}
 	refused := func(w http.ResponseWriter, _ *http.Request, n int) {
 		if n == 1 {
-			answerXML(w, 400, errorXML("Busy", "m"))
+			respondXML(w, 400, errorXML("Busy", "m"))
 			return
 		}
-		answering(end)(w, nil, n)
+		selectServer(end)(w, nil, n)
 	}
 	c, _ = open(t, refused, fast)
 	if _, _, err := selected(t.Context(), c); err != nil {
@@ -219,7 +219,7 @@ func TestSelectIsRepeatedUntilItsFirstFrame(t *testing.T) {
 
 func fast(cfg *Config) { cfg.Retry.BaseDelay, cfg.Retry.MaxDelay = time.Microsecond, time.Microsecond }
 
-func TestSelectAnswersThatAreNoFrames(t *testing.T) {
+func TestSelectObjectContentResponsesWithoutFrames(t *testing.T) {
 	for name, tt := range map[string]struct {
 		stream []byte
 		code   string
@@ -232,7 +232,7 @@ func TestSelectAnswersThatAreNoFrames(t *testing.T) {
 		"statistics of another": {eventFrame("Stats", "<Progress></Progress>"), ""},
 		"numbers that are none": {eventFrame("Progress", "<Progress><BytesScanned>x</BytesScanned></Progress>"), ""},
 	} {
-		c, _ := open(t, answering(tt.stream), attempts(1))
+		c, _ := open(t, selectServer(tt.stream), attempts(1))
 		_, _, err := selected(t.Context(), c)
 		if e := wantError(t, "SelectObjectContent", err); e.Code != tt.code || e.Origin != OriginCOS || e.InSuccessBody != (tt.code != "") || (e.Cause == nil) != (tt.code != "") || errors.Is(err, io.EOF) {
 			t.Errorf("%s: %+v, want the code %q or what cannot be read", name, e, tt.code)
@@ -240,7 +240,7 @@ func TestSelectAnswersThatAreNoFrames(t *testing.T) {
 	}
 }
 
-func TestSelectEndsWithItsContext(t *testing.T) {
+func TestSelectObjectContentEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	c, _ := open(t, func(w http.ResponseWriter, r *http.Request, _ int) {
@@ -266,7 +266,7 @@ func TestSelectEndsWithItsContext(t *testing.T) {
 	}
 }
 
-func TestASilentSelectIsGivenUpAfterAMinute(t *testing.T) {
+func TestSelectObjectContentFailsAfterAMinuteOfSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now()
 		c, _ := open(t, func(w http.ResponseWriter, r *http.Request, _ int) {
@@ -277,13 +277,13 @@ func TestASilentSelectIsGivenUpAfterAMinute(t *testing.T) {
 		}, attempts(1))
 		_, _, err := selected(t.Context(), c)
 		if e := wantError(t, "SelectObjectContent", err); e.Origin != OriginTransport || time.Since(begin) != stallLimit {
-			t.Errorf("SelectObjectContent = %v after %v, want a broken answer after %v", err, time.Since(begin), stallLimit)
+			t.Errorf("SelectObjectContent = %v after %v, want a broken response after %v", err, time.Since(begin), stallLimit)
 		}
 	})
 }
 
-func TestSelectRequestsThatCannotBeWrittenAreRefused(t *testing.T) {
-	c, s := open(t, answering(eventFrame("End", "")))
+func TestSelectObjectContentRefusesWhatXMLCannotHold(t *testing.T) {
+	c, s := open(t, selectServer(eventFrame("End", "")))
 	for field, change := range map[string]func(*SelectOptions){
 		"expression":                        func(o *SelectOptions) { o.Expression = "" },
 		"input":                             func(o *SelectOptions) { o.Input.Parquet = true },
@@ -311,6 +311,6 @@ func TestSelectRequestsThatCannotBeWrittenAreRefused(t *testing.T) {
 		}
 	}
 	if len(s.seen()) != 0 {
-		t.Errorf("COS was asked %d times", len(s.seen()))
+		t.Errorf("COS received %d requests", len(s.seen()))
 	}
 }

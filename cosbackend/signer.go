@@ -18,7 +18,7 @@ const (
 	signSlack = 60 * time.Second
 	// signLife is how long a signature is good; only its verification must fall
 	// into it, not the transfer.
-	signLife = time.Hour
+	signatureLifetime = time.Hour
 	// signReuse is how long one window, and the key derived for it, is used.
 	signReuse = 60 * time.Second
 )
@@ -60,7 +60,7 @@ func newSigningKey(c Credentials, window string) *signingKey {
 // window returns the validity of a signature made at now.
 func window(now time.Time) string {
 	start := now.Add(-signSlack).Unix()
-	return strconv.FormatInt(start, 10) + ";" + strconv.FormatInt(start+int64(signLife/time.Second), 10)
+	return strconv.FormatInt(start, 10) + ";" + strconv.FormatInt(start+int64(signatureLifetime/time.Second), 10)
 }
 
 // key returns the key for c at now, the kept one when it still fits.

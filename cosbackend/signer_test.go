@@ -79,7 +79,7 @@ func TestSigningKeyIsReusedForAMinute(t *testing.T) {
 	}
 }
 
-func TestRequestSignsEverythingThatMatters(t *testing.T) {
+func TestSignatureCoversEverythingThatMatters(t *testing.T) {
 	c, s := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
 		cosHeader(w)
 		w.Header().Set("Content-Length", "0")

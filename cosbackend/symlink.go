@@ -17,7 +17,7 @@ type Symlink struct {
 
 const symlinkHeader = "x-cos-symlink-target"
 
-var errNoTarget = errors.New("the answer does not say where the symlink leads")
+var errNoTarget = errors.New("the response does not say where the symlink leads")
 
 // GetSymlink returns where a symlink leads, or one version of it. Idempotent.
 func (c *Client) GetSymlink(ctx context.Context, loc Location, key, versionID string) (Symlink, error) {

@@ -26,7 +26,7 @@ const (
 	writeBatch = 512 << 10
 	// lateAnswer is how long a connection that can no longer be written to is kept
 	// for the answer that may be the reason.
-	lateAnswer = time.Second
+	refusalWait = time.Second
 )
 
 // connections counts the connections of a transport.
@@ -119,7 +119,7 @@ func (c *patientConn) Write(p []byte) (int, error) {
 }
 
 func (c *patientConn) awaitClose() {
-	timer := time.NewTimer(lateAnswer)
+	timer := time.NewTimer(refusalWait)
 	defer timer.Stop()
 	select {
 	case <-c.closed:

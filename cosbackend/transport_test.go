@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-func TestASilentHandshakeIsNotAwaitedForEver(t *testing.T) {
+func TestTLSHandshakeTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var server net.Conn
 		c, err := New(Config{

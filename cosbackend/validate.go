@@ -122,7 +122,7 @@ func lowerToken(c byte) bool {
 }
 
 // onlyWordsAnd reports whether s has only letters, digits, "_" and what is in others.
-func onlyWordsAnd(s, others string) bool {
+func onlyWordCharsAnd(s, others string) bool {
 	for _, r := range s {
 		word := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_'
 		if !word && !strings.ContainsRune(others, r) {

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"encoding/xml"
 	"errors"
-	"io" //nolint:gosec // COS asks for Content-MD5.
+	"io"
 	"net/url"
 	"strings"
 	"unicode/utf8"
@@ -43,7 +43,7 @@ type decoder struct {
 	err     error
 }
 
-var errEscape = errors.New("a key is not encoded as the answer says")
+var errEscape = errors.New("a key is not encoded as the response says")
 
 func (d *decoder) decode(s string) string {
 	if !d.encoded {

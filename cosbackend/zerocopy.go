@@ -31,7 +31,7 @@ func sendBody(conn io.Writer, r io.Reader) (int64, error) {
 	if limited, ok := r.(*io.LimitedReader); ok {
 		if u, ok := limited.R.(*bodyReader); ok && limited.N == u.size {
 			if from, ok := u.reader.(io.WriterTo); ok {
-				n, err := u.pour(conn, from)
+				n, err := u.writeTo(conn, from)
 				limited.N -= n
 				return n, err
 			}
@@ -63,13 +63,13 @@ func sendBlocks(w io.Writer, r io.Reader) (int64, error) {
 }
 
 // pour lets the reader write itself to conn.
-func (b *bodyReader) pour(conn io.Writer, from io.WriterTo) (int64, error) {
+func (b *bodyReader) writeTo(conn io.Writer, from io.WriterTo) (int64, error) {
 	b.mu.Lock()
 	if b.ended {
 		b.mu.Unlock()
 		return 0, errAttemptEnded
 	}
-	b.taken = true
+	b.started = true
 	b.mu.Unlock()
 
 	w := &bodyWriter{upload: b, conn: conn}
@@ -92,7 +92,7 @@ func (b *bodyReader) pour(conn io.Writer, from io.WriterTo) (int64, error) {
 
 // take counts n bytes of the body, or as many as are still missing, as had from
 // the reader.
-func (b *bodyReader) take(n int64) (int64, error) {
+func (b *bodyReader) countSent(n int64) (int64, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.ended {
@@ -116,7 +116,7 @@ type bodyWriter struct {
 }
 
 func (w *bodyWriter) Write(p []byte) (int, error) {
-	allowed, err := w.upload.take(int64(len(p)))
+	allowed, err := w.upload.countSent(int64(len(p)))
 	if err != nil {
 		return 0, err
 	}
@@ -137,7 +137,7 @@ func (w *bodyWriter) WriteBuffers(buffers ...[]byte) (int64, error) {
 	for _, b := range buffers {
 		length += int64(len(b))
 	}
-	allowed, err := w.upload.take(length)
+	allowed, err := w.upload.countSent(length)
 	if err != nil {
 		return 0, err
 	}

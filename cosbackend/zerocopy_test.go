@@ -84,7 +84,7 @@ func (c spyConn) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-func TestViewsReachTheConnectionWithoutACopy(t *testing.T) {
+func TestZeroCopyBuffersReachTheConnection(t *testing.T) {
 	for name, gather := range map[string]int{"one by one": 0, "gathered": 3} {
 		for _, size := range []int{100, expectAbove / 4} { // without and with Expect
 			t.Run(name+" "+strconv.Itoa(size), func(t *testing.T) {
@@ -119,7 +119,7 @@ func TestViewsReachTheConnectionWithoutACopy(t *testing.T) {
 }
 
 // A TLS connection has to copy what it encrypts, but only then.
-func TestViewsReachTheTLSConnection(t *testing.T) {
+func TestZeroCopyBuffersReachTheTLSConnection(t *testing.T) {
 	pieces, whole := someViews(8, 40_000)
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if got, err := io.ReadAll(r.Body); err != nil || !bytes.Equal(got, whole) {
@@ -154,7 +154,7 @@ func TestViewsReachTheTLSConnection(t *testing.T) {
 	}
 }
 
-func TestABodyThatWritesItselfIsHeldToItsSize(t *testing.T) {
+func TestZeroCopyBodyIsHeldToItsSize(t *testing.T) {
 	pieces, whole := someViews(4, 10)
 	broken := errors.New("the caller's stream broke")
 	for name, tc := range map[string]struct {
@@ -190,7 +190,7 @@ func TestABodyThatWritesItselfIsHeldToItsSize(t *testing.T) {
 	}
 }
 
-func TestAFileIsNotReadBeyondTheSize(t *testing.T) {
+func TestZeroCopyFileIsNotReadBeyondTheSize(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "body")
 	if err := os.WriteFile(name, bytes.Repeat([]byte("x"), 100_000), 0o600); err != nil {
 		t.Fatal(err)
@@ -210,7 +210,7 @@ func TestAFileIsNotReadBeyondTheSize(t *testing.T) {
 	}
 }
 
-func TestAChecksumMadeWhileWritingIsCompared(t *testing.T) {
+func TestZeroCopyChecksumMadeWhileWritingIsCompared(t *testing.T) {
 	pieces, whole := someViews(4, 10)
 	c, _ := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
 		cosHeader(w)
@@ -223,14 +223,14 @@ func TestAChecksumMadeWhileWritingIsCompared(t *testing.T) {
 	}
 }
 
-// After the answer nothing passes any more, also when the writer goes on.
-func TestABodyThatWritesItselfStopsAtTheAnswer(t *testing.T) {
+// After the response nothing passes any more, also when the writer goes on.
+func TestZeroCopyBodyStopsAtTheResponse(t *testing.T) {
 	body := &endless{waiting: make(chan struct{}), release: make(chan struct{}), stopped: make(chan error, 1)}
 	c := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.ReadFull(r.Body, make([]byte, 10))
 		<-body.waiting
 		w.Header().Set("Connection", "close")
-		answerXML(w, 403, errorXML("AccessDenied", "Access Denied."))
+		respondXML(w, 403, errorXML("AccessDenied", "Access Denied."))
 	}), attempts(1))
 	_, err := c.PutObject(t.Context(), at(testBucket), "k", Body{Size: 1000, Reader: body}, PutOptions{})
 	if e := wantError(t, "PutObject", err); e.Code != "AccessDenied" || e.OutcomeUnknown {
@@ -238,7 +238,7 @@ func TestABodyThatWritesItselfStopsAtTheAnswer(t *testing.T) {
 	}
 	close(body.release)
 	if err := <-body.stopped; !errors.Is(err, errAttemptEnded) {
-		t.Errorf("Write after the answer = %v, want %v", err, errAttemptEnded)
+		t.Errorf("Write after the response = %v, want %v", err, errAttemptEnded)
 	}
 }
 
@@ -262,12 +262,12 @@ func (e *endless) WriteTo(w io.Writer) (int64, error) {
 	return int64(n), err
 }
 
-func TestABodyThatWritesItselfIsRepeatedByReopen(t *testing.T) {
+func TestZeroCopyBodyIsRetriedByReopen(t *testing.T) {
 	pieces, whole := someViews(4, 10)
 	opened := 0
 	c, s := open(t, func(w http.ResponseWriter, _ *http.Request, n int) {
 		if n == 1 {
-			answerXML(w, 503, errorXML("SlowDown", "m"))
+			respondXML(w, 503, errorXML("SlowDown", "m"))
 			return
 		}
 		cosHeader(w)

@@ -44,7 +44,7 @@ func (s *presignServer) PresignUrl(ctx context.Context, req *cosgatev1.PresignUr
 	if err != nil {
 		return nil, err
 	}
-	if options.Life, err = s.lifetime(req.GetExpiresIn()); err != nil {
+	if options.Lifetime, err = s.lifetime(req.GetExpiresIn()); err != nil {
 		return nil, err
 	}
 	u, err := client.PresignURL(ctx, location(req), req.GetKey(), options)
@@ -127,7 +127,7 @@ func (s *presignServer) CreatePostPolicy(ctx context.Context, req *cosgatev1.Cre
 	if err != nil {
 		return nil, err
 	}
-	if options.Life, err = s.lifetime(req.GetExpiresIn()); err != nil {
+	if options.Lifetime, err = s.lifetime(req.GetExpiresIn()); err != nil {
 		return nil, err
 	}
 	form, err := client.CreatePostPolicy(ctx, location(req), options)

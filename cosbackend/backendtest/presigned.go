@@ -59,8 +59,8 @@ func (s scope) plain(t *testing.T, method, url string, header map[string]string,
 
 func (s scope) presign(t *testing.T, key string, o cosbackend.PresignOptions) cosbackend.PresignedURL {
 	t.Helper()
-	if o.Life == 0 {
-		o.Life = 10 * time.Minute
+	if o.Lifetime == 0 {
+		o.Lifetime = 10 * time.Minute
 	}
 	u, err := s.Client.PresignURL(t.Context(), s.location(), key, o)
 	if err != nil {
@@ -128,7 +128,7 @@ func presignedResponse(t *testing.T, s scope) {
 func presignedEnd(t *testing.T, s scope) {
 	key := s.key("k")
 	s.put(t, key, []byte("text"))
-	get := s.presign(t, key, cosbackend.PresignOptions{Method: http.MethodGet, Life: time.Second})
+	get := s.presign(t, key, cosbackend.PresignOptions{Method: http.MethodGet, Lifetime: time.Second})
 	patience := time.NewTimer(30 * time.Second)
 	defer patience.Stop()
 	again := time.NewTicker(500 * time.Millisecond)
@@ -170,7 +170,7 @@ func (s scope) submit(t *testing.T, f cosbackend.PostForm, change map[string]str
 
 func (s scope) form(t *testing.T, o cosbackend.PostPolicyOptions) cosbackend.PostForm {
 	t.Helper()
-	o.Key, o.AnyKey, o.Life = s.prefix+o.Key, true, 10*time.Minute
+	o.Key, o.AnyKey, o.Lifetime = s.prefix+o.Key, true, 10*time.Minute
 	f, err := s.Client.CreatePostPolicy(t.Context(), s.location(), o)
 	if err != nil {
 		t.Fatalf("CreatePostPolicy = %v", err)
