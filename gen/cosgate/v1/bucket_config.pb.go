@@ -657,36 +657,36 @@ const file_cosgate_v1_bucket_config_proto_rawDesc = "" +
 	"\x0econfigurations\x18\x01 \x03(\v2+.cosgate.v1.IntelligentTieringConfigurationR\x0econfigurations\"|\n" +
 	"\x13BucketConfigFailure\x129\n" +
 	"\asection\x18\x01 \x01(\x0e2\x1f.cosgate.v1.BucketConfigSectionR\asection\x12*\n" +
-	"\x06status\x18\x02 \x01(\v2\x12.google.rpc.StatusR\x06status\"\xee\x01\n" +
-	"\x16GetBucketConfigRequest\x12*\n" +
-	"\x06bucket\x18\x01 \x01(\tB\x12\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01\x90\xc7,\x02R\x06bucket\x12#\n" +
-	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12)\n" +
-	"\aprofile\x18\x05 \x01(\tB\x0f\xbaH\br\x06\xb0Ջ\xdc\x02\x01\x90\xc7,\x01R\aprofile\x12X\n" +
-	"\bsections\x18\x06 \x03(\x0e2\x1f.cosgate.v1.BucketConfigSectionB\x1b\xbaH\x10\x92\x01\r\x10d\x18\x01\"\a\x82\x01\x04\x10\x01 \x00\x9a\xc7,\x04\x12\x02\b\x01R\bsections\"\x88\x01\n" +
+	"\x06status\x18\x02 \x01(\v2\x12.google.rpc.StatusR\x06status\"\xf4\x01\n" +
+	"\x16GetBucketConfigRequest\x12,\n" +
+	"\x06bucket\x18\x01 \x01(\tB\x14\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01ȓ\x8c\xdc\x02\x02R\x06bucket\x12#\n" +
+	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12+\n" +
+	"\aprofile\x18\x05 \x01(\tB\x11\xbaH\br\x06\xb0Ջ\xdc\x02\x01ȓ\x8c\xdc\x02\x01R\aprofile\x12Z\n" +
+	"\bsections\x18\x06 \x03(\x0e2\x1f.cosgate.v1.BucketConfigSectionB\x1d\xbaH\x10\x92\x01\r\x10d\x18\x01\"\a\x82\x01\x04\x10\x01 \x00ғ\x8c\xdc\x02\x04\x12\x02\b\x01R\bsections\"\x88\x01\n" +
 	"\x17GetBucketConfigResponse\x120\n" +
 	"\x06config\x18\x01 \x01(\v2\x18.cosgate.v1.BucketConfigR\x06config\x12;\n" +
-	"\bfailures\x18\x02 \x03(\v2\x1f.cosgate.v1.BucketConfigFailureR\bfailures*\xa4\t\n" +
+	"\bfailures\x18\x02 \x03(\v2\x1f.cosgate.v1.BucketConfigFailureR\bfailures*\xc8\t\n" +
 	"\x13BucketConfigSection\x12%\n" +
-	"!BUCKET_CONFIG_SECTION_UNSPECIFIED\x10\x00\x12/\n" +
-	"\x19BUCKET_CONFIG_SECTION_ACL\x10\x01\x1a\x10\x92\xc7,\fGetBucketAcl\x121\n" +
-	"\x1aBUCKET_CONFIG_SECTION_CORS\x10\x02\x1a\x11\x92\xc7,\rGetBucketCors\x12;\n" +
-	"\x1fBUCKET_CONFIG_SECTION_LIFECYCLE\x10\x03\x1a\x16\x92\xc7,\x12GetBucketLifecycle\x125\n" +
-	"\x1cBUCKET_CONFIG_SECTION_POLICY\x10\x04\x1a\x13\x92\xc7,\x0fGetBucketPolicy\x127\n" +
-	"\x1dBUCKET_CONFIG_SECTION_TAGGING\x10\x05\x1a\x14\x92\xc7,\x10GetBucketTagging\x12=\n" +
-	" BUCKET_CONFIG_SECTION_VERSIONING\x10\x06\x1a\x17\x92\xc7,\x13GetBucketVersioning\x127\n" +
-	"\x1dBUCKET_CONFIG_SECTION_WEBSITE\x10\a\x1a\x14\x92\xc7,\x10GetBucketWebsite\x127\n" +
-	"\x1dBUCKET_CONFIG_SECTION_LOGGING\x10\b\x1a\x14\x92\xc7,\x10GetBucketLogging\x12=\n" +
-	" BUCKET_CONFIG_SECTION_ENCRYPTION\x10\t\x1a\x17\x92\xc7,\x13GetBucketEncryption\x12?\n" +
+	"!BUCKET_CONFIG_SECTION_UNSPECIFIED\x10\x00\x121\n" +
+	"\x19BUCKET_CONFIG_SECTION_ACL\x10\x01\x1a\x12ʓ\x8c\xdc\x02\fGetBucketAcl\x123\n" +
+	"\x1aBUCKET_CONFIG_SECTION_CORS\x10\x02\x1a\x13ʓ\x8c\xdc\x02\rGetBucketCors\x12=\n" +
+	"\x1fBUCKET_CONFIG_SECTION_LIFECYCLE\x10\x03\x1a\x18ʓ\x8c\xdc\x02\x12GetBucketLifecycle\x127\n" +
+	"\x1cBUCKET_CONFIG_SECTION_POLICY\x10\x04\x1a\x15ʓ\x8c\xdc\x02\x0fGetBucketPolicy\x129\n" +
+	"\x1dBUCKET_CONFIG_SECTION_TAGGING\x10\x05\x1a\x16ʓ\x8c\xdc\x02\x10GetBucketTagging\x12?\n" +
+	" BUCKET_CONFIG_SECTION_VERSIONING\x10\x06\x1a\x19ʓ\x8c\xdc\x02\x13GetBucketVersioning\x129\n" +
+	"\x1dBUCKET_CONFIG_SECTION_WEBSITE\x10\a\x1a\x16ʓ\x8c\xdc\x02\x10GetBucketWebsite\x129\n" +
+	"\x1dBUCKET_CONFIG_SECTION_LOGGING\x10\b\x1a\x16ʓ\x8c\xdc\x02\x10GetBucketLogging\x12?\n" +
+	" BUCKET_CONFIG_SECTION_ENCRYPTION\x10\t\x1a\x19ʓ\x8c\xdc\x02\x13GetBucketEncryption\x12A\n" +
 	"!BUCKET_CONFIG_SECTION_REPLICATION\x10\n" +
-	"\x1a\x18\x92\xc7,\x14GetBucketReplication\x12@\n" +
-	"!BUCKET_CONFIG_SECTION_INVENTORIES\x10\v\x1a\x19\x92\xc7,\x15ListBucketInventories\x12N\n" +
-	")BUCKET_CONFIG_SECTION_INTELLIGENT_TIERING\x10\f\x1a\x1f\x92\xc7,\x1bGetBucketIntelligentTiering\x12l\n" +
-	"8BUCKET_CONFIG_SECTION_INTELLIGENT_TIERING_CONFIGURATIONS\x10\r\x1a.\x92\xc7,*ListBucketIntelligentTieringConfigurations\x127\n" +
-	"\x1dBUCKET_CONFIG_SECTION_REFERER\x10\x0e\x1a\x14\x92\xc7,\x10GetBucketReferer\x125\n" +
-	"\x1cBUCKET_CONFIG_SECTION_DOMAIN\x10\x0f\x1a\x13\x92\xc7,\x0fGetBucketDomain\x125\n" +
-	"\x1cBUCKET_CONFIG_SECTION_ORIGIN\x10\x10\x1a\x13\x92\xc7,\x0fGetBucketOrigin\x12=\n" +
-	" BUCKET_CONFIG_SECTION_ACCELERATE\x10\x11\x1a\x17\x92\xc7,\x13GetBucketAccelerate\x12>\n" +
-	"!BUCKET_CONFIG_SECTION_OBJECT_LOCK\x10\x12\x1a\x17\x92\xc7,\x13GetBucketObjectLockB\xa7\x01\n" +
+	"\x1a\x1aʓ\x8c\xdc\x02\x14GetBucketReplication\x12B\n" +
+	"!BUCKET_CONFIG_SECTION_INVENTORIES\x10\v\x1a\x1bʓ\x8c\xdc\x02\x15ListBucketInventories\x12P\n" +
+	")BUCKET_CONFIG_SECTION_INTELLIGENT_TIERING\x10\f\x1a!ʓ\x8c\xdc\x02\x1bGetBucketIntelligentTiering\x12n\n" +
+	"8BUCKET_CONFIG_SECTION_INTELLIGENT_TIERING_CONFIGURATIONS\x10\r\x1a0ʓ\x8c\xdc\x02*ListBucketIntelligentTieringConfigurations\x129\n" +
+	"\x1dBUCKET_CONFIG_SECTION_REFERER\x10\x0e\x1a\x16ʓ\x8c\xdc\x02\x10GetBucketReferer\x127\n" +
+	"\x1cBUCKET_CONFIG_SECTION_DOMAIN\x10\x0f\x1a\x15ʓ\x8c\xdc\x02\x0fGetBucketDomain\x127\n" +
+	"\x1cBUCKET_CONFIG_SECTION_ORIGIN\x10\x10\x1a\x15ʓ\x8c\xdc\x02\x0fGetBucketOrigin\x12?\n" +
+	" BUCKET_CONFIG_SECTION_ACCELERATE\x10\x11\x1a\x19ʓ\x8c\xdc\x02\x13GetBucketAccelerate\x12@\n" +
+	"!BUCKET_CONFIG_SECTION_OBJECT_LOCK\x10\x12\x1a\x19ʓ\x8c\xdc\x02\x13GetBucketObjectLockB\xa7\x01\n" +
 	"\x14io.github.cosgate.v1B\x11BucketConfigProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +
 	"Cosgate.V1\xca\x02\n" +
 	"Cosgate\\V1\xe2\x02\x16Cosgate\\V1\\GPBMetadata\xea\x02\vCosgate::V1b\x06proto3"

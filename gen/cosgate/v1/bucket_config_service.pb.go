@@ -26,117 +26,116 @@ var File_cosgate_v1_bucket_config_service_proto protoreflect.FileDescriptor
 const file_cosgate_v1_bucket_config_service_proto_rawDesc = "" +
 	"\n" +
 	"&cosgate/v1/bucket_config_service.proto\x12\n" +
-	"cosgate.v1\x1a\x1bcosgate/v1/accelerate.proto\x1a\x1bcosgate/v1/bucket_acl.proto\x1a\x1ecosgate/v1/bucket_config.proto\x1a\"cosgate/v1/bucket_encryption.proto\x1a\x1ecosgate/v1/bucket_policy.proto\x1a\x1fcosgate/v1/bucket_tagging.proto\x1a\x15cosgate/v1/cors.proto\x1a\x17cosgate/v1/domain.proto\x1a#cosgate/v1/domain_certificate.proto\x1a\x16cosgate/v1/error.proto\x1a$cosgate/v1/intelligent_tiering.proto\x1a\x1acosgate/v1/inventory.proto\x1a\x1acosgate/v1/lifecycle.proto\x1a\x18cosgate/v1/logging.proto\x1a\x1ccosgate/v1/object_lock.proto\x1a\x18cosgate/v1/options.proto\x1a\x17cosgate/v1/origin.proto\x1a\x18cosgate/v1/referer.proto\x1a\x1ccosgate/v1/replication.proto\x1a\x1bcosgate/v1/versioning.proto\x1a\x18cosgate/v1/website.proto\x1a\x1egoogle/rpc/error_details.proto2\xaa>\n" +
-	"\x13BucketConfigService\x12f\n" +
-	"\x0fGetBucketConfig\x12\".cosgate.v1.GetBucketConfigRequest\x1a#.cosgate.v1.GetBucketConfigResponse\"\n" +
-	"\x92\xc7,\x03\x1a\x01\x02\x90\x02\x01\x12o\n" +
-	"\fGetBucketAcl\x12\x1f.cosgate.v1.GetBucketAclRequest\x1a .cosgate.v1.GetBucketAclResponse\"\x1c\x92\xc7,\x15\n" +
-	"\fGetBucketAcl\x12\x02\x05\x01\x1a\x01\x02\x90\x02\x01\x12n\n" +
-	"\fPutBucketAcl\x12\x1f.cosgate.v1.PutBucketAclRequest\x1a .cosgate.v1.PutBucketAclResponse\"\x1b\x92\xc7,\x14\n" +
-	"\fPutBucketAcl\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12s\n" +
-	"\rGetBucketCors\x12 .cosgate.v1.GetBucketCorsRequest\x1a!.cosgate.v1.GetBucketCorsResponse\"\x1d\x92\xc7,\x16\n" +
-	"\rGetBucketCors\x12\x02\x05\x01\x1a\x01\x02\x90\x02\x01\x12r\n" +
-	"\rPutBucketCors\x12 .cosgate.v1.PutBucketCorsRequest\x1a!.cosgate.v1.PutBucketCorsResponse\"\x1c\x92\xc7,\x15\n" +
-	"\rPutBucketCors\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12~\n" +
-	"\x10DeleteBucketCors\x12#.cosgate.v1.DeleteBucketCorsRequest\x1a$.cosgate.v1.DeleteBucketCorsResponse\"\x1f\x92\xc7,\x18\n" +
-	"\x10DeleteBucketCors\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12\x87\x01\n" +
-	"\x12GetBucketLifecycle\x12%.cosgate.v1.GetBucketLifecycleRequest\x1a&.cosgate.v1.GetBucketLifecycleResponse\"\"\x92\xc7,\x1b\n" +
-	"\x12GetBucketLifecycle\x12\x02\x05\x01\x1a\x01\x02\x90\x02\x01\x12\x86\x01\n" +
-	"\x12PutBucketLifecycle\x12%.cosgate.v1.PutBucketLifecycleRequest\x1a&.cosgate.v1.PutBucketLifecycleResponse\"!\x92\xc7,\x1a\n" +
-	"\x12PutBucketLifecycle\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12\x92\x01\n" +
-	"\x15DeleteBucketLifecycle\x12(.cosgate.v1.DeleteBucketLifecycleRequest\x1a).cosgate.v1.DeleteBucketLifecycleResponse\"$\x92\xc7,\x1d\n" +
-	"\x15DeleteBucketLifecycle\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12{\n" +
-	"\x0fGetBucketPolicy\x12\".cosgate.v1.GetBucketPolicyRequest\x1a#.cosgate.v1.GetBucketPolicyResponse\"\x1f\x92\xc7,\x18\n" +
-	"\x0fGetBucketPolicy\x12\x02\x05\x01\x1a\x01\x02\x90\x02\x01\x12z\n" +
-	"\x0fPutBucketPolicy\x12\".cosgate.v1.PutBucketPolicyRequest\x1a#.cosgate.v1.PutBucketPolicyResponse\"\x1e\x92\xc7,\x17\n" +
-	"\x0fPutBucketPolicy\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12\x86\x01\n" +
-	"\x12DeleteBucketPolicy\x12%.cosgate.v1.DeleteBucketPolicyRequest\x1a&.cosgate.v1.DeleteBucketPolicyResponse\"!\x92\xc7,\x1a\n" +
-	"\x12DeleteBucketPolicy\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12\x7f\n" +
-	"\x10GetBucketTagging\x12#.cosgate.v1.GetBucketTaggingRequest\x1a$.cosgate.v1.GetBucketTaggingResponse\" \x92\xc7,\x19\n" +
-	"\x10GetBucketTagging\x12\x02\x05\x01\x1a\x01\x02\x90\x02\x01\x12~\n" +
-	"\x10PutBucketTagging\x12#.cosgate.v1.PutBucketTaggingRequest\x1a$.cosgate.v1.PutBucketTaggingResponse\"\x1f\x92\xc7,\x18\n" +
-	"\x10PutBucketTagging\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12\x8a\x01\n" +
-	"\x13DeleteBucketTagging\x12&.cosgate.v1.DeleteBucketTaggingRequest\x1a'.cosgate.v1.DeleteBucketTaggingResponse\"\"\x92\xc7,\x1b\n" +
-	"\x13DeleteBucketTagging\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12\x8b\x01\n" +
-	"\x13GetBucketVersioning\x12&.cosgate.v1.GetBucketVersioningRequest\x1a'.cosgate.v1.GetBucketVersioningResponse\"#\x92\xc7,\x1c\n" +
-	"\x13GetBucketVersioning\x12\x02\x05\x01\x1a\x01\x02\x90\x02\x01\x12\x8a\x01\n" +
-	"\x13PutBucketVersioning\x12&.cosgate.v1.PutBucketVersioningRequest\x1a'.cosgate.v1.PutBucketVersioningResponse\"\"\x92\xc7,\x1b\n" +
-	"\x13PutBucketVersioning\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12\x7f\n" +
-	"\x10GetBucketWebsite\x12#.cosgate.v1.GetBucketWebsiteRequest\x1a$.cosgate.v1.GetBucketWebsiteResponse\" \x92\xc7,\x19\n" +
-	"\x10GetBucketWebsite\x12\x02\x05\x01\x1a\x01\x02\x90\x02\x01\x12~\n" +
-	"\x10PutBucketWebsite\x12#.cosgate.v1.PutBucketWebsiteRequest\x1a$.cosgate.v1.PutBucketWebsiteResponse\"\x1f\x92\xc7,\x18\n" +
-	"\x10PutBucketWebsite\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12\x8a\x01\n" +
-	"\x13DeleteBucketWebsite\x12&.cosgate.v1.DeleteBucketWebsiteRequest\x1a'.cosgate.v1.DeleteBucketWebsiteResponse\"\"\x92\xc7,\x1b\n" +
-	"\x13DeleteBucketWebsite\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12\x7f\n" +
-	"\x10GetBucketLogging\x12#.cosgate.v1.GetBucketLoggingRequest\x1a$.cosgate.v1.GetBucketLoggingResponse\" \x92\xc7,\x19\n" +
-	"\x10GetBucketLogging\x12\x02\x05\x01\x1a\x01\x02\x90\x02\x01\x12~\n" +
-	"\x10PutBucketLogging\x12#.cosgate.v1.PutBucketLoggingRequest\x1a$.cosgate.v1.PutBucketLoggingResponse\"\x1f\x92\xc7,\x18\n" +
-	"\x10PutBucketLogging\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12\x8b\x01\n" +
-	"\x13GetBucketEncryption\x12&.cosgate.v1.GetBucketEncryptionRequest\x1a'.cosgate.v1.GetBucketEncryptionResponse\"#\x92\xc7,\x1c\n" +
-	"\x13GetBucketEncryption\x12\x02\x05\x01\x1a\x01\x02\x90\x02\x01\x12\x8a\x01\n" +
-	"\x13PutBucketEncryption\x12&.cosgate.v1.PutBucketEncryptionRequest\x1a'.cosgate.v1.PutBucketEncryptionResponse\"\"\x92\xc7,\x1b\n" +
-	"\x13PutBucketEncryption\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12\x96\x01\n" +
-	"\x16DeleteBucketEncryption\x12).cosgate.v1.DeleteBucketEncryptionRequest\x1a*.cosgate.v1.DeleteBucketEncryptionResponse\"%\x92\xc7,\x1e\n" +
-	"\x16DeleteBucketEncryption\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12\x8f\x01\n" +
-	"\x14GetBucketReplication\x12'.cosgate.v1.GetBucketReplicationRequest\x1a(.cosgate.v1.GetBucketReplicationResponse\"$\x92\xc7,\x1d\n" +
-	"\x14GetBucketReplication\x12\x02\x05\x01\x1a\x01\x02\x90\x02\x01\x12\x8e\x01\n" +
-	"\x14PutBucketReplication\x12'.cosgate.v1.PutBucketReplicationRequest\x1a(.cosgate.v1.PutBucketReplicationResponse\"#\x92\xc7,\x1c\n" +
-	"\x14PutBucketReplication\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12\x9a\x01\n" +
-	"\x17DeleteBucketReplication\x12*.cosgate.v1.DeleteBucketReplicationRequest\x1a+.cosgate.v1.DeleteBucketReplicationResponse\"&\x92\xc7,\x1f\n" +
-	"\x17DeleteBucketReplication\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12\x87\x01\n" +
-	"\x12GetBucketInventory\x12%.cosgate.v1.GetBucketInventoryRequest\x1a&.cosgate.v1.GetBucketInventoryResponse\"\"\x92\xc7,\x1b\n" +
-	"\x12GetBucketInventory\x12\x02\x05\x01\x1a\x01\x02\x90\x02\x01\x12\x86\x01\n" +
-	"\x12PutBucketInventory\x12%.cosgate.v1.PutBucketInventoryRequest\x1a&.cosgate.v1.PutBucketInventoryResponse\"!\x92\xc7,\x1a\n" +
-	"\x12PutBucketInventory\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12\x92\x01\n" +
-	"\x15DeleteBucketInventory\x12(.cosgate.v1.DeleteBucketInventoryRequest\x1a).cosgate.v1.DeleteBucketInventoryResponse\"$\x92\xc7,\x1d\n" +
-	"\x15DeleteBucketInventory\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12\x93\x01\n" +
-	"\x15ListBucketInventories\x12(.cosgate.v1.ListBucketInventoriesRequest\x1a).cosgate.v1.ListBucketInventoriesResponse\"%\x92\xc7,\x1e\n" +
-	"\x15ListBucketInventories\x12\x02\x05\x01\x1a\x01\x02\x90\x02\x01\x12\x87\x01\n" +
-	"\x13PostBucketInventory\x12&.cosgate.v1.PostBucketInventoryRequest\x1a'.cosgate.v1.PostBucketInventoryResponse\"\x1f\x92\xc7,\x1b\n" +
-	"\x13PostBucketInventory\x12\x01\x05\x1a\x01\x02\x12\xab\x01\n" +
-	"\x1bGetBucketIntelligentTiering\x12..cosgate.v1.GetBucketIntelligentTieringRequest\x1a/.cosgate.v1.GetBucketIntelligentTieringResponse\"+\x92\xc7,$\n" +
-	"\x1bGetBucketIntelligentTiering\x12\x02\x05\x01\x1a\x01\x02\x90\x02\x01\x12\xaa\x01\n" +
-	"\x1bPutBucketIntelligentTiering\x12..cosgate.v1.PutBucketIntelligentTieringRequest\x1a/.cosgate.v1.PutBucketIntelligentTieringResponse\"*\x92\xc7,#\n" +
-	"\x1bPutBucketIntelligentTiering\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12\xdf\x01\n" +
-	"(GetBucketIntelligentTieringConfiguration\x12;.cosgate.v1.GetBucketIntelligentTieringConfigurationRequest\x1a<.cosgate.v1.GetBucketIntelligentTieringConfigurationResponse\"8\x92\xc7,1\n" +
-	"(GetBucketIntelligentTieringConfiguration\x12\x02\x05\x01\x1a\x01\x02\x90\x02\x01\x12\xde\x01\n" +
-	"(PutBucketIntelligentTieringConfiguration\x12;.cosgate.v1.PutBucketIntelligentTieringConfigurationRequest\x1a<.cosgate.v1.PutBucketIntelligentTieringConfigurationResponse\"7\x92\xc7,0\n" +
-	"(PutBucketIntelligentTieringConfiguration\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12\xea\x01\n" +
-	"+DeleteBucketIntelligentTieringConfiguration\x12>.cosgate.v1.DeleteBucketIntelligentTieringConfigurationRequest\x1a?.cosgate.v1.DeleteBucketIntelligentTieringConfigurationResponse\":\x92\xc7,3\n" +
-	"+DeleteBucketIntelligentTieringConfiguration\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12\xe7\x01\n" +
-	"*ListBucketIntelligentTieringConfigurations\x12=.cosgate.v1.ListBucketIntelligentTieringConfigurationsRequest\x1a>.cosgate.v1.ListBucketIntelligentTieringConfigurationsResponse\":\x92\xc7,3\n" +
-	"*ListBucketIntelligentTieringConfigurations\x12\x02\x05\x01\x1a\x01\x02\x90\x02\x01\x12\x7f\n" +
-	"\x10GetBucketReferer\x12#.cosgate.v1.GetBucketRefererRequest\x1a$.cosgate.v1.GetBucketRefererResponse\" \x92\xc7,\x19\n" +
-	"\x10GetBucketReferer\x12\x02\x05\x01\x1a\x01\x02\x90\x02\x01\x12~\n" +
-	"\x10PutBucketReferer\x12#.cosgate.v1.PutBucketRefererRequest\x1a$.cosgate.v1.PutBucketRefererResponse\"\x1f\x92\xc7,\x18\n" +
-	"\x10PutBucketReferer\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12\x8a\x01\n" +
-	"\x13DeleteBucketReferer\x12&.cosgate.v1.DeleteBucketRefererRequest\x1a'.cosgate.v1.DeleteBucketRefererResponse\"\"\x92\xc7,\x1b\n" +
-	"\x13DeleteBucketReferer\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12{\n" +
-	"\x0fGetBucketDomain\x12\".cosgate.v1.GetBucketDomainRequest\x1a#.cosgate.v1.GetBucketDomainResponse\"\x1f\x92\xc7,\x18\n" +
-	"\x0fGetBucketDomain\x12\x02\x05\x01\x1a\x01\x02\x90\x02\x01\x12z\n" +
-	"\x0fPutBucketDomain\x12\".cosgate.v1.PutBucketDomainRequest\x1a#.cosgate.v1.PutBucketDomainResponse\"\x1e\x92\xc7,\x17\n" +
-	"\x0fPutBucketDomain\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12\x86\x01\n" +
-	"\x12DeleteBucketDomain\x12%.cosgate.v1.DeleteBucketDomainRequest\x1a&.cosgate.v1.DeleteBucketDomainResponse\"!\x92\xc7,\x1a\n" +
-	"\x12DeleteBucketDomain\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12\xa7\x01\n" +
-	"\x1aGetBucketDomainCertificate\x12-.cosgate.v1.GetBucketDomainCertificateRequest\x1a..cosgate.v1.GetBucketDomainCertificateResponse\"*\x92\xc7,#\n" +
-	"\x1aGetBucketDomainCertificate\x12\x02\x05\x01\x1a\x01\x02\x90\x02\x01\x12\xa6\x01\n" +
-	"\x1aPutBucketDomainCertificate\x12-.cosgate.v1.PutBucketDomainCertificateRequest\x1a..cosgate.v1.PutBucketDomainCertificateResponse\")\x92\xc7,\"\n" +
-	"\x1aPutBucketDomainCertificate\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12\xb2\x01\n" +
-	"\x1dDeleteBucketDomainCertificate\x120.cosgate.v1.DeleteBucketDomainCertificateRequest\x1a1.cosgate.v1.DeleteBucketDomainCertificateResponse\",\x92\xc7,%\n" +
-	"\x1dDeleteBucketDomainCertificate\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12{\n" +
-	"\x0fGetBucketOrigin\x12\".cosgate.v1.GetBucketOriginRequest\x1a#.cosgate.v1.GetBucketOriginResponse\"\x1f\x92\xc7,\x18\n" +
-	"\x0fGetBucketOrigin\x12\x02\x05\x01\x1a\x01\x02\x90\x02\x01\x12z\n" +
-	"\x0fPutBucketOrigin\x12\".cosgate.v1.PutBucketOriginRequest\x1a#.cosgate.v1.PutBucketOriginResponse\"\x1e\x92\xc7,\x17\n" +
-	"\x0fPutBucketOrigin\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12\x86\x01\n" +
-	"\x12DeleteBucketOrigin\x12%.cosgate.v1.DeleteBucketOriginRequest\x1a&.cosgate.v1.DeleteBucketOriginResponse\"!\x92\xc7,\x1a\n" +
-	"\x12DeleteBucketOrigin\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12\x8b\x01\n" +
-	"\x13GetBucketAccelerate\x12&.cosgate.v1.GetBucketAccelerateRequest\x1a'.cosgate.v1.GetBucketAccelerateResponse\"#\x92\xc7,\x1c\n" +
-	"\x13GetBucketAccelerate\x12\x02\x05\x01\x1a\x01\x02\x90\x02\x01\x12\x8a\x01\n" +
-	"\x13PutBucketAccelerate\x12&.cosgate.v1.PutBucketAccelerateRequest\x1a'.cosgate.v1.PutBucketAccelerateResponse\"\"\x92\xc7,\x1b\n" +
-	"\x13PutBucketAccelerate\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12\x8b\x01\n" +
-	"\x13GetBucketObjectLock\x12&.cosgate.v1.GetBucketObjectLockRequest\x1a'.cosgate.v1.GetBucketObjectLockResponse\"#\x92\xc7,\x1c\n" +
-	"\x13GetBucketObjectLock\x12\x02\x05\x01\x1a\x01\x02\x90\x02\x01\x12\x8a\x01\n" +
-	"\x13PutBucketObjectLock\x12&.cosgate.v1.PutBucketObjectLockRequest\x1a'.cosgate.v1.PutBucketObjectLockResponse\"\"\x92\xc7,\x1b\n" +
+	"cosgate.v1\x1a\x1bcosgate/v1/accelerate.proto\x1a\x1bcosgate/v1/bucket_acl.proto\x1a\x1ecosgate/v1/bucket_config.proto\x1a\"cosgate/v1/bucket_encryption.proto\x1a\x1ecosgate/v1/bucket_policy.proto\x1a\x1fcosgate/v1/bucket_tagging.proto\x1a\x15cosgate/v1/cors.proto\x1a\x17cosgate/v1/domain.proto\x1a#cosgate/v1/domain_certificate.proto\x1a\x16cosgate/v1/error.proto\x1a$cosgate/v1/intelligent_tiering.proto\x1a\x1acosgate/v1/inventory.proto\x1a\x1acosgate/v1/lifecycle.proto\x1a\x18cosgate/v1/logging.proto\x1a\x1ccosgate/v1/object_lock.proto\x1a\x18cosgate/v1/options.proto\x1a\x17cosgate/v1/origin.proto\x1a\x18cosgate/v1/referer.proto\x1a\x1ccosgate/v1/replication.proto\x1a\x1bcosgate/v1/versioning.proto\x1a\x18cosgate/v1/website.proto\x1a\x1egoogle/rpc/error_details.proto2\xa1?\n" +
+	"\x13BucketConfigService\x12h\n" +
+	"\x0fGetBucketConfig\x12\".cosgate.v1.GetBucketConfigRequest\x1a#.cosgate.v1.GetBucketConfigResponse\"\fʓ\x8c\xdc\x02\x03\x1a\x01\x02\x90\x02\x01\x12q\n" +
+	"\fGetBucketAcl\x12\x1f.cosgate.v1.GetBucketAclRequest\x1a .cosgate.v1.GetBucketAclResponse\"\x1eʓ\x8c\xdc\x02\x15\n" +
+	"\fGetBucketAcl\x12\x02\x05\x01\x1a\x01\x02\x90\x02\x01\x12p\n" +
+	"\fPutBucketAcl\x12\x1f.cosgate.v1.PutBucketAclRequest\x1a .cosgate.v1.PutBucketAclResponse\"\x1dʓ\x8c\xdc\x02\x14\n" +
+	"\fPutBucketAcl\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12u\n" +
+	"\rGetBucketCors\x12 .cosgate.v1.GetBucketCorsRequest\x1a!.cosgate.v1.GetBucketCorsResponse\"\x1fʓ\x8c\xdc\x02\x16\n" +
+	"\rGetBucketCors\x12\x02\x05\x01\x1a\x01\x02\x90\x02\x01\x12t\n" +
+	"\rPutBucketCors\x12 .cosgate.v1.PutBucketCorsRequest\x1a!.cosgate.v1.PutBucketCorsResponse\"\x1eʓ\x8c\xdc\x02\x15\n" +
+	"\rPutBucketCors\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12\x80\x01\n" +
+	"\x10DeleteBucketCors\x12#.cosgate.v1.DeleteBucketCorsRequest\x1a$.cosgate.v1.DeleteBucketCorsResponse\"!ʓ\x8c\xdc\x02\x18\n" +
+	"\x10DeleteBucketCors\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12\x89\x01\n" +
+	"\x12GetBucketLifecycle\x12%.cosgate.v1.GetBucketLifecycleRequest\x1a&.cosgate.v1.GetBucketLifecycleResponse\"$ʓ\x8c\xdc\x02\x1b\n" +
+	"\x12GetBucketLifecycle\x12\x02\x05\x01\x1a\x01\x02\x90\x02\x01\x12\x88\x01\n" +
+	"\x12PutBucketLifecycle\x12%.cosgate.v1.PutBucketLifecycleRequest\x1a&.cosgate.v1.PutBucketLifecycleResponse\"#ʓ\x8c\xdc\x02\x1a\n" +
+	"\x12PutBucketLifecycle\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12\x94\x01\n" +
+	"\x15DeleteBucketLifecycle\x12(.cosgate.v1.DeleteBucketLifecycleRequest\x1a).cosgate.v1.DeleteBucketLifecycleResponse\"&ʓ\x8c\xdc\x02\x1d\n" +
+	"\x15DeleteBucketLifecycle\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12}\n" +
+	"\x0fGetBucketPolicy\x12\".cosgate.v1.GetBucketPolicyRequest\x1a#.cosgate.v1.GetBucketPolicyResponse\"!ʓ\x8c\xdc\x02\x18\n" +
+	"\x0fGetBucketPolicy\x12\x02\x05\x01\x1a\x01\x02\x90\x02\x01\x12|\n" +
+	"\x0fPutBucketPolicy\x12\".cosgate.v1.PutBucketPolicyRequest\x1a#.cosgate.v1.PutBucketPolicyResponse\" ʓ\x8c\xdc\x02\x17\n" +
+	"\x0fPutBucketPolicy\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12\x88\x01\n" +
+	"\x12DeleteBucketPolicy\x12%.cosgate.v1.DeleteBucketPolicyRequest\x1a&.cosgate.v1.DeleteBucketPolicyResponse\"#ʓ\x8c\xdc\x02\x1a\n" +
+	"\x12DeleteBucketPolicy\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12\x81\x01\n" +
+	"\x10GetBucketTagging\x12#.cosgate.v1.GetBucketTaggingRequest\x1a$.cosgate.v1.GetBucketTaggingResponse\"\"ʓ\x8c\xdc\x02\x19\n" +
+	"\x10GetBucketTagging\x12\x02\x05\x01\x1a\x01\x02\x90\x02\x01\x12\x80\x01\n" +
+	"\x10PutBucketTagging\x12#.cosgate.v1.PutBucketTaggingRequest\x1a$.cosgate.v1.PutBucketTaggingResponse\"!ʓ\x8c\xdc\x02\x18\n" +
+	"\x10PutBucketTagging\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12\x8c\x01\n" +
+	"\x13DeleteBucketTagging\x12&.cosgate.v1.DeleteBucketTaggingRequest\x1a'.cosgate.v1.DeleteBucketTaggingResponse\"$ʓ\x8c\xdc\x02\x1b\n" +
+	"\x13DeleteBucketTagging\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12\x8d\x01\n" +
+	"\x13GetBucketVersioning\x12&.cosgate.v1.GetBucketVersioningRequest\x1a'.cosgate.v1.GetBucketVersioningResponse\"%ʓ\x8c\xdc\x02\x1c\n" +
+	"\x13GetBucketVersioning\x12\x02\x05\x01\x1a\x01\x02\x90\x02\x01\x12\x8c\x01\n" +
+	"\x13PutBucketVersioning\x12&.cosgate.v1.PutBucketVersioningRequest\x1a'.cosgate.v1.PutBucketVersioningResponse\"$ʓ\x8c\xdc\x02\x1b\n" +
+	"\x13PutBucketVersioning\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12\x81\x01\n" +
+	"\x10GetBucketWebsite\x12#.cosgate.v1.GetBucketWebsiteRequest\x1a$.cosgate.v1.GetBucketWebsiteResponse\"\"ʓ\x8c\xdc\x02\x19\n" +
+	"\x10GetBucketWebsite\x12\x02\x05\x01\x1a\x01\x02\x90\x02\x01\x12\x80\x01\n" +
+	"\x10PutBucketWebsite\x12#.cosgate.v1.PutBucketWebsiteRequest\x1a$.cosgate.v1.PutBucketWebsiteResponse\"!ʓ\x8c\xdc\x02\x18\n" +
+	"\x10PutBucketWebsite\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12\x8c\x01\n" +
+	"\x13DeleteBucketWebsite\x12&.cosgate.v1.DeleteBucketWebsiteRequest\x1a'.cosgate.v1.DeleteBucketWebsiteResponse\"$ʓ\x8c\xdc\x02\x1b\n" +
+	"\x13DeleteBucketWebsite\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12\x81\x01\n" +
+	"\x10GetBucketLogging\x12#.cosgate.v1.GetBucketLoggingRequest\x1a$.cosgate.v1.GetBucketLoggingResponse\"\"ʓ\x8c\xdc\x02\x19\n" +
+	"\x10GetBucketLogging\x12\x02\x05\x01\x1a\x01\x02\x90\x02\x01\x12\x80\x01\n" +
+	"\x10PutBucketLogging\x12#.cosgate.v1.PutBucketLoggingRequest\x1a$.cosgate.v1.PutBucketLoggingResponse\"!ʓ\x8c\xdc\x02\x18\n" +
+	"\x10PutBucketLogging\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12\x8d\x01\n" +
+	"\x13GetBucketEncryption\x12&.cosgate.v1.GetBucketEncryptionRequest\x1a'.cosgate.v1.GetBucketEncryptionResponse\"%ʓ\x8c\xdc\x02\x1c\n" +
+	"\x13GetBucketEncryption\x12\x02\x05\x01\x1a\x01\x02\x90\x02\x01\x12\x8c\x01\n" +
+	"\x13PutBucketEncryption\x12&.cosgate.v1.PutBucketEncryptionRequest\x1a'.cosgate.v1.PutBucketEncryptionResponse\"$ʓ\x8c\xdc\x02\x1b\n" +
+	"\x13PutBucketEncryption\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12\x98\x01\n" +
+	"\x16DeleteBucketEncryption\x12).cosgate.v1.DeleteBucketEncryptionRequest\x1a*.cosgate.v1.DeleteBucketEncryptionResponse\"'ʓ\x8c\xdc\x02\x1e\n" +
+	"\x16DeleteBucketEncryption\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12\x91\x01\n" +
+	"\x14GetBucketReplication\x12'.cosgate.v1.GetBucketReplicationRequest\x1a(.cosgate.v1.GetBucketReplicationResponse\"&ʓ\x8c\xdc\x02\x1d\n" +
+	"\x14GetBucketReplication\x12\x02\x05\x01\x1a\x01\x02\x90\x02\x01\x12\x90\x01\n" +
+	"\x14PutBucketReplication\x12'.cosgate.v1.PutBucketReplicationRequest\x1a(.cosgate.v1.PutBucketReplicationResponse\"%ʓ\x8c\xdc\x02\x1c\n" +
+	"\x14PutBucketReplication\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12\x9c\x01\n" +
+	"\x17DeleteBucketReplication\x12*.cosgate.v1.DeleteBucketReplicationRequest\x1a+.cosgate.v1.DeleteBucketReplicationResponse\"(ʓ\x8c\xdc\x02\x1f\n" +
+	"\x17DeleteBucketReplication\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12\x89\x01\n" +
+	"\x12GetBucketInventory\x12%.cosgate.v1.GetBucketInventoryRequest\x1a&.cosgate.v1.GetBucketInventoryResponse\"$ʓ\x8c\xdc\x02\x1b\n" +
+	"\x12GetBucketInventory\x12\x02\x05\x01\x1a\x01\x02\x90\x02\x01\x12\x88\x01\n" +
+	"\x12PutBucketInventory\x12%.cosgate.v1.PutBucketInventoryRequest\x1a&.cosgate.v1.PutBucketInventoryResponse\"#ʓ\x8c\xdc\x02\x1a\n" +
+	"\x12PutBucketInventory\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12\x94\x01\n" +
+	"\x15DeleteBucketInventory\x12(.cosgate.v1.DeleteBucketInventoryRequest\x1a).cosgate.v1.DeleteBucketInventoryResponse\"&ʓ\x8c\xdc\x02\x1d\n" +
+	"\x15DeleteBucketInventory\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12\x95\x01\n" +
+	"\x15ListBucketInventories\x12(.cosgate.v1.ListBucketInventoriesRequest\x1a).cosgate.v1.ListBucketInventoriesResponse\"'ʓ\x8c\xdc\x02\x1e\n" +
+	"\x15ListBucketInventories\x12\x02\x05\x01\x1a\x01\x02\x90\x02\x01\x12\x89\x01\n" +
+	"\x13PostBucketInventory\x12&.cosgate.v1.PostBucketInventoryRequest\x1a'.cosgate.v1.PostBucketInventoryResponse\"!ʓ\x8c\xdc\x02\x1b\n" +
+	"\x13PostBucketInventory\x12\x01\x05\x1a\x01\x02\x12\xad\x01\n" +
+	"\x1bGetBucketIntelligentTiering\x12..cosgate.v1.GetBucketIntelligentTieringRequest\x1a/.cosgate.v1.GetBucketIntelligentTieringResponse\"-ʓ\x8c\xdc\x02$\n" +
+	"\x1bGetBucketIntelligentTiering\x12\x02\x05\x01\x1a\x01\x02\x90\x02\x01\x12\xac\x01\n" +
+	"\x1bPutBucketIntelligentTiering\x12..cosgate.v1.PutBucketIntelligentTieringRequest\x1a/.cosgate.v1.PutBucketIntelligentTieringResponse\",ʓ\x8c\xdc\x02#\n" +
+	"\x1bPutBucketIntelligentTiering\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12\xe1\x01\n" +
+	"(GetBucketIntelligentTieringConfiguration\x12;.cosgate.v1.GetBucketIntelligentTieringConfigurationRequest\x1a<.cosgate.v1.GetBucketIntelligentTieringConfigurationResponse\":ʓ\x8c\xdc\x021\n" +
+	"(GetBucketIntelligentTieringConfiguration\x12\x02\x05\x01\x1a\x01\x02\x90\x02\x01\x12\xe0\x01\n" +
+	"(PutBucketIntelligentTieringConfiguration\x12;.cosgate.v1.PutBucketIntelligentTieringConfigurationRequest\x1a<.cosgate.v1.PutBucketIntelligentTieringConfigurationResponse\"9ʓ\x8c\xdc\x020\n" +
+	"(PutBucketIntelligentTieringConfiguration\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12\xec\x01\n" +
+	"+DeleteBucketIntelligentTieringConfiguration\x12>.cosgate.v1.DeleteBucketIntelligentTieringConfigurationRequest\x1a?.cosgate.v1.DeleteBucketIntelligentTieringConfigurationResponse\"<ʓ\x8c\xdc\x023\n" +
+	"+DeleteBucketIntelligentTieringConfiguration\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12\xe9\x01\n" +
+	"*ListBucketIntelligentTieringConfigurations\x12=.cosgate.v1.ListBucketIntelligentTieringConfigurationsRequest\x1a>.cosgate.v1.ListBucketIntelligentTieringConfigurationsResponse\"<ʓ\x8c\xdc\x023\n" +
+	"*ListBucketIntelligentTieringConfigurations\x12\x02\x05\x01\x1a\x01\x02\x90\x02\x01\x12\x81\x01\n" +
+	"\x10GetBucketReferer\x12#.cosgate.v1.GetBucketRefererRequest\x1a$.cosgate.v1.GetBucketRefererResponse\"\"ʓ\x8c\xdc\x02\x19\n" +
+	"\x10GetBucketReferer\x12\x02\x05\x01\x1a\x01\x02\x90\x02\x01\x12\x80\x01\n" +
+	"\x10PutBucketReferer\x12#.cosgate.v1.PutBucketRefererRequest\x1a$.cosgate.v1.PutBucketRefererResponse\"!ʓ\x8c\xdc\x02\x18\n" +
+	"\x10PutBucketReferer\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12\x8c\x01\n" +
+	"\x13DeleteBucketReferer\x12&.cosgate.v1.DeleteBucketRefererRequest\x1a'.cosgate.v1.DeleteBucketRefererResponse\"$ʓ\x8c\xdc\x02\x1b\n" +
+	"\x13DeleteBucketReferer\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12}\n" +
+	"\x0fGetBucketDomain\x12\".cosgate.v1.GetBucketDomainRequest\x1a#.cosgate.v1.GetBucketDomainResponse\"!ʓ\x8c\xdc\x02\x18\n" +
+	"\x0fGetBucketDomain\x12\x02\x05\x01\x1a\x01\x02\x90\x02\x01\x12|\n" +
+	"\x0fPutBucketDomain\x12\".cosgate.v1.PutBucketDomainRequest\x1a#.cosgate.v1.PutBucketDomainResponse\" ʓ\x8c\xdc\x02\x17\n" +
+	"\x0fPutBucketDomain\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12\x88\x01\n" +
+	"\x12DeleteBucketDomain\x12%.cosgate.v1.DeleteBucketDomainRequest\x1a&.cosgate.v1.DeleteBucketDomainResponse\"#ʓ\x8c\xdc\x02\x1a\n" +
+	"\x12DeleteBucketDomain\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12\xa9\x01\n" +
+	"\x1aGetBucketDomainCertificate\x12-.cosgate.v1.GetBucketDomainCertificateRequest\x1a..cosgate.v1.GetBucketDomainCertificateResponse\",ʓ\x8c\xdc\x02#\n" +
+	"\x1aGetBucketDomainCertificate\x12\x02\x05\x01\x1a\x01\x02\x90\x02\x01\x12\xa8\x01\n" +
+	"\x1aPutBucketDomainCertificate\x12-.cosgate.v1.PutBucketDomainCertificateRequest\x1a..cosgate.v1.PutBucketDomainCertificateResponse\"+ʓ\x8c\xdc\x02\"\n" +
+	"\x1aPutBucketDomainCertificate\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12\xb4\x01\n" +
+	"\x1dDeleteBucketDomainCertificate\x120.cosgate.v1.DeleteBucketDomainCertificateRequest\x1a1.cosgate.v1.DeleteBucketDomainCertificateResponse\".ʓ\x8c\xdc\x02%\n" +
+	"\x1dDeleteBucketDomainCertificate\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12}\n" +
+	"\x0fGetBucketOrigin\x12\".cosgate.v1.GetBucketOriginRequest\x1a#.cosgate.v1.GetBucketOriginResponse\"!ʓ\x8c\xdc\x02\x18\n" +
+	"\x0fGetBucketOrigin\x12\x02\x05\x01\x1a\x01\x02\x90\x02\x01\x12|\n" +
+	"\x0fPutBucketOrigin\x12\".cosgate.v1.PutBucketOriginRequest\x1a#.cosgate.v1.PutBucketOriginResponse\" ʓ\x8c\xdc\x02\x17\n" +
+	"\x0fPutBucketOrigin\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12\x88\x01\n" +
+	"\x12DeleteBucketOrigin\x12%.cosgate.v1.DeleteBucketOriginRequest\x1a&.cosgate.v1.DeleteBucketOriginResponse\"#ʓ\x8c\xdc\x02\x1a\n" +
+	"\x12DeleteBucketOrigin\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12\x8d\x01\n" +
+	"\x13GetBucketAccelerate\x12&.cosgate.v1.GetBucketAccelerateRequest\x1a'.cosgate.v1.GetBucketAccelerateResponse\"%ʓ\x8c\xdc\x02\x1c\n" +
+	"\x13GetBucketAccelerate\x12\x02\x05\x01\x1a\x01\x02\x90\x02\x01\x12\x8c\x01\n" +
+	"\x13PutBucketAccelerate\x12&.cosgate.v1.PutBucketAccelerateRequest\x1a'.cosgate.v1.PutBucketAccelerateResponse\"$ʓ\x8c\xdc\x02\x1b\n" +
+	"\x13PutBucketAccelerate\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12\x8d\x01\n" +
+	"\x13GetBucketObjectLock\x12&.cosgate.v1.GetBucketObjectLockRequest\x1a'.cosgate.v1.GetBucketObjectLockResponse\"%ʓ\x8c\xdc\x02\x1c\n" +
+	"\x13GetBucketObjectLock\x12\x02\x05\x01\x1a\x01\x02\x90\x02\x01\x12\x8c\x01\n" +
+	"\x13PutBucketObjectLock\x12&.cosgate.v1.PutBucketObjectLockRequest\x1a'.cosgate.v1.PutBucketObjectLockResponse\"$ʓ\x8c\xdc\x02\x1b\n" +
 	"\x13PutBucketObjectLock\x12\x01\x05\x1a\x01\x02\x90\x02\x02B\xae\x01\n" +
 	"\x14io.github.cosgate.v1B\x18BucketConfigServiceProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +
 	"Cosgate.V1\xca\x02\n" +

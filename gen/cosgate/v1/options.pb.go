@@ -640,33 +640,33 @@ var file_cosgate_v1_options_proto_extTypes = []protoimpl.ExtensionInfo{
 	{
 		ExtendedType:  (*descriptorpb.MethodOptions)(nil),
 		ExtensionType: (*Access)(nil),
-		Field:         91250,
+		Field:         91251001,
 		Name:          "cosgate.v1.access",
-		Tag:           "bytes,91250,opt,name=access",
+		Tag:           "bytes,91251001,opt,name=access",
 		Filename:      "cosgate/v1/options.proto",
 	},
 	{
 		ExtendedType:  (*descriptorpb.FieldOptions)(nil),
 		ExtensionType: (*Role)(nil),
-		Field:         91250,
+		Field:         91251001,
 		Name:          "cosgate.v1.role",
-		Tag:           "varint,91250,opt,name=role,enum=cosgate.v1.Role",
+		Tag:           "varint,91251001,opt,name=role,enum=cosgate.v1.Role",
 		Filename:      "cosgate/v1/options.proto",
 	},
 	{
 		ExtendedType:  (*descriptorpb.FieldOptions)(nil),
 		ExtensionType: (*Needs)(nil),
-		Field:         91251,
+		Field:         91251002,
 		Name:          "cosgate.v1.needs",
-		Tag:           "bytes,91251,opt,name=needs",
+		Tag:           "bytes,91251002,opt,name=needs",
 		Filename:      "cosgate/v1/options.proto",
 	},
 	{
 		ExtendedType:  (*descriptorpb.EnumValueOptions)(nil),
 		ExtensionType: (*string)(nil),
-		Field:         91250,
+		Field:         91251001,
 		Name:          "cosgate.v1.value_action",
-		Tag:           "bytes,91250,opt,name=value_action",
+		Tag:           "bytes,91251001,opt,name=value_action",
 		Filename:      "cosgate/v1/options.proto",
 	},
 }
@@ -675,7 +675,7 @@ var file_cosgate_v1_options_proto_extTypes = []protoimpl.ExtensionInfo{
 var (
 	// What a caller needs to use the RPC.
 	//
-	// optional cosgate.v1.Access access = 91250;
+	// optional cosgate.v1.Access access = 91251001;
 	E_Access = &file_cosgate_v1_options_proto_extTypes[0]
 )
 
@@ -683,12 +683,12 @@ var (
 var (
 	// What the field names. Absent: nothing that a right is needed on.
 	//
-	// optional cosgate.v1.Role role = 91250;
+	// optional cosgate.v1.Role role = 91251001;
 	E_Role = &file_cosgate_v1_options_proto_extTypes[1]
 	// The right that a call needs when the field is set, in addition to the right to use
 	// the RPC. Absent: none.
 	//
-	// optional cosgate.v1.Needs needs = 91251;
+	// optional cosgate.v1.Needs needs = 91251002;
 	E_Needs = &file_cosgate_v1_options_proto_extTypes[2]
 )
 
@@ -697,7 +697,7 @@ var (
 	// The action that a field with this value needs, if its option needs says by_value.
 	// Absent: the value is denied.
 	//
-	// optional string value_action = 91250;
+	// optional string value_action = 91251001;
 	E_ValueAction = &file_cosgate_v1_options_proto_extTypes[3]
 )
 
@@ -756,11 +756,11 @@ const file_cosgate_v1_options_proto_rawDesc = "" +
 	"*D\n" +
 	"\tEvaluator\x12\x19\n" +
 	"\x15EVALUATOR_UNSPECIFIED\x10\x00\x12\x1c\n" +
-	"\x18EVALUATOR_PIC_OPERATIONS\x10\x01:L\n" +
-	"\x06access\x12\x1e.google.protobuf.MethodOptions\x18\xf2\xc8\x05 \x01(\v2\x12.cosgate.v1.AccessR\x06access:E\n" +
-	"\x04role\x12\x1d.google.protobuf.FieldOptions\x18\xf2\xc8\x05 \x01(\x0e2\x10.cosgate.v1.RoleR\x04role:H\n" +
-	"\x05needs\x12\x1d.google.protobuf.FieldOptions\x18\xf3\xc8\x05 \x01(\v2\x11.cosgate.v1.NeedsR\x05needs:F\n" +
-	"\fvalue_action\x12!.google.protobuf.EnumValueOptions\x18\xf2\xc8\x05 \x01(\tR\vvalueActionB\xa2\x01\n" +
+	"\x18EVALUATOR_PIC_OPERATIONS\x10\x01:M\n" +
+	"\x06access\x12\x1e.google.protobuf.MethodOptions\x18\xb9\xc2\xc1+ \x01(\v2\x12.cosgate.v1.AccessR\x06access:F\n" +
+	"\x04role\x12\x1d.google.protobuf.FieldOptions\x18\xb9\xc2\xc1+ \x01(\x0e2\x10.cosgate.v1.RoleR\x04role:I\n" +
+	"\x05needs\x12\x1d.google.protobuf.FieldOptions\x18\xba\xc2\xc1+ \x01(\v2\x11.cosgate.v1.NeedsR\x05needs:G\n" +
+	"\fvalue_action\x12!.google.protobuf.EnumValueOptions\x18\xb9\xc2\xc1+ \x01(\tR\vvalueActionB\xa2\x01\n" +
 	"\x14io.github.cosgate.v1B\fOptionsProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +
 	"Cosgate.V1\xca\x02\n" +
 	"Cosgate\\V1\xe2\x02\x16Cosgate\\V1\\GPBMetadata\xea\x02\vCosgate::V1b\x06proto3"
