@@ -203,6 +203,36 @@ func TestDocumentsHaveNoBrokenLinks(t *testing.T) {
 	}
 }
 
+// Documents name configuration keys as they are.
+func TestDocumentsNameExistingConfigurationKeys(t *testing.T) {
+	t.Parallel()
+	const reference = "docs/configuration.md"
+	var keys []string // with a dot at the end
+	sections := make(map[string]bool)
+	for _, m := range regexp.MustCompile("(?m)^\\| `([^`]+)` \\|").FindAllStringSubmatch(readRepository(t, reference), -1) {
+		key := strings.NewReplacer("[]", "", ".*", "").Replace(m[1]) + "."
+		keys = append(keys, key)
+		section, _, _ := strings.Cut(key, ".")
+		sections[section] = true
+	}
+	named := regexp.MustCompile("`([a-z_]+)(\\.[a-z_]+)+`")
+	for _, name := range trackedFiles(t) {
+		if !strings.HasSuffix(name, ".md") || name == reference {
+			continue
+		}
+		for _, m := range named.FindAllStringSubmatch(readRepository(t, name), -1) {
+			key := strings.Trim(m[0], "`") + "."
+			if key == "tls.crt." { // a file in a Secret of Kubernetes
+				continue
+			}
+			exists := slices.ContainsFunc(keys, func(k string) bool { return strings.HasPrefix(k, key) })
+			if sections[m[1]] && !exists {
+				t.Errorf("%s names the configuration key %s, which is not in %s", name, m[0], reference)
+			}
+		}
+	}
+}
+
 // withoutCode drops code, in which brackets are no links.
 func withoutCode(text string) string {
 	text = regexp.MustCompile("(?s)```.*?```").ReplaceAllString(text, "")
