@@ -14,7 +14,7 @@ type Owner struct {
 	DisplayName string
 }
 
-// A Grant allows one account, or one group, one thing.
+// A Grant gives one permission to one account or one group.
 type Grant struct {
 	// ID is an account; URI is a group. One of them is set.
 	ID          string
@@ -29,7 +29,7 @@ type AccessControlPolicy struct {
 	Grants []Grant
 }
 
-// GrantHeaders are accounts by what they may, as the headers x-cos-grant-* have them.
+// GrantHeaders list accounts by permission, as the headers x-cos-grant-* do.
 type GrantHeaders struct {
 	Read        []string
 	Write       []string // of buckets only
@@ -53,8 +53,8 @@ func (a ACL) check() error {
 	return checkPresetACL("preset_acl", a.Preset)
 }
 
-// headers returns the grants as COS reads them. The ids were checked to need no
-// escape.
+// headers returns the grants as COS reads them. The ids have been checked and need no
+// escaping.
 func (g *GrantHeaders) headers(pairs []pair) []pair {
 	for _, h := range g.lists() {
 		if len(h.ids) > 0 {
@@ -95,7 +95,7 @@ func granteeRune(r rune) bool {
 }
 
 // wireACL is COS's AccessControlPolicy. The official SDK's struct cannot write the
-// xsi:type of a grantee, by which COS tells accounts from groups (A039).
+// xsi:type of a grantee, which distinguishes accounts from groups (A039).
 type wireACL struct {
 	Owner struct {
 		ID          string
@@ -201,7 +201,7 @@ func (g *GrantHeaders) count() int {
 	return len(g.Read) + len(g.Write) + len(g.ReadACP) + len(g.WriteACP) + len(g.FullControl)
 }
 
-// checkGrants checks what is granted on an object: there is no right to write it.
+// checkGrants checks the grants on an object: there is no write permission.
 func checkGrants(prefix string, g *GrantHeaders) error {
 	switch {
 	case g == nil:
@@ -244,8 +244,7 @@ func checkPresetACL(field, acl string) error {
 	return nil
 }
 
-// GetObjectACL returns who may do what with an object, or one version of it.
-// Idempotent.
+// GetObjectACL returns the ACL of an object, or of one version of it. Idempotent.
 func (c *Client) GetObjectACL(ctx context.Context, loc Location, key, versionID string) (*AccessControlPolicy, error) {
 	op, err := c.objectOperation(ctx, "GetObjectAcl", http.MethodGet, loc, key, "acl", versionID)
 	if err != nil {

@@ -14,12 +14,12 @@ import (
 // absent. An object that ends elsewhere is an [*AppendPositionError], one that was
 // made in another way the [*Error] ObjectNotAppendable.
 //
-// What PutObject says of the reader and of the checksum holds here, too. Once: when
-// an answer was lost, or COS failed, a HEAD shows what became of it before anything
-// is reported. An object that ends where this append would end it, and has the
+// What PutObject says about the reader and the checksum holds here, too. Once: when
+// a response was lost, or COS failed, a HEAD shows the outcome before anything is
+// reported. An object that ends where this append would end it, and has the
 // checksum it would have where that is known, is a success; without CRC64, and at
 // a position other than 0 without BaseCRC64, another append of the same size cannot
-// be told apart. An object that ends at position is appended to again if Reopen is
+// be distinguished. An object that ends at position is appended to again if Reopen is
 // set. Anything else is the first failure, an Error with OutcomeUnknown.
 func (c *Client) AppendObject(ctx context.Context, loc Location, key string, position int64, body Body, o AppendOptions) (AppendResult, error) {
 	if err := c.checkAppend(loc, key, position, body, o); err != nil {
@@ -84,7 +84,7 @@ func (o AppendOptions) sum(position, size int64) func() uint64 {
 	return func() uint64 { return crc64ecma.Combine(*o.BaseCRC64, o.CRC64(), size) }
 }
 
-// An appending is an AppendObject on its way.
+// A pendingAppend is an AppendObject in progress.
 type pendingAppend struct {
 	client         *Client
 	loc            Location
@@ -97,7 +97,7 @@ type pendingAppend struct {
 
 var errAppendEnd = errors.New("the response says that the object ends elsewhere than the append did")
 
-// read reads the answer and compares checksums.
+// read decodes the response and compares checksums.
 func (j *pendingAppend) read(ctx context.Context, r *response) error {
 	put, err := r.putResult(ctx, j.sum)
 	if err != nil {
@@ -113,8 +113,8 @@ func (j *pendingAppend) read(ctx context.Context, r *response) error {
 
 const nextPositionHeader = "X-Cos-Next-Append-Position"
 
-// inspect looks where the object ends. The checksum of a body that was not sent as a
-// whole must not be asked for.
+// inspect looks where the object ends. The checksum of a body that was not sent
+// completely must not be requested.
 func (j *pendingAppend) inspect(ctx context.Context, bodySent bool) settlement {
 	info, err := j.client.HeadObject(ctx, j.loc, j.key, ReadOptions{CustomerKey: j.encryptedWith})
 	if err != nil {
@@ -136,8 +136,8 @@ func (j *pendingAppend) inspect(ctx context.Context, bodySent bool) settlement {
 	return unsettled
 }
 
-// misplaced finds out where the object ends: at 0 when there is none. COS may say
-// so with the refusal (A027); who may not look gets the refusal alone.
+// positionError finds out where the object ends: at 0 when there is none. COS may say
+// so with the refusal (A027); without permission to HEAD, only the refusal is returned.
 func (j *pendingAppend) positionError(ctx context.Context, e *Error) error {
 	end, err := strconv.ParseInt(e.Headers["x-cos-next-append-position"], 10, 64)
 	if err != nil || end < 0 {
@@ -165,18 +165,18 @@ type AppendOptions struct {
 	// ContentMD5 is the MD5 of the appended bytes, 16 bytes, which COS checks. Nil:
 	// none.
 	ContentMD5 []byte
-	// CRC64 returns the CRC-64/ECMA-182 of the appended bytes. It is asked as that of
+	// CRC64 returns the CRC-64/ECMA-182 of the appended bytes. It is called like that of
 	// PutOptions. Nil: not compared.
 	CRC64 func() uint64
 	// BaseCRC64 is the CRC64 of the object as it is before the append, which the
-	// append before it returned. COS answers with the checksum of the whole object,
+	// append before it returned. COS responds with the checksum of the whole object,
 	// so that without BaseCRC64 it can be compared at position 0 only.
 	BaseCRC64 *uint64
 	// TrafficLimit is in bits per second, 819200 to 838860800; 0 is none (A059).
 	TrafficLimit int64
 }
 
-// AppendResult is what COS says of an object after an append.
+// AppendResult is what COS returns after an append.
 type AppendResult struct {
 	// NextPosition is the size of the object now, where the next append begins.
 	NextPosition int64

@@ -51,7 +51,7 @@ package cosbackend
 //	      that of the whole object.
 //	A028  A completed or aborted upload is NoSuchUpload from then on.
 //	A030  A configuration of a bucket is one document, which is read and replaced
-//	      whole; what was put is what is read. A PUT, and a DELETE, may be repeated.
+//	      whole; what was put is what is read. A PUT, and a DELETE, may be retried.
 //	A031  COS takes Content-MD5 with every configuration, and wants it with CORS,
 //	      lifecycle and tags.
 //	A032  Removing a configuration that is not there succeeds.
@@ -80,7 +80,7 @@ package cosbackend
 //	      and numbers, false and empty texts in it mean something.
 //	A050  A list of versions goes by key, and the newest of a key first; versions and
 //	      delete markers alternate as they happen to follow each other.
-//	A051  A delete marker that is the newest version, or is asked for by its version, is
+//	A051  A delete marker that is the newest version, or is requested by its version, is
 //	      404 to GET and HEAD, with x-cos-delete-marker: true.
 //	A052  x-cos-tagging holds at most 10 tags written as a query; keys and values have 1
 //	      to 127 characters. x-cos-tagging-count is the number of an object's tags, and

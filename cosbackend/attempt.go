@@ -239,8 +239,8 @@ func (at *attempt) transportError(ctx context.Context, cause error) *Error {
 	return e
 }
 
-// transportCause makes a cause speak of the caller's context exactly when that has
-// ended. net/http's own timeouts claim to be context.DeadlineExceeded, too.
+// transportCause makes a cause match the caller's context error exactly when that context
+// has ended. net/http's own timeouts claim to be context.DeadlineExceeded, too.
 func (at *attempt) transportCause(ctx context.Context, err error) error {
 	cause := &networkError{err: err, text: at.clean(err.Error(), maxMessage)}
 	if over := contextError(ctx); over != nil {

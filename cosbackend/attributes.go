@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Attributes are what is stored with an object besides its bytes. Empty fields
+// Attributes are what is stored with an object in addition to its bytes. Empty fields
 // are not sent.
 type Attributes struct {
 	ContentType        string
@@ -17,11 +17,11 @@ type Attributes struct {
 	ContentDisposition string
 	ContentEncoding    string
 	ContentLanguage    string
-	Expires            string // as sent in the Expires header; COS does not judge it
+	Expires            string // as sent in the Expires header; COS does not validate it
 	// Metadata is the user metadata, by name in lower case and without the prefix
 	// "x-cos-meta-". Names and values together may hold at most 2 KiB.
 	Metadata map[string]string
-	// StorageClass is a class of COS, such as "STANDARD" or "ARCHIVE". An answer
+	// StorageClass is a class of COS, such as "STANDARD" or "ARCHIVE". A response
 	// always holds one: COS leaves it out for STANDARD (A011).
 	StorageClass string
 }
@@ -124,8 +124,8 @@ func headerAttributes(h http.Header) Attributes {
 	return a
 }
 
-// Settings are what a write may say about its object besides content and
-// [Attributes]. What is empty is not sent.
+// Settings are what a write may set on its object in addition to content and
+// [Attributes]. Empty fields are not sent.
 type Settings struct {
 	// ACL is a preset, such as "private" or "public-read". COS knows which there are.
 	ACL string
@@ -133,7 +133,7 @@ type Settings struct {
 	Grants *GrantHeaders
 	// Tags are at most 10, each key once (A052).
 	Tags []Tag
-	// Encryption says with whose key COS encrypts.
+	// Encryption chooses the key that COS encrypts with.
 	Encryption Encryption
 	// Retention keeps the object from changes, in a bucket with object lock (A056).
 	Retention Retention
@@ -172,7 +172,7 @@ func (op *operation) set(s Settings) {
 	op.encrypt(s.Encryption)
 }
 
-// empty reports whether s says nothing.
+// empty reports whether s sets nothing.
 func (s Settings) empty() bool {
 	var cl operation
 	cl.set(s)
@@ -193,7 +193,7 @@ type ObjectInfo struct {
 	StorageTier string // of an INTELLIGENT_TIERING object
 	Type        string // "normal" or "appendable"; "" when COS did not say
 	Encryption  EncryptionInfo
-	Restore     *RestoreInfo // nil when nobody restores it
+	Restore     *RestoreInfo // nil when it is not being restored
 	// TagCount is how many tags it has; HasTagCount says that COS said so.
 	TagCount    int
 	HasTagCount bool
@@ -202,7 +202,7 @@ type ObjectInfo struct {
 	Retention         Retention // zero when it has none, or COS did not say
 }
 
-// objectInfo reads what GET and HEAD say of an object.
+// objectInfo reads the headers of a GET or HEAD response.
 func objectInfo(key string, h http.Header, size int64) ObjectInfo {
 	info := ObjectInfo{
 		Key:          key,

@@ -21,7 +21,7 @@ type bodyReader struct {
 
 	mu      sync.Mutex
 	read    int64
-	started bool // a Read of the reader was begun
+	started bool // a Read of the reader has begun
 	ended   bool
 	err     *BodyError
 }
@@ -45,8 +45,8 @@ func (b *bodyReader) Read(p []byte) (int, error) {
 	b.started = true
 	b.mu.Unlock()
 
-	// The lock is not held here: a reader that waits for its source must not keep
-	// the answer of COS from being returned.
+	// The lock is not held here: a reader that waits for its source must not delay the
+	// response from COS.
 	n, err := b.reader.Read(p[:min(int64(len(p)), left)])
 
 	b.mu.Lock()
@@ -78,7 +78,7 @@ func (b *bodyReader) fail(err error) error {
 }
 
 // Close does nothing: the caller's reader stays the caller's, and net/http may
-// ask for the body again on another connection.
+// want the body again on another connection.
 func (b *bodyReader) Close() error { return nil }
 
 // again returns b for a connection that sent nothing.
@@ -93,7 +93,7 @@ func (b *bodyReader) reopen() (io.ReadCloser, error) {
 
 // An uploadState is where an attempt stood when it ended.
 type bodyState struct {
-	taken bool  // a Read of the reader was begun
+	taken bool  // a Read of the reader has begun
 	sent  bool  // all of it
 	read  int64 // bytes read from the reader
 	err   *BodyError

@@ -230,7 +230,7 @@ func TestPutObjectSendsOptionsAsHeaders(t *testing.T) {
 	}
 }
 
-// A peer that takes nothing must not hold an upload for ever: the body is sent again,
+// A peer that takes nothing must not hold an upload forever: the body is sent again,
 // and in the end the failure is told.
 func TestPutObjectFailsWhenThePeerAcceptsNoBytes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

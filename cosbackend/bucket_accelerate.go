@@ -14,8 +14,8 @@ func bucketAccelerate() subresource[AccelerateConfiguration] {
 	return subresource[AccelerateConfiguration]{noun: "BucketAccelerate", name: "accelerate", root: "AccelerateConfiguration"}
 }
 
-// GetBucketAccelerate returns the global acceleration of a bucket. One that never
-// had it answers with an empty Status (A035). Idempotent.
+// GetBucketAccelerate returns the global acceleration of a bucket. Where it was
+// never set, Status is empty (A035). Idempotent.
 func (c *Client) GetBucketAccelerate(ctx context.Context, loc Location) (*AccelerateConfiguration, error) {
 	return bucketAccelerate().get(ctx, c, loc, nil)
 }

@@ -27,7 +27,7 @@ type subresource[T any] struct {
 	field string
 	// id chooses one of several documents; the zero pair where a bucket has one.
 	id pair
-	// blank says that COS answers a GET with nothing when nothing was put (A033).
+	// emptyIfMissing says that COS returns an empty response when nothing was put (A033).
 	emptyIfMissing bool
 }
 
@@ -39,7 +39,7 @@ func (s subresource[T]) operation(ctx context.Context, c *Client, verb, method s
 	return op, err
 }
 
-// configCall begins a call on a configuration.
+// configOperation returns an operation on a configuration.
 func (c *Client) configOperation(ctx context.Context, name, method string, loc Location, subresource string) (operation, error) {
 	if err := c.checkLocation("", loc.Bucket, loc.Region); err != nil {
 		return operation{}, err
@@ -52,9 +52,9 @@ func (c *Client) configOperation(ctx context.Context, name, method string, loc L
 	return op, nil
 }
 
-// get reads the document. then, unless it is nil, looks at it and at the answer it
-// came with; what it returns is the result of the call.
-func (s subresource[T]) get(ctx context.Context, c *Client, loc Location, then func(*response, *T) error) (*T, error) {
+// get reads the document. check, unless it is nil, examines it and the response; what it
+// returns is the result of the call.
+func (s subresource[T]) get(ctx context.Context, c *Client, loc Location, check func(*response, *T) error) (*T, error) {
 	op, err := s.operation(ctx, c, "Get", http.MethodGet, loc)
 	if err != nil {
 		return nil, err
@@ -73,10 +73,10 @@ func (s subresource[T]) get(ctx context.Context, c *Client, loc Location, then f
 			return err
 		}
 		r.reportUnknown(data, s.root, doc)
-		if then == nil {
+		if check == nil {
 			return nil
 		}
-		return then(r, doc)
+		return check(r, doc)
 	}
 	if err := c.do(ctx, op); err != nil {
 		return nil, err
@@ -92,7 +92,7 @@ func (s subresource[T]) put(ctx context.Context, c *Client, loc Location, doc *T
 	return c.do(ctx, op)
 }
 
-// write begins a call that carries the document.
+// write returns an operation that sends the document.
 func (s subresource[T]) write(ctx context.Context, c *Client, verb, method string, loc Location, doc *T) (operation, error) {
 	payload, err := documentXML(s.root, doc)
 	if err != nil {
@@ -107,7 +107,7 @@ func (s subresource[T]) write(ctx context.Context, c *Client, verb, method strin
 	return op, nil
 }
 
-// document gives a call a body and the Content-MD5 that COS wants of configurations
+// document gives an operation a body and the Content-MD5 that COS requires of configurations
 // (A031).
 func (op *operation) document(contentType string, payload []byte) {
 	sum := md5.Sum(payload) //nolint:gosec // COS asks for Content-MD5.
@@ -128,14 +128,14 @@ func (s subresource[T]) remove(ctx context.Context, c *Client, loc Location) err
 	return c.do(ctx, op)
 }
 
-// notConfigured is an answer that says without an error that nothing was put.
+// notConfigured is the error for an empty response: nothing was put.
 func (r *response) notConfigured() error {
 	r.attempt.responseReceived = true
 	return &NotConfiguredError{Err: r.newError()}
 }
 
-// reportUnknown logs the names of elements that came and would not go back. What
-// they hold is not logged.
+// reportUnknown logs the names of elements that this package would lose when it writes
+// the document back. Their contents are not logged.
 func (r *response) reportUnknown(data []byte, root string, doc any) {
 	again, err := documentXML(root, doc)
 	if err != nil {
@@ -179,20 +179,20 @@ func filledElements(data []byte) map[string]bool {
 }
 
 // A NotConfiguredError is a configuration that a bucket does not have, where COS has
-// no error for that and answers with nothing or with an empty document.
+// no error for that and returns nothing or an empty document.
 type NotConfiguredError struct {
-	// Err describes the answer: its status is 200, and it has a request id.
+	// Err describes the response: its status is 200, and it has a request id.
 	Err *Error
 }
 
-// Error says what is not there.
+// Error names what is missing.
 func (e *NotConfiguredError) Error() string { return e.Err.Error() + ": it is not configured" }
 
 // Unwrap returns Err.
 func (e *NotConfiguredError) Unwrap() error { return e.Err }
 
 // NotConfigured reports whether err says that a bucket does not have the
-// configuration that was asked for, and nothing worse.
+// requested configuration, and nothing worse.
 func NotConfigured(err error) bool {
 	if _, ok := errors.AsType[*NotConfiguredError](err); ok {
 		return true

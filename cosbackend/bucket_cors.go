@@ -4,14 +4,14 @@ import "context"
 
 // A CORSConfiguration says which web pages of other sites may use a bucket.
 //
-// The official SDK's struct loses MaxAgeSeconds 0, which forbids to remember an
-// answer; absent leaves that to the browser.
+// The official SDK's struct loses MaxAgeSeconds 0, which forbids caching a
+// response; without it that is up to the browser.
 type CORSConfiguration struct {
 	Rules        []CORSRule `xml:"CORSRule"`
 	ResponseVary *bool
 }
 
-// A CORSRule allows pages of some origins some requests.
+// A CORSRule allows some requests from the pages of some origins.
 type CORSRule struct {
 	ID             string   `xml:",omitempty"`
 	AllowedOrigins []string `xml:"AllowedOrigin"`

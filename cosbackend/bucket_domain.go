@@ -21,11 +21,11 @@ type (
 	CertificateInfo = cos.BucketDomainCertificateInfo
 	// CustomCertificate is a part of CertificateInfo. Its private key is a secret.
 	CustomCertificate = cos.BucketDomainCustomCert
-	// BoundCertificate is what COS tells of a certificate.
+	// BoundCertificate is what COS returns of a certificate.
 	BoundCertificate = cos.BucketGetDomainCertificateResult
 )
 
-// BucketDomains is what COS tells of the custom domains of a bucket.
+// BucketDomains is what COS returns of the custom domains of a bucket.
 type BucketDomains struct {
 	DomainConfiguration
 	// TXTVerification is what a TXT record of a domain must hold.
@@ -115,10 +115,10 @@ func (c *Client) PutBucketDomainCertificate(ctx context.Context, loc Location, d
 	return c.do(ctx, op)
 }
 
-// telling is how much of a secret's line tells something.
+// minSecretLine is how many bytes of a line must match to count as a quote of it.
 const minSecretLine = 8
 
-// seal keeps a secret of several lines out of what is said of the call.
+// keepSecret keeps a secret of several lines out of errors and logs of the operation.
 func (op *operation) keepSecret(secret string) {
 	op.secret = secret
 	for line := range secretLines(secret) {
@@ -126,7 +126,7 @@ func (op *operation) keepSecret(secret string) {
 	}
 }
 
-// secretLines are those that tell something.
+// secretLines yields the lines that are long enough to be recognized.
 func secretLines(secret string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for line := range strings.Lines(secret) {
@@ -138,7 +138,7 @@ func secretLines(secret string) iter.Seq[string] {
 	}
 }
 
-// forget takes what COS said out of an error that quotes a line of a secret.
+// removeSecret clears each text of the error that quotes a line of a secret.
 func (e *Error) removeSecret(secret string) {
 	quotes := func(text string) bool {
 		for line := range secretLines(secret) {

@@ -35,7 +35,7 @@ type OriginCondition struct {
 	Suffix         *string
 }
 
-// An OriginParameter says how the origin is asked.
+// An OriginParameter says how requests to the origin are made.
 type OriginParameter struct {
 	Protocol             string `xml:",omitempty"`
 	TransparentErrorCode *bool
@@ -65,7 +65,7 @@ type OriginHeaderName struct {
 	Key string
 }
 
-// An OriginInfo is where the origin is, and what is asked for there.
+// An OriginInfo is where the origin is, and what is requested there.
 type OriginInfo struct {
 	Hosts []OriginHost `xml:"HostInfo"`
 	File  *OriginFile  `xml:"FileInfo"`
@@ -125,7 +125,7 @@ func (h *OriginHost) UnmarshalXML(d *xml.Decoder, start xml.StartElement) error 
 	return nil
 }
 
-// An OriginFile says what is asked for at the origin.
+// An OriginFile says what is requested at the origin.
 type OriginFile struct {
 	PrefixDirective *bool
 	Prefix          *string
@@ -141,7 +141,7 @@ type OriginPrefix struct{ Prefix string }
 // An OriginSuffix is put behind the key.
 type OriginSuffix struct{ Suffix string }
 
-// An OriginFixedFile is asked for instead of the key.
+// An OriginFixedFile is requested instead of the key.
 type OriginFixedFile struct{ FixedFilePath string }
 
 func bucketOrigin() subresource[OriginConfiguration] {

@@ -14,8 +14,8 @@ func bucketVersioning() subresource[VersioningConfiguration] {
 	return subresource[VersioningConfiguration]{noun: "BucketVersioning", name: "versioning", root: "VersioningConfiguration"}
 }
 
-// GetBucketVersioning returns the versioning of a bucket. One that never had it
-// answers with an empty Status (A035). Idempotent.
+// GetBucketVersioning returns the versioning of a bucket. Where it was never
+// set, Status is empty (A035). Idempotent.
 func (c *Client) GetBucketVersioning(ctx context.Context, loc Location) (*VersioningConfiguration, error) {
 	return bucketVersioning().get(ctx, c, loc, nil)
 }

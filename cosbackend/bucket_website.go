@@ -14,12 +14,12 @@ type WebsiteConfiguration struct {
 	RoutingRules          []RoutingRule `xml:"RoutingRules>RoutingRule,omitempty"`
 }
 
-// RedirectAllRequestsTo sends every request elsewhere.
+// RedirectAllRequestsTo redirects every request.
 type RedirectAllRequestsTo struct {
 	Protocol string
 }
 
-// AutoAddressing lets keys be asked for without their ending.
+// AutoAddressing lets keys be requested without their extension.
 type AutoAddressing struct {
 	Status string
 }

@@ -112,7 +112,7 @@ func (c *Client) CreateBucket(ctx context.Context, loc Location, o CreateBucketO
 	return c.do(ctx, op)
 }
 
-// HeadBucket says whether a bucket exists and may be used. Failures have a status
+// HeadBucket checks whether a bucket exists and may be used. Failures have a status
 // only, as with HeadObject. Idempotent.
 func (c *Client) HeadBucket(ctx context.Context, loc Location) (BucketHead, error) {
 	if err := c.checkLocation("", loc.Bucket, loc.Region); err != nil {
@@ -155,7 +155,7 @@ func (c *Client) DeleteBucket(ctx context.Context, loc Location) error {
 }
 
 // GetBucketLocation returns the region that COS keeps the bucket in. A bucket
-// that is asked for in the wrong region is the [*Error] NoSuchBucket. Idempotent.
+// that is requested in the wrong region is the [*Error] NoSuchBucket. Idempotent.
 func (c *Client) GetBucketLocation(ctx context.Context, loc Location) (string, error) {
 	if err := c.checkLocation("", loc.Bucket, loc.Region); err != nil {
 		return "", err
@@ -215,7 +215,7 @@ type CreateBucketOptions struct {
 	Grants *GrantHeaders
 }
 
-// BucketHead is what HeadBucket says.
+// BucketHead is what HeadBucket returns.
 type BucketHead struct {
 	Region string
 	AZType string // "MAZ" for a bucket in several availability zones, else ""

@@ -12,8 +12,8 @@ import (
 	"unicode/utf8"
 )
 
-// A Callback has COS tell a server that an object was stored (A057). It may be made
-// more than once when the write is repeated.
+// A Callback has COS notify a server that an object was stored (A057). It may be made
+// more than once when the write is retried.
 type Callback struct {
 	// URL is http or https, without user and fragment.
 	URL string
@@ -28,11 +28,11 @@ type Callback struct {
 	Vars map[string]string
 }
 
-// A CallbackResult is what became of a callback. The object is stored either way.
+// A CallbackResult is the outcome of a callback. The object is stored either way.
 type CallbackResult struct {
 	HTTPStatus int // 0 when COS gave none
 	Body       []byte
-	// Failed says that it did; Code and Message are COS's words for why.
+	// Failed says that it failed; Code and Message are COS's reason.
 	Failed        bool
 	Code, Message string
 }
@@ -77,7 +77,7 @@ func (b *Callback) check() error {
 	return nil
 }
 
-// checkCallbackURL never repeats the URL, nor what net/url says of it: it may hold a
+// checkCallbackURL never quotes the URL, nor the error of net/url: it may hold a
 // secret.
 func checkCallbackURL(s string) error {
 	const field = "callback.url"
@@ -115,7 +115,7 @@ func checkPicOperations(s string) error {
 	return checkHeader("pic_operations", s)
 }
 
-// callback adds the headers of b, and keeps them out of what is said of the call.
+// callback adds the headers of b, and keeps them out of errors and logs.
 func (op *operation) callback(b *Callback) {
 	if b == nil {
 		return
@@ -154,9 +154,9 @@ func (op *operation) picOperations(s string) {
 	}
 }
 
-// putCallback reads what a PUT says of its callback: the answer of the server, or an
+// putCallback reads what a PUT response says about its callback: the server's response, or an
 // <Error>. With a callback that is one of the callback, not of the upload (A057); err
-// is what reading the answer gave.
+// is what reading the response gave.
 func (r *response) putCallback(b *Callback, data []byte, err error) (*CallbackResult, *Error, error) {
 	if b == nil || err == nil && len(data) == 0 {
 		return nil, nil, err
@@ -171,7 +171,7 @@ func (r *response) putCallback(b *Callback, data []byte, err error) (*CallbackRe
 	return &CallbackResult{Failed: true, Code: e.Code, Message: e.Message}, e, nil
 }
 
-// confirm makes sure that an object was stored whose callback failed and whose answer
+// confirm makes sure that an object was stored whose callback failed and whose response
 // does not describe it. It returns refusal when it was not.
 func (c *Client) confirm(ctx context.Context, loc Location, key string, o PutOptions, result *PutResult, refusal *Error) error {
 	info, err := c.HeadObject(ctx, loc, key, ReadOptions{CustomerKey: o.Encryption.CustomerKey})
@@ -188,7 +188,7 @@ func (c *Client) confirm(ctx context.Context, loc Location, key string, o PutOpt
 	return nil
 }
 
-// wireCallback is what a completion says of its callback.
+// wireCallback is what a completion response says about its callback.
 type wireCallback struct {
 	Status       string
 	CallbackBody string

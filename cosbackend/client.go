@@ -17,7 +17,7 @@ import (
 // where their comments say so. When the context ends, errors.Is finds the
 // context's error in what is returned.
 //
-// Retries happen inside the caller's deadline, with a growing, jittered delay, and carry
+// Retries happen within the caller's deadline, with a growing, jittered delay, and carry
 // the header x-cos-sdk-retry. What is retried depends on the class of the operation and on
 // the failure: docs/architecture.md has the table, each method names its class where that
 // is not "idempotent" or "read-only".

@@ -8,8 +8,8 @@ import (
 )
 
 // A Code is a COS error code and what it means, wherever that does not depend on the
-// operation: whether the gateway retries, what callers are told about retrying, and
-// whether it speaks of credentials or of a configuration that is not there.
+// operation: whether the gateway retries, what callers learn about retrying, and
+// whether it is about credentials or a missing configuration.
 type Code struct {
 	// Name is the code as COS spells it.
 	Name string
@@ -24,13 +24,13 @@ type Code struct {
 	// TransientInSuccess says that the gateway also retries when the code comes inside
 	// a 2xx response.
 	TransientInSuccess bool
-	// Credential says that COS refused the credentials, not what was asked with them.
+	// Credential says that COS refused the credentials, not the request itself.
 	Credential bool
-	// NotConfigured says that the bucket does not have the configuration asked for.
+	// NotConfigured says that the bucket does not have the requested configuration.
 	NotConfigured bool
 }
 
-// Transient reports whether the failure may be gone in a moment, so that the gateway
+// Transient reports whether the failure may pass in a moment, so that the gateway
 // itself retries what is safe to retry.
 func (c Code) Transient() bool { return c.Hint.waitHelps() && !c.Contended }
 

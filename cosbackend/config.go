@@ -31,11 +31,11 @@ type Config struct {
 	Credentials CredentialProvider
 	Transport   TransportOptions
 	Retry       RetryOptions
-	// Observer is told of every request. Nil costs nothing.
+	// Observer is notified of every request. Nil costs nothing.
 	Observer Observer
-	// Clock is what signatures and caches go by. Nil is time.Now.
+	// Clock is the time for signatures and caches. Nil is time.Now.
 	Clock func() time.Time
-	// Logger gets what no error can tell. Nil discards.
+	// Logger receives what no error can report. Nil discards.
 	Logger *slog.Logger
 }
 
@@ -44,7 +44,7 @@ type TransportOptions struct {
 	// DialContext replaces the dialer, for example by an in-memory one.
 	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
 	// Proxy is an HTTP proxy for every request. Nil is none: the environment is
-	// not asked.
+	// ignored.
 	Proxy *url.URL
 	// RootCAs replaces the system's certificate authorities.
 	RootCAs *x509.CertPool
@@ -56,10 +56,10 @@ type TransportOptions struct {
 	MaxIdleConnsPerHost   int           // 0 = 256
 }
 
-// RetryOptions bound the repeats of a request, which never outlive the caller's
-// deadline. Which failures are repeated is said at each method of [Client].
+// RetryOptions bound the retries of a request, which never outlive the caller's
+// deadline. [Client] and its methods say which failures are retried.
 type RetryOptions struct {
 	MaxAttempts int           // all attempts, the first included; 0 = 4, at most 20
 	BaseDelay   time.Duration // before the second attempt; it doubles each time; 0 = 100 ms
-	MaxDelay    time.Duration // of one delay, also of what Retry-After asks; 0 = 5 s
+	MaxDelay    time.Duration // of one delay, also of what Retry-After requests; 0 = 5 s
 }

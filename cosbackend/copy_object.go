@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// CopyObject copies an object inside COS, at most 5 GiB. No byte passes here.
+// CopyObject copies an object inside COS, at most 5 GiB. No content passes through the client.
 //
 // A source that is missing is the [*Error] NoSuchKey or NoSuchCopySource, a condition of the source
-// that does not hold is PreconditionFailed. COS may answer 200 and hide the error
+// that does not hold is PreconditionFailed. COS may response 200 and hide the error
 // in the body: the Error then says InSuccessBody. Idempotent.
 func (c *Client) CopyObject(ctx context.Context, loc Location, key string, o CopyOptions) (CopyResult, error) {
 	if err := c.checkCopy(loc, key, o); err != nil {
@@ -111,7 +111,7 @@ func (c *Client) copySource(s CopySource, region string) string {
 
 var errNoETag = errors.New("the response does not hold an ETag")
 
-// copyResult reads the answer to a copy of an object or of a part.
+// copyResult reads the response to a copy of an object or of a part.
 func (r *response) copyResult(ctx context.Context, root, key string) (CopyResult, error) {
 	var wire struct {
 		ETag         string
@@ -165,7 +165,7 @@ type CopyOptions struct {
 	Settings
 }
 
-// CopyResult is what COS says of a copy: ETag, CRC64, LastModified and VersionID.
+// CopyResult is what COS returns for a copy: ETag, CRC64, LastModified and VersionID.
 type CopyResult struct {
 	ObjectInfo
 	SourceVersionID string

@@ -20,23 +20,23 @@ const (
 	maxRoleName      = 128
 )
 
-// MetadataOptions say how to ask the metadata service of the machine. The zero value
+// MetadataOptions say how to query the metadata service of the machine. The zero value
 // is usable on a CVM with one role.
 type MetadataOptions struct {
-	// Role is the name of the machine's CAM role. Empty asks for it, each time anew.
+	// Role is the name of the machine's CAM role. Empty looks it up before each renewal.
 	Role string
 	// Endpoint replaces "http://metadata.tencentyun.com".
 	Endpoint string
-	// DialContext replaces the dialer. There is never a proxy between.
+	// DialContext replaces the dialer. No proxy is ever used.
 	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
-	// Clock tells what has expired. Nil is time.Now.
+	// Clock decides what has expired. Nil is time.Now.
 	Clock func() time.Time
 	// Logger gets a line for each renewal and each failure. Nil discards.
 	Logger *slog.Logger
 }
 
 // MetadataCredentials come from the CAM role of the CVM that the process runs on
-// (A080). The error names the option that is wrong; the service is not asked yet.
+// (A080). The error names the option that is wrong; no request is sent yet.
 func MetadataCredentials(o MetadataOptions) (*TemporaryCredentials, error) {
 	endpoint, err := parseSourceEndpoint(cmp.Or(o.Endpoint, metadataEndpoint))
 	if err != nil {

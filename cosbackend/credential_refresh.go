@@ -13,24 +13,24 @@ import (
 
 const (
 	// renewAhead is how long before their end credentials are renewed at the latest,
-	// so that a source that fails for minutes harms nobody.
+	// so that a source that fails for minutes harms no call.
 	renewAhead = 5 * time.Minute
-	// renewFloor is how long a source is left alone after an answer: it may hand out
+	// minRenewInterval is how long a source is not queried after a response: it may return
 	// the same credentials until it has renewed them itself (A083).
 	minRenewInterval = time.Minute
-	// renewTimeout ends one attempt to have credentials.
+	// renewTimeout bounds one attempt to obtain credentials.
 	renewTimeout = 10 * time.Second
 	// renewBackoff is the wait after a failure. It doubles up to renewMaxBackoff, and
-	// half of it is left to chance.
+	// half of it is random.
 	renewBackoff    = time.Second
 	renewMaxBackoff = 30 * time.Second
 )
 
 // A CredentialsError says that a source of temporary credentials has none that are
-// valid: it could not be asked, it refused, or what it gave has expired and could
+// valid: it could not be reached, it refused, or its credentials have expired and could
 // not be renewed.
 type CredentialsError struct {
-	// Source names where they were to come from.
+	// Source names the source.
 	Source string
 	// Expired is when the last ones ended; zero when there never were any.
 	Expired time.Time
@@ -50,13 +50,13 @@ func (e *CredentialsError) Error() string {
 // Unwrap returns Err.
 func (e *CredentialsError) Unwrap() error { return e.Err }
 
-// CredentialStatus is what operators should know of temporary credentials.
+// CredentialStatus is the state of temporary credentials, for operators.
 type CredentialStatus struct {
 	// Obtained and Expires are of the credentials in use; zero while there are none.
 	// How old they are is the time since Obtained.
 	Obtained time.Time
 	Expires  time.Time
-	// NextRefresh is when the source is asked again; zero before the first time.
+	// NextRefresh is when the source is queried again; zero before the first time.
 	NextRefresh time.Time
 	// Failures counts the attempts since the last success, and Err is the last one of
 	// them; 0 and nil when all is well.
@@ -66,10 +66,10 @@ type CredentialStatus struct {
 
 var (
 	errCredentialsClosed = errors.New("the source was closed")
-	errCredentialsShort  = errors.New("they ended as soon as they came")
+	errCredentialsShort  = errors.New("they expired as soon as they were received")
 )
 
-// temporary is what one answer of a source holds.
+// temporary is the content of one response of a source.
 type temporary struct {
 	credentials Credentials
 	expires     time.Time
@@ -80,12 +80,12 @@ func newTemporary(secretID, secretKey, token string, expires time.Time) temporar
 }
 
 // TemporaryCredentials come from a source that gives them for a limited time. They
-// are renewed in the background: when two thirds of their life are over, at the
+// are renewed in the background: when two thirds of their lifetime are over, at the
 // latest five minutes before their end, and after a failure again and again with a
-// growing wait. Who asks while they are valid never waits, and expired ones are
+// growing wait. Callers never wait while they are valid, and expired ones are
 // never returned.
 //
-// The source is asked for the first time when the first credentials are wanted. The
+// The source is queried for the first time when credentials are first needed. The
 // owner closes them when no client uses them any more.
 type TemporaryCredentials struct {
 	source   string
@@ -100,7 +100,7 @@ type TemporaryCredentials struct {
 
 	mu          sync.Mutex
 	begun       bool
-	attemptDone chan struct{} // closed when the attempt that is made, or due now, is over
+	attemptDone chan struct{} // closed when the attempt under way, or due now, is over
 	status      CredentialStatus
 }
 
@@ -126,11 +126,11 @@ func (t *TemporaryCredentials) Credentials(ctx context.Context) (Credentials, er
 	if c, ok := t.valid(); ok {
 		return c, nil
 	}
-	if flight := t.attempt(); flight != nil { //nolint:contextcheck // renewals outlive the caller who wants the first
+	if done := t.attempt(); done != nil { //nolint:contextcheck // renewals outlive the caller that needs the first
 		select {
 		case <-ctx.Done():
 			return Credentials{}, ctx.Err()
-		case <-flight:
+		case <-done:
 		}
 		if c, ok := t.valid(); ok {
 			return c, nil
@@ -139,14 +139,14 @@ func (t *TemporaryCredentials) Credentials(ctx context.Context) (Credentials, er
 	return Credentials{}, t.failure()
 }
 
-// Status returns what is known at the moment. It asks nobody.
+// Status returns what is known at the moment. It sends nothing.
 func (t *TemporaryCredentials) Status() CredentialStatus {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.status
 }
 
-// Close ends the renewing and waits for its end. Credentials that are still valid
+// Close stops the renewals and waits for that. Credentials that are still valid
 // stay in use until they expire, so that calls in flight can end well. It returns nil.
 func (t *TemporaryCredentials) Close() error {
 	t.mu.Lock()
@@ -167,8 +167,8 @@ func (t *TemporaryCredentials) valid() (Credentials, bool) {
 	return c.credentials, true
 }
 
-// attempt returns the end of the attempt that brings the next credentials: of the
-// one that is being made, or of one that is begun for this purpose. Right after a
+// attempt returns a channel that is closed when the next attempt is over: the one under
+// way, or one that is begun for this purpose. Right after a
 // failure it returns nil: callers must not drive the source faster than its pauses.
 func (t *TemporaryCredentials) attempt() <-chan struct{} {
 	t.mu.Lock()
@@ -232,7 +232,7 @@ func (t *TemporaryCredentials) renew() (pause time.Duration) {
 		t.attemptDone = make(chan struct{})
 	}
 	select {
-	case <-t.wake: // this attempt is the one that was asked for
+	case <-t.wake: // this attempt is the one that was requested
 	default:
 	}
 	t.mu.Unlock()
@@ -260,7 +260,7 @@ func (t *TemporaryCredentials) renew() (pause time.Duration) {
 	return pause
 }
 
-// land ends the attempt under way after its outcome was written down.
+// finishAttempt ends the attempt under way after its outcome was recorded.
 func (t *TemporaryCredentials) finishAttempt(outcome func()) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -283,7 +283,7 @@ func (t *TemporaryCredentials) report(err error) {
 }
 
 // check refuses what cannot be used, above all what has expired already: with such
-// credentials the source would be asked without end.
+// credentials the source would be queried without end.
 func (t temporary) check(now time.Time) error {
 	if err := t.credentials.check(); err != nil {
 		return fmt.Errorf("the response cannot be used: %w", err)
@@ -298,8 +298,8 @@ func (t temporary) check(now time.Time) error {
 	return nil
 }
 
-// life returns how long credentials that live for d are used before others are asked
-// for. A part is left to chance, so that gateways started together do not ask together.
+// renewAfter returns how long credentials with the lifetime d are used before they are
+// renewed. A part is random, so that gateways started together do not renew together.
 func renewAfter(d time.Duration) time.Duration {
 	pause := d*2/3 - rand.N(d/15+1) //nolint:gosec // spreading load needs no secrecy
 	pause = min(pause, d-renewAhead)

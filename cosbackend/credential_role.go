@@ -26,38 +26,38 @@ const (
 	roleCredential = "role credentials"
 )
 
-// AssumeRoleOptions say which role to assume and with whose credentials. RoleARN and
+// AssumeRoleOptions say which role to assume and with which credentials. RoleARN and
 // Source are required.
 type AssumeRoleOptions struct {
 	// RoleARN is the role, such as "qcs::cam::uin/100000000001:roleName/cosgate".
 	RoleARN string
 	// Source has the credentials that may assume it: permanent ones, or those of the
-	// machine's role. It is asked for each renewal, and its owner closes it.
+	// machine's role. It is queried for each renewal, and its owner closes it.
 	Source CredentialProvider
 	// SessionName shows in the account's audit log. Empty is "cosgate".
 	SessionName string
-	// Duration is how long credentials live, in whole seconds up to 12 hours; the role
+	// Duration is the lifetime of credentials, in whole seconds up to 12 hours; the role
 	// may allow less. 0 is two hours (A086).
 	Duration time.Duration
 	// Policy is a JSON policy that narrows what the role may do. Empty narrows nothing.
 	Policy string
-	// ExternalID is what the role's trust policy may ask for.
+	// ExternalID is what the role's trust policy may require.
 	ExternalID string
 	// Endpoint replaces "https://sts.tencentcloudapi.com". Without TLS only a server
 	// on this machine is accepted: the response holds secrets.
 	Endpoint string
-	// Region is where STS is asked. Empty is "ap-guangzhou"; roles are the same in all.
+	// Region is where STS is called. Empty is "ap-guangzhou"; roles are the same in all.
 	Region string
 	// Transport tunes the connection to STS.
 	Transport TransportOptions
-	// Clock tells what has expired, and dates the signature. Nil is time.Now.
+	// Clock decides what has expired, and dates the signature. Nil is time.Now.
 	Clock func() time.Time
 	// Logger gets a line for each renewal and each failure. Nil discards.
 	Logger *slog.Logger
 }
 
 // AssumeRoleCredentials come from the AssumeRole action of Tencent Cloud STS (A086).
-// The error names the option that is wrong; STS is not asked yet.
+// The error names the option that is wrong; no request is sent yet.
 func AssumeRoleCredentials(o AssumeRoleOptions) (*TemporaryCredentials, error) {
 	if err := checkTransport(o.Transport); err != nil {
 		return nil, err
@@ -133,13 +133,13 @@ type sts struct {
 	endpoint *url.URL
 	region   string
 	payload  []byte
-	policy   string // as given; nobody else needs to know what a role may not do
+	policy   string // as given; kept out of errors
 	source   CredentialProvider
 	clock    func() time.Time
 	http     *sourceClient
 }
 
-// An stsAnswer is either credentials or an error, with the status 200 (A087).
+// An stsResponse is either credentials or an error, with the status 200 (A087).
 type stsResponse struct {
 	Response struct {
 		Error *struct {

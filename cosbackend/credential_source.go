@@ -11,12 +11,12 @@ import (
 	"time"
 )
 
-// maxSourceAnswer bounds what a source of credentials may answer.
+// maxSourceResponse bounds the response of a source of credentials.
 const maxSourceResponse = 64 << 10
 
-// A sourceClient asks a source of credentials. It follows no redirect, keeps no
-// connection between two questions, which are an hour apart, and reads a bounded
-// answer.
+// A sourceClient queries a source of credentials. It follows no redirect, keeps no
+// connection between two requests, which are an hour apart, and reads a bounded
+// response.
 type sourceClient struct{ http http.Client }
 
 func newSourceClient(o TransportOptions) *sourceClient {
@@ -29,14 +29,14 @@ func newSourceClient(o TransportOptions) *sourceClient {
 	}}
 }
 
-// ask returns the status and the body of the answer. Its errors are never those of a
-// caller's context: nobody's call is at stake here.
+// ask returns the status and the body of the response. Its errors are never those of a
+// caller's context: no call depends on it alone.
 func (s *sourceClient) ask(req *http.Request) (status int, body []byte, err error) {
 	resp, err := s.http.Do(req)
 	if err != nil {
 		return 0, nil, &networkError{err: err, text: cleanText(err.Error(), maxMessage)}
 	}
-	defer func() { _ = resp.Body.Close() }() // what was needed of it was read
+	defer func() { _ = resp.Body.Close() }() // it has been read as far as needed
 	body, err = io.ReadAll(io.LimitReader(resp.Body, maxSourceResponse+1))
 	if err != nil {
 		return 0, nil, &networkError{err: err, text: cleanText(err.Error(), maxMessage)}
@@ -47,7 +47,7 @@ func (s *sourceClient) ask(req *http.Request) (status int, body []byte, err erro
 	return resp.StatusCode, body, nil
 }
 
-// get asks for a URL.
+// get sends a GET request.
 func (s *sourceClient) get(ctx context.Context, address string) (status int, body []byte, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
 	if err != nil {

@@ -66,19 +66,19 @@ func printableASCII(s string) bool {
 }
 
 // A CredentialProvider returns the credentials to sign the next request with. It
-// is asked for each attempt, must be safe for concurrent use, and must not wait
+// is called for each attempt, must be safe for concurrent use, and must not wait
 // on the network while requests wait for it.
 type CredentialProvider interface {
 	Credentials(ctx context.Context) (Credentials, error)
 }
 
-// StaticCredentials returns c for ever. [New] refuses it when c cannot sign.
+// StaticCredentials always returns c. [New] refuses it when c cannot sign.
 func StaticCredentials(c Credentials) CredentialProvider { return staticProvider{c} }
 
 type staticProvider struct{ credentials Credentials }
 
 // Format hides the secrets of a Config or of other options that are printed: inside a
-// field that is not exported, fmt does not ask Credentials how to print them.
+// field that is not exported, fmt does not call the methods of Credentials.
 func (p staticProvider) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, redactedCredentials) }
 
 func (p staticProvider) Credentials(context.Context) (Credentials, error) { return p.credentials, nil }

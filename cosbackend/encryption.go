@@ -14,7 +14,7 @@ import (
 const customerKeySize = 32
 
 // A CustomerKey is a key of the caller's own (SSE-C), 32 bytes; none when it is
-// empty. Whoever prints it sees that there is one, and nothing of it.
+// empty. Printing it shows only that there is one.
 type CustomerKey []byte
 
 // Format prints no key, whatever the verb.
@@ -28,7 +28,7 @@ func (k CustomerKey) String() string {
 	return redacted
 }
 
-// MarshalText writes no key, which is what JSON and slog ask for.
+// MarshalText writes no key, which is what JSON and slog call.
 func (k CustomerKey) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
 // Encryption says how COS encrypts what is written. At most one of the three is set;
@@ -51,7 +51,7 @@ type KMSKey struct {
 	Context map[string]string
 }
 
-// EncryptionInfo is how COS says that an object is encrypted; zero when it is not.
+// EncryptionInfo says how an object is encrypted; zero when it is not.
 type EncryptionInfo struct {
 	Algorithm      string // "AES256" or "cos/kms"
 	KMSKeyID       string
@@ -108,7 +108,7 @@ func (k CustomerKey) check(field string) error {
 	return nil
 }
 
-// encrypt has COS encrypt what the call writes.
+// encrypt has COS encrypt what the operation writes.
 func (op *operation) encrypt(e Encryption) {
 	switch {
 	case e.COS:
@@ -127,7 +127,7 @@ func (op *operation) encrypt(e Encryption) {
 	}
 }
 
-// customerKey adds the headers of a key, and keeps it out of what is said of the call.
+// customerKey adds the headers of a key, and keeps it out of errors and logs.
 func (op *operation) customerKey(prefix string, k CustomerKey) {
 	if len(k) == 0 {
 		return
@@ -141,7 +141,7 @@ func (op *operation) customerKey(prefix string, k CustomerKey) {
 	op.hide(k)
 }
 
-// hide keeps a key out of what is said of the call.
+// hide keeps a key out of errors and logs.
 func (op *operation) hide(k CustomerKey) {
 	if len(k) > 0 {
 		op.confidential = append(op.confidential, base64.StdEncoding.EncodeToString(k), string(k))

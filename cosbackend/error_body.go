@@ -11,7 +11,7 @@ import (
 	"unicode/utf8"
 )
 
-// An errorBody is what an error answer says of itself. All fields are clean text
+// An errorBody is the content of an error response. All fields are clean text
 // of bounded length.
 type errorBody struct {
 	Code, Message, Resource, RequestID, TraceID string
@@ -21,7 +21,7 @@ func (b errorBody) empty() bool { return b == errorBody{} }
 
 // parseErrorBody reads XML or JSON, and as much of a damaged one as can be read.
 // Anything else, such as HTML, gives the zero value (A008). The secrets that
-// c knows do not come through.
+// c knows are removed.
 func parseErrorBody(data []byte, c cleaner) errorBody {
 	data = bytes.TrimLeft(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")), " \t\r\n")
 	switch {
@@ -53,7 +53,7 @@ func parseErrorXML(data []byte, c cleaner) errorBody {
 	for depth := 0; ; {
 		token, err := d.Token()
 		if err != nil {
-			store() // a cut document: keep what came
+			store() // a truncated document: keep what was read
 			return body
 		}
 		switch t := token.(type) {

@@ -10,9 +10,9 @@ import (
 type Origin int
 
 const (
-	// OriginCOS means that COS answered with the error.
+	// OriginCOS means that COS returned the error.
 	OriginCOS Origin = iota
-	// OriginTransport means that no answer of COS was had: the network, TLS, a
+	// OriginTransport means that no response from COS was received: the network, TLS, a
 	// middlebox, the end of the context, or missing credentials.
 	OriginTransport
 )
@@ -26,9 +26,9 @@ func (o Origin) String() string {
 }
 
 // An Error is a request that COS refused, including the refusals it hides inside
-// a 2xx answer, or a request to which no answer of COS was had.
+// a 2xx response, or a request to which no response from COS was received.
 //
-// Its texts come from outside: they are valid UTF-8, cut to a bounded length, and
+// Its texts come from outside: they are valid UTF-8, truncated to a bounded length, and
 // free of credentials and signatures.
 type Error struct {
 	Op      string // the COS operation, such as "GetObject"
@@ -38,13 +38,13 @@ type Error struct {
 	Profile string
 
 	Origin     Origin
-	HTTPStatus int    // of the last answer; 0 when there was none
+	HTTPStatus int    // of the last response; 0 when there was none
 	Code       string // as COS spelled it; "" after a HEAD (A007) or a body that says nothing
 	Message    string // COS's own words
 	Resource   string
 	RequestID  string // from the header, else from the body
 	TraceID    string
-	// Headers holds what is worth passing on of the answer's headers, by name in
+	// Headers holds the response headers that are worth passing on, by name in
 	// lower case: at most 32, each value at most 256 bytes. A location has lost
 	// its query.
 	Headers map[string]string
@@ -53,22 +53,22 @@ type Error struct {
 	// net/http sends again because an idle connection turns out to be closed is one.
 	Attempts int
 	// Retryable says that the same call may succeed later. It is false for a
-	// change that cannot be repeated blindly and whose outcome is unknown.
+	// change that cannot be retried blindly and whose outcome is unknown.
 	Retryable bool
-	// InSuccessBody says that the error was the body of a 2xx answer.
+	// InSuccessBody says that the error was the body of a 2xx response.
 	InSuccessBody bool
-	// OutcomeUnknown says that a change was sent and its answer was lost, in this
+	// OutcomeUnknown says that a change was sent and its response was lost, in this
 	// attempt or an earlier one: it may or may not have happened.
 	OutcomeUnknown bool
-	// NotFromCOS says that an answer came which bears no request id of COS: a
-	// middlebox or a wrong endpoint answered. Origin is then OriginTransport.
+	// NotFromCOS says that the response has no COS request id: it came from a
+	// middlebox or a wrong endpoint. Origin is then OriginTransport.
 	NotFromCOS bool
 	// CallerCredentials says that the request was signed with the caller's own
 	// credentials, see [WithCallerCredentials], and not with the profile's.
 	CallerCredentials bool
-	// Cause is the transport's error, or says what was wrong with a 2xx answer, or
+	// Cause is the transport's error, or says what was wrong with a 2xx response, or
 	// is the context's error when that ended the call between two attempts; nil
-	// when COS answered with an error and that was all.
+	// when the error COS returned is all there is.
 	Cause error
 }
 
@@ -108,13 +108,13 @@ func (e *Error) Error() string {
 // Unwrap returns Cause.
 func (e *Error) Unwrap() error { return e.Cause }
 
-// A ValidationError is an argument that was refused before any request left.
+// A ValidationError is an argument that was refused before any request was sent.
 type ValidationError struct {
 	// Field names the argument as the proto files do: "bucket", "key",
 	// "source.key", "attributes.metadata".
 	Field string
 	// Problem is a clear sentence that says what to do about it. It does not
-	// repeat the value.
+	// quote the value.
 	Problem string
 }
 
@@ -122,8 +122,8 @@ type ValidationError struct {
 func (e *ValidationError) Error() string { return "cosbackend: " + e.Field + ": " + e.Problem }
 
 // An IntegrityError is a checksum that does not match: COS's of what it stored
-// differs from ours of what we sent, or with Frame COS's of what it sends from ours
-// of what came.
+// differs from ours of what we sent, or with Frame, COS's of what it sent differs
+// from ours of what was received.
 type IntegrityError struct {
 	Op        string
 	Bucket    string
@@ -134,7 +134,7 @@ type IntegrityError struct {
 	// Stored says that COS keeps the damaged object all the same.
 	Stored bool
 	// Frame says that it is a frame of an event stream that was damaged on the way;
-	// Want and Got are then the CRC32 that came with it and ours.
+	// Want and Got are then the CRC32 that it carried and ours.
 	Frame bool
 }
 
@@ -151,17 +151,17 @@ func (e *IntegrityError) Error() string {
 }
 
 // A BodyError is a reader given to PutObject that failed or ended early. Nothing
-// was stored, and nothing is repeated.
+// was stored, and nothing is retried.
 type BodyError struct {
 	Op string
-	// Want and Read are the size announced and the bytes had.
+	// Want and Read are the announced size and the bytes read.
 	Want int64
 	Read int64
 	// Err is the reader's own error; io.ErrUnexpectedEOF when it ended early.
 	Err error
 }
 
-// Error says how far the reader came.
+// Error says how much was read.
 func (e *BodyError) Error() string {
 	return fmt.Sprintf("cosbackend: %s: read the body: %d of %d bytes: %v", e.Op, e.Read, e.Want, e.Err)
 }
@@ -174,7 +174,7 @@ func (e *BodyError) Unwrap() error { return e.Err }
 type AppendPositionError struct {
 	// Position is where the object ends now.
 	Position int64
-	// Err is what COS answered.
+	// Err is COS's error.
 	Err *Error
 }
 
@@ -207,18 +207,18 @@ func (e *ReadBrokenError) Error() string {
 func (e *ReadBrokenError) Unwrap() error { return e.Err }
 
 // A ChangedError is the end of a download whose object was replaced or deleted
-// while a broken connection kept it from being read: the rest of it is gone.
+// while the connection was broken: the rest of it cannot be read.
 type ChangedError struct {
 	Op     string
 	Bucket string
 	Key    string
 	// ETag and Size are of the object that was being read, NewETag and NewSize of
-	// the one found instead; "" and -1 when COS only said that the old one is gone.
+	// the one found instead; "" and -1 when COS only said that the old one no longer exists.
 	ETag    string
 	Size    int64
 	NewETag string
 	NewSize int64
-	// Err is what COS answered, an [*Error] with the request id.
+	// Err is COS's error, an [*Error] with the request id.
 	Err error
 }
 

@@ -32,7 +32,7 @@ func (e *frameCRCError) Error() string {
 	return fmt.Sprintf("the frame has CRC32 %d and says %d", e.got, e.want)
 }
 
-// A frameReader takes an event stream apart, frame by frame (A072). Payloads pass
+// A frameReader decodes an event stream, frame by frame (A072). Payloads pass
 // through it: it keeps no more of a frame than its headers.
 //
 // Its errors are errFrame, a frameCRCError, and those of the stream: io.EOF between
@@ -45,7 +45,7 @@ type frameReader struct {
 	headers []byte
 }
 
-// A frameHead is what the headers of a frame say that anybody asks for.
+// A frameHead holds the headers of a frame that are used.
 type frameHead struct {
 	message   string // :message-type
 	event     string // :event-type
@@ -84,15 +84,15 @@ func (f *frameReader) next() (frameHead, error) {
 	}
 	head, err := parseFrameHeaders(f.headers)
 	if err != nil {
-		if damaged := f.skip(); damaged != nil { // then it is no wonder
+		if damaged := f.skip(); damaged != nil { // which explains the malformed headers
 			return frameHead{}, damaged
 		}
 	}
 	return head, err
 }
 
-// read fills p with payload, as far as there is some. What completes the frame is
-// only returned once the checksum of the frame was found right.
+// read fills p with payload, as far as there is some. The last bytes of the frame are
+// only returned after its checksum was verified.
 func (f *frameReader) read(p []byte) (int, error) {
 	p = p[:min(len(p), f.left)]
 	if len(p) == 0 {
@@ -141,14 +141,14 @@ func (f *frameReader) checkTail() error {
 	return checkFrameCRC(tail[:], f.crc)
 }
 
-func checkFrameCRC(said []byte, got uint32) error {
-	if want := binary.BigEndian.Uint32(said); want != got {
+func checkFrameCRC(sum []byte, got uint32) error {
+	if want := binary.BigEndian.Uint32(sum); want != got {
 		return &frameCRCError{want: want, got: got}
 	}
 	return nil
 }
 
-// inside is an error of the stream in the middle of a frame.
+// midFrameError is an error of the stream in the middle of a frame.
 func midFrameError(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF

@@ -85,8 +85,8 @@ func (r Range) window(size int64) (offset, length int64) {
 	return offset, max(length, 0)
 }
 
-// selects reports whether an answer with these bytes is what r asks for. A caller
-// would take others for them.
+// selects reports whether a response with these bytes is what r requests. A caller
+// would mistake any others for them.
 func (r Range) selects(offset, length, size int64) bool {
 	wantOffset, wantLength := r.window(size)
 	return offset == wantOffset && length == wantLength
@@ -120,9 +120,9 @@ type ReadOptions struct {
 	Range *Range
 	// TrafficLimit is in bits per second, 819200 to 838860800; 0 is none (A059).
 	TrafficLimit int64
-	// ResponseHeaders are what COS answers instead of what is stored.
+	// ResponseHeaders are returned instead of the stored ones.
 	ResponseHeaders ResponseHeaders
-	// Resume is for the Body of GetObject; to HeadObject it means nothing.
+	// Resume is for the Body of GetObject; HeadObject ignores it.
 	Resume ResumeOptions
 }
 
@@ -141,7 +141,7 @@ func (o ReadOptions) check() error {
 	return o.ResponseHeaders.check()
 }
 
-// ResponseHeaders replace the content headers of one answer. Empty ones stay as they
+// ResponseHeaders replace the content headers of one response. Empty ones stay as they
 // are stored (A062).
 type ResponseHeaders struct {
 	ContentType        string
@@ -195,11 +195,11 @@ type ResumeOptions struct {
 	Stall time.Duration
 }
 
-// HeadObject returns what COS says of an object without its content.
+// HeadObject returns what COS knows of an object, without its content.
 //
-// A missing object, a condition that does not hold and a right that is missing
+// A missing object, a condition that does not hold and a missing permission
 // are an [*Error] with the HTTP status 404, 412, 304 or 403 and no Code, because
-// the answer to a HEAD has no body (A007). Idempotent.
+// the response to a HEAD has no body (A007). Idempotent.
 func (c *Client) HeadObject(ctx context.Context, loc Location, key string, o ReadOptions) (ObjectInfo, error) {
 	if o.Range != nil || o.TrafficLimit != 0 || o.ResponseHeaders != (ResponseHeaders{}) {
 		return ObjectInfo{}, invalid("range", "cannot be given for the metadata of an object, nor a traffic limit, nor response headers")
@@ -222,7 +222,7 @@ func (c *Client) HeadObject(ctx context.Context, loc Location, key string, o Rea
 
 var (
 	errNoLength = errors.New("the response does not say how long the object is") // A005
-	errRange    = errors.New("the response holds another range than was asked for")
+	errRange    = errors.New("the response holds another range than was requested")
 )
 
 // readOperation returns a HEAD or GET of an object.
@@ -274,7 +274,7 @@ type Object struct {
 // Until GetObject returns it is idempotent. After that Body goes on by itself when
 // the connection breaks, stalls or COS fails, as often as o.Resume allows: with
 // the same growing delay, from the next byte, of the same object only. What Body
-// yields is not compared with CRC64: only who reads all of it can do that.
+// yields is not compared with CRC64: only a caller that reads all of it can do that.
 func (c *Client) GetObject(ctx context.Context, loc Location, key string, o ReadOptions) (*Object, error) {
 	if o.Resume.Attempts < 0 || o.Resume.Stall < 0 {
 		return nil, invalid("resume", "must not be negative")
@@ -293,11 +293,11 @@ func (c *Client) GetObject(ctx context.Context, loc Location, key string, o Read
 			return err
 		}
 		length := r.http.ContentLength
-		asked := Range{Length: -1}
+		requested := Range{Length: -1}
 		if o.Range != nil {
-			asked = *o.Range
+			requested = *o.Range
 		}
-		if !asked.selects(offset, length, info.Size) {
+		if !requested.selects(offset, length, info.Size) {
 			return r.malformed(errRange)
 		}
 		object = &Object{ObjectInfo: info, Offset: offset, Length: length, Body: body}
@@ -314,7 +314,7 @@ func (c *Client) GetObject(ctx context.Context, loc Location, key string, o Read
 	return object, nil
 }
 
-// extent reads which part of which object an answer holds. An object has an ETag; a
+// extent reads which part of which object a response holds. An object has an ETag; a
 // document without one is an error that hides in a 200, and must not pass for content.
 func (r *response) extent(ctx context.Context, key string) (info ObjectInfo, offset int64, err error) {
 	if headerText(r.http.Header, "Etag") == "" && headerText(r.http.Header, "Content-Type") == "application/xml" {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// headerText returns a header as valid UTF-8, because COS repeats what callers of
+// headerText returns a header as valid UTF-8, because COS returns what callers of
 // any kind once stored. The name must be in canonical form.
 func headerText(h http.Header, name string) string {
 	if values := h[name]; len(values) > 0 {
@@ -63,7 +63,7 @@ func unquoteETag(etag string) string { return strings.Trim(etag, `"`) }
 
 func httpTime(t time.Time) string { return t.UTC().Format(http.TimeFormat) }
 
-// listTime reads a time as XML answers write it; the zero time when it is not one.
+// listTime reads a time as XML responses write it; the zero time when it is not one.
 func listTime(s string) time.Time {
 	if s == "" { // errors of time cost more than times
 		return time.Time{}

@@ -51,15 +51,15 @@ func checkPartNumber(field string, number int) error {
 	return nil
 }
 
-// part says which part of which upload a call is about.
+// part names the part and the upload of an operation.
 func (op *operation) part(u Upload, number int) {
 	op.query = []pair{{"partNumber", strconv.Itoa(number)}, {"uploadId", u.UploadID}}
 }
 
 // InitiateMultipartUpload begins an upload of any size and returns its id.
 //
-// Once: each call begins another upload. One whose answer was lost may be there
-// all the same, which [Client.ListMultipartUploads] can tell.
+// Once: each call begins another upload. One whose response was lost may be there
+// nevertheless, which [Client.ListMultipartUploads] shows.
 func (c *Client) InitiateMultipartUpload(ctx context.Context, loc Location, key string, o InitiateOptions) (uploadID string, err error) {
 	op, id, err := c.initiateOperation(ctx, loc, key, o)
 	if err != nil {
@@ -114,9 +114,9 @@ func (r *response) uploadID(ctx context.Context) (string, error) {
 // part sent again replaces the one before. All parts but the last need 1 MiB or
 // more, which COS checks when the upload is completed (A023).
 //
-// What PutObject says of the reader, of repeats and of the checksum holds here,
-// too: with Reopen it is idempotent, without it nothing is repeated after the
-// first byte was taken.
+// What PutObject says about the reader, retries and the checksum holds here, too:
+// with Reopen it is idempotent, without it nothing is retried after the first byte
+// was read.
 func (c *Client) UploadPart(ctx context.Context, u Upload, number int, body Body, o PartOptions) (Part, error) {
 	if err := c.checkPart(u, number, body, o); err != nil {
 		return Part{}, err
@@ -244,8 +244,8 @@ type Upload struct {
 	UploadID string
 }
 
-// InitiateOptions refine InitiateMultipartUpload. What the object will have
-// besides its bytes is fixed there.
+// InitiateOptions refine InitiateMultipartUpload. The attributes and
+// settings of the object are fixed there.
 type InitiateOptions struct {
 	Attributes
 	Settings
@@ -297,31 +297,31 @@ type CompleteOptions struct {
 	// ForbidOverwrite is as in PutOptions.
 	ForbidOverwrite bool
 	// CRC64 is the CRC-64/ECMA-182 of the whole object. It is compared with COS's,
-	// and it makes sure which object is found when an answer was lost. Nil: not
+	// and it makes sure which object is found when a response was lost. Nil: not
 	// compared.
 	CRC64 *uint64
 	// CustomerKey is what the upload was begun with, if it was the caller's. COS does not
 	// want it here; the HEAD that looks at the object does.
 	CustomerKey CustomerKey
-	// Callback is whom COS tells. One that fails is no error: the object is made.
+	// Callback is what COS notifies. A failed one is not an error: the object exists.
 	Callback *Callback
 	// PicOperations is what COS does with an image: the JSON of its Pic-Operations.
 	PicOperations string
 }
 
-// CompleteResult is what COS says of a completed object.
+// CompleteResult is what COS returns for a completed object.
 type CompleteResult struct {
 	ETag      string
 	VersionID string
-	// Location is COS's name of the object, host and key; "" when the answer was
+	// Location is COS's name of the object, host and key; "" when the response was
 	// lost and the object was found by a HEAD.
 	Location string
 	CRC64    uint64
 	HasCRC64 bool
-	// Callback is what became of it; nil when there was none, and when the answer was
+	// Callback is its outcome; nil when there was none, and when the response was
 	// lost and the object was found by a HEAD.
 	Callback *CallbackResult
-	// Document is COS's answer to PicOperations, as it came; else empty.
+	// Document is COS's response to PicOperations, unchanged; else empty.
 	Document string
 }
 
@@ -377,7 +377,7 @@ type UploadPage struct {
 
 const (
 	// keepAliveStall is how long COS may send nothing while it joins parts. It sends
-	// white space every few seconds, so that silence is a broken connection (A025).
+	// white space every few seconds, so silence means a broken connection (A025).
 	stallLimit = time.Minute
 	// clockSkew is how far COS's clock may be from ours: it refuses signatures
 	// beyond that.
@@ -386,23 +386,23 @@ const (
 
 // CompleteMultipartUpload makes the object from the parts named, 1 to 10000 of
 // them by ascending number; COS takes a gap for a missing part (A023). COS may take
-// minutes for it, during which only ctx limits the wait, as long as COS shows that
-// it lives. It may hide a failure in a 200 answer: the [*Error] then says
+// minutes for it, during which only ctx limits the wait, as long as COS keeps the
+// connection alive. It may hide a failure in a 200 response: the [*Error] then says
 // InSuccessBody.
 //
-// An answer that is lost, cut short, garbled, or a failure of COS's own does not
+// A response that is lost, truncated or malformed, or a failure inside COS, does not
 // say what became of the upload. Then, before anything is reported, ListParts is
-// asked. An upload that is still there is completed again. One that is gone, or
-// that cannot be asked for, was completed if a HEAD finds an object that was
+// called. An upload that is still there is completed again. One that is missing, or
+// that cannot be listed, was completed if a HEAD finds an object that was
 // stored after the call began, give or take 15 minutes for the clocks, and that
 // has the checksum CRC64 where that is given and known, and else an ETag that
 // ends in "-" and the number of parts. That is a success. Anything else is the
 // first failure, an Error with OutcomeUnknown.
 //
-// The object's checksum is compared with CRC64; when the answer has none, with
+// The object's checksum is compared with CRC64; when the response has none, with
 // that of a HEAD which finds the same ETag. A difference is an [*IntegrityError]
-// with Stored set. A callback that fails is part of the result: the object is made
-// all the same.
+// with Stored set. A callback that fails is part of the result: the object exists
+// nevertheless.
 func (c *Client) CompleteMultipartUpload(ctx context.Context, u Upload, parts []CompletedPart, o CompleteOptions) (CompleteResult, error) {
 	if err := c.checkComplete(u, parts, o); err != nil {
 		return CompleteResult{}, err
@@ -481,7 +481,7 @@ func completeXML(parts []CompletedPart) []byte {
 	return b.Bytes()
 }
 
-// A completion is a CompleteMultipartUpload on its way.
+// A pendingCompletion is a CompleteMultipartUpload in progress.
 type pendingCompletion struct {
 	client    *Client
 	upload    Upload
@@ -542,7 +542,7 @@ func (j *pendingCompletion) inspect(ctx context.Context, last outcome) settlemen
 	return applied
 }
 
-// made reports whether info is of the object that the parts make.
+// madeObject reports whether info is of the object that the parts make.
 func (j *pendingCompletion) madeObject(info ObjectInfo) bool {
 	if info.LastModified.Before(j.begun.Add(-clockSkew)) {
 		return false
@@ -553,7 +553,7 @@ func (j *pendingCompletion) madeObject(info ObjectInfo) bool {
 	return strings.HasSuffix(info.ETag, "-"+strconv.Itoa(j.parts))
 }
 
-// verify compares checksums, and fetches COS's when the answer had none.
+// verify compares checksums, and fetches COS's when the response had none.
 func (j *pendingCompletion) verify(ctx context.Context, op *operation) error {
 	if j.crc64 == nil {
 		return nil

@@ -763,7 +763,7 @@ func TestCompleteMultipartUploadTreatsAMinuteOfSilenceAsALostResponse(t *testing
 		start := time.Now()
 		err := complete(t.Context(), c)
 		e := wantError(t, "CompleteMultipartUpload", err)
-		if took := time.Since(start); took != 119*time.Second || e.Origin != OriginTransport || !e.OutcomeUnknown || !strings.Contains(err.Error(), "no byte came for 1m0s") {
+		if took := time.Since(start); took != 119*time.Second || e.Origin != OriginTransport || !e.OutcomeUnknown || !strings.Contains(err.Error(), "no byte was received for 1m0s") {
 			t.Errorf("CompleteMultipartUpload = %v after %v, want silence after 1m59s", err, took)
 		}
 	})

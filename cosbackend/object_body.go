@@ -37,7 +37,7 @@ type objectBody struct {
 	err      error
 }
 
-// Read passes on what COS sends, until exactly as much came as was announced.
+// Read passes on what COS sends, until exactly as much was received as was announced.
 func (d *objectBody) Read(p []byte) (int, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -115,11 +115,11 @@ func (d *objectBody) await(f *failure) error {
 	}
 }
 
-// refused is a refusal to resume. Responses that mean that the object is another one
-// now, or gone, say so.
+// refused handles a refusal to resume. It recognizes responses that mean that the object
+// was replaced or deleted.
 func (d *objectBody) refused(e *Error) error {
-	gone := e.HTTPStatus == http.StatusNotFound && (e.Code == "NoSuchKey" || e.Code == "NoSuchVersion")
-	if !gone && e.HTTPStatus != http.StatusPreconditionFailed && e.HTTPStatus != http.StatusRequestedRangeNotSatisfiable {
+	deleted := e.HTTPStatus == http.StatusNotFound && (e.Code == "NoSuchKey" || e.Code == "NoSuchVersion")
+	if !deleted && e.HTTPStatus != http.StatusPreconditionFailed && e.HTTPStatus != http.StatusRequestedRangeNotSatisfiable {
 		return e
 	}
 	return d.changed("", -1, e)
@@ -136,7 +136,7 @@ func (d *objectBody) unresumed(err error) error {
 	return &ReadBrokenError{NextOffset: d.next, ETag: d.object.ETag, VersionID: d.object.VersionID, Err: err}
 }
 
-// reopen asks for the rest, of the same object only. The preconditions of the caller
+// reopen requests the rest, of the same object only. The preconditions of the caller
 // held when the read began; the ETag stands for all of them now. It makes one attempt:
 // the body itself counts failures.
 func (d *objectBody) reopen() {
@@ -186,8 +186,8 @@ func (d *objectBody) Close() error {
 	return nil
 }
 
-// A bodySegment is the part of an object that one response holds. It tells the end of
-// the object from the end of the connection.
+// A bodySegment is the part of an object that one response holds. It distinguishes the
+// end of the object from the end of the connection.
 type bodySegment struct {
 	ctx       context.Context // the context of the call is that of its body
 	response  *response

@@ -15,7 +15,7 @@ const (
 	retentionLayout = "2006-01-02T15:04:05.000Z"
 )
 
-// Retention keeps an object from being changed or deleted.
+// Retention protects an object from being changed or deleted.
 type Retention struct {
 	// Mode is "COMPLIANCE", the only one that COS knows; "" means that, too.
 	Mode string
@@ -38,7 +38,7 @@ func (r Retention) check(field string) error {
 	return nil
 }
 
-// until is never earlier than was asked for.
+// until is never earlier than requested.
 func (r Retention) until() string {
 	return r.Until.Add(time.Second - time.Nanosecond).Truncate(time.Second).UTC().Format(retentionLayout)
 }
@@ -51,7 +51,7 @@ func headerRetention(h http.Header) Retention {
 	return r
 }
 
-// GetObjectRetention returns until when an object is kept from changes. Idempotent.
+// GetObjectRetention returns until when an object is protected from changes. Idempotent.
 func (c *Client) GetObjectRetention(ctx context.Context, loc Location, key string) (Retention, error) {
 	op, err := c.objectOperation(ctx, "GetObjectRetention", http.MethodGet, loc, key, "retention", "")
 	if err != nil {
@@ -73,9 +73,9 @@ func (c *Client) GetObjectRetention(ctx context.Context, loc Location, key strin
 	return retention, err
 }
 
-var errNoRetention = errors.New("the response does not say until when the object is kept")
+var errNoRetention = errors.New("the response does not say until when the object is protected")
 
-// PutObjectRetention keeps an object from changes until a time. It can be lengthened
+// PutObjectRetention protects an object from changes until a time. It can be lengthened
 // later, not shortened: that is the [*Error] InvalidLockedTime. Idempotent.
 func (c *Client) PutObjectRetention(ctx context.Context, loc Location, key string, r Retention) error {
 	if r.Until.IsZero() {

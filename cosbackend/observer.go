@@ -10,20 +10,20 @@ import (
 	"time"
 )
 
-// An Observer is told of every request to COS, also of those that look up regions
-// and of those that continue a download. What could not be sent for want of
-// credentials or time is none. It must be safe for concurrent use and quick, for
+// An Observer is notified of every request to COS, including those that look up regions
+// and those that continue a download. What could not be sent for lack of credentials
+// or time is not a request. It must be safe for concurrent use and quick, for
 // requests wait for it.
 type Observer interface {
 	// Attempt is called before a request is made, with the context of the call. The
 	// request is made with the context that is returned, so that a span can be its
-	// parent. done, when it is not nil, is called exactly once: when the answer was
-	// read or refused, or no answer came, and for a download when its body was read
+	// parent. done, when it is not nil, is called exactly once: when the response was
+	// read or refused, or none was received, and for a download when its body was read
 	// or closed. That may be in another goroutine. done must not touch the body.
 	Attempt(ctx context.Context, info AttemptInfo) (attemptCtx context.Context, done func(AttemptResult))
 }
 
-// AttemptInfo is what is known of a request before it is made.
+// AttemptInfo is what is known about a request before it is made.
 type AttemptInfo struct {
 	Operation string // the COS operation, such as "GetObject"
 	Profile   string
@@ -31,25 +31,25 @@ type AttemptInfo struct {
 	Host      string // as in the URL, which is where bucket and region stand, too
 	Bucket    string // "" for ListBuckets
 	Region    string // "" when the endpoint serves one region
-	// Number counts the requests of a call from 1. One above 1 is a repeat, or the
-	// next piece of a download that broke off.
+	// Number counts the requests of a call from 1. One above 1 is a retry, or the
+	// next segment of a download that broke off.
 	Number int
 	// CallerCredentials says that the caller's own credentials sign it.
 	CallerCredentials bool
 }
 
-// AttemptResult is what became of a request.
+// AttemptResult is the outcome of a request.
 type AttemptResult struct {
-	HTTPStatus int // 0 when no answer came
-	// Code is the COS error code, "" when there is none, and "other" when what came
-	// does not look like one. It comes from outside: who counts by it must know which
-	// codes to expect.
+	HTTPStatus int // 0 without a response
+	// Code is the COS error code, "" when there is none, and "other" when it
+	// does not look like one. It comes from outside: code that counts by it must know
+	// which codes to expect.
 	Code string
 	// Origin says who produced Err. It is OriginTransport also for a reader of the
 	// caller that failed.
 	Origin    Origin
 	RequestID string
-	// Head is how long the head of the answer took, 0 when none came. Duration is
+	// Head is how long the head of the response took, 0 without one. Duration is
 	// how long all of it took.
 	Head     time.Duration
 	Duration time.Duration
@@ -62,12 +62,12 @@ type AttemptResult struct {
 	// first. It is false where the state is read before that is decided, as by
 	// CompleteMultipartUpload and AppendObject, and for a read that is resumed.
 	Retried bool
-	// Err is nil when the answer was good, or the reader closed a body early. It is
+	// Err is nil when the response was good, or the reader closed a body early. It is
 	// valid until done returns.
 	Err error
 }
 
-// An observation is one attempt that an Observer is told of. A nil one observes
+// An observation is one attempt as an Observer sees it. A nil one observes
 // nothing.
 type observation struct {
 	client  *Client
@@ -79,8 +79,8 @@ type observation struct {
 	mu          sync.Mutex
 	body        *observedBody
 	result      AttemptResult
-	connected   bool // a connection
-	ownedByBody bool // the body, to who reads a download
+	connected   bool // a connection was obtained
+	ownedByBody bool // by the body of a download
 	ended       bool
 }
 
@@ -109,14 +109,14 @@ func (o *observation) gotConn(info httptrace.GotConnInfo) {
 	}
 }
 
-// head notes that the head of the answer came, and counts the body from now on.
+// head records that the head of the response was received, and counts the body from now on.
 func (o *observation) head(ctx context.Context, r *response) {
 	if o == nil {
 		return
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.result.Head = max(time.Since(o.begun), 1) // 0 says that none came
+	o.result.Head = max(time.Since(o.begun), 1) // 0 means that there was none
 	o.result.HTTPStatus = r.http.StatusCode
 	o.result.RequestID = r.requestID
 	o.body = &observedBody{ReadCloser: r.http.Body, ctx: ctx, observed: o}
@@ -206,7 +206,7 @@ func codeLabel(code string) string {
 	return code
 }
 
-// An observedBody counts what is read of an answer. Of a download it also ends the
+// An observedBody counts what is read of a response. Of a download it also ends the
 // observation: when it is closed, and while a Read waits when that returns.
 type observedBody struct {
 	io.ReadCloser
@@ -263,7 +263,7 @@ func (b *observedBody) count() int64 {
 	return b.read
 }
 
-// end ends the observation of a download. The others are ended by who judges them.
+// end ends the observation of a download. The others are ended by the attempt.
 func (b *observedBody) end() {
 	if !b.observed.isOwnedByBody() {
 		return
@@ -280,8 +280,8 @@ func (b *observedBody) end() {
 
 // PoolStats counts the connections to COS.
 type PoolStats struct {
-	// Opened and Failed count since the client was made: connections that were had, and
-	// attempts to have one that failed.
+	// Opened and Failed count since the client was made: established connections, and
+	// failed attempts to establish one.
 	Opened int64
 	Failed int64
 	// Open counts the connections that are open now.

@@ -22,7 +22,7 @@ type operation struct {
 	query  []pair
 	header []pair
 	// selection holds the headers of a read that choose what is read: range and
-	// preconditions. A read that is resumed asks with others.
+	// preconditions. A resumed read sends others.
 	selection []pair
 
 	payload []byte // a small body
@@ -80,7 +80,7 @@ func (c *Client) objectOperation(ctx context.Context, name, method string, loc L
 	return op, nil
 }
 
-// versionOf reads an answer that says nothing beyond its status and a version.
+// versionOf reads a response that has only a status and a version.
 func versionOf(versionID *string) func(context.Context, *response) error {
 	return func(ctx context.Context, r *response) error {
 		*versionID = headerText(r.http.Header, "X-Cos-Version-Id")
@@ -101,7 +101,7 @@ func (op *operation) amount(name string, n int) {
 	}
 }
 
-// done reads an answer that says nothing beyond its status.
+// readEmpty reads a response that has only a status.
 func readEmpty(ctx context.Context, r *response) error {
 	_, err := r.readBody(ctx)
 	return err

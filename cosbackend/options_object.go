@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// A Preflight is what a browser asks before a request from another site.
+// A Preflight is a browser's question before a request from another site.
 type Preflight struct {
 	Origin  string
 	Method  string
@@ -21,12 +21,12 @@ type PreflightResult struct {
 	Methods       []string
 	Headers       []string
 	ExposeHeaders []string
-	// MaxAge is how long the answer may be kept; HasMaxAge says that COS says so.
+	// MaxAge is how long the response may be cached; HasMaxAge says that COS returned it.
 	MaxAge    time.Duration
 	HasMaxAge bool
 }
 
-// OptionsObject asks what the bucket's CORS rules would tell a browser. When no rule
+// OptionsObject returns what the bucket's CORS rules allow a browser. When no rule
 // allows the request it is the [*Error] AccessForbidden (A060). The object need not
 // exist. Idempotent.
 func (c *Client) OptionsObject(ctx context.Context, loc Location, key string, p Preflight) (PreflightResult, error) {

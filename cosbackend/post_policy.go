@@ -27,7 +27,7 @@ type PostPolicyOptions struct {
 	AnyKey bool
 	// MinSize and MaxSize bound the file. MaxSize 0 with MinSize 0 leaves it to COS.
 	MinSize, MaxSize int64
-	// Sized says that MinSize and MaxSize count though both are 0.
+	// Sized says that MinSize and MaxSize apply although both are 0.
 	Sized bool
 	// Attributes are stored. What is set is fixed by the policy.
 	Attributes
@@ -40,7 +40,7 @@ type PostPolicyOptions struct {
 	SuccessStatus int
 	// SuccessRedirect is a URL for the browser; "" for none.
 	SuccessRedirect string
-	// Life is how long uploads may begin, at least a second.
+	// Lifetime is how long uploads may begin, at least a second.
 	Lifetime time.Duration
 }
 
@@ -48,13 +48,13 @@ type PostPolicyOptions struct {
 type FormField struct{ Name, Value string }
 
 // A PostForm is what a browser needs to upload one file. Every way to print it shows
-// only that it exists: whoever has the fields can upload.
+// only that it exists: anyone with the fields can upload.
 type PostForm struct {
 	URL string
 	// Fields are in the order they must have; the file comes behind them.
 	Fields []FormField
-	// Expires is when uploads can no longer begin, which may be before the Life asked
-	// for when the credentials end.
+	// Expires is when uploads can no longer begin, which may be earlier than
+	// Lifetime when the credentials expire.
 	Expires time.Time
 }
 
@@ -73,7 +73,7 @@ func (f PostForm) LogValue() slog.Value { return slog.StringValue(redactedForm) 
 func (f PostForm) MarshalText() ([]byte, error) { return []byte(redactedForm), nil }
 
 // CreatePostPolicy makes the fields of a form that uploads to COS, with a policy that
-// COS holds the upload against (A071). It sends nothing, unless the region of the
+// COS checks the upload against (A071). It sends nothing, unless the region of the
 // bucket has to be looked up.
 func (c *Client) CreatePostPolicy(ctx context.Context, loc Location, o PostPolicyOptions) (PostForm, error) {
 	if err := c.checkPostPolicy(loc, o); err != nil {
@@ -107,7 +107,7 @@ func (c *Client) CreatePostPolicy(ctx context.Context, loc Location, o PostPolic
 	return PostForm{URL: p.scheme + "://" + p.host + "/", Fields: b.fields, Expires: p.expires}, nil
 }
 
-// A policy is the JSON document that a form is held against.
+// A policy is the JSON document that COS checks a form against.
 type policy struct {
 	Expiration string `json:"expiration"`
 	Conditions []any  `json:"conditions"`
@@ -164,7 +164,7 @@ func (b *policyBuilder) attributes(o PostPolicyOptions) {
 }
 
 // formName is the name of a header among the fields of a form: as the documentation
-// of COS spells it, though no case is told apart (A071).
+// of COS spells it, though case does not matter (A071).
 func formName(header string) string {
 	if strings.HasPrefix(header, "x-cos-") {
 		return header

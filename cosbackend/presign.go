@@ -25,7 +25,7 @@ type PresignOptions struct {
 	// are set or none.
 	UploadID   string
 	PartNumber int
-	// Response replaces content headers of the answer to a GET. Metadata and
+	// Response replaces content headers of the response to a GET. Metadata and
 	// StorageClass must be empty.
 	Response Attributes
 	// Headers are what the user of the URL must send, by name in lower case. They are
@@ -33,19 +33,19 @@ type PresignOptions struct {
 	Headers map[string]string
 	// Query holds further parameters: x-cos-traffic-limit and ci-process.
 	Query map[string]string
-	// Life is how long the URL is good, at least a second.
+	// Lifetime is how long the URL is valid, at least a second.
 	Lifetime time.Duration
 }
 
 // A PresignedURL is a request that somebody else can make. Every way to print it
-// shows only that it exists: whoever has the URL can use it.
+// shows only that it exists: anyone with the URL can use it.
 type PresignedURL struct {
 	URL    string
 	Method string
 	// Headers are those of PresignOptions: they must be sent with it.
 	Headers map[string]string
-	// Expires is when it ends, which may be before the Life asked for when the
-	// credentials end.
+	// Expires is when it ends, which may be earlier than Lifetime when the
+	// credentials expire.
 	Expires time.Time
 }
 
@@ -119,7 +119,7 @@ func (o PresignOptions) query() []pair {
 	return cl.query
 }
 
-// A presigning is what all that is made for others has in common.
+// A presigning is what presigned URLs and forms have in common.
 type presigning struct {
 	scheme, host string
 	credentials  Credentials
@@ -129,8 +129,8 @@ type presigning struct {
 
 var errCredentialsEnded = errors.New("the temporary credentials have ended")
 
-// presign finds host, credentials and key for something that lives so long.
-func (c *Client) presign(ctx context.Context, op string, loc Location, object string, life time.Duration) (presigning, error) {
+// presign finds host, credentials and key for a signature with this lifetime.
+func (c *Client) presign(ctx context.Context, op string, loc Location, object string, lifetime time.Duration) (presigning, error) {
 	region, err := c.locate(ctx, loc.Bucket, loc.Region)
 	if err != nil {
 		return presigning{}, err
@@ -143,7 +143,7 @@ func (c *Client) presign(ctx context.Context, op string, loc Location, object st
 		err = credentials.check()
 	}
 	now := c.clock()
-	end := now.Add(life)
+	end := now.Add(lifetime)
 	if until := credentials.Expires; err == nil && !until.IsZero() && until.Before(end) {
 		if end = until; !now.Before(until) {
 			err = errCredentialsEnded
@@ -200,8 +200,8 @@ func (c *Client) checkPresign(loc Location, key string, o PresignOptions) error 
 	return o.checkQuery()
 }
 
-func checkLifetime(life time.Duration) error {
-	if life < time.Second {
+func checkLifetime(lifetime time.Duration) error {
+	if lifetime < time.Second {
 		return invalid("expires_in", "must be at least one second")
 	}
 	return nil
@@ -259,7 +259,7 @@ func presignable(name string) bool {
 	return slices.Contains(presignableHeaders(), name)
 }
 
-// presignableHeaders are the headers that a presigned URL can bind besides metadata. The
+// presignableHeaders are the headers that a presigned URL can bind in addition to metadata. The
 // contract has the same table, with the right that each needs: see by_header in
 // presign_service.proto.
 func presignableHeaders() []string {

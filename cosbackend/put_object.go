@@ -10,21 +10,21 @@ import (
 
 // A Body is what PutObject stores.
 type Body struct {
-	// Size is the exact number of bytes, at most 5 GiB. Not one byte more is taken
+	// Size is the exact number of bytes, at most 5 GiB. No more than that is read
 	// from a reader.
 	Size int64
 	// Reader yields the bytes. It may be nil when Size is 0 or Reopen is set.
 	//
-	// One that implements io.WriterTo, and so each that Reopen returns, may be asked
-	// to write itself instead, in one call, to a [BuffersWriter]: what it writes goes
-	// to the connection without a copy between. It must return when a write fails,
-	// must have a checksum that PutOptions ask for ready before it writes the last
+	// One that implements io.WriterTo, and so each that Reopen returns, is called
+	// to write itself instead, in one call, to a [BuffersWriter] where possible: what it
+	// writes goes to the connection without a copy. It must return when a write fails,
+	// must have the checksum of PutOptions.CRC64 ready before it writes the last
 	// byte, and must report an error before that, too: later ones are ignored. Until
 	// WriteTo returns, it may be running even after PutObject has returned.
 	Reader io.Reader
 	// Reopen returns a new, independent reader from the first byte, which makes
-	// the upload repeatable. Nil means that Reader can be read once: then nothing
-	// is repeated after its first byte was taken.
+	// the upload retryable. Nil means that Reader can be read once: then nothing
+	// is retried after its first byte was read.
 	Reopen func() io.Reader
 }
 
@@ -37,13 +37,13 @@ type PutOptions struct {
 	ForbidOverwrite bool
 	// ContentMD5 is the MD5 of the whole body, 16 bytes, which COS checks. Nil: none.
 	ContentMD5 []byte
-	// CRC64 returns the CRC-64/ECMA-182 of the body. It is asked after the whole
-	// body was read and compared with COS's answer; with Reopen it must speak of
+	// CRC64 returns the CRC-64/ECMA-182 of the body. It is called after the whole
+	// body was read and compared with COS's response; with Reopen it must speak of
 	// the latest reader. Nil: not compared.
 	CRC64 func() uint64
 	// TrafficLimit is in bits per second, 819200 to 838860800; 0 is none (A059).
 	TrafficLimit int64
-	// Callback is whom COS tells. One that fails is no error: the object is stored.
+	// Callback is what COS notifies. A failed one is not an error: the object is stored.
 	Callback *Callback
 	// PicOperations is what COS does with an image: the JSON of its Pic-Operations.
 	PicOperations string
@@ -59,14 +59,14 @@ type PutResult struct {
 	Encryption EncryptionInfo
 	// Callback is what became of it; nil when there was none, or COS says nothing.
 	Callback *CallbackResult
-	// Document is COS's answer to PicOperations, as it came; else empty.
+	// Document is COS's response to PicOperations, unchanged; else empty.
 	Document string
 }
 
 // PutObject stores body under key, replacing what was there, and does not close
 // its reader. COS keeps all of it or nothing: a reader that fails or ends early is
 // a [*BodyError] and stores nothing. When COS refuses while the body is still
-// being sent, its answer is what is returned.
+// being sent, its response is what is returned.
 //
 // After PutObject returns, no Read of the reader begins any more. A Read that is
 // waiting at that moment cannot be interrupted, though: after an error, and only
@@ -74,9 +74,9 @@ type PutResult struct {
 // else before that Read has returned.
 //
 // With Reopen, or nothing to send, and without ForbidOverwrite it is idempotent,
-// else once; without Reopen nothing is repeated after the first byte was taken
+// else once; without Reopen nothing is retried after the first byte was read
 // from the reader. A checksum that COS computes differently than CRC64 is an
-// [*IntegrityError] with Stored set, after the repeats that were possible. A callback
+// [*IntegrityError] with Stored set, after the retries that were possible. A callback
 // that fails is part of the result: the object is stored all the same.
 func (c *Client) PutObject(ctx context.Context, loc Location, key string, body Body, o PutOptions) (PutResult, error) {
 	if err := c.checkPut(loc, key, body, o); err != nil {
@@ -163,7 +163,7 @@ func (op *operation) forbidOverwrite() {
 	op.header = append(op.header, pair{"x-cos-forbid-overwrite", "true"})
 }
 
-// putAnswer reads the answer to a PUT, with what it says of a callback; refusal is why
+// readPut reads the response to a PUT, with the result of a callback; refusal is why
 // that failed.
 func (r *response) readPut(ctx context.Context, o PutOptions) (result PutResult, refusal *Error, err error) {
 	data, err := r.readRaw(ctx)
@@ -179,7 +179,7 @@ func (r *response) readPut(ctx context.Context, o PutOptions) (result PutResult,
 	return result, refusal, err
 }
 
-// putResult reads the answer to an upload and compares checksums.
+// putResult reads the response to an upload and compares checksums.
 func (r *response) putResult(ctx context.Context, crc64 func() uint64) (PutResult, error) {
 	if _, err := r.readBody(ctx); err != nil {
 		return PutResult{}, err
@@ -187,7 +187,7 @@ func (r *response) putResult(ctx context.Context, crc64 func() uint64) (PutResul
 	return r.stored(crc64)
 }
 
-// stored is putResult of an answer that was read already.
+// stored is putResult of a response that was read already.
 func (r *response) stored(crc64 func() uint64) (PutResult, error) {
 	h := r.http.Header
 	result := PutResult{

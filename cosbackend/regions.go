@@ -17,7 +17,7 @@ const (
 	maxRegions     = 10_000
 )
 
-// locate returns the region of a checked bucket: the one asked for, the default,
+// locate returns the region of a checked bucket: the one given, the default,
 // or the one that ListBuckets names. With an endpoint of one region it may be "".
 func (c *Client) locate(ctx context.Context, bucket, region string) (string, error) {
 	if region == "" {
@@ -29,7 +29,7 @@ func (c *Client) locate(ctx context.Context, bucket, region string) (string, err
 	return region, nil
 }
 
-// A regionCache remembers where buckets are. Callers that ask for the same bucket
+// A regionCache remembers where buckets are. Callers that look up the same bucket
 // at the same time share one lookup, which none of them can end for the others.
 type regionCache struct {
 	client   *Client
@@ -40,7 +40,7 @@ type regionCache struct {
 	regions map[regionKey]regionEntry
 }
 
-// A regionKey tells callers with their own credentials apart: what one account
+// A regionKey separates callers with their own credentials: what one account
 // can see is not shown to another, and a lookup that fails because of one caller's
 // credentials fails for no other.
 type regionKey struct {
@@ -48,8 +48,8 @@ type regionKey struct {
 	bucket string
 }
 
-// A regionOwner is a digest of all parts of a caller's credentials, since who knows
-// a secret id alone has shown nothing. It is zero for the profile's own.
+// A regionOwner is a digest of all parts of a caller's credentials, since a secret id
+// alone proves nothing. It is zero for the profile's own.
 type regionOwner [sha256.Size]byte
 
 func ownerOf(ctx context.Context) regionOwner {
@@ -77,22 +77,21 @@ func (r *regionCache) lookup(ctx context.Context, bucket string) (string, error)
 	if region, ok := r.known(key); ok {
 		return region, nil
 	}
-	flight := r.lookups.DoChan(string(owner[:])+bucket, func() (any, error) {
+	pending := r.lookups.DoChan(string(owner[:])+bucket, func() (any, error) {
 		lookup, cancel := context.WithTimeout(r.lifetime, lookupTimeout)
 		defer cancel()
-		return r.fetch(lookupContext{lookup, ctx}, key) //nolint:contextcheck // a lookup outlives the caller who began it
+		return r.fetch(lookupContext{lookup, ctx}, key) //nolint:contextcheck // a lookup outlives the caller that began it
 	})
 	select {
 	case <-ctx.Done():
 		return "", &Error{Op: "ListBuckets", Bucket: bucket, Profile: r.client.profile, Origin: OriginTransport, Cause: ctx.Err()}
-	case result := <-flight:
+	case result := <-pending:
 		return r.lookupResult(ctx, bucket, result)
 	}
 }
 
-// A lookupContext lives as long as a lookup may, and has the values of the caller who
-// began it: whose credentials sign, and what an Observer knows by. Only the Trace
-// stays behind, for the lookup may serve others and end later.
+// A lookupContext lasts as long as a lookup may, and has the values of the caller that
+// began it: its credentials and what an Observer needs. Only the Trace is left out, for the lookup may serve others and end later.
 type lookupContext struct {
 	context.Context
 	caller context.Context // for its values
@@ -105,7 +104,7 @@ func (c lookupContext) Value(key any) any {
 	return c.caller.Value(key)
 }
 
-// landed gives each waiter an error of its own, and its trace the request id.
+// lookupResult gives each waiter an error of its own, and its trace the request id.
 func (r *regionCache) lookupResult(ctx context.Context, bucket string, result singleflight.Result) (string, error) {
 	region, _ := result.Val.(string)
 	if e, ok := errors.AsType[*Error](result.Err); ok {
@@ -119,7 +118,7 @@ func (r *regionCache) lookupResult(ctx context.Context, bucket string, result si
 	return region, result.Err
 }
 
-// fetch reads the list of buckets until the one that is sought, and remembers
+// fetch reads the list of buckets up to the requested one, and remembers
 // every bucket on the way.
 func (r *regionCache) fetch(ctx context.Context, key regionKey) (string, error) {
 	options := ListBucketsOptions{}
@@ -154,7 +153,7 @@ func (r *regionCache) remember(owner regionOwner, buckets []BucketInfo) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.regions)+len(buckets) > maxRegions {
-		clear(r.regions) // rather ask again than grow without end
+		clear(r.regions) // better look up again than grow without end
 	}
 	until := r.client.clock().Add(regionLifetime)
 	for _, b := range buckets {
@@ -176,7 +175,7 @@ func (r *regionCache) drop(bucket string) {
 }
 
 // forget forgets a bucket that COS did not find where it was said to be. What other
-// callers know of it stays: it may have been sought where they do not.
+// callers know of it stays: it may have been looked up elsewhere.
 func (r *regionCache) forget(ctx context.Context, bucket string) {
 	owner := ownerOf(ctx)
 	r.mu.Lock()
@@ -190,6 +189,6 @@ type Location struct {
 	Bucket string
 	// Region is where the bucket is, such as "ap-guangzhou". Empty means the
 	// client's default region, and without one a lookup by ListBuckets whose
-	// answer is kept for five minutes.
+	// response is cached for five minutes.
 	Region string
 }

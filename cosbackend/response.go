@@ -243,7 +243,7 @@ func withoutQuery(s string) string {
 	return s
 }
 
-// retryAfter returns how long the response asks to wait. No page of COS knows the
+// retryAfter returns how long the response says to wait. No page of COS knows the
 // header; a proxy may (A016).
 func retryAfter(e *Error, now time.Time) time.Duration {
 	value := e.Headers["retry-after"]

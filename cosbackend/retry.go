@@ -23,7 +23,7 @@ type execution struct {
 
 	// What is known of the attempts so far; neither turns false again.
 	//
-	// responseLost: one was sent and no response tells what became of it.
+	// responseLost: one was sent and no response says what became of it.
 	// mayHaveBeenApplied: that, or COS failed at one after it had received all of it.
 	responseLost       bool
 	mayHaveBeenApplied bool
@@ -165,9 +165,9 @@ func (x *execution) final(ctx context.Context, f *failure) *failure {
 	if e == nil {
 		return f
 	}
-	repeats := x.op.retry.retryable()
-	e.OutcomeUnknown = x.responseLost || f.echoed && !repeats
-	e.Retryable = mayHelpToRetry(e) && (repeats || !e.OutcomeUnknown)
+	retryable := x.op.retry.retryable()
+	e.OutcomeUnknown = x.responseLost || f.echoed && !retryable
+	e.Retryable = mayHelpToRetry(e) && (retryable || !e.OutcomeUnknown)
 	if e.HTTPStatus == http.StatusNotFound && (e.Code == "NoSuchBucket" || x.op.key == "" && e.Code == "") {
 		x.client.regions.forget(ctx, x.op.bucket)
 	}
@@ -217,7 +217,7 @@ func (op *operation) resendable() bool {
 	return op.body == nil || op.body.Size == 0 || op.body.Reopen != nil
 }
 
-// transient reports whether the failure may be gone in a moment.
+// transient reports whether the failure may pass in a moment.
 func transient(e *Error) bool {
 	switch {
 	case e.NotFromCOS:
@@ -244,7 +244,7 @@ func contended(e *Error) bool {
 	return e.Origin == OriginCOS && e.HTTPStatus == http.StatusConflict
 }
 
-// mayHelpToRetry reports whether a later call may succeed: callers are told the same.
+// mayHelpToRetry reports whether a later call may succeed: Error.Retryable follows it.
 func mayHelpToRetry(e *Error) bool {
 	if e.Origin == OriginCOS {
 		return HintFor(e.Code, e.HTTPStatus).Retryable()
@@ -286,7 +286,7 @@ func (c *Client) pause(ctx context.Context, failed int, e *Error) error {
 	}
 }
 
-// delay doubles with each failed attempt; half of it is left to chance, so that callers
+// delay doubles with each failed attempt; half of it is random, so that callers
 // that failed together do not come back together.
 func (c *Client) delay(failed int, e *Error) time.Duration {
 	d := c.retry.BaseDelay

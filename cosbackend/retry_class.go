@@ -27,7 +27,7 @@ const (
 // modifies reports whether operations of the class change something in COS.
 func (c retryClass) modifies() bool { return c != readOnly }
 
-// repeats reports whether sending an operation again is harmless, whatever became of
+// retryable reports whether sending an operation again is harmless, whatever became of
 // the attempt before.
 func (c retryClass) retryable() bool {
 	return c == readOnly || c == idempotent || c == partOfUpload

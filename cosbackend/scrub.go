@@ -120,7 +120,7 @@ type cleaner interface {
 	clean(s string, limit int) string
 }
 
-// clean takes out of s what the operation must keep to itself, in whatever form it was
+// clean removes from s what the operation must keep secret, in whatever form it was
 // quoted: its credentials and signature, keys of objects, callbacks.
 func (at *attempt) clean(s string, limit int) string {
 	if at.secrets == nil {
@@ -129,14 +129,14 @@ func (at *attempt) clean(s string, limit int) string {
 	return cleanText(hide(s, at.secrets), limit)
 }
 
-// cleanID is clean for the ids of a good answer, which each call has: there is no
+// cleanID is clean for the ids of a good response, which each call has: there is no
 // reason for a quote in one, and only the credentials as they are would be found.
 func (at *attempt) cleanID(s string) string {
 	return cleanText(hide(s, at.credentials.secrets()), maxID)
 }
 
 // clean is cleanText that also takes the secrets of c out of s, wherever they
-// stand. They go before anything is cut: half a secret is not found any more.
+// stand. They are removed before truncation: half a secret would not be found.
 func (c Credentials) clean(s string, limit int) string {
 	return cleanText(hide(s, secretForms(c.secrets())), limit)
 }
@@ -171,7 +171,7 @@ func secretForms(secrets []string) []string {
 			forms = append(forms, e.EncodeToString([]byte(s)))
 			for before := range 3 {
 				text := e.EncodeToString(append(make([]byte, before), s...))
-				// The characters at both ends depend on what stands beside the secret.
+				// The characters at both ends depend on what is next to the secret.
 				forms = append(forms, text[(before*8+5)/6:(before+len(s))*8/6])
 			}
 		}

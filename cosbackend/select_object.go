@@ -17,7 +17,7 @@ import (
 // larger is checked before any of it is handed out.
 const selectPiece = 256 << 10
 
-// errNoEnd is an answer that ends without saying that it is whole (A073).
+// errNoEnd is a response that ends without a frame that says it is complete (A073).
 var errNoEnd = errors.New("the response ended before its last frame")
 
 // SelectObjectContent runs an SQL expression over an object and returns the result
@@ -53,7 +53,7 @@ func (c *Client) SelectObjectContent(ctx context.Context, loc Location, key stri
 	return selection, nil
 }
 
-// A Selection is the result of an SQL expression on its way.
+// A Selection is the result of an SQL expression while it is read.
 type Selection struct {
 	ctx      context.Context // the context of the call is that of its result
 	cancel   context.CancelFunc
@@ -78,7 +78,7 @@ func newSelection(ctx context.Context, cancel context.CancelFunc, r *response) (
 	return s, nil
 }
 
-// document reads an answer that is XML instead of frames: an error, or nonsense.
+// document reads a response that is XML instead of frames: an error, or nonsense.
 func (s *Selection) document() error {
 	r := s.response
 	r.http.Body = struct {
@@ -100,7 +100,7 @@ func (s *Selection) advance() error {
 	if s.head.message == "event" {
 		return nil
 	}
-	if err := s.frames.skip(); err != nil { // nothing is believed of a frame that is damaged
+	if err := s.frames.skip(); err != nil { // a damaged frame is not trusted at all
 		return s.failed(err)
 	}
 	if s.head.message == "error" {
@@ -112,7 +112,7 @@ func (s *Selection) advance() error {
 	return s.response.malformed(errFrame)
 }
 
-// failed is the error of a frame that was not had.
+// failed is the error of a frame that could not be read.
 func (s *Selection) failed(err error) error {
 	r := s.response
 	switch damaged, ok := errors.AsType[*frameCRCError](err); {
@@ -129,9 +129,9 @@ func (s *Selection) failed(err error) error {
 	return r.truncated(s.ctx, err)
 }
 
-// Next returns the next event, and io.EOF when the result is whole: only then may it
+// Next returns the next event, and io.EOF when the result is complete: only then may it
 // be used. An [*Error] with InSuccessBody is what COS refused on the way; one with
-// OriginTransport is an answer that broke off. An [*IntegrityError] is a frame that
+// OriginTransport is a response that broke off. An [*IntegrityError] is a frame that
 // was damaged.
 func (s *Selection) Next() (SelectEvent, error) {
 	for s.err == nil {
@@ -215,8 +215,8 @@ func (s *Selection) stats(root string) (*SelectStats, error) {
 	return &SelectStats{BytesScanned: wire.BytesScanned, BytesProcessed: wire.BytesProcessed, BytesReturned: wire.BytesReturned}, nil
 }
 
-// Close lets go of the connection: it is kept when the whole result was read, and
-// dropped otherwise. Next must not be called after it.
+// Close releases the connection: it is reused when the whole result was read, and
+// closed otherwise. Next must not be called after it.
 func (s *Selection) Close() error {
 	err := s.response.http.Body.Close()
 	s.cancel()
@@ -225,13 +225,13 @@ func (s *Selection) Close() error {
 
 const maxExpression = 256 << 10
 
-// SelectOptions are what SelectObjectContent asks for.
+// SelectOptions are the request of SelectObjectContent.
 type SelectOptions struct {
 	// Expression is the SQL.
 	Expression string
 	Input      SelectInput
 	Output     SelectOutput
-	// Progress asks for events that say how far COS is.
+	// Progress requests events that say how far COS is.
 	Progress bool
 }
 
@@ -332,7 +332,7 @@ func (c SelectCSVOutput) fields() []textField {
 	}
 }
 
-// xmlFlag is how Select takes a flag (A076).
+// xmlFlag is how Select expects a flag (A076).
 func xmlFlag(b bool) string {
 	if b {
 		return "TRUE"
@@ -340,7 +340,7 @@ func xmlFlag(b bool) string {
 	return "FALSE"
 }
 
-// texts lists every text of the request.
+// texts lists every text in the request.
 func (o SelectOptions) texts() []textField {
 	texts := []textField{
 		{"expression", "Expression", o.Expression, maxExpression},
@@ -387,7 +387,7 @@ func (o SelectOptions) check() error {
 	return nil
 }
 
-// document is the request as COS takes it.
+// document is the request as COS expects it.
 func (o SelectOptions) document() []byte {
 	var b bytes.Buffer
 	text := func(t textField) {

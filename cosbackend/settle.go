@@ -7,7 +7,7 @@ import "context"
 type settlement int
 
 const (
-	// unsettled: nothing that COS shows tells.
+	// unsettled: COS shows nothing that would decide it.
 	unsettled settlement = iota
 	// applied: it was.
 	applied
@@ -17,7 +17,7 @@ const (
 
 // settle carries out an operation of class settled. When it fails in a way that may hide
 // a success, inspect looks at what COS has before anything is sent again or reported.
-// Nothing is looked at for a caller that has gone.
+// Nothing is looked at for a caller whose context has ended.
 func (c *Client) settle(ctx context.Context, op operation, inspect func(outcome) settlement) outcome {
 	x := c.newExecution(op)
 	for {

@@ -16,7 +16,7 @@ import (
 const (
 	// signSlack is how far in the past a signature begins, for clocks that differ.
 	signSlack = 60 * time.Second
-	// signLife is how long a signature is good; only its verification must fall
+	// signatureLifetime is how long a signature is valid; only its verification must fall
 	// into it, not the transfer.
 	signatureLifetime = time.Hour
 	// signReuse is how long one window, and the key derived for it, is used.
@@ -63,7 +63,7 @@ func window(now time.Time) string {
 	return strconv.FormatInt(start, 10) + ";" + strconv.FormatInt(start+int64(signatureLifetime/time.Second), 10)
 }
 
-// key returns the key for c at now, the kept one when it still fits.
+// key returns the key for c at now, the cached one when it is still valid.
 func (s *signer) key(c Credentials, now time.Time) *signingKey {
 	if k := s.current.Load(); k != nil && k.credentials == c {
 		if age := now.Sub(k.made); age >= 0 && age < signReuse {
@@ -82,7 +82,7 @@ type presigner struct {
 	current atomic.Pointer[signingKey]
 }
 
-// key returns the key of a window. Callers' own credentials are not kept.
+// key returns the key of a window. Keys of callers' own credentials are not cached.
 func (s *presigner) key(c Credentials, window string, own bool) *signingKey {
 	if k := s.current.Load(); k != nil && k.credentials == c && k.window == window {
 		return k

@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// A stallError is a connection on which nothing came for too long.
+// A stallError is a connection on which nothing was received for too long.
 type stallError struct{ limit time.Duration }
 
-func (e *stallError) Error() string { return fmt.Sprintf("no byte came for %v", e.limit) }
+func (e *stallError) Error() string { return fmt.Sprintf("no byte was received for %v", e.limit) }
 
-// A stallReader closes an answer's body when a Read of it waits longer than limit
+// A stallReader closes a response's body when a Read of it waits longer than limit
 // for a byte. Waiting between Reads does not count.
 type stallReader struct {
 	io.ReadCloser
@@ -42,7 +42,7 @@ func (s *stallReader) Read(p []byte) (int, error) {
 }
 
 // A spaceReader joins the white space that keeps a connection alive, so that an
-// answer that is long in coming takes no memory: of each run one character stays.
+// response that takes long needs no memory: of each run one character stays.
 type spaceReader struct {
 	io.ReadCloser
 	inSpace bool

@@ -10,7 +10,7 @@ import (
 
 // A Symlink is an object that leads to another key of its bucket.
 type Symlink struct {
-	Target    string // the other key; empty in the answer to PutSymlink
+	Target    string // the other key; empty in the response to PutSymlink
 	VersionID string
 	ETag      string
 }

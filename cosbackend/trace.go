@@ -14,7 +14,7 @@ type Trace struct {
 
 // TraceInfo is what a Trace knows at one moment.
 type TraceInfo struct {
-	// RequestID, TraceID and HTTPStatus are of COS's last answer.
+	// RequestID, TraceID and HTTPStatus are of COS's last response.
 	RequestID  string
 	TraceID    string
 	HTTPStatus int
@@ -24,16 +24,16 @@ type TraceInfo struct {
 	// Operation is the last operation that was begun.
 	Operation string
 	Profile   string
-	// CredentialsAccepted says that COS's last answer showed that it took the profile's
-	// credentials for valid. False says nothing: the answer may just not show it, or
+	// CredentialsAccepted says that COS's last response showed that it considers the profile's
+	// credentials valid. False means nothing: the response may just not show it, or
 	// the caller's own credentials signed the request.
 	CredentialsAccepted bool
 }
 
 type traceKey struct{}
 
-// Value answers a context's question for key: with t when it asks for the Trace. It is
-// for contexts that hold a Trace beside other things; all else begins with [WithTrace].
+// Value implements the Value method of a context: it returns t for the key of the Trace.
+// It is for contexts that hold a Trace and other values; others begin with [WithTrace].
 func (t *Trace) Value(key any) (value any, ok bool) {
 	if key == (traceKey{}) {
 		return t, true

@@ -24,8 +24,8 @@ const (
 	// buffer when that is larger.
 	writeStall = time.Minute
 	writeBatch = 512 << 10
-	// lateAnswer is how long a connection that can no longer be written to is kept
-	// for the answer that may be the reason.
+	// refusalWait is how long a connection that can no longer be written to is kept
+	// for the response that may explain it.
 	refusalWait = time.Second
 )
 
@@ -95,11 +95,11 @@ func dialWithin(dial dialFunc, limit time.Duration) dialFunc {
 }
 
 // A patientConn delays a write error until the connection is closed, for at most
-// lateAnswer. COS may refuse an upload while it is being sent and close the
+// refusalWait. COS may refuse an upload while it is being sent and close the
 // connection; net/http then sees the broken write first and would report that
 // instead of the refusal that waits to be read.
 //
-// It is not patient with a peer that takes nothing: a write that makes no progress for
+// It does not wait for a peer that accepts nothing: a write that makes no progress for
 // writeStall fails. The time limits of the transport begin when a request was sent, so
 // that nothing else would end the sending of one.
 type patientConn struct {

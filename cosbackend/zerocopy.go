@@ -20,10 +20,10 @@ type BuffersWriter interface {
 var blocks = sync.Pool{New: func() any { return new([4 * transferBuffer]byte) }} //nolint:gochecknoglobals // a pool holds no state
 
 // sendBody sends r, which is what net/http makes of a body, to a connection. A body
-// whose reader can write itself does so, without a copy between. All others go
+// whose reader can write itself does so, without a copy. All others go
 // through larger blocks than net/http would use, which saves system calls.
 //
-// net/http never asks a body of known length whether it is an io.WriterTo: it
+// net/http never checks whether a body of known length is an io.WriterTo: it
 // wraps it in an io.LimitedReader, and hands that to the ReadFrom of the
 // connection. That is why the connection looks inside. Should net/http wrap it in
 // another way one day, everything still works, with one copy more.
@@ -62,7 +62,7 @@ func sendBlocks(w io.Writer, r io.Reader) (int64, error) {
 	}
 }
 
-// pour lets the reader write itself to conn.
+// writeTo lets the reader write itself to conn.
 func (b *bodyReader) writeTo(conn io.Writer, from io.WriterTo) (int64, error) {
 	b.mu.Lock()
 	if b.ended {
@@ -90,7 +90,7 @@ func (b *bodyReader) writeTo(conn io.Writer, from io.WriterTo) (int64, error) {
 	return w.sent, b.fail(err)
 }
 
-// take counts n bytes of the body, or as many as are still missing, as had from
+// countSent counts n bytes of the body, or as many as are still missing, as read from
 // the reader.
 func (b *bodyReader) countSent(n int64) (int64, error) {
 	b.mu.Lock()
