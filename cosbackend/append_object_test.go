@@ -13,7 +13,7 @@ import (
 	"github.com/cosgate/cosgate/internal/crc64ecma"
 )
 
-// appended answers an append of COS's: where the object ends and its checksum.
+// appended responds to an append with the end of the object and its checksum.
 func appended(w http.ResponseWriter, next int64, sum uint64) {
 	cosHeader(w)
 	w.Header().Set("ETag", `"e"`)
@@ -22,6 +22,7 @@ func appended(w http.ResponseWriter, next int64, sum uint64) {
 }
 
 func TestAppendObjectReturnsTheEndAndComparesTheChecksum(t *testing.T) {
+	t.Parallel()
 	before := crc64ecma.Checksum([]byte("0123456789"))
 	hello := crc64ecma.Checksum([]byte("hello"))
 	whole := crc64ecma.Checksum([]byte("0123456789hello"))
@@ -62,6 +63,7 @@ func TestAppendObjectReturnsTheEndAndComparesTheChecksum(t *testing.T) {
 // TestAppendObjectIsSettledByHead says which requests are made and what is reported. P and
 // H are an append of 5 bytes at 10, or at 0, and a HEAD.
 func TestAppendObjectIsSettledByHead(t *testing.T) {
+	t.Parallel()
 	sum := crc64ecma.Checksum([]byte("hello"))
 	for _, tc := range []struct {
 		name     string
@@ -77,7 +79,7 @@ func TestAppendObjectIsSettledByHead(t *testing.T) {
 		{"lost and done, of a stream", 10, []string{"lost"}, "15", false, true, "PH", ""},
 		{"lost and not done", 10, []string{"lost", "ok"}, "10", false, false, "PHP", ""},
 		{"lost and not done, of a stream", 10, []string{"lost"}, "10", false, true, "PH", "transport!"},
-		{"lost for ever", 10, []string{"lost"}, "10", false, false, "PHPHPHPH", "transport!"},
+		{"lost forever", 10, []string{"lost"}, "10", false, false, "PHPHPHPH", "transport!"},
 		{"lost and elsewhere", 10, []string{"lost"}, "12", false, false, "PH", "transport!"},
 		{"lost and deleted", 10, []string{"lost"}, "missing", false, false, "PH", "transport!"},
 		{"lost and denied", 10, []string{"lost"}, "denied", false, false, "PH", "transport!"},
@@ -177,6 +179,7 @@ func headStep(w http.ResponseWriter, step string, sum uint64) {
 }
 
 func TestAppendObjectAtAWrongPositionReturnsTheRightOne(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		header, head string
 		want         int64
@@ -217,6 +220,7 @@ func TestAppendObjectAtAWrongPositionReturnsTheRightOne(t *testing.T) {
 }
 
 func TestAppendObjectReturnsABodyErrorWhenTheReaderFails(t *testing.T) {
+	t.Parallel()
 	broken := errors.New("the caller's stream broke")
 	c, s := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) { appended(w, 5, 0) })
 	reader := io.MultiReader(strings.NewReader("hel"), iotest.ErrReader(broken))

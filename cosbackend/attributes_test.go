@@ -46,8 +46,9 @@ func customerHeader(prefix string) map[string]string {
 	return map[string]string{prefix + "Algorithm": "AES256", prefix + "Key": testKeyBase64, prefix + "Key-Md5": testKeyMD5}
 }
 
-// What each operation of an object sends, to the letter.
+// What each operation on an object sends, exactly.
 func TestObjectSettingsAreSentAsDocumented(t *testing.T) {
+	t.Parallel()
 	const key, path = "a b/é", "/a%20b/%C3%A9"
 	here, ctx := at(testBucket), t.Context()
 	u := Upload{Location: here, Key: key, UploadID: "u1"}
@@ -190,8 +191,9 @@ func mapOf(all ...map[string]string) map[string]string {
 	return out
 }
 
-// What can harm never leaves: it would become a header, a document or a host.
+// Unsafe values are never sent: they would become a header, a document or a host.
 func TestObjectSettingsAreCheckedBeforeAnythingIsSent(t *testing.T) {
+	t.Parallel()
 	c, s := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) { cosHeader(w) })
 	ctx, here := t.Context(), at(testBucket)
 	put := func(o PutOptions) error {
@@ -251,6 +253,7 @@ func TestObjectSettingsAreCheckedBeforeAnythingIsSent(t *testing.T) {
 }
 
 func TestHeadObjectAndGetObjectReturnSettings(t *testing.T) {
+	t.Parallel()
 	c, _ := open(t, func(w http.ResponseWriter, r *http.Request, _ int) {
 		cosHeader(w)
 		h := w.Header()
@@ -284,11 +287,12 @@ func TestHeadObjectAndGetObjectReturnSettings(t *testing.T) {
 	}
 }
 
-// Customer keys and callbacks show in no error, whatever COS says.
+// Customer keys and callbacks are in no error, whatever COS returns.
 func TestErrorsHoldNoCustomerKeyOrCallback(t *testing.T) {
+	t.Parallel()
 	const callbackURL = "https://app.example/notify?token=VerySecret1"
 	secrets := []string{testKeyBase64, string(testKey()), callbackURL, "VerySecret1", "VerySecret2"}
-	for _, echo := range []string{"message", "header", "code", "html", "garbled"} {
+	for _, echo := range []string{"message", "header", "code", "html", "malformed"} {
 		c, _ := open(t, func(w http.ResponseWriter, r *http.Request, _ int) {
 			all := strings.Join(secrets[:3], " ") + " " + r.Header.Get("X-Cos-Callback") + r.Header.Get("X-Cos-Callback-Var")
 			switch echo {
@@ -303,7 +307,7 @@ func TestErrorsHoldNoCustomerKeyOrCallback(t *testing.T) {
 			case "html":
 				w.Header().Set("x-cos-request-id", all)
 				w.WriteHeader(502)
-			case "garbled":
+			case "malformed":
 				respondXML(w, 200, "<"+strings.ReplaceAll(all, " ", "")+"/>")
 			}
 		}, attempts(2))

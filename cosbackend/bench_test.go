@@ -22,7 +22,7 @@ func BenchmarkSign(b *testing.B) {
 	}
 }
 
-// stubTransport answers without a network.
+// stubTransport responds without a network.
 type stubTransport struct{ header http.Header }
 
 func (s stubTransport) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -82,7 +82,7 @@ func BenchmarkPutObject(b *testing.B) {
 	}
 }
 
-// viewsReader is views for who only knows Read.
+// viewsReader is views with a Read method only.
 type viewsReader struct {
 	pieces [][]byte
 	r      bytes.Reader
@@ -99,7 +99,7 @@ func (v *viewsReader) Read(p []byte) (int, error) {
 	return v.r.Read(p)
 }
 
-// sink returns a client of a server that takes bodies and forgets them.
+// sink returns a client of a server that reads bodies and discards them.
 func sink(b *testing.B, scheme string) *Client {
 	b.Helper()
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

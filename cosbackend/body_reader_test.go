@@ -18,6 +18,7 @@ import (
 )
 
 func TestPutObjectSendsExactlyTheBody(t *testing.T) {
+	t.Parallel()
 	table := crc64.MakeTable(crc64.ECMA)
 	for _, size := range []int{0, 1, 5, expectAbove - 1, expectAbove, 3*expectAbove + 7} {
 		t.Run(strconv.Itoa(size), func(t *testing.T) {
@@ -55,6 +56,7 @@ func TestPutObjectSendsExactlyTheBody(t *testing.T) {
 }
 
 func TestPutObjectStoresNothingWhenTheReaderFails(t *testing.T) {
+	t.Parallel()
 	broken := errors.New("the caller's stream broke")
 	for name, tc := range map[string]struct {
 		reader io.Reader
@@ -77,7 +79,7 @@ func TestPutObjectStoresNothingWhenTheReaderFails(t *testing.T) {
 			c.Close()
 			for _, r := range s.seen() {
 				if r.BodyErr == nil {
-					t.Error("COS took the body for complete")
+					t.Error("COS considered the body complete")
 				}
 			}
 		})
@@ -85,6 +87,7 @@ func TestPutObjectStoresNothingWhenTheReaderFails(t *testing.T) {
 }
 
 func TestPutObjectReturnsAnIntegrityErrorWhenChecksumsDiffer(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, s := open(t, func(w http.ResponseWriter, _ *http.Request, n int) {
 			cosHeader(w)
@@ -127,6 +130,7 @@ func (r *blockedReader) Read(p []byte) (int, error) {
 }
 
 func TestPutObjectReturnsWithoutWaitingForTheReader(t *testing.T) {
+	t.Parallel()
 	r := &blockedReader{waiting: make(chan struct{}), release: make(chan struct{})}
 	returned := make(chan struct{})
 	r.after = func() { close(returned) }
@@ -145,8 +149,9 @@ func TestPutObjectReturnsWithoutWaitingForTheReader(t *testing.T) {
 }
 
 // The server refuses with the body half sent and closes, so that the kernel resets
-// the connection: the refusal must win over the broken write.
+// the connection: the refusal must be returned, not the broken write.
 func TestPutObjectReportsTheRefusalAndNotTheBrokenWrite(t *testing.T) {
+	t.Parallel()
 	var lc net.ListenConfig
 	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -190,6 +195,7 @@ func TestPutObjectReportsTheRefusalAndNotTheBrokenWrite(t *testing.T) {
 }
 
 func TestPatientConnReportsABrokenWriteEventually(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ours, theirs := net.Pipe()
 		_ = theirs.Close()
@@ -207,6 +213,7 @@ func TestPatientConnReportsABrokenWriteEventually(t *testing.T) {
 }
 
 func TestPutObjectSendsOptionsAsHeaders(t *testing.T) {
+	t.Parallel()
 	c, s := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) { cosHeader(w) })
 	_, err := c.PutObject(t.Context(), at(testBucket), "k", Body{}, PutOptions{
 		Attributes: Attributes{
@@ -230,9 +237,10 @@ func TestPutObjectSendsOptionsAsHeaders(t *testing.T) {
 	}
 }
 
-// A peer that takes nothing must not hold an upload forever: the body is sent again,
-// and in the end the failure is told.
+// A peer that accepts no bytes must not hold an upload forever: the body is sent again,
+// and in the end the failure is returned.
 func TestPutObjectFailsWhenThePeerAcceptsNoBytes(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var dials atomic.Int32
 		c, err := New(Config{

@@ -15,8 +15,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// A PUT carries the document and its MD5, and is repeated as it is.
+// A PUT carries the document and its MD5, and is retried unchanged.
 func TestBucketConfigurationsCarryContentMD5AndAreRetried(t *testing.T) {
+	t.Parallel()
 	c, s := open(t, func(w http.ResponseWriter, _ *http.Request, n int) {
 		if n == 1 {
 			respondXML(w, 500, errorXML("InternalError", "again"))
@@ -48,8 +49,9 @@ func TestBucketConfigurationsCarryContentMD5AndAreRetried(t *testing.T) {
 }
 
 func TestBucketConfigurationsOfAnotherKindAreRefused(t *testing.T) {
+	t.Parallel()
 	for name, body := range map[string]string{
-		"another root": "<LifecycleConfiguration></LifecycleConfiguration>", "no XML": "hello", "cut": "<CORSConfiguration><CORSRule>",
+		"another root": "<LifecycleConfiguration></LifecycleConfiguration>", "no XML": "hello", "truncated": "<CORSConfiguration><CORSRule>",
 		"nothing": "", "no number": "<CORSConfiguration><CORSRule><MaxAgeSeconds>x</MaxAgeSeconds></CORSRule></CORSConfiguration>",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -63,6 +65,7 @@ func TestBucketConfigurationsOfAnotherKindAreRefused(t *testing.T) {
 }
 
 func TestNotConfiguredIsOnlyAMissingConfiguration(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		status int
 		code   string
@@ -84,8 +87,9 @@ func TestNotConfiguredIsOnlyAMissingConfiguration(t *testing.T) {
 	}
 }
 
-// Elements that have no field here are told to operators, by their names alone.
+// Elements that have no field here are logged, by their names alone.
 func TestBucketConfigurationsLogUnknownElements(t *testing.T) {
+	t.Parallel()
 	var log bytes.Buffer
 	c, _ := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
 		respondXML(w, 200, `<?xml version="1.0"?><Tagging xmlns="x"><TagSet><Tag><Key>a</Key><Value>b</Value><Added>secret</Added></Tag></TagSet><New/></Tagging>`)
@@ -100,6 +104,7 @@ func TestBucketConfigurationsLogUnknownElements(t *testing.T) {
 }
 
 func TestBucketConfigurationsRefuseCharactersThatXMLCannotHold(t *testing.T) {
+	t.Parallel()
 	c, s := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) { respondXML(w, 200, "") })
 	err := c.PutBucketTagging(t.Context(), at(testBucket), &BucketTagging{TagSet: []Tag{{Key: "a\x01", Value: "b"}}})
 	if e, ok := errors.AsType[*ValidationError](err); !ok || e.Field != "tagging" {
@@ -112,6 +117,7 @@ func TestBucketConfigurationsRefuseCharactersThatXMLCannotHold(t *testing.T) {
 
 // Ids become part of the query.
 func TestBucketConfigurationIDsAreChecked(t *testing.T) {
+	t.Parallel()
 	c, s := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) { respondXML(w, 200, "") })
 	for _, id := range []string{"", "a b", "a&acl", "a/b", "é", "~", strings.Repeat("a", 129)} {
 		_, err := c.GetBucketInventory(t.Context(), at(testBucket), id)
@@ -133,6 +139,7 @@ func TestBucketConfigurationIDsAreChecked(t *testing.T) {
 }
 
 func TestDeleteBucketRefererPutsAnEmptyDocument(t *testing.T) {
+	t.Parallel()
 	c, s := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) { respondXML(w, 200, "") })
 	if err := c.DeleteBucketReferer(t.Context(), at(testBucket)); err != nil {
 		t.Fatalf("DeleteBucketReferer = %v", err)
@@ -146,6 +153,7 @@ func TestDeleteBucketRefererPutsAnEmptyDocument(t *testing.T) {
 // The document of COS's page on origins comes back with all it has, where the official
 // SDK's struct keeps one host.
 func TestBucketOriginKeepsAllHosts(t *testing.T) {
+	t.Parallel()
 	const page = `<OriginConfiguration><OriginRule><RulePriority>0</RulePriority><OriginType>Mirror</OriginType>` +
 		`<HTTPStandbyCode><StatusCode>404</StatusCode></HTTPStandbyCode><OriginInfo>` +
 		`<HostInfo><HostName>a.example.com</HostName><Weight>4</Weight><StandbyHostName_1>b.example.com</StandbyHostName_1><StandbyHostName_2>c.example.com</StandbyHostName_2></HostInfo>` +
@@ -167,6 +175,7 @@ func TestBucketOriginKeepsAllHosts(t *testing.T) {
 }
 
 func TestBucketLifecycleDatesAreReadInAnyZone(t *testing.T) {
+	t.Parallel()
 	for text, want := range map[string]time.Time{
 		"2026-01-01T00:00:00+08:00": time.Date(2025, 12, 31, 16, 0, 0, 0, time.UTC),
 		" 2026-01-01T00:00:00.000Z": time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
@@ -182,6 +191,7 @@ func TestBucketLifecycleDatesAreReadInAnyZone(t *testing.T) {
 }
 
 func TestPutBucketACLWritesGrantsAsCOSReadsThem(t *testing.T) {
+	t.Parallel()
 	c, s := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) { respondXML(w, 200, "") })
 	const id = "qcs::cam::uin/100000000001:uin/100000000002"
 	for _, acl := range []ACL{
@@ -212,6 +222,7 @@ func TestPutBucketACLWritesGrantsAsCOSReadsThem(t *testing.T) {
 }
 
 func TestGetBucketACLReadsOlderGranteesAsAccounts(t *testing.T) {
+	t.Parallel()
 	c, _ := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
 		respondXML(w, 200, `<AccessControlPolicy><Owner><ID>o</ID></Owner><AccessControlList><Grant><Grantee type="RootAccount"><uin>1</uin></Grantee><Permission>READ</Permission></Grant>`+
 			`<Grant><Grantee><uin>1</uin><Subaccount>2</Subaccount></Grantee><Permission>READ</Permission></Grant></AccessControlList></AccessControlPolicy>`)
@@ -228,6 +239,7 @@ func TestGetBucketACLReadsOlderGranteesAsAccounts(t *testing.T) {
 
 // An error keeps what COS said unless that quotes the key.
 func TestPutBucketDomainCertificateErrorsHoldNoPrivateKey(t *testing.T) {
+	t.Parallel()
 	key := "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49\nabcdefghijkl\n-----END PRIVATE KEY-----\n"
 	for message, want := range map[string]string{
 		"the certificate is malformed": "the certificate is malformed",

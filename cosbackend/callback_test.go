@@ -7,6 +7,7 @@ import (
 )
 
 func TestPutObjectSucceedsWhenItsCallbackFails(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		name, etag, body string
 		status, head     int
@@ -20,7 +21,7 @@ func TestPutObjectSucceedsWhenItsCallbackFails(t *testing.T) {
 		{"failed with 203", `"e"`, errorXML("CallbackFailed", "no"), 203, 0, &CallbackResult{Failed: true, Code: "CallbackFailed", Message: "no"}, "", false},
 		{"failed, object found", "", errorXML("CallbackFailed", "no"), 200, 200, &CallbackResult{Failed: true, Code: "CallbackFailed", Message: "no"}, "", false},
 		{"failed, no object", "", errorXML("InternalError", "no"), 200, 404, nil, "InternalError", false},
-		{"failed, who knows", "", errorXML("InternalError", "no"), 200, 403, nil, "InternalError", true},
+		{"failed and unknown", "", errorXML("InternalError", "no"), 200, 403, nil, "InternalError", true},
 		{"upload refused", "", errorXML("AccessDenied", "no"), 403, 0, nil, "AccessDenied", false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -61,8 +62,9 @@ func sameCallback(a, b *CallbackResult) bool {
 	return a.HTTPStatus == b.HTTPStatus && string(a.Body) == string(b.Body) && a.Failed == b.Failed && a.Code == b.Code && a.Message == b.Message
 }
 
-// Without a callback an <Error> inside 200 is what it always was.
+// Without a callback an <Error> inside 200 is a failure.
 func TestPutObjectWithoutCallbackFailsOnAnErrorInSuccess(t *testing.T) {
+	t.Parallel()
 	c, _ := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
 		w.Header().Set("ETag", `"e"`)
 		respondXML(w, 200, errorXML("AccessDenied", "no"))
@@ -74,6 +76,7 @@ func TestPutObjectWithoutCallbackFailsOnAnErrorInSuccess(t *testing.T) {
 }
 
 func TestCompleteMultipartUploadReturnsTheCallbackResult(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		name, result string
 		want         *CallbackResult
@@ -98,8 +101,9 @@ func TestCompleteMultipartUploadReturnsTheCallbackResult(t *testing.T) {
 	}
 }
 
-// The HEAD that settles a lost response needs the key, too.
+// The HEAD that settles a lost response sends the key, too.
 func TestSettlementOfEncryptedObjectsSendsTheirKey(t *testing.T) {
+	t.Parallel()
 	for _, op := range []string{"complete", "append"} {
 		c, s := open(t, func(w http.ResponseWriter, r *http.Request, _ int) {
 			if r.Method == http.MethodPost {
@@ -125,12 +129,13 @@ func TestSettlementOfEncryptedObjectsSendsTheirKey(t *testing.T) {
 			_, err = c.AppendObject(t.Context(), at(testBucket), "k", 0, reopenable([]byte("x")), AppendOptions{Settings: Settings{Encryption: Encryption{CustomerKey: testKey()}}})
 		}
 		if err != nil {
-			t.Errorf("%s = %v, want the HEAD to tell that it happened: %v", op, err, len(s.seen()))
+			t.Errorf("%s = %v, want the HEAD to show that it happened: %v", op, err, len(s.seen()))
 		}
 	}
 }
 
 func TestRestoreObjectBegunByALostAttemptIsASuccess(t *testing.T) {
+	t.Parallel()
 	c, s := open(t, func(w http.ResponseWriter, _ *http.Request, n int) {
 		if n == 1 {
 			hijacked(t, w, "HTTP/1.1 202 Acc")
@@ -148,8 +153,9 @@ func TestRestoreObjectBegunByALostAttemptIsASuccess(t *testing.T) {
 	}
 }
 
-// A download that goes on needs key and limit again, and not the old conditions.
+// A resumed download sends key and limit again, and not the old preconditions.
 func TestGetObjectResumesWithTheCustomerKey(t *testing.T) {
+	t.Parallel()
 	c, s := open(t, func(w http.ResponseWriter, _ *http.Request, n int) {
 		if n == 1 {
 			hijacked(t, w, "HTTP/1.1 200 OK\r\nx-cos-request-id: r\r\nETag: \"e\"\r\nContent-Length: 4\r\n\r\nab")

@@ -13,6 +13,7 @@ import (
 )
 
 func TestConfigErrorsNameTheField(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		change func(*Config)
 		field  string
@@ -60,6 +61,7 @@ func TestConfigErrorsNameTheField(t *testing.T) {
 }
 
 func TestEndpointsBecomeHosts(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct{ template, host, service, region string }{
 		{defaultEndpoint, "b-1.cos.r.myqcloud.com", "service.cos.myqcloud.com", "cos.r.myqcloud.com"},
 		{"http://{bucket}.cos.{region}.localhost:9000/", "b-1.cos.r.localhost:9000", "service.cos.localhost:9000", "cos.r.localhost:9000"},
@@ -86,6 +88,7 @@ func TestEndpointsBecomeHosts(t *testing.T) {
 }
 
 func TestConfigDefaultsAreFilledIn(t *testing.T) {
+	t.Parallel()
 	c, err := New(Config{Credentials: StaticCredentials(testCredentials())})
 	if err != nil {
 		t.Fatalf("New = %v", err)
@@ -97,6 +100,7 @@ func TestConfigDefaultsAreFilledIn(t *testing.T) {
 }
 
 func TestEndpointOfOneRegionAcceptsNoOther(t *testing.T) {
+	t.Parallel()
 	c, s := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
 		cosHeader(w)
 		w.Header().Set("Content-Length", "0")
@@ -111,6 +115,7 @@ func TestEndpointOfOneRegionAcceptsNoOther(t *testing.T) {
 }
 
 func TestProxyReceivesRequestsUnchanged(t *testing.T) {
+	t.Parallel()
 	s := &scripted{t: t}
 	proxy := httptest.NewServer(s.handler(object, true))
 	defer proxy.Close()
@@ -130,11 +135,12 @@ func TestProxyReceivesRequestsUnchanged(t *testing.T) {
 		t.Fatalf("HeadObject = %v", err)
 	}
 	if got, want := s.seen()[0].URI, "http://photos-1250000000.cos.ap-guangzhou.myqcloud.com/%2Fa%2F%2F%2E%2E%2Fb"; got != want {
-		t.Errorf("the proxy was asked for %s, want %s", got, want)
+		t.Errorf("the proxy was requested %s, want %s", got, want)
 	}
 }
 
 func TestUntrustedCertificateIsNotRetried(t *testing.T) {
+	t.Parallel()
 	server := httptest.NewUnstartedServer(http.NotFoundHandler())
 	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)
 	server.StartTLS()
@@ -152,6 +158,6 @@ func TestUntrustedCertificateIsNotRetried(t *testing.T) {
 	defer c.Close()
 	e := wantError(t, "ListObjects", list(t.Context(), c))
 	if e.Attempts != 1 || e.Retryable || e.OutcomeUnknown || e.Origin != OriginTransport {
-		t.Errorf("ListObjects = %+v, want one attempt that no repeat would help", e)
+		t.Errorf("ListObjects = %+v, want one attempt and no retry", e)
 	}
 }

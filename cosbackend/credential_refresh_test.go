@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// A scriptedSource is a source of temporary credentials that a test plays.
+// A scriptedSource is a source of temporary credentials whose responses a test chooses.
 type scriptedSource struct {
 	mu      sync.Mutex
 	calls   []time.Time
@@ -56,7 +56,8 @@ func wantID(t *testing.T, c *TemporaryCredentials, want string) {
 }
 
 func TestTemporaryCredentialsAreRenewedAheadOfTheirEnd(t *testing.T) {
-	for name, tc := range map[string]struct{ life, earliest, latest time.Duration }{
+	t.Parallel()
+	for name, tc := range map[string]struct{ lifetime, earliest, latest time.Duration }{
 		"two thirds":   {2 * time.Hour, 72 * time.Minute, 80 * time.Minute},
 		"five minutes": {12 * time.Minute, 7*time.Minute - time.Second/2, 8 * time.Minute},
 		"ahead":        {10 * time.Minute, 5 * time.Minute, 5 * time.Minute},
@@ -66,8 +67,8 @@ func TestTemporaryCredentialsAreRenewedAheadOfTheirEnd(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for range 100 {
-				if got := renewAfter(tc.life); got < tc.earliest || got > tc.latest {
-					t.Fatalf("renewAfter(%v) = %v, want from %v to %v", tc.life, got, tc.earliest, tc.latest)
+				if got := renewAfter(tc.lifetime); got < tc.earliest || got > tc.latest {
+					t.Fatalf("renewAfter(%v) = %v, want from %v to %v", tc.lifetime, got, tc.earliest, tc.latest)
 				}
 			}
 		})
@@ -83,14 +84,15 @@ func TestTemporaryCredentialsAreRenewedAheadOfTheirEnd(t *testing.T) {
 		<-time.After(80 * time.Minute)
 		synctest.Wait()
 		wantID(t, c, "AKID2")
-		if asked := s.times(); len(asked) != 2 || !asked[1].Equal(next) {
-			t.Errorf("requested at %v, want a second time at %v as Status said", asked, next)
+		if calls := s.times(); len(calls) != 2 || !calls[1].Equal(next) {
+			t.Errorf("requested at %v, want a second time at %v as Status said", calls, next)
 		}
 	})
 }
 
-// While the source takes its time, or fails, everybody goes on with what is valid.
+// While the source is slow, or fails, callers get the credentials that are still valid.
 func TestTemporaryCredentialsAreReturnedWithoutWaitingWhileValid(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, s := temporaries(t, func(ctx context.Context, n int) (temporary, error) {
 			if n == 1 {
@@ -120,6 +122,7 @@ func TestTemporaryCredentialsAreReturnedWithoutWaitingWhileValid(t *testing.T) {
 }
 
 func TestTemporaryCredentialsAreNeverReturnedExpired(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		cause := errors.New("the source is down")
 		var down atomic.Bool
@@ -149,21 +152,22 @@ func TestTemporaryCredentialsAreNeverReturnedExpired(t *testing.T) {
 			_, _ = c.Credentials(t.Context())
 		}
 		if n := len(s.times()); n != before {
-			t.Errorf("1000 calls asked the source %d times between two attempts, want 0", n-before)
+			t.Errorf("1000 calls queried the source %d times between two attempts, want 0", n-before)
 		}
 		down.Store(false)
 		<-time.After(renewMaxBackoff)
 		synctest.Wait()
 		if got, err := c.Credentials(t.Context()); err != nil || got.SecretID == "AKID1" || c.Status().Failures != 0 {
-			t.Errorf("Credentials = %q, %v after the source came back", got.SecretID, err)
+			t.Errorf("Credentials = %q, %v after the source recovered", got.SecretID, err)
 		}
 		if hasSecret(log.String()) || !strings.Contains(log.String(), "could not be renewed") {
-			t.Errorf("the log must tell of failures and of no secret:\n%s", log.String())
+			t.Errorf("the log must hold the failures and no secret:\n%s", log.String())
 		}
 	})
 }
 
 func TestTemporaryCredentialsAreAwaitedWithinTheCallersContext(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		c, s := temporaries(t, func(_ context.Context, n int) (temporary, error) {
@@ -171,7 +175,7 @@ func TestTemporaryCredentialsAreAwaitedWithinTheCallersContext(t *testing.T) {
 			return numbered(n, time.Hour), nil
 		})
 		if len(s.times()) != 0 {
-			t.Error("the source was asked before anybody wanted credentials")
+			t.Error("the source was queried before credentials were needed")
 		}
 		impatient, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -199,6 +203,7 @@ func TestTemporaryCredentialsAreAwaitedWithinTheCallersContext(t *testing.T) {
 }
 
 func TestTemporaryCredentialsReportTheFirstFailureAtOnce(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, _ := temporaries(t, func(_ context.Context, n int) (temporary, error) {
 			if n == 1 {
@@ -219,6 +224,7 @@ func TestTemporaryCredentialsReportTheFirstFailureAtOnce(t *testing.T) {
 // A machine that slept, or whose clock was set, finds expired credentials before its
 // timer fires.
 func TestTemporaryCredentialsRenewAtTheFirstCallAfterSuspend(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var slept atomic.Int64 // nanoseconds
 		now := func() time.Time { return time.Now().Add(time.Duration(slept.Load())) }
@@ -242,6 +248,7 @@ func TestTemporaryCredentialsRenewAtTheFirstCallAfterSuspend(t *testing.T) {
 }
 
 func TestTemporaryCredentialsExpireAfterClose(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, s := temporaries(t, func(_ context.Context, n int) (temporary, error) { return numbered(n, time.Hour), nil })
 		wantID(t, c, "AKID1")
@@ -281,6 +288,7 @@ func TestTemporaryCredentialsExpireAfterClose(t *testing.T) {
 }
 
 func TestTemporaryCredentialsRefuseUnusableResponses(t *testing.T) {
+	t.Parallel()
 	now := time.Unix(1_700_000_000, 0)
 	good := temporary{secretCredentials(), now.Add(time.Hour)}
 	if err := good.check(now); err != nil {

@@ -22,6 +22,7 @@ const testRoleARN = "qcs::cam::uin/100000000001:roleName/cosgate"
 // The example of the public documentation of signature v3: DescribeInstances of cvm,
 // with the intermediate values it prints.
 func TestTC3SignatureIsThatOfTheDocumentation(t *testing.T) {
+	t.Parallel()
 	payload := `{"Limit": 1, "Filters": [{"Values": ["\u672a\u547d\u540d"], "Name": "instance-name"}]}`
 	if got := hexSHA256([]byte(payload)); got != "35e9c5b0e3ae67532d3c9f17ead6c90222632e5b1ff7f6e89887f1398934f064" {
 		t.Errorf("hash of the payload = %s", got)
@@ -36,7 +37,7 @@ func TestTC3SignatureIsThatOfTheDocumentation(t *testing.T) {
 	}
 }
 
-// verifyTC3 judges a request as the documentation says a server does, from what was
+// verifyTC3 verifies a request as the documentation says a server does, from what was
 // received alone.
 func verifyTC3(r request, secretKey string, now time.Time) error {
 	rest, ok := strings.CutPrefix(r.Header.Get("Authorization"), "TC3-HMAC-SHA256 ")
@@ -101,6 +102,7 @@ func roleOptions(dial dialFunc) AssumeRoleOptions {
 }
 
 func TestAssumeRoleCredentialsSignForCOSAndAreRenewed(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var asked []time.Time
 		dial, sts := source(t, func(w http.ResponseWriter, _ *http.Request, n int) {
@@ -170,6 +172,7 @@ func checkAssumeRole(t *testing.T, r request) {
 
 // The machine's role may assume another: the token of the first goes with the request.
 func TestAssumeRoleCredentialsUseTheRoleOfTheMachine(t *testing.T) {
+	t.Parallel()
 	meta, _ := source(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
 		_, _ = io.WriteString(w, metadataJSON("AKIDmachine", time.Now().Add(time.Hour)))
 	})
@@ -191,7 +194,7 @@ func TestAssumeRoleCredentialsUseTheRoleOfTheMachine(t *testing.T) {
 	wantID(t, role, "AKIDrole")
 	r := sts.seen()[0]
 	if err := verifyTC3(r, secretKey, time.Now()); err != nil || r.Header.Get("X-TC-Token") != token || !strings.Contains(r.Header.Get("Authorization"), "Credential=AKIDmachine/") {
-		t.Errorf("STS was asked by %q with the token %q: %v", r.Header.Get("Authorization"), r.Header.Get("X-TC-Token"), err)
+		t.Errorf("STS received the authorization %q with the token %q: %v", r.Header.Get("Authorization"), r.Header.Get("X-TC-Token"), err)
 	}
 	if want := `{"RoleArn":"` + testRoleARN + `","RoleSessionName":"cosgate"}`; string(r.Body) != want {
 		t.Errorf("body = %s, want %s: what is not given is left to STS", r.Body, want)
@@ -199,6 +202,7 @@ func TestAssumeRoleCredentialsUseTheRoleOfTheMachine(t *testing.T) {
 }
 
 func TestTC3VerifierOfTheseTestsRefusesAnyChange(t *testing.T) {
+	t.Parallel()
 	dial, s := source(t, func(w http.ResponseWriter, _ *http.Request, _ int) { w.WriteHeader(500) })
 	p, err := AssumeRoleCredentials(roleOptions(dial))
 	if err != nil {
@@ -226,6 +230,7 @@ func TestTC3VerifierOfTheseTestsRefusesAnyChange(t *testing.T) {
 }
 
 func TestAssumeRoleCredentialsReportRefusals(t *testing.T) {
+	t.Parallel()
 	refused := errors.New("source")
 	for name, tc := range map[string]struct {
 		source   CredentialProvider

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// source starts a server of credentials in memory and returns its dialer and what it saw.
+// source starts a server of credentials in memory and returns its dialer and what it received.
 func source(t *testing.T, respond script) (dialFunc, *scripted) {
 	t.Helper()
 	s := &scripted{t: t}
@@ -39,6 +39,7 @@ func metadataJSON(id string, expires time.Time) string {
 }
 
 func TestMetadataCredentialsFollowTheRoleOfTheMachine(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var bound atomic.Value
 		bound.Store("cosgate-1")
@@ -70,7 +71,7 @@ func TestMetadataCredentialsFollowTheRoleOfTheMachine(t *testing.T) {
 		}
 		base := "GET metadata.tencentyun.com" + metadataPath
 		if got, want := strings.Join(uris, "\n"), strings.Join([]string{base, base + "cosgate-1", base, base + "cosgate-2"}, "\n"); got != want {
-			t.Errorf("asked\n%s\nwant\n%s", got, want)
+			t.Errorf("requested\n%s\nwant\n%s", got, want)
 		}
 
 		named, err := MetadataCredentials(MetadataOptions{Role: "cosgate-2", DialContext: dial})
@@ -82,8 +83,9 @@ func TestMetadataCredentialsFollowTheRoleOfTheMachine(t *testing.T) {
 	})
 }
 
-// Whatever the service answers instead, it is refused, told, and holds no secret.
+// Any other response of the service is refused and reported, without a secret.
 func TestMetadataCredentialsReportFailures(t *testing.T) {
+	t.Parallel()
 	future := time.Now().Add(time.Hour)
 	write := func(text string) script {
 		return func(w http.ResponseWriter, _ *http.Request, _ int) { _, _ = io.WriteString(w, text) }
@@ -127,14 +129,15 @@ func TestMetadataCredentialsReportFailures(t *testing.T) {
 				t.Errorf("a secret is in %s", s)
 			}
 			if n := len(s.seen()); n != 1 {
-				t.Errorf("%d requests were made, want 1: no redirect is followed, nothing is asked behind the callers' back", n)
+				t.Errorf("%d requests were made, want 1: no redirect is followed, and no retry is made", n)
 			}
 		})
 	}
 }
 
-// A service that accepts the connection and says nothing costs the caller ten seconds.
+// A service that accepts the connection and never responds costs the caller ten seconds.
 func TestMetadataCredentialsTimeOutOnASilentService(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		dial, _ := source(t, func(http.ResponseWriter, *http.Request, int) { <-release })
@@ -153,6 +156,7 @@ func TestMetadataCredentialsTimeOutOnASilentService(t *testing.T) {
 }
 
 func TestCredentialSourcesNameWrongOptions(t *testing.T) {
+	t.Parallel()
 	for _, endpoint := range []string{"metadata.tencentyun.com", "ftp://h", "http://", "http://u:p@h", "http://h/path", "http://h?q", "http://h#f"} {
 		if _, err := MetadataCredentials(MetadataOptions{Endpoint: endpoint}); err == nil || !strings.Contains(err.Error(), "Endpoint") {
 			t.Errorf("MetadataCredentials with endpoint %q = %v, want Endpoint named", endpoint, err)

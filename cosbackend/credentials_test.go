@@ -29,6 +29,7 @@ func secretCredentials() Credentials {
 func hasSecret(s string) bool { return strings.Contains(strings.ToLower(s), "verysecret") }
 
 func TestCredentialsShowNothing(t *testing.T) {
+	t.Parallel()
 	c := secretCredentials()
 	holder := struct {
 		C Credentials
@@ -58,8 +59,9 @@ func TestCredentialsShowNothing(t *testing.T) {
 	}
 }
 
-// A server that repeats all it was told must not get a secret into an error or a log.
+// A server that quotes all it received must not get a secret into an error or a log.
 func TestCredentialsStayOutOfErrorsAndLogs(t *testing.T) {
+	t.Parallel()
 	var log bytes.Buffer
 	hostile := func(r *http.Request) string {
 		return "got " + r.Header.Get("Authorization") + " Authorization: " + r.Header.Get("Authorization") +
@@ -82,7 +84,7 @@ func TestCredentialsStayOutOfErrorsAndLogs(t *testing.T) {
 			w.WriteHeader(500)
 			_ = json.NewEncoder(w).Encode(map[string]any{"code": 1, "message": hostile(r)})
 		},
-		"secrets at the border of a cut": func(w http.ResponseWriter, _ *http.Request, n int) {
+		"secrets at the border of a truncation": func(w http.ResponseWriter, _ *http.Request, n int) {
 			respondXML(w, 500, "<Error><Message>"+strings.Repeat("x", maxMessage-7-n)+secretKey+" "+token+"</Message></Error>")
 		},
 		"no HTTP": func(w http.ResponseWriter, r *http.Request, _ int) { hijacked(t, w, hostile(r)+"\r\n\r\n") },
@@ -133,6 +135,7 @@ func TestEnvCredentialsNameWhatIsMissing(t *testing.T) {
 }
 
 func TestFileCredentialsFollowTheFile(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "keys")
 	now := time.Unix(1_700_000_000, 0)
 	write := func(text string) {
@@ -165,7 +168,7 @@ func TestFileCredentialsFollowTheFile(t *testing.T) {
 	now = now.Add(time.Minute)
 	want(Credentials{SecretID: "c", SecretKey: "d", Token: "t"})
 	if got := strings.Count(log.String(), "not usable"); got != 1 || hasSecret(log.String()) {
-		t.Errorf("the broken file was logged %d times, want once and without what it holds:\n%s", got, log.String())
+		t.Errorf("the broken file was logged %d times, want once and without its contents:\n%s", got, log.String())
 	}
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
@@ -177,6 +180,7 @@ func TestFileCredentialsFollowTheFile(t *testing.T) {
 }
 
 func TestFileCredentialsRefuseABrokenFileAtTheStart(t *testing.T) {
+	t.Parallel()
 	for name, text := range map[string]string{
 		"empty": "", "no key": "secret_id=verysecret", "unknown name": "secret_id=a\nsecret_key=b\nverysecret=c",
 		"no equals": "verysecret", "twice": "secret_id=verysecret\nsecret_id=b\nsecret_key=c",
@@ -198,6 +202,7 @@ func TestFileCredentialsRefuseABrokenFileAtTheStart(t *testing.T) {
 // STS may quote what it was sent. Neither the error nor the log shows the keys, the
 // token, the signature or the policy of the session, in whatever form.
 func TestAssumeRoleCredentialsErrorsHoldNoSecret(t *testing.T) {
+	t.Parallel()
 	const policy = `{"version": "2.0", "statement": [{"effect": "allow", "resource": "verysecretresource"}]}`
 	for name, quote := range map[string]func(string) string{
 		"as it is":  func(s string) string { return s },

@@ -51,6 +51,7 @@ func send(t *testing.T, c *cosbackend.Client, u cosbackend.Upload, number int, d
 }
 
 func TestEmbeddedMultipartUpload(t *testing.T) {
+	t.Parallel()
 	c, _ := start(t)
 	ctx, data := t.Context(), pattern(3*minPart)
 	const key = "a//../b c+%?&#/腾讯"
@@ -98,6 +99,7 @@ func TestEmbeddedMultipartUpload(t *testing.T) {
 }
 
 func TestEmbeddedListMultipartUploadsAndAbort(t *testing.T) {
+	t.Parallel()
 	c, _ := start(t)
 	keys := []string{"a b", "a/1", "a/2", "b+%", "腾讯"}
 	uploads := map[string]cosbackend.Upload{}
@@ -135,6 +137,7 @@ func TestEmbeddedListMultipartUploadsAndAbort(t *testing.T) {
 }
 
 func TestEmbeddedUploadPartRefusals(t *testing.T) {
+	t.Parallel()
 	c, _ := start(t)
 	ctx, u := t.Context(), begin(t, c, "k", cosbackend.Attributes{})
 	small := []cosbackend.CompletedPart{send(t, c, u, 1, pattern(10)), send(t, c, u, 2, pattern(10))}
@@ -160,13 +163,14 @@ func TestEmbeddedUploadPartRefusals(t *testing.T) {
 }
 
 func TestEmbeddedCompleteMultipartUploadWithALostResponse(t *testing.T) {
+	t.Parallel()
 	for name, fault := range map[string]embedded.Fault{
-		"lost":                      {LoseResponse: true, Nth: 1},
-		"cut":                       {Truncate: 20, Nth: 1},
-		"cut after the white space": {KeepAlive: time.Millisecond, Truncate: 20, Nth: 1},
-		"500 before the work":       {Status: 500, Code: "InternalError", Nth: 1},
-		"hidden before the work":    {KeepAlive: time.Millisecond, ErrorInSuccess: "InternalError", Nth: 1},
-		"white space":               {KeepAlive: time.Millisecond},
+		"lost":                            {LoseResponse: true, Nth: 1},
+		"truncated":                       {Truncate: 20, Nth: 1},
+		"truncated after the white space": {KeepAlive: time.Millisecond, Truncate: 20, Nth: 1},
+		"500 before the work":             {Status: 500, Code: "InternalError", Nth: 1},
+		"hidden before the work":          {KeepAlive: time.Millisecond, ErrorInSuccess: "InternalError", Nth: 1},
+		"white space":                     {KeepAlive: time.Millisecond},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, s := start(t)
@@ -186,6 +190,7 @@ func TestEmbeddedCompleteMultipartUploadWithALostResponse(t *testing.T) {
 }
 
 func TestEmbeddedAbortMultipartUploadWithALostResponse(t *testing.T) {
+	t.Parallel()
 	c, s := start(t)
 	u := begin(t, c, "k", cosbackend.Attributes{})
 	s.Faults().Add(embedded.Fault{Operation: "AbortMultipartUpload", LoseResponse: true, Nth: 1})
@@ -195,6 +200,7 @@ func TestEmbeddedAbortMultipartUploadWithALostResponse(t *testing.T) {
 }
 
 func TestEmbeddedAppendObject(t *testing.T) {
+	t.Parallel()
 	c, s := start(t)
 	ctx, data := t.Context(), pattern(300_000)
 	var base *uint64
@@ -229,6 +235,7 @@ func TestEmbeddedAppendObject(t *testing.T) {
 }
 
 func TestEmbeddedGetObjectResumes(t *testing.T) {
+	t.Parallel()
 	c, s := start(t)
 	data := pattern(200_000)
 	store(t, c, "k", data, cosbackend.PutOptions{})

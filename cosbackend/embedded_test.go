@@ -24,7 +24,7 @@ const (
 )
 
 // start runs the embedded server with one bucket, and a client at its in-memory
-// door. The server checks every signature with code of its own.
+// listener. The server checks every signature with code of its own.
 func start(t *testing.T, change ...func(*cosbackend.Config)) (*cosbackend.Client, *embedded.Server) {
 	t.Helper()
 	s, err := embedded.New(embedded.Options{Region: region, Buckets: []string{bucket}})
@@ -94,6 +94,7 @@ func cosError(t *testing.T, op string, err error, status int, code string) *cosb
 }
 
 func TestEmbeddedPutGetHeadDeleteObject(t *testing.T) {
+	t.Parallel()
 	c, _ := start(t)
 	ctx := t.Context()
 	attributes := cosbackend.Attributes{
@@ -134,6 +135,7 @@ func TestEmbeddedPutGetHeadDeleteObject(t *testing.T) {
 }
 
 func TestEmbeddedGetObjectConditions(t *testing.T) {
+	t.Parallel()
 	c, _ := start(t)
 	ctx := t.Context()
 	etag := store(t, c, "k", []byte("x"), cosbackend.PutOptions{}).ETag
@@ -148,17 +150,19 @@ func TestEmbeddedGetObjectConditions(t *testing.T) {
 }
 
 func TestEmbeddedObjectSizes(t *testing.T) {
+	t.Parallel()
 	c, _ := start(t)
 	for _, size := range []int{0, 1, 64 << 10, 1 << 20, 5<<20 + 3} {
 		data := bytes.Repeat([]byte("0123456789abcdef"), size/16+1)[:size]
 		store(t, c, "k", data, cosbackend.PutOptions{})
 		if o, got := load(t, c, "k", cosbackend.ReadOptions{}); got != string(data) || o.Size != int64(size) {
-			t.Errorf("%d bytes came back as %d, Size %d", size, len(got), o.Size)
+			t.Errorf("%d bytes were read back as %d, Size %d", size, len(got), o.Size)
 		}
 	}
 }
 
 func TestEmbeddedHostileKeys(t *testing.T) {
+	t.Parallel()
 	c, _ := start(t)
 	keys := []string{
 		" ", "a b", "a//b", "/", "//", "/a", "a/", ".", "..", "a/../b", "./a", "a%2Fb", "%", "a+b", "a?b=c&d", "a#b", "腾讯/云", "😀",
@@ -203,6 +207,7 @@ func TestEmbeddedHostileKeys(t *testing.T) {
 }
 
 func TestEmbeddedListCopyDelete(t *testing.T) {
+	t.Parallel()
 	c, _ := start(t)
 	ctx := t.Context()
 	for _, key := range []string{"a/1", "a/2", "b c/1", "d"} {
@@ -234,6 +239,7 @@ func TestEmbeddedListCopyDelete(t *testing.T) {
 }
 
 func TestEmbeddedBuckets(t *testing.T) {
+	t.Parallel()
 	c, _ := start(t)
 	ctx, other := t.Context(), cosbackend.Location{Bucket: "other-1250000000", Region: "ap-beijing"}
 	if err := c.CreateBucket(ctx, other, cosbackend.CreateBucketOptions{ACL: "private"}); err != nil {
@@ -265,6 +271,7 @@ func TestEmbeddedBuckets(t *testing.T) {
 }
 
 func TestEmbeddedRegionLookup(t *testing.T) {
+	t.Parallel()
 	c, s := start(t, func(cfg *cosbackend.Config) { cfg.Region = "" })
 	store(t, c, "k", []byte("x"), cosbackend.PutOptions{})
 	load(t, c, "k", cosbackend.ReadOptions{})
@@ -280,6 +287,7 @@ func TestEmbeddedRegionLookup(t *testing.T) {
 }
 
 func TestEmbeddedRefusesAWrongKey(t *testing.T) {
+	t.Parallel()
 	demo := embedded.DemoCredential()
 	c, _ := start(t, func(cfg *cosbackend.Config) {
 		cfg.Credentials = cosbackend.StaticCredentials(cosbackend.Credentials{SecretID: demo.SecretID, SecretKey: "wrongsecretkey"})
@@ -300,6 +308,7 @@ func TestEmbeddedRefusesAWrongKey(t *testing.T) {
 }
 
 func TestEmbeddedFaults(t *testing.T) {
+	t.Parallel()
 	c, s := start(t)
 	ctx := t.Context()
 	store(t, c, "k", []byte("0123456789"), cosbackend.PutOptions{})
@@ -334,7 +343,7 @@ func TestEmbeddedFaults(t *testing.T) {
 	data, err := io.ReadAll(o.Body)
 	_ = o.Body.Close()
 	if e, ok := errors.AsType[*cosbackend.Error](err); !ok || string(data) != "0123" || e.Origin != cosbackend.OriginTransport {
-		t.Errorf("a cut download = %q, %v; want 0123 and a transport error", data, err)
+		t.Errorf("a truncated download = %q, %v; want 0123 and a transport error", data, err)
 	}
 	remove()
 

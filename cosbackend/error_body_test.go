@@ -26,6 +26,7 @@ func errorBodies() []string {
 }
 
 func TestErrorBodyIsReadTolerantly(t *testing.T) {
+	t.Parallel()
 	bodies := errorBodies()
 	for i, want := range map[int]errorBody{
 		1:  {Code: "A"},

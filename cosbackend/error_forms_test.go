@@ -46,8 +46,9 @@ func deleteMany(ctx context.Context, c *Client) error {
 	return err
 }
 
-// TestErrorFormsBecomeOneError goes through the forms in which an error comes.
+// TestErrorFormsBecomeOneError goes through the forms in which COS sends an error.
 func TestErrorFormsBecomeOneError(t *testing.T) {
+	t.Parallel()
 	cos := func(e Error) Error {
 		e.Bucket, e.Region, e.Profile, e.Attempts = testBucket, testRegion, "default", 1
 		return e
@@ -298,7 +299,7 @@ func TestErrorFormsBecomeOneError(t *testing.T) {
 				t.Errorf("Error (-want +got):\n%s", diff)
 			}
 			if n := len(s.seen()); n != 1 {
-				t.Errorf("%d requests were sent, want 1: no redirect is followed, nothing repeated", n)
+				t.Errorf("%d requests were sent, want 1: no redirect is followed, nothing retried", n)
 			}
 		})
 	}
@@ -330,6 +331,7 @@ func TestErrorBodyIsReadToALimit(t *testing.T) {
 }
 
 func TestListObjectsRefusesAHugeResponse(t *testing.T) {
+	t.Parallel()
 	c, _ := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
 		respondXML(w, 200, "<ListBucketResult>"+strings.Repeat(" ", maxXML))
 	}, attempts(1))
@@ -339,6 +341,7 @@ func TestListObjectsRefusesAHugeResponse(t *testing.T) {
 }
 
 func TestErrorHeadersAreBounded(t *testing.T) {
+	t.Parallel()
 	c, _ := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
 		for i := range 50 {
 			w.Header().Set("x-cos-meta-"+string(rune('a'+i%26))+strings.Repeat("z", i), strings.Repeat("é", 300))

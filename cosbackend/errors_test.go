@@ -14,6 +14,7 @@ import (
 )
 
 func TestErrorTexts(t *testing.T) {
+	t.Parallel()
 	for want, err := range map[string]error{
 		"cosbackend: GetObject: HTTP status 404: NoSuchKey: gone (request id r)": &Error{
 			Op: "GetObject", Bucket: "b-1", Key: "k", HTTPStatus: 404, Code: "NoSuchKey", Message: "gone", RequestID: "r",
@@ -37,6 +38,7 @@ func TestErrorTexts(t *testing.T) {
 }
 
 func TestContextErrorSeesTheDeadlineBeforeItsTimer(t *testing.T) {
+	t.Parallel()
 	past, cancel := context.WithDeadlineCause(t.Context(), time.Now().Add(-time.Second), errors.New("custom cause"))
 	defer cancel()
 	err := (&attempt{op: &operation{}}).transportCause(past, errors.New("i/o timeout"))
@@ -53,6 +55,7 @@ func TestContextErrorSeesTheDeadlineBeforeItsTimer(t *testing.T) {
 }
 
 func TestDialTimeoutBoundsACustomDialer(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, err := New(Config{
 			Region: testRegion, Credentials: StaticCredentials(testCredentials()), Retry: RetryOptions{MaxAttempts: 1},
@@ -68,12 +71,13 @@ func TestDialTimeoutBoundsACustomDialer(t *testing.T) {
 		start := time.Now()
 		err = put(t.Context(), c)
 		if e := wantError(t, "PutObject", err); e.OutcomeUnknown || !e.Retryable || errors.Is(err, context.DeadlineExceeded) || time.Since(start) != time.Second {
-			t.Errorf("PutObject = %+v after %v, want a transport error that is nobody's deadline after 1s", e, time.Since(start))
+			t.Errorf("PutObject = %+v after %v, want a transport error that is not the caller's deadline after 1s", e, time.Since(start))
 		}
 	})
 }
 
 func TestBodyReaderIsReusedOnAnotherConnectionOnlyUnread(t *testing.T) {
+	t.Parallel()
 	u := &bodyReader{reader: strings.NewReader("x"), size: 1}
 	if body, err := u.reopen(); err != nil || body != u {
 		t.Errorf("again = %v, %v, want the same body", body, err)
@@ -88,8 +92,9 @@ func TestBodyReaderIsReusedOnAnotherConnectionOnlyUnread(t *testing.T) {
 	}
 }
 
-// COS cannot have stored what it was not given; when it says so, nobody knows.
+// COS cannot have stored what it did not receive; when it says so, the outcome is unknown.
 func TestPutObjectDoesNotTrustASuccessBeforeTheBodyWasSent(t *testing.T) {
+	t.Parallel()
 	r := &blockedReader{waiting: make(chan struct{}), release: make(chan struct{})}
 	returned := make(chan struct{})
 	r.after = func() { close(returned) }
@@ -101,13 +106,14 @@ func TestPutObjectDoesNotTrustASuccessBeforeTheBodyWasSent(t *testing.T) {
 	}))
 	_, err := c.PutObject(t.Context(), at(testBucket), "k", Body{Size: 1000, Reader: r}, PutOptions{})
 	if e := wantError(t, "PutObject", err); !e.OutcomeUnknown || !e.Retryable || e.Attempts != 1 {
-		t.Errorf("PutObject = %+v, want an unknown outcome after one attempt, which the caller may repeat", e)
+		t.Errorf("PutObject = %+v, want an unknown outcome after one attempt, which the caller may retry", e)
 	}
 	close(r.release)
 	<-returned
 }
 
 func TestRetryAfterMayBeADate(t *testing.T) {
+	t.Parallel()
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	for value, want := range map[string]time.Duration{
 		"Fri, 02 Jan 2026 03:04:35 GMT": 30 * time.Second, "7": 7 * time.Second, "-1": 0, "soon": 0, "": 0, "99999999999999": 0,
@@ -119,6 +125,7 @@ func TestRetryAfterMayBeADate(t *testing.T) {
 }
 
 func TestListBucketsRefusesATruncatedPageWithoutMarker(t *testing.T) {
+	t.Parallel()
 	c, _ := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
 		respondXML(w, 200, buckets()+"<IsTruncated>true</IsTruncated>"+endBuckets)
 	})

@@ -18,6 +18,7 @@ func hostileKeys() []string {
 }
 
 func TestEscapedKeysArriveUnchanged(t *testing.T) {
+	t.Parallel()
 	for _, key := range hostileKeys() {
 		c, s := open(t, func(w http.ResponseWriter, r *http.Request, _ int) {
 			if got := r.URL.Path; got != "/"+key {
@@ -49,6 +50,7 @@ func validHead(t *testing.T, c *Client, key string) error {
 }
 
 func TestEscapeKeyIsReadable(t *testing.T) {
+	t.Parallel()
 	for key, want := range map[string]string{
 		"photos/2024/a.jpg": "photos/2024/a.jpg",
 		"dir/":              "dir/",

@@ -59,6 +59,7 @@ func readFrames(stream []byte, piece int) (heads []frameHead, payload []byte, er
 }
 
 func TestEventStreamFramesAreDecoded(t *testing.T) {
+	t.Parallel()
 	stream := slices.Concat(eventFrame("Records", "a,b\nc"), eventFrame("Cont", ""), eventFrame("Records", ",d\n"), errorFrame("Busy", "try later"), frame("x"), eventFrame("End", ""))
 	for _, piece := range []int{1, 2, 3, 1000} {
 		heads, payload, err := readFrames(stream, piece)
@@ -76,8 +77,9 @@ func TestEventStreamFramesAreDecoded(t *testing.T) {
 	}
 }
 
-// Whatever byte is the last, the reader knows whether it stood between two frames.
+// After any last byte, the reader knows whether it was between two frames.
 func TestEventStreamTruncationIsDetectedAtEveryByte(t *testing.T) {
+	t.Parallel()
 	first := eventFrame("Records", strings.Repeat("x", 100))
 	stream := slices.Concat(first, eventFrame("End", ""))
 	for n := range stream {
@@ -87,13 +89,14 @@ func TestEventStreamTruncationIsDetectedAtEveryByte(t *testing.T) {
 			want = io.EOF
 		}
 		if !errors.Is(err, want) {
-			t.Errorf("cut at byte %d: %v, want %v", n, err, want)
+			t.Errorf("truncated at byte %d: %v, want %v", n, err, want)
 		}
 	}
 }
 
 // A CRC32 finds every single flipped bit.
 func TestEventStreamDamageIsDetectedAtEveryBit(t *testing.T) {
+	t.Parallel()
 	stream := eventFrame("Records", "content")
 	for i := range len(stream) * 8 {
 		damaged := slices.Clone(stream)
@@ -106,6 +109,7 @@ func TestEventStreamDamageIsDetectedAtEveryBit(t *testing.T) {
 }
 
 func TestEventStreamRefusesMalformedFrames(t *testing.T) {
+	t.Parallel()
 	header := func(raw string) []byte {
 		b := binary.BigEndian.AppendUint32(nil, uint32(16+len(raw)))
 		b = binary.BigEndian.AppendUint32(b, uint32(len(raw)))

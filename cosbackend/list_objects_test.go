@@ -11,6 +11,7 @@ import (
 )
 
 func TestListObjectsDecodesNames(t *testing.T) {
+	t.Parallel()
 	c, s := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
 		respondXML(w, 200, `<?xml version="1.0" encoding="utf-8"?><ListBucketResult><Name>x</Name><EncodingType>url</EncodingType>
 <NextMarker>a%2Bz%26%E8%85%BE</NextMarker><IsTruncated>true</IsTruncated>
@@ -38,6 +39,7 @@ func TestListObjectsDecodesNames(t *testing.T) {
 }
 
 func TestListObjectsReadsOddResponses(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		xml  string
 		want ObjectPage
@@ -70,6 +72,7 @@ func TestListObjectsReadsOddResponses(t *testing.T) {
 }
 
 func TestDeleteObjectsReportsEachKey(t *testing.T) {
+	t.Parallel()
 	c, s := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
 		w.Header().Set("x-cos-trace-id", "trace-1")
 		respondXML(w, 200, `<DeleteResult>
@@ -96,6 +99,7 @@ func TestDeleteObjectsReportsEachKey(t *testing.T) {
 }
 
 func TestDeleteObjectReadsMarkers(t *testing.T) {
+	t.Parallel()
 	marker := false
 	c, s := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
 		cosHeader(w)
@@ -118,6 +122,7 @@ func TestDeleteObjectReadsMarkers(t *testing.T) {
 }
 
 func TestCopyObjectNamesItsSource(t *testing.T) {
+	t.Parallel()
 	c, s := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
 		cosHeader(w)
 		w.Header().Set("x-cos-version-id", "v2")

@@ -51,7 +51,7 @@ func (l *pipeListener) Accept() (net.Conn, error) {
 func (l *pipeListener) Close() error   { l.once.Do(func() { close(l.closed) }); return nil }
 func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
 
-// A request is what the scripted server saw.
+// A request is what the scripted server received.
 type request struct {
 	Method, Host, URI string
 	Header            http.Header
@@ -59,7 +59,7 @@ type request struct {
 	BodyErr           error
 }
 
-// A scripted server responds to the n-th request, counted from 1, and remembers all.
+// A scripted server responds to the n-th request, counted from 1, and records all.
 type scripted struct {
 	t        *testing.T
 	mu       sync.Mutex
@@ -68,7 +68,7 @@ type scripted struct {
 
 type script func(w http.ResponseWriter, r *http.Request, n int)
 
-// reads wraps a script that wants each request's body read before it answers.
+// handler returns the server as a handler that may read each request's body first.
 func (s *scripted) handler(respond script, readBody bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		seen := request{Method: r.Method, Host: r.Host, URI: r.RequestURI, Header: r.Header.Clone()}
@@ -139,12 +139,12 @@ func serve(t *testing.T, handler http.Handler, change ...func(*Config)) *Client 
 	return c
 }
 
-// once lets nothing be repeated.
+// attempts limits the attempts of each execution.
 func attempts(n int) func(*Config) {
 	return func(cfg *Config) { cfg.Retry.MaxAttempts = n }
 }
 
-// cosHeader marks a response as one of COS.
+// cosHeader marks a response as one from COS.
 func cosHeader(w http.ResponseWriter) {
 	w.Header().Set("x-cos-request-id", "req-1")
 }

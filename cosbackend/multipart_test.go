@@ -54,6 +54,7 @@ func listUploads(ctx context.Context, c *Client) error {
 // TestMultipartUploadRequestsAreSentAsDocumented holds the first line, the headers that matter
 // and the body of each request (the signer has put the query in order), with a key that everything on the way would mangle.
 func TestMultipartUploadRequestsAreSentAsDocumented(t *testing.T) {
+	t.Parallel()
 	const key = "a//../b c+%?&#/é"
 	const path = "/a%2F%2F%2E%2E%2Fb%20c%2B%25%3F%26%23%2F%C3%A9"
 	u := Upload{Location: at(testBucket), Key: key, UploadID: uploadID}
@@ -165,6 +166,7 @@ func TestMultipartUploadRequestsAreSentAsDocumented(t *testing.T) {
 }
 
 func TestInitiateMultipartUploadReturnsTheUploadID(t *testing.T) {
+	t.Parallel()
 	for id, ok := range map[string]bool{
 		uploadID: true, strings.Repeat("f", 256): true,
 		"": false, strings.Repeat("f", 257): false, "a/b": false, "a&amp;b": false, "é": false,
@@ -187,6 +189,7 @@ func TestInitiateMultipartUploadReturnsTheUploadID(t *testing.T) {
 }
 
 func TestUploadPartReturnsWhatCOSStored(t *testing.T) {
+	t.Parallel()
 	c, s := open(t, func(w http.ResponseWriter, _ *http.Request, n int) {
 		cosHeader(w)
 		if n < 3 {
@@ -212,6 +215,7 @@ func TestUploadPartReturnsWhatCOSStored(t *testing.T) {
 }
 
 func TestUploadPartCopyReadsTheResult(t *testing.T) {
+	t.Parallel()
 	c, _ := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
 		respondXML(w, 200, `<CopyPartResult><ETag>"e3"</ETag><CRC64>7</CRC64><LastModified>2019-05-16T06:45:51Z</LastModified></CopyPartResult>`)
 	})
@@ -223,6 +227,7 @@ func TestUploadPartCopyReadsTheResult(t *testing.T) {
 }
 
 func TestUploadPartCopyFindsTheErrorInSuccess(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		codes := []string{"SlowDown", "InternalError", "AccessDenied"}
 		c, s := open(t, func(w http.ResponseWriter, _ *http.Request, n int) {
@@ -236,13 +241,14 @@ func TestUploadPartCopyFindsTheErrorInSuccess(t *testing.T) {
 }
 
 func TestAbortMultipartUploadSucceedsAfterALostResponse(t *testing.T) {
+	t.Parallel()
 	gone := func(w http.ResponseWriter) { respondXML(w, 404, errorXML("NoSuchUpload", "m")) }
 	for name, tc := range map[string]struct {
 		first   script
 		success bool
 	}{
-		"lost response": {func(w http.ResponseWriter, _ *http.Request, _ int) { hijacked(t, w, "") }, true},
-		"cut header":    {func(w http.ResponseWriter, _ *http.Request, _ int) { hijacked(t, w, "HTTP/1.1 204 No Con") }, true},
+		"lost response":    {func(w http.ResponseWriter, _ *http.Request, _ int) { hijacked(t, w, "") }, true},
+		"truncated header": {func(w http.ResponseWriter, _ *http.Request, _ int) { hijacked(t, w, "HTTP/1.1 204 No Con") }, true},
 		"500": {func(w http.ResponseWriter, _ *http.Request, _ int) {
 			respondXML(w, 500, errorXML("InternalError", "m"))
 		}, true},
@@ -275,6 +281,7 @@ func TestAbortMultipartUploadSucceedsAfterALostResponse(t *testing.T) {
 }
 
 func TestInitiateMultipartUploadIsUnknownAfterALostResponse(t *testing.T) {
+	t.Parallel()
 	c, s := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) { hijacked(t, w, "") })
 	e := wantError(t, "InitiateMultipartUpload", initiate(t.Context(), c))
 	if !e.OutcomeUnknown || e.Retryable || len(s.seen()) != 1 {
@@ -283,6 +290,7 @@ func TestInitiateMultipartUploadIsUnknownAfterALostResponse(t *testing.T) {
 }
 
 func TestUploadPartIsRetriedAfterALostResponseWhenReopenable(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, s := open(t, func(w http.ResponseWriter, _ *http.Request, n int) {
 			if n%2 == 1 {
@@ -305,6 +313,7 @@ func TestUploadPartIsRetriedAfterALostResponseWhenReopenable(t *testing.T) {
 // TestRetryClassesOfMultipartUploads counts attempts as TestRetryClassesAttempts does. Operations that
 // look before they report are in tables of their own.
 func TestRetryClassesOfMultipartUploads(t *testing.T) {
+	t.Parallel()
 	calls := []struct {
 		name string
 		do   func(context.Context, *Client) error
@@ -357,6 +366,7 @@ func TestRetryClassesOfMultipartUploads(t *testing.T) {
 }
 
 func TestMultipartUploadArgumentsAreCheckedBeforeAnythingIsSent(t *testing.T) {
+	t.Parallel()
 	c, s := open(t, func(http.ResponseWriter, *http.Request, int) {})
 	ctx, body := t.Context(), reopenable([]byte("x"))
 	source := CopySource{Bucket: testBucket, Key: "s"}
@@ -454,6 +464,7 @@ func flushed(w http.ResponseWriter, s string) {
 }
 
 func TestCompleteMultipartUploadWaitsForTheResult(t *testing.T) {
+	t.Parallel()
 	for name, prefix := range map[string]string{
 		"at once": "", "white space": " \n\r\t", "declaration first": `<?xml version="1.0" encoding="utf-8"?>` + "\n ",
 	} {
@@ -484,7 +495,7 @@ func TestCompleteMultipartUploadWaitsForTheResult(t *testing.T) {
 	}
 }
 
-// wait lets time pass without a sleep.
+// wait lets the time of the bubble pass.
 func wait(d time.Duration) { <-time.After(d) }
 
 func TestCompleteMultipartUploadReadsEndlessWhiteSpaceInConstantMemory(t *testing.T) {
@@ -509,6 +520,7 @@ func TestCompleteMultipartUploadReadsEndlessWhiteSpaceInConstantMemory(t *testin
 }
 
 func TestCompleteMultipartUploadStopsAtTheDeadline(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, s := open(t, func(w http.ResponseWriter, r *http.Request, _ int) {
 			cosHeader(w)
@@ -532,6 +544,7 @@ func TestCompleteMultipartUploadStopsAtTheDeadline(t *testing.T) {
 }
 
 func TestCompleteMultipartUploadComparesChecksums(t *testing.T) {
+	t.Parallel()
 	object := func(w http.ResponseWriter, etag, crc64 string) {
 		cosHeader(w)
 		w.Header().Set("ETag", etag)
@@ -583,6 +596,7 @@ func TestCompleteMultipartUploadComparesChecksums(t *testing.T) {
 // and each thing that COS can show afterwards, which requests are made and what is
 // reported. P, G and H are a completion, a list of parts and a HEAD.
 func TestCompleteMultipartUploadIsSettledWhenItsResponseIsLost(t *testing.T) {
+	t.Parallel()
 	const (
 		reset, cut, empty, half, noETag, stall, internal, hidden, slow, unavailable, conflict, middlebox = "reset", "cut", "empty", "half", "no etag", "stall", "500", "hidden", "503 SlowDown", "503", "409", "502"
 		gone, exists, denied, ok, refused                                                                = "gone", "exists", "denied", "ok", "invalid part"
@@ -590,7 +604,7 @@ func TestCompleteMultipartUploadIsSettledWhenItsResponseIsLost(t *testing.T) {
 	)
 	for _, tc := range []struct {
 		name      string
-		completes []string // answers to completions, the last one for all that follow
+		completes []string // responses to completions, the last one for all that follow
 		list      string
 		head      string
 		crc64     bool
@@ -598,22 +612,22 @@ func TestCompleteMultipartUploadIsSettledWhenItsResponseIsLost(t *testing.T) {
 		want      string // "" is success; else the code or the origin, "!" when unknown
 	}{
 		{"lost and made", []string{reset}, gone, ours, false, "PGH", ""},
-		{"cut in the white space and made", []string{cut}, gone, ours, false, "PGH", ""},
+		{"truncated in the white space and made", []string{cut}, gone, ours, false, "PGH", ""},
 		{"ended without a result and made", []string{empty}, gone, ours, false, "PGH", ""},
-		{"cut in the result and made", []string{half}, gone, ours, false, "PGH", ""},
-		{"answered without ETag and made", []string{noETag}, gone, ours, false, "PGH", ""},
+		{"truncated in the result and made", []string{half}, gone, ours, false, "PGH", ""},
+		{"returned without ETag and made", []string{noETag}, gone, ours, false, "PGH", ""},
 		{"fallen silent and made", []string{stall}, gone, ours, false, "PGH", ""},
-		{"answered 500 and made", []string{internal}, gone, ours, false, "PGH", ""},
+		{"returned 500 and made", []string{internal}, gone, ours, false, "PGH", ""},
 		{"500 in the body and made", []string{hidden}, gone, ours, false, "PGH", ""},
 		{"a middlebox gave up and made", []string{middlebox}, gone, ours, false, "PGH", ""},
 		{"lost and still there", []string{reset, ok}, ok, missing, false, "PGP", ""},
-		{"cut and still there", []string{cut, ok}, ok, missing, false, "PGP", ""},
+		{"truncated and still there", []string{cut, ok}, ok, missing, false, "PGP", ""},
 		{"fallen silent and still there", []string{stall, ok}, ok, missing, false, "PGP", ""},
 		{"hidden error and still there", []string{hidden, hidden, ok}, ok, missing, false, "PGPGP", ""},
 		{"lost, still there, made meanwhile", []string{reset, gone}, ok, ours, false, "PGPH", ""},
 		{"lost, still there, exists now", []string{reset, exists}, ok, missing, false, "PGPG", "FileAlreadyExists!"},
 		{"lost, still there, refused", []string{reset, refused}, ok, missing, false, "PGPG", "InvalidPart!"},
-		{"lost for ever", []string{reset}, ok, missing, false, "PGPGPGPG", "transport!"},
+		{"lost forever", []string{reset}, ok, missing, false, "PGPGPGPG", "transport!"},
 		{"lost and nothing there", []string{reset}, gone, missing, false, "PGH", "transport!"},
 		{"lost and an old object there", []string{reset}, gone, old, false, "PGH", "transport!"},
 		{"lost and another object there", []string{reset}, gone, other, false, "PGH", "transport!"},
@@ -679,7 +693,7 @@ func TestCompleteMultipartUploadIsSettledWhenItsResponseIsLost(t *testing.T) {
 	}
 }
 
-// answerStep answers in one of the ways of the table above.
+// respondStep responds in one of the ways of the table above.
 func respondStep(t *testing.T, w http.ResponseWriter, r *http.Request, step string, began time.Time) {
 	object := func(etag, crc64 string, modified time.Time) {
 		cosHeader(w)
@@ -748,6 +762,7 @@ func respondStep(t *testing.T, w http.ResponseWriter, r *http.Request, step stri
 }
 
 func TestCompleteMultipartUploadTreatsAMinuteOfSilenceAsALostResponse(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, _ := open(t, func(w http.ResponseWriter, r *http.Request, _ int) {
 			if r.Method != http.MethodPost {
@@ -770,6 +785,7 @@ func TestCompleteMultipartUploadTreatsAMinuteOfSilenceAsALostResponse(t *testing
 }
 
 func TestCompleteMultipartUploadSettlementStopsWhenTheCallerGivesUp(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, _ := open(t, func(w http.ResponseWriter, r *http.Request, _ int) {
 			if r.Method == http.MethodPost {
@@ -788,6 +804,7 @@ func TestCompleteMultipartUploadSettlementStopsWhenTheCallerGivesUp(t *testing.T
 }
 
 func TestListPartsReadsAPage(t *testing.T) {
+	t.Parallel()
 	c, _ := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
 		respondXML(w, 200, `<ListPartsResult><Bucket>b</Bucket><Encoding-type>url</Encoding-type><Key>k</Key><UploadId>u</UploadId>`+
 			`<Initiator><ID>i</ID></Initiator><StorageClass>ARCHIVE</StorageClass><PartNumberMarker>1</PartNumberMarker>`+
@@ -809,6 +826,7 @@ func TestListPartsReadsAPage(t *testing.T) {
 }
 
 func TestListPartsReturnsAnEmptyPage(t *testing.T) {
+	t.Parallel()
 	c, _ := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) { respondXML(w, 200, "<ListPartsResult/>") })
 	got, err := c.ListParts(t.Context(), theUpload(), ListPartsOptions{})
 	if diff := cmp.Diff(PartPage{Parts: []Part{}, StorageClass: "STANDARD"}, got); err != nil || diff != "" {
@@ -817,6 +835,7 @@ func TestListPartsReturnsAnEmptyPage(t *testing.T) {
 }
 
 func TestListPartsAndListMultipartUploadsRefuseAPageWithoutProgress(t *testing.T) {
+	t.Parallel()
 	for name, body := range map[string]string{
 		"parts without a marker":      "<ListPartsResult><IsTruncated>true</IsTruncated></ListPartsResult>",
 		"parts that repeat":           "<ListPartsResult><IsTruncated>true</IsTruncated><NextPartNumberMarker>7</NextPartNumberMarker></ListPartsResult>",
@@ -843,6 +862,7 @@ func TestListPartsAndListMultipartUploadsRefuseAPageWithoutProgress(t *testing.T
 }
 
 func TestListMultipartUploadsReadsEverySpelling(t *testing.T) {
+	t.Parallel()
 	for _, spelling := range [][2]string{{"EncodingType", "CommonPrefixes"}, {"Encoding-Type", "CommonPrefixs"}, {"Encoding-type", "CommonPrefixes"}} {
 		t.Run(spelling[0], func(t *testing.T) {
 			c, _ := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
@@ -868,6 +888,7 @@ func TestListMultipartUploadsReadsEverySpelling(t *testing.T) {
 }
 
 func TestListMultipartUploadsReadsUnencodedNames(t *testing.T) {
+	t.Parallel()
 	c, _ := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
 		respondXML(w, 200, "<ListMultipartUploadsResult><Upload><Key>a%2Fb</Key><UploadId>u</UploadId></Upload></ListMultipartUploadsResult>")
 	})

@@ -42,6 +42,7 @@ func wantInfo() ObjectInfo {
 }
 
 func TestHeadObjectReadsTheHeaders(t *testing.T) {
+	t.Parallel()
 	c, _ := open(t, object)
 	got, err := c.HeadObject(t.Context(), at(testBucket), "k", ReadOptions{})
 	if err != nil {
@@ -53,6 +54,7 @@ func TestHeadObjectReadsTheHeaders(t *testing.T) {
 }
 
 func TestGetObjectReadsTheRequestedRange(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		r      *Range
 		header string
@@ -94,6 +96,7 @@ func TestGetObjectReadsTheRequestedRange(t *testing.T) {
 }
 
 func TestGetObjectRefusesAnotherRangeThanRequested(t *testing.T) {
+	t.Parallel()
 	for name, response := range map[string]struct {
 		status int
 		header string
@@ -121,6 +124,7 @@ func TestGetObjectRefusesAnotherRangeThanRequested(t *testing.T) {
 }
 
 func TestGetObjectRefusesAResponseWithoutLength(t *testing.T) {
+	t.Parallel()
 	c, _ := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
 		cosHeader(w)
 		_ = http.NewResponseController(w).Flush() // makes it chunked
@@ -132,6 +136,7 @@ func TestGetObjectRefusesAResponseWithoutLength(t *testing.T) {
 }
 
 func TestGetObjectNeverReturnsATruncatedObject(t *testing.T) {
+	t.Parallel()
 	for sent := range len(content) {
 		t.Run(strconv.Itoa(sent), func(t *testing.T) {
 			c, _ := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
@@ -155,6 +160,7 @@ func TestGetObjectNeverReturnsATruncatedObject(t *testing.T) {
 }
 
 func TestGetObjectBodyObeysItsContext(t *testing.T) {
+	t.Parallel()
 	c, _ := open(t, func(w http.ResponseWriter, r *http.Request, _ int) {
 		cosHeader(w)
 		w.Header().Set("Content-Length", "10")
@@ -180,6 +186,7 @@ func TestGetObjectBodyObeysItsContext(t *testing.T) {
 }
 
 func TestConnectionsAreReused(t *testing.T) {
+	t.Parallel()
 	l := newPipeListener()
 	server := &http.Server{Handler: (&scripted{t: t}).handler(object, true)}
 	done := make(chan struct{})
@@ -210,7 +217,7 @@ func TestConnectionsAreReused(t *testing.T) {
 	}
 }
 
-// span returns what a Range header asks for of content.
+// span returns the part of content that a Range header selects.
 func span(header string) (first, last int) {
 	last = len(content) - 1
 	from, to, _ := strings.Cut(strings.TrimPrefix(header, "bytes="), "-")
@@ -228,8 +235,8 @@ func span(header string) (first, last int) {
 	return first, last
 }
 
-// broken answers a GET of content in one of the ways that a read can end. A step
-// may hold a number of bytes, as in "cut 3": so many come first.
+// respondBroken responds to a GET of content in one of the ways that a read can end. A step
+// may hold a number of bytes, as in "cut 3": that many are sent first.
 func respondBroken(t *testing.T, w http.ResponseWriter, r *http.Request, step string) {
 	first, last := span(r.Header.Get("Range"))
 	size, etag := len(content), "etag"
@@ -275,8 +282,8 @@ func respondBroken(t *testing.T, w http.ResponseWriter, r *http.Request, step st
 	_ = conn.Close()
 }
 
-// reading opens an object on a server that takes the steps one by one, the last
-// one again and again.
+// openBroken opens an object on a server that goes through the steps one by one and
+// repeats the last one.
 func openBroken(t *testing.T, steps []string, o ReadOptions, change ...func(*Config)) (*Object, *scripted) {
 	t.Helper()
 	c, s := open(t, func(w http.ResponseWriter, r *http.Request, n int) {
@@ -291,6 +298,7 @@ func openBroken(t *testing.T, steps []string, o ReadOptions, change ...func(*Con
 }
 
 func TestGetObjectResumesWhereItBroke(t *testing.T) {
+	t.Parallel()
 	for name, r := range map[string]*Range{
 		"all": nil, "middle": {Offset: 2, Length: 6}, "to the end": {Offset: 4, Length: -1}, "past the end": {Offset: 4, Length: 100},
 		"suffix": {Suffix: 7}, "long suffix": {Suffix: 70},
@@ -328,9 +336,10 @@ func TestGetObjectResumesWhereItBroke(t *testing.T) {
 	}
 }
 
-// TestGetObjectBodyErrors says for each sequence of answers what is read and which error
+// TestGetObjectBodyErrors says for each sequence of responses what is read and which error
 // ends it, with two attempts to go on.
 func TestGetObjectBodyErrors(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		name     string
 		steps    []string
@@ -404,6 +413,7 @@ func ending(err error) string {
 }
 
 func TestGetObjectResumesTheSameVersion(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		object, s := openBroken(t, []string{"version 3", "ok"}, ReadOptions{VersionID: "v2", Resume: ResumeOptions{Attempts: 1}})
 		if got, err := io.ReadAll(object.Body); err != nil || string(got) != content {
@@ -431,7 +441,7 @@ func TestGetObjectResumesTheSameVersion(t *testing.T) {
 	})
 }
 
-// object2 answers as object does, with the version set before.
+// versionedObject responds as object does, with the version set before.
 func versionedObject(w http.ResponseWriter, r *http.Request) {
 	cosHeader(w)
 	w.Header().Set("ETag", `"etag"`)
@@ -439,6 +449,7 @@ func versionedObject(w http.ResponseWriter, r *http.Request) {
 }
 
 func TestGetObjectResumptionsAreCountedAndDelayed(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var times []time.Time
 		c, _ := open(t, func(w http.ResponseWriter, r *http.Request, n int) {
@@ -475,11 +486,12 @@ func TestGetObjectResumptionsAreCountedAndDelayed(t *testing.T) {
 }
 
 func TestGetObjectDoesNotResumeAfterItsDeadline(t *testing.T) {
+	t.Parallel()
 	slow := func(cfg *Config) { cfg.Retry = RetryOptions{BaseDelay: 4 * time.Second, MaxDelay: 4 * time.Second} }
 	for name, tc := range map[string]struct {
 		steps []string
 		limit time.Duration
-		took  time.Duration
+		after time.Duration
 		want  string
 		over  bool
 	}{
@@ -502,8 +514,8 @@ func TestGetObjectDoesNotResumeAfterItsDeadline(t *testing.T) {
 				defer func() { _ = o.Body.Close() }()
 				start := time.Now()
 				_, err = io.ReadAll(o.Body)
-				if got := ending(err); got != tc.want || errors.Is(err, context.DeadlineExceeded) != tc.over || time.Since(start) != tc.took {
-					t.Errorf("read until %q (%v) after %v, want %q after %v", got, err, time.Since(start), tc.want, tc.took)
+				if got := ending(err); got != tc.want || errors.Is(err, context.DeadlineExceeded) != tc.over || time.Since(start) != tc.after {
+					t.Errorf("read until %q (%v) after %v, want %q after %v", got, err, time.Since(start), tc.want, tc.after)
 				}
 			})
 		})
@@ -511,6 +523,7 @@ func TestGetObjectDoesNotResumeAfterItsDeadline(t *testing.T) {
 }
 
 func TestGetObjectCancelEndsTheDelayBeforeResuming(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, s := open(t, func(w http.ResponseWriter, r *http.Request, _ int) { respondBroken(t, w, r, "cut 3") },
 			func(cfg *Config) { cfg.Retry = RetryOptions{BaseDelay: 4 * time.Second} })
@@ -530,6 +543,7 @@ func TestGetObjectCancelEndsTheDelayBeforeResuming(t *testing.T) {
 }
 
 func TestGetObjectCloseInterruptsAWaitingRead(t *testing.T) {
+	t.Parallel()
 	for _, step := range []string{"cut 3", "stall 3"} { // waiting for the delay, and for a byte
 		t.Run(step, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -551,6 +565,7 @@ func TestGetObjectCloseInterruptsAWaitingRead(t *testing.T) {
 }
 
 func TestGetObjectStallIsTheWaitOfOneRead(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, s := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
 			cosHeader(w)
@@ -582,6 +597,7 @@ func TestGetObjectStallIsTheWaitOfOneRead(t *testing.T) {
 }
 
 func TestGetObjectWithoutETagDoesNotResume(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, s := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
 			hijacked(t, w, "HTTP/1.1 200 OK\r\nx-cos-request-id: req-1\r\nContent-Length: 10\r\n\r\n012")
@@ -593,7 +609,7 @@ func TestGetObjectWithoutETagDoesNotResume(t *testing.T) {
 		defer func() { _ = o.Body.Close() }()
 		_, err = io.ReadAll(o.Body)
 		if b, ok := errors.AsType[*ReadBrokenError](err); !ok || b.NextOffset != 3 || len(s.seen()) != 1 {
-			t.Errorf("read until %v after %d requests, want a *ReadBrokenError at 3: nothing would tell another object", err, len(s.seen()))
+			t.Errorf("read until %v after %d requests, want a *ReadBrokenError at 3: nothing would identify another object", err, len(s.seen()))
 		}
 	})
 }

@@ -8,6 +8,7 @@ import (
 )
 
 func TestListObjectVersionsOrdersVersionsAndDeleteMarkers(t *testing.T) {
+	t.Parallel()
 	const page = `<ListVersionsResult><Name>n</Name><Prefix/><EncodingType>url</EncodingType><IsTruncated>true</IsTruncated>
 <NextKeyMarker>b%2F1</NextKeyMarker><NextVersionIdMarker>v9</NextVersionIdMarker>
 <Version><Key>a+b</Key><VersionId>v1</VersionId><IsLatest>false</IsLatest><LastModified>2029-01-01T00:00:00.000Z</LastModified><ETag>"e1"</ETag><Size>3</Size><StorageClass>ARCHIVE</StorageClass><Owner><ID>o</ID><DisplayName>d</DisplayName></Owner></Version>
@@ -39,6 +40,7 @@ func TestListObjectVersionsOrdersVersionsAndDeleteMarkers(t *testing.T) {
 }
 
 func TestListObjectVersionsRefusesUnusablePages(t *testing.T) {
+	t.Parallel()
 	for _, page := range []string{
 		"<ListVersionsResult><IsTruncated>true</IsTruncated></ListVersionsResult>",
 		"<ListVersionsResult><EncodingType>url</EncodingType><Version><Key>%zz</Key></Version></ListVersionsResult>",
@@ -53,6 +55,7 @@ func TestListObjectVersionsRefusesUnusablePages(t *testing.T) {
 }
 
 func TestObjectSettingsResponsesAreRead(t *testing.T) {
+	t.Parallel()
 	c, _ := open(t, func(w http.ResponseWriter, r *http.Request, _ int) {
 		h := w.Header()
 		h.Set("x-cos-version-id", "v1")

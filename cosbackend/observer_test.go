@@ -19,7 +19,7 @@ import (
 
 type spanKey struct{}
 
-// A recorder is an Observer that remembers everything.
+// A recorder is an Observer that records everything.
 type recorder struct {
 	t       *testing.T
 	mu      sync.Mutex
@@ -58,7 +58,7 @@ func observed(t *testing.T, respond script, change ...func(*Config)) (*Client, *
 	return c, r
 }
 
-// want compares what was observed, but for how long it took.
+// want compares what was observed, except durations.
 func (r *recorder) want(infos []AttemptInfo, results []AttemptResult) {
 	r.t.Helper()
 	r.mu.Lock()
@@ -84,6 +84,7 @@ func info(op, method string, number int) AttemptInfo {
 }
 
 func TestObserverSeesSuccessAndContent(t *testing.T) {
+	t.Parallel()
 	c, r := observed(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
 		w.Header().Set("ETag", `"e"`)
 		cosHeader(w)
@@ -124,6 +125,7 @@ func TestObserverSeesSuccessAndContent(t *testing.T) {
 }
 
 func TestObserverSeesRefusalsAndRetries(t *testing.T) {
+	t.Parallel()
 	c, r := observed(t, func(w http.ResponseWriter, _ *http.Request, n int) {
 		switch n {
 		case 1:
@@ -152,6 +154,7 @@ func TestObserverSeesRefusalsAndRetries(t *testing.T) {
 }
 
 func TestObserverSeesFailuresOfTheNetwork(t *testing.T) {
+	t.Parallel()
 	c, r := observed(t, func(w http.ResponseWriter, _ *http.Request, _ int) { hijacked(t, w, "") }, attempts(2))
 	data := bytes.Repeat([]byte("x"), 100)
 	_, err := c.PutObject(t.Context(), at(testBucket), "k", reopenable(data), PutOptions{})
@@ -173,14 +176,16 @@ func TestObserverSeesFailuresOfTheNetwork(t *testing.T) {
 
 // What cannot be sent is no attempt.
 func TestObserverSeesNothingOfWhatWasNotSent(t *testing.T) {
+	t.Parallel()
 	c, r := observed(t, nil, func(cfg *Config) { cfg.Credentials = failingProvider{} })
 	wantError(t, "GetObject", get(t.Context(), c))
 	r.want(nil, nil)
 }
 
 // A download that breaks off is two attempts, each with its own bytes; one that its
-// reader gives up is no failure.
+// reader closes early is not a failure.
 func TestObserverSeesEachSegmentOfADownload(t *testing.T) {
+	t.Parallel()
 	c, r := observed(t, func(w http.ResponseWriter, _ *http.Request, n int) {
 		if n == 1 {
 			hijacked(t, w, "HTTP/1.1 200 OK\r\nx-cos-request-id: req-1\r\nETag: \"e\"\r\nContent-Length: 10\r\n\r\n0123")
@@ -222,8 +227,9 @@ func TestObserverSeesEachSegmentOfADownload(t *testing.T) {
 	}
 }
 
-// A body that stalls is closed while a Read waits: the end is told when that returns.
+// A body that stalls is closed while a Read waits: the end is reported when that returns.
 func TestObserverSeesAStalledDownload(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		c, r := observed(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
@@ -254,6 +260,7 @@ func TestObserverSeesAStalledDownload(t *testing.T) {
 
 // The lookup of a region belongs to the call that began it.
 func TestObserverSeesLookupsUnderTheirCaller(t *testing.T) {
+	t.Parallel()
 	var l lookups
 	c, r := observed(t, l.respond, noRegion)
 	if err := list(context.WithValue(t.Context(), spanKey{}, "call"), c); err != nil {
@@ -272,6 +279,7 @@ func TestObserverSeesLookupsUnderTheirCaller(t *testing.T) {
 }
 
 func TestObserverMayReturnNoDone(t *testing.T) {
+	t.Parallel()
 	c, _ := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) { cosHeader(w) }, func(cfg *Config) { cfg.Observer = silentObserver{} })
 	if _, err := c.PutObject(t.Context(), at(testBucket), "k", Body{}, PutOptions{}); err != nil {
 		t.Fatal(err)

@@ -43,6 +43,7 @@ var errNoNetwork = errors.New("nothing may be sent")
 var noNetwork = func(context.Context, string, string) (net.Conn, error) { return nil, errNoNetwork }
 
 func TestPresignURLCarriesWhatItSigns(t *testing.T) {
+	t.Parallel()
 	c := signing(t)
 	got, err := c.PresignURL(t.Context(), at(testBucket), "a b/中", PresignOptions{
 		Method: http.MethodGet, VersionID: "v1", Lifetime: time.Minute,
@@ -82,6 +83,7 @@ func TestPresignURLCarriesWhatItSigns(t *testing.T) {
 }
 
 func TestPresignURLSendsNothingButALookup(t *testing.T) {
+	t.Parallel()
 	l := &lookups{}
 	c, _ := open(t, l.respond, noRegion)
 	for range 2 {
@@ -100,6 +102,7 @@ func TestPresignURLSendsNothingButALookup(t *testing.T) {
 }
 
 func TestPresignURLUsesThePublicEndpoint(t *testing.T) {
+	t.Parallel()
 	for public, want := range map[string]string{
 		"": "https://photos-1250000000.cos.ap-guangzhou.myqcloud.com",
 		"http://{bucket}.cos.{region}.localhost:9000": "http://photos-1250000000.cos.ap-guangzhou.localhost:9000",
@@ -127,11 +130,12 @@ func TestPresignURLUsesThePublicEndpoint(t *testing.T) {
 	}
 	_, err := New(Config{Credentials: StaticCredentials(testCredentials()), Endpoint: "http://{bucket}.example.org", PublicEndpoint: "http://{bucket}.{region}.example.org"})
 	if err == nil || !strings.Contains(err.Error(), "PublicEndpoint has {region}") {
-		t.Errorf("New = %v, want an error: nobody can fill {region}", err)
+		t.Errorf("New = %v, want an error: nothing can fill {region}", err)
 	}
 }
 
 func TestPresignURLExpiresWithTemporaryCredentials(t *testing.T) {
+	t.Parallel()
 	temporary := testCredentials()
 	temporary.Token, temporary.Expires = "sts-token", time.Unix(presignNow+30, 0)
 	c := signing(t, func(cfg *Config) { cfg.Credentials = StaticCredentials(temporary) })
@@ -157,6 +161,7 @@ func TestPresignURLExpiresWithTemporaryCredentials(t *testing.T) {
 }
 
 func TestPresignerCachesTheProfilesKey(t *testing.T) {
+	t.Parallel()
 	var p presigner
 	c := testCredentials()
 	first := p.key(c, "1;2", false)
@@ -164,7 +169,7 @@ func TestPresignerCachesTheProfilesKey(t *testing.T) {
 		t.Error("the same window got another key")
 	}
 	if p.key(c, "1;3", true) == first || p.key(c, "1;2", false) != first {
-		t.Error("a caller's key was kept, or taken for another window")
+		t.Error("a caller's key was cached, or used for another window")
 	}
 	if p.key(Credentials{SecretID: "other", SecretKey: "k"}, "1;2", false) == first {
 		t.Error("other credentials got the same key")
@@ -172,6 +177,7 @@ func TestPresignerCachesTheProfilesKey(t *testing.T) {
 }
 
 func TestPresignURLRefusesWhatCannotBePresigned(t *testing.T) {
+	t.Parallel()
 	c := signing(t)
 	good := func() PresignOptions { return PresignOptions{Method: http.MethodPut, Lifetime: time.Second} }
 	for _, tt := range []struct {
@@ -233,6 +239,7 @@ func fieldOf(f PostForm, name string) string {
 }
 
 func TestCreatePostPolicyHasAConditionForEachField(t *testing.T) {
+	t.Parallel()
 	c := signing(t)
 	form, err := c.CreatePostPolicy(t.Context(), at(testBucket), PostPolicyOptions{
 		Key: "up/<中>/", AnyKey: true, MinSize: 1, MaxSize: 10, ContentTypePrefix: "image/", ACL: "private", SuccessStatus: 201, Lifetime: time.Minute,
@@ -295,6 +302,7 @@ func TestCreatePostPolicyHasAConditionForEachField(t *testing.T) {
 
 // The sample of the documentation, spaces and line ends included.
 func TestCreatePostPolicySignatureMatchesTheDocumentation(t *testing.T) {
+	t.Parallel()
 	policy := "{\n    \"expiration\": \"2019-08-30T09:38:12.414Z\",\n    \"conditions\": [\n        { \"acl\": \"default\" },\n" +
 		"        { \"bucket\": \"examplebucket-1250000000\" },\n        [ \"starts-with\", \"$key\", \"folder/subfolder/\" ],\n" +
 		"        [ \"starts-with\", \"$Content-Type\", \"image/\" ],\n        [ \"starts-with\", \"$success_action_redirect\", \"https://my.website/\" ],\n" +
@@ -310,6 +318,7 @@ func TestCreatePostPolicySignatureMatchesTheDocumentation(t *testing.T) {
 }
 
 func TestCreatePostPolicyRefusesInvalidOptions(t *testing.T) {
+	t.Parallel()
 	c := signing(t)
 	for _, tt := range []struct {
 		field  string
@@ -343,6 +352,7 @@ func TestCreatePostPolicyRefusesInvalidOptions(t *testing.T) {
 }
 
 func TestPresignedURLAndPostFormAreNotPrinted(t *testing.T) {
+	t.Parallel()
 	u := PresignedURL{URL: "https://verysecret/"}
 	f := PostForm{Fields: []FormField{{"policy", "verysecret"}}}
 	var log strings.Builder
@@ -356,11 +366,12 @@ func TestPresignedURLAndPostFormAreNotPrinted(t *testing.T) {
 }
 
 func TestFileCredentialsMayHaveAnExpiry(t *testing.T) {
+	t.Parallel()
 	got, err := parseCredentials("secret_id=a\nsecret_key=b\nsecurity_token=t\nexpires=2026-01-02T15:04:05Z\n")
 	if want := time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC); err != nil || !got.Expires.Equal(want) {
 		t.Errorf("parseCredentials = %v, %v, want the end %v", got.Expires, err, want)
 	}
 	if _, err := parseCredentials("secret_id=a\nsecret_key=b\nexpires=verysecret"); err == nil || hasSecret(err.Error()) {
-		t.Errorf("parseCredentials = %v, want an error that does not repeat the line", err)
+		t.Errorf("parseCredentials = %v, want an error that does not quote the line", err)
 	}
 }

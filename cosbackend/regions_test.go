@@ -27,7 +27,7 @@ func buckets(entries ...string) string {
 
 const endBuckets = "</ListAllMyBucketsResult>"
 
-// lookups answers as a COS with photos-1250000000 on the second page, and counts
+// lookups responds like a COS with photos-1250000000 on the second page, and counts
 // the lists.
 type lookups struct {
 	mu      sync.Mutex
@@ -58,6 +58,7 @@ func (l *lookups) respond(w http.ResponseWriter, r *http.Request, _ int) {
 func noRegion(cfg *Config) { cfg.Region = "" }
 
 func TestRegionIsLookedUpOnceAndCached(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var l lookups
 		c, _ := open(t, l.respond, noRegion)
@@ -94,6 +95,7 @@ func TestRegionIsLookedUpOnceAndCached(t *testing.T) {
 }
 
 func TestRegionLookupIsSharedByCallers(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var l lookups
 		release := make(chan struct{})
@@ -111,7 +113,7 @@ func TestRegionLookupIsSharedByCallers(t *testing.T) {
 			go func() { errs <- list(t.Context(), c) }()
 		}
 		synctest.Wait()
-		cancel() // who began the lookup cannot end it for the others
+		cancel() // the caller that began the lookup cannot end it for the others
 		if err := <-errs; !errors.Is(err, context.Canceled) {
 			t.Errorf("the first caller got %v, want context.Canceled", err)
 		}
@@ -128,6 +130,7 @@ func TestRegionLookupIsSharedByCallers(t *testing.T) {
 }
 
 func TestRegionLookupFailuresHaveACause(t *testing.T) {
+	t.Parallel()
 	c, _ := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
 		respondXML(w, 403, errorXML("AccessDenied", "Access Denied."))
 	}, noRegion)
@@ -149,6 +152,7 @@ func TestRegionLookupFailuresHaveACause(t *testing.T) {
 }
 
 func TestRegionLookupIsSeparateForCallerCredentials(t *testing.T) {
+	t.Parallel()
 	var l lookups
 	c, s := open(t, l.respond, noRegion)
 	if err := list(t.Context(), c); err != nil {
@@ -169,9 +173,10 @@ func TestRegionLookupIsSeparateForCallerCredentials(t *testing.T) {
 	}
 }
 
-// Who knows another caller's secret id, and not the key, learns nothing of what the
-// other was told, and cannot spoil it either.
+// A caller that knows another caller's secret id, but not the key, learns nothing of the
+// other's lookups, and cannot spoil them either.
 func TestRegionLookupIsSeparateByAllPartsOfCallerCredentials(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var l lookups
 		thief := Credentials{SecretID: "AKIDcaller", SecretKey: "guessedkey"}
@@ -193,11 +198,11 @@ func TestRegionLookupIsSeparateByAllPartsOfCallerCredentials(t *testing.T) {
 		go func() { stolen <- call(thief) }() // its lookup is under way
 		synctest.Wait()
 		if err := call(caller); err != nil {
-			t.Errorf("the caller shares the failure of who guessed its key: %v", err)
+			t.Errorf("the caller shares the failure of the one that guessed its key: %v", err)
 		}
 		close(release)
 		if e := wantError(t, "ListObjects", <-stolen); e.Code != "SignatureDoesNotMatch" || e.Region != "" {
-			t.Errorf("who guessed the key got %+v, want SignatureDoesNotMatch and no region", e)
+			t.Errorf("the caller that guessed the key got %+v, want SignatureDoesNotMatch and no region", e)
 		}
 		before := l.lists
 		if err := call(session); err != nil || l.lists != before+1 {
@@ -207,6 +212,7 @@ func TestRegionLookupIsSeparateByAllPartsOfCallerCredentials(t *testing.T) {
 }
 
 func TestRegionCacheKeepsABucketThatAnotherCallerDidNotFind(t *testing.T) {
+	t.Parallel()
 	var l lookups
 	c, _ := open(t, l.respond, noRegion)
 	if err := list(t.Context(), c); err != nil {
@@ -226,6 +232,7 @@ func TestRegionCacheKeepsABucketThatAnotherCallerDidNotFind(t *testing.T) {
 }
 
 func TestRegionCacheStaysBounded(t *testing.T) {
+	t.Parallel()
 	c, _ := open(t, func(http.ResponseWriter, *http.Request, int) {})
 	for i := range 3 {
 		page := make([]BucketInfo, 4000)
@@ -235,11 +242,12 @@ func TestRegionCacheStaysBounded(t *testing.T) {
 		c.regions.remember(regionOwner{}, page)
 	}
 	if n := len(c.regions.regions); n > maxRegions {
-		t.Errorf("%d regions are kept, want at most %d", n, maxRegions)
+		t.Errorf("%d regions are cached, want at most %d", n, maxRegions)
 	}
 }
 
 func TestListBucketsOfARegion(t *testing.T) {
+	t.Parallel()
 	page := func(w http.ResponseWriter, _ *http.Request, _ int) {
 		respondXML(w, 200, buckets("a-1", "ap-beijing", "b-1", testRegion)+"<IsTruncated>false</IsTruncated>"+endBuckets)
 	}
@@ -266,6 +274,7 @@ func TestListBucketsOfARegion(t *testing.T) {
 }
 
 func TestBucketOperations(t *testing.T) {
+	t.Parallel()
 	c, s := open(t, func(w http.ResponseWriter, r *http.Request, _ int) {
 		cosHeader(w)
 		w.Header().Set("x-cos-bucket-region", "ap-x")

@@ -77,6 +77,7 @@ func operationNames(t *testing.T) []string {
 // The table of docs/architecture.md names the operations of each class; the
 // configurations of buckets stand in it by their verbs.
 func TestRetryClassTableOfTheDocumentationIsTrue(t *testing.T) {
+	t.Parallel()
 	page, err := os.ReadFile("../docs/architecture.md")
 	if err != nil {
 		t.Fatal(err)
@@ -118,6 +119,7 @@ func TestRetryClassTableOfTheDocumentationIsTrue(t *testing.T) {
 
 // An operation that is in no list is never sent twice.
 func TestRetryClassOfAnUnknownOperationIsOnce(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"", "RenameObject", "PutSomething", "GetSomething"} {
 		if got := retryClassOf(name); got != once {
 			t.Errorf("retryClassOf(%q) = %s, want once", name, got)
@@ -128,6 +130,7 @@ func TestRetryClassOfAnUnknownOperationIsOnce(t *testing.T) {
 // After a 503 an operation of class once is sent again. What the second attempt meets may
 // be the work of the first.
 func TestRetryOnceReportsWhatAnEarlierAttemptMayHaveCausedAsUnknown(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		name          string
 		first, second int

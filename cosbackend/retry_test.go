@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// A failing response, by what the caller of the network sees.
+// A failing response, or a dial that fails.
 type failing struct {
 	name string
 	// refuse makes the dial fail; respond does the rest.
@@ -36,7 +36,7 @@ func failures(t *testing.T) []failing {
 	return []failing{
 		{name: "no connection", refuse: true},
 		{name: "lost response", respond: func(w http.ResponseWriter, _ *http.Request, _ int) { hijacked(t, w, "") }},
-		{name: "cut header", respond: func(w http.ResponseWriter, _ *http.Request, _ int) { hijacked(t, w, "HTTP/1.1 200 OK\r\nx-cos") }},
+		{name: "truncated header", respond: func(w http.ResponseWriter, _ *http.Request, _ int) { hijacked(t, w, "HTTP/1.1 200 OK\r\nx-cos") }},
 		{name: "408", respond: status(408, "X")},
 		{name: "429", respond: status(429, "SlowDown")},
 		{name: "500", respond: status(500, "InternalError")},
@@ -60,6 +60,7 @@ func failures(t *testing.T) []failing {
 
 // TestRetryClassesAttempts counts the attempts of each class of operation after each failure.
 func TestRetryClassesAttempts(t *testing.T) {
+	t.Parallel()
 	calls := []struct {
 		name    string
 		changes bool
@@ -80,11 +81,11 @@ func TestRetryClassesAttempts(t *testing.T) {
 		}},
 	}
 	// The columns are in the order of calls. "!" marks an unknown outcome, "r" an
-	// error that says that it is worth a repeat.
+	// error that says that it is retryable.
 	want := map[string][]string{
 		"no connection":          {"4r", "4r", "4r", "4r", "4r"},
 		"lost response":          {"4r", "4r!", "4r!", "1!", "1r!"},
-		"cut header":             {"4r", "4r!", "4r!", "1!", "1r!"},
+		"truncated header":       {"4r", "4r!", "4r!", "1!", "1r!"},
 		"408":                    {"4r", "4r", "4r", "1r", "1r"},
 		"429":                    {"4r", "4r", "4r", "4r", "1r"},
 		"500":                    {"4r", "4r", "4r", "1r", "1r"},
@@ -138,6 +139,7 @@ func TestRetryClassesAttempts(t *testing.T) {
 }
 
 func TestRetriesAreMarkedAndSucceed(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, s := open(t, func(w http.ResponseWriter, _ *http.Request, n int) {
 			if n < 3 {
@@ -171,6 +173,7 @@ func TestRetriesAreMarkedAndSucceed(t *testing.T) {
 }
 
 func TestRetryDelaysGrowAndStayBounded(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var times []time.Time
 		c, _ := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
@@ -190,6 +193,7 @@ func TestRetryDelaysGrowAndStayBounded(t *testing.T) {
 }
 
 func TestRetryAfterIsObeyedUpToMaxDelay(t *testing.T) {
+	t.Parallel()
 	for value, want := range map[string]time.Duration{"2": 2 * time.Second, "3600": 5 * time.Second} {
 		t.Run(value, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -200,7 +204,7 @@ func TestRetryAfterIsObeyedUpToMaxDelay(t *testing.T) {
 				start := time.Now()
 				wantError(t, "ListObjects", list(t.Context(), c))
 				if got := time.Since(start); got != want {
-					t.Errorf("the repeat came after %v, want %v", got, want)
+					t.Errorf("the retry came after %v, want %v", got, want)
 				}
 			})
 		})
@@ -208,6 +212,7 @@ func TestRetryAfterIsObeyedUpToMaxDelay(t *testing.T) {
 }
 
 func TestRetryIsNotBegunPastTheDeadline(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, s := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
 			respondXML(w, 503, errorXML("SlowDown", "m"))
@@ -223,6 +228,7 @@ func TestRetryIsNotBegunPastTheDeadline(t *testing.T) {
 }
 
 func TestRetryWaitEndsWithTheContext(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, s := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) { respondXML(w, 503, "") },
 			func(cfg *Config) { cfg.Retry = RetryOptions{BaseDelay: 4 * time.Second} })
@@ -241,6 +247,7 @@ func TestRetryWaitEndsWithTheContext(t *testing.T) {
 }
 
 func TestContextDeadlineDuringARequestIsTheCallersDeadline(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, s := open(t, func(_ http.ResponseWriter, r *http.Request, _ int) { <-r.Context().Done() })
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -254,6 +261,7 @@ func TestContextDeadlineDuringARequestIsTheCallersDeadline(t *testing.T) {
 }
 
 func TestTransportTimeoutIsNotTheCallersDeadline(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, _ := open(t, func(_ http.ResponseWriter, r *http.Request, _ int) { <-r.Context().Done() },
 			attempts(1), func(cfg *Config) { cfg.Transport.ResponseHeaderTimeout = time.Second })
@@ -269,6 +277,7 @@ func TestTransportTimeoutIsNotTheCallersDeadline(t *testing.T) {
 }
 
 func TestContextThatEndedSendsNothing(t *testing.T) {
+	t.Parallel()
 	c, s := open(t, func(http.ResponseWriter, *http.Request, int) {})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -279,6 +288,7 @@ func TestContextThatEndedSendsNothing(t *testing.T) {
 }
 
 func TestOutcomeUnknownSurvivesALaterResponse(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, _ := open(t, func(w http.ResponseWriter, _ *http.Request, n int) {
 			if n == 1 {
@@ -294,8 +304,9 @@ func TestOutcomeUnknownSurvivesALaterResponse(t *testing.T) {
 	})
 }
 
-// COS may refuse before it takes the body; the stream is then still whole.
+// COS may refuse before it reads the body; the stream is then still unread.
 func TestPutObjectRetriesAnUnreadStream(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &scripted{t: t}
 		body := bytes.Repeat([]byte("x"), expectAbove)
@@ -306,7 +317,7 @@ func TestPutObjectRetriesAnUnreadStream(t *testing.T) {
 				return
 			}
 			if got, err := io.ReadAll(r.Body); err != nil || !bytes.Equal(got, body) {
-				t.Errorf("the second attempt brought %d bytes, %v; want all", len(got), err)
+				t.Errorf("the second attempt sent %d bytes, %v; want all", len(got), err)
 			}
 		}, false))
 		_, err := c.PutObject(t.Context(), at(testBucket), "k", Body{Size: int64(len(body)), Reader: bytes.NewReader(body)}, PutOptions{})
@@ -317,6 +328,7 @@ func TestPutObjectRetriesAnUnreadStream(t *testing.T) {
 }
 
 func TestCredentialsMissingIsAnErrorOfTheProfile(t *testing.T) {
+	t.Parallel()
 	c, s := open(t, func(http.ResponseWriter, *http.Request, int) {}, func(cfg *Config) {
 		cfg.Credentials = failingProvider{}
 	})

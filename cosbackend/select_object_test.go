@@ -21,8 +21,8 @@ func csvOptions() SelectOptions {
 	return SelectOptions{Expression: "SELECT * FROM COSObject", Input: SelectInput{CSV: &SelectCSVInput{}}, Output: SelectOutput{CSV: &SelectCSVOutput{}}}
 }
 
-// answering is a COS whose nth response to a select is the nth of streams; the last one
-// is that to all further ones.
+// selectServer is a COS that responds to the nth select with the nth of streams, and
+// with the last one from then on.
 func selectServer(streams ...[]byte) script {
 	return func(w http.ResponseWriter, _ *http.Request, n int) {
 		cosHeader(w)
@@ -31,7 +31,7 @@ func selectServer(streams ...[]byte) script {
 	}
 }
 
-// selected reads a whole result.
+// selected reads a complete result.
 func selected(ctx context.Context, c *Client) (records string, events []SelectEvent, err error) {
 	s, err := c.SelectObjectContent(ctx, at(testBucket), "k", csvOptions())
 	if err != nil {
@@ -53,6 +53,7 @@ func selected(ctx context.Context, c *Client) (records string, events []SelectEv
 }
 
 func TestSelectObjectContentReturnsRecordsAndStatistics(t *testing.T) {
+	t.Parallel()
 	large := strings.Repeat("0123456789,abcdef\n", 40_000) // in a frame of several pieces
 	c, s := open(t, selectServer(slices.Concat(
 		eventFrame("Cont", ""), eventFrame("Records", "a,b\nc"), statsFrame("Progress"), eventFrame("Later", "what COS may add"), eventFrame("Records", ""),
@@ -70,6 +71,7 @@ func TestSelectObjectContentReturnsRecordsAndStatistics(t *testing.T) {
 
 // The official SDK's types read what is sent.
 func TestSelectObjectContentSendsWhatTheOfficialSDKWould(t *testing.T) {
+	t.Parallel()
 	c, s := open(t, selectServer(eventFrame("End", "")))
 	allow := true
 	for _, tt := range []struct {
@@ -128,8 +130,9 @@ func TestSelectObjectContentSendsWhatTheOfficialSDKWould(t *testing.T) {
 	}
 }
 
-// And its decoder finds the frames of these tests right.
+// Its decoder accepts the frames of these tests.
 func TestEventStreamFramesOfTheseTestsAreReadByTheOfficialSDK(t *testing.T) {
+	t.Parallel()
 	stream := slices.Concat(eventFrame("Records", "a,b\n"), eventFrame("Cont", ""), statsFrame("Stats"), eventFrame("End", ""))
 	got, err := io.ReadAll(&cos.ObjectSelectResponse{Body: io.NopCloser(bytes.NewReader(stream)), Frame: &cos.ObjectSelectResult{NextFrame: true}})
 	if err != nil || string(got) != "a,b\n" {
@@ -138,6 +141,7 @@ func TestEventStreamFramesOfTheseTestsAreReadByTheOfficialSDK(t *testing.T) {
 }
 
 func TestSelectObjectContentWithoutItsEndIsAnError(t *testing.T) {
+	t.Parallel()
 	first := eventFrame("Records", "a,b\n")
 	stream := slices.Concat(first, statsFrame("Stats"), eventFrame("End", ""))
 	var n int
@@ -149,15 +153,16 @@ func TestSelectObjectContentWithoutItsEndIsAnError(t *testing.T) {
 		records, _, err := selected(t.Context(), c)
 		e := wantError(t, "SelectObjectContent", err)
 		if e.Origin != OriginTransport || e.HTTPStatus != 200 || !e.Retryable || e.InSuccessBody || e.RequestID != "req-1" {
-			t.Errorf("cut at byte %d: %+v, want a broken response that is retryable", n, e)
+			t.Errorf("truncated at byte %d: %+v, want a broken response that is retryable", n, e)
 		}
 		if got := records == "a,b\n"; got != (n >= len(first)) {
-			t.Errorf("cut at byte %d: the records are %q", n, records)
+			t.Errorf("truncated at byte %d: the records are %q", n, records)
 		}
 	}
 }
 
 func TestSelectObjectContentDamagedIsAnIntegrityError(t *testing.T) {
+	t.Parallel()
 	good := slices.Concat(eventFrame("Records", "a,b\n"), statsFrame("Stats"), eventFrame("End", ""))
 	for i := range good {
 		damaged := slices.Clone(good)
@@ -171,6 +176,7 @@ func TestSelectObjectContentDamagedIsAnIntegrityError(t *testing.T) {
 }
 
 func TestSelectObjectContentErrorFrameIsAnErrorInSuccess(t *testing.T) {
+	t.Parallel()
 	for name, stream := range map[string][]byte{
 		"at once": errorFrame("SQLParsingError", "near FORM q-signature=verysecret"),
 		"later":   slices.Concat(eventFrame("Records", "a\n"), errorFrame("SQLParsingError", "near FORM q-signature=verysecret"), eventFrame("End", "")),
@@ -182,13 +188,14 @@ func TestSelectObjectContentErrorFrameIsAnErrorInSuccess(t *testing.T) {
 			t.Errorf("%s: %+v, want the error of the frame, without secrets", name, e)
 		}
 		if len(s.seen()) != 1 {
-			t.Errorf("%s: asked %d times, want once", name, len(s.seen()))
+			t.Errorf("%s: %d requests were sent, want 1", name, len(s.seen()))
 		}
 	}
 }
 
-// What fails before the caller got anything is tried again; what fails later is not.
+// A failure before the caller received anything is retried; a later one is not.
 func TestSelectObjectContentIsRetriedUntilItsFirstFrame(t *testing.T) {
+	t.Parallel()
 	end := eventFrame("End", "")
 	for name, first := range map[string][]byte{
 		"Busy": errorFrame("Busy", "m"), "Overload": errorFrame("Overload", "m"), "cut": end[:5], "damaged": append(slices.Clone(end[:len(end)-1]), 0),
@@ -220,6 +227,7 @@ func TestSelectObjectContentIsRetriedUntilItsFirstFrame(t *testing.T) {
 func fast(cfg *Config) { cfg.Retry.BaseDelay, cfg.Retry.MaxDelay = time.Microsecond, time.Microsecond }
 
 func TestSelectObjectContentResponsesWithoutFrames(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		stream []byte
 		code   string
@@ -241,6 +249,7 @@ func TestSelectObjectContentResponsesWithoutFrames(t *testing.T) {
 }
 
 func TestSelectObjectContentEndsWithItsContext(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	c, _ := open(t, func(w http.ResponseWriter, r *http.Request, _ int) {
@@ -267,6 +276,7 @@ func TestSelectObjectContentEndsWithItsContext(t *testing.T) {
 }
 
 func TestSelectObjectContentFailsAfterAMinuteOfSilence(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now()
 		c, _ := open(t, func(w http.ResponseWriter, r *http.Request, _ int) {
@@ -283,6 +293,7 @@ func TestSelectObjectContentFailsAfterAMinuteOfSilence(t *testing.T) {
 }
 
 func TestSelectObjectContentRefusesWhatXMLCannotHold(t *testing.T) {
+	t.Parallel()
 	c, s := open(t, selectServer(eventFrame("End", "")))
 	for field, change := range map[string]func(*SelectOptions){
 		"expression":                        func(o *SelectOptions) { o.Expression = "" },

@@ -9,6 +9,7 @@ import (
 
 // The vectors are the samples of the public documentation and of the official SDK.
 func TestSignatureMatchesPublishedVectors(t *testing.T) {
+	t.Parallel()
 	docs := Credentials{SecretID: "AKIDQjz3ltompVjBni5LitkWHFlFpwkn9U5q", SecretKey: "BQYIM75p8x0iWVFSIgqEKwFprpRSVHlz"}
 	for _, tc := range []struct {
 		name, method, path, window string
@@ -58,6 +59,7 @@ func TestSignatureMatchesPublishedVectors(t *testing.T) {
 }
 
 func TestSigningKeyIsReusedForAMinute(t *testing.T) {
+	t.Parallel()
 	var s signer
 	now := time.Unix(1_700_000_000, 0)
 	first := s.key(testCredentials(), now)
@@ -80,6 +82,7 @@ func TestSigningKeyIsReusedForAMinute(t *testing.T) {
 }
 
 func TestSignatureCoversEverythingThatMatters(t *testing.T) {
+	t.Parallel()
 	c, s := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
 		cosHeader(w)
 		w.Header().Set("Content-Length", "0")

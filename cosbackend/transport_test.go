@@ -11,6 +11,7 @@ import (
 )
 
 func TestTLSHandshakeTimeout(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var server net.Conn
 		c, err := New(Config{

@@ -8,6 +8,7 @@ import (
 )
 
 func TestValidationRefusesBadArgumentsWithoutARequest(t *testing.T) {
+	t.Parallel()
 	c, s := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) { cosHeader(w) })
 	loc, ctx := at(testBucket), t.Context()
 	head := func(loc Location, key string, o ReadOptions) error {
@@ -126,6 +127,7 @@ func TestValidationRefusesBadArgumentsWithoutARequest(t *testing.T) {
 func second[T any](_ T, err error) error { return err }
 
 func TestValidationAcceptsGoodNames(t *testing.T) {
+	t.Parallel()
 	for _, s := range []string{"a-1", "photos-1250000000", "my-photos-1250000000", "0-0", strings.Repeat("a", 61) + "-1"} {
 		if !validBucket(s) {
 			t.Errorf("validBucket(%q) = false, want true", s)

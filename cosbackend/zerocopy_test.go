@@ -85,6 +85,7 @@ func (c spyConn) Write(p []byte) (int, error) {
 }
 
 func TestZeroCopyBuffersReachTheConnection(t *testing.T) {
+	t.Parallel()
 	for name, gather := range map[string]int{"one by one": 0, "gathered": 3} {
 		for _, size := range []int{100, expectAbove / 4} { // without and with Expect
 			t.Run(name+" "+strconv.Itoa(size), func(t *testing.T) {
@@ -120,6 +121,7 @@ func TestZeroCopyBuffersReachTheConnection(t *testing.T) {
 
 // A TLS connection has to copy what it encrypts, but only then.
 func TestZeroCopyBuffersReachTheTLSConnection(t *testing.T) {
+	t.Parallel()
 	pieces, whole := someViews(8, 40_000)
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if got, err := io.ReadAll(r.Body); err != nil || !bytes.Equal(got, whole) {
@@ -155,6 +157,7 @@ func TestZeroCopyBuffersReachTheTLSConnection(t *testing.T) {
 }
 
 func TestZeroCopyBodyIsHeldToItsSize(t *testing.T) {
+	t.Parallel()
 	pieces, whole := someViews(4, 10)
 	broken := errors.New("the caller's stream broke")
 	for name, tc := range map[string]struct {
@@ -183,7 +186,7 @@ func TestZeroCopyBodyIsHeldToItsSize(t *testing.T) {
 			c.Close()
 			for _, r := range s.seen() {
 				if complete := r.BodyErr == nil; complete != (tc.read < 0) || complete && !bytes.Equal(r.Body, whole[:tc.size]) {
-					t.Errorf("COS took %q for complete: %v", r.Body, complete)
+					t.Errorf("COS considered %q complete: %v", r.Body, complete)
 				}
 			}
 		})
@@ -191,6 +194,7 @@ func TestZeroCopyBodyIsHeldToItsSize(t *testing.T) {
 }
 
 func TestZeroCopyFileIsNotReadBeyondTheSize(t *testing.T) {
+	t.Parallel()
 	name := filepath.Join(t.TempDir(), "body")
 	if err := os.WriteFile(name, bytes.Repeat([]byte("x"), 100_000), 0o600); err != nil {
 		t.Fatal(err)
@@ -211,6 +215,7 @@ func TestZeroCopyFileIsNotReadBeyondTheSize(t *testing.T) {
 }
 
 func TestZeroCopyChecksumMadeWhileWritingIsCompared(t *testing.T) {
+	t.Parallel()
 	pieces, whole := someViews(4, 10)
 	c, _ := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
 		cosHeader(w)
@@ -223,8 +228,9 @@ func TestZeroCopyChecksumMadeWhileWritingIsCompared(t *testing.T) {
 	}
 }
 
-// After the response nothing passes any more, also when the writer goes on.
+// After the response nothing is sent any more, even when the writer continues.
 func TestZeroCopyBodyStopsAtTheResponse(t *testing.T) {
+	t.Parallel()
 	body := &endless{waiting: make(chan struct{}), release: make(chan struct{}), stopped: make(chan error, 1)}
 	c := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.ReadFull(r.Body, make([]byte, 10))
@@ -263,6 +269,7 @@ func (e *endless) WriteTo(w io.Writer) (int64, error) {
 }
 
 func TestZeroCopyBodyIsRetriedByReopen(t *testing.T) {
+	t.Parallel()
 	pieces, whole := someViews(4, 10)
 	opened := 0
 	c, s := open(t, func(w http.ResponseWriter, _ *http.Request, n int) {
