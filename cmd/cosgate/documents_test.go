@@ -203,6 +203,25 @@ func TestDocumentsHaveNoBrokenLinks(t *testing.T) {
 	}
 }
 
+// In a sequence diagram of Mermaid a semicolon ends the statement: what follows it is an
+// error, and the picture is not drawn.
+func TestDocumentsHaveNoSemicolonsInSequenceDiagrams(t *testing.T) {
+	t.Parallel()
+	diagram := regexp.MustCompile("(?s)```mermaid\nsequenceDiagram\n.*?```")
+	for _, name := range trackedFiles(t) {
+		if !strings.HasSuffix(name, ".md") {
+			continue
+		}
+		for _, text := range diagram.FindAllString(readRepository(t, name), -1) {
+			for line := range strings.Lines(text) {
+				if strings.Contains(line, ";") {
+					t.Errorf("%s has a semicolon in a sequence diagram: %s", name, strings.TrimSpace(line))
+				}
+			}
+		}
+	}
+}
+
 // Documents name configuration keys as they are.
 func TestDocumentsNameExistingConfigurationKeys(t *testing.T) {
 	t.Parallel()
