@@ -14,7 +14,7 @@ import (
 	"sync/atomic"
 )
 
-// expectAbove is the size from which a request asks COS first whether it may send its
+// expectAbove is the size from which a request first waits for COS's consent to send its
 // body.
 const expectAbove = 1 << 20
 
@@ -40,7 +40,7 @@ type attempt struct {
 	// 2xx response began before the body was sent.
 	responseReceived bool
 	earlyResponse    bool
-	observed         *observation // nil when nobody observes
+	observed         *observation // nil without an Observer
 	response         response
 }
 

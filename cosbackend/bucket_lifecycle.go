@@ -9,7 +9,7 @@ import (
 // A LifecycleConfiguration says when objects of a bucket change their storage class
 // and when they are deleted.
 //
-// The official SDK's structs lose Days 0, which COS takes of transitions, and
+// The official SDK's structs lose Days 0, which COS accepts in transitions, and
 // ExpiredObjectDeleteMarker false.
 type LifecycleConfiguration struct {
 	Rules []LifecycleRule `xml:"Rule"`

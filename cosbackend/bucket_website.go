@@ -4,8 +4,8 @@ import "context"
 
 // A WebsiteConfiguration makes a bucket a web site.
 //
-// The official SDK's structs lose an empty ReplaceKeyPrefixWith, which takes the
-// prefix away.
+// The official SDK's structs lose an empty ReplaceKeyPrefixWith, which removes the
+// prefix.
 type WebsiteConfiguration struct {
 	IndexDocument         string `xml:"IndexDocument>Suffix"`
 	RedirectAllRequestsTo *RedirectAllRequestsTo

@@ -74,7 +74,7 @@ func New(cfg Config) (*Client, error) {
 	return c, nil
 }
 
-// configure checks cfg and takes what needs checking from it.
+// configure checks cfg and keeps the values that need checking.
 func (c *Client) configure(cfg Config) error {
 	var err error
 	if c.endpoint, err = parseEndpoint(cmp.Or(cfg.Endpoint, defaultEndpoint)); err != nil {
@@ -153,7 +153,7 @@ func completeRetry(o RetryOptions) (RetryOptions, error) {
 	return o, nil
 }
 
-// Close closes idle connections and ends lookups that nobody waits for. Calls in
+// Close closes idle connections and ends lookups that no call waits for. Calls in
 // flight and open downloads are not disturbed: end their contexts for that.
 func (c *Client) Close() {
 	c.closed()

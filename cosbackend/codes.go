@@ -16,7 +16,7 @@ type Code struct {
 	// SpellingOf is the code that Name is another spelling of, "" for a code of its
 	// own. A spelling has all the facts of the code it stands for.
 	SpellingOf string
-	// Hint tells callers whether the same call may succeed later.
+	// Hint says whether the same call may succeed later.
 	Hint RetryHint
 	// Contended says that the request lost a race with another one: a later call may
 	// succeed, but an immediate retry by the gateway would only prolong the race.

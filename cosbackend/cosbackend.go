@@ -9,7 +9,7 @@
 // credentials. It is safe for concurrent use and reuses its connections. Its methods end
 // with their context.
 //
-// A failure that COS or the network caused is an [*Error], and tells whether the same call
+// A failure that COS or the network caused is an [*Error], which says whether the same call
 // may succeed later and whether the operation may have been applied nevertheless. An
 // argument that the package refuses before it sends anything is a [*ValidationError]. A
 // checksum that does not match is an [*IntegrityError], and a caller's reader that fails
@@ -25,8 +25,8 @@
 //   - operation.go, attempt.go, response.go, retry.go, settle.go: how an operation is
 //     carried out, one request after the other. retry_class.go says what may be retried,
 //     codes.go what each COS error code means.
-//   - object_body.go, body_reader.go, zerocopy.go, transport.go: content on its way.
+//   - object_body.go, body_reader.go, zerocopy.go, transport.go: the transfer of content.
 //   - signer.go, presign.go, post_policy.go: signatures.
 //   - errors.go, error_body.go, scrub.go: errors, and how secrets stay out of them.
-//   - regions.go: where a bucket is, when nobody says so.
+//   - regions.go: the lookup of a bucket's region.
 package cosbackend

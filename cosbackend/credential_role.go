@@ -124,7 +124,7 @@ func assumeRoleRequest(o AssumeRoleOptions) ([]byte, error) {
 		if json.Compact(&compact, []byte(o.Policy)) != nil {
 			return nil, sourceError(roleCredential, "Policy", errors.New("must be JSON"))
 		}
-		body.Policy = string(appendEscaped(nil, compact.String())) // STS takes it encoded as in a URL (A086)
+		body.Policy = string(appendEscaped(nil, compact.String())) // STS expects it encoded as in a URL (A086)
 	}
 	return json.Marshal(body)
 }

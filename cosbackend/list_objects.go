@@ -107,7 +107,7 @@ type ListOptions struct {
 	Delimiter string
 	// Marker is the last entry already seen; the page begins after it.
 	Marker string
-	// MaxKeys is at most 1000; 0 leaves it to COS, which then takes 1000.
+	// MaxKeys is at most 1000; 0 leaves it to COS, whose default is 1000.
 	MaxKeys int
 }
 

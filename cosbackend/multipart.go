@@ -329,7 +329,7 @@ type CompleteResult struct {
 type ListPartsOptions struct {
 	// After is the number of the last part already seen.
 	After int
-	// Max is at most 1000; 0 leaves it to COS, which then takes 1000.
+	// Max is at most 1000; 0 leaves it to COS, whose default is 1000.
 	Max int
 }
 
@@ -351,7 +351,7 @@ type ListUploadsOptions struct {
 	// needs KeyMarker.
 	KeyMarker      string
 	UploadIDMarker string
-	// Max is at most 1000; 0 leaves it to COS, which then takes 1000.
+	// Max is at most 1000; 0 leaves it to COS, whose default is 1000.
 	Max int
 }
 
@@ -385,7 +385,7 @@ const (
 )
 
 // CompleteMultipartUpload makes the object from the parts named, 1 to 10000 of
-// them by ascending number; COS takes a gap for a missing part (A023). COS may take
+// them by ascending number; COS treats a gap as a missing part (A023). COS may take
 // minutes for it, during which only ctx limits the wait, as long as COS keeps the
 // connection alive. It may hide a failure in a 200 response: the [*Error] then says
 // InSuccessBody.

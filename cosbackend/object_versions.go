@@ -16,7 +16,7 @@ type ListVersionsOptions struct {
 	// VersionIDMarker the page begins after all versions of KeyMarker.
 	KeyMarker       string
 	VersionIDMarker string
-	// MaxKeys is at most 1000; 0 leaves it to COS, which then takes 1000.
+	// MaxKeys is at most 1000; 0 leaves it to COS, whose default is 1000.
 	MaxKeys int
 }
 

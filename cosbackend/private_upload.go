@@ -21,8 +21,8 @@ const (
 
 var errStraysUnclear = errors.New("others began uploads of the same key at the same time")
 
-// A PrivateUpload is a multipart upload that was begun for one write, so that nobody but
-// the writer knows its id.
+// A PrivateUpload is a multipart upload that was begun for one write, so that only the
+// writer knows its id.
 type PrivateUpload struct {
 	Upload
 	client *Client
@@ -30,11 +30,11 @@ type PrivateUpload struct {
 	strays []string
 }
 
-// InitiatePrivateUpload begins an upload whose id stays with its caller. As nobody can
-// confuse it with another, it is retried as an idempotent operation, where
+// InitiatePrivateUpload begins an upload whose id only its caller knows. As it cannot be
+// confused with another, it is retried as an idempotent operation, where
 // InitiateMultipartUpload is not.
 //
-// An attempt whose response was lost may have begun an upload all the same. Such uploads
+// An attempt whose response was lost may have begun an upload nevertheless. Such uploads
 // are looked for: those of the same key that COS began while the attempts were made. They
 // are remembered for AbortStrays when there is an upload, and aborted before an error is
 // returned. An attempt is not interrupted when ctx ends, because the upload that it begins
@@ -79,7 +79,7 @@ func (u *PrivateUpload) findStrays(ctx context.Context, begun time.Time, got out
 
 // strayUploads returns the ids of uploads of the same key, other than u, that were begun
 // between two moments of this client's clock: at most as many as attempts can have begun.
-// More than that are not all strays, and nobody could say which are.
+// More than that are not all strays, and they cannot be distinguished.
 func (c *Client) strayUploads(ctx context.Context, u Upload, from, until time.Time, attempts int) ([]string, error) {
 	page, date, err := c.listMultipartUploads(ctx, u.Location, ListUploadsOptions{Prefix: u.Key, Max: maxListKeys})
 	if err != nil {

@@ -91,7 +91,7 @@ func (r *response) serverError(body errorBody) *Error {
 		r.attempt.responseReceived = e.HTTPStatus >= 300 && e.HTTPStatus <= 499 && e.HTTPStatus != http.StatusRequestTimeout
 		e.Origin, e.NotFromCOS, e.InSuccessBody = OriginTransport, true, false
 	}
-	e.removeSecret(r.op.secret) // before anybody logs it
+	e.removeSecret(r.op.secret) // before it is logged
 	return e
 }
 
@@ -232,7 +232,7 @@ func headerOrder(name string) string {
 	return ""
 }
 
-// withoutQuery takes from a URL what may hold secrets.
+// withoutQuery removes from a URL what may hold secrets.
 func withoutQuery(s string) string {
 	s, _, _ = strings.Cut(s, "?")
 	s, _, _ = strings.Cut(s, "#")

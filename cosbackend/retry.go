@@ -235,7 +235,7 @@ func transient(e *Error) bool {
 	return hintForStatus(e.HTTPStatus).waitHelps()
 }
 
-// contended reports a race with another request on the same thing, also one whose code
+// contended reports a race with another request on the same resource, also one whose code
 // is not known.
 func contended(e *Error) bool {
 	if code, known := LookupCode(e.Code); known {

@@ -16,7 +16,7 @@ const (
 	readOnly
 	// idempotent operations lead to the same state however often they are sent.
 	idempotent
-	// partOfUpload is idempotent, and a conflict is retried too: nobody else writes the
+	// partOfUpload is idempotent, and a conflict is retried too: no other client writes the
 	// parts of an upload.
 	partOfUpload
 	// settled operations are as those of class once, but COS can show whether they were
@@ -51,8 +51,8 @@ func (c retryClass) String() string {
 
 // retryClassOf returns the class of an operation by its name. Writes that must not
 // overwrite are of class once whatever their name, see [operation.forbidOverwrite], and
-// an upload that nobody else can know is begun as an idempotent operation, see
-// [Client.BeginUpload].
+// an upload whose id only its writer knows is begun as an idempotent operation, see
+// [Client.InitiatePrivateUpload].
 func retryClassOf(name string) retryClass {
 	switch name {
 	case "CompleteMultipartUpload", "AppendObject":

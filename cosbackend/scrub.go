@@ -135,8 +135,8 @@ func (at *attempt) cleanID(s string) string {
 	return cleanText(hide(s, at.credentials.secrets()), maxID)
 }
 
-// clean is cleanText that also takes the secrets of c out of s, wherever they
-// stand. They are removed before truncation: half a secret would not be found.
+// clean is cleanText that also removes the secrets of c from s, wherever they
+// are. They are removed before truncation: half a secret would not be found.
 func (c Credentials) clean(s string, limit int) string {
 	return cleanText(hide(s, secretForms(c.secrets())), limit)
 }

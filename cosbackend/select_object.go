@@ -290,7 +290,7 @@ type SelectEvent struct {
 	Stats    *SelectStats
 }
 
-// SelectStats counts what an expression took.
+// SelectStats counts the bytes that an expression read and returned.
 type SelectStats struct {
 	BytesScanned   int64
 	BytesProcessed int64

@@ -139,7 +139,7 @@ func (c *patientConn) Close() error {
 func (c *patientConn) ReadFrom(r io.Reader) (int64, error) { return sendBody(c, r) }
 
 // writeBuffers sends several buffers with one system call where it can, but not so many
-// bytes that a slow connection would pass for one that takes nothing.
+// bytes that a slow connection would look like one that accepts nothing.
 func (c *patientConn) writeBuffers(buffers *net.Buffers) (sent int64, err error) {
 	for len(*buffers) > 0 && err == nil {
 		var batch net.Buffers
@@ -155,7 +155,7 @@ func (c *patientConn) writeBuffers(buffers *net.Buffers) (sent int64, err error)
 	return sent, err
 }
 
-// split takes from the front as many buffers as have at least size bytes.
+// split removes from the front as many buffers as have at least size bytes.
 func split(buffers net.Buffers, size int) (front, rest net.Buffers) {
 	for i, b := range buffers {
 		if size -= len(b); size <= 0 {

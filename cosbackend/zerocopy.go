@@ -8,7 +8,7 @@ import (
 )
 
 // A BuffersWriter is what a Body's Reader that implements io.WriterTo finds the
-// writer it is given to be: it takes several buffers at once, and sends them with
+// writer it is given to be: it accepts several buffers at once, and sends them with
 // one system call where it can. It changes neither the buffers nor the slice of
 // them, and holds none of them when it returns.
 type BuffersWriter interface {
