@@ -182,7 +182,7 @@ func (c *Client) PutBucketACL(ctx context.Context, loc Location, acl ACL) error 
 	if err := checkBucketGrants("grants.", acl.Grants); err != nil {
 		return err
 	}
-	op, err := bucketACL().operation(ctx, c, "Put", http.MethodPut, loc)
+	op, err := c.configOperation(ctx, "PutBucketAcl", http.MethodPut, loc, bucketACL().query()...)
 	if err != nil {
 		return err
 	}

@@ -31,16 +31,16 @@ type subresource[T any] struct {
 	emptyIfMissing bool
 }
 
-func (s subresource[T]) operation(ctx context.Context, c *Client, verb, method string, loc Location) (operation, error) {
-	op, err := c.configOperation(ctx, verb+s.noun, method, loc, s.name)
-	if err == nil && s.id.name != "" {
-		op.query = append(op.query, s.id)
+// query chooses the document.
+func (s subresource[T]) query() []pair {
+	if s.id.name == "" {
+		return []pair{{s.name, ""}}
 	}
-	return op, err
+	return []pair{{s.name, ""}, s.id}
 }
 
 // configOperation returns an operation on a configuration.
-func (c *Client) configOperation(ctx context.Context, name, method string, loc Location, subresource string) (operation, error) {
+func (c *Client) configOperation(ctx context.Context, name, method string, loc Location, query ...pair) (operation, error) {
 	if err := c.checkLocation("", loc.Bucket, loc.Region); err != nil {
 		return operation{}, err
 	}
@@ -48,14 +48,14 @@ func (c *Client) configOperation(ctx context.Context, name, method string, loc L
 	if err != nil {
 		return operation{}, err
 	}
-	op.query = []pair{{subresource, ""}}
+	op.query = query
 	return op, nil
 }
 
 // get reads the document. check, unless it is nil, examines it and the response; what it
 // returns is the result of the call.
 func (s subresource[T]) get(ctx context.Context, c *Client, loc Location, check func(*response, *T) error) (*T, error) {
-	op, err := s.operation(ctx, c, "Get", http.MethodGet, loc)
+	op, err := c.configOperation(ctx, "Get"+s.noun, http.MethodGet, loc, s.query()...)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +98,7 @@ func (s subresource[T]) write(ctx context.Context, c *Client, verb, method strin
 	if err != nil {
 		return operation{}, invalid(cmp.Or(s.field, s.name), err.Error())
 	}
-	op, err := s.operation(ctx, c, verb, method, loc)
+	op, err := c.configOperation(ctx, verb+s.noun, method, loc, s.query()...)
 	if err != nil {
 		return operation{}, err
 	}
@@ -120,7 +120,7 @@ func (op *operation) document(contentType string, payload []byte) {
 
 // remove deletes the document. One that is not there is deleted already (A032).
 func (s subresource[T]) remove(ctx context.Context, c *Client, loc Location) error {
-	op, err := s.operation(ctx, c, "Delete", http.MethodDelete, loc)
+	op, err := c.configOperation(ctx, "Delete"+s.noun, http.MethodDelete, loc, s.query()...)
 	if err != nil {
 		return err
 	}

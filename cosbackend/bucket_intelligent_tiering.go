@@ -87,7 +87,7 @@ func (c *Client) DeleteBucketIntelligentTieringConfiguration(ctx context.Context
 // ListBucketIntelligentTieringConfigurations returns all rules of the second form.
 // Idempotent.
 func (c *Client) ListBucketIntelligentTieringConfigurations(ctx context.Context, loc Location) ([]*IntelligentTieringConfiguration, error) {
-	op, err := c.configOperation(ctx, "ListBucketIntelligentTieringConfigurations", http.MethodGet, loc, "intelligent-tiering")
+	op, err := c.configOperation(ctx, "ListBucketIntelligentTieringConfigurations", http.MethodGet, loc, pair{"intelligent-tiering", ""})
 	if err != nil {
 		return nil, err
 	}

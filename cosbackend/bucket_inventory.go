@@ -137,7 +137,7 @@ func (c *Client) ListBucketInventories(ctx context.Context, loc Location, token 
 	if err := checkListParam("page_token", token); err != nil {
 		return InventoryPage{}, err
 	}
-	op, err := c.configOperation(ctx, "ListBucketInventories", http.MethodGet, loc, "inventory")
+	op, err := c.configOperation(ctx, "ListBucketInventories", http.MethodGet, loc, pair{"inventory", ""})
 	if err != nil {
 		return InventoryPage{}, err
 	}

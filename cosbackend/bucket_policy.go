@@ -15,7 +15,7 @@ var errNotJSON = errors.New("the response is not JSON")
 // GetBucketPolicy returns the policy of a bucket, the JSON that COS keeps; without
 // one the [*Error] is NoSuchBucketPolicy or NoSuchPolicy (A034). Idempotent.
 func (c *Client) GetBucketPolicy(ctx context.Context, loc Location) (string, error) {
-	op, err := c.configOperation(ctx, "GetBucketPolicy", http.MethodGet, loc, "policy")
+	op, err := c.configOperation(ctx, "GetBucketPolicy", http.MethodGet, loc, pair{"policy", ""})
 	if err != nil {
 		return "", err
 	}
@@ -47,7 +47,7 @@ func (c *Client) PutBucketPolicy(ctx context.Context, loc Location, policy strin
 	case json.Unmarshal([]byte(policy), &object) != nil || object == nil || !utf8.ValidString(policy):
 		return invalid("policy.json", "must be a JSON object")
 	}
-	op, err := c.configOperation(ctx, "PutBucketPolicy", http.MethodPut, loc, "policy")
+	op, err := c.configOperation(ctx, "PutBucketPolicy", http.MethodPut, loc, pair{"policy", ""})
 	if err != nil {
 		return err
 	}
@@ -58,7 +58,7 @@ func (c *Client) PutBucketPolicy(ctx context.Context, loc Location, policy strin
 
 // DeleteBucketPolicy removes the policy of a bucket. Idempotent.
 func (c *Client) DeleteBucketPolicy(ctx context.Context, loc Location) error {
-	op, err := c.configOperation(ctx, "DeleteBucketPolicy", http.MethodDelete, loc, "policy")
+	op, err := c.configOperation(ctx, "DeleteBucketPolicy", http.MethodDelete, loc, pair{"policy", ""})
 	if err != nil {
 		return err
 	}

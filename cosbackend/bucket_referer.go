@@ -30,7 +30,7 @@ func (c *Client) PutBucketReferer(ctx context.Context, loc Location, doc *Refere
 // DeleteBucketReferer removes the referer configuration of a bucket, by a PUT
 // without content: COS has no DELETE of it (A036). Idempotent.
 func (c *Client) DeleteBucketReferer(ctx context.Context, loc Location) error {
-	op, err := c.configOperation(ctx, "DeleteBucketReferer", http.MethodPut, loc, "referer")
+	op, err := c.configOperation(ctx, "DeleteBucketReferer", http.MethodPut, loc, pair{"referer", ""})
 	if err != nil {
 		return err
 	}

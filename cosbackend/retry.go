@@ -53,7 +53,7 @@ func (o outcome) err() error {
 // do carries out an operation: with as many attempts as its class, its body and the
 // context allow.
 func (c *Client) do(ctx context.Context, op operation) error {
-	return c.execute(ctx, op).err()
+	return c.newExecution(op).run(ctx).err()
 }
 
 // execute is do with an outcome that says more than the error.
