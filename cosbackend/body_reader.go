@@ -81,7 +81,7 @@ func (b *bodyReader) fail(err error) error {
 // want the body again on another connection.
 func (b *bodyReader) Close() error { return nil }
 
-// again returns b for a connection that sent nothing.
+// reopen returns b for a connection that sent nothing.
 func (b *bodyReader) reopen() (io.ReadCloser, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -43,7 +43,8 @@ const (
 	HintNever RetryHint = iota
 	// HintSoon means that the failure passes quickly.
 	HintSoon
-	// HintSlowly means that the failure passes when callers wait longer.
+	// HintSlowly means that the failure passes when callers wait longer. How long is in
+	// service/status/mapper.go; the retries of this package do not depend on it.
 	HintSlowly
 	// HintOnce means that the content may have been damaged on the way: one retry is fair.
 	HintOnce

@@ -86,7 +86,7 @@ func (p *fileProvider) refresh() {
 	p.state.Store(state)
 }
 
-// sees reports whether info is of the file as it was seen.
+// matches reports whether info is of the file as it was read.
 func (s *fileState) matches(info os.FileInfo) bool {
 	return s.info != nil && os.SameFile(s.info, info) && s.info.Size() == info.Size() && s.info.ModTime().Equal(info.ModTime())
 }

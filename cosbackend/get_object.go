@@ -61,7 +61,7 @@ type Range struct {
 	Suffix int64
 }
 
-// rangeHeader returns r as HTTP writes it (A006).
+// header returns r as HTTP writes it (A006).
 func (r Range) header() string {
 	switch {
 	case r.Suffix > 0:

@@ -38,78 +38,78 @@ type objectBody struct {
 }
 
 // Read passes on what COS sends, until exactly as much was received as was announced.
-func (d *objectBody) Read(p []byte) (int, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for d.err == nil && len(p) > 0 {
-		if d.next == d.end {
-			d.finish(io.EOF)
+func (b *objectBody) Read(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for b.err == nil && len(p) > 0 {
+		if b.next == b.end {
+			b.finish(io.EOF)
 			break
 		}
-		if d.segment == nil {
-			d.reopen()
+		if b.segment == nil {
+			b.reopen()
 			continue
 		}
-		n, err := d.segment.read(p)
-		d.next += int64(n)
+		n, err := b.segment.read(p)
+		b.next += int64(n)
 		if n > 0 {
-			d.failures = 0
-			if d.next == d.end {
-				d.finish(io.EOF)
+			b.failures = 0
+			if b.next == b.end {
+				b.finish(io.EOF)
 			}
 			return n, nil
 		}
 		if err != nil {
-			d.broken(failed(err))
+			b.broken(failed(err))
 		}
 	}
-	return 0, d.err
+	return 0, b.err
 }
 
 // finish ends the body and lets go of its connection.
-func (d *objectBody) finish(err error) {
-	d.err = err
-	if d.segment != nil {
-		d.segment.close()
-		d.segment = nil
+func (b *objectBody) finish(err error) {
+	b.err = err
+	if b.segment != nil {
+		b.segment.close()
+		b.segment = nil
 	}
 }
 
 // broken decides on a failure, and leaves the body to be reopened when there is
 // something left to try.
-func (d *objectBody) broken(f *failure) {
-	d.finish(nil)
-	over := contextError(d.ctx)
+func (b *objectBody) broken(f *failure) {
+	b.finish(nil)
+	over := contextError(b.ctx)
 	_, changed := errors.AsType[*ChangedError](f.err)
 	switch {
-	case d.closing.Load():
-		d.err = errBodyClosed
+	case b.closing.Load():
+		b.err = errBodyClosed
 	case f.response == nil || changed:
-		d.err = f.err
+		b.err = f.err
 	case over != nil && errors.Is(f.err, over):
-		d.err = f.err
+		b.err = f.err
 	case over != nil:
-		d.err = f.endedBy(over).err
+		b.err = f.endedBy(over).err
 	case !transient(f.response):
-		d.err = d.refused(f.response)
+		b.err = b.refused(f.response)
 	default:
-		d.failures++
-		d.err = d.await(f)
+		b.failures++
+		b.err = b.await(f)
 	}
 }
 
 // await waits until the body may be reopened, or says why it will not be.
-func (d *objectBody) await(f *failure) error {
-	if d.failures > d.resume.Attempts || d.object.ETag == "" {
-		return d.unresumed(f.response)
+func (b *objectBody) await(f *failure) error {
+	if b.failures > b.resume.Attempts || b.object.ETag == "" {
+		return b.unresumed(f.response)
 	}
-	switch err := d.client.pause(d.ctx, d.failures, f.response); {
+	switch err := b.client.pause(b.ctx, b.failures, f.response); {
 	case err == nil:
 		return nil
-	case d.closing.Load():
+	case b.closing.Load():
 		return errBodyClosed
 	case errors.Is(err, errNoTime):
-		return d.unresumed(f.response)
+		return b.unresumed(f.response)
 	default:
 		return f.endedBy(err).err
 	}
@@ -117,71 +117,71 @@ func (d *objectBody) await(f *failure) error {
 
 // refused handles a refusal to resume. It recognizes responses that mean that the object
 // was replaced or deleted.
-func (d *objectBody) refused(e *Error) error {
+func (b *objectBody) refused(e *Error) error {
 	deleted := e.HTTPStatus == http.StatusNotFound && (e.Code == "NoSuchKey" || e.Code == "NoSuchVersion")
 	if !deleted && e.HTTPStatus != http.StatusPreconditionFailed && e.HTTPStatus != http.StatusRequestedRangeNotSatisfiable {
 		return e
 	}
-	return d.changed("", -1, e)
+	return b.changed("", -1, e)
 }
 
-func (d *objectBody) changed(etag string, size int64, err error) error {
+func (b *objectBody) changed(etag string, size int64, err error) error {
 	return &ChangedError{
-		Op: d.op.name, Bucket: d.op.bucket, Key: d.op.key,
-		ETag: d.object.ETag, Size: d.object.Size, NewETag: etag, NewSize: size, Err: err,
+		Op: b.op.name, Bucket: b.op.bucket, Key: b.op.key,
+		ETag: b.object.ETag, Size: b.object.Size, NewETag: etag, NewSize: size, Err: err,
 	}
 }
 
-func (d *objectBody) unresumed(err error) error {
-	return &ReadBrokenError{NextOffset: d.next, ETag: d.object.ETag, VersionID: d.object.VersionID, Err: err}
+func (b *objectBody) unresumed(err error) error {
+	return &ReadBrokenError{NextOffset: b.next, ETag: b.object.ETag, VersionID: b.object.VersionID, Err: err}
 }
 
 // reopen requests the rest, of the same object only. The preconditions of the caller
 // held when the read began; the ETag stands for all of them now. It makes one attempt:
 // the body itself counts failures.
-func (d *objectBody) reopen() {
-	rest := Range{Offset: d.next, Length: d.end - d.next}
-	op := d.op
-	op.selection = []pair{{"range", rest.header()}, {"if-match", quoteETag(d.object.ETag)}}
+func (b *objectBody) reopen() {
+	rest := Range{Offset: b.next, Length: b.end - b.next}
+	op := b.op
+	op.selection = []pair{{"range", rest.header()}, {"if-match", quoteETag(b.object.ETag)}}
 	op.decode = func(ctx context.Context, r *response) error {
 		info, offset, err := r.extent(ctx, op.key)
 		if err != nil {
 			return err
 		}
-		if d.replacedBy(info) {
+		if b.replacedBy(info) {
 			e := r.newError()
 			e.Cause = errReplaced
-			return d.changed(info.ETag, info.Size, e)
+			return b.changed(info.ETag, info.Size, e)
 		}
 		if !rest.selects(offset, r.http.ContentLength, info.Size) {
 			return r.malformed(errRange)
 		}
-		d.segment = newBodySegment(ctx, r, d.resume.Stall)
+		b.segment = newBodySegment(ctx, r, b.resume.Stall)
 		return nil
 	}
-	x := &execution{client: d.client, op: op, attempts: d.attempts, limit: d.attempts + 1}
-	got := x.run(d.ctx)
-	d.attempts = got.attempts
+	x := &execution{client: b.client, op: op, attempts: b.attempts, limit: b.attempts + 1}
+	got := x.run(b.ctx)
+	b.attempts = got.attempts
 	if got.failure != nil {
-		d.broken(got.failure)
+		b.broken(got.failure)
 	}
 }
 
 // replacedBy reports whether a response to IfMatch is of another object all the same.
-func (d *objectBody) replacedBy(info ObjectInfo) bool {
-	otherVersion := info.VersionID != d.object.VersionID && info.VersionID != "" && d.object.VersionID != ""
-	return info.ETag != d.object.ETag || info.Size != d.object.Size || otherVersion
+func (b *objectBody) replacedBy(info ObjectInfo) bool {
+	otherVersion := info.VersionID != b.object.VersionID && info.VersionID != "" && b.object.VersionID != ""
+	return info.ETag != b.object.ETag || info.Size != b.object.Size || otherVersion
 }
 
 // Close gives the connection back when the whole body was read, and drops it
 // otherwise. It also ends a Read that waits. Reads after it fail.
-func (d *objectBody) Close() error {
-	d.closing.Store(true)
-	d.cancel() // harmless to a body that was read to its end
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.err == nil {
-		d.finish(errBodyClosed)
+func (b *objectBody) Close() error {
+	b.closing.Store(true)
+	b.cancel() // harmless to a body that was read to its end
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.err == nil {
+		b.finish(errBodyClosed)
 	}
 	return nil
 }

@@ -178,7 +178,7 @@ func (at *attempt) succeeded() {
 	}
 }
 
-// handOver leaves the end of a download's observation to its body.
+// passToBody leaves the end of a read's observation to its body.
 func (o *observation) passToBody() {
 	if o == nil {
 		return

@@ -5,8 +5,9 @@ import (
 	"sync"
 )
 
-// A Trace collects what happened on behalf of one context: service puts one into
-// each RPC. It is safe for concurrent use.
+// A Trace collects what happened on behalf of one context: service puts one into each
+// RPC. It is neither a trace of OpenTelemetry nor COS's trace id. It is safe for
+// concurrent use.
 type Trace struct {
 	mu   sync.Mutex
 	info TraceInfo

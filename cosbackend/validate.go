@@ -121,7 +121,7 @@ func lowerToken(c byte) bool {
 	return lowerAlnum(c) || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
 }
 
-// onlyWordsAnd reports whether s has only letters, digits, "_" and what is in others.
+// onlyWordCharsAnd reports whether s has only letters, digits, "_" and what is in others.
 func onlyWordCharsAnd(s, others string) bool {
 	for _, r := range s {
 		word := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_'

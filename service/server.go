@@ -118,7 +118,8 @@ type Options struct {
 	PresignMax time.Duration
 }
 
-// withDefaults replaces zero values by their defaults.
+// withDefaults replaces zero values by their defaults. The gateway that `cosgate serve`
+// runs has those of internal/config for what that can set.
 func (o Options) withDefaults() Options {
 	o.PartSize = cmp.Or(o.PartSize, 8<<20)
 	o.PartsInParallel = cmp.Or(o.PartsInParallel, 4)

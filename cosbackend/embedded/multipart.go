@@ -630,7 +630,7 @@ func multipartRoutes() []route {
 	return routes
 }
 
-// works are the goroutines that may outlive the requests they were begun for.
+// backgroundTasks are the goroutines that may outlive the requests they were begun for.
 type backgroundTasks struct {
 	mu     sync.Mutex
 	closed bool

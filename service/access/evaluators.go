@@ -119,7 +119,8 @@ func (c *compiler) byHeader(f protoreflect.FieldDescriptor, table headers) (step
 	}}, nil
 }
 
-// bucketName is a bucket by its name, or with its region in front.
+// bucketName is a bucket by its name, or with its region in front. Whether there can be
+// such a bucket is for the contract and COS to say; here it only must be clear which.
 var bucketName = regexp.MustCompile(`^(?:qcs::cos:[a-z0-9-]+:(?:uid/[0-9]+)?:)?([a-z0-9](?:[a-z0-9-]*[a-z0-9])?-[0-9]+)$`)
 
 // otherBucket needs an action on a bucket that is not the request's. A bucket that is
