@@ -3,10 +3,12 @@ package service
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/tencentyun/cos-go-sdk-v5"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/cosgate/cosgate/cosbackend/embedded"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
@@ -75,4 +77,27 @@ func openConfigs(t *testing.T, change ...func(*setup)) *gateway {
 
 func configTrips() []configTrip {
 	return slices.Concat(accessTrips(), storedTrips(), ruledTrips(), namedTrips())
+}
+
+// A new configuration must be put and read back at random, too.
+func TestBucketConfigHasATripForEachSection(t *testing.T) {
+	t.Parallel()
+	tripped := make(map[protoreflect.FullName]bool)
+	for _, c := range configTrips() {
+		tripped[c.empty().ProtoReflect().Descriptor().FullName()] = true
+	}
+	fields := (&cosgatev1.BucketConfig{}).ProtoReflect().Descriptor().Fields()
+	for i := range fields.Len() {
+		f := fields.Get(i)
+		if f.Message() == nil { // the policy is a JSON text and has tests of its own
+			continue
+		}
+		doc := f.Message()
+		if inner := doc.Fields(); inner.Len() == 1 && inner.Get(0).IsList() && strings.HasSuffix(string(doc.Name()), "Configurations") {
+			doc = inner.Get(0).Message() // several documents with ids
+		}
+		if !tripped[doc.FullName()] {
+			t.Errorf("%s has no trip: add one to configTrips", f.Name())
+		}
+	}
 }

@@ -17,7 +17,7 @@ const maxConfigXML = 1 << 20
 // A configuration is an XML document that a bucket has at most one of. The server
 // parses it strictly, stores its canonical form, and returns that.
 type configuration struct {
-	sub   string // the sub-resource
+	sub   string // the sub-resource, in lower case, as routes compare it
 	noun  string // names the operations: Get<noun>, Put<noun>, Delete<noun>
 	shape shape
 	// limit is the length limit of the document; 0 is maxConfigXML.

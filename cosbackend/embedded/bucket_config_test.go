@@ -2,6 +2,7 @@ package embedded_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -375,4 +376,17 @@ func TestPutBucketReplicationNeedsVersioning(t *testing.T) {
 	c.configure(t, "replication", text).want(t, 200, "")
 	c.versioning(t, "Suspended")
 	c.do(t, call{method: "GET", query: "replication"}).want(t, 200, "")
+}
+
+// Each configuration that the server stores must come back as it was put.
+func TestBucketConfigDocumentsHaveEachConfiguration(t *testing.T) {
+	t.Parallel()
+	for _, name := range embedded.ConfigurationNames() {
+		if !slices.ContainsFunc(documents(), func(d document) bool { return d.sub == name }) {
+			t.Errorf("documents() lacks one for ?%s", name)
+		}
+		if name != strings.ToLower(name) {
+			t.Errorf("the sub-resource %q is not in lower case, so no request finds it", name)
+		}
+	}
 }
