@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync"
 
 	"github.com/fullstorydev/grpcui"
 	"github.com/fullstorydev/grpcui/standalone"
@@ -16,6 +17,10 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 )
+
+// buildingPage is held while a page is built: grpcui changes a printer of its own, which
+// all pages of a process share.
+var buildingPage sync.Mutex //nolint:gochecknoglobals // it guards a global of grpcui
 
 // grpcuiPath is where the page is on the admin port.
 const grpcuiPath = "/grpcui/"
@@ -40,6 +45,8 @@ func (g *gateway) page() (http.Handler, func(), error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("grpcui: %w", err)
 	}
+	buildingPage.Lock()
+	defer buildingPage.Unlock()
 	page := standalone.Handler(conn, g.rpc.Addr().String(), grpcui.AllMethodsForServices(services), files)
 	return page, func() { _ = conn.Close() }, nil
 }
