@@ -49,9 +49,9 @@ func (c *Client) InitiatePrivateUpload(ctx context.Context, loc Location, key st
 	begun := c.clock()
 	x := c.newExecution(op)
 	x.abandoned = func() bool { return contextError(ctx) != nil }
-	whole, cancel := context.WithTimeout(context.WithoutCancel(ctx), initiateTime)
+	uninterrupted, cancel := context.WithTimeout(context.WithoutCancel(ctx), initiateTime)
 	defer cancel()
-	got := x.run(whole)
+	got := x.run(uninterrupted)
 	u.UploadID = *id
 	if got.mayHaveBeenApplied {
 		err := u.findStrays(ctx, begun, got)
@@ -69,7 +69,11 @@ func (u *PrivateUpload) findStrays(ctx context.Context, begun time.Time, got out
 	ctx, _ = WithTrace(context.WithoutCancel(ctx)) // the requests are not the caller's
 	ctx, cancel := context.WithTimeout(ctx, strayTime)
 	defer cancel()
-	u.strays, err = u.client.strayUploads(ctx, u.Upload, begun, ended, got.attempts)
+	maxStrays := got.attempts
+	if got.failure == nil {
+		maxStrays-- // the last attempt began u itself
+	}
+	u.strays, err = u.client.strayUploads(ctx, u.Upload, begun, ended, maxStrays)
 	if err == nil && got.failure != nil {
 		err = u.AbortStrays(ctx)
 		u.strays = nil
@@ -78,9 +82,9 @@ func (u *PrivateUpload) findStrays(ctx context.Context, begun time.Time, got out
 }
 
 // strayUploads returns the ids of uploads of the same key, other than u, that were begun
-// between two moments of this client's clock: at most as many as attempts can have begun.
+// between two moments of this client's clock: at most maxStrays.
 // More than that are not all strays, and they cannot be distinguished.
-func (c *Client) strayUploads(ctx context.Context, u Upload, from, until time.Time, attempts int) ([]string, error) {
+func (c *Client) strayUploads(ctx context.Context, u Upload, from, until time.Time, maxStrays int) ([]string, error) {
 	page, date, err := c.listMultipartUploads(ctx, u.Location, ListUploadsOptions{Prefix: u.Key, Max: maxListKeys})
 	if err != nil {
 		return nil, err
@@ -96,7 +100,7 @@ func (c *Client) strayUploads(ctx context.Context, u Upload, from, until time.Ti
 			ids = append(ids, other.UploadID)
 		}
 	}
-	if len(ids) > attempts {
+	if len(ids) > maxStrays {
 		return nil, errStraysUnclear
 	}
 	return ids, nil
