@@ -87,7 +87,11 @@ func TestAppendObjectIsSettledByHead(t *testing.T) {
 		{"other end in the response", 10, []string{"other end"}, "15", false, false, "PH", ""},
 		{"500 and done", 10, []string{"500"}, "15", false, false, "PH", ""},
 		{"500 and not done", 10, []string{"500", "ok"}, "10", false, false, "PHP", ""},
-		{"turned away", 10, []string{"503", "ok"}, "10", false, false, "PP", ""},
+		{"throttled", 10, []string{"503", "ok"}, "10", false, false, "PP", ""},
+		{"503 and done", 10, []string{"503 unavailable"}, "15", false, false, "PH", ""},
+		{"503 and not done", 10, []string{"503 unavailable", "ok"}, "10", false, false, "PHP", ""},
+		{"conflict and done", 10, []string{"409"}, "15", false, false, "PH", ""},
+		{"conflict and not done", 10, []string{"409", "ok"}, "10", false, false, "PHP", ""},
 		{"first, lost and done", 0, []string{"lost"}, "5", true, false, "PH", ""},
 		{"first, lost and of another", 0, []string{"lost"}, "wrong sum", true, false, "PH", "transport!"},
 		{"first, lost and replaced by a put", 0, []string{"lost"}, "normal", false, false, "PH", "transport!"},
@@ -147,6 +151,10 @@ func appendStep(t *testing.T, w http.ResponseWriter, step string, next int64, su
 		appended(w, next+1, sum)
 	case "500":
 		respondXML(w, 500, errorXML("InternalError", "m"))
+	case "503 unavailable":
+		respondXML(w, 503, errorXML("ServiceUnavailable", "m"))
+	case "409":
+		respondXML(w, 409, errorXML("PathConflict", "m"))
 	case "503":
 		respondXML(w, 503, errorXML("SlowDown", "m"))
 	case "position":
