@@ -19,6 +19,10 @@ const (
 	strayTime = 30 * time.Second
 )
 
+// maxSuspects bounds the uploads that are looked at: more than that began in the time of a
+// few requests only where many clients write one key.
+const maxSuspects = 32
+
 var errStraysUnclear = errors.New("others began uploads of the same key at the same time")
 
 // A PrivateUpload is a multipart upload that was begun for one write, so that only the
@@ -26,8 +30,10 @@ var errStraysUnclear = errors.New("others began uploads of the same key at the s
 type PrivateUpload struct {
 	Upload
 	client *Client
-	// strays are the ids of uploads that attempts without a response may have begun.
-	strays []string
+	// suspects are the ids of uploads that attempts without a response may have begun,
+	// strays how many of them can have been: the others are of other clients.
+	suspects []string
+	strays   int
 }
 
 // InitiatePrivateUpload begins an upload whose id only its caller knows. As it cannot be
@@ -62,29 +68,28 @@ func (c *Client) InitiatePrivateUpload(ctx context.Context, loc Location, key st
 	return u, got.err()
 }
 
-// findStrays remembers the uploads that lost responses left, and aborts them when there
-// is no upload to wait for.
+// findStrays remembers the uploads that lost responses may have left, and aborts them
+// when there is no upload to wait for.
 func (u *PrivateUpload) findStrays(ctx context.Context, begun time.Time, got outcome) (err error) {
 	ended := u.client.clock()
 	ctx, _ = WithTrace(context.WithoutCancel(ctx)) // the requests are not the caller's
 	ctx, cancel := context.WithTimeout(ctx, strayTime)
 	defer cancel()
-	maxStrays := got.attempts
+	u.strays = got.attempts
 	if got.failure == nil {
-		maxStrays-- // the last attempt began u itself
+		u.strays-- // the last attempt began u itself
 	}
-	u.strays, err = u.client.strayUploads(ctx, u.Upload, begun, ended, maxStrays)
+	u.suspects, err = u.client.uploadsBegunBetween(ctx, u.Upload, begun, ended)
 	if err == nil && got.failure != nil {
 		err = u.AbortStrays(ctx)
-		u.strays = nil
+		u.suspects = nil
 	}
 	return err
 }
 
-// strayUploads returns the ids of uploads of the same key, other than u, that were begun
-// between two moments of this client's clock: at most maxStrays.
-// More than that are not all strays, and they cannot be distinguished.
-func (c *Client) strayUploads(ctx context.Context, u Upload, from, until time.Time, maxStrays int) ([]string, error) {
+// uploadsBegunBetween returns the ids of uploads of the same key, other than u, that were
+// begun between two moments of this client's clock.
+func (c *Client) uploadsBegunBetween(ctx context.Context, u Upload, from, until time.Time) ([]string, error) {
 	page, date, err := c.listMultipartUploads(ctx, u.Location, ListUploadsOptions{Prefix: u.Key, Max: maxListKeys})
 	if err != nil {
 		return nil, err
@@ -100,7 +105,7 @@ func (c *Client) strayUploads(ctx context.Context, u Upload, from, until time.Ti
 			ids = append(ids, other.UploadID)
 		}
 	}
-	if len(ids) > maxStrays {
+	if len(ids) > maxSuspects {
 		return nil, errStraysUnclear
 	}
 	return ids, nil
@@ -108,19 +113,34 @@ func (c *Client) strayUploads(ctx context.Context, u Upload, from, until time.Ti
 
 // AbortStrays aborts the uploads that lost responses of InitiatePrivateUpload left, and
 // does nothing when there are none. It belongs after the end of the upload itself: one
-// that has a part by then is somebody else's and stays.
+// that has a part by then is somebody else's. When more than the lost responses can have
+// left are still without a part, they cannot be distinguished, and all stay.
 func (u PrivateUpload) AbortStrays(ctx context.Context) error {
 	var failed error
-	for _, id := range u.strays {
-		stray := Upload{Location: u.Location, Key: u.Key, UploadID: id}
-		parts, err := u.client.ListParts(ctx, stray, ListPartsOptions{Max: 1})
-		if err == nil && len(parts.Parts) == 0 {
-			err = u.client.AbortMultipartUpload(ctx, stray)
+	var strays []Upload
+	for _, id := range u.suspects {
+		suspect := Upload{Location: u.Location, Key: u.Key, UploadID: id}
+		parts, err := u.client.ListParts(ctx, suspect, ListPartsOptions{Max: 1})
+		switch {
+		case err == nil && len(parts.Parts) == 0:
+			strays = append(strays, suspect)
+		case !uploadIsGone(err):
+			failed = errors.Join(failed, err)
 		}
-		if e, ok := errors.AsType[*Error](err); ok && e.HTTPStatus == http.StatusNotFound {
-			continue
+	}
+	if len(strays) > u.strays {
+		return errors.Join(failed, errStraysUnclear)
+	}
+	for _, stray := range strays {
+		err := u.client.AbortMultipartUpload(ctx, stray)
+		if !uploadIsGone(err) {
+			failed = errors.Join(failed, err)
 		}
-		failed = errors.Join(failed, err)
 	}
 	return failed
+}
+
+func uploadIsGone(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.HTTPStatus == http.StatusNotFound
 }
