@@ -8,11 +8,8 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/pprof"
 	"strings"
 	"time"
-
-	"github.com/cosgate/cosgate/internal/config"
 )
 
 const (
@@ -24,12 +21,13 @@ const (
 )
 
 // adminHandler serves what operators ask for: liveness, readiness, build, profiles. ready
-// returns why the gateway is not ready. metrics and page may be nil.
+// returns why the gateway is not ready. metrics and page may be nil. hosts are names of
+// this machine, next to addresses and localhost, under which it may be asked for metrics.
 //
-// Balancers and probes may reach the port from elsewhere. What shows the inside of the
-// process, or lets a browser call the API, is for this machine alone, which includes the
-// end of a kubectl port-forward.
-func adminHandler(ready func() error, metrics, page http.Handler) http.Handler {
+// Balancers and probes may reach the port from elsewhere, Prometheus as well. What shows
+// the inside of the process, or lets a browser call the API, is for this machine alone,
+// which includes the end of a kubectl port-forward. adminGuard says what else is refused.
+func adminHandler(ready func() error, metrics, page http.Handler, hosts []string) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "ok\n")
@@ -41,46 +39,19 @@ func adminHandler(ready func() error, metrics, page http.Handler) http.Handler {
 		}
 		_, _ = io.WriteString(w, "ok\n")
 	})
-	mux.HandleFunc("GET /buildinfo", func(w http.ResponseWriter, _ *http.Request) {
+	guard := adminGuard{hosts: hosts}
+	mux.Handle("GET /buildinfo", guard.observers(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(readBuild()) // the caller may have disconnected
-	})
+	})))
 	if metrics != nil {
-		mux.Handle("GET /metrics", metrics)
+		mux.Handle("GET /metrics", guard.observers(metrics))
 	}
-	local := http.NewServeMux()
-	local.HandleFunc("GET /debug/pprof/", pprof.Index)
-	local.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
-	local.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
-	local.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
-	local.HandleFunc("POST /debug/pprof/symbol", pprof.Symbol)
-	local.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
-	mux.Handle("/debug/pprof/", loopbackOnly(local))
+	mux.Handle(pprofPath, guard.thisMachine(profiles()))
 	if page != nil {
-		mux.Handle(grpcuiPath, loopbackOnly(http.StripPrefix(strings.TrimSuffix(grpcuiPath, "/"), page)))
+		mux.Handle(grpcuiPath, guard.thisMachine(http.StripPrefix(strings.TrimSuffix(grpcuiPath, "/"), page)))
 	}
-	return mux
-}
-
-// loopbackOnly refuses requests that do not come over loopback. It checks the Host header
-// as well: a page on the internet can make its own name resolve to this machine.
-func loopbackOnly(h http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		local, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
-		if local == nil || !config.Loopback(local.String()) || !config.Loopback(r.RemoteAddr) || !loopbackName(r.Host) {
-			http.Error(w, "only for requests from the same machine, to 127.0.0.1 or localhost", http.StatusForbidden)
-			return
-		}
-		h.ServeHTTP(w, r)
-	})
-}
-
-// loopbackName reports whether a Host header names this machine, with or without port.
-func loopbackName(host string) bool {
-	if _, _, err := net.SplitHostPort(host); err != nil {
-		host = net.JoinHostPort(strings.Trim(host, "[]"), "80")
-	}
-	return config.Loopback(host)
+	return neverFramed(mux)
 }
 
 // serveAdmin serves lis until ctx ends.

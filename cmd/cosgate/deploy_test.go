@@ -175,7 +175,7 @@ func TestDeploymentFitsTheBinary(t *testing.T) {
 	if len(want) > 0 {
 		t.Errorf("the container lacks the ports %v", want)
 	}
-	admin := adminHandler(func() error { return nil }, nil, nil)
+	admin := adminHandler(func() error { return nil }, nil, nil, nil)
 	for _, probe := range []probe{c.StartupProbe, c.LivenessProbe, c.ReadinessProbe} {
 		w := httptest.NewRecorder()
 		admin.ServeHTTP(w, httptest.NewRequestWithContext(context.Background(), http.MethodGet, "http://10.0.0.5"+probe.HTTPGet.Path, nil))

@@ -21,7 +21,8 @@ import (
 // gatewayOptions are the parts of a gateway.
 type gatewayOptions struct {
 	listen, admin  address
-	connections    int // at a time; 0 is no limit
+	adminHosts     []string // names of the admin port, next to addresses
+	connections    int      // at a time; 0 is no limit
 	grace          time.Duration
 	profiles       map[string]*cosbackend.Client
 	defaultProfile string
@@ -94,7 +95,7 @@ func (g *gateway) run(ctx context.Context) error {
 	var adminErr error
 	background.Go(func() {
 		defer cancel()
-		adminErr = serveAdmin(adminCtx, g.ops, adminHandler(ready, g.metrics, page))
+		adminErr = serveAdmin(adminCtx, g.ops, adminHandler(ready, g.metrics, page, g.adminHosts))
 	})
 	background.Go(func() { followFiles(adminCtx, g.hangup, g.reloads, g.log) })
 	err = g.rpcServer.Serve(ctx, g.rpc, g.grace)

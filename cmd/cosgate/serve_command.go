@@ -63,6 +63,7 @@ func (c serveCommand) Run(ctx context.Context, out streams) error {
 	o := gatewayOptions{
 		listen:         address{"listen", cfg.Listen},
 		admin:          address{"admin", cfg.Admin},
+		adminHosts:     cfg.AdminHosts,
 		connections:    int(cfg.Limits.Connections),
 		grace:          time.Duration(cfg.Lifecycle.Grace),
 		profiles:       clients.ByProfile,

@@ -36,6 +36,9 @@ type Config struct {
 	// Where health, readiness, metrics and profiles of the process are served over HTTP,
 	// without TLS. Keep it on loopback, or let only probes and Prometheus reach it.
 	Admin string `yaml:"admin" default:"127.0.0.1:8081"`
+	// Names under which Prometheus may ask admin for /metrics, next to addresses and
+	// localhost: a page in a browser could make any other name resolve to this machine.
+	AdminHosts []string `yaml:"admin_hosts,omitempty" example:"cosgate.storage.svc"`
 	// Serve others in plain text: anyone on the network path can read and change the
 	// traffic. Contradicts tls.
 	Insecure bool `yaml:"insecure" default:"false"`

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"regexp"
 	"strconv"
 )
 
@@ -33,6 +34,8 @@ func Loopback(addr string) bool {
 	return err == nil && ip.IsLoopback()
 }
 
+var hostPattern = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]{0,252}[A-Za-z0-9])?$`)
+
 // checkListeners checks where the gateway can be reached, and by whom.
 func (c *Config) checkListeners(r *report) {
 	valid := true
@@ -47,6 +50,11 @@ func (c *Config) checkListeners(r *report) {
 	}
 	if _, port, _ := net.SplitHostPort(c.Listen); c.Listen == c.Admin && port != "0" {
 		r.add("admin", "is the same as listen", "choose another port")
+	}
+	for i, name := range c.AdminHosts {
+		if !hostPattern.MatchString(name) {
+			r.in("admin_hosts").item(i).add("", strconv.Quote(name)+" is not the name of a host", "leave out scheme and port")
+		}
 	}
 	if c.Insecure && c.TLS.enabled() {
 		r.add("insecure", "contradicts tls", "leave one of the two out")

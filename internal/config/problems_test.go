@@ -66,6 +66,7 @@ func TestLoadNamesLineColumnAndFixOfAProblem(t *testing.T) {
 		"no port":            {"listen: 127.0.0.1\n" + smallest, `1:9: listen: "127.0.0.1" is not host:port, such as 127.0.0.1:0`},
 		"port":               {"admin: 127.0.0.1:70000\n" + smallest, `1:8: admin: "127.0.0.1:70000" has a port that is not a number from 0 to 65535`},
 		"same address":       {"admin: 127.0.0.1:50051\n" + smallest, `1:8: admin: is the same as listen; choose another port`},
+		"admin host":         {"admin_hosts: ['cosgate:8081']\n" + smallest, `1:15: admin_hosts[0]: "cosgate:8081" is not the name of a host; leave out scheme and port`},
 		"plain for everyone": {"listen: 0.0.0.0:50051\n" + smallest, `1:9: listen: "0.0.0.0:50051" can be reached by others, and without tls they could read and change what passes; set tls.cert and tls.key, or use 127.0.0.1, or accept it with insecure: true (--insecure)`},
 		"nobody is asked":    {"listen: :50051\ntls: {" + tls + "}\n" + smallest, `1:9: listen: ":50051" can be reached by others, and they need not prove who they are; set authentication`},
 		"given is not asked": {"listen: :50051\ntls: {" + tls + ", client_ca: ca, client_auth: verify_if_given}\n" + smallest, `1:9: listen: ":50051" can be reached by others, and they need not prove`},
