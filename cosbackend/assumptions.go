@@ -138,3 +138,25 @@ package cosbackend
 //	A087  STS responds with 200 with {"Response": ...}, which has Credentials (TmpSecretId,
 //	      TmpSecretKey, Token), ExpiredTime, Expiration and RequestId, or an Error with
 //	      Code and Message and the RequestId.
+//	A088  GetFederationToken of STS takes Name (letters; the official SDKs send hyphens,
+//	      too), Policy (as AssumeRole does, and required) and DurationSeconds (at most
+//	      7200 for the keys of an account, 129600 for those of a sub-account), and only
+//	      long-lived keys may sign it. (API reference, 1312/48195)
+//	A089  STS's codes InternalError.* and RequestLimitExceeded pass, and so does
+//	      InvalidParameter.OverLimit, which means too many calls. A policy that is too
+//	      long is InvalidParameter.PolicyTooLong or .ExtendStrategyOverSize.
+//	A090  A policy may have conditions, all of which must be met. The key of a condition
+//	      is "cos:" and the name of a header or parameter in lower case, a parameter's
+//	      value is written as it is escaped in a URL, and string_equal_if_exist is met
+//	      by a request without it, and with "" by one whose value is empty. Documented
+//	      (436/71307, 436/46206) are versionid, response-content-type, x-cos-acl and a few that
+//	      are not used here; for x-cos-grant-*, x-cos-tagging, x-cos-callback and
+//	      pic-operations it is an assumption.
+//	A091  A policy of CAM has at most 6144 characters; STS says of its own limit only that
+//	      there is one.
+//	A092  The actions of CAM are named as 436/30580 lists them; an upload by PUT is
+//	      PutObject, a form PostObject, and a copy wants GetObject of its source in
+//	      addition. A resource is qcs::cos:REGION:uid/APPID:BUCKET/KEY with the key as it
+//	      is, "*" in it stands for any text, and nothing escapes it.
+//	A093  COS accepts headers and parameters that the signature does not cover, unless the
+//	      bucket has strict signatures.

@@ -30,6 +30,8 @@ type Client struct {
 	provider  CredentialProvider
 	signer    signer
 	presigner presigner
+	signing   SigningMode
+	narrower  *narrower
 	transport http.RoundTripper
 	retry     RetryOptions
 	regions   *regionCache
@@ -71,6 +73,12 @@ func New(cfg Config) (*Client, error) {
 	lifetime, cancel := context.WithCancel(context.Background())
 	c.closed = cancel
 	c.regions = newRegionCache(lifetime, c)
+	c.signing = cfg.Signing.Mode
+	var err error
+	if c.narrower, err = newNarrower(lifetime, c, cfg); err != nil {
+		cancel()
+		return nil, err
+	}
 	return c, nil
 }
 
@@ -153,13 +161,14 @@ func completeRetry(o RetryOptions) (RetryOptions, error) {
 	return o, nil
 }
 
-// Close closes idle connections and ends lookups that no call waits for. Calls in
+// Close closes idle connections and ends lookups and fetches that no call waits for. Calls in
 // flight and open downloads are not disturbed: end their contexts for that.
 func (c *Client) Close() {
 	c.closed()
 	if t, ok := c.transport.(interface{ CloseIdleConnections() }); ok {
 		t.CloseIdleConnections()
 	}
+	c.narrower.sts.http.transport.CloseIdleConnections()
 }
 
 // Profile returns the name given in Config, or "default".

@@ -29,8 +29,10 @@ type Config struct {
 	Region string
 	// Credentials is required.
 	Credentials CredentialProvider
-	Transport   TransportOptions
-	Retry       RetryOptions
+	// Signing is how URLs and forms are signed for others.
+	Signing   SigningOptions
+	Transport TransportOptions
+	Retry     RetryOptions
 	// Observer is notified of every request. Nil costs nothing.
 	Observer Observer
 	// Clock is the time for signatures and caches. Nil is time.Now.

@@ -27,6 +27,8 @@
 //     codes.go what each COS error code means.
 //   - object_body.go, body_reader.go, zerocopy.go, transport.go: the transfer of content.
 //   - signer.go, presign.go, post_policy.go: signatures.
+//   - sts.go, session_policy.go, narrowed_credentials.go, issued_credentials.go: temporary
+//     credentials that may do less than the profile.
 //   - errors.go, error_body.go, scrub.go: errors, and how secrets stay out of them.
 //   - regions.go: the lookup of a bucket's region.
 package cosbackend

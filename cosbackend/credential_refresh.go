@@ -97,6 +97,7 @@ type TemporaryCredentials struct {
 	wake     chan struct{}
 	ended    chan struct{} // closed when the background work is done
 	current  atomic.Pointer[temporary]
+	role     *assumedRole // of those that STS gives for a role; nil for others
 
 	mu          sync.Mutex
 	begun       bool

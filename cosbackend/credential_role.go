@@ -9,9 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -22,8 +20,11 @@ const (
 	stsSessionName = "cosgate"
 	stsSource      = "STS AssumeRole"
 	stsMaxDuration = 12 * time.Hour // A086
+	maxSessionName = 128            // A086
 	maxRoleARN     = 1024
 	roleCredential = "role credentials"
+
+	sessionNameChars = "+=,.@-" // in addition to letters, digits and "_" (A086)
 )
 
 // AssumeRoleOptions say which role to assume and with which credentials. RoleARN and
@@ -76,14 +77,32 @@ func AssumeRoleCredentials(o AssumeRoleOptions) (*TemporaryCredentials, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &sts{
-		endpoint: endpoint, region: cmp.Or(o.Region, stsRegion), payload: payload, policy: o.Policy,
-		source: o.Source, clock: o.Clock, http: newSourceClient(o.Transport),
+	r := &assumedRole{
+		sts:     &sts{endpoint: endpoint, region: cmp.Or(o.Region, stsRegion), clock: o.Clock, http: newSourceClient(o.Transport)},
+		options: o,
+		request: stsRequest{action: "AssumeRole", payload: payload, policy: o.Policy},
 	}
-	if s.clock == nil {
-		s.clock = time.Now
+	if r.sts.clock == nil {
+		r.sts.clock = time.Now
 	}
-	return newTemporaryCredentials(stsSource, s.clock, o.Logger, s.fetch), nil
+	t := newTemporaryCredentials(stsSource, r.sts.clock, o.Logger, r.fetch)
+	t.role = r
+	return t, nil
+}
+
+// An assumedRole assumes a role again and again, with the same request.
+type assumedRole struct {
+	sts     *sts
+	options AssumeRoleOptions
+	request stsRequest
+}
+
+func (r *assumedRole) fetch(ctx context.Context) (temporary, error) {
+	signer, err := signerOf(ctx, r.options.Source)
+	if err != nil {
+		return temporary{}, fmt.Errorf("the credentials that assume the role: %w", err)
+	}
+	return r.sts.call(ctx, signer, r.request)
 }
 
 func stsAddress(s string) (*url.URL, error) {
@@ -99,17 +118,11 @@ func stsAddress(s string) (*url.URL, error) {
 
 // assumeRoleRequest returns the body of the request, which never changes.
 func assumeRoleRequest(o AssumeRoleOptions) ([]byte, error) {
-	body := struct {
-		RoleArn         string
-		RoleSessionName string
-		DurationSeconds int64  `json:",omitempty"`
-		Policy          string `json:",omitempty"`
-		ExternalID      string `json:"ExternalId,omitempty"`
-	}{RoleArn: o.RoleARN, RoleSessionName: cmp.Or(o.SessionName, stsSessionName), ExternalID: o.ExternalID}
-	if !strings.HasPrefix(o.RoleARN, "qcs::") || len(o.RoleARN) > maxRoleARN || !printableASCII(o.RoleARN) {
-		return nil, sourceError(roleCredential, "RoleARN", errors.New(`must be like "qcs::cam::uin/100000000001:roleName/cosgate"`))
+	body := assumeRoleBody{RoleArn: o.RoleARN, RoleSessionName: cmp.Or(o.SessionName, stsSessionName), ExternalID: o.ExternalID}
+	if err := checkRoleARN(o.RoleARN); err != nil {
+		return nil, sourceError(roleCredential, "RoleARN", err)
 	}
-	if n := len(body.RoleSessionName); n < 2 || n > 128 || !onlyWordCharsAnd(body.RoleSessionName, "+=,.@-") {
+	if n := len(body.RoleSessionName); n < 2 || n > maxSessionName || !onlyWordCharsAnd(body.RoleSessionName, sessionNameChars) {
 		return nil, sourceError(roleCredential, "SessionName", errors.New("must have 2 to 128 letters, digits or + = , . @ - _"))
 	}
 	if n := len(body.ExternalID); n > 128 || n == 1 || !onlyWordCharsAnd(body.ExternalID, "+=,.@:/-") {
@@ -124,105 +137,14 @@ func assumeRoleRequest(o AssumeRoleOptions) ([]byte, error) {
 		if json.Compact(&compact, []byte(o.Policy)) != nil {
 			return nil, sourceError(roleCredential, "Policy", errors.New("must be JSON"))
 		}
-		body.Policy = string(appendEscaped(nil, compact.String())) // STS expects it encoded as in a URL (A086)
+		body.Policy = escapedPolicy(compact.String())
 	}
 	return json.Marshal(body)
 }
 
-type sts struct {
-	endpoint *url.URL
-	region   string
-	payload  []byte
-	policy   string // as given; kept out of errors
-	source   CredentialProvider
-	clock    func() time.Time
-	http     *sourceClient
-}
-
-// An stsResponse is either credentials or an error, with the status 200 (A087).
-type stsResponse struct {
-	Response struct {
-		Error *struct {
-			Code, Message string
-		}
-		Credentials struct {
-			Token        string
-			TmpSecretID  string `json:"TmpSecretId"`
-			TmpSecretKey string
-		}
-		ExpiredTime int64
-		Expiration  string
-		RequestID   string `json:"RequestId"`
+func checkRoleARN(arn string) error {
+	if !strings.HasPrefix(arn, "qcs::") || len(arn) > maxRoleARN || !printableASCII(arn) {
+		return errors.New(`must be like "qcs::cam::uin/100000000001:roleName/cosgate"`)
 	}
-}
-
-func (s *sts) fetch(ctx context.Context) (temporary, error) {
-	signer, err := s.source.Credentials(ctx)
-	if err != nil {
-		return temporary{}, fmt.Errorf("the credentials that assume the role: %w", err)
-	}
-	if err := signer.check(); err != nil {
-		return temporary{}, fmt.Errorf("the credentials that assume the role: %w", err)
-	}
-	req, err := s.request(ctx, signer)
-	if err != nil {
-		return temporary{}, err
-	}
-	status, body, err := s.http.ask(req)
-	if err != nil {
-		return temporary{}, err
-	}
-	var parsed stsResponse
-	if json.Unmarshal(body, &parsed) != nil { // its error may quote a secret
-		return temporary{}, fmt.Errorf("the response with the HTTP status %d is not the JSON it should be", status)
-	}
-	r := &parsed.Response
-	if r.Error != nil {
-		secrets := s.secrets(signer, req.Header.Get("Authorization"))
-		clean := func(text string, limit int) string { return cleanText(hide(text, secrets), limit) }
-		return temporary{}, fmt.Errorf("STS refused: %s: %s (request id %s)",
-			clean(r.Error.Code, maxCode), clean(r.Error.Message, maxMessage), clean(r.RequestID, maxID))
-	}
-	if status != http.StatusOK {
-		return temporary{}, fmt.Errorf("the response has the HTTP status %d", status)
-	}
-	expires, err := expiry(r.ExpiredTime, r.Expiration)
-	return newTemporary(r.Credentials.TmpSecretID, r.Credentials.TmpSecretKey, r.Credentials.Token, expires), err
-}
-
-// secrets are what STS was sent and might quote.
-func (s *sts) secrets(signer Credentials, authorization string) []string {
-	_, signature, _ := strings.Cut(authorization, "Signature=")
-	all := append(signer.secrets(), authorization, signature, string(s.payload), s.policy)
-	var compact bytes.Buffer
-	if json.Compact(&compact, []byte(s.policy)) == nil {
-		quoted, _ := json.Marshal(compact.String()) // a string can be
-		all = append(all, compact.String(), strings.Trim(string(quoted), `"`), string(appendEscaped(nil, compact.String())))
-	}
-	return secretForms(all)
-}
-
-// request builds and signs the request (A084, A085).
-func (s *sts) request(ctx context.Context, signer Credentials) (*http.Request, error) {
-	const (
-		action      = "AssumeRole"
-		contentType = "application/json; charset=utf-8"
-	)
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.endpoint.String()+"/", bytes.NewReader(s.payload))
-	if err != nil {
-		return nil, err
-	}
-	now := s.clock()
-	req.Header.Set("Content-Type", contentType)
-	req.Header.Set("User-Agent", userAgent)
-	req.Header.Set("X-TC-Action", action)
-	req.Header.Set("X-TC-Version", "2018-08-13")
-	req.Header.Set("X-TC-Region", s.region)
-	req.Header.Set("X-TC-Timestamp", strconv.FormatInt(now.Unix(), 10))
-	if signer.Token != "" {
-		req.Header.Set("X-TC-Token", signer.Token)
-	}
-	req.Header.Set("Authorization", authorizationTC3(signer, "sts", now,
-		[]pair{{"content-type", contentType}, {"host", req.Host}, {"x-tc-action", action}}, s.payload))
-	return req, nil
+	return nil
 }

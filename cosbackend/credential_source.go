@@ -14,15 +14,24 @@ import (
 // maxSourceResponse bounds the response of a source of credentials.
 const maxSourceResponse = 64 << 10
 
-// A sourceClient queries a source of credentials. It follows no redirect, keeps no
-// connection between two requests, which are an hour apart, and reads a bounded
-// response.
-type sourceClient struct{ http http.Client }
+// A sourceClient queries a source of credentials. It follows no redirect and reads a
+// bounded response.
+type sourceClient struct {
+	http      http.Client
+	transport *http.Transport
+}
 
+// newSourceClient keeps no connection between two requests, which are an hour apart.
 func newSourceClient(o TransportOptions) *sourceClient {
+	c := newCallClient(o)
+	c.transport.DisableKeepAlives = true
+	return c
+}
+
+// newCallClient keeps its connections: it is for calls that requests wait for.
+func newCallClient(o TransportOptions) *sourceClient {
 	t := newTransport(o, &connections{})
-	t.DisableKeepAlives = true
-	return &sourceClient{http.Client{
+	return &sourceClient{transport: t, http: http.Client{
 		Transport:     t,
 		Timeout:       renewTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

@@ -15,12 +15,19 @@ const (
 	// OriginTransport means that no response from COS was received: the network, TLS, a
 	// middlebox, the end of the context, or missing credentials.
 	OriginTransport
+	// OriginSTS means that STS refused to give narrowed credentials: nothing was sent
+	// to COS, and Code, Message and RequestID are STS's.
+	OriginSTS
 )
 
-// String returns "cos" or "transport".
+// String returns "cos", "transport" or "sts".
 func (o Origin) String() string {
-	if o == OriginCOS {
+	switch o {
+	case OriginCOS:
 		return "cos"
+	case OriginSTS:
+		return "sts"
+	case OriginTransport:
 	}
 	return "transport"
 }

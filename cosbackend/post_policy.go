@@ -1,11 +1,9 @@
 package cosbackend
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -42,6 +40,8 @@ type PostPolicyOptions struct {
 	SuccessRedirect string
 	// Lifetime is how long uploads may begin, at least a second.
 	Lifetime time.Duration
+	// Session names who asked for it; see PresignOptions.
+	Session string
 }
 
 // A FormField is one field of a form.
@@ -73,13 +73,13 @@ func (f PostForm) LogValue() slog.Value { return slog.StringValue(redactedForm) 
 func (f PostForm) MarshalText() ([]byte, error) { return []byte(redactedForm), nil }
 
 // CreatePostPolicy makes the fields of a form that uploads to COS, with a policy that
-// COS checks the upload against (A071). It sends nothing, unless the region of the
-// bucket has to be looked up.
+// COS checks the upload against (A071). It is signed as a presigned URL is, see
+// [Client.PresignURL], and sends what that sends.
 func (c *Client) CreatePostPolicy(ctx context.Context, loc Location, o PostPolicyOptions) (PostForm, error) {
 	if err := c.checkPostPolicy(loc, o); err != nil {
 		return PostForm{}, err
 	}
-	p, err := c.presign(ctx, "CreatePostPolicy", loc, o.Key, o.Lifetime)
+	p, err := c.presign(ctx, "CreatePostPolicy", loc, o.permission(loc.Bucket), o.Session, o.Lifetime)
 	if err != nil {
 		return PostForm{}, err
 	}
@@ -92,7 +92,7 @@ func (c *Client) CreatePostPolicy(ctx context.Context, loc Location, o PostPolic
 	b.eq("q-sign-algorithm", "sha1")
 	b.eq("q-ak", p.credentials.SecretID)
 	b.eq("q-sign-time", p.key.window)
-	text, err := b.json()
+	text, err := plainJSON(b.policy)
 	if err != nil {
 		return PostForm{}, fmt.Errorf("cosbackend: write the policy: %w", err)
 	}
@@ -183,17 +183,6 @@ func (b *policyBuilder) outcome(o PostPolicyOptions) {
 	if o.SuccessRedirect != "" {
 		b.fixed("success_action_redirect", o.SuccessRedirect)
 	}
-}
-
-// json writes the policy without the escapes that only HTML needs.
-func (b *policyBuilder) json() ([]byte, error) {
-	var out bytes.Buffer
-	e := json.NewEncoder(&out)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(b.policy); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSpace(out.Bytes()), nil
 }
 
 func (c *Client) checkPostPolicy(loc Location, o PostPolicyOptions) error {

@@ -35,6 +35,9 @@ type PresignOptions struct {
 	Query map[string]string
 	// Lifetime is how long the URL is valid, at least a second.
 	Lifetime time.Duration
+	// Session names who asked for it, for COS's log where it is signed with narrowed
+	// credentials; empty is "cosgate". What STS does not take in a name is replaced.
+	Session string
 }
 
 // A PresignedURL is a request that somebody else can make. Every way to print it
@@ -64,9 +67,15 @@ func (u PresignedURL) LogValue() slog.Value { return slog.StringValue(redactedUR
 func (u PresignedURL) MarshalText() ([]byte, error) { return []byte(redactedURL), nil }
 
 // PresignURL makes a URL at the public endpoint that carries its own signature, and
-// the token of temporary credentials (A070). It sends nothing, unless the region of the
-// bucket has to be looked up. The signature covers the host, the whole query and
-// Headers.
+// the token of temporary credentials (A070). The signature covers the host, the whole
+// query and Headers.
+//
+// COS accepts further headers and parameters with a signed request (A093). Where
+// Config.Signing asks for it, the URL is therefore signed with temporary credentials that
+// may do nothing else with nothing else. Getting them is one call of STS at most, and an
+// [*Error] says why it failed; nothing is signed then. Apart from it nothing is sent,
+// unless the region of the bucket has to be looked up. A caller's own credentials
+// ([WithCallerCredentials]) sign as they are.
 //
 // Headers that can be bound are those that say what is stored or read: the content
 // headers, ranges, conditions, x-cos-acl and the grants, tags, storage class,
@@ -77,7 +86,7 @@ func (c *Client) PresignURL(ctx context.Context, loc Location, key string, o Pre
 	if err := c.checkPresign(loc, key, o); err != nil {
 		return PresignedURL{}, err
 	}
-	p, err := c.presign(ctx, "PresignURL", loc, key, o.Lifetime)
+	p, err := c.presign(ctx, "PresignURL", loc, o.permission(loc.Bucket, key), o.Session, o.Lifetime)
 	if err != nil {
 		return PresignedURL{}, err
 	}
@@ -129,14 +138,19 @@ type presigning struct {
 
 var errCredentialsEnded = errors.New("the temporary credentials have ended")
 
-// presign finds host, credentials and key for a signature with this lifetime.
-func (c *Client) presign(ctx context.Context, op string, loc Location, object string, lifetime time.Duration) (presigning, error) {
+// presign finds host, credentials and key for a signature with this lifetime, which allows
+// what p says and no more.
+func (c *Client) presign(ctx context.Context, op string, loc Location, p permission, session string, lifetime time.Duration) (presigning, error) {
 	region, err := c.locate(ctx, loc.Bucket, loc.Region)
 	if err != nil {
 		return presigning{}, err
 	}
 	credentials, own := callerCredentials(ctx)
-	if !own {
+	switch {
+	case own:
+	case c.SignsNarrowed():
+		credentials, err = c.narrowed(ctx, region, p, session, lifetime)
+	default:
 		credentials, err = c.provider.Credentials(ctx)
 	}
 	if err == nil {
@@ -153,18 +167,31 @@ func (c *Client) presign(ctx context.Context, op string, loc Location, object st
 		err = ctx.Err()
 	}
 	if err != nil {
-		return presigning{}, &Error{
-			Op: op, Bucket: loc.Bucket, Key: object, Region: region, Profile: c.profile, CallerCredentials: own,
-			Origin: OriginTransport, Cause: fmt.Errorf("credentials of profile %q: %w", c.profile, err),
-		}
+		return presigning{}, c.unsigned(err, Error{Op: op, Bucket: loc.Bucket, Key: p.Key, Region: region, CallerCredentials: own})
 	}
-	p := presigning{
+	signed := presigning{
 		scheme: c.public.scheme, host: c.public.publicHost(loc.Bucket, region),
 		credentials: credentials, expires: time.Unix(end.Unix(), 0).UTC(),
 	}
 	window := strconv.FormatInt(now.Add(-signSlack).Unix(), 10) + ";" + strconv.FormatInt(end.Unix(), 10)
-	p.key = c.presigner.key(credentials, window, own)
-	return p, nil
+	signed.key = c.presigner.key(credentials, window, own)
+	return signed, nil
+}
+
+// unsigned returns the error of what could not be signed: a refusal of an argument as it
+// is, one of STS with what it was for, anything else as missing credentials.
+func (c *Client) unsigned(err error, about Error) error {
+	if _, ok := errors.AsType[*ValidationError](err); ok {
+		return err
+	}
+	about.Profile = c.profile
+	if e, ok := err.(*Error); ok { //nolint:errorlint // one that is the cause of another error is not STS's refusal
+		own := *e
+		own.Bucket, own.Key, own.Region, own.Profile, own.CallerCredentials = about.Bucket, about.Key, about.Region, about.Profile, about.CallerCredentials
+		return &own
+	}
+	about.Origin, about.Cause = OriginTransport, fmt.Errorf("credentials of profile %q: %w", c.profile, err)
+	return &about
 }
 
 func (c *Client) checkPresign(loc Location, key string, o PresignOptions) error {

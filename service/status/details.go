@@ -155,7 +155,7 @@ func (s Spec) cosError() *cosgatev1.CosError {
 		ErrorInSuccessBody: e.InSuccessBody,
 		OutcomeUnknown:     e.OutcomeUnknown,
 	}
-	if e.Origin == cosbackend.OriginTransport {
+	if e.Origin != cosbackend.OriginCOS { // with STS there was no response of COS either
 		out.Origin = cosgatev1.Origin_ORIGIN_TRANSPORT
 	}
 	switch {

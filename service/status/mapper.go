@@ -174,8 +174,12 @@ func integritySpec(e *cosbackend.IntegrityError) Spec {
 
 // cosSpec describes the failure of a request to COS.
 func (m *Mapper) cosSpec(e *cosbackend.Error) Spec {
-	if e.Origin == cosbackend.OriginTransport {
+	switch e.Origin {
+	case cosbackend.OriginTransport:
 		return m.transportSpec(e)
+	case cosbackend.OriginSTS:
+		return m.stsSpec(e)
+	case cosbackend.OriginCOS:
 	}
 	if e.Cause != nil && e.HTTPStatus/100 == 2 && e.Code == "" {
 		return Spec{code: codes.Internal, Reason: ReasonMalformedResponse, text: "COS's response cannot be parsed", COS: e}
@@ -219,6 +223,24 @@ func (m *Mapper) transportSpec(e *cosbackend.Error) Spec {
 	}
 	spec.delay = m.delay(spec.hint, e)
 	return spec.orOutcomeUnknown()
+}
+
+// stsSpec describes a refusal of STS to narrow credentials: nothing was signed.
+func (m *Mapper) stsSpec(e *cosbackend.Error) Spec {
+	if e.Retryable {
+		spec := Spec{code: codes.Unavailable, Reason: ReasonUnreachable, hint: cosbackend.HintSoon, COS: e, text: "STS could not give credentials for what was to be signed; nothing was signed"}
+		spec.delay = m.delay(spec.hint, e)
+		return spec
+	}
+	spec := Spec{
+		code: codes.Internal, Reason: ReasonCredentialsRejected, COS: e,
+		text: "STS refused credentials for what was to be signed; nothing was signed, and the gateway's operators must act",
+	}
+	if e.CallerCredentials {
+		spec.code, spec.Reason = codes.PermissionDenied, ReasonCallerCredentialsInvalid
+		spec.text = "STS refused to narrow the caller's own COS credentials"
+	}
+	return spec
 }
 
 // brokenReadSpec describes a read that broke off too often: whatever the last failure was,
