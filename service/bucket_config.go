@@ -133,7 +133,7 @@ func (s *bucketConfigServer) sectionFailures(ctx context.Context, sections []cos
 			continue
 		}
 		st, _ := s.mapper.Status(ctx, err, callFrom(ctx).requestID)
-		out = append(out, &cosgatev1.BucketConfigFailure{Section: sections[i], Status: st.Proto()})
+		out = append(out, &cosgatev1.BucketConfigFailure{Section: sections[i], Status: cosstatus.FitItem(st.Proto())})
 	}
 	return out
 }

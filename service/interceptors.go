@@ -9,7 +9,6 @@ import (
 
 	"buf.build/go/protovalidate"
 	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/recovery"
-	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
@@ -141,6 +140,7 @@ func (e *errorMapping) conclude(ctx context.Context, err error) (metadata.MD, er
 		md.set(mdPushback, v.Pushback())
 	}
 	e.count(ctx, st, v)
+	st = cosstatus.Fit(st, md.md)
 	if v.CredentialsRejected {
 		e.health.rejected(v.COS.Profile) //nolint:contextcheck // what it begins outlives the call
 	}
@@ -283,18 +283,8 @@ func (v validation) check(req any) error {
 	if !ok {
 		return err
 	}
-	bad := &errdetails.BadRequest{}
-	for _, violation := range invalid.Violations {
-		bad.FieldViolations = append(bad.FieldViolations, &errdetails.BadRequest_FieldViolation{
-			Field:       protovalidate.FieldPathString(violation.Proto.GetField()),
-			Description: violation.Proto.GetMessage(),
-			Reason:      cosstatus.ReasonInvalidField,
-		})
-	}
-	first := bad.GetFieldViolations()[0]
-	text := first.GetDescription()
-	if first.GetField() != "" {
-		text = first.GetField() + ": " + text
-	}
-	return cosstatus.Fail(codes.InvalidArgument, cosstatus.ReasonInvalidField, text, bad)
+	return cosstatus.FailFields(len(invalid.Violations), func(i int) (field, problem string) {
+		v := invalid.Violations[i].Proto
+		return protovalidate.FieldPathString(v.GetField()), v.GetMessage()
+	})
 }

@@ -1,6 +1,7 @@
 package status
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strconv"
@@ -19,39 +20,33 @@ import (
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 )
 
-// Sizes of a status. It is sent in base64, together with its message in percent encoding
-// and the plain trailers; some clients drop all of it above 8 KiB of headers.
+// Sizes of the texts of a status. They are cut further where that is needed, see [Fit].
 const (
-	// MaxBytes bounds a status.
-	MaxBytes = 4096
-	// MaxIDBytes bounds a code or an id.
-	MaxIDBytes = 128
+	// MaxIDBytes bounds an id. Trace ids of COS have up to 172 bytes.
+	MaxIDBytes = 192
 
 	maxItemBytes   = 2048 // the status of one item inside a successful response
-	maxMessage     = 400  // bytes of the status message
-	maxTextBytes   = 512  // message and resource
-	maxKeyBytes    = 850  // a key, in CosError
-	maxKeyCopy     = 200  // a key, in the other details
+	maxMessage     = 400  // the status message
+	maxNameBytes   = 128  // a code, a bucket, a region
+	maxTextBytes   = 512  // COS's message
+	maxKeyBytes    = 850  // a key, in CosError: as long as a key can be
+	maxKeyCopy     = 200  // a key that stands whole in the other details as well
+	maxKeyStart    = 64   // what stands there of a longer key, and of what COS calls the resource
 	maxHeaderBytes = 640  // all headers together
 )
 
 // helpURL is the page that explains COS's error codes.
 const helpURL = "https://www.tencentcloud.com/document/product/436/7730"
 
-// proto returns the status: the most important detail first, and as many of them as fit
-// into limit bytes.
-func (s Spec) proto(requestID string, limit int) *spb.Status {
+// proto returns the status with all details, the most important one first.
+func (s Spec) proto(requestID string) *spb.Status {
 	st := &spb.Status{Code: int32(s.code), Message: s.message()} //nolint:gosec // a code is below 17
-	for i, d := range s.details(requestID) {
+	for _, d := range s.details(requestID) {
 		a, err := anypb.New(d)
 		if err != nil {
 			continue // only invalid UTF-8 can cause this, and all texts were made valid
 		}
 		st.Details = append(st.Details, a)
-		if i > 0 && proto.Size(st) > limit {
-			st.Details = st.Details[:i]
-			break
-		}
 	}
 	return st
 }
@@ -63,7 +58,7 @@ func (s Spec) message() string {
 		b.WriteString(s.field + ": ")
 	}
 	if s.COS != nil && s.COS.Code != "" {
-		b.WriteString(truncate(s.COS.Code, MaxIDBytes) + ": ")
+		b.WriteString(truncate(s.COS.Code, maxNameBytes) + ": ")
 	}
 	b.WriteString(s.text)
 	if s.COS == nil {
@@ -105,7 +100,7 @@ func (s Spec) details(requestID string) []proto.Message {
 	}
 	if s.known {
 		ds = append(ds, &errdetails.Help{Links: []*errdetails.Help_Link{{
-			Description: "What COS means by " + truncate(s.COS.Code, MaxIDBytes), Url: helpURL,
+			Description: "What COS means by " + truncate(s.COS.Code, maxNameBytes), Url: helpURL,
 		}}})
 	}
 	return ds
@@ -118,10 +113,10 @@ func (s Spec) errorInfo() *errdetails.ErrorInfo {
 	}
 	info.Metadata = make(map[string]string)
 	for name, value := range map[string]string{
-		"cos_code":   truncate(s.COS.Code, MaxIDBytes),
+		"cos_code":   truncate(s.COS.Code, maxNameBytes),
 		"request_id": truncate(s.COS.RequestID, MaxIDBytes),
-		"bucket":     truncate(s.COS.Bucket, MaxIDBytes),
-		"key":        truncate(s.COS.Key, maxKeyCopy),
+		"bucket":     truncate(s.COS.Bucket, maxNameBytes),
+		"key":        keyCopy(s.COS.Key),
 		"operation":  s.COS.Op,
 	} {
 		if value != "" {
@@ -137,18 +132,18 @@ func (s Spec) errorInfo() *errdetails.ErrorInfo {
 func (s Spec) cosError() *cosgatev1.CosError {
 	e := s.COS
 	out := &cosgatev1.CosError{
-		Code:               truncate(e.Code, MaxIDBytes),
+		Code:               truncate(e.Code, maxNameBytes),
 		Message:            truncate(e.Message, maxTextBytes),
 		RequestId:          truncate(e.RequestID, MaxIDBytes),
 		TraceId:            truncate(e.TraceID, MaxIDBytes),
 		HttpStatus:         int32(e.HTTPStatus), //nolint:gosec // three digits
-		Resource:           truncate(e.Resource, maxTextBytes),
+		Resource:           resource(e),
 		Headers:            headers(e.Headers),
 		Origin:             cosgatev1.Origin_ORIGIN_COS,
 		Operation:          e.Op,
-		Bucket:             truncate(e.Bucket, MaxIDBytes),
+		Bucket:             truncate(e.Bucket, maxNameBytes),
 		Key:                truncate(e.Key, maxKeyBytes),
-		Region:             truncate(e.Region, MaxIDBytes),
+		Region:             truncate(e.Region, maxNameBytes),
 		Retryable:          s.hint.Retryable(),
 		Attempts:           int32(min(e.Attempts, 1<<20)), //nolint:gosec // bounded
 		CredentialSource:   cosgatev1.CredentialSource_CREDENTIAL_SOURCE_PROFILE,
@@ -195,9 +190,9 @@ func (s Spec) subject() string {
 		return ""
 	}
 	if s.COS.Key == "" {
-		return truncate(s.COS.Bucket, MaxIDBytes)
+		return truncate(s.COS.Bucket, maxNameBytes)
 	}
-	return truncate(s.COS.Bucket, MaxIDBytes) + "/" + truncate(s.COS.Key, maxKeyCopy)
+	return truncate(s.COS.Bucket, maxNameBytes) + "/" + keyCopy(s.COS.Key)
 }
 
 func (s Spec) resourceInfo() *errdetails.ResourceInfo {
@@ -208,30 +203,52 @@ func (s Spec) resourceInfo() *errdetails.ResourceInfo {
 	return &errdetails.ResourceInfo{ResourceType: kind, ResourceName: s.subject(), Description: s.text}
 }
 
-// headers returns as many headers as fit into maxHeaderBytes: the important ones first,
-// then the others by name.
+// keyCopy is what the details other than CosError have of a key, so that a long one does not
+// stand in a status many times.
+func keyCopy(key string) string {
+	if len(key) <= maxKeyCopy {
+		return key
+	}
+	return truncate(key, maxKeyStart)
+}
+
+// resource is what COS calls the resource: host and key, so that it is as long as the key.
+func resource(e *cosbackend.Error) string {
+	if len(e.Resource) <= maxKeyCopy+maxKeyStart {
+		return truncate(e.Resource, maxTextBytes)
+	}
+	return truncate(e.Resource, 2*maxKeyStart)
+}
+
+// headers returns as many headers as fit into maxHeaderBytes, the important ones first.
 func headers(all map[string]string) map[string]string {
 	out := make(map[string]string, len(all))
 	left := maxHeaderBytes
-	add := func(name string) {
-		value, ok := all[name]
-		value = truncate(value, maxTextBytes/2)
-		if _, added := out[name]; !ok || added || len(name)+len(value) > left {
-			return
+	for _, name := range inOrder(all) {
+		short, value := truncate(name, maxNameBytes), truncate(all[name], maxTextBytes/2)
+		if len(short)+len(value) <= left {
+			left -= len(short) + len(value)
+			out[short] = value
 		}
-		left -= len(name) + len(value)
-		out[name] = value
-	}
-	for _, name := range []string{
-		"etag", "last-modified", "location", "retry-after", "x-cos-storage-class",
-		"x-cos-hash-crc64ecma", "x-cos-version-id", "date", "content-type", "server",
-	} {
-		add(name)
-	}
-	for _, name := range slices.Sorted(maps.Keys(all)) {
-		add(truncate(name, MaxIDBytes))
 	}
 	return out
+}
+
+// inOrder returns the names of headers: the important ones first, then the others by name.
+func inOrder(all map[string]string) []string {
+	important := []string{
+		"etag", "last-modified", "location", "retry-after", "x-cos-storage-class",
+		"x-cos-hash-crc64ecma", "x-cos-version-id", "date", "content-type", "server",
+	}
+	order := func(name string) int {
+		if i := slices.Index(important, name); i >= 0 {
+			return i
+		}
+		return len(important)
+	}
+	return slices.SortedFunc(maps.Keys(all), func(a, b string) int {
+		return cmp.Or(cmp.Compare(order(a), order(b)), strings.Compare(a, b))
+	})
 }
 
 // truncate shortens s to at most n bytes of valid UTF-8 and marks that with an ellipsis. A

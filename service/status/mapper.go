@@ -74,14 +74,14 @@ type Spec struct {
 	extra proto.Message // a detail of this failure alone
 }
 
-// Status returns the status of a failed call, and what it was made from. requestID is the
-// gateway's own.
+// Status returns the status of a failed call before [Fit], and what it was made from.
+// requestID is the gateway's own.
 func (m *Mapper) Status(ctx context.Context, err error, requestID string) (*grpcstatus.Status, Spec) {
 	spec, finished := m.Decide(ctx, err)
 	if finished != nil {
 		return finished, spec
 	}
-	return grpcstatus.FromProto(spec.proto(requestID, MaxBytes)), spec
+	return grpcstatus.FromProto(spec.proto(requestID)), spec
 }
 
 // ItemStatus returns the status of one item inside a successful response. Up to a thousand
@@ -89,7 +89,7 @@ func (m *Mapper) Status(ctx context.Context, err error, requestID string) (*grpc
 func (m *Mapper) ItemStatus(e *cosbackend.Error) *spb.Status {
 	spec := m.cosSpec(e)
 	spec.known, spec.field = false, ""
-	return spec.proto("", maxItemBytes)
+	return FitItem(spec.proto(""))
 }
 
 // Decide classifies err in the order of docs/errors.md: the caller's own context, an error

@@ -1,6 +1,7 @@
 package status
 
 import (
+	"fmt"
 	"strings"
 	"unicode"
 
@@ -72,6 +73,31 @@ func FailField(code codes.Code, reason, field, problem string) error {
 	return Fail(code, reason, field+": "+problem, &errdetails.BadRequest{
 		FieldViolations: []*errdetails.BadRequest_FieldViolation{{Field: field, Description: problem, Reason: reason}},
 	})
+}
+
+// maxViolations is how many violations a status names.
+const maxViolations = 20
+
+// FailFields returns the status of a request with n invalid fields, n at least 1. It names the
+// first fields, at most 20, and says how many there are; at returns the i-th one and how to
+// correct it.
+func FailFields(n int, at func(i int) (field, problem string)) error {
+	bad := &errdetails.BadRequest{}
+	for i := range min(n, maxViolations) {
+		field, problem := at(i)
+		bad.FieldViolations = append(bad.FieldViolations, &errdetails.BadRequest_FieldViolation{
+			Field: truncate(field, maxTextBytes), Description: truncate(problem, maxTextBytes), Reason: ReasonInvalidField,
+		})
+	}
+	first := bad.GetFieldViolations()[0]
+	text := truncate(first.GetDescription(), 240) // with the field, room for the number is left in maxMessage
+	if first.GetField() != "" {
+		text = truncate(first.GetField(), 120) + ": " + text
+	}
+	if n > 1 {
+		text += fmt.Sprintf(" (and %d more)", n-1)
+	}
+	return Fail(codes.InvalidArgument, ReasonInvalidField, text, bad)
 }
 
 // ReasonOf returns the reason in the ErrorInfo of a status, "" without one.

@@ -141,8 +141,10 @@ func (CredentialSource) EnumDescriptor() ([]byte, []int) {
 // Failures that the gateway itself detects, such as an invalid field, have ErrorInfo
 // and BadRequest but no CosError, because no request was sent to COS.
 //
-// Texts may be truncated: code and ids to 128 bytes, message and resource to 512, all
-// headers together to 640 bytes. The complete status stays below 4 KiB.
+// Texts may be cut, which an ellipsis at the end shows: code to 128 bytes, ids to 192,
+// message to 512, a resource of more than 264 to 128, all headers together to 640
+// bytes, and all of them further where the status would otherwise not fit into a header
+// list of 4 KiB. Clients and proxies accept that much by default.
 type CosError struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The error code as COS spells it, such as "NoSuchKey". Empty if COS sent no body (an
