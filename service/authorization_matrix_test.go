@@ -36,6 +36,9 @@ type tlsGateway struct {
 	servers, clients *certstest.Authority
 	key              identitytest.Key
 	later            atomic.Int64 // how much later the clock of certificates is
+	certificates     *identity.Certificates
+	keys             string // the file with the provider's keys
+	jwt              *identity.JWT
 }
 
 func openTLS(t *testing.T, policies string, names ...string) *tlsGateway {
@@ -44,16 +47,17 @@ func openTLS(t *testing.T, policies string, names ...string) *tlsGateway {
 		servers: certstest.NewAuthority(t, "servers"), clients: certstest.NewAuthority(t, "clients"),
 		key: identitytest.NewKey(t, "k1"),
 	}
-	keys := filepath.Join(t.TempDir(), "keys.json")
-	if err := os.WriteFile(keys, identitytest.Set(t, f.key), 0o600); err != nil {
+	f.keys = filepath.Join(t.TempDir(), "keys.json")
+	if err := os.WriteFile(f.keys, identitytest.Set(t, f.key), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	jwt, err := identity.NewJWT(t.Context(), identity.JWTOptions{
-		Issuer: identitytest.Issuer, Audiences: []string{identitytest.Audience}, Keys: keys,
+		Issuer: identitytest.Issuer, Audiences: []string{identitytest.Audience}, Keys: f.keys,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	f.jwt = jwt
 	folder := certstest.NewFolder(t, f.servers.Issue(t, "gateway", nil), f.clients)
 	store, err := certs.Open(certs.Options{Cert: folder.Cert, Key: folder.Key, ClientCA: folder.ClientCA, MinVersion: tls.VersionTLS13})
 	if err != nil {
@@ -62,10 +66,11 @@ func openTLS(t *testing.T, policies string, names ...string) *tlsGateway {
 	f.guarded = openGuarded(t, policies, names, func(s *setup) {
 		who := s.deps.Authenticator.(*identity.Authenticator)
 		who.Bearers = append(who.Bearers, jwt)
-		who.Certificates = &identity.Certificates{
+		f.certificates = &identity.Certificates{
 			Sources: []identity.NameSource{identity.CommonName},
 			Clock:   func() time.Time { return time.Now().Add(time.Duration(f.later.Load())) },
 		}
+		who.Certificates = f.certificates
 		s.options.Credentials = store.Credentials()
 		s.dial = append(s.dial, f.trusting(nil))
 	})
@@ -192,7 +197,7 @@ func (f *tlsGateway) check(t *testing.T, c attempt, full string, d protoreflect.
 func TestAuthenticationOfEveryRPCOverTLS(t *testing.T) {
 	t.Parallel()
 	f := openTLS(t, `
-		permit (principal, action, resource) when { ["cert:all", "jwt:all", "token:all"].contains(principal.name) };
+		permit (principal, action, resource) when { ["cert:cn:all", "jwt:all", "token:all"].contains(principal.name) };
 		permit (principal, action, resource in Bucket::"other-1250000000") when { principal.name like "*:elsewhere" };
 		permit (principal, action, resource in Profile::"other") when { principal.name like "*:elsewhere" };`,
 		"all", "nothing", "elsewhere")

@@ -32,17 +32,17 @@ func TestPolicyTestRunsATableOfDecisions(t *testing.T) {
 		"policies.cedar": policiesOfTests,
 		"good.yaml": `policies: policies.cedar
 tests:
-  - {caller: "cert:x", groups: [ops], action: DeleteObject, profile: main, bucket: photos-1250000000, key: k, expect: allow}
-  - {caller: "cert:x", action: DeleteObject, bucket: photos-1250000000, key: k, expect: deny}
+  - {caller: "cert:cn:x", groups: [ops], action: DeleteObject, profile: main, bucket: photos-1250000000, key: k, expect: allow}
+  - {caller: "cert:cn:x", action: DeleteObject, bucket: photos-1250000000, key: k, expect: deny}
   - {caller: "jwt:alice", action: ListObjects, bucket: photos-1250000000, prefix: team/a, expect: allow}
   - {caller: "jwt:alice", action: ListObjects, bucket: photos-1250000000, expect: deny}
-  - {caller: "cert:x", groups: [ops], action: ListBuckets, profile: main, expect: allow}
-  - {caller: "cert:x", groups: [ops], action: CreatePostPolicy, bucket: photos-1250000000, expect: allow}
+  - {caller: "cert:cn:x", groups: [ops], action: ListBuckets, profile: main, expect: allow}
+  - {caller: "cert:cn:x", groups: [ops], action: CreatePostPolicy, bucket: photos-1250000000, expect: allow}
 `,
 		"bad.yaml": `policies: policies.cedar
 tests:
-  - {name: nobody deletes, caller: "cert:x", groups: [ops], action: DeleteObject, bucket: photos-1250000000, key: k, expect: deny}
-  - {name: all read, caller: "cert:x", action: GetObject, bucket: photos-1250000000, key: k, expect: allow}
+  - {name: nobody deletes, caller: "cert:cn:x", groups: [ops], action: DeleteObject, bucket: photos-1250000000, key: k, expect: deny}
+  - {name: all read, caller: "cert:cn:x", action: GetObject, bucket: photos-1250000000, key: k, expect: allow}
 `,
 	})
 	code, stdout, stderr := runToEnd(t, "policy", "test", filepath.Join(dir, "good.yaml"))
@@ -50,8 +50,8 @@ tests:
 		t.Errorf("policy test = %d, %q, %q, want 0 and 6 decisions", code, stdout, stderr)
 	}
 	code, stdout, stderr = runToEnd(t, "policy", "test", filepath.Join(dir, "bad.yaml"))
-	want := `nobody deletes: cert:x DeleteObject on object photos-1250000000/k: expected deny, got allow: by ["ops"]
-all read: cert:x GetObject on object photos-1250000000/k: expected allow, got deny: no policy permits it
+	want := `nobody deletes: cert:cn:x DeleteObject on object photos-1250000000/k: expected deny, got allow: by ["ops"]
+all read: cert:cn:x GetObject on object photos-1250000000/k: expected allow, got deny: no policy permits it
 `
 	if code != exitFailure || stdout != want || !strings.Contains(stderr, "2 of 2 decisions are not as expected") {
 		t.Errorf("policy test = %d, %q, %q, want %d and %q", code, stdout, stderr, exitFailure, want)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cosgate/cosgate/internal/identity"
+	"github.com/cosgate/cosgate/internal/policy"
 )
 
 // Authentication says how callers prove who they are. When it is empty nobody is asked,
@@ -27,8 +28,10 @@ type Authentication struct {
 
 // Certificates say which field of a client certificate names the caller.
 type Certificates struct {
-	// The first of these that the certificate has: spiffe (a URI SAN), dns (a DNS SAN) or
-	// cn (the common name).
+	// The first of these that the certificate has names the caller, with the field in
+	// front of it: spiffe (the only URI SAN; the caller is "cert:spiffe://..."), dns (the
+	// only DNS SAN; "cert:dns:...", in lower case) or cn (the only common name;
+	// "cert:cn:..."). A certificate with several names in that field is refused.
 	NameFrom []string `yaml:"name_from" example:"spiffe,dns"`
 }
 
@@ -41,16 +44,21 @@ type JWT struct {
 	// The provider's JSON Web Key Set: an https URL, which is fetched again every minute
 	// and for an unknown key, or a file, which is read again when it changes.
 	JWKS string `yaml:"jwks" example:"https://id.example.com/keys"`
-	// The signature algorithms that are accepted.
+	// The signature algorithms that are accepted. A key that says which one it is for is
+	// used for that one only; one that is not for signatures is never used.
 	Algorithms []string `yaml:"algorithms,omitempty" default:"RS256,PS256,ES256,ES384,EdDSA" example:"RS256,ES256"`
-	// The claim with the caller's name.
+	// The claim with the caller's name, 1 to 256 bytes. Names of claims are exact, and no
+	// name may occur twice in a token. With email, an email_verified that is not true is
+	// refused.
 	NameClaim string `yaml:"name_claim,omitempty" default:"sub"`
-	// The claim with the caller's groups.
+	// The claim with the caller's groups: a list of at most 256 names. A token with more is
+	// refused, and so is one from which the provider left them out.
 	GroupsClaim string `yaml:"groups_claim,omitempty" default:"groups"`
 	// Put before names and groups, with a colon at its end: the caller alice is then
 	// "jwt:corp:alice". With several providers each needs its own.
 	Prefix string `yaml:"prefix,omitempty" example:"corp:"`
-	// How far the provider's clock may be off.
+	// How far the provider's clock may be off, ahead or behind. It holds for exp, nbf and
+	// iat.
 	Leeway Duration `yaml:"leeway,omitempty" default:"1m" max:"5m"`
 }
 
@@ -90,9 +98,12 @@ func (c *Config) checkAuthentication(r *report) {
 		prefixes[j.Prefix] = true
 	}
 	for group, members := range a.Groups {
+		if group == "" {
+			r.add("groups", "has a group without a name", "name it, or leave it out")
+		}
 		for _, m := range members {
-			if !strings.HasPrefix(m, "cert:") && !strings.HasPrefix(m, "jwt:") && !strings.HasPrefix(m, "token:") {
-				r.in("groups").add(group, fmt.Sprintf("%q is not the name of a caller", m), `names begin with "cert:", "jwt:" or "token:"; the access log shows them`)
+			if err := policy.CheckCaller(m); err != nil {
+				r.in("groups").add(group, err.Error(), "")
 			}
 		}
 	}
@@ -106,7 +117,10 @@ func (c *Certificates) check(r *report) {
 	if len(c.NameFrom) == 0 {
 		r.add("name_from", "is empty", "use one or more of "+strings.Join(nameSources(), ", "))
 	}
-	for _, n := range c.NameFrom {
+	for i, n := range c.NameFrom {
+		if slices.Contains(c.NameFrom[:i], n) {
+			r.add("name_from", n+" is there twice", "name each field once")
+		}
 		if !slices.Contains(nameSources(), n) {
 			r.add("name_from", fmt.Sprintf("%q is not a field of a certificate", n), "use "+strings.Join(nameSources(), ", "))
 		}
@@ -114,6 +128,7 @@ func (c *Certificates) check(r *report) {
 }
 
 func (j JWT) check(r *report) {
+	missing := len(*r.found)
 	if j.Issuer == "" {
 		r.add("issuer", "is not set", "use the value of iss in the provider's tokens")
 	}
@@ -122,6 +137,18 @@ func (j JWT) check(r *report) {
 	}
 	if j.JWKS == "" {
 		r.add("jwks", "is not set", "name the file or the https URL of the provider's JSON Web Key Set")
+	}
+	if j.Algorithms != nil && len(j.Algorithms) == 0 {
+		r.add("algorithms", "is empty", "list those that the provider signs with, or leave the key out")
+	}
+	if len(*r.found) > missing {
+		return
+	}
+	// The rules of identity, whose errors begin with the key. The range of leeway is in its tag.
+	j.Leeway = 0
+	if err := j.options(nil).Check(); err != nil {
+		key, problem, _ := strings.Cut(err.Error(), ": ")
+		r.add(key, problem, "")
 	}
 }
 

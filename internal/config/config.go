@@ -49,7 +49,7 @@ type Config struct {
 	// How callers prove who they are. Without this section nobody is asked, and everybody
 	// who reaches the gateway may use every bucket. Any of the three ways, or several at
 	// once; a bearer token takes precedence over a certificate. Names of callers begin
-	// with "cert:", "jwt:" or "token:".
+	// with "cert:spiffe://", "cert:dns:", "cert:cn:", "jwt:" or "token:".
 	Authentication Authentication `yaml:"authentication"`
 	// What callers may do. Required with authentication, refused without it.
 	Authorization Authorization `yaml:"authorization"`

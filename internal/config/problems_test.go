@@ -23,6 +23,11 @@ func problems(t *testing.T, text string) []string {
 	return lines
 }
 
+// jwt is a configuration with one identity provider, and one more line about it.
+func jwt(more string) string {
+	return "authentication: {jwt: [{issuer: a, audiences: [x], jwks: k, " + more + "}]}\nauthorization: {policies: p}\n" + smallest
+}
+
 func TestLoadNamesLineColumnAndFixOfAProblem(t *testing.T) {
 	t.Parallel()
 	const tls = "cert: c, key: k"
@@ -56,6 +61,30 @@ func TestLoadNamesLineColumnAndFixOfAProblem(t *testing.T) {
 		"age grace alone":    {"lifecycle: {max_connection_age: 0s, max_connection_age_grace: 1s}\n" + smallest, `1:63: lifecycle.max_connection_age_grace: is set, and max_connection_age: 0s means`},
 		"negative count":     {"limits: {calls: -1}\n" + smallest, `1:17: limits.calls: is not from 1 to 2147483647; 0 means no limit`},
 		"leeway":             {"authentication: {jwt: [{issuer: a, audiences: [x], jwks: k, leeway: 6m}]}\nauthorization: {policies: p}\n" + smallest, `1:69: authentication.jwt[0].leeway: is above 5m; the default is 1m`},
+		"symmetric":          {jwt("algorithms: [HS256, none]"), `authentication.jwt[0].algorithms: "HS256" is not one of [RS256 RS384`},
+		"no signature":       {jwt("algorithms: [RS256, none]"), `authentication.jwt[0].algorithms: "none" is not one of`},
+		"prefix of a kind":   {jwt("prefix: 'jwt:a'"), `authentication.jwt[0].prefix: must be letters, digits and ._-, at most 64, and a colon, such as "corp:"`},
+		"prefix of two":      {jwt("prefix: 'a:b:'"), `authentication.jwt[0].prefix: must be letters`},
+		"keys in plain text": {strings.Replace(jwt("prefix: 'a:'"), "jwks: k", "jwks: 'http://id.example/keys'", 1), `authentication.jwt[0].jwks: the URL must be https`},
+		"keys of a user":     {strings.Replace(jwt("prefix: 'a:'"), "jwks: k", "jwks: 'https://me:muchtoosecret@id.example/keys'", 1), `authentication.jwt[0].jwks: the URL must be https`},
+		"an empty audience":  {strings.Replace(jwt("prefix: 'a:'"), "[x]", "[x, '']", 1), `authentication.jwt[0].audiences: at least one is needed, none empty`},
+		"no algorithm":       {jwt("algorithms: []"), `authentication.jwt[0].algorithms: is empty`},
+		"member without kind": {
+			"authentication: {tokens: f, groups: {ops: [alice]}}\nauthorization: {policies: p}\n" + smallest,
+			`authentication.groups.ops: "alice" is not the name of a caller; names begin with cert:spiffe://, cert:dns:, cert:cn:, jwt:, token:`,
+		},
+		"member without source": {
+			"authentication: {tokens: f, groups: {ops: ['cert:alice']}}\nauthorization: {policies: p}\n" + smallest,
+			`authentication.groups.ops: "cert:alice" is not the name of a caller`,
+		},
+		"field twice": {
+			"tls: {" + tls + ", client_ca: c, client_auth: require}\nauthentication: {certificates: {name_from: [cn, cn]}}\nauthorization: {policies: p}\n" + smallest,
+			`authentication.certificates.name_from: cn is there twice`,
+		},
+		"unknown field": {
+			"tls: {" + tls + ", client_ca: c, client_auth: require}\nauthentication: {certificates: {name_from: [email]}}\nauthorization: {policies: p}\n" + smallest,
+			`authentication.certificates.name_from: "email" is not a field of a certificate`,
+		},
 		"empty variable":     {"profiles: {main: {credentials: {env: {secret_id: ''}}}}\n", `profiles.main.credentials.env.secret_id: is not the name of an environment variable`},
 		"age too short":      {"lifecycle: {max_connection_age: 1ms}\n" + smallest, `1:33: lifecycle.max_connection_age: is below 1s; 0 means no limit`},
 		"ping after":         {"lifecycle: {keepalive: {ping_after: 0s}}\n" + smallest, `1:37: lifecycle.keepalive.ping_after: is below 1s`},

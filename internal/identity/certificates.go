@@ -3,8 +3,12 @@ package identity
 import (
 	"context"
 	"crypto/x509"
+	"encoding/asn1"
 	"errors"
 	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,10 +21,13 @@ type NameSource string
 
 // The fields that can name a caller.
 const (
-	SPIFFE     NameSource = "spiffe" // the only URI SAN of scheme spiffe
-	DNSName    NameSource = "dns"    // the only DNS SAN
-	CommonName NameSource = "cn"     // the subject's common name
+	SPIFFE     NameSource = "spiffe" // the only URI SAN: "cert:spiffe://prod.example/billing"
+	DNSName    NameSource = "dns"    // the only DNS SAN: "cert:dns:billing.example"
+	CommonName NameSource = "cn"     // the subject's only common name: "cert:cn:billing"
 )
+
+// maxSPIFFE is the greatest length of a SPIFFE id in bytes.
+const maxSPIFFE = 2048
 
 // Certificates authenticate callers by the client certificate of their connection, which
 // the TLS handshake has verified with the client CAs.
@@ -52,47 +59,93 @@ func (c *Certificates) identify(ctx context.Context) (Caller, error) {
 	}
 	for _, source := range c.Sources {
 		name, err := source.of(leaf)
-		if err == nil && source != SPIFFE && strings.Contains(name, "://") {
-			// A common name is free text: it must not be the SPIFFE id of another.
-			err = fmt.Errorf("has a name that looks like a URI as its %s", source)
-		}
 		if err != nil {
 			return Caller{}, rejected("the client certificate %s", err)
 		}
 		if name != "" {
-			return Caller{Name: "cert:" + name}, nil
+			return Caller{Name: certKind + source.tag() + name}, nil
 		}
 	}
 	return Caller{}, rejected("the client certificate has none of the names that this gateway uses: %v", c.Sources)
 }
 
-// of reads a name. Several names would be ambiguous.
+// tag tells the names of one source from those of the others. A SPIFFE id has its own, the
+// scheme.
+func (s NameSource) tag() string {
+	if s == SPIFFE {
+		return ""
+	}
+	return string(s) + ":"
+}
+
+// of reads a name, empty when the certificate has none of this kind. Several names, and
+// one that is not in its strict form, would be ambiguous.
 func (s NameSource) of(leaf *x509.Certificate) (string, error) {
 	switch s {
 	case SPIFFE:
-		var name string
-		for _, u := range leaf.URIs {
-			if u.Scheme != "spiffe" {
-				continue
-			}
-			if name != "" {
-				return "", errors.New("has several SPIFFE ids")
-			}
-			name = u.String()
-		}
-		return name, nil
+		return spiffeID(leaf)
 	case DNSName:
-		switch len(leaf.DNSNames) {
-		case 0:
-			return "", nil
-		case 1:
-			return leaf.DNSNames[0], nil
-		default:
-			return "", errors.New("has several DNS names")
-		}
+		return dnsName(leaf)
 	case CommonName:
-		return leaf.Subject.CommonName, nil
+		return commonName(leaf)
 	default:
 		return "", nil
 	}
+}
+
+// spiffeForm is the strict form of the id of a workload: a trust domain in lower case and
+// a path, nothing escaped.
+var spiffeForm = regexp.MustCompile(`^spiffe://[a-z0-9._-]{1,255}(?:/[A-Za-z0-9._-]+)+$`)
+
+func spiffeID(leaf *x509.Certificate) (string, error) {
+	if !slices.ContainsFunc(leaf.URIs, func(u *url.URL) bool { return u.Scheme == "spiffe" }) {
+		return "", nil
+	}
+	if len(leaf.URIs) > 1 {
+		return "", errors.New("has several URIs; one with a SPIFFE id has no other")
+	}
+	id := leaf.URIs[0].String()
+	segments := strings.Split(id, "/")
+	if len(id) > maxSPIFFE || !spiffeForm.MatchString(id) || slices.Contains(segments, ".") || slices.Contains(segments, "..") {
+		return "", errors.New("has a SPIFFE id that is not of the form spiffe://trust-domain/path")
+	}
+	return id, nil
+}
+
+// dnsForm is the name of one host; a wildcard would name many.
+var dnsForm = regexp.MustCompile(`^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*$`)
+
+// dnsName returns the name in lower case: DNS does not tell the two apart.
+func dnsName(leaf *x509.Certificate) (string, error) {
+	switch len(leaf.DNSNames) {
+	case 0:
+		return "", nil
+	case 1:
+	default:
+		return "", errors.New("has several DNS names")
+	}
+	name := strings.ToLower(leaf.DNSNames[0])
+	if len(name) > maxName || !dnsForm.MatchString(name) {
+		return "", errors.New("has a DNS name that is not the name of one host")
+	}
+	return name, nil
+}
+
+func commonName(leaf *x509.Certificate) (string, error) {
+	names := 0
+	for _, attribute := range leaf.Subject.Names {
+		if attribute.Type.Equal(asn1.ObjectIdentifier{2, 5, 4, 3}) {
+			names++
+		}
+	}
+	name := leaf.Subject.CommonName
+	switch {
+	case names > 1:
+		return "", errors.New("has several common names")
+	case name == "":
+		return "", nil
+	case !validName(name):
+		return "", fmt.Errorf("has a common name that is not 1 to %d bytes of text", maxName)
+	}
+	return name, nil
 }

@@ -1,9 +1,10 @@
 // Package identity authenticates callers: by client certificate, by a bearer token of an
 // identity provider, or by a static token.
 //
-// A caller's name begins with the way it was proved, "cert:", "jwt:" or "token:", so
-// that no identity provider can hand out the name of a certificate. What callers may
-// do is not decided here.
+// A caller's name begins with the way it was proved: "cert:spiffe://", "cert:dns:",
+// "cert:cn:", "jwt:" or "token:". No identity provider can hand out the name of a
+// certificate, and no common name is the DNS name of another. What callers may do is not
+// decided here.
 package identity
 
 import (
@@ -14,6 +15,13 @@ import (
 	"strings"
 
 	"google.golang.org/grpc/metadata"
+)
+
+// The ways to prove who calls, which names of callers begin with.
+const (
+	certKind  = "cert:"
+	jwtKind   = "jwt:"
+	tokenKind = "token:"
 )
 
 // A Caller is an authenticated caller.

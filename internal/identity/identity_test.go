@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"errors"
 	"net/url"
 	"os"
@@ -62,9 +63,10 @@ func TestCertificatesNameTheCallerByTheFirstSource(t *testing.T) {
 		want    string
 	}{
 		{"spiffe", []identity.NameSource{identity.SPIFFE, identity.CommonName}, nil, "cert:spiffe://prod.example/billing"},
-		{"dns", []identity.NameSource{identity.DNSName}, nil, "cert:billing.example"},
-		{"common name", []identity.NameSource{identity.CommonName}, nil, "cert:billing"},
-		{"the next one", []identity.NameSource{identity.SPIFFE, identity.CommonName}, func(c *x509.Certificate) { c.URIs = nil }, "cert:billing"},
+		{"dns", []identity.NameSource{identity.DNSName}, nil, "cert:dns:billing.example"},
+		{"dns in capitals", []identity.NameSource{identity.DNSName}, func(c *x509.Certificate) { c.DNSNames = []string{"Billing.EXAMPLE"} }, "cert:dns:billing.example"},
+		{"common name", []identity.NameSource{identity.CommonName}, nil, "cert:cn:billing"},
+		{"the next one", []identity.NameSource{identity.SPIFFE, identity.CommonName}, func(c *x509.Certificate) { c.URIs = nil }, "cert:cn:billing"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := leaf(t)
@@ -80,6 +82,32 @@ func TestCertificatesNameTheCallerByTheFirstSource(t *testing.T) {
 	}
 }
 
+// Whatever stands in a certificate, the same name from another source is another caller.
+func TestCertificatesTellTheSourcesOfANameApart(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"billing", "dns:billing", "spiffe://prod.example/billing", "cn:billing", "jwt:alice"} {
+		seen := make(map[string]identity.NameSource)
+		for _, source := range []identity.NameSource{identity.SPIFFE, identity.DNSName, identity.CommonName} {
+			c := &x509.Certificate{Subject: pkix.Name{CommonName: name}, DNSNames: []string{name}, NotAfter: now().Add(time.Hour)}
+			if u, err := url.Parse(name); err == nil {
+				c.URIs = []*url.URL{u}
+			}
+			a := &identity.Authenticator{Certificates: &identity.Certificates{Sources: []identity.NameSource{source}, Clock: now}}
+			caller, err := a.Identify(withCertificate(t.Context(), c))
+			if err != nil {
+				continue // refused, so it is nobody
+			}
+			if other, taken := seen[caller.Name]; taken {
+				t.Errorf("%q from %s and from %s is the same caller %s", name, other, source, caller.Name)
+			}
+			seen[caller.Name] = source
+		}
+		if len(seen) == 0 {
+			t.Errorf("%q names nobody", name)
+		}
+	}
+}
+
 func TestCertificatesRefuseAmbiguousNames(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -87,12 +115,25 @@ func TestCertificatesRefuseAmbiguousNames(t *testing.T) {
 		change     func(*x509.Certificate)
 	}{
 		{"none", "none of the names", func(c *x509.Certificate) { c.URIs, c.DNSNames, c.Subject.CommonName = nil, nil, "" }},
-		{"two SPIFFE ids", "several SPIFFE ids", func(c *x509.Certificate) { c.URIs = append(c.URIs, c.URIs[0]) }},
-		{"two DNS names", "several DNS names", func(c *x509.Certificate) { c.URIs, c.DNSNames = nil, []string{"a", "b"} }},
-		{"a DNS name that is a SPIFFE id", "looks like a URI", func(c *x509.Certificate) { c.URIs, c.DNSNames = nil, []string{"spiffe://prod.example/root"} }},
-		{"a common name that is a SPIFFE id", "looks like a URI", func(c *x509.Certificate) {
-			c.URIs, c.DNSNames, c.Subject.CommonName = nil, nil, "spiffe://prod.example/root"
+		{"two SPIFFE ids", "several URIs", func(c *x509.Certificate) { c.URIs = append(c.URIs, c.URIs[0]) }},
+		{"a SPIFFE id and another URI", "several URIs", func(c *x509.Certificate) { c.URIs = append(c.URIs, &url.URL{Scheme: "https", Host: "example.com"}) }},
+		{"a SPIFFE id without a path", "not of the form", func(c *x509.Certificate) { c.URIs[0].Path = "" }},
+		{"a SPIFFE id that climbs", "not of the form", func(c *x509.Certificate) { c.URIs[0].Path = "/jobs/../billing" }},
+		{"a SPIFFE id with a query", "not of the form", func(c *x509.Certificate) { c.URIs[0].RawQuery = "a=b" }},
+		{"a SPIFFE id with a fragment", "not of the form", func(c *x509.Certificate) { c.URIs[0].Fragment = "a" }},
+		{"a SPIFFE id with an escape", "not of the form", func(c *x509.Certificate) { c.URIs[0].Path = "/a b" }},
+		{"a SPIFFE id in capitals", "not of the form", func(c *x509.Certificate) { c.URIs[0].Host = "PROD.example" }},
+		{"two common names", "several common names", func(c *x509.Certificate) {
+			cn := pkix.AttributeTypeAndValue{Type: asn1.ObjectIdentifier{2, 5, 4, 3}, Value: "billing"}
+			c.URIs, c.DNSNames, c.Subject.Names = nil, nil, []pkix.AttributeTypeAndValue{cn, cn}
 		}},
+		{"a long common name", "common name", func(c *x509.Certificate) {
+			c.URIs, c.DNSNames, c.Subject.CommonName = nil, nil, strings.Repeat("x", 257)
+		}},
+		{"a common name of two lines", "common name", func(c *x509.Certificate) { c.URIs, c.DNSNames, c.Subject.CommonName = nil, nil, "a\nb" }},
+		{"a DNS name for many", "one host", func(c *x509.Certificate) { c.URIs, c.DNSNames = nil, []string{"*.example"} }},
+		{"two DNS names", "several DNS names", func(c *x509.Certificate) { c.URIs, c.DNSNames = nil, []string{"a", "b"} }},
+		{"a DNS name that is a SPIFFE id", "one host", func(c *x509.Certificate) { c.URIs, c.DNSNames = nil, []string{"spiffe://prod.example/root"} }},
 		{"expired on the connection", "has expired", func(c *x509.Certificate) { c.NotAfter = now().Add(-time.Second) }},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -91,7 +91,7 @@ func parseToken(line string) (hash [sha256.Size]byte, c Caller, err error) {
 	if !ok || err != nil || len(sum) != sha256.Size {
 		return hash, c, errors.New("the hash is not sha256: and 64 hex digits; never put the token itself here")
 	}
-	c.Name = "token:" + fields[0]
+	c.Name = tokenKind + fields[0]
 	if len(fields) == 3 {
 		c.Groups = strings.Split(fields[2], ",")
 	}

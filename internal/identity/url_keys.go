@@ -2,7 +2,6 @@ package identity
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -10,8 +9,6 @@ import (
 	"net/http"
 	"sync/atomic"
 	"time"
-
-	"github.com/go-jose/go-jose/v4"
 )
 
 const (
@@ -25,21 +22,20 @@ const (
 	maxKeys          = 1 << 20
 )
 
-// urlKeys are the keys of an identity provider at a URL. It is an oidc.KeySet.
+// urlKeys are the keys of an identity provider at a URL.
 //
 // They are fetched again when a token is not signed by a known key, and when they are old.
 // There is one request at a time, and its result serves every call that waited for it. Of
 // the calls whose key is known, one waits when the keys are old.
 type urlKeys struct {
-	url        string
-	client     *http.Client
-	ctx        context.Context // ends requests
-	algorithms []string
-	log        *slog.Logger
-	clock      func() time.Time
+	url    string
+	client *http.Client
+	ctx    context.Context // ends requests
+	log    *slog.Logger
+	clock  func() time.Time
 
-	set  atomic.Pointer[jose.JSONWebKeySet] // nil before the first response
-	next atomic.Int64                       // when the keys are old, unix nanoseconds
+	set  atomic.Pointer[keySet] // nil before the first response
+	next atomic.Int64           // when the keys are old, unix nanoseconds
 
 	// turn is held by the call that fetches, and guards the fields below.
 	turn  chan struct{}
@@ -49,7 +45,7 @@ type urlKeys struct {
 
 func newURLKeys(ctx context.Context, o JWTOptions) *urlKeys {
 	k := &urlKeys{
-		url: o.Keys, ctx: ctx, algorithms: o.Algorithms, log: o.Logger, clock: o.Clock, turn: make(chan struct{}, 1),
+		url: o.Keys, ctx: ctx, log: o.Logger, clock: o.Clock, turn: make(chan struct{}, 1),
 		client: &http.Client{
 			Timeout: keyTimeout,
 			CheckRedirect: func(*http.Request, []*http.Request) error {
@@ -57,31 +53,31 @@ func newURLKeys(ctx context.Context, o JWTOptions) *urlKeys {
 			},
 		},
 	}
-	if k.log == nil {
-		k.log = slog.New(slog.DiscardHandler)
-	}
 	return k
 }
 
-// VerifySignature returns the payload of a token that one of the keys signed.
-func (k *urlKeys) VerifySignature(ctx context.Context, token string) ([]byte, error) {
+// verify returns the payload of a token that one of the keys signed.
+func (k *urlKeys) verify(ctx context.Context, t signedToken) ([]byte, error) {
 	arrived := k.clock()
-	signed, err := parseSigned(token, k.algorithms)
-	if err != nil {
-		return nil, err
-	}
-	_ = k.renew() // it was logged; the previous keys stay in force
-	if payload, err := verify(signed, k.set.Load()); err == nil {
+	_ = k.Reload() // it was logged; the previous keys stay in force
+	if payload, err := k.current().verify(t); err == nil {
 		return payload, nil
 	}
 	if err := k.fetchSince(ctx, arrived); err != nil {
 		return nil, err
 	}
-	return verify(signed, k.set.Load())
+	return k.current().verify(t)
 }
 
-// renew fetches the keys when they are old. One call does, the others continue.
-func (k *urlKeys) renew() error {
+func (k *urlKeys) current() keySet {
+	if set := k.set.Load(); set != nil {
+		return *set
+	}
+	return nil
+}
+
+// Reload fetches the keys when they are old. One call does, the others continue.
+func (k *urlKeys) Reload() error {
 	next, now := k.next.Load(), k.clock()
 	if k.set.Load() == nil || now.UnixNano() < next || !k.next.CompareAndSwap(next, now.Add(keyLifetime).UnixNano()) {
 		return nil
@@ -115,13 +111,13 @@ func (k *urlKeys) fetchSince(ctx context.Context, since time.Time) error {
 		k.log.Error("the keys of a provider cannot be fetched, the previous ones stay in force", "url", k.url, "error", err)
 		return err
 	}
-	k.set.Store(set)
+	k.set.Store(&set)
 	k.next.Store(k.asked.Add(keyLifetime).UnixNano())
 	return nil
 }
 
 // fetch is not cancelled with the call that needs it: others wait for it as well.
-func (k *urlKeys) fetch() (*jose.JSONWebKeySet, error) {
+func (k *urlKeys) fetch() (keySet, error) {
 	req, err := http.NewRequestWithContext(k.ctx, http.MethodGet, k.url, nil)
 	if err != nil {
 		return nil, fmt.Errorf("identity: keys: %w", err)
@@ -141,27 +137,9 @@ func (k *urlKeys) fetch() (*jose.JSONWebKeySet, error) {
 	if len(data) > maxKeys {
 		return nil, fmt.Errorf("identity: keys: the response is larger than %d bytes", maxKeys)
 	}
-	return publishedKeys(data)
-}
-
-// publishedKeys reads the key set of a provider. It skips keys of unknown kinds, which a
-// provider may have for others, and what is not a public key.
-func publishedKeys(data []byte) (*jose.JSONWebKeySet, error) {
-	var published struct {
-		Keys []json.RawMessage `json:"keys"`
+	set, err := parsePublishedKeys(data)
+	if err != nil {
+		return nil, fmt.Errorf("identity: keys: the response is not usable: %w", err)
 	}
-	if err := json.Unmarshal(data, &published); err != nil {
-		return nil, errors.New("identity: keys: the response is not a JSON Web Key Set")
-	}
-	var set jose.JSONWebKeySet
-	for _, raw := range published.Keys {
-		var key jose.JSONWebKey
-		if key.UnmarshalJSON(raw) == nil && key.Valid() && key.IsPublic() {
-			set.Keys = append(set.Keys, key)
-		}
-	}
-	if len(set.Keys) == 0 {
-		return nil, errors.New("identity: keys: the response has no public key")
-	}
-	return &set, nil
+	return set, nil
 }

@@ -140,7 +140,7 @@ func (s *schema) parse(name string, text []byte) (*Set, error) {
 	var problems []error
 	for _, id := range slices.Sorted(maps.Keys(all)) {
 		p := all[id]
-		if err := s.validator.Policy(string(id), (*cedarast.Policy)(p.AST())); err != nil {
+		if err := errors.Join(s.validator.Policy(string(id), (*cedarast.Policy)(p.AST())), checkCallers(p)); err != nil {
 			problems = append(problems, fmt.Errorf("%s: %w", nameOf(p), err))
 		}
 	}

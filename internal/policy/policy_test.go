@@ -63,7 +63,7 @@ func TestDecideFollowsThePolicies(t *testing.T) {
 		want policy.Decision
 	}{
 		"by group": {
-			policy.Request{Caller: "cert:x", Groups: []string{"ops"}, Action: "GetObject", Resource: object("b-1", "k")},
+			policy.Request{Caller: "cert:cn:x", Groups: []string{"ops"}, Action: "GetObject", Resource: object("b-1", "k")},
 			policy.Decision{Allowed: true, Policies: []string{"ops do everything"}},
 		},
 		"by a group of actions": {
@@ -83,23 +83,23 @@ func TestDecideFollowsThePolicies(t *testing.T) {
 			policy.Decision{},
 		},
 		"by the prefix of a list": {
-			policy.Request{Caller: "cert:x", Groups: []string{"team-a"}, Action: "ListObjects", Resource: bucket("b-1"), Prefix: &own},
+			policy.Request{Caller: "cert:cn:x", Groups: []string{"team-a"}, Action: "ListObjects", Resource: bucket("b-1"), Prefix: &own},
 			policy.Decision{Allowed: true, Policies: []string{"team a lists its own"}},
 		},
 		"not another prefix": {
-			policy.Request{Caller: "cert:x", Groups: []string{"team-a"}, Action: "ListObjects", Resource: bucket("b-1"), Prefix: &other},
+			policy.Request{Caller: "cert:cn:x", Groups: []string{"team-a"}, Action: "ListObjects", Resource: bucket("b-1"), Prefix: &other},
 			policy.Decision{},
 		},
 		"by the key": {
-			policy.Request{Caller: "cert:x", Action: "PutObject", Resource: object("b-1", "uploads/1")},
+			policy.Request{Caller: "cert:cn:x", Action: "PutObject", Resource: object("b-1", "uploads/1")},
 			policy.Decision{Allowed: true, Policies: []string{"uploads"}},
 		},
 		"forbid goes before permit": {
-			policy.Request{Caller: "cert:x", Groups: []string{"ops"}, Action: "GetObject", Resource: object("b-1", "secret/1")},
+			policy.Request{Caller: "cert:cn:x", Groups: []string{"ops"}, Action: "GetObject", Resource: object("b-1", "secret/1")},
 			policy.Decision{Policies: []string{"nobody touches secrets"}},
 		},
 		"profiles": {
-			policy.Request{Caller: "cert:x", Groups: []string{"ops"}, Action: "ListBuckets", Resource: policy.Resource{Profile: "main"}},
+			policy.Request{Caller: "cert:cn:x", Groups: []string{"ops"}, Action: "ListBuckets", Resource: policy.Resource{Profile: "main"}},
 			policy.Decision{Allowed: true, Policies: []string{"ops do everything"}},
 		},
 	} {
@@ -123,7 +123,7 @@ permit (principal, action == Action::"ListObjects", resource) when { context.pre
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := set.Decide(policy.Request{Caller: "cert:x", Action: "ListObjects", Resource: bucket("b-1")})
+	got, err := set.Decide(policy.Request{Caller: "cert:cn:x", Action: "ListObjects", Resource: bucket("b-1")})
 	if err == nil || !strings.Contains(err.Error(), "line 2") || got.Allowed {
 		t.Errorf("Decide = %+v, %v, want a no and the policy at line 2", got, err)
 	}
@@ -135,7 +135,7 @@ func TestDecideDeniesActionsThatDoNotExist(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, action := range []string{"", "GetObjects", "read"} {
-		got, err := set.Decide(policy.Request{Caller: "cert:x", Action: action, Resource: object("b-1", "k")})
+		got, err := set.Decide(policy.Request{Caller: "cert:cn:x", Action: action, Resource: object("b-1", "k")})
 		if err == nil || got.Allowed {
 			t.Errorf("Decide for action %q = %+v, %v, want a denial and an error", action, got, err)
 		}
@@ -176,7 +176,7 @@ func TestEngineReloadsAChangedFileAndIgnoresABrokenOne(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	q := policy.Request{Caller: "cert:x", Action: "GetObject", Resource: object("b-1", "k")}
+	q := policy.Request{Caller: "cert:cn:x", Action: "GetObject", Resource: object("b-1", "k")}
 	if !e.Decide(q).Allowed {
 		t.Error("the first policies do not allow what they permit")
 	}
@@ -213,6 +213,39 @@ func BenchmarkDecide(b *testing.B) {
 	for b.Loop() {
 		if d, err := set.Decide(q); err != nil || !d.Allowed {
 			b.Fatal(d, err)
+		}
+	}
+}
+
+// A forbid policy about nobody would not hold, and nobody would notice.
+func TestParseRefusesCallersThatCannotBe(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{
+		`forbid (principal == Caller::"cert:billing", action, resource);`:                                    false,
+		`forbid (principal == Caller::"billing", action, resource);`:                                         false,
+		`forbid (principal == Caller::"", action, resource);`:                                                false,
+		`forbid (principal == Caller::"cert:cn:", action, resource);`:                                        false,
+		`forbid (principal == Caller::"Cert:cn:billing", action, resource);`:                                 false,
+		`forbid (principal, action, resource) when { principal == Caller::"cert:billing" };`:                 false,
+		`forbid (principal, action, resource) when { principal.name == "cert:billing" };`:                    false,
+		`forbid (principal, action, resource) when { ["jwt:a", "cert:b"].contains(principal.name) };`:        false,
+		`forbid (principal, action, resource) when { principal.name like "cert:bill*" };`:                    false,
+		`forbid (principal, action, resource) when { principal.name like "cert:billing" };`:                  false,
+		`forbid (principal == Caller::"cert:cn:billing", action, resource);`:                                 true,
+		`forbid (principal == Caller::"cert:dns:billing.example", action, resource);`:                        true,
+		`forbid (principal == Caller::"cert:spiffe://prod.example/billing", action, resource);`:              true,
+		`forbid (principal, action, resource) when { principal.name like "cert:*" };`:                        true,
+		`forbid (principal, action, resource) when { principal.name like "cert:cn:b*" };`:                    true,
+		`forbid (principal, action, resource) when { principal.name like "*billing" };`:                      true,
+		`@id("cert:old") forbid (principal in Group::"cert:billing", action, resource);`:                     true,
+		`forbid (principal, action, resource) when { principal == Caller::"jwt:a" || principal.name == ""};`: true,
+	} {
+		_, err := policy.Parse("test", []byte(text), actions())
+		if (err == nil) != want {
+			t.Errorf("Parse(%s) = %v, want it accepted: %t", text, err, want)
+		}
+		if err != nil && !strings.Contains(err.Error(), "not the name of a caller") {
+			t.Errorf("Parse(%s) = %v, want that it says why", text, err)
 		}
 	}
 }

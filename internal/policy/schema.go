@@ -34,7 +34,8 @@ func Text(actions []Action) string {
 	var b strings.Builder
 	b.WriteString(`// The members of a group are in the configuration, and in the tokens of callers.
 entity Group;
-// Whoever calls: "cert:...", "jwt:..." or "token:...".
+// Whoever calls: "cert:spiffe://...", "cert:dns:...", "cert:cn:...", "jwt:..." or
+// "token:...".
 entity Caller in [Group] { name: String };
 // One way to reach COS.
 entity Profile { name: String };

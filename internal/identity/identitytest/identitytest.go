@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
@@ -37,12 +38,31 @@ func NewKey(t testing.TB, id string) Key {
 	return Key{ID: id, private: private}
 }
 
+// KeyOf is a key that a test has made, on the curve P-256.
+func KeyOf(id string, private *ecdsa.PrivateKey) Key { return Key{ID: id, private: private} }
+
 // Set is the JSON Web Key Set of keys.
 func Set(t testing.TB, keys ...Key) []byte {
 	t.Helper()
 	var set jose.JSONWebKeySet
 	for _, k := range keys {
 		set.Keys = append(set.Keys, jose.JSONWebKey{Key: k.private.Public(), KeyID: k.ID, Algorithm: "ES256", Use: "sig"})
+	}
+	return marshal(t, set)
+}
+
+// Published is a key with what its provider says it is for.
+type Published struct {
+	Key
+	Use string // "sig" or "enc"
+}
+
+// SetWith is the JSON Web Key Set of k and others.
+func (k Key) SetWith(t testing.TB, others ...Published) []byte {
+	t.Helper()
+	var set jose.JSONWebKeySet
+	for _, p := range append([]Published{{k, "sig"}}, others...) {
+		set.Keys = append(set.Keys, jose.JSONWebKey{Key: p.private.Public(), KeyID: p.ID, Algorithm: "ES256", Use: p.Use})
 	}
 	return marshal(t, set)
 }
@@ -58,6 +78,23 @@ func Claims(subject string, changes map[string]any) map[string]any {
 func (k Key) Sign(t testing.TB, claims map[string]any) string {
 	t.Helper()
 	return sign(t, jose.ES256, k.private, k.ID, claims)
+}
+
+// SignText makes a token of a header and a payload that are written by hand, such as one in
+// which a name occurs twice.
+func (k Key) SignText(t testing.TB, header, payload string) string {
+	t.Helper()
+	text := base64.RawURLEncoding.EncodeToString([]byte(header)) + "." + base64.RawURLEncoding.EncodeToString([]byte(payload))
+	sum := sha256.Sum256([]byte(text))
+	r, s, err := ecdsa.Sign(rand.Reader, k.private, sum[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	const half = 32
+	signature := make([]byte, 2*half)
+	r.FillBytes(signature[:half])
+	s.FillBytes(signature[half:])
+	return text + "." + base64.RawURLEncoding.EncodeToString(signature)
 }
 
 // SignHMAC makes a token whose secret is the public key, which everybody knows: a
