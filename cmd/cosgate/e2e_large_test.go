@@ -40,7 +40,7 @@ admin: 127.0.0.1:0
 log: {level: error}
 profiles:
   main:
-    endpoint: 'http://{bucket}.cos.{region}.myqcloud.com'
+    endpoint: 'http://{bucket}.cos.{region}.localhost'
     region: `+demoRegion+`
     proxy: 'http://`+addr+`'
     credentials: {env: {}}

@@ -206,7 +206,7 @@ authentication:
     - {issuer: '%s', audiences: [cosgate], jwks: '%s', prefix: 'a:'}
     - {issuer: '%s', audiences: [cosgate], jwks: '%s', prefix: 'b:'}
 authorization: {policies: '%s'}
-profiles: {main: {endpoint: 'http://{bucket}.cos.{region}.myqcloud.com', region: ap-guangzhou, proxy: 'http://%s', credentials: {file: '%s'}}}
+profiles: {main: {endpoint: 'http://{bucket}.cos.{region}.localhost', region: ap-guangzhou, proxy: 'http://%s', credentials: {file: '%s'}}}
 `, r.Cert, r.Key, r.ClientCA, r.path("tokens"), identitytest.Issuer, r.path("keys.json"), urlIssuer, provider.URL,
 		r.path("policies.cedar"), r.cos.addr, r.path("cos"))))
 	return r, s

@@ -162,7 +162,7 @@ func plantedConfiguration(t *testing.T, planted map[string]string, addr net.Addr
 		t.Fatal(err)
 	}
 	planted["key of TLS"] = strings.Split(string(key), "\n")[1][49:]
-	cos := "endpoint: 'http://{bucket}.cos.{region}.myqcloud.com', region: " + demoRegion + ", proxy: 'http://" + addr.String() + "'"
+	cos := "endpoint: 'http://{bucket}.cos.{region}.localhost', region: " + demoRegion + ", proxy: 'http://" + addr.String() + "'"
 	return dir, writeConfig(t, fmt.Sprintf(`
 listen: 127.0.0.1:0
 admin: 127.0.0.1:0

@@ -89,6 +89,9 @@ func (c serveCommand) Run(ctx context.Context, out streams) error {
 	if cfg.Insecure && !config.Loopback(g.rpc.Addr().String()) {
 		log.Warn("others can reach this gateway, and its traffic is not encrypted", "addr", g.rpc.Addr().String())
 	}
+	for _, name := range cfg.InsecureProfiles() {
+		log.Warn("COS is reached in plain text: others can read and change what passes, and use its signatures", "profile", name)
+	}
 	announceServe(out.stdout, cfg, g)
 	return g.run(ctx)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -47,7 +48,7 @@ func TestServeReachesEachOfItsProfiles(t *testing.T) {
 	if err := os.WriteFile(secrets, []byte("secret_id="+demo.SecretID+"\nsecret_key="+demo.SecretKey+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cos := "endpoint: 'http://{bucket}.cos.{region}.myqcloud.com', region: ap-guangzhou, proxy: 'http://" + startCOS(t) + "'"
+	cos := "endpoint: 'http://{bucket}.cos.{region}.localhost', region: ap-guangzhou, proxy: 'http://" + startCOS(t) + "'"
 	config := writeConfig(t, `
 listen: 127.0.0.1:0
 admin: 127.0.0.1:0
@@ -70,7 +71,7 @@ profiles:
 func TestServeTurnsUnreadyWhenCOSRefusesItsCredentials(t *testing.T) {
 	t.Setenv("COS_SECRET_ID", "AKIDunknown")
 	t.Setenv("COS_SECRET_KEY", "muchtoosecret")
-	cos := "endpoint: 'http://{bucket}.cos.{region}.myqcloud.com', region: ap-guangzhou, proxy: 'http://" + startCOS(t) + "'"
+	cos := "endpoint: 'http://{bucket}.cos.{region}.localhost', region: ap-guangzhou, proxy: 'http://" + startCOS(t) + "'"
 	s := start(t, "serve", "--config", writeConfig(t,
 		"listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\nlifecycle: {drain_wait: 0s}\nprofiles: {main: {"+cos+", credentials: {env: {}}}}\n"))
 	if code, body := get(t, s, "/readyz"); code != http.StatusOK {
@@ -96,7 +97,7 @@ func TestServeEndsTransfersAfterTheGraceWithUnavailable(t *testing.T) {
 	demo := embedded.DemoCredential()
 	t.Setenv("COS_SECRET_ID", demo.SecretID)
 	t.Setenv("COS_SECRET_KEY", demo.SecretKey)
-	cos := "endpoint: 'http://{bucket}.cos.{region}.myqcloud.com', region: ap-guangzhou, proxy: 'http://" + startCOS(t) + "'"
+	cos := "endpoint: 'http://{bucket}.cos.{region}.localhost', region: ap-guangzhou, proxy: 'http://" + startCOS(t) + "'"
 	s := start(t, "serve", "--config", writeConfig(t,
 		"listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\nlifecycle: {drain_wait: 0s, grace: 50ms}\nprofiles: {main: {"+cos+", credentials: {env: {}}}}\n"))
 	objects := cosgatev1.NewObjectServiceClient(dial(t, s.value("gRPC")))
@@ -141,5 +142,29 @@ profiles:
 	req.ExpiresIn = durationpb.New(2*time.Minute + time.Second)
 	if _, err := presign.PresignUrl(t.Context(), req); status.Code(err) != codes.InvalidArgument {
 		t.Errorf("PresignUrl beyond presign_max_lifetime = %v, want code InvalidArgument", err)
+	}
+}
+
+// Others on the network can read what is sent to COS in plain text, and a signature can be
+// used again until it expires.
+func TestServeReachesCOSInPlainTextByConsentOnly(t *testing.T) {
+	demo := embedded.DemoCredential()
+	t.Setenv("COS_SECRET_ID", demo.SecretID)
+	t.Setenv("COS_SECRET_KEY", demo.SecretKey)
+	plain := "listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\nlifecycle: {drain_wait: 0s}\nprofiles: {main: {endpoint: 'http://{bucket}.cos.{region}.myqcloud.com', region: ap-guangzhou, proxy: 'http://" +
+		startCOS(t) + "', credentials: {env: {}}%s}}\n"
+	refused := writeConfig(t, fmt.Sprintf(plain, ""))
+	for _, args := range [][]string{{"serve", "--config", refused}, {"config", "check", refused}} {
+		code, stdout, stderr := runToEnd(t, args...)
+		if code != exitUsage || !strings.Contains(stdout+stderr, "profiles.main.endpoint: reaches COS in plain text over the network") || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("run(%q) = %d, stdout %q, stderr %q, want %d and one line about the endpoint", args, code, stdout, stderr, exitUsage)
+		}
+	}
+	s := start(t, "serve", "--config", writeConfig(t, fmt.Sprintf(plain, ", insecure: true")))
+	if _, err := cosgatev1.NewBucketServiceClient(dial(t, s.value("gRPC"))).HeadBucket(t.Context(), &cosgatev1.HeadBucketRequest{Bucket: demoBucket}); err != nil {
+		t.Errorf("HeadBucket = %v", err)
+	}
+	if !strings.Contains(s.stderr.String(), "COS is reached in plain text") {
+		t.Errorf("the log does not warn: %s", s.stderr.String())
 	}
 }

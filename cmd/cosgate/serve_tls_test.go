@@ -42,7 +42,7 @@ func demoProfile(t *testing.T) string {
 	demo := embedded.DemoCredential()
 	t.Setenv("COS_SECRET_ID", demo.SecretID)
 	t.Setenv("COS_SECRET_KEY", demo.SecretKey)
-	return "profiles: {main: {endpoint: 'http://{bucket}.cos.{region}.myqcloud.com', region: ap-guangzhou, proxy: 'http://" +
+	return "profiles: {main: {endpoint: 'http://{bucket}.cos.{region}.localhost', region: ap-guangzhou, proxy: 'http://" +
 		startCOS(t) + "', credentials: {env: {}}}}\n"
 }
 

@@ -119,9 +119,13 @@ func TestLoadNamesLineColumnAndFixOfAProblem(t *testing.T) {
 			"authentication: {jwt: [{issuer: a, audiences: [x], jwks: k}, {issuer: b, audiences: [x], jwks: k, prefix: 'b:'}]}\nauthorization: {policies: p}\n" + smallest,
 			`authentication.jwt[0].prefix: is missing or used twice, and there are several providers`,
 		},
-		"no default profile":  {"profiles: {a: {credentials: {env: {}}}, b: {credentials: {env: {}}}}\n", `1:1: default_profile: is not set, and there are several profiles; use one of a, b`},
-		"endpoint":            {"profiles: {main: {endpoint: 'https://cos.example.com', credentials: {env: {}}}}\n", `1:12: profiles.main: cosbackend: `},
-		"proxy with password": {"profiles: {main: {proxy: 'http://me:muchtoosecret@proxy:3128', credentials: {env: {}}}}\n", `1:26: profiles.main.proxy: is not of the form http://host:port`},
+		"no default profile":     {"profiles: {a: {credentials: {env: {}}}, b: {credentials: {env: {}}}}\n", `1:1: default_profile: is not set, and there are several profiles; use one of a, b`},
+		"endpoint":               {"profiles: {main: {endpoint: 'https://cos.example.com', credentials: {env: {}}}}\n", `1:12: profiles.main: cosbackend: `},
+		"plain endpoint":         {"profiles: {main: {endpoint: 'http://{bucket}.cos.{region}.myqcloud.com', credentials: {env: {}}}}\n", `1:29: profiles.main.endpoint: reaches COS in plain text over the network, where others can read and change what passes, and use its signatures; use https, or accept it with insecure: true in the profile`},
+		"plain public endpoint":  {"profiles: {main: {public_endpoint: 'http://{bucket}.example.org:8080', credentials: {env: {}}}}\n", `1:36: profiles.main.public_endpoint: reaches COS in plain text`},
+		"plain service endpoint": {"profiles: {main: {service_endpoint: 'HTTP://service.cos.myqcloud.com', credentials: {env: {}}}}\n", `1:37: profiles.main.service_endpoint: reaches COS in plain text`},
+		"plain behind a proxy":   {"profiles: {main: {endpoint: 'http://{bucket}.cos.{region}.myqcloud.com', proxy: 'http://127.0.0.1:9000', credentials: {env: {}}}}\n", `1:29: profiles.main.endpoint: reaches COS in plain text`},
+		"proxy with password":    {"profiles: {main: {proxy: 'http://me:muchtoosecret@proxy:3128', credentials: {env: {}}}}\n", `1:26: profiles.main.proxy: is not of the form http://host:port`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

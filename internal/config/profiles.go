@@ -32,6 +32,11 @@ type Profile struct {
 	// ignored. `cosgate cos` is such a proxy: with an http endpoint the gateway uses it in
 	// place of the real COS.
 	Proxy string `yaml:"proxy,omitempty"`
+	// Reach COS in plain text: anyone on the network path can read and change what
+	// passes, and use its signatures until they expire. Needed for an http endpoint,
+	// public_endpoint or service_endpoint whose host is not a loopback address or a name
+	// under localhost.
+	Insecure bool `yaml:"insecure" default:"false"`
 	// Callers may bring COS credentials of their own, over TLS, in the metadata
 	// cosgate-cos-secret-id, -secret-key and -security-token.
 	CallerCredentials bool `yaml:"caller_credentials" default:"false"`
@@ -75,6 +80,7 @@ func (c *Config) settleDefaultProfile(r *report) {
 
 func (p Profile) check(r *report) {
 	p.Credentials.check(r.in("credentials"))
+	p.checkPlaintext(r)
 	if _, err := parseProxy(p.Proxy); err != nil {
 		r.add("proxy", err.Error(), "")
 		return
