@@ -40,6 +40,7 @@ func (c serveCommand) Run(ctx context.Context, out streams) error {
 		return usageErrorf("%s", err)
 	}
 	log, level := cfg.Log.Build(out.stderr)
+	cfg.WarnOfFileModes(log)
 	certificates, err := cfg.BuildTLS(log)
 	if err != nil {
 		return usageErrorf("%s", err)

@@ -90,7 +90,7 @@ func (b *dirBodies) create() (bodyWriter, error) {
 	name := newName()
 	var f *os.File
 	err := b.withRoom(func() (err error) {
-		if f, err = b.folder.root.OpenFile(tmpDir+"/"+name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600); err != nil {
+		if f, err = b.folder.root.OpenFile(tmpDir+"/"+name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, privateFile); err != nil {
 			return fmt.Errorf("store: create body: %w", diskError(err))
 		}
 		return nil
@@ -198,7 +198,7 @@ func (b *dirBodies) makeDir(sub string) error {
 		return nil
 	}
 	err := b.withRoom(func() error {
-		if err := b.folder.root.Mkdir(blobsDir+"/"+sub, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		if err := b.folder.root.Mkdir(blobsDir+"/"+sub, privateDir); err != nil && !errors.Is(err, fs.ErrExist) {
 			return fmt.Errorf("store: create body folder: %w", diskError(err))
 		}
 		return nil

@@ -23,6 +23,8 @@ import (
 //	tmp/                     uploads in progress; emptied at start
 //	RESERVE                  space that deletes may use when the disk is full
 //	quarantine/              files found in blobs/ that are not the store's
+//
+// All of it is for the owner alone; privacy.go sees to that.
 const (
 	formatFile    = "FORMAT"
 	lockFile      = "LOCK"
@@ -48,7 +50,7 @@ func openFolder(dir string) (*folder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store: data folder: %w", err)
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := os.MkdirAll(dir, privateDir); err != nil {
 		return nil, fmt.Errorf("store: create data folder: %w", err)
 	}
 	root, err := os.OpenRoot(dir)
@@ -64,14 +66,20 @@ func openFolder(dir string) (*folder, error) {
 }
 
 func (f *folder) prepare(dir string) error {
+	if err := f.checkIsOurs(dir); err != nil {
+		return err
+	}
 	if err := f.takeLock(dir); err != nil {
 		return err
 	}
 	if err := f.checkFormat(); err != nil {
 		return err
 	}
+	if err := f.makePrivate(dir); err != nil {
+		return err
+	}
 	for _, sub := range []string{blobsDir, tmpDir} {
-		if err := f.root.Mkdir(sub, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		if err := f.root.Mkdir(sub, privateDir); err != nil && !errors.Is(err, fs.ErrExist) {
 			return fmt.Errorf("store: prepare data folder: %w", err)
 		}
 		if err := f.syncDir(sub); err != nil {
@@ -91,7 +99,7 @@ func (f *folder) prepare(dir string) error {
 }
 
 func (f *folder) takeLock(dir string) error {
-	lock, err := f.root.OpenFile(lockFile, os.O_RDWR|os.O_CREATE, 0o600)
+	lock, err := f.root.OpenFile(lockFile, os.O_RDWR|os.O_CREATE, privateFile)
 	if err != nil {
 		return fmt.Errorf("store: lock data folder: %w", diskError(err))
 	}
@@ -138,7 +146,7 @@ func (f *folder) checkFormat() error {
 
 func (f *folder) writeFormat() error {
 	const temporary = formatFile + ".new"
-	file, err := f.root.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	file, err := f.root.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, privateFile)
 	if err != nil {
 		return fmt.Errorf("store: write %s: %w", formatFile, diskError(err))
 	}

@@ -85,7 +85,7 @@ func (f *folder) scanBlobDir(sub string, files map[string]int64) error {
 
 // quarantine moves a foreign file to where a person can look at it.
 func (f *folder) quarantine(path string) error {
-	if err := f.root.Mkdir(quarantineDir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := f.root.Mkdir(quarantineDir, privateDir); err != nil && !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("store: create quarantine: %w", diskError(err))
 	}
 	target := quarantineDir + "/" + newName() + "-" + filepath.Base(path)

@@ -24,7 +24,7 @@ func (f *folder) keepReserve() {
 	if have >= want-maxReserve/16 { // close enough
 		return
 	}
-	file, err := f.root.OpenFile(reserveFile, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	file, err := f.root.OpenFile(reserveFile, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, privateFile)
 	if err != nil {
 		return // deletes have to work without it
 	}
