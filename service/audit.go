@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
+	"github.com/cosgate/cosgate/internal/logline"
 	"github.com/cosgate/cosgate/service/access"
 	cosstatus "github.com/cosgate/cosgate/service/status"
 )
@@ -31,7 +32,7 @@ func newAudit(log *slog.Logger, defaultProfile string, rules *access.Rules) *aud
 	if log == nil {
 		return nil
 	}
-	return &audit{log: log, defaultProfile: defaultProfile, rules: rules}
+	return &audit{log: logline.Logger(log), defaultProfile: defaultProfile, rules: rules}
 }
 
 func (a *audit) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
@@ -74,7 +75,7 @@ func (a *audit) record(ctx context.Context, fullMethod string, req, resp any, st
 	if m, ok := req.(proto.Message); ok && m != nil {
 		attrs = append(attrs, a.named(rule, m)...)
 	}
-	if failed := failedKeys(resp); len(failed) > 0 {
+	if failed := failedKeys(resp); failed.N > 0 {
 		attrs = append(attrs, slog.Any("failed", failed))
 	}
 	if info := c.trace.Snapshot(); info.Attempts > 0 {
@@ -88,10 +89,8 @@ func (a *audit) record(ctx context.Context, fullMethod string, req, resp any, st
 func (a *audit) named(rule *access.Rule, m proto.Message) []slog.Attr {
 	t := rule.Target(m.ProtoReflect(), a.defaultProfile)
 	attrs := []slog.Attr{slog.String("profile", t.Profile)}
-	var resources []string
-	for _, n := range rule.Needs(m.ProtoReflect(), a.defaultProfile) {
-		resources = append(resources, n.Resource.String())
-	}
+	needs := rule.Needs(m.ProtoReflect(), a.defaultProfile)
+	resources := logline.List{N: len(needs), At: func(i int) string { return needs[i].Resource.String() }}
 	if t.Version != "" {
 		attrs = append(attrs, slog.String("version_id", t.Version))
 	}
@@ -114,14 +113,13 @@ func decisionOf(err error) string {
 }
 
 // failedKeys are the items of a batch that failed although the call succeeded.
-func failedKeys(resp any) []string {
+func failedKeys(resp any) logline.List {
 	deleted, ok := resp.(*cosgatev1.DeleteObjectsResponse)
 	if !ok {
-		return nil
+		return logline.List{}
 	}
-	var keys []string
-	for _, f := range deleted.GetFailures() {
-		keys = append(keys, f.GetKey()+": "+codes.Code(f.GetStatus().GetCode()).String()) //nolint:gosec // a code
-	}
-	return keys
+	failures := deleted.GetFailures()
+	return logline.List{N: len(failures), At: func(i int) string {
+		return failures[i].GetKey() + ": " + codes.Code(failures[i].GetStatus().GetCode()).String() //nolint:gosec // a code
+	}}
 }

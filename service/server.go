@@ -28,6 +28,7 @@ import (
 	"github.com/cosgate/cosgate/cosbackend"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 	"github.com/cosgate/cosgate/internal/frames"
+	"github.com/cosgate/cosgate/internal/logline"
 	"github.com/cosgate/cosgate/internal/telemetry"
 	"github.com/cosgate/cosgate/service/access"
 	cosstatus "github.com/cosgate/cosgate/service/status"
@@ -169,7 +170,7 @@ func newServer(deps Deps, opts Options, newPool func() *frames.Pool) (*Server, e
 	if err != nil {
 		return nil, fmt.Errorf("service: prepare validation: %w", err)
 	}
-	log := loggerOr(deps.Logger)
+	log := logline.Logger(deps.Logger)
 	h := health.NewServer()
 	s := &Server{
 		health: h, profiles: newProfileHealth(h, deps.Profiles, log), defaultProfile: clients.defaultProfile,
@@ -212,13 +213,6 @@ func newServer(deps Deps, opts Options, newPool func() *frames.Pool) (*Server, e
 		deps.Metrics.Watch(deps.Profiles, s.memory.reads.InUse, s.memory.uploads.inUse.Load)
 	}
 	return s, nil
-}
-
-func loggerOr(log *slog.Logger) *slog.Logger {
-	if log == nil {
-		return slog.New(slog.DiscardHandler)
-	}
-	return log
 }
 
 // A registration is one service of the API and its implementation.

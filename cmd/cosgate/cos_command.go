@@ -12,6 +12,7 @@ import (
 
 	"github.com/cosgate/cosgate/cosbackend/embedded"
 	"github.com/cosgate/cosgate/internal/config"
+	"github.com/cosgate/cosgate/internal/logline"
 )
 
 type cosCommand struct {
@@ -87,7 +88,7 @@ func (c cosCommand) credential() embedded.Credential {
 
 // Run serves until ctx ends.
 func (c cosCommand) Run(ctx context.Context, out streams) (err error) {
-	log := slog.New(slog.NewTextHandler(out.stderr, nil))
+	log := slog.New(logline.Bound(slog.NewTextHandler(out.stderr, nil)))
 	opts, err := c.options(log)
 	if err != nil {
 		return err

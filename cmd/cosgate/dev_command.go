@@ -11,6 +11,7 @@ import (
 
 	"github.com/cosgate/cosgate/cosbackend"
 	"github.com/cosgate/cosgate/cosbackend/embedded"
+	"github.com/cosgate/cosgate/internal/logline"
 	"github.com/cosgate/cosgate/service"
 )
 
@@ -42,7 +43,7 @@ func (c devCommand) Run(ctx context.Context, out streams) (err error) {
 	if err := c.check(); err != nil {
 		return err
 	}
-	log := slog.New(slog.NewTextHandler(out.stderr, nil))
+	log := slog.New(logline.Bound(slog.NewTextHandler(out.stderr, nil)))
 	cos, err := openEmbedded(c.storeFlags, embedded.Options{Region: demoRegion, Buckets: []string{demoBucket}, Logger: log})
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 
+	"github.com/cosgate/cosgate/internal/logline"
 	"github.com/cosgate/cosgate/internal/policy"
 	"github.com/cosgate/cosgate/service/access"
 )
@@ -55,11 +56,11 @@ func (a Audit) Build(stderr io.Writer) (*slog.Logger, io.Closer, error) {
 	case "":
 		return nil, io.NopCloser(nil), nil
 	case "-":
-		return slog.New(slog.NewJSONHandler(stderr, nil)), io.NopCloser(nil), nil
+		return slog.New(logline.Bound(slog.NewJSONHandler(stderr, nil))), io.NopCloser(nil), nil
 	}
 	f, err := os.OpenFile(a.File, os.O_APPEND|os.O_CREATE|os.O_WRONLY, auditMode)
 	if err != nil {
 		return nil, nil, fmt.Errorf("audit.file: %w", err)
 	}
-	return slog.New(slog.NewJSONHandler(f, nil)), f, nil
+	return slog.New(logline.Bound(slog.NewJSONHandler(f, nil))), f, nil
 }

@@ -3,6 +3,8 @@ package config
 import (
 	"io"
 	"log/slog"
+
+	"github.com/cosgate/cosgate/internal/logline"
 )
 
 // Log says what is logged to stderr, and how.
@@ -20,14 +22,14 @@ func (l Log) SlogLevel() slog.Level {
 	return level
 }
 
-// Build returns a logger to w and its level, which may be changed while the logger is in
+// Build returns a logger of bounded lines to w and its level, which may be changed while the logger is in
 // use.
 func (l Log) Build(w io.Writer) (*slog.Logger, *slog.LevelVar) {
 	level := &slog.LevelVar{}
 	level.Set(l.SlogLevel())
 	options := &slog.HandlerOptions{Level: level}
 	if l.Format == "json" {
-		return slog.New(slog.NewJSONHandler(w, options)), level
+		return slog.New(logline.Bound(slog.NewJSONHandler(w, options))), level
 	}
-	return slog.New(slog.NewTextHandler(w, options)), level
+	return slog.New(logline.Bound(slog.NewTextHandler(w, options))), level
 }
