@@ -150,8 +150,8 @@ package cosbackend
 //	      value is written as it is escaped in a URL, and string_equal_if_exist is met
 //	      by a request without it, and with "" by one whose value is empty. Documented
 //	      (436/71307, 436/46206) are versionid, response-content-type, x-cos-acl and a few that
-//	      are not used here; for x-cos-grant-*, x-cos-tagging, x-cos-callback and
-//	      pic-operations it is an assumption.
+//	      are not used here; for x-cos-grant-*, x-cos-tagging,
+//	      x-cos-object-lock-*, x-cos-callback and pic-operations it is an assumption.
 //	A091  A policy of CAM has at most 6144 characters; STS says of its own limit only that
 //	      there is one.
 //	A092  The actions of CAM are named as 436/30580 lists them; an upload by PUT is
@@ -160,3 +160,5 @@ package cosbackend
 //	      is, "*" in it stands for any text, and nothing escapes it.
 //	A093  COS accepts headers and parameters that the signature does not cover, unless the
 //	      bucket has strict signatures.
+//	A094  A form with a field that no condition of its policy names is refused, apart from
+//	      the fields of the signature, the policy, the token and the file.

@@ -25,8 +25,11 @@ type IssuedCredentials struct {
 	SecretID  string
 	SecretKey string
 	Token     string
-	// Start and Expires are when they begin and end.
+	// Start and Expires are when they begin, by the client's clock, and end.
 	Start, Expires time.Time
+	// Region is where the bucket is; "" when the endpoint serves one region that has no
+	// name here.
+	Region string
 }
 
 const redactedIssued = "IssuedCredentials{redacted}"
@@ -82,7 +85,7 @@ func (c *Client) IssueTemporaryCredentials(ctx context.Context, loc Location, o 
 	}
 	return IssuedCredentials{
 		SecretID: got.credentials.SecretID, SecretKey: got.credentials.SecretKey, Token: got.credentials.Token,
-		Start: time.Unix(start.Unix(), 0).UTC(), Expires: time.Unix(got.expires.Unix(), 0).UTC(),
+		Start: time.Unix(start.Unix(), 0).UTC(), Expires: time.Unix(got.expires.Unix(), 0).UTC(), Region: region,
 	}, nil
 }
 

@@ -74,6 +74,7 @@ func (s *scripted) handler(respond script, readBody bool) http.Handler {
 		seen := request{Method: r.Method, Host: r.Host, URI: r.RequestURI, Header: r.Header.Clone()}
 		if readBody {
 			seen.Body, seen.BodyErr = io.ReadAll(r.Body)
+			r.Body = io.NopCloser(bytes.NewReader(seen.Body))
 		}
 		s.mu.Lock()
 		s.requests = append(s.requests, seen)

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"strings"
 	"sync"
@@ -44,10 +45,13 @@ type SigningOptions struct {
 	// they sign; 0 is two hours. STS takes up to 12 hours for a role and up to 36 hours
 	// for the keys of a sub-account, two for those of an account itself (A086, A088).
 	MaxDuration time.Duration
-	// STSEndpoint replaces "https://sts.tencentcloudapi.com". Without TLS it is accepted
-	// where the way leads to this machine: a loopback address, a proxy at one, or a
-	// DialContext.
+	// STSEndpoint replaces "https://sts.tencentcloudapi.com". Without TLS it must be
+	// at a loopback address, or reached by a DialContext, or Insecure.
 	STSEndpoint string
+	// Insecure accepts that others can read the temporary credentials on their way. Where
+	// Config.Endpoint has no TLS either and leads through a proxy, STS is then reached
+	// in the same way, unless STSEndpoint says otherwise.
+	Insecure bool
 	// STSRegion is where STS is called. Empty is "ap-guangzhou".
 	STSRegion string
 }
@@ -60,8 +64,14 @@ const (
 	maxNarrowed  = 4096
 )
 
-// errNotNarrowable says why there is no way to narrower credentials.
-var errNotNarrowable = errors.New("they are temporary, and STS narrows only long-lived keys and roles: configure a role that they may assume")
+// ErrNotNarrowable is the cause of an [*Error] when there is no way to narrower
+// credentials.
+var ErrNotNarrowable = errors.New("they cannot be narrowed")
+
+var (
+	errTemporarySource = fmt.Errorf("%w: they are temporary, and STS narrows only long-lived keys and roles; configure a role that they may assume", ErrNotNarrowable)
+	errPolicyInUse     = fmt.Errorf("%w: a policy narrows them already, which a second one would replace", ErrNotNarrowable)
+)
 
 // A narrower gets credentials of STS that may do less than those of the profile.
 type narrower struct {
@@ -99,12 +109,12 @@ func newNarrower(lifetime context.Context, c *Client, cfg Config) (*narrower, er
 			return nil, configError("Signing.RoleARN", err)
 		}
 	} else if own != nil {
-		limit = stsMaxDuration
-		n.unusable = errNotNarrowable
+		n.unusable = errTemporarySource
 		if role := own.role; role != nil {
+			limit = stsMaxDuration
 			n.source, n.roleARN, n.externalID, n.unusable = role.options.Source, role.options.RoleARN, role.options.ExternalID, nil
 			if role.options.Policy != "" {
-				n.unusable = errors.New("they are narrowed by a policy already, which a second one would replace")
+				n.unusable = errPolicyInUse
 			}
 		}
 	}
@@ -115,13 +125,13 @@ func newNarrower(lifetime context.Context, c *Client, cfg Config) (*narrower, er
 	if !validRegion(region) {
 		return nil, configError("Signing.STSRegion", errors.New(`must be like "ap-guangzhou"`))
 	}
-	local := cfg.Transport.DialContext != nil || cfg.Transport.Proxy != nil && isLoopback(cfg.Transport.Proxy.Hostname())
+	inMemory := cfg.Transport.DialContext != nil
 	address := cmp.Or(o.STSEndpoint, stsEndpoint)
-	if o.STSEndpoint == "" && local && c.endpoint.scheme == "http" {
-		address = "http" + strings.TrimPrefix(stsEndpoint, "https") // COS is on this machine, under its own names, and so is STS
+	if o.STSEndpoint == "" && c.endpoint.scheme == "http" && (inMemory || o.Insecure && cfg.Transport.Proxy != nil) {
+		address = "http" + strings.TrimPrefix(stsEndpoint, "https") // who plays COS under its own names plays STS, too
 	}
 	endpoint, err := parseSourceEndpoint(address)
-	if err == nil && endpoint.Scheme == "http" && !local && !isLoopback(endpoint.Hostname()) {
+	if err == nil && endpoint.Scheme == "http" && !inMemory && !o.Insecure && !isLoopback(endpoint.Hostname()) {
 		err = errors.New("must be https://, except on this machine: the response holds secrets")
 	}
 	if err != nil {
@@ -222,7 +232,7 @@ func (n *narrower) signer(ctx context.Context) (Credentials, error) {
 	}
 	signer, err := signerOf(ctx, n.source)
 	if err == nil && n.roleARN == "" && signer.Token != "" {
-		err = errNotNarrowable
+		err = errTemporarySource
 	}
 	return signer, err
 }

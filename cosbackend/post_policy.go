@@ -27,10 +27,12 @@ type PostPolicyOptions struct {
 	MinSize, MaxSize int64
 	// Sized says that MinSize and MaxSize apply although both are 0.
 	Sized bool
-	// Attributes are stored. What is set is fixed by the policy.
+	// Attributes are stored. What is set is fixed by the policy, and what is not set has
+	// no condition: COS refuses a form with such a field (A094).
 	Attributes
-	// ContentTypePrefix is what the form's Content-Type must begin with. Not together
-	// with ContentType.
+	// ContentTypePrefix is what the form's Content-Type must begin with; the form has to
+	// add that field. Not together with ContentType. Without both the form has the field
+	// with "application/octet-stream", and may have any other value.
 	ContentTypePrefix string
 	// ACL is a preset; "" is COS's "default".
 	ACL string
@@ -149,8 +151,8 @@ func (b *policyBuilder) target(o PostPolicyOptions) {
 	}
 }
 
-// attributes writes what a PUT would have as headers. The condition on a header that
-// no prefix frees is what keeps a form from choosing another.
+// attributes writes what a PUT would have as headers. The condition on a header is what
+// keeps a form from choosing another.
 func (b *policyBuilder) attributes(o PostPolicyOptions) {
 	b.fixed("acl", cmp.Or(o.ACL, "default"))
 	headers := o.headers(nil)
@@ -158,8 +160,13 @@ func (b *policyBuilder) attributes(o PostPolicyOptions) {
 	for _, h := range headers {
 		b.fixed(formName(h.name), h.value)
 	}
-	if o.ContentTypePrefix != "" {
+	switch {
+	case o.ContentType != "":
+	case o.ContentTypePrefix != "":
 		b.startsWith("Content-Type", o.ContentTypePrefix)
+	default: // any type; but a field that a condition names must be there (A071)
+		b.field("Content-Type", "application/octet-stream")
+		b.startsWith("Content-Type", "")
 	}
 }
 

@@ -40,16 +40,16 @@ const (
 	boundVersion     boundParameter = "cos:versionid"
 	boundContentType boundParameter = "cos:response-content-type"
 	boundACL         boundParameter = "cos:x-cos-acl"
-	boundTagging     boundParameter = "cos:x-cos-tagging"
 )
 
 // storingParameters are the headers of a request that stores an object which need a right
-// of their own: they give others access to the object, tag it, have COS call a URL or
-// store results under other keys. A condition binds each.
+// of their own: they give others access to the object, tag it, lock it, have COS call a
+// URL, or store results under other keys. A condition binds each.
 func storingParameters() []boundParameter {
 	return []boundParameter{
 		boundACL, "cos:x-cos-grant-read", "cos:x-cos-grant-read-acp", "cos:x-cos-grant-write-acp", "cos:x-cos-grant-full-control",
-		boundTagging, "cos:x-cos-callback", "cos:pic-operations",
+		"cos:x-cos-tagging", "cos:x-cos-object-lock-mode", "cos:x-cos-object-lock-retain-until-date",
+		"cos:x-cos-callback", "cos:pic-operations",
 	}
 }
 
@@ -183,10 +183,10 @@ type sessionPolicy struct {
 
 // A policyStatement allows Action on Resource for the requests that meet all conditions.
 type policyStatement struct {
-	Effect    string                                 `json:"effect"`
-	Action    []string                               `json:"action"`
-	Resource  []string                               `json:"resource"`
-	Condition map[string]map[boundParameter][]string `json:"condition,omitempty"`
+	Effect    string                               `json:"effect"`
+	Action    []string                             `json:"action"`
+	Resource  []string                             `json:"resource"`
+	Condition map[string]map[boundParameter]string `json:"condition,omitempty"`
 }
 
 // newSessionPolicy returns the policy for permissions in a region; "" is any, since the
@@ -241,17 +241,13 @@ func (p permission) resource(region string) (string, error) {
 	return resource, nil
 }
 
-// condition is met by a request that has the bound values or none: a value is also signed
-// where it must be there.
-func (p permission) condition() map[string]map[boundParameter][]string {
+// condition is met by a request that has the bound values, or lacks them: what must be there
+// is signed.
+func (p permission) condition() map[string]map[boundParameter]string {
 	if len(p.bound) == 0 {
 		return nil
 	}
-	values := make(map[boundParameter][]string, len(p.bound))
-	for name, value := range p.bound {
-		values[name] = []string{value}
-	}
-	return map[string]map[boundParameter][]string{"string_equal_if_exist": values}
+	return map[string]map[boundParameter]string{"string_equal_if_exist": p.bound}
 }
 
 // merge joins the statements that differ only in the list joined of view.

@@ -43,6 +43,8 @@ type Profile struct {
 	// The gateway's own credentials. Required: exactly one of env, file, metadata and
 	// assume_role.
 	Credentials Credentials `yaml:"credentials"`
+	// How presigned URLs and forms are signed.
+	Signing *Signing `yaml:"signing,omitempty"`
 }
 
 var profileName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
@@ -81,6 +83,7 @@ func (c *Config) settleDefaultProfile(r *report) {
 func (p Profile) check(r *report) {
 	p.Credentials.check(r.in("credentials"))
 	p.checkPlaintext(r)
+	p.Signing.check(p.Credentials, r.in("signing"))
 	if _, err := parseProxy(p.Proxy); err != nil {
 		r.add("proxy", err.Error(), "")
 		return
@@ -107,6 +110,7 @@ func (p Profile) client(name string, credentials cosbackend.CredentialProvider, 
 		ServiceEndpoint: p.ServiceEndpoint,
 		Region:          p.Region,
 		Credentials:     credentials,
+		Signing:         p.Signing.options(p.Insecure),
 		Transport:       cosbackend.TransportOptions{Proxy: proxy},
 		Logger:          log,
 		Observer:        observer,

@@ -125,6 +125,9 @@ func exampleConfig() Config {
 	role := exampleOf[AssumeRole]()
 	role.RoleARN, role.ExternalID = "qcs::cam::uin/100000000001:roleName/cosgate", "example"
 	role.Env = &Env{SecretID: "STS_SECRET_ID", SecretKey: "STS_SECRET_KEY", SecurityToken: "STS_SECURITY_TOKEN"}
+	signing := exampleOf[Signing]()
+	signing.RoleARN, signing.ExternalID, signing.STSEndpoint = "qcs::cam::uin/100000000001:roleName/cosgate-signing", "example", "https://sts.tencentcloudapi.com"
+	archive.Signing = &signing
 	c.Profiles = map[string]Profile{
 		"main": main, "archive": archive,
 		"machine": profile("ap-guangzhou", Credentials{Metadata: &Metadata{Role: "cosgate"}}),

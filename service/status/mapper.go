@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strconv"
+	"strings"
 	"time"
 
 	spb "google.golang.org/genproto/googleapis/rpc/status"
@@ -213,6 +214,9 @@ func (m *Mapper) transportSpec(e *cosbackend.Error) Spec {
 	case errors.As(e.Cause, &cert), errors.As(e.Cause, &authority):
 		spec.code, spec.Reason, spec.hint = codes.Internal, ReasonCertificate, cosbackend.HintNever
 		spec.text = "COS's certificate is not trusted; the gateway's operators must act"
+	case errors.Is(e.Cause, cosbackend.ErrNotNarrowable):
+		spec.code, spec.Reason, spec.hint = codes.FailedPrecondition, ReasonNotNarrowable, cosbackend.HintNever
+		spec.text = "the profile's credentials cannot be narrowed, so nothing was signed: its operators can configure a role, or signing with its own keys"
 	case e.Attempts == 0, errors.As(e.Cause, &missing): // or they expired between two attempts
 		spec.code, spec.Reason, spec.hint = codes.Internal, ReasonCredentialsMissing, cosbackend.HintNever
 		spec.text = "the gateway has no credentials for COS; its operators must act"
@@ -227,19 +231,27 @@ func (m *Mapper) transportSpec(e *cosbackend.Error) Spec {
 
 // stsSpec describes a refusal of STS to narrow credentials: nothing was signed.
 func (m *Mapper) stsSpec(e *cosbackend.Error) Spec {
-	if e.Retryable {
-		spec := Spec{code: codes.Unavailable, Reason: ReasonUnreachable, hint: cosbackend.HintSoon, COS: e, text: "STS could not give credentials for what was to be signed; nothing was signed"}
-		spec.delay = m.delay(spec.hint, e)
-		return spec
-	}
 	spec := Spec{
-		code: codes.Internal, Reason: ReasonCredentialsRejected, COS: e,
-		text: "STS refused credentials for what was to be signed; nothing was signed, and the gateway's operators must act",
+		code: codes.Internal, Reason: ReasonFor(e.Code), COS: e,
+		text: "STS gave no credentials that are narrowed to what was asked for, so nothing was signed; the gateway's operators must act",
 	}
-	if e.CallerCredentials {
-		spec.code, spec.Reason = codes.PermissionDenied, ReasonCallerCredentialsInvalid
-		spec.text = "STS refused to narrow the caller's own COS credentials"
+	switch {
+	case e.Retryable:
+		spec.code, spec.hint = codes.Unavailable, cosbackend.HintSoon
+		spec.text = "STS cannot narrow credentials at the moment, so nothing was signed"
+	case strings.HasPrefix(e.Code, "UnauthorizedOperation"):
+		spec.code = codes.PermissionDenied
+		spec.text = "STS does not allow the credentials to be narrowed to what was asked for, so nothing was signed"
+	case strings.HasPrefix(e.Code, "AuthFailure") && e.CallerCredentials:
+		spec.code, spec.Reason = codes.Unauthenticated, ReasonCallerCredentialsInvalid
+		spec.text = "STS refused the caller's own COS credentials"
+	case strings.HasPrefix(e.Code, "AuthFailure"):
+		spec.Reason, spec.CredentialsRejected = ReasonCredentialsRejected, true
+		spec.text = "STS refused the gateway's own credentials; its operators must act"
+	case e.Code == "":
+		spec.Reason = ReasonMalformedResponse
 	}
+	spec.delay = m.delay(spec.hint, e)
 	return spec
 }
 

@@ -26,6 +26,7 @@ const (
 	ReasonInternal                     = "INTERNAL"                        // a fault of the gateway
 	ReasonCredentialsRejected          = "BACKEND_CREDENTIALS_REJECTED"    // COS refused the profile's credentials
 	ReasonCredentialsMissing           = "BACKEND_CREDENTIALS_MISSING"     // the profile's credentials cannot be obtained
+	ReasonNotNarrowable                = "CREDENTIALS_NOT_NARROWABLE"      // nothing can be signed for others with less than the profile may
 	ReasonCallerCredentialsInvalid     = "CALLER_CREDENTIALS_INVALID"      // the COS credentials that the caller sent cannot be used
 	ReasonCallerCredentialsNeedTLS     = "CALLER_CREDENTIALS_NEED_TLS"     // they came over a connection that others can read
 	ReasonCallerCredentialsNotAccepted = "CALLER_CREDENTIALS_NOT_ACCEPTED" // the profile signs only with its own
