@@ -51,7 +51,7 @@ var notSentByEmbedded = map[string]string{
 		"DomainAuditFailed RecordAlreadyExist UserCnameInvalid",
 	"it sends no redirects": "PermanentRedirect Redirect TemporaryRedirect",
 	"it lets concurrent writes take turns, and waits for slow clients": "OperationAborted PathConflict UploadConflict UserNetworkTooSlow",
-	"it accepts the case, or sends another code for it": "BadRequest EntitySizeNotMatch ExpiredToken InvalidSecurity InvalidStorageClass InvalidToken " +
+	"it accepts the case, or sends another code for it": "BadRequest EntitySizeNotMatch InvalidSecurity InvalidStorageClass InvalidToken " +
 		"ListPartUploadIdIsEmpty LoggingConfExists MalformedACLError NoSuchPolicy NoSuchPolicyVersion NoSuchRefererConfiguration " +
 		"Request_has_expired TargetBucketNameInvalid TokenRefreshRequired TooManyConfigurations UnexpectedContent " +
 		"VerifyAlgorithmNotSupported WebsiteURLInvalid",

@@ -193,29 +193,8 @@ func (s *Server) deletePolicy(x *exchange) error {
 	return nil
 }
 
-// A policyDecision is the decision of a policy on one request.
-type policyDecision int
-
-const (
-	policySilent policyDecision = iota
-	policyAllows
-	policyDenies
-	// policyMayDeny is a denial under conditions that this server does not know. It is
-	// treated as a denial.
-	policyMayDeny
-)
-
-// permissions are the statements of a policy for everyone. Those for named accounts do
-// not matter here: a signed caller is the owner of everything.
-type permissions []permission
-
-type permission struct {
-	deny        bool
-	conditional bool
-	actions     []string // without name/cos:
-	resources   []string
-}
-
+// parsePermissions are the statements of a bucket policy for everyone. Those for named
+// accounts do not matter here: a signed caller is the owner of everything.
 func parsePermissions(document []byte) (*permissions, error) {
 	p, err := parsePolicy(document)
 	if err != nil {
@@ -227,108 +206,11 @@ func parsePermissions(document []byte) (*permissions, error) {
 		if err != nil {
 			return nil, err
 		}
-		if !slices.ContainsFunc(named, func(name string) bool { return name == "*" || name == anyone }) {
-			continue
+		if slices.ContainsFunc(named, func(name string) bool { return name == "*" || name == anyone }) {
+			ps = append(ps, s.permission())
 		}
-		one := permission{deny: strings.EqualFold(s.Effect, "deny"), conditional: len(s.Condition) > 0, resources: s.Resource}
-		for _, a := range s.Action {
-			one.actions = append(one.actions, strings.TrimPrefix(strings.TrimPrefix(a, "name/"), "cos:"))
-		}
-		ps = append(ps, one)
 	}
 	return &ps, nil
-}
-
-// evaluate is the decision of the policy. What this server cannot evaluate is decided
-// against the caller: conditions do not allow, but deny (E088).
-func (ps *permissions) evaluate(actions []string, region, bucket, key string) policyDecision {
-	if ps == nil {
-		return policySilent
-	}
-	decision := policySilent
-	for _, p := range *ps {
-		if !p.about(actions) {
-			continue
-		}
-		hits, known := p.covers(region, bucket, key)
-		switch {
-		case p.deny && (hits || !known) && (p.conditional || !known):
-			decision = max(decision, policyMayDeny)
-		case p.deny && hits:
-			return policyDenies
-		case !p.deny && hits && known && !p.conditional:
-			decision = max(decision, policyAllows)
-		}
-	}
-	return decision
-}
-
-func (p permission) about(actions []string) bool {
-	return slices.ContainsFunc(p.actions, func(pattern string) bool {
-		return slices.ContainsFunc(actions, func(a string) bool { return glob(pattern, a) })
-	})
-}
-
-// covers reports whether a resource of the permission is the requested one, and whether
-// all of them could be parsed.
-func (p permission) covers(region, bucket, key string) (hits, known bool) {
-	known = true
-	_, appid := splitBucket(bucket)
-	for _, r := range p.resources {
-		if r == "*" {
-			return true, true
-		}
-		parts := strings.SplitN(strings.TrimPrefix(r, "qcs::cos:"), ":", 3)
-		if len(parts) != 3 || strings.HasPrefix(parts[2], "prefix/") {
-			known = false // an older form
-			continue
-		}
-		if !emptyOrGlob(parts[0], region) || !emptyOrGlob(parts[1], "uid/"+appid) {
-			continue
-		}
-		if glob(parts[2], bucket+"/"+key) || key == "" && parts[2] == bucket {
-			return true, true
-		}
-	}
-	return false, known
-}
-
-func emptyOrGlob(pattern, text string) bool { return pattern == "" || glob(pattern, text) }
-
-// glob compares a text with a pattern in which each "*" stands for anything.
-func glob(pattern, text string) bool {
-	pieces := strings.Split(pattern, "*")
-	if len(pieces) == 1 {
-		return pattern == text
-	}
-	text, ok := strings.CutPrefix(text, pieces[0])
-	last := len(pieces) - 1
-	for _, piece := range pieces[1:last] {
-		if !ok {
-			return false
-		}
-		_, text, ok = strings.Cut(text, piece)
-	}
-	return ok && strings.HasSuffix(text, pieces[last])
-}
-
-// policyActions are the names that a policy may use for an operation; the first is that
-// of the documentation.
-func policyActions(operation string) []string {
-	switch operation {
-	case opListObjects:
-		return []string{"GetBucket", "ListBucket"}
-	case opDeleteObjects:
-		return []string{"DeleteMultipleObjects"}
-	case opCopyObject:
-		return []string{opPutObject, "PutObjectCopy"}
-	case opPostObject:
-		return []string{opPostObject, opPutObject}
-	case "ListObjectVersions":
-		return []string{"GetBucketObjectVersions"}
-	default:
-		return []string{operation}
-	}
 }
 
 // policyDecision is the decision of the bucket's policy on an operation on a key.
@@ -337,7 +219,7 @@ func (x *exchange) policyDecision(ctx context.Context, operation, key string) (p
 	if err != nil || ps == nil {
 		return policySilent, err
 	}
-	return ps.evaluate(policyActions(operation), x.found.Region, x.bucket, key), nil
+	return ps.evaluate(x.policyRequest(operation, key)), nil
 }
 
 // denied is the error of a request that a policy denies.

@@ -113,6 +113,9 @@ func (c *client) request(t testing.TB, in call) *http.Request {
 		r.Header.Set(k, v)
 	}
 	if !in.unsigned {
+		if c.cred.Token != "" {
+			r.Header.Set("x-cos-security-token", c.cred.Token)
+		}
 		c.sign(r)
 	}
 	return r

@@ -67,7 +67,7 @@ func (x *exchange) copySourceBucket(src copySource) (string, error) {
 	if src.host.region != "" && src.host.region != b.Region {
 		return "", store.ErrNoSuchBucket
 	}
-	return name, nil
+	return name, x.permitSource(b.Region, name, src)
 }
 
 func (s *Server) copyObject(x *exchange) error {

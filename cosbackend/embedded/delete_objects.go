@@ -44,6 +44,10 @@ func (s *Server) deleteObjects(x *exchange) error {
 			outcomes[i].refused = e
 			continue
 		}
+		if e, ok := errors.AsType[*apiError](x.permitDeletion(t)); ok {
+			outcomes[i].refused = e
+			continue
+		}
 		decision, err := x.policyDecision(x.ctx(), opDeleteObject, t.Key)
 		if err != nil {
 			return err
@@ -66,6 +70,16 @@ func (s *Server) deleteObjects(x *exchange) error {
 	}
 	x.sendXML(http.StatusOK, req.result(outcomes))
 	return nil
+}
+
+// permitDeletion refuses a target that the caller's session may not delete this way.
+func (x *exchange) permitDeletion(t store.DeleteTarget) error {
+	direct := *x
+	direct.params = nil
+	if t.VersionID != "" {
+		direct.params = params{{name: paramVersion, lower: paramVersion, value: t.VersionID}}
+	}
+	return direct.permitBySession(opDeleteObjects, t.Key)
 }
 
 func (d deleteRequest) result(outcomes []deleteOutcome) *xmlWriter {

@@ -188,9 +188,10 @@
 //	      every response of a bucket whose ResponseVary is true, and on no other.
 //	E088  Of a bucket policy the statements for everyone ("*" or
 //	      qcs::cam::anyone:anyone) are enforced: actions and resources with "*", allow
-//	      and deny, deny first, policy before ACL. A statement with conditions, or with
-//	      resources in the older prefix/ form, never allows here and always denies.
-//	      Statements for named accounts have no effect.
+//	      and deny, deny first, policy before ACL, with the conditions of E113.
+//	      Resources may have the older form prefix//<appid>/<name>/<key>; one that cannot
+//	      be parsed never allows and always denies. Statements for named accounts have no
+//	      effect.
 //	E089  A policy that denies something to everyone denies it to signed callers too.
 //	      It never denies the configurations of the bucket, or its removal, so that the
 //	      owner can always remove the policy. A copy is authorized by its target.
@@ -234,4 +235,28 @@
 //	      that lacks only some of the five signature fields is AccessDenied.
 //	E109  A POST to a bucket that is not multipart/form-data is
 //	      RequestIsNotMultiPartContent; one without a key is UserKeyMustBeSpecified.
+//	E111  A temporary secret id without its token, or with one that is forged or belongs to
+//	      another id, is InvalidAccessKeyId; one whose time has ended is ExpiredToken.
+//	      Credentials of GetFederationToken end with the keys that asked for them.
+//	E112  What temporary credentials may do is what the policy of their session allows and
+//	      does not deny, whatever ACLs and bucket policies allow besides. Without a policy
+//	      they are the owner. The actions are those of CAM's documentation; where it has
+//	      none, an action is named like its operation. The resource of a list is the
+//	      bucket and its prefix, that of other requests to a bucket has an empty key.
+//	      A copy also needs GetObject of its source, under the version that it names, and
+//	      each key of a DeleteMultipleObjects that action.
+//	E113  A condition has one of CAM's operators, with _if_exist or without. Its key is
+//	      qcs:ip, cos:secure-transport, cos:host, cos:content-length, or "cos:" with the
+//	      name of a parameter of a list, of versionid and response-*, or of a content-type,
+//	      pic-operations or x-cos-* header but metadata; acl of a form is
+//	      cos:x-cos-acl. Values of parameters are compared as they are escaped in a URL.
+//	      Several conditions must all be met. Anything else cannot be evaluated: it
+//	      never allows and always denies. So does a header or parameter that is repeated.
+//	E114  Each role of AssumeRole exists, trusts every caller and may do everything. A
+//	      caller with a session policy needs sts:AssumeRole in it.
+//	E115  STS is under sts.tencentcloudapi.com, sts.<region>.tencentcloudapi.com and
+//	      sts.<suffix>. It takes POST with JSON. A Name has at most 128 letters and hyphens.
+//	      Keys are those of a sub-account: GetFederationToken lasts up to 36 hours.
+//	E116  A session policy has at most 6144 bytes, once it is decoded. Its token may be
+//	      longer than the 4096 bytes that STS documents.
 package embedded

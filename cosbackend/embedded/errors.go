@@ -49,6 +49,7 @@ const (
 	duplicateInventoryID
 	entityTooLarge
 	entityTooSmall
+	expiredToken
 	fileAlreadyExists
 	incompleteBody
 	incorrectNumberOfFiles
@@ -146,6 +147,7 @@ func errorTable() [failureCount]errorRow {
 		duplicateInventoryID:          {"DuplicateInventoryId", http.StatusConflict, "The inventory id is already used."},
 		entityTooLarge:                {"EntityTooLarge", http.StatusBadRequest, "Your proposed upload exceeds the maximum allowed object size"},
 		entityTooSmall:                {"EntityTooSmall", http.StatusBadRequest, "Your proposed upload is smaller than the minimum allowed object size"},
+		expiredToken:                  {"ExpiredToken", http.StatusBadRequest, "The provided token has expired."},
 		fileAlreadyExists:             {"FileAlreadyExists", http.StatusConflict, "The object already exists and x-cos-forbid-overwrite is true."},
 		incompleteBody:                {"IncompleteBody", http.StatusBadRequest, "You did not provide the number of bytes specified by the Content-Length HTTP header."},
 		incorrectNumberOfFiles:        {"IncorrectNumberOfFilesInPostRequest", http.StatusBadRequest, "POST requires exactly one file upload per request."},

@@ -30,7 +30,10 @@ type exchange struct {
 	key      string       // "" on the service and on buckets
 	found    store.Bucket // the bucket, once it was looked up
 	signed   bool         // the caller is the owner: signed, or not asked to sign
-	pace     pacer        // of the bodies
+	session  *session     // of a caller with temporary credentials, which limit what it may do; nil for none
+	// signature is that of the request, once it was checked; nil for none, and for forms.
+	signature *requestSignature
+	pace      pacer // of the bodies
 
 	started time.Time // real time, for the duration
 	entry   Entry     // for the journal
@@ -46,11 +49,14 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	if x.applyFault() {
 		return
 	}
-	if err == nil {
-		err = x.admit(r.Context())
-	}
-	if err == nil {
-		err = x.route.handle(s, x)
+	switch {
+	case err != nil:
+	case x.host.kind == hostSTS:
+		err = s.serveSTS(x)
+	default:
+		if err = x.admit(r.Context()); err == nil {
+			err = x.route.handle(s, x)
+		}
 	}
 	if err != nil {
 		x.fail(err)
@@ -134,12 +140,18 @@ func (x *exchange) fail(err error) {
 		_ = x.response.rc.Flush()
 		x.response.abort()
 	}
+	if e, ok := errors.AsType[*stsError](err); ok {
+		x.entry.Code = e.code
+		x.sendError(http.StatusOK, e.code, e.message, nil)
+		return
+	}
 	x.respondWithError(x.toAPIError(err))
 }
 
 func isAPIError(err error) bool {
 	_, ok := errors.AsType[*apiError](err)
-	return ok
+	_, sts := errors.AsType[*stsError](err)
+	return ok || sts
 }
 
 // toAPIError finds the COS error for an error of a handler.
@@ -165,6 +177,9 @@ func (x *exchange) toAPIError(err error) *apiError {
 
 // respondWithError sends an error response: XML, or only the headers for a HEAD.
 func (x *exchange) respondWithError(e *apiError) {
+	if x.host.kind == hostSTS {
+		e = fail(internalError, e.message) // its own errors are others
+	}
 	row := e.row()
 	x.entry.Code = row.code
 	maps.Copy(x.response.header(), e.header)
@@ -174,6 +189,10 @@ func (x *exchange) respondWithError(e *apiError) {
 func (x *exchange) sendError(status int, code, message string, extra []element) {
 	if x.r.ContentLength != 0 {
 		_ = x.response.rc.SetReadDeadline(time.Now().Add(refusedBodyTimeout))
+	}
+	if x.host.kind == hostSTS {
+		x.sendSTSError(status, code, message)
+		return
 	}
 	doc := newXML()
 	doc.open("Error")
@@ -232,7 +251,7 @@ func (x *exchange) resolve() error {
 		return unsupported("the method CONNECT")
 	}
 	onBucket, err := x.resolveHost()
-	if err != nil {
+	if err != nil || x.host.kind == hostSTS {
 		return err
 	}
 	if err := x.resolvePath(onBucket); err != nil {
@@ -253,6 +272,9 @@ func (x *exchange) resolveHost() (bool, error) {
 	case hostBucket, hostWebsite:
 		x.bucket = x.host.bucket
 	case hostService:
+		return false, nil
+	case hostSTS:
+		x.resolveSTS()
 		return false, nil
 	case hostUnsupported:
 		return false, unsupported("hosts like " + x.r.Host + "; use <bucket>-<appid>.cos.<region>.<suffix>")

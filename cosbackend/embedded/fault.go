@@ -217,7 +217,10 @@ func (x *exchange) sendFault(f *Fault) {
 		x.sendEmpty(f.Status)
 	default:
 		status := f.Status
-		if status == 0 {
+		switch {
+		case status == 0 && x.host.kind == hostSTS:
+			status = http.StatusOK
+		case status == 0:
 			status = statusOfCode(f.Code)
 		}
 		x.entry.Code = f.Code

@@ -14,6 +14,7 @@ const (
 	hostBucket                      // <bucket>.cos.<region>.<suffix>
 	hostService                     // service.cos.<suffix> and cos.<region>.<suffix>
 	hostWebsite                     // <bucket>.cos-website.<region>.<suffix>
+	hostSTS                         // sts.tencentcloudapi.com, sts.<region>.tencentcloudapi.com, sts.<suffix>
 	hostUnsupported                 // under a suffix, but in a form that COS uses for something else
 )
 
@@ -42,6 +43,13 @@ func (p hostParser) parse(host string) hostName {
 		host = h
 	}
 	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	if label, ok := strings.CutSuffix(host, stsDomain); ok {
+		region, more := strings.CutPrefix(label, "sts.")
+		if label == "sts" || more && validRegion(region) {
+			return hostName{kind: hostSTS, region: region}
+		}
+		return hostName{kind: hostUnsupported}
+	}
 	for _, suffix := range p.suffixes {
 		if rest, ok := strings.CutSuffix(host, suffix); ok {
 			return parseLabels(strings.Split(rest, "."))
@@ -53,6 +61,8 @@ func (p hostParser) parse(host string) hostName {
 // parseLabels parses the labels before the suffix.
 func parseLabels(labels []string) hostName {
 	switch {
+	case len(labels) == 1 && labels[0] == "sts":
+		return hostName{kind: hostSTS}
 	case len(labels) == 2 && labels[0] == "service" && labels[1] == "cos":
 		return hostName{kind: hostService}
 	case len(labels) == 2 && labels[0] == "cos" && validRegion(labels[1]) && labels[1] != "accelerate":

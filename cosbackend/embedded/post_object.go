@@ -54,6 +54,9 @@ func (s *Server) postObject(x *exchange) error {
 	if err := x.adoptFields(f); err != nil {
 		return err
 	}
+	if err := x.permitBySession(opPostObject, x.key); err != nil { // by the fields, which are headers now
+		return err
+	}
 	opts, err := x.putOptions()
 	if err != nil {
 		return err
@@ -330,7 +333,7 @@ func (x *exchange) authenticateForm(f *form, key string) (sizeRange, error) {
 		}
 	}
 	if given == 0 { // an ACL or the signature mode may allow it
-		return size, x.permit(x.ctx(), writeBucket, opPostObject, key)
+		return size, x.permitByBucket(x.ctx(), writeBucket, opPostObject, key)
 	}
 	policy, err := base64.StdEncoding.DecodeString(strings.TrimSpace(f.value("policy")))
 	if err != nil {
@@ -345,7 +348,7 @@ func (x *exchange) authenticateForm(f *form, key string) (sizeRange, error) {
 		}
 		x.signed = true
 	}
-	if err := x.permit(x.ctx(), writeBucket, opPostObject, key); err != nil {
+	if err := x.permitByBucket(x.ctx(), writeBucket, opPostObject, key); err != nil {
 		return size, err
 	}
 	return x.checkPolicy(f, policy, key)
@@ -357,13 +360,14 @@ func (x *exchange) checkFormSignature(f *form, policy []byte) error {
 	if f.value("q-sign-algorithm") != "sha1" {
 		return fail(accessDenied, "The signature is malformed: "+errAlgorithm.Error()+".")
 	}
-	credential, err := x.s.credential(f.value("q-ak"), f.value(paramToken))
+	by, err := x.s.signer(f.value("q-ak"), f.value(paramToken))
 	if err != nil {
 		return err
 	}
+	x.session = by.session
 	digest := sha1.Sum(policy) //nolint:gosec // the algorithm of COS signatures
 	toSign := hex.EncodeToString(digest[:])
-	want := hexHMAC(hexHMAC(credential.SecretKey, f.value("q-key-time")), toSign)
+	want := hexHMAC(hexHMAC(by.secretKey, f.value("q-key-time")), toSign)
 	if !hmac.Equal([]byte(want), []byte(f.value("q-signature"))) {
 		e := fail(signatureDoesNotMatch, "")
 		e.extra = []element{{"StringToSign", toSign}}

@@ -109,16 +109,18 @@ type Options struct {
 // A Server is one COS-compatible service with its own store. It serves its listeners
 // until Close.
 type Server struct {
-	opts    Options
-	hosts   hostParser
-	keys    map[string]Credential // by secret id
-	routes  []route
-	store   *store.Store
-	buckets bucketCache
-	configs configCache
-	faults  Faults
-	journal Journal
-	buffers sync.Pool // of *[]byte, transferChunk long
+	opts     Options
+	hosts    hostParser
+	keys     map[string]Credential // by secret id
+	sessions sessionKeys
+	routes   []route
+	actions  map[string][]string // see camActions
+	store    *store.Store
+	buckets  bucketCache
+	configs  configCache
+	faults   Faults
+	journal  Journal
+	buffers  sync.Pool // of *[]byte, transferChunk long
 
 	http       *http.Server
 	memory     *memoryListener
@@ -149,10 +151,17 @@ func New(opts Options) (*Server, error) {
 		opts:   opts,
 		hosts:  newHostParser(opts.Suffixes),
 		keys:   make(map[string]Credential, len(opts.Credentials)),
-		routes: allRoutes(),
+		routes: allRoutes(), actions: camActions(),
 		store:  st,
 		memory: newMemoryListener(memoryBuffer),
 		stop:   make(chan struct{}),
+	}
+	key, err := st.SessionKey()
+	if err == nil {
+		s.sessions, err = newSessionKeys(key)
+	}
+	if err != nil {
+		return nil, errors.Join(err, st.Close())
 	}
 	s.buffers.New = func() any { b := make([]byte, transferChunk); return &b }
 	for _, c := range opts.Credentials {

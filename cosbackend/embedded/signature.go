@@ -39,29 +39,15 @@ func (x *exchange) authenticate() error {
 	if header := x.r.Header.Get(paramToken); header != "" {
 		token = header
 	}
-	credential, err := x.s.credential(auth.ak, token)
+	by, err := x.s.signer(auth.ak, token)
 	if err != nil {
 		return err
 	}
-	if err := x.checkSignature(auth, credential.SecretKey); err != nil {
+	if err := x.checkSignature(auth, by.secretKey); err != nil {
 		return err
 	}
-	x.signed = true
+	x.signed, x.session, x.signature = true, by.session, auth
 	return nil
-}
-
-// credential finds the pair of a secret id, to which the token must belong (E010).
-func (s *Server) credential(secretID, token string) (Credential, error) {
-	c, ok := s.keys[secretID]
-	switch {
-	case !ok:
-		return c, fail(invalidAccessKeyID, "")
-	case c.Token == "" && token != "":
-		return c, fail(invalidAccessKeyID, "The security token is not valid: the secret id belongs to permanent credentials.")
-	case !hmac.Equal([]byte(c.Token), []byte(token)):
-		return c, fail(invalidAccessKeyID, "The security token does not belong to the secret id.")
-	}
-	return c, nil
 }
 
 // checkClock checks the time of a signature and the client's clock (E011).

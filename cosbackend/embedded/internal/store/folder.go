@@ -22,6 +22,7 @@ import (
 //	blobs/3f/3f9c…           immutable bodies, random names, never derived from keys
 //	tmp/                     uploads in progress; emptied at start
 //	RESERVE                  space that deletes may use when the disk is full
+//	SESSIONKEY               key that session tokens are sealed with
 //	quarantine/              files found in blobs/ that are not the store's
 //
 // All of it is for the owner alone; privacy.go sees to that.
