@@ -38,6 +38,9 @@ func newAudit(log *slog.Logger, defaultProfile string, rules *access.Rules) *aud
 func (a *audit) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 	started := time.Now()
 	resp, err := handler(ctx, req)
+	if !callFrom(ctx).complete {
+		req = nil // refused before anything was received
+	}
 	a.record(ctx, info.FullMethod, req, resp, started, err)
 	return resp, err
 }

@@ -6,9 +6,6 @@ import (
 	"log/slog"
 	"strings"
 
-	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors"
-	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/auth"
-	"github.com/grpc-ecosystem/go-grpc-middleware/v2/interceptors/selector"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -58,38 +55,42 @@ func newAuthorization(deps Deps, defaultProfile string, rules *access.Rules, log
 	}, nil
 }
 
-// interceptors are authentication and, inside it, authorization. Health is open to
-// everyone, since load balancers have no identity. Reflection needs an identity, but no
-// right.
-func (a *authorization) interceptors() ([]grpc.UnaryServerInterceptor, []grpc.StreamServerInterceptor) {
-	if a == nil {
-		return nil, nil
+func (a *authorization) identifyUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	if err := a.identify(ctx, info.FullMethod); err != nil {
+		return nil, err
 	}
-	closed := selector.MatchFunc(func(_ context.Context, c interceptors.CallMeta) bool {
-		return c.Service != healthpb.Health_ServiceDesc.ServiceName
-	})
-	unary := selector.UnaryServerInterceptor(auth.UnaryServerInterceptor(a.identify), closed)
-	stream := selector.StreamServerInterceptor(auth.StreamServerInterceptor(a.identify), closed)
-	return []grpc.UnaryServerInterceptor{unary, a.unary}, []grpc.StreamServerInterceptor{stream} // the rest is in messageChecks
+	return handler(ctx, req)
 }
 
-// identify is the AuthFunc: it finds out who the caller is and records it with the call.
-func (a *authorization) identify(ctx context.Context) (context.Context, error) {
+func (a *authorization) identifyStream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+	if err := a.identify(ss.Context(), info.FullMethod); err != nil {
+		return err
+	}
+	return handler(srv, ss)
+}
+
+// identify finds out who the caller is and records it with the call. Health is open to
+// everyone, since load balancers have no identity. Reflection needs an identity, but no
+// right; and so does a method that does not exist.
+func (a *authorization) identify(ctx context.Context, fullMethod string) error {
+	if strings.HasPrefix(fullMethod, "/"+healthpb.Health_ServiceDesc.ServiceName+"/") {
+		return nil
+	}
 	caller, err := a.authenticator.Identify(ctx)
 	if err == nil {
 		callFrom(ctx).caller.Store(&caller)
-		return ctx, nil
+		return nil
 	}
 	if ctx.Err() != nil {
-		return ctx, ctx.Err()
+		return ctx.Err()
 	}
 	text := "the call says nothing of who makes it: send a bearer token in the metadata authorization, or connect with a client certificate"
 	if refused, ok := errors.AsType[*identity.RejectedError](err); ok {
 		text = refused.Problem
 	} else if !errors.Is(err, identity.ErrNone) {
-		return ctx, err
+		return err
 	}
-	return ctx, cosstatus.Fail(codes.Unauthenticated, cosstatus.ReasonCallerUnknown, text)
+	return cosstatus.Fail(codes.Unauthenticated, cosstatus.ReasonCallerUnknown, text)
 }
 
 // isOurs reports whether an RPC needs a rule: those of this API do, health and
@@ -113,6 +114,9 @@ func (a *authorization) check(ctx context.Context, fullMethod string, req any) e
 		return a.denied(ctx, access.Need{Field: "request"}, policy.Decision{})
 	}
 	for _, n := range rule.Needs(m.ProtoReflect(), a.defaultProfile) {
+		if ctx.Err() != nil {
+			return ctx.Err() // nobody waits for the rest of a batch
+		}
 		if d := a.decide(ctx, n); !d.Allowed {
 			return a.denied(ctx, n, d)
 		}

@@ -62,7 +62,7 @@ func TestContractHasNoUnimplementedRPC(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx := withCall(t.Context())
+	ctx := withCall(t.Context(), "")
 	check := func(service, method string, err error) {
 		if status.Code(err) == codes.Unimplemented { // COS's refusals are no status yet
 			t.Errorf("%s/%s returns UNIMPLEMENTED", service, method)

@@ -30,14 +30,17 @@ import (
 //   - errors: turns every error into that status, and sets the plain metadata
 //   - shutdown: inside errors, so that a call which is cancelled gets a status like any other
 //   - recovery: inside errors, so that a panic is reported like any other failure
-//   - authentication and authorization: before the request of an unknown caller can use
-//     resources or find anything out
+//   - deadline: a call that cannot be done in time costs nothing
+//   - authentication: from the metadata alone; nothing that a stranger sends is read
 //   - limits: of authenticated callers, so that no caller uses up what belongs to others
+//   - receive: the request, if the contract allows as many bytes and items
+//   - authorization: what policies allow with this request
 //   - caller credentials: before anything is done for a caller that sent its own
 //   - validation: last, so that an invalid request is logged and reported like any other
 //
-// For a stream, authorization, caller credentials and validation are checks of its messages.
-// They have one wrapper, messageChecks, since each wrapper is a call more for every message.
+// For a stream, what follows limits are checks of its messages. They have one wrapper,
+// messageChecks, since each wrapper is a call more for every message; receiving is in
+// callStream, outside of all, so that metrics count the messages.
 type chain struct {
 	log           *slog.Logger
 	audit         *audit
@@ -49,36 +52,40 @@ type chain struct {
 	validation    validation
 }
 
-func (c chain) options(deps Deps) []grpc.ServerOption {
+// register adds the interceptors to m.
+func (c chain) register(m *methods, metrics *telemetry.Metrics) {
 	recoverer := recovery.WithRecoveryHandlerContext(func(ctx context.Context, p any) error {
 		return recovered(ctx, c.log, p)
 	})
 	log := requestLog{c.log}
-	unaryAccess, streamAccess := c.authorization.interceptors()
-	var watch []grpc.ServerOption
-	if deps.Tracer != nil {
-		watch = append(watch, grpc.StatsHandler(telemetry.StatsHandler(deps.Tracer)))
+	// Interceptors that would do nothing are left out.
+	var unary []grpc.UnaryServerInterceptor
+	var stream []grpc.StreamServerInterceptor
+	if metrics != nil {
+		unary = append(unary, metrics.Calls.UnaryServerInterceptor())
+		stream = append(stream, metrics.Calls.StreamServerInterceptor())
 	}
-	if deps.Metrics != nil {
-		watch = append(watch,
-			grpc.ChainUnaryInterceptor(deps.Metrics.Calls.UnaryServerInterceptor()),
-			grpc.ChainStreamInterceptor(deps.Metrics.Calls.StreamServerInterceptor()))
-	}
-	// Interceptors that would do nothing are left out: each is a closure more for every call.
-	unary := []grpc.UnaryServerInterceptor{log.unary}
-	stream := []grpc.StreamServerInterceptor{log.stream}
+	unary, stream = append(unary, log.unary), append(stream, log.stream)
 	if c.audit != nil {
 		unary, stream = append(unary, c.audit.unary), append(stream, c.audit.stream)
 	}
 	unary = append(unary, c.errors.unary, c.shutdown.unary, recovery.UnaryServerInterceptor(recoverer))
 	stream = append(stream, c.errors.stream, c.shutdown.stream, recovery.StreamServerInterceptor(recoverer))
-	unary, stream = append(unary, unaryAccess...), append(stream, streamAccess...)
+	if c.limits != nil && c.limits.DeadlineFloor > 0 {
+		unary, stream = append(unary, c.limits.deadlineUnary), append(stream, c.limits.deadlineStream)
+	}
+	if c.authorization != nil {
+		unary, stream = append(unary, c.authorization.identifyUnary), append(stream, c.authorization.identifyStream)
+	}
 	if c.limits != nil {
 		unary, stream = append(unary, c.limits.unary), append(stream, c.limits.stream)
 	}
+	unary = append(unary, m.receiver.unary)
+	if c.authorization != nil {
+		unary = append(unary, c.authorization.unary)
+	}
 	checks := messageChecks{c.authorization, c.credentials, c.validation}
-	unary, stream = append(unary, c.credentials.unary, c.validation.unary), append(stream, checks.stream)
-	return append(watch, grpc.ChainUnaryInterceptor(unary...), grpc.ChainStreamInterceptor(stream...))
+	m.unary, m.stream = append(unary, c.credentials.unary, c.validation.unary), append(stream, checks.stream)
 }
 
 var errPanic = errors.New("service: a handler panicked")
@@ -133,7 +140,7 @@ func (e *errorMapping) conclude(ctx context.Context, err error) (metadata.MD, er
 		e.health.observe(info)
 		return md.md, nil
 	}
-	st, v := e.mapper.Status(ctx, err, c.requestID)
+	st, v := e.mapper.Status(ofCaller(ctx), err, c.requestID)
 	if v.Reason == "" { // a status of the gateway's own
 		md.set(mdPushback, cosstatus.PushbackOf(st))
 	} else {
@@ -150,9 +157,20 @@ func (e *errorMapping) conclude(ctx context.Context, err error) (metadata.MD, er
 	return md.md, st.Err()
 }
 
+// ofCaller is ctx without the cancellations that are the gateway's own doing.
+func ofCaller(ctx context.Context) context.Context {
+	if ctx.Err() == nil {
+		return ctx
+	}
+	if cause := context.Cause(ctx); errors.Is(cause, errStopping) || errors.Is(cause, errFirstMessageLate) {
+		return context.WithoutCancel(ctx)
+	}
+	return ctx
+}
+
 // count adds a failed call to the metrics.
 func (e *errorMapping) count(ctx context.Context, st *status.Status, v cosstatus.Spec) {
-	method, _ := grpc.Method(ctx)
+	method := callFrom(ctx).method
 	e.metrics.CallFailed(method, st.Code(), v.COS != nil && !v.CredentialsRejected)
 	if reason := cosstatus.ReasonOf(st); reason == cosstatus.ReasonCallerUnknown || reason == cosstatus.ReasonCallerNotAllowed {
 		e.metrics.CallDenied(method, reason)

@@ -102,6 +102,22 @@ func newLimits(l Limits) *limits {
 	return &limits{Limits: l, clock: time.Now, callers: make(map[string]*callerUsage)}
 }
 
+// deadlineUnary and deadlineStream are interceptors that refuse calls which cannot be done
+// in time, before anything else is done for them.
+func (l *limits) deadlineUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	if err := l.checkDeadline(ctx, info.FullMethod); err != nil {
+		return nil, err
+	}
+	return handler(ctx, req)
+}
+
+func (l *limits) deadlineStream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+	if err := l.checkDeadline(ss.Context(), info.FullMethod); err != nil {
+		return err
+	}
+	return handler(srv, ss)
+}
+
 func (l *limits) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 	if !isOurs(info.FullMethod) {
 		return handler(ctx, req)
@@ -129,9 +145,6 @@ func (l *limits) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerIn
 // begin admits a call, or returns an error that names the limit it exceeds. The caller of
 // begin calls end.
 func (l *limits) begin(ctx context.Context) (end func(), err error) {
-	if err := l.checkDeadline(ctx); err != nil {
-		return nil, err
-	}
 	name := "every caller"
 	call := callFrom(ctx)
 	if c := call.caller.Load(); c != nil {
@@ -165,9 +178,9 @@ func (l *limits) begin(ctx context.Context) (end func(), err error) {
 	}, nil
 }
 
-func (l *limits) checkDeadline(ctx context.Context) error {
+func (l *limits) checkDeadline(ctx context.Context, fullMethod string) error {
 	deadline, ok := ctx.Deadline()
-	if !ok || l.DeadlineFloor == 0 {
+	if !ok || !isOurs(fullMethod) {
 		return nil
 	}
 	if left := deadline.Sub(l.clock()); left < l.DeadlineFloor {

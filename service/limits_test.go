@@ -19,7 +19,7 @@ import (
 
 // provedAs is a context as the interceptors leave it behind authentication.
 func provedAs(ctx context.Context, name string) context.Context {
-	ctx = withCall(ctx)
+	ctx = withCall(ctx, "")
 	callFrom(ctx).caller.Store(&identity.Caller{Name: name})
 	return ctx
 }

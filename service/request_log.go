@@ -11,13 +11,11 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// requestLog creates the call of each RPC and writes one line when the RPC ends. It counts
-// content without reading it.
+// requestLog writes one line when an RPC ends.
 type requestLog struct{ log *slog.Logger }
 
 func (a requestLog) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 	begin := time.Now()
-	ctx = withCall(ctx)
 	resp, err := handler(ctx, req)
 	a.write(ctx, info.FullMethod, err, time.Since(begin))
 	return resp, err
@@ -25,9 +23,8 @@ func (a requestLog) unary(ctx context.Context, req any, info *grpc.UnaryServerIn
 
 func (a requestLog) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 	begin := time.Now()
-	ctx := withCall(ss.Context())
-	err := handler(srv, &callStream{ServerStream: ss, ctx: ctx, call: callFrom(ctx)})
-	a.write(ctx, info.FullMethod, err, time.Since(begin))
+	err := handler(srv, ss)
+	a.write(ss.Context(), info.FullMethod, err, time.Since(begin))
 	return err
 }
 

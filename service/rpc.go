@@ -25,6 +25,7 @@ const (
 
 // A call is what the interceptors know about one RPC.
 type call struct {
+	method      string // its full name; unknownMethod when there is none
 	requestID   string
 	trace       cosbackend.Trace
 	credentials *sentCredentials                // nil when the caller sent none
@@ -33,8 +34,13 @@ type call struct {
 	cancellable cancellable                     // in the list of shutdown
 	received    atomic.Int64                    // bytes of content
 	sent        atomic.Int64
-	keepsFirst  bool // callStream keeps a copy of the first message
-	first       atomic.Pointer[proto.Message]
+
+	end           context.CancelCauseFunc // of the stream's waiting in the transport; nil without
+	header        [messageHeader]byte     // of the message that is being received
+	receivedFirst bool                    // or has begun to receive it
+	complete      bool                    // the request of a unary call was received
+	keepsFirst    bool                    // callStream keeps a copy of the first message
+	first         atomic.Pointer[proto.Message]
 }
 
 type callKey struct{}
@@ -63,10 +69,14 @@ func callFrom(ctx context.Context) *call {
 	return c
 }
 
-func withCall(ctx context.Context) context.Context {
+func withCall(ctx context.Context, method string) context.Context {
 	ctx, credentials := removeCredentials(ctx)
 	c := &callContext{Context: ctx}
+	c.call.method = method
 	c.call.requestID, c.call.credentials = requestID(ctx), credentials
+	if t, ok := ctx.Value(transportKey{}).(*transportContext); ok {
+		c.call.end = t.end
+	}
 	return c
 }
 
@@ -92,12 +102,14 @@ func validRequestID(id string) bool {
 	return true
 }
 
-// A callStream has the context of its call and counts the content of its messages. It keeps
-// the first message, which names what the call is about, when the call says so.
+// A callStream has the context of its call, receives its messages and counts their content.
+// It keeps the first message, which names what the call is about, when the call says so.
 type callStream struct {
 	grpc.ServerStream
-	ctx  context.Context // a ServerStream carries its context
-	call *call
+	ctx      context.Context // a ServerStream carries its context
+	call     *call
+	receiver *receiver
+	single   bool // the caller sends one message
 }
 
 func (s *callStream) Context() context.Context { return s.ctx }
@@ -115,7 +127,7 @@ func (s *callStream) SendMsg(m any) error {
 }
 
 func (s *callStream) RecvMsg(m any) error {
-	if err := s.ServerStream.RecvMsg(m); err != nil {
+	if err := s.receiver.receive(s.ctx, s.call, m, s.single); err != nil {
 		return err
 	}
 	s.call.received.Add(contentBytes(m))

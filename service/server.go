@@ -36,8 +36,8 @@ import (
 
 // Bounds of the gRPC server, in one place.
 const (
-	// maxReceive lets a PutObject message have its 2 MiB of data and a full spec.
-	maxReceive = 4 << 20
+	// firstMessage is the default of Options.FirstMessage.
+	firstMessage = 10 * time.Second
 	// connWindow is how much a caller may send ahead on one connection, in addition to
 	// Options.UploadWindow for each stream. Never set only one of them: that would leave
 	// the other at 64 KiB.
@@ -115,6 +115,9 @@ type Options struct {
 	// CopyPart is how much of an object too large for CopyObject one request copies, in
 	// bytes. 0 is 512 MiB.
 	CopyPart int64
+	// FirstMessage is how long a caller may take for the first message of a call, and for the
+	// end of the stream behind it where there is only one message. 0 is 10 s.
+	FirstMessage time.Duration
 	// PresignMax is the maximum lifetime of presigned URLs and forms. 0 is 1 hour.
 	PresignMax time.Duration
 }
@@ -130,6 +133,7 @@ func (o Options) withDefaults() Options {
 	o.UploadWindow = cmp.Or(o.UploadWindow, 256<<10)
 	o.ReadMemory = cmp.Or(o.ReadMemory, 256<<20)
 	o.ReadStall = cmp.Or(o.ReadStall, readStall)
+	o.FirstMessage = cmp.Or(o.FirstMessage, firstMessage)
 	o.PresignMax = cmp.Or(o.PresignMax, defaultPresignMax)
 	return o
 }
@@ -139,6 +143,7 @@ func (o Options) withDefaults() Options {
 // reflection when asked for.
 type Server struct {
 	grpc           *grpc.Server
+	methods        methods
 	health         *health.Server
 	profiles       *profileHealth
 	defaultProfile string
@@ -188,24 +193,31 @@ func newServer(deps Deps, opts Options, newPool func() *frames.Pool) (*Server, e
 	if err != nil {
 		return nil, err
 	}
-	s.grpc = grpc.NewServer(append(append(
-		chain{
-			log: log, audit: newAudit(deps.Audit, clients.defaultProfile, rules), shutdown: s.shutdown, authorization: authorization, limits: newLimits(opts.Limits),
-			credentials: callerCredentials{profiles: clients, accepting: deps.CallerCredentials, plaintext: opts.PlaintextCallerCredentials, rules: rules},
-			validation:  validation{validator, &plainRequests{validator: validator}},
-			errors:      &errorMapping{mapper: m, log: log, health: s.profiles, metrics: deps.Metrics},
-		}.options(deps),
-		opts.Connections.serverOptions()...),
+	buffers := newPool() // that of grpc clears a buffer each time it hands it out
+	options := append(opts.Connections.serverOptions(),
 		grpc.Creds(opts.Credentials),
 		grpc.ForceServerCodecV2(frames.NewCodec()),
-		experimental.BufferPool(newPool()), // that of grpc clears a buffer each time it hands it out
-		grpc.MaxRecvMsgSize(maxReceive),
+		experimental.BufferPool(buffers),
+		grpc.InTapHandle(endable),
 		grpc.InitialWindowSize(opts.UploadWindow),
 		grpc.InitialConnWindowSize(connWindow),
 		grpc.WaitForHandlers(true), // a cancelled upload still has to be aborted
 		grpc.ReadBufferSize(bufferSize),
 		grpc.WriteBufferSize(bufferSize),
-	)...)
+		grpc.UnknownServiceHandler(noSuchMethod),
+	)
+	if deps.Tracer != nil {
+		options = append(options, grpc.StatsHandler(telemetry.StatsHandler(deps.Tracer)))
+	}
+	s.methods.receiver = &receiver{pool: buffers, bounds: newMessageBounds(), timeout: opts.FirstMessage}
+	chain{
+		log: log, audit: newAudit(deps.Audit, clients.defaultProfile, rules), shutdown: s.shutdown, authorization: authorization, limits: newLimits(opts.Limits),
+		credentials: callerCredentials{profiles: clients, accepting: deps.CallerCredentials, plaintext: opts.PlaintextCallerCredentials, rules: rules},
+		validation:  validation{validator, &plainRequests{validator: validator}},
+		errors:      &errorMapping{mapper: m, log: log, health: s.profiles, metrics: deps.Metrics},
+	}.register(&s.methods, deps.Metrics)
+	s.grpc = grpc.NewServer(append(options, grpc.StreamInterceptor(s.methods.runStream))...)
+	s.methods.server = s.grpc
 	s.memory = memory{reads: newPool(), uploads: newByteLimit(max(opts.UploadMemory, opts.PartSize))}
 	s.register(services(clients, m, log, opts, s.memory), opts.Reflection)
 	if deps.Metrics != nil {
@@ -238,12 +250,12 @@ func services(p profiles, m *cosstatus.Mapper, log *slog.Logger, opts Options, m
 
 func (s *Server) register(services []registration, withReflection bool) {
 	for _, r := range services {
-		s.grpc.RegisterService(r.desc, r.impl)
+		s.methods.RegisterService(r.desc, r.impl)
 	}
 	for name := range s.grpc.GetServiceInfo() {
 		s.health.SetServingStatus(name, healthpb.HealthCheckResponse_SERVING)
 	}
-	healthpb.RegisterHealthServer(s.grpc, s.health)
+	healthpb.RegisterHealthServer(&s.methods, s.health)
 	if withReflection {
 		reflection.Register(s.grpc) // v1 and v1alpha
 	}

@@ -115,9 +115,12 @@ func (s *shutdown) signal(method string) <-chan struct{} {
 }
 
 func (s *shutdown) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-	c := &callFrom(ctx).cancellable
-	ctx, c.cancel = context.WithCancelCause(ctx)
-	defer c.cancel(nil)
+	call := callFrom(ctx)
+	c := &call.cancellable
+	if c.cancel = call.end; c.cancel == nil {
+		ctx, c.cancel = context.WithCancelCause(ctx)
+		defer c.cancel(nil)
+	}
 	s.enter(c)
 	defer s.leave(c)
 	resp, err := handler(ctx, req)

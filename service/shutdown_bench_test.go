@@ -39,7 +39,7 @@ func BenchmarkSmallStreams(b *testing.B) {
 // BenchmarkSmallStreams.
 func BenchmarkShutdown(b *testing.B) {
 	s := newShutdown()
-	ss := benchStream{ctx: withCall(b.Context())}
+	ss := benchStream{ctx: withCall(b.Context(), "")}
 	for name, method := range map[string]string{
 		"put": cosgatev1.ObjectService_PutObject_FullMethodName, "get": cosgatev1.ObjectService_GetObject_FullMethodName,
 	} {

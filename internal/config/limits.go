@@ -37,6 +37,8 @@ type Limits struct {
 	CallerUploadMemory Size `yaml:"caller_upload_memory" default:"0" zero:"no limit"`
 	// The share of read_memory that one caller may use: from 1MiB to read_memory.
 	CallerReadMemory Size `yaml:"caller_read_memory" default:"0" zero:"no limit"`
+	// How long the first message of a call may take, from its metadata to its last byte.
+	FirstMessage Duration `yaml:"first_message" default:"10s" min:"1s" max:"10m"`
 	// Calls with less time left than this are refused at once.
 	MinDeadline Duration `yaml:"min_deadline" default:"0s" zero:"none is refused"`
 }
@@ -58,6 +60,7 @@ func (l Limits) check(r *report) {
 // where they are accepted.
 func (l Limits) Apply(o *service.Options) {
 	o.Connections.MaxStreams = uint32(l.StreamsPerConnection) //nolint:gosec // checked
+	o.FirstMessage = time.Duration(l.FirstMessage)
 	o.UploadMemory = int64(l.UploadMemory)
 	o.ReadMemory = int64(l.ReadMemory)
 	o.Limits = service.Limits{

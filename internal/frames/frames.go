@@ -54,10 +54,55 @@ func (c Codec) Marshal(v any) (mem.BufferSlice, error) {
 // content, until Data.Free is called.
 func (c Codec) Unmarshal(data mem.BufferSlice, v any) error {
 	if r, ok := v.(*Received); ok {
-		return r.decode(data)
+		return r.decode(data, trusting{})
 	}
 	return c.standard.Unmarshal(data, v)
 }
+
+// A Checker decides on the encoded fields of a message, without its content.
+type Checker interface {
+	// Check is called before they are decoded. Its error is that of [Decode].
+	Check(wire []byte) error
+	// Explain is called when wire cannot be decoded, and returns the error of [Decode]. wire
+	// is nil when not even its fields can be told apart.
+	Explain(wire []byte, err error) error
+}
+
+// Decode decodes data into v, a *Received or a message, when c permits it. Fields that the
+// contract does not have are dropped. A *Received keeps references to data for its content,
+// until Data.Free is called; pool lends memory while Decode runs.
+func Decode(data mem.BufferSlice, pool mem.BufferPool, v any, c Checker) error {
+	if r, ok := v.(*Received); ok {
+		return r.decode(data, c)
+	}
+	m, ok := v.(proto.Message)
+	if !ok {
+		return fmt.Errorf("frames: %T is no message", v)
+	}
+	if len(data) == 1 { // the usual case
+		return decodeFields(data[0].ReadOnlyData(), m, c)
+	}
+	buf := data.MaterializeToBuffer(pool)
+	defer buf.Free()
+	return decodeFields(buf.ReadOnlyData(), m, c)
+}
+
+func decodeFields(wire []byte, m proto.Message, c Checker) error {
+	if err := c.Check(wire); err != nil {
+		return err
+	}
+	if err := (proto.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(wire, m); err != nil {
+		return c.Explain(wire, fmt.Errorf("frames: decode message: %w", err))
+	}
+	return nil
+}
+
+// trusting permits everything.
+type trusting struct{}
+
+func (trusting) Check([]byte) error { return nil }
+
+func (trusting) Explain(_ []byte, err error) error { return err }
 
 // headRoom is the space for the field headers before the content of a buffer: two tags
 // and lengths, an offset and a CRC32C have at most 28 bytes.

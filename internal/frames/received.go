@@ -2,7 +2,6 @@ package frames
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"slices"
 
@@ -46,18 +45,18 @@ func MessageOf(m any) (proto.Message, bool) {
 	return message, ok
 }
 
-func (r *Received) decode(data mem.BufferSlice) error {
+func (r *Received) decode(data mem.BufferSlice, c Checker) error {
 	r.Data.Free()
 	r.HasChunk, r.Offset, r.CRC32C = false, nil, nil
 	rest, err := r.split(data)
 	r.HasFields = len(rest) > 0
 	if err != nil {
 		r.Data.Free()
-		return err
+		return c.Explain(nil, err)
 	}
-	if err := (proto.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(rest, r.Message); err != nil {
+	if err := decodeFields(rest, r.Message, c); err != nil {
 		r.Data.Free()
-		return fmt.Errorf("frames: decode message: %w", err)
+		return err
 	}
 	return nil
 }

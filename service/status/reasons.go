@@ -36,6 +36,11 @@ const (
 	ReasonMalformedResponse            = "BACKEND_RESPONSE_MALFORMED"      // COS's response is not what it should be
 	ReasonOutcomeUnknown               = "OUTCOME_UNKNOWN"                 // a change was sent, and its response was lost
 	ReasonChecksumMismatch             = "CHECKSUM_MISMATCH"               // the content does not match a checksum
+	ReasonMessageMalformed             = "MESSAGE_MALFORMED"               // a message is not what the contract says, in protobuf
+	ReasonMessageTooLarge              = "MESSAGE_TOO_LARGE"               // a message has more bytes than its type allows
+	ReasonMessageLate                  = "FIRST_MESSAGE_LATE"              // the first message of a call did not come in time
+	ReasonEncoding                     = "ENCODING_UNSUPPORTED"            // messages are compressed in a way the gateway does not know
+	ReasonMethodUnknown                = "METHOD_UNKNOWN"                  // the gateway has no such method
 	ReasonStreamOrder                  = "STREAM_ORDER"                    // the messages of an upload are in a wrong order
 	ReasonFinishMissing                = "FINISH_MISSING"                  // the stream ended without finish
 	ReasonOffset                       = "OFFSET_AHEAD"                    // a chunk begins after the end of the data received

@@ -713,7 +713,7 @@ var File_cosgate_v1_presign_service_proto protoreflect.FileDescriptor
 const file_cosgate_v1_presign_service_proto_rawDesc = "" +
 	"\n" +
 	" cosgate/v1/presign_service.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x16cosgate/v1/error.proto\x1a\x17cosgate/v1/object.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/rpc/error_details.proto\"\xc1\x0f\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x16cosgate/v1/error.proto\x1a\x17cosgate/v1/object.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/rpc/error_details.proto\"\xc3\x0f\n" +
 	"\x11PresignUrlRequest\x12,\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x14\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01ȓ\x8c\xdc\x02\x02R\x06bucket\x12&\n" +
 	"\x03key\x18\x02 \x01(\tB\x14\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01ȓ\x8c\xdc\x02\x03R\x03key\x120\n" +
@@ -737,8 +737,8 @@ const file_cosgate_v1_presign_service_proto_rawDesc = "" +
 	"r\n" +
 	"\fPutObjectAcl\x12\tx-cos-acl\x12\x10x-cos-grant-read\x12\x14x-cos-grant-read-acp\x12\x15x-cos-grant-write-acp\x12\x18x-cos-grant-full-control\n" +
 	"!\n" +
-	"\x10PutObjectTagging\x12\rx-cos-taggingR\aheaders\x12w\n" +
-	"\x05query\x18\f \x03(\v2(.cosgate.v1.PresignUrlRequest.QueryEntryB7\xbaH4\x9a\x011\"#r!R\x13x-cos-traffic-limitR\n" +
+	"\x10PutObjectTagging\x12\rx-cos-taggingR\aheaders\x12y\n" +
+	"\x05query\x18\f \x03(\v2(.cosgate.v1.PresignUrlRequest.QueryEntryB9\xbaH6\x9a\x013\x10\x02\"#r!R\x13x-cos-traffic-limitR\n" +
 	"ci-process*\n" +
 	"r\b\xb8Ջ\xdc\x02\x01\x10\x01R\x05query\x1a:\n" +
 	"\fHeadersEntry\x12\x10\n" +
