@@ -14,7 +14,7 @@ const maxListBuckets = 2000
 // of one. An account without buckets is an empty page. Idempotent.
 func (c *Client) ListBuckets(ctx context.Context, o ListBucketsOptions) (BucketPage, error) {
 	if o.Region != "" && !validRegion(o.Region) {
-		return BucketPage{}, invalid("region", `must be like "ap-guangzhou": lower-case letters, digits and hyphens`)
+		return BucketPage{}, invalid("region", regionProblem)
 	}
 	if err := checkListParam("marker", o.Marker); err != nil {
 		return BucketPage{}, err

@@ -102,7 +102,7 @@ func (c *Client) configure(cfg Config) error {
 		}
 	}
 	if cfg.Region != "" && !validRegion(cfg.Region) {
-		return configError("Region", errors.New(`must be like "ap-guangzhou"`))
+		return configError("Region", errors.New(regionProblem))
 	}
 	if cfg.Credentials == nil {
 		return configError("Credentials", errors.New("must be given"))

@@ -39,13 +39,23 @@ func validBucket(s string) bool {
 	return true
 }
 
-// validRegion reports whether s can be a region. It becomes one label of a host.
+// regionProblem says how a region must be.
+const regionProblem = `must be like "ap-guangzhou": lower-case letters, digits and hyphens, without the words accelerate, cos, internal, service and website, which belong in an endpoint`
+
+// validRegion reports whether s can be a region. It becomes one label of a host, and must
+// not make it a host of another kind.
 func validRegion(s string) bool {
 	if s == "" || len(s) > 63 || !lowerAlnum(s[0]) || !lowerAlnum(s[len(s)-1]) {
 		return false
 	}
 	for i := range len(s) {
 		if !lowerAlnum(s[i]) && s[i] != '-' {
+			return false
+		}
+	}
+	for word := range strings.SplitSeq(s, "-") {
+		switch word {
+		case "accelerate", "cos", "internal", "service", "website":
 			return false
 		}
 	}
@@ -156,7 +166,7 @@ func (c *Client) checkLocation(prefix, bucket, region string) error {
 
 func (c *Client) checkRegion(field, region string) error {
 	if region != "" && !validRegion(region) {
-		return invalid(field, `must be like "ap-guangzhou": lower-case letters, digits and hyphens`)
+		return invalid(field, regionProblem)
 	}
 	if region != "" && !c.endpoint.hasRegion && region != c.region {
 		return invalid(field, "cannot be chosen: the endpoint of this profile serves one region; leave it empty")

@@ -55,6 +55,10 @@ func TestValidationRefusesBadArgumentsWithoutARequest(t *testing.T) {
 		{"region with a dot", "region", head(Location{testBucket, "ap.evil"}, "k", ReadOptions{})},
 		{"region with a slash", "region", head(Location{testBucket, "ap/x"}, "k", ReadOptions{})},
 		{"region in upper case", "region", head(Location{testBucket, "AP"}, "k", ReadOptions{})},
+		{"region of the accelerated endpoint", "region", head(Location{testBucket, "accelerate"}, "k", ReadOptions{})},
+		{"region of an internal endpoint", "region", head(Location{testBucket, "ap-guangzhou-internal"}, "k", ReadOptions{})},
+		{"region of a website", "region", head(Location{testBucket, "cos-website"}, "k", ReadOptions{})},
+		{"region of the service", "region", head(Location{testBucket, "service"}, "k", ReadOptions{})},
 		{"region with a port", "region", head(Location{testBucket, "a:1"}, "k", ReadOptions{})},
 		{"no key", "key", head(loc, "", ReadOptions{})},
 		{"long key", "key", head(loc, strings.Repeat("k", 851), ReadOptions{})},
@@ -133,7 +137,7 @@ func TestValidationAcceptsGoodNames(t *testing.T) {
 			t.Errorf("validBucket(%q) = false, want true", s)
 		}
 	}
-	for _, s := range []string{"ap-guangzhou", "ap-beijing-1", "eu"} {
+	for _, s := range []string{"ap-guangzhou", "ap-beijing-1", "eu", "ap-shanghai-fsi", "me-saudi-arabia", "cn-south"} {
 		if !validRegion(s) {
 			t.Errorf("validRegion(%q) = false, want true", s)
 		}

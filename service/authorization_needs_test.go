@@ -52,24 +52,26 @@ func TestPicOperationsNeedTheBucketsThatTheyCanWriteTo(t *testing.T) {
 	g := openGuarded(t, `
 		permit (principal == Caller::"token:narrow", action, resource) when { resource is Object && resource.key like "mine/*" };
 		permit (principal == Caller::"token:wide", action, resource in Bucket::"`+testBucket+`");`, []string{"narrow", "wide"})
-	const here, elsewhere = `{"rules":[{"fileid":"/secret","rule":"imageMogr2/rotate/90"}]}`,
+	const here, elsewhere, either = `{"rules":[{"fileid":"/secret","rule":"imageMogr2/rotate/90"}]}`,
+		`{"rules":[{"fileid":"x","b\u0075cket":"other-1250000000","rule":"imageMogr2"}]}`,
 		`{"rules":[{"fileid":"x","b\u0075cket":"other-1250000000","bucket":"` + testBucket + `","rule":"imageMogr2"}]}`
-	for name, c := range map[string]struct{ caller, rules, resource string }{
-		"another key":             {"narrow", here, "bucket " + testBucket},
-		"another bucket":          {"wide", elsewhere, "bucket other-1250000000"},
-		"what cannot be read":     {"wide", `{"rules":[`, "profile "},
-		"what stands behind it":   {"wide", `{} {"bucket":"other-1250000000"}`, "profile "},
-		"what is not a document":  {"wide", `x`, "profile "},
-		"nothing but a closing }": {"wide", `}`, "profile "},
+	for name, c := range map[string]struct{ caller, rules, action, resource string }{
+		"another key":             {"narrow", here, "PutObject", "bucket " + testBucket},
+		"another bucket":          {"wide", elsewhere, "PutObject", "bucket other-1250000000"},
+		"two buckets in one rule": {"wide", either, "", "object "},
+		"what cannot be read":     {"wide", `{"rules":[`, "", "object "},
+		"what stands behind it":   {"wide", `{} {"bucket":"other-1250000000"}`, "", "object "},
+		"what is not a document":  {"wide", `x`, "", "object "},
+		"nothing but a closing }": {"wide", `}`, "", "object "},
 	} {
 		ctx := g.as(t.Context(), c.caller)
 		g.cos.Journal().Reset()
 		_, err := g.send(ctx, &cosgatev1.PutObjectRequest{Spec: &cosgatev1.PutObjectSpec{Bucket: testBucket, Key: "mine/a", PicOperations: c.rules}, Finish: true})
-		t.Run("PutObject/"+name, func(t *testing.T) { g.wantDenied(t, err, "PutObject", c.resource) })
+		t.Run("PutObject/"+name, func(t *testing.T) { g.wantDenied(t, err, c.action, c.resource) })
 		_, err = g.uploads.CompleteMultipartUpload(ctx, &cosgatev1.CompleteMultipartUploadRequest{
 			Bucket: testBucket, Key: "mine/a", UploadId: "u", Parts: []*cosgatev1.CompletedPart{{PartNumber: 1, Etag: "e"}}, PicOperations: c.rules,
 		})
-		t.Run("CompleteMultipartUpload/"+name, func(t *testing.T) { g.wantDenied(t, err, "PutObject", c.resource) })
+		t.Run("CompleteMultipartUpload/"+name, func(t *testing.T) { g.wantDenied(t, err, c.action, c.resource) })
 	}
 	_, err := g.send(g.as(t.Context(), "wide"), &cosgatev1.PutObjectRequest{Spec: &cosgatev1.PutObjectSpec{Bucket: testBucket, Key: "mine/a", PicOperations: here}, Finish: true})
 	if status.Code(err) == codes.PermissionDenied {

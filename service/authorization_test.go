@@ -392,3 +392,60 @@ func TestAuthenticationWithoutAuthorizationIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// However a destination is written, either the policies are asked about the bucket that COS
+// would write to, or the call is refused; COS sees none of them.
+func TestDestinationsInAnotherFormPassNoPolicy(t *testing.T) {
+	t.Parallel()
+	const secret = "other-1250000000"
+	g := openGuarded(t, `
+		permit (principal, action, resource);
+		forbid (principal, action, resource in Bucket::"`+secret+`");
+		forbid (principal, action, resource) when { resource is Object && resource.key like "secret/*" };`, []string{"eve"})
+	ctx := g.as(t.Context(), "eve")
+	forms := []string{
+		secret, "qcs::cos:ap-guangzhou::" + secret, "qcs::cos:ap-guangzhou::" + secret + ":", "qcs::cos:ap-guangzhou:: " + secret, "qcs::cos:ap-guangzhou::" + secret + " ",
+		" qcs::cos:ap-guangzhou::" + secret, "qcs::cos:ap-guangzhou:uid/1250000000:" + secret, "qcs::cos::" + secret, "qcs::cos:ap-guangzhou::" + secret + "/*",
+		"qcs::cos:ap-guangzhou::OTHER-1250000000", "QCS::COS:ap-guangzhou::" + secret, secret + ".cos.ap-guangzhou.myqcloud.com", "https://" + secret + ".cos.ap-guangzhou.myqcloud.com/",
+	}
+	tried := 0
+	refused := func(what string, err error) {
+		t.Helper()
+		tried++
+		if code := status.Code(err); code != codes.PermissionDenied && code != codes.InvalidArgument {
+			t.Errorf("%s: the call = %v, want that it is refused", what, err)
+		}
+	}
+	for _, form := range forms {
+		_, err := g.configs.PutBucketInventory(ctx, &cosgatev1.PutBucketInventoryRequest{Bucket: testBucket, Inventory: &cosgatev1.InventoryConfiguration{
+			Id: "job", Destination: &cosgatev1.InventoryDestination{Bucket: form, Format: "CSV"}, Schedule: &cosgatev1.InventorySchedule{Frequency: "Daily"}, IncludedObjectVersions: "All",
+		}})
+		refused("inventory to "+form, err)
+		_, err = g.configs.PutBucketReplication(ctx, &cosgatev1.PutBucketReplicationRequest{Bucket: testBucket, Replication: &cosgatev1.ReplicationConfiguration{
+			Role: "qcs::cam::uin/1:uin/1", Rules: []*cosgatev1.ReplicationRule{{Status: "Enabled", Destination: &cosgatev1.ReplicationDestination{Bucket: form}}},
+		}})
+		refused("replication to "+form, err)
+		_, err = g.configs.PutBucketLogging(ctx, &cosgatev1.PutBucketLoggingRequest{Bucket: testBucket, Logging: &cosgatev1.LoggingConfiguration{
+			Target: &cosgatev1.LoggingTarget{Bucket: form},
+		}})
+		refused("logs to "+form, err)
+		for _, member := range []string{`"bucket":"` + form + `"`, `"bucket":["` + form + `"]`, `"Bucket":"` + form + `"`, `"bucket":"` + testBucket + `","bucket":"` + form + `"`} {
+			document := `{"is_pic_info":1,"rules":[{"fileid":"a","rule":"imageMogr2/format/png",` + member + `}]}`
+			_, err = g.send(ctx, &putRequest{Spec: &cosgatev1.PutObjectSpec{Bucket: testBucket, Key: "k", Size: new(int64(3)), PicOperations: document}, Chunk: chunk("abc"), Finish: true})
+			refused("image to "+member, err)
+		}
+	}
+	for _, id := range []string{"/secret/a", "secret/a", "../secret/a", "/./secret/a", "//secret/a", `secret\\a`} {
+		document := `{"rules":[{"fileid":"` + id + `","rule":"imageMogr2/format/png"}]}`
+		_, err := g.send(ctx, &putRequest{Spec: &cosgatev1.PutObjectSpec{Bucket: testBucket, Key: "k", Size: new(int64(3)), PicOperations: document}, Chunk: chunk("abc"), Finish: true})
+		refused("image to "+id, err)
+	}
+	for _, target := range []string{"secret/a", "/secret/a"} {
+		_, err := g.objects.PutSymlink(ctx, &cosgatev1.PutSymlinkRequest{Bucket: testBucket, Key: "k", TargetKey: target})
+		refused("link to "+target, err)
+	}
+	if seen := g.requests(); len(seen) > 0 {
+		t.Errorf("COS saw %v", seen)
+	}
+	t.Logf("%d calls were refused", tried)
+}

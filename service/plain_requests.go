@@ -151,7 +151,16 @@ func usualKey(s string) bool {
 }
 
 func usualRegion(s string) bool {
-	return len(s) <= 63 && only(s, smallLetters|digits|hyphen) && !strings.HasPrefix(s, "-") && !strings.HasSuffix(s, "-")
+	if len(s) > 63 || !only(s, smallLetters|digits|hyphen) || strings.HasPrefix(s, "-") || strings.HasSuffix(s, "-") {
+		return false
+	}
+	for word := range strings.SplitSeq(s, "-") {
+		switch word {
+		case "accelerate", "cos", "internal", "service", "website":
+			return false
+		}
+	}
+	return true
 }
 
 func usualVersionID(s string) bool {

@@ -127,6 +127,8 @@ func (r *randomizer) text(rules *validate.StringRules) string {
 		return fmt.Sprint(400 + r.Intn(200))
 	case has(cosgatev1.E_IsBucket):
 		return testBucket
+	case has(cosgatev1.E_IsBucketResource):
+		return fmt.Sprintf("qcs::cos:ap-guangzhou::b%d-1250000000", r.count)
 	case has(cosgatev1.E_IsRegion), has(cosgatev1.E_IsProfile):
 		return ""
 	case has(cosgatev1.E_IsStorageClass), has(cosgatev1.E_IsWord):

@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"net"
+	"slices"
 	"strings"
 )
 
@@ -65,9 +66,9 @@ func parseLabels(labels []string) hostName {
 		return hostName{kind: hostSTS}
 	case len(labels) == 2 && labels[0] == "service" && labels[1] == "cos":
 		return hostName{kind: hostService}
-	case len(labels) == 2 && labels[0] == "cos" && validRegion(labels[1]) && labels[1] != "accelerate":
+	case len(labels) == 2 && labels[0] == "cos" && validRegion(labels[1]):
 		return hostName{kind: hostService, region: labels[1]}
-	case len(labels) == 3 && labels[1] == "cos" && validRegion(labels[2]) && labels[2] != "accelerate":
+	case len(labels) == 3 && labels[1] == "cos" && validRegion(labels[2]):
 		return hostName{kind: hostBucket, bucket: labels[0], region: labels[2]}
 	case len(labels) == 3 && labels[1] == "cos-website" && validRegion(labels[2]):
 		return hostName{kind: hostWebsite, bucket: labels[0], region: labels[2]}
@@ -77,8 +78,12 @@ func parseLabels(labels []string) hostName {
 }
 
 // validRegion reports whether s can be a region: one host label of lower-case
-// letters, digits and inner dashes. COS adds regions, so there is no list.
-func validRegion(s string) bool { return validLabel(s) }
+// letters, digits and inner dashes, without words that make a host another one, such as
+// accelerate. COS adds regions, so there is no list.
+func validRegion(s string) bool {
+	others := []string{"accelerate", "cos", "internal", "service", "website"}
+	return validLabel(s) && !slices.ContainsFunc(strings.Split(s, "-"), func(word string) bool { return slices.Contains(others, word) })
+}
 
 func validLabel(s string) bool {
 	if s == "" || len(s) > 63 || s[0] == '-' || s[len(s)-1] == '-' {

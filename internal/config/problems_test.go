@@ -132,6 +132,8 @@ func TestLoadNamesLineColumnAndFixOfAProblem(t *testing.T) {
 		"plain service endpoint": {"profiles: {main: {service_endpoint: 'HTTP://service.cos.myqcloud.com', credentials: {env: {}}}}\n", `1:37: profiles.main.service_endpoint: reaches COS in plain text`},
 		"plain behind a proxy":   {"profiles: {main: {endpoint: 'http://{bucket}.cos.{region}.myqcloud.com', proxy: 'http://127.0.0.1:9000', credentials: {env: {}}}}\n", `1:29: profiles.main.endpoint: reaches COS in plain text`},
 		"proxy with password":    {"profiles: {main: {proxy: 'http://me:muchtoosecret@proxy:3128', credentials: {env: {}}}}\n", `1:26: profiles.main.proxy: is not of the form http://host:port`},
+		"accelerated region":     {"profiles: {main: {region: accelerate, credentials: {env: {}}}}\n", `1:12: profiles.main: cosbackend: `},
+		"internal region":        {"profiles: {main: {region: ap-guangzhou-internal, credentials: {env: {}}}}\n", `which belong in an endpoint`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

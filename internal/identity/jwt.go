@@ -15,6 +15,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/cosgate/cosgate/internal/reload"
+	"github.com/cosgate/cosgate/internal/strictjson"
 )
 
 // JWTOptions say which tokens of an identity provider are accepted.
@@ -142,17 +143,19 @@ func loopbackHost(host string) bool {
 	return host == "localhost" || host == "127.0.0.1" || host == "::1"
 }
 
+var errShape = errors.New("identity: the token does not have three parts in base64")
+
 // segment decodes one of the three parts of a token, a JSON object.
 func segment(token string, number int) (map[string]any, error) {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
-		return nil, errNotStrict
+		return nil, errShape
 	}
 	raw, err := base64.RawURLEncoding.DecodeString(parts[number])
 	if err != nil {
-		return nil, errNotStrict
+		return nil, errShape
 	}
-	return strictObject(raw)
+	return strictjson.Object(raw)
 }
 
 // checkHeader refuses tokens that are not meant to prove who calls, and those that ask for
@@ -191,7 +194,7 @@ func (j *JWT) Identify(ctx context.Context, token string) (Caller, error) {
 	if err != nil {
 		return Caller{}, j.refusal(ctx, err)
 	}
-	object, err := strictObject(payload)
+	object, err := strictjson.Object(payload)
 	if err != nil {
 		return Caller{}, j.refusal(ctx, err)
 	}

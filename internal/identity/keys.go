@@ -14,6 +14,7 @@ import (
 	"github.com/go-jose/go-jose/v4/json"
 
 	"github.com/cosgate/cosgate/internal/reload"
+	"github.com/cosgate/cosgate/internal/strictjson"
 )
 
 const (
@@ -50,8 +51,8 @@ var (
 // parseKeySet decodes a JSON Web Key Set. skip is asked about every key that cannot be
 // used; what it returns ends the parsing.
 func parseKeySet(data []byte, skip func(number int, problem error) error) (keySet, error) {
-	if _, err := strictObject(data); err != nil {
-		return nil, errors.New("it is not a JSON Web Key Set: an object in UTF-8, in which no name occurs twice")
+	if _, err := strictjson.Object(data); err != nil {
+		return nil, errors.New("it is not a JSON Web Key Set: " + err.Error())
 	}
 	var published struct {
 		Keys []json.RawMessage `json:"keys"`

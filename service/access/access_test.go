@@ -1,6 +1,7 @@
 package access
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -152,10 +153,11 @@ func TestNeedsOfRequests(t *testing.T) {
 		},
 		"CompleteMultipartUpload": {
 			"MultipartService/CompleteMultipartUpload",
-			&cosgatev1.CompleteMultipartUploadRequest{Bucket: bucket, Key: "k", PicOperations: `{"rules":[{"bucket":"` + other + `"}]}`},
+			&cosgatev1.CompleteMultipartUploadRequest{Bucket: bucket, Key: "a/k", PicOperations: `{"is_pic_info": 1, "rules": [
+				{"bucket": "` + other + `", "fileid": "/small.png", "rule": "imageMogr2/thumbnail/10x"}, {"fileid": "b/c.png", "rule": ""}]}`},
 			[]Need{
-				onObject("CompleteMultipartUpload", bucket, "k"), onBucket("PutObject", bucket),
-				onBucket("GetObject", bucket), onBucket("PutObject", other),
+				onObject("CompleteMultipartUpload", bucket, "a/k"), onBucket("PutObject", bucket), onBucket("GetObject", bucket),
+				onBucket("PutObject", other), onObject("PutObject", other, "small.png"), onObject("PutObject", bucket, "a/b/c.png"),
 			},
 		},
 	} {
@@ -211,6 +213,17 @@ func TestNeedsOfWhatIsUnclearHaveNoAction(t *testing.T) {
 		"a bucket with a blank":           {"BucketConfigService/PutBucketInventory", form("qcs::cos:ap-guangzhou::" + other + " "), noBucket},
 		"a bucket in another notation":    {"BucketConfigService/PutBucketInventory", form("qcs:cos:" + other), noBucket},
 		"a bucket without its appid":      {"BucketConfigService/PutBucketInventory", form("other"), noBucket},
+		"a bucket of an account":          {"BucketConfigService/PutBucketInventory", form("qcs::cos:ap-guangzhou:uid/1250000000:" + other), noBucket},
+		"a bucket with a line behind it":  {"BucketConfigService/PutBucketInventory", form("qcs::cos:ap-guangzhou::" + other + "\n"), noBucket},
+		"a bucket in capitals":            {"BucketConfigService/PutBucketInventory", form("qcs::cos:ap-guangzhou::OTHER-1250000000"), noBucket},
+		"a bucket without a region":       {"BucketConfigService/PutBucketInventory", form("qcs::cos:::" + other), noBucket},
+		"a bucket with a path":            {"BucketConfigService/PutBucketInventory", form("qcs::cos:ap-guangzhou::" + other + "/*"), noBucket},
+		"a bucket with another behind it": {"BucketConfigService/PutBucketInventory", form("qcs::cos:ap-guangzhou::" + bucket + ":" + other), noBucket},
+		"a bucket that is too long":       {"BucketConfigService/PutBucketInventory", form(strings.Repeat("a", 53) + "-1250000000"), noBucket},
+		"a link to a key with a slash in front": {
+			"ObjectService/PutSymlink", &cosgatev1.PutSymlinkRequest{Bucket: bucket, Key: "k", TargetKey: "/secret"},
+			unclear("target_key", onObject("", bucket, "/secret")),
+		},
 		"the request of another RPC": {
 			"ObjectService/HeadObject",
 			&cosgatev1.GetObjectRequest{Bucket: bucket, Key: "k"},
@@ -227,11 +240,25 @@ func TestNeedsOfWhatIsUnclearHaveNoAction(t *testing.T) {
 	}
 }
 
-func TestPicOperationsNeedTheProfileWhenTheyCannotBeRead(t *testing.T) {
+func TestPicOperationsAreDeniedInAnyFormThatCOSDoesNotDocument(t *testing.T) {
 	t.Parallel()
-	for _, text := range []string{`{`, `x`, `}`, `{} {}`, `{"bucket":["` + other + `"]}`, `{"bucket":{"a":"` + other + `"}}`} {
+	rule := func(members string) string { return `{"rules":[{"rule":"imageMogr2",` + members + `}]}` }
+	for _, text := range []string{
+		`{`, `x`, `}`, `{} {}`, `[]`, `null`, `{"bucket":["` + other + `"]}`, `{"bucket":{"a":"` + other + `"}}`, `{"bucket":"` + other + `"}`,
+		`{"rules":{}}`, `{"rules":[[]]}`, `{"rules":[null]}`, `{"rules":null}`, `{"Rules":[]}`, `{"rules":[],"rules":[]}`, `{"is_pic_info":"1"}`, `{"is_pic_info":2}`,
+		rule(`"fileid":"a","bucket":["` + other + `"]`),
+		rule(`"fileid":"a","bucket":"` + bucket + `","bucket":"` + other + `"`),
+		rule(`"fileid":"a","buc\u006bet":"` + bucket + `","bucket":"` + other + `"`),
+		rule(`"fileid":"a","Bucket":"` + other + `"`), rule(`"fileid":"a","BUCKET":"` + other + `"`), rule(`"fileid":"a","buc\u212aet":"` + other + `"`),
+		rule(`"fileid":"a","bucket":"` + other + ` "`), rule(`"fileid":"a","bucket":" ` + other + `"`), rule(`"fileid":"a","bucket":""`), rule(`"fileid":"a","bucket":null`),
+		rule(`"fileid":"a","bucket":"qcs::cos:ap-guangzhou::` + other + `"`), rule(`"fileid":"a","bucket":"` + other + `.cos.ap-guangzhou.myqcloud.com"`),
+		rule(`"fileid":"a","dest_bucket":"` + other + `"`), rule(`"fileid":"a","x":{}`),
+		rule(`"fileid":7`), rule(`"fileid":""`), rule(`"fileid":"/"`), rule(`"fileid":"../a"`), rule(`"fileid":"//a"`), rule(`"fileid":"a/./b"`), rule(`"fileid":"a\\..\\b"`),
+		`{"rules":[{"rule":"imageMogr2"}]}`, `{"rules":[{"fileid":"a"}]}`, `{"rules":[{"fileid":"a","rule":7}]}`,
+	} {
 		got := needsOfRPC(t, "ObjectService/PutObject", &cosgatev1.PutObjectRequest{Spec: &cosgatev1.PutObjectSpec{Bucket: bucket, Key: "k", PicOperations: text}})
-		if diff := cmp.Diff([]Need{onObject("PutObject", bucket, "k"), onProfile("PutObject")}, got); diff != "" {
+		want := []Need{onObject("PutObject", bucket, "k"), unclear("pic_operations", onObject("", bucket, "k"))}
+		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s: Needs (-want +got):\n%s", text, diff)
 		}
 	}

@@ -351,10 +351,7 @@ func (c *compiler) other(f protoreflect.FieldDescriptor, role cosgatev1.Role, ac
 	if role == cosgatev1.Role_ROLE_OTHER_BUCKET {
 		return []step{{field: f, needs: otherBucket(f, action.Name)}}, nil
 	}
-	return []step{{field: f, always: true, needs: func(t Target, v protoreflect.Value, needs []Need) []Need {
-		t.Key = v.String()
-		return append(needs, Need{Action: action.Name, Resource: t.resource(policy.Object)})
-	}}}, nil
+	return []step{{field: f, always: true, needs: otherKey(f, action.Name)}}, nil
 }
 
 func (c *compiler) otherObject(f protoreflect.FieldDescriptor, action policy.Action) ([]step, error) {

@@ -1,7 +1,6 @@
 package access
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
@@ -119,80 +118,47 @@ func (c *compiler) byHeader(f protoreflect.FieldDescriptor, table headers) (step
 	}}, nil
 }
 
-// bucketName is a bucket by its name, or with its region in front. Whether there can be
-// such a bucket is for the contract and COS to say; here it only must be clear which.
-var bucketName = regexp.MustCompile(`^(?:qcs::cos:[a-z0-9-]+:(?:uid/[0-9]+)?:)?([a-z0-9](?:[a-z0-9-]*[a-z0-9])?-[0-9]+)$`)
+// bucketName is a bucket by its name, or with its region in front, in the one form that
+// COS documents for it. Whether there is such a bucket is for COS to say; here it only must
+// be clear which.
+var bucketName = regexp.MustCompile(`^(?:qcs::cos:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?::)?([a-z0-9](?:[a-z0-9-]*[a-z0-9])?-[0-9]+)$`)
+
+// maxBucket is the greatest length of the name of a bucket.
+const maxBucket = 63
+
+// namedBucket returns the bucket that a text names, empty when it names none in that form.
+func namedBucket(text string) string {
+	m := bucketName.FindStringSubmatch(text)
+	if m == nil || len(m[1]) > maxBucket {
+		return ""
+	}
+	return m[1]
+}
 
 // otherBucket needs an action on a bucket that is not the request's. A bucket that is
 // written in another form is denied: it cannot be told which one COS would take.
 func otherBucket(f protoreflect.FieldDescriptor, action string) needsOf {
 	return func(t Target, v protoreflect.Value, needs []Need) []Need {
-		m := bucketName.FindStringSubmatch(v.String())
-		switch {
-		case m == nil:
+		bucket := namedBucket(v.String())
+		switch bucket {
+		case "":
 			return append(needs, Need{Field: string(f.Parent().Name()) + "." + string(f.Name()), Resource: t.resource(policy.Bucket)})
-		case m[1] == t.Bucket:
+		case t.Bucket:
 			return needs
 		}
-		t.Bucket = m[1]
+		t.Bucket = bucket
 		return append(needs, Need{Action: action, Resource: t.resource(policy.Bucket)})
 	}
 }
 
-// picOperations are the rights to do what COS is asked to do with an image when it is
-// stored. The rules name keys that results go to and images that are laid over others,
-// in a language that the gateway does not interpret: they need the whole bucket, and
-// every other bucket that they name.
-func picOperations(t Target, v protoreflect.Value, needs []Need) []Need {
-	buckets, ok := namedBuckets(v.String())
-	if !ok {
-		return append(needs, Need{Action: "PutObject", Resource: t.resource(policy.Profile)})
-	}
-	needs = append(needs,
-		Need{Action: "PutObject", Resource: t.resource(policy.Bucket)},
-		Need{Action: "GetObject", Resource: t.resource(policy.Bucket)},
-	)
-	for _, b := range buckets {
-		t.Bucket = b
-		needs = append(needs, Need{Action: "PutObject", Resource: t.resource(policy.Bucket)})
-	}
-	return needs
-}
-
-// namedBuckets returns every text that stands in a JSON document under the name
-// "bucket". It reads tokens, so that a name which is given twice is read twice. A
-// document that has a list or an object under that name is not ok.
-func namedBuckets(document string) (buckets []string, ok bool) {
-	d := json.NewDecoder(strings.NewReader(document))
-	depth, named := 0, false
-	for {
-		token, err := d.Token()
-		if err != nil {
-			return nil, false
+// otherKey needs an action on another object of the request's bucket. A key that begins
+// with a slash is denied: keys of COS do not, and it may take the rest for the key.
+func otherKey(f protoreflect.FieldDescriptor, action string) needsOf {
+	return func(t Target, v protoreflect.Value, needs []Need) []Need {
+		t.Key = v.String()
+		if strings.HasPrefix(t.Key, "/") {
+			return append(needs, Need{Field: string(f.Name()), Resource: t.resource(policy.Object)})
 		}
-		switch v := token.(type) {
-		case json.Delim:
-			switch {
-			case v == '}' || v == ']':
-				depth--
-			case named:
-				return nil, false
-			default:
-				depth++
-			}
-			named = false
-		case string:
-			if named {
-				buckets = append(buckets, v)
-				named = false
-			} else {
-				named = strings.EqualFold(v, "bucket")
-			}
-		default:
-			named = false
-		}
-		if depth == 0 {
-			return buckets, !d.More()
-		}
+		return append(needs, Need{Action: action, Resource: t.resource(policy.Object)})
 	}
 }

@@ -103,7 +103,7 @@ func describe(t *testing.T, f protoreflect.FieldDescriptor, name string, n *cosg
 		return "of `" + name + "`: " + strings.Join(rows, ", ")
 	case *cosgatev1.Needs_Evaluator:
 		return map[cosgatev1.Evaluator]string{
-			cosgatev1.Evaluator_EVALUATOR_PIC_OPERATIONS: "`PutObject` and `GetObject` on the bucket, and `PutObject` on every bucket named in `" + name + "`",
+			cosgatev1.Evaluator_EVALUATOR_PIC_OPERATIONS: "`PutObject` and `GetObject` on the bucket, and `PutObject` on every bucket and key named in `" + name + "`",
 		}[by.Evaluator]
 	}
 	t.Fatalf("%s: %v cannot be described", f.FullName(), n)

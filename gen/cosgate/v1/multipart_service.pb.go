@@ -591,7 +591,9 @@ type CompleteMultipartUploadRequest struct {
 	// A callback after the object was stored. Absent: none.
 	Callback *UploadCallback `protobuf:"bytes,10,opt,name=callback,proto3" json:"callback,omitempty"`
 	// Image processing to do when the object is stored: the JSON of COS's Pic-Operations
-	// header, passed on unchanged. At most 8 KiB. Empty: none.
+	// header, passed on unchanged. At most 8 KiB. Where the gateway has policies, only with
+	// the members is_pic_info and rules, and bucket, fileid and rule in each rule. Empty:
+	// none.
 	PicOperations string `protobuf:"bytes,11,opt,name=pic_operations,json=picOperations,proto3" json:"pic_operations,omitempty"`
 	// The customer key (SSE-C) that the upload was initiated with. Absent: none. COS does
 	// not need it here, but the gateway does, to look at the object when a response was

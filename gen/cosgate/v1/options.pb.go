@@ -50,9 +50,10 @@ const (
 	// The key of another object in the same bucket. Its option needs says which action is
 	// needed on that object.
 	Role_ROLE_OTHER_KEY Role = 9
-	// Another bucket, as name-appid or "qcs::cos:ap-guangzhou::name-appid"; anything else
-	// is denied. Its option needs says which action is needed on that bucket. The bucket
-	// of the request itself needs nothing more.
+	// Another bucket, as name-appid or "qcs::cos:ap-guangzhou::name-appid", in exactly this
+	// form; anything else is denied, since it is not clear which bucket COS would take. Its
+	// option needs says which action is needed on that bucket. The bucket of the request
+	// itself needs nothing more.
 	Role_ROLE_OTHER_BUCKET Role = 10
 )
 
@@ -119,10 +120,10 @@ type Evaluator int32
 const (
 	// Not a function.
 	Evaluator_EVALUATOR_UNSPECIFIED Evaluator = 0
-	// Rules for processing an image, as a JSON document. They can write to keys and read
-	// images that only the processing service can tell, so they need the whole bucket, and
-	// every other bucket that the document names. A document that cannot be read needs the
-	// whole profile.
+	// Rules for processing an image, as a JSON document. They can read images that only the
+	// processing service can tell, so they need the whole bucket, every other bucket that
+	// the document names, and PutObject on each key that it names there. A document with
+	// anything but the members that COS documents is denied.
 	Evaluator_EVALUATOR_PIC_OPERATIONS Evaluator = 1
 )
 

@@ -137,6 +137,14 @@ var file_cosgate_v1_rules_proto_extTypes = []protoimpl.ExtensionInfo{
 	{
 		ExtendedType:  (*validate.StringRules)(nil),
 		ExtensionType: (*bool)(nil),
+		Field:         91250023,
+		Name:          "cosgate.v1.is_bucket_resource",
+		Tag:           "varint,91250023,opt,name=is_bucket_resource",
+		Filename:      "cosgate/v1/rules.proto",
+	},
+	{
+		ExtendedType:  (*validate.StringRules)(nil),
+		ExtensionType: (*bool)(nil),
 		Field:         91250022,
 		Name:          "cosgate.v1.is_domain",
 		Tag:           "varint,91250022,opt,name=is_domain",
@@ -290,50 +298,54 @@ var (
 	//
 	// optional bool is_xml_text = 91250021;
 	E_IsXmlText = &file_cosgate_v1_rules_proto_extTypes[13]
+	// A bucket as COS names it where copies and lists go: its region, and name-appid.
+	//
+	// optional bool is_bucket_resource = 91250023;
+	E_IsBucketResource = &file_cosgate_v1_rules_proto_extTypes[14]
 	// A domain, or empty.
 	//
 	// optional bool is_domain = 91250022;
-	E_IsDomain = &file_cosgate_v1_rules_proto_extTypes[14]
+	E_IsDomain = &file_cosgate_v1_rules_proto_extTypes[15]
 	// The URL of an upload callback.
 	//
 	// optional bool is_callback_url = 91250030;
-	E_IsCallbackUrl = &file_cosgate_v1_rules_proto_extTypes[15]
+	E_IsCallbackUrl = &file_cosgate_v1_rules_proto_extTypes[16]
 	// A host name, optionally with a port, or empty.
 	//
 	// optional bool is_host = 91250031;
-	E_IsHost = &file_cosgate_v1_rules_proto_extTypes[16]
+	E_IsHost = &file_cosgate_v1_rules_proto_extTypes[17]
 	// The name of a preset ACL, or empty.
 	//
 	// optional bool is_preset_acl = 91250032;
-	E_IsPresetAcl = &file_cosgate_v1_rules_proto_extTypes[17]
+	E_IsPresetAcl = &file_cosgate_v1_rules_proto_extTypes[18]
 	// The name of an HTTP header.
 	//
 	// optional bool is_header_name = 91250033;
-	E_IsHeaderName = &file_cosgate_v1_rules_proto_extTypes[18]
+	E_IsHeaderName = &file_cosgate_v1_rules_proto_extTypes[19]
 	// The value of an HTTP header that holds a document, or empty: at most 8192 bytes.
 	//
 	// optional bool is_long_header = 91250034;
-	E_IsLongHeader = &file_cosgate_v1_rules_proto_extTypes[19]
+	E_IsLongHeader = &file_cosgate_v1_rules_proto_extTypes[20]
 	// The name of a header that a presigned URL can require.
 	//
 	// optional bool is_signed_header = 91250040;
-	E_IsSignedHeader = &file_cosgate_v1_rules_proto_extTypes[20]
+	E_IsSignedHeader = &file_cosgate_v1_rules_proto_extTypes[21]
 	// An absolute URL that a browser can be redirected to, or empty.
 	//
 	// optional bool is_redirect = 91250041;
-	E_IsRedirect = &file_cosgate_v1_rules_proto_extTypes[21]
+	E_IsRedirect = &file_cosgate_v1_rules_proto_extTypes[22]
 	// Text of any length that XML can express.
 	//
 	// optional bool is_xml_literal = 91250042;
-	E_IsXmlLiteral = &file_cosgate_v1_rules_proto_extTypes[22]
+	E_IsXmlLiteral = &file_cosgate_v1_rules_proto_extTypes[23]
 	// One character of a CSV format, or empty.
 	//
 	// optional bool is_csv_character = 91250043;
-	E_IsCsvCharacter = &file_cosgate_v1_rules_proto_extTypes[23]
+	E_IsCsvCharacter = &file_cosgate_v1_rules_proto_extTypes[24]
 	// The delimiter of records, or empty.
 	//
 	// optional bool is_record_delimiter = 91250044;
-	E_IsRecordDelimiter = &file_cosgate_v1_rules_proto_extTypes[24]
+	E_IsRecordDelimiter = &file_cosgate_v1_rules_proto_extTypes[25]
 )
 
 // Extension fields to validate.Int64Rules.
@@ -341,7 +353,7 @@ var (
 	// A traffic limit in bits per second, or 0.
 	//
 	// optional bool is_traffic_limit = 91250035;
-	E_IsTrafficLimit = &file_cosgate_v1_rules_proto_extTypes[25]
+	E_IsTrafficLimit = &file_cosgate_v1_rules_proto_extTypes[26]
 )
 
 var File_cosgate_v1_rules_proto protoreflect.FileDescriptor
@@ -363,10 +375,10 @@ const file_cosgate_v1_rules_proto_rawDesc = "" +
 	"\x0estring.xml_key\x12\x87\x01must be at most 850 bytes of UTF-8, without control characters, which this operation cannot express; DeleteObject can delete such a key\x1aX!rule || (bytes(this).size() <= 850 && !this.matches('[\\\\x00-\\\\x1f\\\\x{fffe}\\\\x{ffff}]'))R\bisXmlKey:\xeb\x01\n" +
 	"\ris_version_id\x12\x19.buf.validate.StringRules\x18Ժ\xc1+ \x01(\bB\xa8\x01\xc2H\xa4\x01\n" +
 	"\xa1\x01\n" +
-	"\x11string.version_id\x12Ymust be a version id as COS returned it: letters, digits and ._~-, at most 128 characters\x1a1!rule || this.matches('^[A-Za-z0-9._~-]{0,128}$')R\visVersionId:\xfa\x01\n" +
-	"\tis_region\x12\x19.buf.validate.StringRules\x18պ\xc1+ \x01(\bB\xbe\x01\xc2H\xba\x01\n" +
-	"\xb7\x01\n" +
-	"\rstring.region\x12dmust be a region such as ap-guangzhou: lower-case letters, digits and hyphens, at most 63 characters\x1a@!rule || this.matches('^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)?$')R\bisRegion:\xce\x01\n" +
+	"\x11string.version_id\x12Ymust be a version id as COS returned it: letters, digits and ._~-, at most 128 characters\x1a1!rule || this.matches('^[A-Za-z0-9._~-]{0,128}$')R\visVersionId:\xb8\x03\n" +
+	"\tis_region\x12\x19.buf.validate.StringRules\x18պ\xc1+ \x01(\bB\xfc\x02\xc2H\xf8\x02\n" +
+	"\xf5\x02\n" +
+	"\rstring.region\x12\xd6\x01must be a region such as ap-guangzhou: lower-case letters, digits and hyphens, at most 63 characters, and none of the words accelerate, cos, internal, service and website, which are parts of other host names of COS\x1a\x8a\x01!rule || (this.matches('^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)?$') && !this.matches('(^|-)(accelerate|cos|internal|service|website)(-|$)'))R\bisRegion:\xce\x01\n" +
 	"\n" +
 	"is_profile\x12\x19.buf.validate.StringRules\x18ֺ\xc1+ \x01(\bB\x90\x01\xc2H\x8c\x01\n" +
 	"\x89\x01\n" +
@@ -396,7 +408,10 @@ const file_cosgate_v1_rules_proto_rawDesc = "" +
 	"isConfigId:\x8e\x02\n" +
 	"\vis_xml_text\x12\x19.buf.validate.StringRules\x18\xe5\xba\xc1+ \x01(\bB\xcf\x01\xc2H\xcb\x01\n" +
 	"\xc8\x01\n" +
-	"\x0fstring.xml_text\x12Ymust be at most 1024 bytes of UTF-8, without control characters, which XML cannot express\x1aZ!rule || (bytes(this).size() <= 1024 && !this.matches('[\\\\x00-\\\\x1f\\\\x{fffd}-\\\\x{ffff}]'))R\tisXmlText:\x9a\x02\n" +
+	"\x0fstring.xml_text\x12Ymust be at most 1024 bytes of UTF-8, without control characters, which XML cannot express\x1aZ!rule || (bytes(this).size() <= 1024 && !this.matches('[\\\\x00-\\\\x1f\\\\x{fffd}-\\\\x{ffff}]'))R\tisXmlText:\x80\x03\n" +
+	"\x12is_bucket_resource\x12\x19.buf.validate.StringRules\x18\xe7\xba\xc1+ \x01(\bB\xb3\x02\xc2H\xaf\x02\n" +
+	"\xac\x02\n" +
+	"\x16string.bucket_resource\x12{must be qcs::cos:REGION::NAME-APPID, such as qcs::cos:ap-guangzhou::lists-1250000000, and nothing before, between or behind\x1a\x94\x01!rule || (this.matches('^qcs::cos:[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?::[a-z0-9]([a-z0-9-]*[a-z0-9])?-[0-9]+$') && !this.matches('::[a-z0-9-]{64,}$'))R\x10isBucketResource:\x9a\x02\n" +
 	"\tis_domain\x12\x19.buf.validate.StringRules\x18\xe6\xba\xc1+ \x01(\bB\xde\x01\xc2H\xda\x01\n" +
 	"\xd7\x01\n" +
 	"\rstring.domain\x12fmust be a host name such as www.example.com: letters, digits, dots and hyphens, at most 253 characters\x1a^!rule || (this.size() <= 253 && this.matches('^([A-Za-z0-9*]([A-Za-z0-9.-]*[A-Za-z0-9])?)?$'))R\bisDomain:\xbe\x02\n" +
@@ -458,22 +473,23 @@ var file_cosgate_v1_rules_proto_depIdxs = []int32{
 	0,  // 11: cosgate.v1.is_grantee_id:extendee -> buf.validate.StringRules
 	0,  // 12: cosgate.v1.is_config_id:extendee -> buf.validate.StringRules
 	0,  // 13: cosgate.v1.is_xml_text:extendee -> buf.validate.StringRules
-	0,  // 14: cosgate.v1.is_domain:extendee -> buf.validate.StringRules
-	0,  // 15: cosgate.v1.is_callback_url:extendee -> buf.validate.StringRules
-	0,  // 16: cosgate.v1.is_host:extendee -> buf.validate.StringRules
-	0,  // 17: cosgate.v1.is_preset_acl:extendee -> buf.validate.StringRules
-	0,  // 18: cosgate.v1.is_header_name:extendee -> buf.validate.StringRules
-	0,  // 19: cosgate.v1.is_long_header:extendee -> buf.validate.StringRules
-	0,  // 20: cosgate.v1.is_signed_header:extendee -> buf.validate.StringRules
-	0,  // 21: cosgate.v1.is_redirect:extendee -> buf.validate.StringRules
-	0,  // 22: cosgate.v1.is_xml_literal:extendee -> buf.validate.StringRules
-	0,  // 23: cosgate.v1.is_csv_character:extendee -> buf.validate.StringRules
-	0,  // 24: cosgate.v1.is_record_delimiter:extendee -> buf.validate.StringRules
-	1,  // 25: cosgate.v1.is_traffic_limit:extendee -> buf.validate.Int64Rules
-	26, // [26:26] is the sub-list for method output_type
-	26, // [26:26] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	0,  // [0:26] is the sub-list for extension extendee
+	0,  // 14: cosgate.v1.is_bucket_resource:extendee -> buf.validate.StringRules
+	0,  // 15: cosgate.v1.is_domain:extendee -> buf.validate.StringRules
+	0,  // 16: cosgate.v1.is_callback_url:extendee -> buf.validate.StringRules
+	0,  // 17: cosgate.v1.is_host:extendee -> buf.validate.StringRules
+	0,  // 18: cosgate.v1.is_preset_acl:extendee -> buf.validate.StringRules
+	0,  // 19: cosgate.v1.is_header_name:extendee -> buf.validate.StringRules
+	0,  // 20: cosgate.v1.is_long_header:extendee -> buf.validate.StringRules
+	0,  // 21: cosgate.v1.is_signed_header:extendee -> buf.validate.StringRules
+	0,  // 22: cosgate.v1.is_redirect:extendee -> buf.validate.StringRules
+	0,  // 23: cosgate.v1.is_xml_literal:extendee -> buf.validate.StringRules
+	0,  // 24: cosgate.v1.is_csv_character:extendee -> buf.validate.StringRules
+	0,  // 25: cosgate.v1.is_record_delimiter:extendee -> buf.validate.StringRules
+	1,  // 26: cosgate.v1.is_traffic_limit:extendee -> buf.validate.Int64Rules
+	27, // [27:27] is the sub-list for method output_type
+	27, // [27:27] is the sub-list for method input_type
+	27, // [27:27] is the sub-list for extension type_name
+	0,  // [0:27] is the sub-list for extension extendee
 	0,  // [0:0] is the sub-list for field type_name
 }
 
@@ -489,7 +505,7 @@ func file_cosgate_v1_rules_proto_init() {
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cosgate_v1_rules_proto_rawDesc), len(file_cosgate_v1_rules_proto_rawDesc)),
 			NumEnums:      0,
 			NumMessages:   0,
-			NumExtensions: 26,
+			NumExtensions: 27,
 			NumServices:   0,
 		},
 		GoTypes:           file_cosgate_v1_rules_proto_goTypes,

@@ -1,0 +1,75 @@
+package access
+
+import (
+	"cmp"
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
+	"github.com/cosgate/cosgate/internal/policy"
+)
+
+// FuzzDestination: whatever the text, the need is about the bucket at its end, or no policy
+// can allow it.
+func FuzzDestination(f *testing.F) {
+	for _, text := range []string{
+		other, bucket, "qcs::cos:ap-guangzhou::" + other, "qcs::cos:ap-guangzhou::" + other + ":", "qcs::cos:ap-guangzhou:: " + other,
+		"qcs::cos:ap-guangzhou:uid/1250000000:" + other, "QCS::cos:ap-guangzhou::" + other, other + "\n", "", ":", "::", "qcs::cos:::-1",
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		needs := needsOfRPC(t, "BucketConfigService/PutBucketInventory", &cosgatev1.PutBucketInventoryRequest{
+			Bucket: bucket, Inventory: &cosgatev1.InventoryConfiguration{Destination: &cosgatev1.InventoryDestination{Bucket: text}},
+		})[1:]
+		if len(needs) == 1 && needs[0].Action == "" && needs[0].Field != "" {
+			return // denied
+		}
+		named := bucket
+		if len(needs) == 1 {
+			named = needs[0].Resource.Bucket
+		}
+		region, ok := strings.CutPrefix(strings.TrimSuffix(text, "::"+named), "qcs::cos:")
+		if text != named && (!ok || region == "" || strings.ContainsAny(region, ": /\n") || text != "qcs::cos:"+region+"::"+named) && text != "" {
+			t.Errorf("%q needs %+v", text, needs)
+		}
+	})
+}
+
+// FuzzPicOperations: whatever the document, each bucket and key that another reader finds
+// in it is one of the needs, or no policy can allow it.
+func FuzzPicOperations(f *testing.F) {
+	for _, text := range []string{
+		`{"is_pic_info":1,"rules":[{"fileid":"a.png","rule":"imageMogr2/format/png","bucket":"` + other + `"}]}`, `{}`, `[]`, `{"rules":[{"fileid":"/a","rule":""}]}`,
+		`{"rules":[{"fileid":"a","rule":"","bucket":["` + other + `"]}]}`, `{"rules":[{"fileid":"a","rule":"","BUCKET":"` + other + `"}]}`,
+		`{"rules":[{"fileid":"a","rule":"","bucket":"` + bucket + `","bucket":"` + other + `"}]}`, `{"rules":[{"fileid":"../a","rule":""}]}`,
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if text == "" {
+			return // none
+		}
+		needs := needsOfRPC(t, "ObjectService/PutObject", &cosgatev1.PutObjectRequest{Spec: &cosgatev1.PutObjectSpec{Bucket: bucket, Key: "k", PicOperations: text}})[1:]
+		if len(needs) == 1 && needs[0].Field == "pic_operations" && needs[0].Action == "" {
+			return // denied
+		}
+		// Another reader, which takes names in any letters and the last of several.
+		var read struct {
+			Rules []struct{ Bucket, FileID string }
+		}
+		if err := json.Unmarshal([]byte(text), &read); err != nil {
+			t.Errorf("%q cannot be read and needs %+v", text, needs)
+		}
+		for _, rule := range read.Rules {
+			named := cmp.Or(rule.Bucket, bucket)
+			if !slices.ContainsFunc(needs, func(n Need) bool {
+				return n.Action == "PutObject" && n.Resource.Kind == policy.Object && n.Resource.Bucket == named && strings.HasSuffix(rule.FileID, n.Resource.Key)
+			}) {
+				t.Errorf("%q names %+v and needs %+v", text, rule, needs)
+			}
+		}
+	})
+}
