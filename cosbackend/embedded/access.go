@@ -29,6 +29,9 @@ const (
 // a bucket policy that denies something to everyone applies to the owner too, and never to
 // the configurations of the bucket (E089).
 func (x *exchange) authorize(ctx context.Context) error {
+	if err := x.checkStrictSignature(ctx); err != nil {
+		return err
+	}
 	need := x.route.access
 	switch {
 	case need == everyone, need == byHandler, need == byForm:

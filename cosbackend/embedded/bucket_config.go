@@ -51,7 +51,7 @@ func configurations() []configuration {
 	return []configuration{
 		corsConfiguration(), lifecycleConfiguration(), taggingConfiguration(), websiteConfiguration(),
 		loggingConfiguration(), encryptionConfiguration(), replicationConfiguration(), tieringConfiguration(),
-		refererConfiguration(), domainConfiguration(), originConfiguration(), accelerateConfiguration(),
+		refererConfiguration(), domainConfiguration(), originConfiguration(), accelerateConfiguration(), strictSignatureConfiguration(),
 	}
 }
 

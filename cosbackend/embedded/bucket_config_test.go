@@ -60,6 +60,11 @@ func documents() []document {
 			<OriginParameter><Protocol>FOLLOW</Protocol><FollowQueryString>false</FollowQueryString><HttpHeader><NewHttpHeaders><Header><Key>x</Key><Value></Value></Header></NewHttpHeaders></HttpHeader></OriginParameter>
 			<OriginInfo><HostInfo><HostName>o.example.com</HostName><Weight>1</Weight><StandbyHostName_1>s.example.com</StandbyHostName_1></HostInfo></OriginInfo></OriginRule></OriginConfiguration>`},
 		{sub: "accelerate", empty: "<AccelerateConfiguration/>", lasts: true, text: `<AccelerateConfiguration><Status>Enabled</Status><Type>COS</Type></AccelerateConfiguration>`},
+		{sub: "strict-signature", empty: "<StrictSignatureConfiguration/>", text: `<StrictSignatureConfiguration>
+			<Rule><ID>limit_acl</ID><actionlist><action>PutObjectACL</action><action>PutBucketACL</action></actionlist>
+			<headerlist><header>Host</header></headerlist><paramlist><param>acl</param></paramlist></Rule>
+			<Rule><ID>test</ID><actionlist><action>Put*</action></actionlist><headerlist><header>Host</header><header>x-cos-*</header></headerlist>
+			<paramlist><param>all</param></paramlist></Rule></StrictSignatureConfiguration>`},
 		{sub: "intelligent-tiering&id=t.1", empty: "<IntelligentTieringConfiguration/>", text: `<IntelligentTieringConfiguration><Id>t.1</Id><Status>Enabled</Status>
 			<Filter><And><Prefix>p</Prefix><Tag><Key>k</Key><Value>v</Value></Tag></And></Filter>
 			<Tiering><AccessTier>ARCHIVE_ACCESS</AccessTier><Days>90</Days></Tiering></IntelligentTieringConfiguration>`},

@@ -259,4 +259,9 @@
 //	      Keys are those of a sub-account: GetFederationToken lasts up to 36 hours.
 //	E116  A session policy has at most 6144 bytes, once it is decoded. Its token may be
 //	      longer than the 4096 bytes that STS documents.
+//	E117  GET of a missing strict-signature configuration is an empty document. A rule
+//	      without actions is for all. Names are compared without case. A header that
+//	      COS does not list, and an action that cannot have a rule, are InvalidArgument.
+//	      With all, every parameter must be signed but those that carry the signature:
+//	      x-cos-security-token, too.
 package embedded

@@ -130,7 +130,7 @@ func missingRoutes() []route {
 // and that this server does not have.
 func bucketSettings() map[string]string {
 	return map[string]string{
-		"notification": "BucketNotification", "strict-signature": "BucketStrictSignature",
+		"notification": "BucketNotification",
 	}
 }
 

@@ -156,11 +156,7 @@ func New(opts Options) (*Server, error) {
 		memory: newMemoryListener(memoryBuffer),
 		stop:   make(chan struct{}),
 	}
-	key, err := st.SessionKey()
-	if err == nil {
-		s.sessions, err = newSessionKeys(key)
-	}
-	if err != nil {
+	if s.sessions, err = newSessionKeys(st.SessionKey()); err != nil {
 		return nil, errors.Join(err, st.Close())
 	}
 	s.buffers.New = func() any { b := make([]byte, transferChunk); return &b }

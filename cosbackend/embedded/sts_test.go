@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -18,7 +19,7 @@ import (
 
 // An stsCall is a request to STS. Zero fields have the usual value.
 type stsCall struct {
-	host, action, version, region string
+	host, action, version string
 	body                          string
 	cred                          embedded.Credential // the client's own
 	at                            time.Time           // of the timestamp; the client's clock
@@ -248,16 +249,12 @@ func TestSTSRefusesInvalidParameters(t *testing.T) {
 	valid := sessionPolicy(grants("allow", "name/cos:GetObject", testBucket+"/k", ""))
 	federation := func(change map[string]any) string {
 		fields := map[string]any{"Name": "test", "Policy": url.QueryEscape(valid), "DurationSeconds": 60}
-		for k, v := range change {
-			fields[k] = v
-		}
+		maps.Copy(fields, change)
 		return jsonOf(fields)
 	}
 	role := func(change map[string]any) string {
 		fields := map[string]any{"RoleArn": testRole, "RoleSessionName": "test"}
-		for k, v := range change {
-			fields[k] = v
-		}
+		maps.Copy(fields, change)
 		return jsonOf(fields)
 	}
 	type fields = map[string]any

@@ -10,7 +10,7 @@ func TestUnsupportedOperationsAre501(t *testing.T) {
 	t.Parallel()
 	c := open(t)
 	c.put(t, "k", "old")
-	bucketSubs := "notification strict-signature"
+	bucketSubs := "notification"
 	var calls []call
 	for sub := range strings.FieldsSeq(bucketSubs) {
 		for _, method := range []string{"GET", "PUT", "DELETE"} {

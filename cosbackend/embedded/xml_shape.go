@@ -100,12 +100,13 @@ type shape struct {
 	check func(text string) bool
 }
 
-// once, optional, oneOrMore, zeroOrMore and upTo set how often an element may occur.
+// once, optional, oneOrMore, zeroOrMore, upTo and atMost set how often an element may occur.
 func (s shape) once() shape        { s.min, s.max = 1, 1; return s }
 func (s shape) optional() shape    { s.min, s.max = 0, 1; return s }
 func (s shape) oneOrMore() shape   { s.min, s.max = 1, unlimited; return s }
 func (s shape) zeroOrMore() shape  { s.min, s.max = 0, unlimited; return s }
 func (s shape) upTo(n int) shape   { s.min, s.max = 1, n; return s }
+func (s shape) atMost(n int) shape { s.min, s.max = 0, n; return s }
 func (s shape) fits(n string) bool { return s.name == n || s.numbered(n) }
 
 func (s shape) numbered(n string) bool {

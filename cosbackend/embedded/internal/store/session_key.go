@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -13,25 +14,31 @@ const (
 	sessionKeySize = 32
 )
 
-// SessionKey is a random key of 32 bytes that belongs to the data folder: it is made
-// when it is first asked for and stays the same from then on, so that what was signed with
-// it can be checked after a restart. In memory mode each store has a key of its own. The
-// error of a key of another length names the file.
-func (s *Store) SessionKey() ([]byte, error) {
+// SessionKey is a random key of 32 bytes that belongs to the data folder and stays the
+// same, so that what was signed with it can be checked after a restart. In memory mode each
+// store has a key of its own.
+func (s *Store) SessionKey() []byte { return bytes.Clone(s.sessionKey) }
+
+// openSessionKey reads the key, or makes it.
+func (s *Store) openSessionKey() error {
 	if s.folder == nil {
-		return newSessionKey(), nil
+		s.sessionKey = newSessionKey()
+		return nil
 	}
 	key, err := s.folder.root.ReadFile(sessionKeyFile)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		key = newSessionKey()
-		return key, s.folder.writeSessionKey(key)
+		if err := s.withReserve(func() error { return s.folder.writeSessionKey(key) }); err != nil {
+			return err
+		}
 	case err != nil:
-		return nil, fmt.Errorf("store: read %s: %w", sessionKeyFile, diskError(err))
+		return fmt.Errorf("store: read %s: %w", sessionKeyFile, diskError(err))
 	case len(key) != sessionKeySize:
-		return nil, fmt.Errorf("store: %s has %d bytes and not %d; it is damaged: remove it, and temporary credentials that were issued end", sessionKeyFile, len(key), sessionKeySize)
+		return fmt.Errorf("store: %s has %d bytes and not %d, so it is damaged; remove it, which ends all temporary credentials", sessionKeyFile, len(key), sessionKeySize)
 	}
-	return key, nil
+	s.sessionKey = key
+	return nil
 }
 
 func newSessionKey() []byte {
@@ -43,7 +50,7 @@ func newSessionKey() []byte {
 // writeSessionKey writes the whole key or nothing.
 func (f *folder) writeSessionKey(key []byte) error {
 	const temporary = sessionKeyFile + ".new"
-	file, err := f.root.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	file, err := f.root.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, privateFile)
 	if err != nil {
 		return fmt.Errorf("store: write %s: %w", sessionKeyFile, diskError(err))
 	}

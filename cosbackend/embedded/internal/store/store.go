@@ -45,6 +45,7 @@ type Store struct {
 	sweeper    *sweeper
 	pool       *blockPool
 	castagnoli *crc32.Table
+	sessionKey []byte
 
 	// gate is held shared from reading a row until its body is open. In memory mode it
 	// also separates readers from the writer, because SQLite's memory file system has
@@ -98,6 +99,9 @@ func (s *Store) start(ctx context.Context, opts Options) (err error) {
 		}
 	}
 	if err := s.withReserve(func() error { return s.index.migrate(ctx) }); err != nil {
+		return err
+	}
+	if err := s.openSessionKey(); err != nil {
 		return err
 	}
 	w := newWriter(ctx, s.index.writer)
