@@ -102,7 +102,7 @@ func (c *Client) checkTemporaryCredentials(loc Location, o TemporaryCredentialsO
 		}
 	}
 	if o.Lifetime < time.Second || o.Lifetime%time.Second != 0 || o.Lifetime > c.narrower.maxDuration {
-		return invalid("duration", fmt.Sprintf("must be whole seconds, at least one and at most %d", int64(c.narrower.maxDuration/time.Second)))
+		return invalid("expires_in", fmt.Sprintf("must be whole seconds, at least one and at most %d", int64(c.narrower.maxDuration/time.Second)))
 	}
 	return nil
 }

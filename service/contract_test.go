@@ -144,3 +144,21 @@ func TestContractAddressesHaveTheSameNumbers(t *testing.T) {
 		}
 	})
 }
+
+// messagesNamed are the ways to a message inside another, by the names of fields.
+func messagesNamed(d protoreflect.MessageDescriptor, name protoreflect.FullName) []string {
+	var found []string
+	for i := range d.Fields().Len() {
+		f := d.Fields().Get(i)
+		switch {
+		case f.Message() == nil:
+		case f.Message().FullName() == name:
+			found = append(found, string(f.Name()))
+		default:
+			for _, inner := range messagesNamed(f.Message(), name) {
+				found = append(found, string(f.Name())+"."+inner)
+			}
+		}
+	}
+	return found
+}

@@ -164,9 +164,14 @@ func withCallback() *cosgatev1.PutObjectSpec {
 	return s
 }
 
+// callingBack allows callbacks to some servers.
+func callingBack(hosts ...string) func(*setup) {
+	return func(s *setup) { s.deps.CallbackHosts = map[string][]string{"default": hosts} }
+}
+
 func TestCallbackFailuresAreDistinctFromUploadFailures(t *testing.T) {
 	t.Parallel()
-	g := open(t)
+	g := open(t, callingBack("app.example"))
 	ctx := t.Context()
 	etag := http.Header{"Etag": {`"e"`}}
 	failure := []byte("<Error><Code>CallbackFailed</Code><Message>no response from " + plantedURL + "</Message></Error>")

@@ -46,6 +46,7 @@ type gateway struct {
 	uploads  cosgatev1.MultipartServiceClient
 	configs  cosgatev1.BucketConfigServiceClient
 	presign  cosgatev1.PresignServiceClient
+	issuing  cosgatev1.CredentialServiceClient
 	logs     *lockedBuffer
 	pool     *frames.Pool
 	stop     context.CancelFunc // begins the graceful stop
@@ -109,6 +110,9 @@ func open(t testing.TB, change ...func(*setup)) *gateway {
 	return g
 }
 
+// narrowed has URLs and forms signed with credentials of STS that can do nothing else.
+func narrowed(s *setup) { s.backend.Signing.Mode = cosbackend.SignNarrowed }
+
 func (g *gateway) serve(t testing.TB, s setup) {
 	t.Helper()
 	g.listener = bufconn.Listen(1 << 20)
@@ -132,6 +136,7 @@ func (g *gateway) serve(t testing.TB, s setup) {
 	g.uploads = cosgatev1.NewMultipartServiceClient(conn)
 	g.configs = cosgatev1.NewBucketConfigServiceClient(conn)
 	g.presign = cosgatev1.NewPresignServiceClient(conn)
+	g.issuing = cosgatev1.NewCredentialServiceClient(conn)
 }
 
 // dial makes a connection, in plain text unless opts say otherwise. The caller closes it.
@@ -247,4 +252,9 @@ func (l *lockedBuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.String()
+}
+
+// profiles are the profiles of the gateway.
+func (g *gateway) profiles() map[string]*cosbackend.Client {
+	return map[string]*cosbackend.Client{g.backend.Profile(): g.backend}
 }

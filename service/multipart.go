@@ -117,9 +117,13 @@ func (s *multipartServer) CompleteMultipartUpload(ctx context.Context, req *cosg
 	if err != nil {
 		return nil, err
 	}
+	callback, err := s.callback(req.GetProfile(), "callback", req.GetCallback())
+	if err != nil {
+		return nil, err
+	}
 	done, err := client.CompleteMultipartUpload(ctx, uploadOf(req), parts, cosbackend.CompleteOptions{
 		ForbidOverwrite: req.GetForbidOverwrite(), CRC64: req.Crc64Ecma, CustomerKey: customerKey(req.GetCustomerKey()),
-		Callback: callback(req.GetCallback()), PicOperations: req.GetPicOperations(),
+		Callback: callback, PicOperations: req.GetPicOperations(),
 	})
 	if err != nil {
 		return nil, err

@@ -26,7 +26,8 @@ type presignServer struct {
 var _ cosgatev1.PresignServiceServer = (*presignServer)(nil)
 
 const (
-	// defaultPresignLifetime is how long a URL is valid when the request does not say.
+	// defaultPresignLifetime is how long a URL, a form or credentials are valid when the
+	// request does not say.
 	defaultPresignLifetime = 15 * time.Minute
 	// defaultPresignMax bounds the lifetime when the configuration does not.
 	defaultPresignMax = time.Hour
@@ -44,9 +45,10 @@ func (s *presignServer) PresignUrl(ctx context.Context, req *cosgatev1.PresignUr
 	if err != nil {
 		return nil, err
 	}
-	if options.Lifetime, err = s.lifetime(req.GetExpiresIn()); err != nil {
+	if options.Lifetime, err = lifetime(req.GetExpiresIn(), s.maxLifetime); err != nil {
 		return nil, err
 	}
+	options.Session = sessionName(ctx)
 	u, err := client.PresignURL(ctx, location(req), req.GetKey(), options)
 	if err != nil {
 		return nil, err
@@ -56,15 +58,15 @@ func (s *presignServer) PresignUrl(ctx context.Context, req *cosgatev1.PresignUr
 	}, nil
 }
 
-// lifetime is how long a URL or form is valid, in whole seconds.
-func (s *presignServer) lifetime(requested *durationpb.Duration) (time.Duration, error) {
+// lifetime is how long a URL, a form or credentials are valid, in whole seconds.
+func lifetime(requested *durationpb.Duration, most time.Duration) (time.Duration, error) {
 	if requested == nil {
-		return min(defaultPresignLifetime, s.maxLifetime), nil
+		return min(defaultPresignLifetime, most), nil
 	}
 	lifetime := requested.AsDuration().Truncate(time.Second)
-	if lifetime > s.maxLifetime {
+	if lifetime > most {
 		return 0, cosstatus.FailField(codes.InvalidArgument, cosstatus.ReasonInvalidField, "expires_in",
-			fmt.Sprintf("must be at most %s (%d seconds), the maximum of this gateway", s.maxLifetime, int64(s.maxLifetime/time.Second)))
+			fmt.Sprintf("must be at most %s (%d seconds), the maximum of this gateway", most, int64(most/time.Second)))
 	}
 	return lifetime, nil
 }
@@ -127,9 +129,10 @@ func (s *presignServer) CreatePostPolicy(ctx context.Context, req *cosgatev1.Cre
 	if err != nil {
 		return nil, err
 	}
-	if options.Lifetime, err = s.lifetime(req.GetExpiresIn()); err != nil {
+	if options.Lifetime, err = lifetime(req.GetExpiresIn(), s.maxLifetime); err != nil {
 		return nil, err
 	}
+	options.Session = sessionName(ctx)
 	form, err := client.CreatePostPolicy(ctx, location(req), options)
 	if err != nil {
 		return nil, err

@@ -36,12 +36,13 @@ func (s *objectServer) PutObject(stream putStream) error {
 
 // A put is one PutObject call whose spec is known.
 type put struct {
-	stream putStream
-	client *cosbackend.Client
-	spec   *cosgatev1.PutObjectSpec
-	attrs  cosbackend.Attributes
-	up     *uploadStream
-	parts  partSettings
+	stream   putStream
+	client   *cosbackend.Client
+	spec     *cosgatev1.PutObjectSpec
+	attrs    cosbackend.Attributes
+	callback *cosbackend.Callback // nil for none
+	up       *uploadStream
+	parts    partSettings
 }
 
 func (s *objectServer) newPut(stream putStream, spec *cosgatev1.PutObjectSpec, up *uploadStream) (*put, error) {
@@ -53,7 +54,11 @@ func (s *objectServer) newPut(stream putStream, spec *cosgatev1.PutObjectSpec, u
 	if err != nil {
 		return nil, err
 	}
-	return &put{stream: stream, client: client, spec: spec, attrs: attrs, up: up, parts: s.parts}, nil
+	callback, err := s.callback(spec.GetProfile(), "spec.callback", spec.GetCallback())
+	if err != nil {
+		return nil, err
+	}
+	return &put{stream: stream, client: client, spec: spec, attrs: attrs, callback: callback, up: up, parts: s.parts}, nil
 }
 
 // run stores the object with one request, or in parts when its size is unknown or too
@@ -72,7 +77,7 @@ func (p *put) run() (cosbackend.PutResult, error) {
 func (p *put) putInOneRequest(body cosbackend.Body) (cosbackend.PutResult, error) {
 	return p.client.PutObject(p.stream.Context(), location(p.spec), p.spec.GetKey(), body, cosbackend.PutOptions{
 		Attributes: p.attrs, Settings: settings(p.spec.GetAttributes()), TrafficLimit: p.spec.GetTrafficLimit(),
-		Callback: callback(p.spec.GetCallback()), PicOperations: p.spec.GetPicOperations(),
+		Callback: p.callback, PicOperations: p.spec.GetPicOperations(),
 		ForbidOverwrite: p.spec.GetForbidOverwrite(),
 		ContentMD5:      p.up.sequence.contentMD5(),
 		CRC64:           func() uint64 { return p.up.sequence.crc64 },
@@ -256,7 +261,7 @@ func (u *partsUpload) complete() (cosbackend.PutResult, error) {
 	crc := u.put.up.sequence.crc64
 	done, err := u.put.client.CompleteMultipartUpload(u.put.stream.Context(), u.target.Upload, u.sent, cosbackend.CompleteOptions{
 		ForbidOverwrite: u.put.spec.GetForbidOverwrite(), CRC64: &crc, CustomerKey: u.put.customerKey(),
-		Callback: callback(u.put.spec.GetCallback()), PicOperations: u.put.spec.GetPicOperations(),
+		Callback: u.put.callback, PicOperations: u.put.spec.GetPicOperations(),
 	})
 	return cosbackend.PutResult{
 		ETag: done.ETag, VersionID: done.VersionID, CRC64: done.CRC64, HasCRC64: done.HasCRC64,

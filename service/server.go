@@ -62,6 +62,10 @@ type Deps struct {
 	// with its call (metadata cosgate-cos-secret-id, -secret-key and -security-token), and
 	// sign with them instead of their own. All others refuse them.
 	CallerCredentials map[string]bool
+	// CallbackHosts are the servers that COS may be told to call when an object is stored,
+	// by the name of the profile, as CheckCallbackHosts accepts them. A profile that has
+	// none refuses callbacks.
+	CallbackHosts map[string][]string
 	// Metrics count calls. Nil counts nothing. Requests to COS are counted when the clients
 	// in Profiles have an Observer with the same Metrics.
 	Metrics *telemetry.Metrics
@@ -120,6 +124,9 @@ type Options struct {
 	FirstMessage time.Duration
 	// PresignMax is the maximum lifetime of presigned URLs and forms. 0 is 1 hour.
 	PresignMax time.Duration
+	// CredentialsMax is the maximum lifetime of the temporary credentials that callers get.
+	// 0 is 1 hour.
+	CredentialsMax time.Duration
 }
 
 // withDefaults replaces zero values by their defaults. The gateway that `cosgate serve`
@@ -135,6 +142,7 @@ func (o Options) withDefaults() Options {
 	o.ReadStall = cmp.Or(o.ReadStall, readStall)
 	o.FirstMessage = cmp.Or(o.FirstMessage, firstMessage)
 	o.PresignMax = cmp.Or(o.PresignMax, defaultPresignMax)
+	o.CredentialsMax = cmp.Or(o.CredentialsMax, defaultPresignMax)
 	return o
 }
 
@@ -189,6 +197,7 @@ func newServer(deps Deps, opts Options, newPool func() *frames.Pool) (*Server, e
 	if err != nil {
 		return nil, err
 	}
+	rules.Narrowed = clients.narrowed
 	authorization, err := newAuthorization(deps, clients.defaultProfile, rules, log)
 	if err != nil {
 		return nil, err
@@ -245,6 +254,7 @@ func services(p profiles, m *cosstatus.Mapper, log *slog.Logger, opts Options, m
 			reads: readSettings{pool: memory.reads, budget: frames.NewBudget(opts.ReadMemory), stall: opts.ReadStall},
 		}},
 		{&cosgatev1.PresignService_ServiceDesc, &presignServer{profiles: p, maxLifetime: opts.PresignMax}},
+		{&cosgatev1.CredentialService_ServiceDesc, &credentialServer{profiles: p, maxLifetime: opts.CredentialsMax}},
 	}
 }
 

@@ -72,7 +72,7 @@ func (policyTestCommand) Help() string {
         key: 2026/a.jpg
         expect: deny
 
-An action on a bucket takes no key, one on a profile no bucket; a list takes a prefix. Batches are decided key by key with the action of one: DeleteObjects as DeleteObject. The exit code is 1 when a decision is not as expected.`
+An action on a bucket takes no key, one on a profile no bucket; a list takes a prefix. With key_prefix in place of key the action is done to every object whose key begins so, as a form for a prefix is. Batches are decided key by key with the action of one: DeleteObjects as DeleteObject. The exit code is 1 when a decision is not as expected.`
 }
 
 // A policyTable is the file of `cosgate policy test`.
@@ -89,6 +89,7 @@ type policyTest struct {
 	Profile string   `yaml:"profile"`
 	Bucket  string   `yaml:"bucket"`
 	Key     string   `yaml:"key"`
+	Below   *string  `yaml:"key_prefix"`
 	Prefix  *string  `yaml:"prefix"`
 	Expect  string   `yaml:"expect"`
 }
@@ -165,14 +166,15 @@ func (t policyTest) request() (policy.Request, error) {
 			continue
 		}
 		kind := a.On[0]
-		if len(a.On) > 1 && t.Key == "" {
-			kind = a.On[1]
-		}
 		q.Resource = policy.Resource{Kind: kind, Profile: t.Profile, Bucket: t.Bucket, Key: t.Key}
+		if t.Below != nil && t.Key == "" && kind == policy.Object && t.Bucket != "" {
+			q.Resource.Key, q.Resource.Every = *t.Below, true
+			return q, nil
+		}
 		if a.Lists && q.Prefix == nil {
 			q.Prefix = new(string)
 		}
-		if (kind >= policy.Bucket) != (t.Bucket != "") || (kind == policy.Object) != (t.Key != "") {
+		if (kind >= policy.Bucket) != (t.Bucket != "") || (kind == policy.Object) != (t.Key != "") || t.Below != nil {
 			return q, fmt.Errorf("%s is done to one %s: give what names one, and no more", t.Action, kind)
 		}
 		return q, nil

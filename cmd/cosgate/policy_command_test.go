@@ -37,7 +37,7 @@ tests:
   - {caller: "jwt:alice", action: ListObjects, bucket: photos-1250000000, prefix: team/a, expect: allow}
   - {caller: "jwt:alice", action: ListObjects, bucket: photos-1250000000, expect: deny}
   - {caller: "cert:cn:x", groups: [ops], action: ListBuckets, profile: main, expect: allow}
-  - {caller: "cert:cn:x", groups: [ops], action: CreatePostPolicy, bucket: photos-1250000000, expect: allow}
+  - {caller: "cert:cn:x", groups: [ops], action: CreatePostPolicy, bucket: photos-1250000000, key_prefix: "", expect: allow}
 `,
 		"bad.yaml": `policies: policies.cedar
 tests:

@@ -70,7 +70,7 @@ func (c serveCommand) Run(ctx context.Context, out streams) error {
 		profiles:       clients.ByProfile,
 		defaultProfile: cfg.DefaultProfile,
 		deps:           deps,
-		server:         service.Options{Reflection: cfg.Reflection, PresignMax: time.Duration(cfg.PresignMaxLifetime)},
+		server:         service.Options{Reflection: cfg.Reflection, PresignMax: time.Duration(cfg.PresignMaxLifetime), CredentialsMax: time.Duration(cfg.CredentialsMaxLifetime)},
 		metrics:        monitor.metrics.Handler(),
 		certificates:   certificates,
 		grpcui:         cfg.GRPCUI,
@@ -136,5 +136,6 @@ func accessControl(ctx context.Context, cfg *config.Config, log *slog.Logger, ou
 	}
 	d.Audit = audit
 	d.CallerCredentials = cfg.CallerCredentials()
+	d.CallbackHosts = cfg.CallbackHosts()
 	return d, reloads, func() { _ = file.Close() }, nil // records are written unbuffered
 }

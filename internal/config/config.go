@@ -65,6 +65,10 @@ type Config struct {
 	// The longest lifetime of presigned URLs and forms. Whoever holds one needs no other
 	// permission.
 	PresignMaxLifetime Duration `yaml:"presign_max_lifetime" default:"1h" min:"1s"`
+	// The longest lifetime of the temporary credentials that IssueTemporaryCredentials
+	// gives out. STS has limits of its own: two hours for the keys of an account, 36 for
+	// those of a sub-account, 12 for a role.
+	CredentialsMaxLifetime Duration `yaml:"credentials_max_lifetime" default:"1h" min:"1s"`
 	// Serve the descriptors of the API to tools such as grpcurl.
 	Reflection bool `yaml:"reflection" default:"true"`
 	// Serve /grpcui/ on admin, a page that calls the API from a browser. Needs a loopback

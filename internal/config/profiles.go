@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/cosgate/cosgate/cosbackend"
+	"github.com/cosgate/cosgate/service"
 )
 
 // A Profile is one way to reach COS.
@@ -40,6 +41,10 @@ type Profile struct {
 	// Callers may bring COS credentials of their own, over TLS, in the metadata
 	// cosgate-cos-secret-id, -secret-key and -security-token.
 	CallerCredentials bool `yaml:"caller_credentials" default:"false"`
+	// The servers that COS may be told to call when an object is stored (UploadCallback),
+	// as hosts, with a port unless it is that of http or https. Callers also need the
+	// action UploadCallback. Without it every callback is refused.
+	CallbackHosts []string `yaml:"callback_hosts,omitempty" example:"hooks.example.com"`
 	// The gateway's own credentials. Required: exactly one of env, file, metadata and
 	// assume_role.
 	Credentials Credentials `yaml:"credentials"`
@@ -84,6 +89,9 @@ func (p Profile) check(r *report) {
 	p.Credentials.check(r.in("credentials"))
 	p.checkPlaintext(r)
 	p.Signing.check(p.Credentials, r.in("signing"))
+	if err := service.CheckCallbackHosts(p.CallbackHosts); err != nil {
+		r.add("callback_hosts", err.Error(), "")
+	}
 	if _, err := parseProxy(p.Proxy); err != nil {
 		r.add("proxy", err.Error(), "")
 		return
@@ -154,6 +162,15 @@ func (c *Config) CallerCredentials() map[string]bool {
 		accepted[name] = p.CallerCredentials
 	}
 	return accepted
+}
+
+// CallbackHosts are the servers that callbacks may go to, by profile.
+func (c *Config) CallbackHosts() map[string][]string {
+	allowed := make(map[string][]string)
+	for name, p := range c.Profiles {
+		allowed[name] = p.CallbackHosts
+	}
+	return allowed
 }
 
 // BuildClients makes a client for each profile, which reports its requests to observer.

@@ -18,6 +18,7 @@ import (
 	"github.com/cedar-policy/cedar-go"
 	"github.com/cedar-policy/cedar-go/types"
 	cedarast "github.com/cedar-policy/cedar-go/x/exp/ast"
+	"github.com/cedar-policy/cedar-go/x/exp/eval"
 
 	"github.com/cosgate/cosgate/internal/reload"
 )
@@ -42,10 +43,23 @@ type Resource struct {
 	Profile string
 	Bucket  string
 	Key     string
+	// Every makes it every object in Bucket whose key begins with Key, or in every bucket
+	// of Profile when Bucket is empty, and Key with it. What is done to all of them must be
+	// permitted for each, and is denied when it is forbidden for any. Kind is Object.
+	Every bool
 }
 
 // String names the resource as errors and logs do.
 func (r Resource) String() string {
+	switch {
+	case !r.Every:
+	case r.Bucket == "":
+		return "every object of profile " + r.Profile
+	case r.Key == "":
+		return "every object of bucket " + r.Bucket
+	default:
+		return "every object " + r.Bucket + "/" + r.Key + "*"
+	}
 	switch r.Kind {
 	case Bucket:
 		return "bucket " + r.Bucket
@@ -116,6 +130,8 @@ func (e *Engine) Reload() error { return e.file.Reload() }
 type Set struct {
 	policies *cedar.PolicySet
 	actions  types.EntityMap
+	// conditions say of each policy when it applies, its head included.
+	conditions map[cedar.PolicyID]cedarast.IsNode
 }
 
 // Parse reads policies and checks them against the schema of actions. name appears in
@@ -147,7 +163,11 @@ func (s *schema) parse(name string, text []byte) (*Set, error) {
 	if len(problems) > 0 {
 		return nil, errors.Join(problems...)
 	}
-	return &Set{policies: policies, actions: s.actions}, nil
+	conditions := make(map[cedar.PolicyID]cedarast.IsNode, len(all))
+	for id, p := range all {
+		conditions[id] = eval.PolicyToNode((*cedarast.Policy)(p.AST())).AsIsNode()
+	}
+	return &Set{policies: policies, actions: s.actions, conditions: conditions}, nil
 }
 
 // nameOf is how people find a policy: by its annotation @id, else by its line.
@@ -163,6 +183,9 @@ func nameOf(p *cedar.Policy) string {
 func (s *Set) Decide(q Request) (Decision, error) {
 	if _, ok := s.actions[uid("Action", q.Action)]; !ok {
 		return Decision{}, fmt.Errorf("policy: there is no action %q", q.Action)
+	}
+	if q.Resource.Every {
+		return s.decideEvery(q), nil
 	}
 	decision, found := cedar.Authorize(s.policies, world{s.actions, q.entities()}, q.cedar())
 	var d Decision

@@ -40,15 +40,19 @@ type Rule struct {
 	// On are the kinds of resource that the RPC is done to.
 	On []policy.Kind
 
-	input   protoreflect.MessageDescriptor
-	subject subject
-	also    []policy.Action
-	steps   []step
+	input      protoreflect.MessageDescriptor
+	subject    subject
+	also       []policy.Action
+	unnarrowed addedRights
+	steps      []step
+	itemSteps  []step // of each item of a batch
 }
 
 // A Target is what a request names.
 type Target struct {
 	Profile, Bucket, Key, Version string
+	// Prefix makes it every object whose key begins with Key.
+	Prefix bool
 }
 
 // Target returns what the request names. defaultProfile is the profile of a request
@@ -68,14 +72,10 @@ func (r *Rule) Needs(request protoreflect.Message, defaultProfile string) []Need
 	if r.subject.items != nil {
 		return run(r.steps, request, t, r.items(request, t))
 	}
+	t.choose(r.subject, request)
 	needs := make([]Need, 0, 1+len(r.also))
 	if r.Action != "" {
-		kind := r.On[0]
-		if r.subject.keyPrefix != nil && !r.subject.key.has(request) {
-			kind = r.On[1]
-			t.Key = r.subject.keyPrefix.text(request)
-		}
-		n := Need{Action: r.Action, Resource: t.resource(kind)}
+		n := Need{Action: r.Action, Resource: t.resource(r.On[0])}
 		if r.subject.listPrefix != nil {
 			prefix := r.subject.listPrefix.text(request)
 			n.Prefix = &prefix
@@ -85,16 +85,19 @@ func (r *Rule) Needs(request protoreflect.Message, defaultProfile string) []Need
 	for _, a := range r.also {
 		needs = append(needs, t.needs(a))
 	}
-	return run(r.steps, request, t, needs)
+	return run(r.steps, request, t, r.unnarrowed.needs(t, needs))
 }
 
-// items makes a need of every item of a batch.
+// items makes needs of every item of a batch.
 func (r *Rule) items(request protoreflect.Message, t Target) []Need {
 	list := r.subject.items.value(request).List()
 	needs := make([]Need, 0, list.Len())
 	for i := range list.Len() {
-		t.Key = r.subject.itemKey.text(list.Get(i).Message())
+		item := list.Get(i).Message()
+		t.Key = r.subject.item.key.text(item)
+		t.choose(*r.subject.item, item)
 		needs = append(needs, Need{Action: r.Action, Resource: t.resource(policy.Object)})
+		needs = run(r.itemSteps, item, t, needs)
 	}
 	return needs
 }
@@ -107,6 +110,11 @@ func (r *Rule) Changes() bool {
 
 // Rules are the rules of all RPCs of the contract.
 type Rules struct {
+	// Narrowed reports whether a profile signs URLs and forms with credentials that are
+	// narrowed to them. Nil: none does, and calls need every right that a signature with
+	// the profile's own keys gives away. Set it before the rules are used.
+	Narrowed func(profile string) bool
+
 	byRPC   map[string]*Rule
 	actions map[string]policy.Action
 }
@@ -134,14 +142,62 @@ func (t Target) resource(kind policy.Kind) policy.Resource {
 		r.Bucket = t.Bucket
 	}
 	if kind == policy.Object {
-		r.Key = t.Key
+		r.Key, r.Every = t.Key, t.Prefix
 	}
 	return r
 }
 
-// needs is the need of an action on what the target names.
+// choose takes the prefix of a message that has one in place of a key.
+func (t *Target) choose(s subject, m protoreflect.Message) {
+	if t.Prefix = s.keyPrefix != nil && !s.key.has(m); t.Prefix {
+		t.Key = s.keyPrefix.text(m)
+	}
+}
+
+// every is every object of the bucket, or of all buckets of the profile.
+func (t Target) every(kind policy.Kind) policy.Resource {
+	r := policy.Resource{Kind: policy.Object, Profile: t.Profile, Every: true}
+	if kind == policy.Bucket {
+		r.Bucket = t.Bucket
+	}
+	return r
+}
+
+// needs is the need of an action on what the target names. The key is what a list is
+// restricted to.
 func (t Target) needs(a policy.Action) Need {
-	return Need{Action: a.Name, Resource: t.resource(a.On[0])}
+	n := Need{Action: a.Name, Resource: t.resource(a.On[0])}
+	if a.Lists {
+		n.Prefix = &t.Key
+	}
+	return n
+}
+
+// An addedRight is an action that a signature with a profile's own keys gives away.
+type addedRight struct {
+	action policy.Action
+	on     policy.Kind
+}
+
+// AddedRights are all of them, and whether a profile gives them away.
+type addedRights struct {
+	rules  *Rules
+	rights []addedRight
+}
+
+// needs appends the rights to needs, for a profile whose signatures give them away.
+func (a addedRights) needs(t Target, needs []Need) []Need {
+	if len(a.rights) == 0 || a.rules.Narrowed != nil && a.rules.Narrowed(t.Profile) {
+		return needs
+	}
+	for _, r := range a.rights {
+		n := t.needs(r.action)
+		if r.action.On[0] == policy.Object && r.on != policy.Object {
+			n.Resource = t.every(r.on)
+		}
+		needs = append(needs, n)
+	}
+	return needs
 }
 
 // A path leads from a message to one of its fields, through messages that are not
@@ -178,8 +234,9 @@ func (p path) has(m protoreflect.Message) bool {
 // A subject is where a message names what an action is done to.
 type subject struct {
 	profile, bucket, key, keyPrefix, listPrefix, version path
-	// items is the repeated field of a batch, itemKey the key inside of each.
-	items, itemKey path
+	// items is the repeated field of a batch, item what each of them names.
+	items path
+	item  *subject
 }
 
 func (s *subject) target(m protoreflect.Message, defaultProfile string) Target {

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -22,6 +23,7 @@ func mustLoad(t testing.TB) *Rules {
 	if err != nil {
 		t.Fatal(err)
 	}
+	rules.Narrowed = func(string) bool { return true }
 	return rules
 }
 
@@ -43,8 +45,19 @@ func onBucket(action, bucket string) Need {
 	return Need{Action: action, Resource: policy.Resource{Kind: policy.Bucket, Profile: "main", Bucket: bucket}}
 }
 
+// onEvery is the need on every object with a prefix.
+func onEvery(action, bucket, prefix string) Need {
+	return Need{Action: action, Resource: policy.Resource{Kind: policy.Object, Profile: "main", Bucket: bucket, Key: prefix, Every: true}}
+}
+
 func onObject(action, bucket, key string) Need {
 	return Need{Action: action, Resource: policy.Resource{Kind: policy.Object, Profile: "main", Bucket: bucket, Key: key}}
+}
+
+func listOf(prefix string) Need {
+	n := onBucket("ListObjects", bucket)
+	n.Prefix = &prefix
+	return n
 }
 
 func unclear(field string, n Need) Need {
@@ -116,7 +129,7 @@ func TestNeedsOfRequests(t *testing.T) {
 				{Destination: &cosgatev1.ReplicationDestination{Bucket: "qcs::cos:ap-beijing::" + other}},
 				{Destination: &cosgatev1.ReplicationDestination{Bucket: "qcs::cos:ap-beijing::" + bucket}},
 			}}},
-			[]Need{onBucket("PutBucketReplication", bucket), onBucket("PutObject", other)},
+			[]Need{onBucket("PutBucketReplication", bucket), onEvery("PutObject", other, "")},
 		},
 		"CreatePostPolicy of a key": {
 			"PresignService/CreatePostPolicy",
@@ -126,12 +139,12 @@ func TestNeedsOfRequests(t *testing.T) {
 		"CreatePostPolicy of a prefix": {
 			"PresignService/CreatePostPolicy",
 			&cosgatev1.CreatePostPolicyRequest{Bucket: bucket, Target: &cosgatev1.CreatePostPolicyRequest_KeyPrefix{KeyPrefix: "a/"}},
-			[]Need{onBucket("CreatePostPolicy", bucket), onObject("PutObject", bucket, "a/")},
+			[]Need{onEvery("CreatePostPolicy", bucket, "a/"), onEvery("PutObject", bucket, "a/")},
 		},
 		"CreatePostPolicy of neither": {
 			"PresignService/CreatePostPolicy",
 			&cosgatev1.CreatePostPolicyRequest{Bucket: bucket},
-			[]Need{onBucket("CreatePostPolicy", bucket), onObject("PutObject", bucket, "")},
+			[]Need{onEvery("CreatePostPolicy", bucket, ""), onEvery("PutObject", bucket, "")},
 		},
 		"PresignUrl": {
 			"PresignService/PresignUrl",
@@ -142,6 +155,26 @@ func TestNeedsOfRequests(t *testing.T) {
 			[]Need{
 				onObject("PresignUrl", bucket, "k"), onObject("UploadPart", bucket, "k"),
 				onObject("PutObjectAcl", bucket, "k"), onObject("PutObjectTagging", bucket, "k"),
+			},
+		},
+		"a callback": {
+			"MultipartService/CompleteMultipartUpload",
+			&cosgatev1.CompleteMultipartUploadRequest{Bucket: bucket, Key: "k", Callback: &cosgatev1.UploadCallback{}},
+			[]Need{onObject("CompleteMultipartUpload", bucket, "k"), onBucket("UploadCallback", bucket)},
+		},
+		"IssueTemporaryCredentials": {
+			"CredentialService/IssueTemporaryCredentials",
+			&cosgatev1.IssueTemporaryCredentialsRequest{Bucket: bucket, Grants: []*cosgatev1.CredentialGrant{
+				{Target: &cosgatev1.CredentialGrant_Key{Key: "k"}, Actions: []cosgatev1.CredentialAction{cosgatev1.CredentialAction_CREDENTIAL_ACTION_READ_OBJECT}},
+				{Target: &cosgatev1.CredentialGrant_KeyPrefix{KeyPrefix: "a/"}, Actions: []cosgatev1.CredentialAction{
+					cosgatev1.CredentialAction_CREDENTIAL_ACTION_LIST_OBJECTS, cosgatev1.CredentialAction_CREDENTIAL_ACTION_DELETE_OBJECT,
+				}},
+				{Target: &cosgatev1.CredentialGrant_KeyPrefix{}, Actions: []cosgatev1.CredentialAction{cosgatev1.CredentialAction_CREDENTIAL_ACTION_HEAD_OBJECT}},
+			}},
+			[]Need{
+				onObject("IssueTemporaryCredentials", bucket, "k"), onObject("GetObject", bucket, "k"), onObject("HeadObject", bucket, "k"),
+				onEvery("IssueTemporaryCredentials", bucket, "a/"), listOf("a/"), onEvery("DeleteObject", bucket, "a/"),
+				onEvery("IssueTemporaryCredentials", bucket, ""), onEvery("HeadObject", bucket, ""),
 			},
 		},
 		"GetBucketConfig": {
@@ -156,8 +189,8 @@ func TestNeedsOfRequests(t *testing.T) {
 			&cosgatev1.CompleteMultipartUploadRequest{Bucket: bucket, Key: "a/k", PicOperations: `{"is_pic_info": 1, "rules": [
 				{"bucket": "` + other + `", "fileid": "/small.png", "rule": "imageMogr2/thumbnail/10x"}, {"fileid": "b/c.png", "rule": ""}]}`},
 			[]Need{
-				onObject("CompleteMultipartUpload", bucket, "a/k"), onBucket("PutObject", bucket), onBucket("GetObject", bucket),
-				onBucket("PutObject", other), onObject("PutObject", other, "small.png"), onObject("PutObject", bucket, "a/b/c.png"),
+				onObject("CompleteMultipartUpload", bucket, "a/k"), onEvery("PutObject", bucket, ""), onEvery("GetObject", bucket, ""),
+				onEvery("PutObject", other, ""), onObject("PutObject", other, "small.png"), onObject("PutObject", bucket, "a/b/c.png"),
 			},
 		},
 	} {
@@ -198,6 +231,18 @@ func TestNeedsOfWhatIsUnclearHaveNoAction(t *testing.T) {
 			"PresignService/PresignUrl",
 			&cosgatev1.PresignUrlRequest{Bucket: bucket, Key: "k", Headers: map[string]string{"x-cos-meta-": "x"}},
 			unclear("headers", onObject("", bucket, "k")),
+		},
+		"temporary credentials for nothing": {
+			"CredentialService/IssueTemporaryCredentials",
+			&cosgatev1.IssueTemporaryCredentialsRequest{Bucket: bucket, Grants: []*cosgatev1.CredentialGrant{{Target: &cosgatev1.CredentialGrant_Key{Key: "k"}}}},
+			unclear("actions", onBucket("", bucket)),
+		},
+		"temporary credentials for an action that does not exist": {
+			"CredentialService/IssueTemporaryCredentials",
+			&cosgatev1.IssueTemporaryCredentialsRequest{Bucket: bucket, Grants: []*cosgatev1.CredentialGrant{
+				{Target: &cosgatev1.CredentialGrant_Key{Key: "k"}, Actions: []cosgatev1.CredentialAction{99}},
+			}},
+			unclear("actions", onBucket("", bucket)),
 		},
 		"a section that does not exist": {
 			"BucketConfigService/GetBucketConfig",
@@ -264,6 +309,86 @@ func TestPicOperationsAreDeniedInAnyFormThatCOSDoesNotDocument(t *testing.T) {
 	}
 }
 
+// Where a profile signs with its own keys, whoever has a URL or a form can add headers
+// and parameters that COS takes: each is a need of the caller.
+func TestNeedsOfURLsAndFormsGrowWhereTheProfileSignsWithItsOwnKeys(t *testing.T) {
+	t.Parallel()
+	rules := mustLoad(t)
+	rules.Narrowed = func(profile string) bool { return profile == "narrowed" }
+	url := func(o cosgatev1.PresignOperation) proto.Message {
+		return &cosgatev1.PresignUrlRequest{Bucket: bucket, Key: "k", Operation: o}
+	}
+	put := []Need{
+		onEvery("PutObject", "", ""), onEvery("GetObject", "", ""), onObject("PutObjectAcl", bucket, "k"), onObject("PutObjectTagging", bucket, "k"),
+		onObject("PutObjectRetention", bucket, "k"), onObject("PutSymlink", bucket, "k"), onObject("UploadPart", bucket, "k"),
+		onObject("UploadPartCopy", bucket, "k"), onObject("CopyObject", bucket, "k"), onEvery("DeleteObject", bucket, ""), onBucket("UploadCallback", bucket),
+	}
+	for name, test := range map[string]struct {
+		rpc     string
+		request proto.Message
+		own     []Need
+		added   []Need
+	}{
+		"GET": {
+			"PresignUrl", url(cosgatev1.PresignOperation_PRESIGN_OPERATION_GET_OBJECT),
+			[]Need{onObject("PresignUrl", bucket, "k"), onObject("GetObject", bucket, "k")},
+			[]Need{
+				onObject("GetObjectAcl", bucket, "k"), onObject("GetObjectTagging", bucket, "k"), onObject("GetObjectRetention", bucket, "k"),
+				onObject("GetSymlink", bucket, "k"), onObject("ListParts", bucket, "k"), onEvery("GetObject", bucket, ""),
+			},
+		},
+		"HEAD": {
+			"PresignUrl", url(cosgatev1.PresignOperation_PRESIGN_OPERATION_HEAD_OBJECT),
+			[]Need{onObject("PresignUrl", bucket, "k"), onObject("HeadObject", bucket, "k")},
+			nil,
+		},
+		"PUT": {
+			"PresignUrl", url(cosgatev1.PresignOperation_PRESIGN_OPERATION_PUT_OBJECT),
+			[]Need{onObject("PresignUrl", bucket, "k"), onObject("PutObject", bucket, "k")},
+			put,
+		},
+		"PUT of a part": {
+			"PresignUrl", url(cosgatev1.PresignOperation_PRESIGN_OPERATION_UPLOAD_PART),
+			[]Need{onObject("PresignUrl", bucket, "k"), onObject("UploadPart", bucket, "k")},
+			put,
+		},
+		"DELETE": {
+			"PresignUrl", url(cosgatev1.PresignOperation_PRESIGN_OPERATION_DELETE_OBJECT),
+			[]Need{onObject("PresignUrl", bucket, "k"), onObject("DeleteObject", bucket, "k")},
+			[]Need{onObject("DeleteObjectTagging", bucket, "k"), onObject("AbortMultipartUpload", bucket, "k")},
+		},
+		"a form": {
+			"CreatePostPolicy", &cosgatev1.CreatePostPolicyRequest{Bucket: bucket, Target: &cosgatev1.CreatePostPolicyRequest_KeyPrefix{KeyPrefix: "a/"}},
+			[]Need{onEvery("CreatePostPolicy", bucket, "a/"), onEvery("PutObject", bucket, "a/")},
+			[]Need{
+				onEvery("PutObjectAcl", bucket, "a/"), onEvery("PutObjectTagging", bucket, "a/"), onEvery("PutObjectRetention", bucket, "a/"),
+				onBucket("UploadCallback", bucket),
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rule, _ := rules.Rule("/cosgate.v1.PresignService/" + test.rpc)
+			if diff := cmp.Diff(append(slices.Clone(test.own), test.added...), rule.Needs(test.request.ProtoReflect(), "main")); diff != "" {
+				t.Errorf("Needs (-want +got):\n%s", diff)
+			}
+			narrowed := rule.Needs(test.request.ProtoReflect(), "narrowed")
+			if len(narrowed) != len(test.own) {
+				t.Errorf("%d needs where signatures are narrowed, want %d: %v", len(narrowed), len(test.own), narrowed)
+			}
+		})
+	}
+	// Rules that were not told ask for everything.
+	untold, err := Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	rule, _ := untold.Rule("/cosgate.v1.PresignService/PresignUrl")
+	if n := len(rule.Needs(url(cosgatev1.PresignOperation_PRESIGN_OPERATION_PUT_OBJECT).ProtoReflect(), "narrowed")); n != 2+len(put) {
+		t.Errorf("%d needs of rules that know no profile, want %d", n, 2+len(put))
+	}
+}
+
 // An empty list of sections means all, each with the action of the RPC that reads it.
 func TestGetBucketConfigNeedsEverySectionWhenNoneIsNamed(t *testing.T) {
 	t.Parallel()
@@ -288,7 +413,8 @@ func TestChangesTellsWritesFromReads(t *testing.T) {
 	for rpc, want := range map[string]bool{
 		"ObjectService/HeadObject": false, "ObjectService/HeadObjects": false, "ObjectService/DeleteObjects": true,
 		"ObjectService/GetObjectAcl": false, "ObjectService/PutObjectAcl": true, "PresignService/PresignUrl": true,
-		"BucketConfigService/GetBucketConfig": false, "BucketConfigService/PutBucketCors": true, "ObjectService/ListObjects": false,
+		"CredentialService/IssueTemporaryCredentials": true,
+		"BucketConfigService/GetBucketConfig":         false, "BucketConfigService/PutBucketCors": true, "ObjectService/ListObjects": false,
 	} {
 		if rule, _ := rules.Rule("/cosgate.v1." + rpc); rule.Changes() != want {
 			t.Errorf("%s: Changes = %t, want %t", rpc, !want, want)

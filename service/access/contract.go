@@ -22,8 +22,12 @@ func Load() (*Rules, error) { return load(contractMethods()) }
 // action that Load would refuse is not among them.
 func Actions() []policy.Action {
 	rules := newRules()
-	for _, m := range contractMethods() {
-		_ = rules.define(m) // Load reports it, and the gateway does not start
+	methods := contractMethods()
+	for _, d := range used(methods) {
+		_ = rules.defineUse(d) // Load reports it, and the gateway does not start
+	}
+	for _, m := range methods {
+		_ = rules.define(m) // the same
 	}
 	return rules.Actions()
 }
@@ -56,6 +60,9 @@ func newRules() *Rules {
 func load(methods []protoreflect.MethodDescriptor) (*Rules, error) {
 	rules := newRules()
 	var problems []error
+	for _, d := range used(methods) {
+		problems = append(problems, rules.defineUse(d))
+	}
 	// Every action is defined before a rule uses it.
 	for _, use := range []func(protoreflect.MethodDescriptor) error{rules.define, rules.add} {
 		for _, m := range methods {
@@ -64,14 +71,19 @@ func load(methods []protoreflect.MethodDescriptor) (*Rules, error) {
 			}
 		}
 	}
-	if len(problems) > 0 {
-		return nil, fmt.Errorf("access: the contract's options: %w", errors.Join(problems...))
+	if err := errors.Join(problems...); err != nil {
+		return nil, fmt.Errorf("access: the contract's options: %w", err)
 	}
 	return rules, nil
 }
 
 func accessOf(m protoreflect.MethodDescriptor) *cosgatev1.Access {
 	a, _ := proto.GetExtension(m.Options(), cosgatev1.E_Access).(*cosgatev1.Access)
+	return a
+}
+
+func useOf(d protoreflect.MessageDescriptor) *cosgatev1.Access {
+	a, _ := proto.GetExtension(d.Options(), cosgatev1.E_Use).(*cosgatev1.Access)
 	return a
 }
 
@@ -101,12 +113,8 @@ func (r *Rules) define(m protoreflect.MethodDescriptor) error {
 		return err
 	}
 	action := policy.Action{Name: a.GetAction(), On: kinds}
-	for _, g := range a.GetGroups() {
-		name, ok := strings.CutPrefix(g.String(), "GROUP_")
-		if !ok || g == cosgatev1.Access_GROUP_UNSPECIFIED {
-			return fmt.Errorf("unknown group %s", g)
-		}
-		action.Groups = append(action.Groups, strings.ToLower(name))
+	if action.Groups, err = groupsOf(a); err != nil {
+		return err
 	}
 	fields := m.Input().Fields()
 	for i := range fields.Len() {
@@ -116,17 +124,70 @@ func (r *Rules) define(m protoreflect.MethodDescriptor) error {
 	return nil
 }
 
-func kindsOf(a *cosgatev1.Access) ([]policy.Kind, error) {
-	known := map[cosgatev1.Access_Kind]policy.Kind{
-		cosgatev1.Access_KIND_PROFILE: policy.Profile,
-		cosgatev1.Access_KIND_BUCKET:  policy.Bucket,
-		cosgatev1.Access_KIND_OBJECT:  policy.Object,
+// defineUse adds the action that a message defines by its option use.
+func (r *Rules) defineUse(d protoreflect.MessageDescriptor) error {
+	a := useOf(d)
+	if a == nil {
+		return nil
 	}
+	kinds, err := kindsOf(a)
+	if err != nil {
+		return err
+	}
+	if _, twice := r.actions[a.GetAction()]; twice || a.GetAction() == "" {
+		return fmt.Errorf("%s: action %q of option use: an action has a name and is defined once", d.FullName(), a.GetAction())
+	}
+	groups, err := groupsOf(a)
+	if err != nil {
+		return err
+	}
+	r.actions[a.GetAction()] = policy.Action{Name: a.GetAction(), On: kinds, Groups: groups}
+	return nil
+}
+
+// used are the messages of a contract whose use needs a right.
+func used(methods []protoreflect.MethodDescriptor) []protoreflect.MessageDescriptor {
+	var found []protoreflect.MessageDescriptor
+	seen := make(map[protoreflect.FullName]bool)
+	var walk func(d protoreflect.MessageDescriptor)
+	walk = func(d protoreflect.MessageDescriptor) {
+		if seen[d.FullName()] {
+			return
+		}
+		seen[d.FullName()] = true
+		if useOf(d) != nil {
+			found = append(found, d)
+		}
+		for i := range d.Fields().Len() {
+			if inner := d.Fields().Get(i).Message(); inner != nil {
+				walk(inner)
+			}
+		}
+	}
+	for _, m := range methods {
+		walk(m.Input())
+	}
+	return found
+}
+
+func groupsOf(a *cosgatev1.Access) ([]string, error) {
+	var groups []string
+	for _, g := range a.GetGroups() {
+		name, ok := strings.CutPrefix(g.String(), "GROUP_")
+		if !ok || g == cosgatev1.Access_GROUP_UNSPECIFIED {
+			return nil, fmt.Errorf("unknown group %s", g)
+		}
+		groups = append(groups, strings.ToLower(name))
+	}
+	return groups, nil
+}
+
+func kindsOf(a *cosgatev1.Access) ([]policy.Kind, error) {
 	var kinds []policy.Kind
 	for _, k := range a.GetOn() {
-		kind, ok := known[k]
-		if !ok {
-			return nil, fmt.Errorf("unknown kind %s", k)
+		kind, err := kindOf(k)
+		if err != nil {
+			return nil, err
 		}
 		kinds = append(kinds, kind)
 	}
@@ -134,6 +195,39 @@ func kindsOf(a *cosgatev1.Access) ([]policy.Kind, error) {
 		return nil, errors.New("option access says nothing about what it is done to")
 	}
 	return kinds, nil
+}
+
+func kindOf(k cosgatev1.Access_Kind) (policy.Kind, error) {
+	switch k {
+	case cosgatev1.Access_KIND_PROFILE:
+		return policy.Profile, nil
+	case cosgatev1.Access_KIND_BUCKET:
+		return policy.Bucket, nil
+	case cosgatev1.Access_KIND_OBJECT:
+		return policy.Object, nil
+	case cosgatev1.Access_KIND_UNSPECIFIED:
+	}
+	return 0, fmt.Errorf("unknown kind %s", k)
+}
+
+// added reads the rights that a signature with a profile's own keys gives away.
+func (r *Rules) added(rights []*cosgatev1.Right) (addedRights, error) {
+	found := addedRights{rules: r}
+	for _, right := range rights {
+		action, err := r.action(right.GetAction())
+		if err != nil {
+			return found, err
+		}
+		on, err := kindOf(right.GetOn())
+		if err != nil {
+			return found, err
+		}
+		if action.On[0] != on && action.On[0] != policy.Object {
+			return found, fmt.Errorf("action %q is done to a %s, not to a %s", action.Name, action.On[0], on)
+		}
+		found.rights = append(found.rights, addedRight{action, on})
+	}
+	return found, nil
 }
 
 func (r *Rules) action(name string) (policy.Action, error) {
@@ -172,10 +266,14 @@ func (r *Rules) add(m protoreflect.MethodDescriptor) error {
 		}
 		rule.also = append(rule.also, action)
 	}
+	if rule.unnarrowed, err = r.added(a.GetUnnarrowed()); err != nil {
+		return err
+	}
 	c := compiler{rules: r, outside: m.ParentFile().Package()}
 	if rule.steps, err = c.message(m.Input(), nil, &rule.subject); err != nil {
 		return err
 	}
+	rule.itemSteps = c.items
 	if err := rule.check(c.values); err != nil {
 		return err
 	}
@@ -196,10 +294,10 @@ func (r *Rule) check(values bool) error {
 		return errors.New("no field has ROLE_PROFILE")
 	case object != (s.key != nil || s.items != nil):
 		return errors.New("ROLE_KEY goes with KIND_OBJECT")
-	case s.items != nil && (s.key != nil || len(r.also) > 0):
+	case s.items != nil && (s.key != nil || s.keyPrefix != nil || len(r.also) > 0 || len(r.unnarrowed.rights) > 0):
 		return errors.New("ROLE_ITEMS goes with a single action, and with keys in the items only")
-	case (s.keyPrefix != nil) != (len(r.On) > 1):
-		return errors.New("ROLE_KEY_PREFIX goes with two kinds")
+	case s.keyPrefix != nil && s.key == nil:
+		return errors.New("ROLE_KEY_PREFIX goes with a ROLE_KEY that it takes the place of")
 	}
 	return nil
 }
@@ -209,7 +307,8 @@ type compiler struct {
 	rules   *Rules
 	outside protoreflect.FullName // messages of other packages have no options of ours
 	open    []protoreflect.FullName
-	values  bool // some field always gives an action
+	values  bool   // some field always gives an action
+	items   []step // of each item of a batch
 }
 
 // message reads the fields of d, which is at this path of what s describes. A nil s
@@ -265,7 +364,7 @@ func (c *compiler) field(f protoreflect.FieldDescriptor, at path, s *subject) ([
 		return nil, errors.New("a request can name nothing here")
 	}
 	if role == cosgatev1.Role_ROLE_ITEMS {
-		return nil, c.items(f, at, s)
+		return nil, c.batch(f, at, s)
 	}
 	return nil, s.name(f, at, role)
 }
@@ -292,8 +391,8 @@ func (s *subject) name(f protoreflect.FieldDescriptor, at path, role cosgatev1.R
 	return nil
 }
 
-// items notes the field with the items of a batch.
-func (c *compiler) items(f protoreflect.FieldDescriptor, at path, s *subject) error {
+// batch notes the field with the items of a batch.
+func (c *compiler) batch(f protoreflect.FieldDescriptor, at path, s *subject) error {
 	if f.Message() == nil || !f.IsList() || s.items != nil {
 		return errors.New("ROLE_ITEMS is for one list of messages")
 	}
@@ -302,10 +401,10 @@ func (c *compiler) items(f protoreflect.FieldDescriptor, at path, s *subject) er
 	if err != nil {
 		return err
 	}
-	if item.key == nil || item.bucket != nil || item.profile != nil || item.items != nil || len(steps) > 0 {
-		return errors.New("an item of ROLE_ITEMS has a key, and needs nothing of its own")
+	if item.key == nil || item.bucket != nil || item.profile != nil || item.items != nil || useOf(f.Message()) != nil {
+		return errors.New("an item of ROLE_ITEMS has a key, and neither bucket nor profile")
 	}
-	s.items, s.itemKey = at, item.key
+	s.items, s.item, c.items = at, &item, steps
 	return nil
 }
 
@@ -318,7 +417,7 @@ func (c *compiler) inside(f protoreflect.FieldDescriptor, at path, s *subject) (
 		if f.MapValue().Message() == nil {
 			return nil, nil
 		}
-		if steps, err := c.message(f.MapValue().Message(), nil, nil); err != nil || len(steps) > 0 {
+		if steps, err := c.message(f.MapValue().Message(), nil, nil); err != nil || len(steps) > 0 || useOf(f.MapValue().Message()) != nil {
 			return nil, errors.Join(errors.New("messages in a map can need nothing"), err)
 		}
 		return nil, nil
@@ -326,10 +425,23 @@ func (c *compiler) inside(f protoreflect.FieldDescriptor, at path, s *subject) (
 		s, at = nil, nil
 	}
 	steps, err := c.message(f.Message(), at, s)
-	if err != nil || len(steps) == 0 {
+	if err != nil {
 		return nil, err
 	}
-	return []step{{field: f, needs: func(t Target, v protoreflect.Value, needs []Need) []Need {
+	var found []step
+	if use := useOf(f.Message()); use != nil {
+		action, err := c.rules.action(use.GetAction())
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, step{field: f, needs: func(t Target, _ protoreflect.Value, needs []Need) []Need {
+			return append(needs, t.needs(action))
+		}})
+	}
+	if len(steps) == 0 {
+		return found, nil
+	}
+	return append(found, step{field: f, needs: func(t Target, v protoreflect.Value, needs []Need) []Need {
 		if !f.IsList() {
 			return run(steps, v.Message(), t, needs)
 		}
@@ -337,7 +449,7 @@ func (c *compiler) inside(f protoreflect.FieldDescriptor, at path, s *subject) (
 			needs = run(steps, v.List().Get(i).Message(), t, needs)
 		}
 		return needs
-	}}}, nil
+	}}), nil
 }
 
 // other returns the step of a field that names something else than the request does.
@@ -363,7 +475,7 @@ func (c *compiler) otherObject(f protoreflect.FieldDescriptor, action policy.Act
 	if err != nil {
 		return nil, err
 	}
-	if named.bucket == nil || named.key == nil || named.items != nil || len(steps) > 0 {
+	if named.bucket == nil || named.key == nil || named.items != nil || len(steps) > 0 || useOf(f.Message()) != nil {
 		return nil, errors.New("a message of ROLE_OTHER_OBJECT has a bucket and a key, and needs nothing else")
 	}
 	return []step{{field: f, needs: func(t Target, v protoreflect.Value, needs []Need) []Need {

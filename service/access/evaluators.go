@@ -20,44 +20,79 @@ func evaluators() map[cosgatev1.Evaluator]needsOf {
 	}
 }
 
-// byValue needs the action of each value of an enum. A value without an action, or one
-// that the enum does not have, is denied.
-func (c *compiler) byValue(f protoreflect.FieldDescriptor, allWhenEmpty bool) (step, error) {
-	if f.Enum() == nil || allWhenEmpty != f.IsList() {
-		return step{}, errors.New("by_value is for an enum, and all_when_empty for a list of them")
-	}
-	actions := make(map[protoreflect.EnumNumber]policy.Action)
-	var every []protoreflect.EnumNumber
-	for i := range f.Enum().Values().Len() {
-		v := f.Enum().Values().Get(i)
-		name, _ := proto.GetExtension(v.Options(), cosgatev1.E_ValueAction).(string)
-		if name == "" {
-			continue
+// A value is what one value of an enum needs.
+type value struct {
+	actions    []policy.Action
+	unnarrowed addedRights
+}
+
+func (c *compiler) value(v protoreflect.EnumValueDescriptor) (value, error) {
+	first, _ := proto.GetExtension(v.Options(), cosgatev1.E_ValueAction).(string)
+	also, _ := proto.GetExtension(v.Options(), cosgatev1.E_ValueAlso).([]string)
+	rights, _ := proto.GetExtension(v.Options(), cosgatev1.E_ValueUnnarrowed).([]*cosgatev1.Right)
+	if first == "" {
+		if len(also) > 0 || len(rights) > 0 {
+			return value{}, errors.New("value_also and value_unnarrowed go with value_action")
 		}
+		return value{}, nil
+	}
+	var found value
+	for _, name := range append([]string{first}, also...) {
 		action, err := c.rules.action(name)
 		if err != nil {
-			return step{}, fmt.Errorf("%s: %w", v.FullName(), err)
+			return value{}, err
 		}
-		actions[v.Number()] = action
-		every = append(every, v.Number())
+		found.actions = append(found.actions, action)
 	}
+	var err error
+	found.unnarrowed, err = c.rules.added(rights)
+	return found, err
+}
+
+// byValue needs the actions of each value of an enum. A value without an action, one
+// that the enum does not have, and a list that is empty and does not mean all are denied.
+func (c *compiler) byValue(f protoreflect.FieldDescriptor, allWhenEmpty bool) (step, error) {
+	if f.Enum() == nil || allWhenEmpty && !f.IsList() {
+		return step{}, errors.New("by_value is for an enum, and all_when_empty for a list of them")
+	}
+	values := make(map[protoreflect.EnumNumber]value)
+	var every []protoreflect.EnumNumber
+	for i := range f.Enum().Values().Len() {
+		d := f.Enum().Values().Get(i)
+		v, err := c.value(d)
+		if err != nil {
+			return step{}, fmt.Errorf("%s: %w", d.FullName(), err)
+		}
+		if len(v.actions) > 0 {
+			values[d.Number()] = v
+			every = append(every, d.Number())
+		}
+	}
+	unclear := func(t Target) Need { return Need{Field: string(f.Name()), Resource: t.resource(policy.Bucket)} }
 	add := func(t Target, n protoreflect.EnumNumber, needs []Need) []Need {
-		if action, ok := actions[n]; ok {
-			return append(needs, t.needs(action))
+		v, ok := values[n]
+		if !ok {
+			return append(needs, unclear(t))
 		}
-		return append(needs, Need{Field: string(f.Name()), Resource: t.resource(policy.Bucket)})
+		for _, a := range v.actions {
+			needs = append(needs, t.needs(a))
+		}
+		return v.unnarrowed.needs(t, needs)
 	}
-	return step{field: f, always: allWhenEmpty, needs: func(t Target, v protoreflect.Value, needs []Need) []Need {
-		if !f.IsList() {
+	return step{field: f, always: f.IsList(), needs: func(t Target, v protoreflect.Value, needs []Need) []Need {
+		switch {
+		case !f.IsList():
 			return add(t, v.Enum(), needs)
-		}
-		for i := range v.List().Len() {
-			needs = add(t, v.List().Get(i).Enum(), needs)
-		}
-		if v.List().Len() == 0 {
+		case v.List().Len() > 0:
+			for i := range v.List().Len() {
+				needs = add(t, v.List().Get(i).Enum(), needs)
+			}
+		case allWhenEmpty:
 			for _, n := range every {
 				needs = add(t, n, needs)
 			}
+		default:
+			needs = append(needs, unclear(t))
 		}
 		return needs
 	}}, nil
@@ -135,7 +170,8 @@ func namedBucket(text string) string {
 	return m[1]
 }
 
-// otherBucket needs an action on a bucket that is not the request's. A bucket that is
+// otherBucket needs an action on every object of a bucket that is not the request's. A
+// bucket that is
 // written in another form is denied: it cannot be told which one COS would take.
 func otherBucket(f protoreflect.FieldDescriptor, action string) needsOf {
 	return func(t Target, v protoreflect.Value, needs []Need) []Need {
@@ -147,7 +183,7 @@ func otherBucket(f protoreflect.FieldDescriptor, action string) needsOf {
 			return needs
 		}
 		t.Bucket = bucket
-		return append(needs, Need{Action: action, Resource: t.resource(policy.Bucket)})
+		return append(needs, Need{Action: action, Resource: t.every(policy.Bucket)})
 	}
 }
 

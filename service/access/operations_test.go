@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
+	"github.com/cosgate/cosgate/internal/policy"
 )
 
 var update = flag.Bool("update", false, "write the table of docs/operations.md again")
@@ -62,6 +63,9 @@ func furtherNeeds(t *testing.T, d protoreflect.MessageDescriptor, at string) []s
 		if n := NeedsOf(f); n != nil {
 			found = append(found, describe(t, f, name, n))
 		}
+		if f.Message() != nil && useOf(f.Message()) != nil {
+			found = append(found, "`"+useOf(f.Message()).GetAction()+"` on the bucket for `"+name+"`")
+		}
 		if f.Message() != nil && !f.IsMap() && f.Message().ParentFile().Package() == "cosgate.v1" {
 			found = append(found, furtherNeeds(t, f.Message(), name+".")...)
 		}
@@ -75,7 +79,7 @@ func describe(t *testing.T, f protoreflect.FieldDescriptor, name string, n *cosg
 	case *cosgatev1.Needs_Action:
 		where := map[cosgatev1.Role]string{
 			cosgatev1.Role_ROLE_OTHER_OBJECT: " on `" + name + "`", cosgatev1.Role_ROLE_OTHER_KEY: " on `" + name + "`",
-			cosgatev1.Role_ROLE_OTHER_BUCKET: " on `" + name + "`",
+			cosgatev1.Role_ROLE_OTHER_BUCKET: " on every object of `" + name + "`",
 		}[RoleOf(f)]
 		if where == "" {
 			where = " for `" + name + "`"
@@ -83,14 +87,15 @@ func describe(t *testing.T, f protoreflect.FieldDescriptor, name string, n *cosg
 		return "`" + by.Action + "`" + where
 	case *cosgatev1.Needs_ByValue:
 		var actions []string
-		for i := range f.Enum().Values().Len() {
-			if a, _ := proto.GetExtension(f.Enum().Values().Get(i).Options(), cosgatev1.E_ValueAction).(string); a != "" {
-				actions = append(actions, "`"+a+"`")
-			}
+		for _, v := range valuesOf(f.Enum()) {
+			actions = append(actions, strings.Join(append([]string{v.action}, v.also...), " with "))
 		}
 		values := "for `" + name + "` one of "
-		if by.ByValue.GetAllWhenEmpty() {
+		switch {
+		case by.ByValue.GetAllWhenEmpty():
 			values = "for each of `" + name + "`, or for all when none is given, one of "
+		case f.IsList():
+			values = "for each of `" + name + "` one of "
 		}
 		return values + strings.Join(actions, ", ")
 	case *cosgatev1.Needs_ByHeader:
@@ -103,11 +108,78 @@ func describe(t *testing.T, f protoreflect.FieldDescriptor, name string, n *cosg
 		return "of `" + name + "`: " + strings.Join(rows, ", ")
 	case *cosgatev1.Needs_Evaluator:
 		return map[cosgatev1.Evaluator]string{
-			cosgatev1.Evaluator_EVALUATOR_PIC_OPERATIONS: "`PutObject` and `GetObject` on the bucket, and `PutObject` on every bucket and key named in `" + name + "`",
+			cosgatev1.Evaluator_EVALUATOR_PIC_OPERATIONS: "`PutObject` and `GetObject` on every object of the bucket, `PutObject` on every object of the buckets, and on every key, named in `" + name + "`",
 		}[by.Evaluator]
 	}
 	t.Fatalf("%s: %v cannot be described", f.FullName(), n)
 	return ""
+}
+
+// A valueRow is what one value of an enum needs.
+type valueRow struct {
+	name       string
+	action     string
+	also       []string
+	unnarrowed []*cosgatev1.Right
+}
+
+// valuesOf are the values of an enum that need something, with actions as a page shows
+// them.
+func valuesOf(e protoreflect.EnumDescriptor) []valueRow {
+	var rows []valueRow
+	for i := range e.Values().Len() {
+		v := e.Values().Get(i)
+		row := valueRow{name: string(v.Name())}
+		row.action, _ = proto.GetExtension(v.Options(), cosgatev1.E_ValueAction).(string)
+		if row.action == "" {
+			continue
+		}
+		row.action = "`" + row.action + "`"
+		also, _ := proto.GetExtension(v.Options(), cosgatev1.E_ValueAlso).([]string)
+		for _, a := range also {
+			row.also = append(row.also, "`"+a+"`")
+		}
+		row.unnarrowed, _ = proto.GetExtension(v.Options(), cosgatev1.E_ValueUnnarrowed).([]*cosgatev1.Right)
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// addedTable is what calls need in addition where a profile signs with its own keys.
+func addedTable(t *testing.T) string {
+	t.Helper()
+	var b strings.Builder
+	b.WriteString("Where a profile signs with its own keys ([production.md](production.md#presigned-urls-forms-and-temporary-credentials)), whoever has a URL or a form can add to it, and the caller also needs:\n\n")
+	b.WriteString("| call | further needs |\n| --- | --- |\n")
+	row := func(call string, rights []*cosgatev1.Right) {
+		if len(rights) == 0 {
+			return
+		}
+		var needs []string
+		for _, r := range rights {
+			where := map[cosgatev1.Access_Kind]string{
+				cosgatev1.Access_KIND_OBJECT: "", cosgatev1.Access_KIND_BUCKET: " on every object of the bucket",
+				cosgatev1.Access_KIND_PROFILE: " on every object of the profile",
+			}[r.GetOn()]
+			if r.GetOn() == cosgatev1.Access_KIND_BUCKET && mustLoad(t).actions[r.GetAction()].On[0] == policy.Bucket {
+				where = " on the bucket"
+			}
+			needs = append(needs, "`"+r.GetAction()+"`"+where)
+		}
+		fmt.Fprintf(&b, "| %s | %s |\n", call, strings.Join(needs, ", "))
+	}
+	for _, m := range contractMethods() {
+		row(string(m.Name()), accessOf(m).GetUnnarrowed())
+		for i := range m.Input().Fields().Len() {
+			if f := m.Input().Fields().Get(i); f.Enum() != nil {
+				for _, v := range valuesOf(f.Enum()) {
+					row(string(m.Name())+" with `"+v.name+"`", v.unnarrowed)
+				}
+			}
+		}
+	}
+	b.WriteString("\n")
+	return b.String()
 }
 
 func TestOperationsPageShowsWhatEachRPCNeeds(t *testing.T) {
@@ -120,7 +192,7 @@ func TestOperationsPageShowsWhatEachRPCNeeds(t *testing.T) {
 	if !ok || !closed {
 		t.Fatalf("%s does not have the lines that enclose the table:\n%s%s", operationsPage, tableBegin, tableEnd)
 	}
-	table := rightsTable(t)
+	table := rightsTable(t) + addedTable(t)
 	if *update {
 		if err := os.WriteFile(operationsPage, []byte(before+tableBegin+table+tableEnd+after), 0o600); err != nil {
 			t.Fatal(err)

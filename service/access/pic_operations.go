@@ -28,14 +28,14 @@ func picOperations(t Target, v protoreflect.Value, needs []Need) []Need {
 		return append(needs, Need{Field: "pic_operations", Resource: t.resource(policy.Object)})
 	}
 	needs = append(needs,
-		Need{Action: "PutObject", Resource: t.resource(policy.Bucket)},
-		Need{Action: "GetObject", Resource: t.resource(policy.Bucket)},
+		Need{Action: "PutObject", Resource: t.every(policy.Bucket)},
+		Need{Action: "GetObject", Resource: t.every(policy.Bucket)},
 	)
 	for _, r := range rules {
 		if r.bucket != "" && r.bucket != t.Bucket {
 			t := t
 			t.Bucket = r.bucket
-			needs = append(needs, Need{Action: "PutObject", Resource: t.resource(policy.Bucket)})
+			needs = append(needs, Need{Action: "PutObject", Resource: t.every(policy.Bucket)})
 		}
 		t := t
 		t.Key = r.key

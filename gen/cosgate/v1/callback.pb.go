@@ -26,12 +26,19 @@ const (
 // and returns that server's response. Both happen after the object was stored: a
 // callback that fails does not undo the upload. If the gateway retries a write
 // internally, there may be more than one callback.
+//
+// A callback needs a right of its own, UploadCallback on the bucket, and a server that
+// the gateway's configuration allows in callback_hosts of the profile: none unless
+// configured. Any other fails with INVALID_ARGUMENT before anything is stored. COS may
+// follow redirects of that server.
 type UploadCallback struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The server's URL, http or https, without user and fragment. It does not appear in
-	// logs or errors, because its query may hold a secret.
+	// The server's URL, http or https, without user and fragment. Its host, and its port
+	// unless that is the scheme's, are as in callback_hosts: no address, no dot at the
+	// end. It does not appear in logs or errors, because its query may hold a secret.
 	Url string `protobuf:"bytes,1,opt,name=url,proto3" json:"url,omitempty"`
-	// The Host header of the callback. Empty: the host of url.
+	// The Host header of the callback, as in callback_hosts like that of url. Empty: the
+	// host of url.
 	Host string `protobuf:"bytes,2,opt,name=host,proto3" json:"host,omitempty"`
 	// The body to send. May contain variables of COS and of vars, such as
 	// "bucket=${bucket}&key=${object}&who=${x:who}". At most 4 KiB.
@@ -236,7 +243,7 @@ var File_cosgate_v1_callback_proto protoreflect.FileDescriptor
 const file_cosgate_v1_callback_proto_rawDesc = "" +
 	"\n" +
 	"\x19cosgate/v1/callback.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x16cosgate/v1/rules.proto\"\xf4\x02\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\"\x8f\x03\n" +
 	"\x0eUploadCallback\x12#\n" +
 	"\x03url\x18\x01 \x01(\tB\x11\xbaH\v\xc8\x01\x01r\x06\xf0\u058b\xdc\x02\x01\x80\x01\x01R\x03url\x12\x1f\n" +
 	"\x04host\x18\x02 \x01(\tB\v\xbaH\br\x06\xf8\u058b\xdc\x02\x01R\x04host\x12\"\n" +
@@ -245,7 +252,8 @@ const file_cosgate_v1_callback_proto_rawDesc = "" +
 	"\x04vars\x18\x05 \x03(\v2$.cosgate.v1.UploadCallback.VarsEntryB*\xbaH$\x9a\x01!\x10@\"\x16r\x142\x12^[a-z0-9_-]{1,64}$*\x05r\x03(\x80\b\x80\x01\x01R\x04vars\x1a7\n" +
 	"\tVarsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"v\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01:\x19ʓ\x8c\xdc\x02\x13\n" +
+	"\x0eUploadCallback\x1a\x01\x02\"v\n" +
 	"\x0eCallbackResult\x12\x1f\n" +
 	"\vhttp_status\x18\x01 \x01(\x05R\n" +
 	"httpStatus\x12\x12\n" +
@@ -292,6 +300,7 @@ func file_cosgate_v1_callback_proto_init() {
 	if File_cosgate_v1_callback_proto != nil {
 		return
 	}
+	file_cosgate_v1_options_proto_init()
 	file_cosgate_v1_rules_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{

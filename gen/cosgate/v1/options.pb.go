@@ -34,15 +34,17 @@ const (
 	Role_ROLE_BUCKET Role = 2
 	// The key of the object that the action is done to.
 	Role_ROLE_KEY Role = 3
-	// What the keys of such objects begin with, in place of ROLE_KEY. The RPC's own action
-	// is then needed on the bucket, others on an object with the prefix as its key.
+	// What the keys of such objects begin with, in place of ROLE_KEY. Actions are then
+	// needed on every object whose key begins so: policies must permit them for all of
+	// these keys, and forbid them for none. A list has it as its context.prefix.
 	Role_ROLE_KEY_PREFIX Role = 4
 	// What the names in a list begin with. Policies see it as context.prefix.
 	Role_ROLE_LIST_PREFIX Role = 5
 	// The version of the object. It is recorded in the audit log; no right depends on it.
 	Role_ROLE_VERSION Role = 6
-	// A repeated message: each item has a ROLE_KEY, and the RPC's action is needed on every
-	// one of them.
+	// A repeated message: each item has a ROLE_KEY, or a ROLE_KEY_PREFIX in its place, and
+	// the RPC's action is needed on every one of them, with what the other fields of the
+	// item need.
 	Role_ROLE_ITEMS Role = 7
 	// A message that names another object by its own ROLE_BUCKET and ROLE_KEY. Its option
 	// needs says which action is needed on that object.
@@ -52,8 +54,8 @@ const (
 	Role_ROLE_OTHER_KEY Role = 9
 	// Another bucket, as name-appid or "qcs::cos:ap-guangzhou::name-appid", in exactly this
 	// form; anything else is denied, since it is not clear which bucket COS would take. Its
-	// option needs says which action is needed on that bucket. The bucket of the request
-	// itself needs nothing more.
+	// option needs says which action is needed on every object of that bucket. The bucket of
+	// the request itself needs nothing more.
 	Role_ROLE_OTHER_BUCKET Role = 10
 )
 
@@ -121,9 +123,9 @@ const (
 	// Not a function.
 	Evaluator_EVALUATOR_UNSPECIFIED Evaluator = 0
 	// Rules for processing an image, as a JSON document. They can read images that only the
-	// processing service can tell, so they need the whole bucket, every other bucket that
-	// the document names, and PutObject on each key that it names there. A document with
-	// anything but the members that COS documents is denied.
+	// processing service can tell, so they need every object of the bucket, of every other
+	// bucket that the document names, and PutObject on each key that it names there. A
+	// document with anything but the members that COS documents is denied.
 	Evaluator_EVALUATOR_PIC_OPERATIONS Evaluator = 1
 )
 
@@ -299,13 +301,18 @@ type Access struct {
 	// only what its fields say.
 	Action string `protobuf:"bytes,1,opt,name=action,proto3" json:"action,omitempty"`
 	// The groups that the action belongs to. An RPC that gives groups defines the action;
-	// one that gives none uses an action that another RPC defines.
+	// one that gives none uses an action that another RPC defines. The action of a message
+	// can be in no group: policies name it.
 	Groups []Access_Group `protobuf:"varint,2,rep,packed,name=groups,proto3,enum=cosgate.v1.Access_Group" json:"groups,omitempty"`
-	// What the action is done to. The first kind is what a request names; the second, with
-	// ROLE_KEY_PREFIX, what it names when it gives a prefix in place of a key.
+	// What the action is done to. The first kind is what a request names.
 	On []Access_Kind `protobuf:"varint,3,rep,packed,name=on,proto3,enum=cosgate.v1.Access_Kind" json:"on,omitempty"`
 	// Further actions that every call needs on the same resource.
-	Also          []string `protobuf:"bytes,4,rep,name=also,proto3" json:"also,omitempty"`
+	Also []string `protobuf:"bytes,4,rep,name=also,proto3" json:"also,omitempty"`
+	// What every call needs in addition where the profile signs with its own keys, and not
+	// with temporary credentials that are narrowed to what was asked for. A signature
+	// covers what is there and cannot forbid what is not: whoever has it can add headers
+	// and parameters, and COS then does more with the rights of the profile.
+	Unnarrowed    []*Right `protobuf:"bytes,5,rep,name=unnarrowed,proto3" json:"unnarrowed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -368,6 +375,70 @@ func (x *Access) GetAlso() []string {
 	return nil
 }
 
+func (x *Access) GetUnnarrowed() []*Right {
+	if x != nil {
+		return x.Unnarrowed
+	}
+	return nil
+}
+
+// A Right is an action on more than what the request names.
+type Right struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The action.
+	Action string `protobuf:"bytes,1,opt,name=action,proto3" json:"action,omitempty"`
+	// What it is needed on: the object or bucket that the request names for an action on
+	// such; for an action on objects also KIND_BUCKET, every object of that bucket, or
+	// KIND_PROFILE, every object in every bucket of the profile.
+	On            Access_Kind `protobuf:"varint,2,opt,name=on,proto3,enum=cosgate.v1.Access_Kind" json:"on,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Right) Reset() {
+	*x = Right{}
+	mi := &file_cosgate_v1_options_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Right) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Right) ProtoMessage() {}
+
+func (x *Right) ProtoReflect() protoreflect.Message {
+	mi := &file_cosgate_v1_options_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Right.ProtoReflect.Descriptor instead.
+func (*Right) Descriptor() ([]byte, []int) {
+	return file_cosgate_v1_options_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Right) GetAction() string {
+	if x != nil {
+		return x.Action
+	}
+	return ""
+}
+
+func (x *Right) GetOn() Access_Kind {
+	if x != nil {
+		return x.On
+	}
+	return Access_KIND_UNSPECIFIED
+}
+
 // Needs is the right that a field needs when it is set.
 type Needs struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -386,7 +457,7 @@ type Needs struct {
 
 func (x *Needs) Reset() {
 	*x = Needs{}
-	mi := &file_cosgate_v1_options_proto_msgTypes[1]
+	mi := &file_cosgate_v1_options_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -398,7 +469,7 @@ func (x *Needs) String() string {
 func (*Needs) ProtoMessage() {}
 
 func (x *Needs) ProtoReflect() protoreflect.Message {
-	mi := &file_cosgate_v1_options_proto_msgTypes[1]
+	mi := &file_cosgate_v1_options_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -411,7 +482,7 @@ func (x *Needs) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Needs.ProtoReflect.Descriptor instead.
 func (*Needs) Descriptor() ([]byte, []int) {
-	return file_cosgate_v1_options_proto_rawDescGZIP(), []int{1}
+	return file_cosgate_v1_options_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Needs) GetBy() isNeeds_By {
@@ -492,7 +563,7 @@ func (*Needs_Evaluator) isNeeds_By() {}
 // ByValue reads the actions from the values of an enum.
 type ByValue struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// An empty list means every value. False: an empty list needs nothing.
+	// An empty list means every value. False: an empty list is denied.
 	AllWhenEmpty  bool `protobuf:"varint,1,opt,name=all_when_empty,json=allWhenEmpty,proto3" json:"all_when_empty,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -500,7 +571,7 @@ type ByValue struct {
 
 func (x *ByValue) Reset() {
 	*x = ByValue{}
-	mi := &file_cosgate_v1_options_proto_msgTypes[2]
+	mi := &file_cosgate_v1_options_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -512,7 +583,7 @@ func (x *ByValue) String() string {
 func (*ByValue) ProtoMessage() {}
 
 func (x *ByValue) ProtoReflect() protoreflect.Message {
-	mi := &file_cosgate_v1_options_proto_msgTypes[2]
+	mi := &file_cosgate_v1_options_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -525,7 +596,7 @@ func (x *ByValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ByValue.ProtoReflect.Descriptor instead.
 func (*ByValue) Descriptor() ([]byte, []int) {
-	return file_cosgate_v1_options_proto_rawDescGZIP(), []int{2}
+	return file_cosgate_v1_options_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *ByValue) GetAllWhenEmpty() bool {
@@ -546,7 +617,7 @@ type ByHeader struct {
 
 func (x *ByHeader) Reset() {
 	*x = ByHeader{}
-	mi := &file_cosgate_v1_options_proto_msgTypes[3]
+	mi := &file_cosgate_v1_options_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -558,7 +629,7 @@ func (x *ByHeader) String() string {
 func (*ByHeader) ProtoMessage() {}
 
 func (x *ByHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_cosgate_v1_options_proto_msgTypes[3]
+	mi := &file_cosgate_v1_options_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -571,7 +642,7 @@ func (x *ByHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ByHeader.ProtoReflect.Descriptor instead.
 func (*ByHeader) Descriptor() ([]byte, []int) {
-	return file_cosgate_v1_options_proto_rawDescGZIP(), []int{3}
+	return file_cosgate_v1_options_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *ByHeader) GetHeaders() []*HeaderAction {
@@ -595,7 +666,7 @@ type HeaderAction struct {
 
 func (x *HeaderAction) Reset() {
 	*x = HeaderAction{}
-	mi := &file_cosgate_v1_options_proto_msgTypes[4]
+	mi := &file_cosgate_v1_options_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -607,7 +678,7 @@ func (x *HeaderAction) String() string {
 func (*HeaderAction) ProtoMessage() {}
 
 func (x *HeaderAction) ProtoReflect() protoreflect.Message {
-	mi := &file_cosgate_v1_options_proto_msgTypes[4]
+	mi := &file_cosgate_v1_options_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -620,7 +691,7 @@ func (x *HeaderAction) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeaderAction.ProtoReflect.Descriptor instead.
 func (*HeaderAction) Descriptor() ([]byte, []int) {
-	return file_cosgate_v1_options_proto_rawDescGZIP(), []int{4}
+	return file_cosgate_v1_options_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *HeaderAction) GetAction() string {
@@ -663,11 +734,35 @@ var file_cosgate_v1_options_proto_extTypes = []protoimpl.ExtensionInfo{
 		Filename:      "cosgate/v1/options.proto",
 	},
 	{
+		ExtendedType:  (*descriptorpb.MessageOptions)(nil),
+		ExtensionType: (*Access)(nil),
+		Field:         91251001,
+		Name:          "cosgate.v1.use",
+		Tag:           "bytes,91251001,opt,name=use",
+		Filename:      "cosgate/v1/options.proto",
+	},
+	{
 		ExtendedType:  (*descriptorpb.EnumValueOptions)(nil),
 		ExtensionType: (*string)(nil),
 		Field:         91251001,
 		Name:          "cosgate.v1.value_action",
 		Tag:           "bytes,91251001,opt,name=value_action",
+		Filename:      "cosgate/v1/options.proto",
+	},
+	{
+		ExtendedType:  (*descriptorpb.EnumValueOptions)(nil),
+		ExtensionType: ([]string)(nil),
+		Field:         91251002,
+		Name:          "cosgate.v1.value_also",
+		Tag:           "bytes,91251002,rep,name=value_also",
+		Filename:      "cosgate/v1/options.proto",
+	},
+	{
+		ExtendedType:  (*descriptorpb.EnumValueOptions)(nil),
+		ExtensionType: ([]*Right)(nil),
+		Field:         91251003,
+		Name:          "cosgate.v1.value_unnarrowed",
+		Tag:           "bytes,91251003,rep,name=value_unnarrowed",
 		Filename:      "cosgate/v1/options.proto",
 	},
 }
@@ -693,13 +788,31 @@ var (
 	E_Needs = &file_cosgate_v1_options_proto_extTypes[2]
 )
 
+// Extension fields to descriptorpb.MessageOptions.
+var (
+	// The right that a call needs when its request has the message, wherever that is, in
+	// addition to the right to use the RPC. It defines the action. Absent: none.
+	//
+	// optional cosgate.v1.Access use = 91251001;
+	E_Use = &file_cosgate_v1_options_proto_extTypes[3]
+)
+
 // Extension fields to descriptorpb.EnumValueOptions.
 var (
 	// The action that a field with this value needs, if its option needs says by_value.
 	// Absent: the value is denied.
 	//
 	// optional string value_action = 91251001;
-	E_ValueAction = &file_cosgate_v1_options_proto_extTypes[3]
+	E_ValueAction = &file_cosgate_v1_options_proto_extTypes[4]
+	// Further actions that the value needs on the same resource.
+	//
+	// repeated string value_also = 91251002;
+	E_ValueAlso = &file_cosgate_v1_options_proto_extTypes[5]
+	// What the value needs in addition where the profile signs with its own keys: see
+	// Access.unnarrowed.
+	//
+	// repeated cosgate.v1.Right value_unnarrowed = 91251003;
+	E_ValueUnnarrowed = &file_cosgate_v1_options_proto_extTypes[6]
 )
 
 var File_cosgate_v1_options_proto protoreflect.FileDescriptor
@@ -707,12 +820,15 @@ var File_cosgate_v1_options_proto protoreflect.FileDescriptor
 const file_cosgate_v1_options_proto_rawDesc = "" +
 	"\n" +
 	"\x18cosgate/v1/options.proto\x12\n" +
-	"cosgate.v1\x1a google/protobuf/descriptor.proto\"\xe9\x02\n" +
+	"cosgate.v1\x1a google/protobuf/descriptor.proto\"\x9c\x03\n" +
 	"\x06Access\x12\x16\n" +
 	"\x06action\x18\x01 \x01(\tR\x06action\x120\n" +
 	"\x06groups\x18\x02 \x03(\x0e2\x18.cosgate.v1.Access.GroupR\x06groups\x12'\n" +
 	"\x02on\x18\x03 \x03(\x0e2\x17.cosgate.v1.Access.KindR\x02on\x12\x12\n" +
-	"\x04also\x18\x04 \x03(\tR\x04also\"\x85\x01\n" +
+	"\x04also\x18\x04 \x03(\tR\x04also\x121\n" +
+	"\n" +
+	"unnarrowed\x18\x05 \x03(\v2\x11.cosgate.v1.RightR\n" +
+	"unnarrowed\"\x85\x01\n" +
 	"\x05Group\x12\x15\n" +
 	"\x11GROUP_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
@@ -727,7 +843,10 @@ const file_cosgate_v1_options_proto_rawDesc = "" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fKIND_PROFILE\x10\x01\x12\x0f\n" +
 	"\vKIND_BUCKET\x10\x02\x12\x0f\n" +
-	"\vKIND_OBJECT\x10\x03\"\xc5\x01\n" +
+	"\vKIND_OBJECT\x10\x03\"H\n" +
+	"\x05Right\x12\x16\n" +
+	"\x06action\x18\x01 \x01(\tR\x06action\x12'\n" +
+	"\x02on\x18\x02 \x01(\x0e2\x17.cosgate.v1.Access.KindR\x02on\"\xc5\x01\n" +
 	"\x05Needs\x12\x18\n" +
 	"\x06action\x18\x01 \x01(\tH\x00R\x06action\x120\n" +
 	"\bby_value\x18\x02 \x01(\v2\x13.cosgate.v1.ByValueH\x00R\abyValue\x123\n" +
@@ -760,8 +879,12 @@ const file_cosgate_v1_options_proto_rawDesc = "" +
 	"\x18EVALUATOR_PIC_OPERATIONS\x10\x01:M\n" +
 	"\x06access\x12\x1e.google.protobuf.MethodOptions\x18\xb9\xc2\xc1+ \x01(\v2\x12.cosgate.v1.AccessR\x06access:F\n" +
 	"\x04role\x12\x1d.google.protobuf.FieldOptions\x18\xb9\xc2\xc1+ \x01(\x0e2\x10.cosgate.v1.RoleR\x04role:I\n" +
-	"\x05needs\x12\x1d.google.protobuf.FieldOptions\x18\xba\xc2\xc1+ \x01(\v2\x11.cosgate.v1.NeedsR\x05needs:G\n" +
-	"\fvalue_action\x12!.google.protobuf.EnumValueOptions\x18\xb9\xc2\xc1+ \x01(\tR\vvalueActionB\xa2\x01\n" +
+	"\x05needs\x12\x1d.google.protobuf.FieldOptions\x18\xba\xc2\xc1+ \x01(\v2\x11.cosgate.v1.NeedsR\x05needs:H\n" +
+	"\x03use\x12\x1f.google.protobuf.MessageOptions\x18\xb9\xc2\xc1+ \x01(\v2\x12.cosgate.v1.AccessR\x03use:G\n" +
+	"\fvalue_action\x12!.google.protobuf.EnumValueOptions\x18\xb9\xc2\xc1+ \x01(\tR\vvalueAction:C\n" +
+	"\n" +
+	"value_also\x12!.google.protobuf.EnumValueOptions\x18\xba\xc2\xc1+ \x03(\tR\tvalueAlso:b\n" +
+	"\x10value_unnarrowed\x12!.google.protobuf.EnumValueOptions\x18\xbb\xc2\xc1+ \x03(\v2\x11.cosgate.v1.RightR\x0fvalueUnnarrowedB\xa2\x01\n" +
 	"\x14io.github.cosgate.v1B\fOptionsProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +
 	"Cosgate.V1\xca\x02\n" +
 	"Cosgate\\V1\xe2\x02\x16Cosgate\\V1\\GPBMetadata\xea\x02\vCosgate::V1b\x06proto3"
@@ -779,40 +902,49 @@ func file_cosgate_v1_options_proto_rawDescGZIP() []byte {
 }
 
 var file_cosgate_v1_options_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_cosgate_v1_options_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_cosgate_v1_options_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_cosgate_v1_options_proto_goTypes = []any{
 	(Role)(0),                             // 0: cosgate.v1.Role
 	(Evaluator)(0),                        // 1: cosgate.v1.Evaluator
 	(Access_Group)(0),                     // 2: cosgate.v1.Access.Group
 	(Access_Kind)(0),                      // 3: cosgate.v1.Access.Kind
 	(*Access)(nil),                        // 4: cosgate.v1.Access
-	(*Needs)(nil),                         // 5: cosgate.v1.Needs
-	(*ByValue)(nil),                       // 6: cosgate.v1.ByValue
-	(*ByHeader)(nil),                      // 7: cosgate.v1.ByHeader
-	(*HeaderAction)(nil),                  // 8: cosgate.v1.HeaderAction
-	(*descriptorpb.MethodOptions)(nil),    // 9: google.protobuf.MethodOptions
-	(*descriptorpb.FieldOptions)(nil),     // 10: google.protobuf.FieldOptions
-	(*descriptorpb.EnumValueOptions)(nil), // 11: google.protobuf.EnumValueOptions
+	(*Right)(nil),                         // 5: cosgate.v1.Right
+	(*Needs)(nil),                         // 6: cosgate.v1.Needs
+	(*ByValue)(nil),                       // 7: cosgate.v1.ByValue
+	(*ByHeader)(nil),                      // 8: cosgate.v1.ByHeader
+	(*HeaderAction)(nil),                  // 9: cosgate.v1.HeaderAction
+	(*descriptorpb.MethodOptions)(nil),    // 10: google.protobuf.MethodOptions
+	(*descriptorpb.FieldOptions)(nil),     // 11: google.protobuf.FieldOptions
+	(*descriptorpb.MessageOptions)(nil),   // 12: google.protobuf.MessageOptions
+	(*descriptorpb.EnumValueOptions)(nil), // 13: google.protobuf.EnumValueOptions
 }
 var file_cosgate_v1_options_proto_depIdxs = []int32{
 	2,  // 0: cosgate.v1.Access.groups:type_name -> cosgate.v1.Access.Group
 	3,  // 1: cosgate.v1.Access.on:type_name -> cosgate.v1.Access.Kind
-	6,  // 2: cosgate.v1.Needs.by_value:type_name -> cosgate.v1.ByValue
-	7,  // 3: cosgate.v1.Needs.by_header:type_name -> cosgate.v1.ByHeader
-	1,  // 4: cosgate.v1.Needs.evaluator:type_name -> cosgate.v1.Evaluator
-	8,  // 5: cosgate.v1.ByHeader.headers:type_name -> cosgate.v1.HeaderAction
-	9,  // 6: cosgate.v1.access:extendee -> google.protobuf.MethodOptions
-	10, // 7: cosgate.v1.role:extendee -> google.protobuf.FieldOptions
-	10, // 8: cosgate.v1.needs:extendee -> google.protobuf.FieldOptions
-	11, // 9: cosgate.v1.value_action:extendee -> google.protobuf.EnumValueOptions
-	4,  // 10: cosgate.v1.access:type_name -> cosgate.v1.Access
-	0,  // 11: cosgate.v1.role:type_name -> cosgate.v1.Role
-	5,  // 12: cosgate.v1.needs:type_name -> cosgate.v1.Needs
-	13, // [13:13] is the sub-list for method output_type
-	13, // [13:13] is the sub-list for method input_type
-	10, // [10:13] is the sub-list for extension type_name
-	6,  // [6:10] is the sub-list for extension extendee
-	0,  // [0:6] is the sub-list for field type_name
+	5,  // 2: cosgate.v1.Access.unnarrowed:type_name -> cosgate.v1.Right
+	3,  // 3: cosgate.v1.Right.on:type_name -> cosgate.v1.Access.Kind
+	7,  // 4: cosgate.v1.Needs.by_value:type_name -> cosgate.v1.ByValue
+	8,  // 5: cosgate.v1.Needs.by_header:type_name -> cosgate.v1.ByHeader
+	1,  // 6: cosgate.v1.Needs.evaluator:type_name -> cosgate.v1.Evaluator
+	9,  // 7: cosgate.v1.ByHeader.headers:type_name -> cosgate.v1.HeaderAction
+	10, // 8: cosgate.v1.access:extendee -> google.protobuf.MethodOptions
+	11, // 9: cosgate.v1.role:extendee -> google.protobuf.FieldOptions
+	11, // 10: cosgate.v1.needs:extendee -> google.protobuf.FieldOptions
+	12, // 11: cosgate.v1.use:extendee -> google.protobuf.MessageOptions
+	13, // 12: cosgate.v1.value_action:extendee -> google.protobuf.EnumValueOptions
+	13, // 13: cosgate.v1.value_also:extendee -> google.protobuf.EnumValueOptions
+	13, // 14: cosgate.v1.value_unnarrowed:extendee -> google.protobuf.EnumValueOptions
+	4,  // 15: cosgate.v1.access:type_name -> cosgate.v1.Access
+	0,  // 16: cosgate.v1.role:type_name -> cosgate.v1.Role
+	6,  // 17: cosgate.v1.needs:type_name -> cosgate.v1.Needs
+	4,  // 18: cosgate.v1.use:type_name -> cosgate.v1.Access
+	5,  // 19: cosgate.v1.value_unnarrowed:type_name -> cosgate.v1.Right
+	20, // [20:20] is the sub-list for method output_type
+	20, // [20:20] is the sub-list for method input_type
+	15, // [15:20] is the sub-list for extension type_name
+	8,  // [8:15] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_cosgate_v1_options_proto_init() }
@@ -820,7 +952,7 @@ func file_cosgate_v1_options_proto_init() {
 	if File_cosgate_v1_options_proto != nil {
 		return
 	}
-	file_cosgate_v1_options_proto_msgTypes[1].OneofWrappers = []any{
+	file_cosgate_v1_options_proto_msgTypes[2].OneofWrappers = []any{
 		(*Needs_Action)(nil),
 		(*Needs_ByValue)(nil),
 		(*Needs_ByHeader)(nil),
@@ -832,8 +964,8 @@ func file_cosgate_v1_options_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cosgate_v1_options_proto_rawDesc), len(file_cosgate_v1_options_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   5,
-			NumExtensions: 4,
+			NumMessages:   6,
+			NumExtensions: 7,
 			NumServices:   0,
 		},
 		GoTypes:           file_cosgate_v1_options_proto_goTypes,

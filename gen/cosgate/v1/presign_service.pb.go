@@ -25,21 +25,33 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// A PresignOperation is the operation that a presigned URL allows.
+// A PresignOperation is the operation that a presigned URL allows. The options of the
+// values say which further rights the caller needs where the profile signs with its own
+// keys: for each, the header or parameter that a user of the URL could add.
 type PresignOperation int32
 
 const (
 	// Not set. Requests with it fail with INVALID_ARGUMENT.
 	PresignOperation_PRESIGN_OPERATION_UNSPECIFIED PresignOperation = 0
 	// Read the object, or a range of it if the user of the URL sends a Range header. GET.
+	// Signed with the profile's own keys, it also reads what ?acl, ?tagging, ?retention,
+	// ?symlink and ?uploadId name, and lays any image of the bucket over the object
+	// (processing parameters).
 	PresignOperation_PRESIGN_OPERATION_GET_OBJECT PresignOperation = 1
-	// Store the object. PUT.
+	// Store the object. PUT. Signed with the profile's own keys, it also copies any object
+	// that they can read (x-cos-copy-source), sets an ACL, tags or a retention (x-cos-acl,
+	// x-cos-grant-*, x-cos-tagging, x-cos-object-lock-*, ?acl, ?tagging, ?retention), makes
+	// a link (?symlink), stores a part (?uploadId), renames another object to the key
+	// (?rename), processes an image into any bucket (Pic-Operations), and makes COS call a
+	// URL (x-cos-callback).
 	PresignOperation_PRESIGN_OPERATION_PUT_OBJECT PresignOperation = 2
 	// Read the object's metadata. HEAD.
 	PresignOperation_PRESIGN_OPERATION_HEAD_OBJECT PresignOperation = 3
-	// Delete the object. DELETE.
+	// Delete the object. DELETE. Signed with the profile's own keys, it also deletes the
+	// tags (?tagging) and aborts uploads to the key (?uploadId).
 	PresignOperation_PRESIGN_OPERATION_DELETE_OBJECT PresignOperation = 4
-	// Store one part of a multipart upload. PUT.
+	// Store one part of a multipart upload. PUT. Signed with the profile's own keys, it
+	// does what PUT_OBJECT does.
 	PresignOperation_PRESIGN_OPERATION_UPLOAD_PART PresignOperation = 5
 )
 
@@ -578,7 +590,8 @@ type CreatePostPolicyRequest_Key struct {
 type CreatePostPolicyRequest_KeyPrefix struct {
 	// Any key with this prefix. The form field "key" is then the prefix followed by
 	// "${filename}", which COS replaces with the name of the file; whoever uploads may
-	// use another name. Empty: any key at all.
+	// use another name. The caller needs the right to every such key. Empty: any key at
+	// all.
 	KeyPrefix string `protobuf:"bytes,6,opt,name=key_prefix,json=keyPrefix,proto3,oneof"`
 }
 
@@ -802,23 +815,64 @@ const file_cosgate_v1_presign_service_proto_rawDesc = "" +
 	"\x03url\x18\x01 \x01(\tR\x03url\x12-\n" +
 	"\x06fields\x18\x02 \x03(\v2\x15.cosgate.v1.FormFieldR\x06fields\x12;\n" +
 	"\vexpire_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"expireTime*\xbe\x02\n" +
+	"expireTime*\xed\a\n" +
 	"\x10PresignOperation\x12!\n" +
-	"\x1dPRESIGN_OPERATION_UNSPECIFIED\x10\x00\x121\n" +
-	"\x1cPRESIGN_OPERATION_GET_OBJECT\x10\x01\x1a\x0fʓ\x8c\xdc\x02\tGetObject\x121\n" +
-	"\x1cPRESIGN_OPERATION_PUT_OBJECT\x10\x02\x1a\x0fʓ\x8c\xdc\x02\tPutObject\x123\n" +
+	"\x1dPRESIGN_OPERATION_UNSPECIFIED\x10\x00\x12\xb8\x01\n" +
+	"\x1cPRESIGN_OPERATION_GET_OBJECT\x10\x01\x1a\x95\x01ʓ\x8c\xdc\x02\tGetObjectړ\x8c\xdc\x02\x10\n" +
+	"\fGetObjectAcl\x10\x03ړ\x8c\xdc\x02\x14\n" +
+	"\x10GetObjectTagging\x10\x03ړ\x8c\xdc\x02\x16\n" +
+	"\x12GetObjectRetention\x10\x03ړ\x8c\xdc\x02\x0e\n" +
+	"\n" +
+	"GetSymlink\x10\x03ړ\x8c\xdc\x02\r\n" +
+	"\tListParts\x10\x03ړ\x8c\xdc\x02\r\n" +
+	"\tGetObject\x10\x02\x12\xa6\x02\n" +
+	"\x1cPRESIGN_OPERATION_PUT_OBJECT\x10\x02\x1a\x83\x02ʓ\x8c\xdc\x02\tPutObjectړ\x8c\xdc\x02\r\n" +
+	"\tPutObject\x10\x01ړ\x8c\xdc\x02\r\n" +
+	"\tGetObject\x10\x01ړ\x8c\xdc\x02\x10\n" +
+	"\fPutObjectAcl\x10\x03ړ\x8c\xdc\x02\x14\n" +
+	"\x10PutObjectTagging\x10\x03ړ\x8c\xdc\x02\x16\n" +
+	"\x12PutObjectRetention\x10\x03ړ\x8c\xdc\x02\x0e\n" +
+	"\n" +
+	"PutSymlink\x10\x03ړ\x8c\xdc\x02\x0e\n" +
+	"\n" +
+	"UploadPart\x10\x03ړ\x8c\xdc\x02\x12\n" +
+	"\x0eUploadPartCopy\x10\x03ړ\x8c\xdc\x02\x0e\n" +
+	"\n" +
+	"CopyObject\x10\x03ړ\x8c\xdc\x02\x10\n" +
+	"\fDeleteObject\x10\x02ړ\x8c\xdc\x02\x12\n" +
+	"\x0eUploadCallback\x10\x02\x123\n" +
 	"\x1dPRESIGN_OPERATION_HEAD_OBJECT\x10\x03\x1a\x10ʓ\x8c\xdc\x02\n" +
-	"HeadObject\x127\n" +
-	"\x1fPRESIGN_OPERATION_DELETE_OBJECT\x10\x04\x1a\x12ʓ\x8c\xdc\x02\fDeleteObject\x123\n" +
-	"\x1dPRESIGN_OPERATION_UPLOAD_PART\x10\x05\x1a\x10ʓ\x8c\xdc\x02\n" +
-	"UploadPart2\x89\x02\n" +
+	"HeadObject\x12r\n" +
+	"\x1fPRESIGN_OPERATION_DELETE_OBJECT\x10\x04\x1aMʓ\x8c\xdc\x02\fDeleteObjectړ\x8c\xdc\x02\x17\n" +
+	"\x13DeleteObjectTagging\x10\x03ړ\x8c\xdc\x02\x18\n" +
+	"\x14AbortMultipartUpload\x10\x03\x12\xa8\x02\n" +
+	"\x1dPRESIGN_OPERATION_UPLOAD_PART\x10\x05\x1a\x84\x02ʓ\x8c\xdc\x02\n" +
+	"UploadPartړ\x8c\xdc\x02\r\n" +
+	"\tPutObject\x10\x01ړ\x8c\xdc\x02\r\n" +
+	"\tGetObject\x10\x01ړ\x8c\xdc\x02\x10\n" +
+	"\fPutObjectAcl\x10\x03ړ\x8c\xdc\x02\x14\n" +
+	"\x10PutObjectTagging\x10\x03ړ\x8c\xdc\x02\x16\n" +
+	"\x12PutObjectRetention\x10\x03ړ\x8c\xdc\x02\x0e\n" +
+	"\n" +
+	"PutSymlink\x10\x03ړ\x8c\xdc\x02\x0e\n" +
+	"\n" +
+	"UploadPart\x10\x03ړ\x8c\xdc\x02\x12\n" +
+	"\x0eUploadPartCopy\x10\x03ړ\x8c\xdc\x02\x0e\n" +
+	"\n" +
+	"CopyObject\x10\x03ړ\x8c\xdc\x02\x10\n" +
+	"\fDeleteObject\x10\x02ړ\x8c\xdc\x02\x12\n" +
+	"\x0eUploadCallback\x10\x022\xdd\x02\n" +
 	"\x0ePresignService\x12h\n" +
 	"\n" +
 	"PresignUrl\x12\x1d.cosgate.v1.PresignUrlRequest\x1a\x1e.cosgate.v1.PresignUrlResponse\"\x1bʓ\x8c\xdc\x02\x12\n" +
 	"\n" +
-	"PresignUrl\x12\x01\x06\x1a\x01\x03\x90\x02\x01\x12\x8c\x01\n" +
-	"\x10CreatePostPolicy\x12#.cosgate.v1.CreatePostPolicyRequest\x1a$.cosgate.v1.CreatePostPolicyResponse\"-ʓ\x8c\xdc\x02$\n" +
-	"\x10CreatePostPolicy\x12\x01\x06\x1a\x02\x03\x02\"\tPutObject\x90\x02\x01B\xa9\x01\n" +
+	"PresignUrl\x12\x01\x06\x1a\x01\x03\x90\x02\x01\x12\xe0\x01\n" +
+	"\x10CreatePostPolicy\x12#.cosgate.v1.CreatePostPolicyRequest\x1a$.cosgate.v1.CreatePostPolicyResponse\"\x80\x01ʓ\x8c\xdc\x02w\n" +
+	"\x10CreatePostPolicy\x12\x01\x06\x1a\x01\x03\"\tPutObject*\x10\n" +
+	"\fPutObjectAcl\x10\x03*\x14\n" +
+	"\x10PutObjectTagging\x10\x03*\x16\n" +
+	"\x12PutObjectRetention\x10\x03*\x12\n" +
+	"\x0eUploadCallback\x10\x02\x90\x02\x01B\xa9\x01\n" +
 	"\x14io.github.cosgate.v1B\x13PresignServiceProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +
 	"Cosgate.V1\xca\x02\n" +
 	"Cosgate\\V1\xe2\x02\x16Cosgate\\V1\\GPBMetadata\xea\x02\vCosgate::V1b\x06proto3"

@@ -31,8 +31,17 @@ const (
 // in COS for a limited time, directly and without credentials.
 //
 // Whoever has such a URL or form can use it any number of times until it expires:
-// handle it like a password. Creating one sends nothing to COS, apart from a lookup of
-// the bucket's region if it is not known. Whether the bucket exists, and whether the
+// handle it like a password. They are signed with temporary credentials of STS that
+// allow this operation on this key or prefix and nothing else, since a signature alone
+// does not keep anyone from adding headers and parameters. A profile that is configured
+// to sign with its own keys gives those who have a URL more: the caller then needs the
+// right to all of it, as the options access of CreatePostPolicy and value_unnarrowed of
+// PresignOperation say. What the policy of the temporary credentials binds (action, key,
+// version, ACL, grants, tags, callback, image processing) is for COS to enforce; it
+// documents no names for the conditions on grants, tags, callbacks and image processing.
+//
+// Creating one sends nothing to COS, apart from a lookup of the bucket's region if it is
+// not known, and at most one request to STS. Whether the bucket exists, and whether the
 // profile has the permission, shows only when the URL or form is used. If the profile's
 // credentials are revoked, URLs and forms signed with them stop working.
 //
@@ -97,8 +106,17 @@ func (c *presignServiceClient) CreatePostPolicy(ctx context.Context, in *CreateP
 // in COS for a limited time, directly and without credentials.
 //
 // Whoever has such a URL or form can use it any number of times until it expires:
-// handle it like a password. Creating one sends nothing to COS, apart from a lookup of
-// the bucket's region if it is not known. Whether the bucket exists, and whether the
+// handle it like a password. They are signed with temporary credentials of STS that
+// allow this operation on this key or prefix and nothing else, since a signature alone
+// does not keep anyone from adding headers and parameters. A profile that is configured
+// to sign with its own keys gives those who have a URL more: the caller then needs the
+// right to all of it, as the options access of CreatePostPolicy and value_unnarrowed of
+// PresignOperation say. What the policy of the temporary credentials binds (action, key,
+// version, ACL, grants, tags, callback, image processing) is for COS to enforce; it
+// documents no names for the conditions on grants, tags, callbacks and image processing.
+//
+// Creating one sends nothing to COS, apart from a lookup of the bucket's region if it is
+// not known, and at most one request to STS. Whether the bucket exists, and whether the
 // profile has the permission, shows only when the URL or form is used. If the profile's
 // credentials are revoked, URLs and forms signed with them stop working.
 //
