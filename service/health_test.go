@@ -1,11 +1,15 @@
 package service
 
 import (
+	"context"
+	"strconv"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"google.golang.org/grpc/codes"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 
 	"github.com/cosgate/cosgate/cosbackend/embedded"
@@ -63,5 +67,49 @@ func TestHealthOfAProfileRecoversWithoutCalls(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// Everybody may ask for health: a stranger must not hold memory with it, neither by a long
+// name nor by calls without end.
+func TestHealthBoundsWhatStrangersHold(t *testing.T) {
+	t.Parallel()
+	g := openGuarded(t, permitAll, []string{"c"}).gateway
+	health := healthpb.NewHealthClient(g.conn)
+	long := &healthpb.HealthCheckRequest{Service: strings.Repeat("s", maxForeign)}
+	if _, err := health.Check(t.Context(), long); told(err) != "ResourceExhausted MESSAGE_TOO_LARGE" {
+		t.Errorf("Check of a long name = %v", err)
+	}
+	watch := func(in *healthpb.HealthCheckRequest) (context.CancelFunc, error) {
+		ctx, cancel := context.WithCancel(t.Context())
+		w, err := health.Watch(ctx, in)
+		if err == nil {
+			_, err = w.Recv()
+		}
+		return cancel, err
+	}
+	if _, err := watch(long); told(err) != "ResourceExhausted MESSAGE_TOO_LARGE" {
+		t.Errorf("Watch of a long name = %v", err)
+	}
+	var last context.CancelFunc
+	for i := range maxWatches {
+		cancel, err := watch(&healthpb.HealthCheckRequest{Service: strconv.Itoa(i)})
+		if err != nil {
+			t.Fatalf("Watch %d = %v", i, err)
+		}
+		last = cancel
+	}
+	if _, err := watch(&healthpb.HealthCheckRequest{}); told(err) != "ResourceExhausted LIMIT_EXCEEDED" {
+		t.Errorf("Watch %d of a connection = %v", maxWatches, err)
+	}
+	last()
+	for { // until the gateway has noticed
+		_, err := watch(&healthpb.HealthCheckRequest{})
+		if err == nil {
+			return
+		}
+		if told(err) != "ResourceExhausted LIMIT_EXCEEDED" {
+			t.Fatal(err)
+		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 	cosstatus "github.com/cosgate/cosgate/service/status"
 )
 
@@ -24,6 +25,9 @@ const (
 	// spareBytes is what every message may have in addition to the largest valid one, so that
 	// a request that is a little too long hears which of its fields is.
 	spareBytes = 4 << 10
+	// maxForeign is the most that a message of another API may have: health, which strangers
+	// can call, and reflection, whose requests are one name each. They have no rules.
+	maxForeign = 4 << 10
 	// uncheckedBytes is the size below which the items of a message are not worth counting
 	// before they are decoded.
 	uncheckedBytes = 1 << 10
@@ -59,6 +63,10 @@ type messageBound struct {
 
 func (s sizes) bound(d protoreflect.MessageDescriptor) *messageBound {
 	b := &messageBound{name: string(d.Name()), shape: newShape(d, make(map[protoreflect.FullName]*shape))}
+	if d.ParentFile().Package() != cosgatev1.File_cosgate_v1_object_service_proto.Package() {
+		b.size = maxForeign
+		return b
+	}
 	size, bounded := s.largest(d, 0)
 	b.size = size + spareBytes
 	if b.shape.content == 0 && (b.size > maxRequest || !bounded) {

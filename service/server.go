@@ -265,7 +265,7 @@ func (s *Server) register(services []registration, withReflection bool) {
 	for name := range s.grpc.GetServiceInfo() {
 		s.health.SetServingStatus(name, healthpb.HealthCheckResponse_SERVING)
 	}
-	healthpb.RegisterHealthServer(&s.methods, s.health)
+	healthpb.RegisterHealthServer(&s.methods, newWatchedHealth(s.health))
 	if withReflection {
 		reflection.Register(s.grpc) // v1 and v1alpha
 	}
