@@ -10,7 +10,6 @@ import (
 	"errors"
 	"net/http"
 	"slices"
-	"strings"
 )
 
 // A subresource is a configuration of a bucket: an XML document of the Go type T
@@ -61,7 +60,7 @@ func (s subresource[T]) get(ctx context.Context, c *Client, loc Location, check 
 	}
 	var doc *T
 	op.decode = func(ctx context.Context, r *response) error {
-		data, err := r.readBody(ctx)
+		data, err := r.readDocument(ctx, configurationBounds())
 		if err != nil {
 			return err
 		}
@@ -155,24 +154,34 @@ func (r *response) reportUnknown(data []byte, root string, doc any) {
 	}
 }
 
+// maxPaths is how many different elements of a document are looked at.
+const maxPaths = 1000
+
 // filledElements returns the paths of all elements that hold text.
 func filledElements(data []byte) map[string]bool {
 	paths := make(map[string]bool)
-	var path []string
+	var path []byte
+	var ends []int // where the path of each open element ends
 	d := tolerantDecoder(data)
 	for {
 		token, err := d.RawToken()
-		if err != nil {
+		if err != nil || len(paths) > maxPaths {
 			return paths
 		}
 		switch t := token.(type) {
 		case xml.StartElement:
-			path = append(path, t.Name.Local)
+			ends = append(ends, len(path))
+			if len(path) > 0 {
+				path = append(path, '/')
+			}
+			path = append(path, t.Name.Local...)
 		case xml.EndElement:
-			path = path[:max(len(path)-1, 0)]
+			if last := len(ends) - 1; last >= 0 {
+				path, ends = path[:ends[last]], ends[:last]
+			}
 		case xml.CharData:
-			if len(bytes.TrimSpace(t)) > 0 {
-				paths[strings.Join(path, "/")] = true
+			if len(bytes.TrimSpace(t)) > 0 && !paths[string(path)] {
+				paths[string(path)] = true
 			}
 		}
 	}

@@ -131,6 +131,9 @@ type wireInventoryPage struct {
 	NextContinuationToken string
 }
 
+// maxInventories is how many jobs a page has (A038).
+const maxInventories = 100
+
 // ListBucketInventories returns one page of the jobs of a bucket, 100 at most
 // (A038). token is the NextToken of the page before. Idempotent.
 func (c *Client) ListBucketInventories(ctx context.Context, loc Location, token string) (InventoryPage, error) {
@@ -147,6 +150,9 @@ func (c *Client) ListBucketInventories(ctx context.Context, loc Location, token 
 		var wire wireInventoryPage
 		if err := r.readXML(ctx, "ListInventoryConfigurationResult", &wire); err != nil {
 			return err
+		}
+		if len(wire.Inventories) > maxInventories {
+			return r.malformed(errPageTooLong)
 		}
 		page = InventoryPage{Inventories: wire.Inventories, Truncated: wire.IsTruncated}
 		if page.Truncated {

@@ -33,7 +33,7 @@ func (c *Client) ListBuckets(ctx context.Context, o ListBucketsOptions) (BucketP
 	op.amount("max-keys", o.MaxKeys)
 	var page BucketPage
 	op.decode = func(ctx context.Context, r *response) (err error) {
-		page, err = r.bucketPage(ctx, o.Region)
+		page, err = r.bucketPage(ctx, o)
 		return err
 	}
 	err := c.do(ctx, op)
@@ -65,10 +65,14 @@ type wireBucketPage struct {
 	IsTruncated bool
 }
 
-func (r *response) bucketPage(ctx context.Context, region string) (BucketPage, error) {
+func (r *response) bucketPage(ctx context.Context, o ListBucketsOptions) (BucketPage, error) {
 	var wire wireBucketPage
-	if err := r.readXML(ctx, "ListAllMyBucketsResult", &wire); err != nil {
+	n := cmp.Or(o.MaxKeys, maxListBuckets)
+	if err := r.readPage(ctx, pageBounds(n, maxBucketEntry), "ListAllMyBucketsResult", &wire); err != nil {
 		return BucketPage{}, err
+	}
+	if len(wire.Buckets.Bucket) > n {
+		return BucketPage{}, r.malformed(errPageTooLong)
 	}
 	page := BucketPage{Owner: wire.Owner, Truncated: wire.IsTruncated}
 	if page.Truncated {
@@ -78,7 +82,7 @@ func (r *response) bucketPage(ctx context.Context, region string) (BucketPage, e
 		}
 	}
 	for _, b := range wire.Buckets.Bucket {
-		if region == "" || b.Location == region {
+		if o.Region == "" || b.Location == o.Region {
 			page.Buckets = append(page.Buckets, BucketInfo{
 				Name: b.Name, Region: b.Location, Type: b.BucketType, Created: listTime(b.CreationDate),
 			})

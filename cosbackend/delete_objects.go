@@ -33,7 +33,7 @@ func (c *Client) DeleteObjects(ctx context.Context, loc Location, ids []ObjectID
 	}
 	var result DeleteResult
 	op.decode = func(ctx context.Context, r *response) (err error) {
-		result, err = r.deleteResult(ctx)
+		result, err = r.deleteResult(ctx, len(ids))
 		return err
 	}
 	err = c.do(ctx, op)
@@ -102,10 +102,13 @@ type wireDeleteResult struct {
 	}
 }
 
-func (r *response) deleteResult(ctx context.Context) (DeleteResult, error) {
+func (r *response) deleteResult(ctx context.Context, n int) (DeleteResult, error) {
 	var wire wireDeleteResult
-	if err := r.readXML(ctx, "DeleteResult", &wire); err != nil {
+	if err := r.readPage(ctx, pageBounds(n, maxEntry), "DeleteResult", &wire); err != nil {
 		return DeleteResult{}, err
+	}
+	if len(wire.Deleted)+len(wire.Error) > n {
+		return DeleteResult{}, r.malformed(errPageTooLong)
 	}
 	result := DeleteResult{RequestID: r.requestID, TraceID: r.traceID}
 	for _, d := range wire.Deleted {

@@ -333,7 +333,7 @@ func TestErrorBodyIsReadToALimit(t *testing.T) {
 func TestListObjectsRefusesAHugeResponse(t *testing.T) {
 	t.Parallel()
 	c, _ := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
-		respondXML(w, 200, "<ListBucketResult>"+strings.Repeat(" ", maxXML))
+		respondXML(w, 200, "<ListBucketResult><Name/>"+strings.Repeat("<Contents><Key>"+strings.Repeat("k", maxEntry)+"</Key></Contents>", maxListKeys+20))
 	}, attempts(1))
 	if err := list(t.Context(), c); !errors.Is(err, errResponseTooLarge) {
 		t.Errorf("ListObjects = %v, want %v", err, errResponseTooLarge)

@@ -25,7 +25,7 @@ func (c *Client) ListObjects(ctx context.Context, loc Location, o ListOptions) (
 	op.amount("max-keys", o.MaxKeys)
 	var page ObjectPage
 	op.decode = func(ctx context.Context, r *response) (err error) {
-		page, err = r.objectPage(ctx)
+		page, err = r.objectPage(ctx, cmp.Or(o.MaxKeys, maxListKeys))
 		return err
 	}
 	err = c.do(ctx, op)
@@ -67,10 +67,13 @@ type wireObjectPage struct {
 
 var errNoMarker = errors.New("the page is truncated and does not say where the next one begins")
 
-func (r *response) objectPage(ctx context.Context) (ObjectPage, error) {
+func (r *response) objectPage(ctx context.Context, n int) (ObjectPage, error) {
 	var wire wireObjectPage
-	if err := r.readXML(ctx, "ListBucketResult", &wire); err != nil {
+	if err := r.readPage(ctx, pageBounds(n, maxEntry), "ListBucketResult", &wire); err != nil {
 		return ObjectPage{}, err
+	}
+	if max(len(wire.Contents), len(wire.CommonPrefixes)) > n {
+		return ObjectPage{}, r.malformed(errPageTooLong)
 	}
 	names := decoder{encoded: wire.EncodingType == "url"}
 	page := ObjectPage{Truncated: wire.IsTruncated, Objects: make([]ObjectInfo, 0, len(wire.Contents))}

@@ -496,7 +496,7 @@ type pendingCompletion struct {
 // read waits out the white space and reads the result.
 func (j *pendingCompletion) read(ctx context.Context, r *response) error {
 	r.http.Body = &spaceReader{ReadCloser: newStallReader(r.http.Body, stallLimit)}
-	data, err := r.readBody(ctx)
+	data, err := r.readDocument(ctx, configurationBounds())
 	if err != nil {
 		return err
 	}
@@ -595,7 +595,7 @@ func (c *Client) ListParts(ctx context.Context, u Upload, o ListPartsOptions) (P
 	op.amount("max-parts", o.Max)
 	var page PartPage
 	op.decode = func(ctx context.Context, r *response) (err error) {
-		page, err = r.partPage(ctx, o.After)
+		page, err = r.partPage(ctx, o)
 		return err
 	}
 	err = c.do(ctx, op)
@@ -615,10 +615,14 @@ type wirePartPage struct {
 	}
 }
 
-func (r *response) partPage(ctx context.Context, after int) (PartPage, error) {
+func (r *response) partPage(ctx context.Context, o ListPartsOptions) (PartPage, error) {
 	var wire wirePartPage
-	if err := r.readXML(ctx, "ListPartsResult", &wire); err != nil {
+	n := cmp.Or(o.Max, maxListKeys)
+	if err := r.readPage(ctx, pageBounds(n, maxEntry), "ListPartsResult", &wire); err != nil {
 		return PartPage{}, err
+	}
+	if len(wire.Part) > n {
+		return PartPage{}, r.malformed(errPageTooLong)
 	}
 	page := PartPage{
 		Truncated: wire.IsTruncated, StorageClass: cmp.Or(wire.StorageClass, "STANDARD"),
@@ -633,7 +637,7 @@ func (r *response) partPage(ctx context.Context, after int) (PartPage, error) {
 	}
 	if page.Truncated {
 		page.NextAfter = max(wire.NextPartNumberMarker, last)
-		if page.NextAfter <= after { // the next page would be this one again
+		if page.NextAfter <= o.After { // the next page would be this one again
 			return PartPage{}, r.malformed(errNoMarker)
 		}
 	}
@@ -716,8 +720,12 @@ type wireUploadPage struct {
 
 func (r *response) uploadPage(ctx context.Context, o ListUploadsOptions) (UploadPage, error) {
 	var wire wireUploadPage
-	if err := r.readXML(ctx, "ListMultipartUploadsResult", &wire); err != nil {
+	n := cmp.Or(o.Max, maxListKeys)
+	if err := r.readPage(ctx, pageBounds(n, maxEntry), "ListMultipartUploadsResult", &wire); err != nil {
 		return UploadPage{}, err
+	}
+	if max(len(wire.Upload), len(wire.CommonPrefixes)+len(wire.CommonPrefixes2)) > n {
+		return UploadPage{}, r.malformed(errPageTooLong)
 	}
 	names := decoder{encoded: cmp.Or(wire.EncodingType, cmp.Or(wire.EncodingType2, wire.EncodingType3)) == "url"}
 	page := UploadPage{Truncated: wire.IsTruncated, Uploads: make([]MultipartUpload, 0, len(wire.Upload))}

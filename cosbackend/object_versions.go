@@ -59,7 +59,7 @@ func (c *Client) ListObjectVersions(ctx context.Context, loc Location, o ListVer
 	op.amount("max-keys", o.MaxKeys)
 	var page VersionPage
 	op.decode = func(ctx context.Context, r *response) (err error) {
-		page, err = r.versionPage(ctx)
+		page, err = r.versionPage(ctx, cmp.Or(o.MaxKeys, maxListKeys))
 		return err
 	}
 	err = c.do(ctx, op)
@@ -103,9 +103,9 @@ type wireVersion struct {
 	}
 }
 
-func (r *response) versionPage(ctx context.Context) (VersionPage, error) {
+func (r *response) versionPage(ctx context.Context, n int) (VersionPage, error) {
 	var wire wireVersions
-	if err := r.readXML(ctx, "ListVersionsResult", &wire); err != nil {
+	if err := r.readPage(ctx, pageBounds(n, maxEntry), "ListVersionsResult", &wire); err != nil {
 		return VersionPage{}, err
 	}
 	names := decoder{encoded: wire.EncodingType == "url"}
@@ -114,6 +114,9 @@ func (r *response) versionPage(ctx context.Context) (VersionPage, error) {
 		if e.XMLName.Local == "Version" || e.XMLName.Local == "DeleteMarker" {
 			page.Versions = append(page.Versions, e.version(&names))
 		}
+	}
+	if max(len(page.Versions), len(wire.CommonPrefixes)) > n {
+		return VersionPage{}, r.malformed(errPageTooLong)
 	}
 	for _, p := range wire.CommonPrefixes {
 		page.CommonPrefixes = append(page.CommonPrefixes, names.decode(p.Prefix))

@@ -103,7 +103,7 @@ func (op *operation) amount(name string, n int) {
 
 // readEmpty reads a response that has only a status.
 func readEmpty(ctx context.Context, r *response) error {
-	_, err := r.readBody(ctx)
+	_, err := r.readAll(ctx, maxErrorBody, nil)
 	return err
 }
 

@@ -17,7 +17,6 @@ import (
 
 const (
 	maxErrorBody = 64 << 10
-	maxXML       = 16 << 20
 	maxHeaders   = 32
 	maxHeaderOut = 256
 )
@@ -25,7 +24,7 @@ const (
 var (
 	errEarlyResponse    = errors.New("the response came before the body was sent")
 	errEmptyResponse    = errors.New("the response is empty where XML was expected")
-	errResponseTooLarge = errors.New("the response is larger than 16 MiB")
+	errResponseTooLarge = errors.New("the response is larger than what COS sends")
 )
 
 // A response is what COS returned to one attempt.
@@ -137,6 +136,20 @@ func (r *response) readBody(ctx context.Context) ([]byte, error) {
 
 // readRaw reads all of a 2xx response that is not an object.
 func (r *response) readRaw(ctx context.Context) ([]byte, error) {
+	return r.readAll(ctx, maxDocument, nil)
+}
+
+// readDocument reads a 2xx response that is XML, as far as it keeps to its bounds, without
+// space around it.
+func (r *response) readDocument(ctx context.Context, bounds documentBounds) ([]byte, error) {
+	scan := documentScan{documentBounds: bounds}
+	data, err := r.readAll(ctx, bounds.bytes, scan.check)
+	return bytes.TrimSpace(data), err
+}
+
+// readAll reads a 2xx response of at most limit bytes. check, unless it is nil, is given
+// what arrived so far and ends the reading by an error.
+func (r *response) readAll(ctx context.Context, limit int, check func([]byte) error) ([]byte, error) {
 	if r.op.method == http.MethodHead {
 		return nil, nil
 	}
@@ -145,32 +158,67 @@ func (r *response) readRaw(ctx context.Context) ([]byte, error) {
 	if _, limited := r.http.Body.(*spaceReader); !limited {
 		r.http.Body = newStallReader(r.http.Body, stallLimit)
 	}
-	data, err := io.ReadAll(io.LimitReader(r.http.Body, maxXML+1))
+	data, err := r.receiveAll(ctx, limit, check)
 	if err != nil {
-		return nil, r.truncated(ctx, err)
-	}
-	if len(data) > maxXML {
-		return nil, r.malformed(errResponseTooLarge)
+		return nil, err
 	}
 	if bytes.HasPrefix(bytes.TrimSpace(data), []byte("<")) {
 		if root, err := rootElement(data); err == nil && root == "Error" {
-			return nil, r.serverError(parseErrorXML(data, r.attempt))
+			return nil, r.serverError(parseErrorXML(data[:min(len(data), maxErrorBody)], r.attempt))
 		}
 	}
 	r.attempt.responseReceived = true
 	return data, nil
 }
 
-// readXML decodes a response whose root element must be root.
+func (r *response) receiveAll(ctx context.Context, limit int, check func([]byte) error) ([]byte, error) {
+	size := r.http.ContentLength
+	if size > int64(limit) {
+		return nil, r.malformed(errResponseTooLarge)
+	}
+	data := make([]byte, 0, max(size, 512)+1) // the last read finds the end without growing it
+	for {
+		n, err := r.http.Body.Read(data[len(data):cap(data)])
+		data = data[:len(data)+n]
+		if len(data) > limit {
+			return nil, r.malformed(errResponseTooLarge)
+		}
+		if check != nil {
+			if err := check(data); err != nil {
+				return nil, r.malformed(err)
+			}
+		}
+		switch {
+		case err == io.EOF:
+			return data, nil
+		case err != nil:
+			return nil, r.truncated(ctx, err)
+		}
+		if len(data) == cap(data) {
+			data = slices.Grow(data, len(data))
+		}
+	}
+}
+
+// readXML decodes a response whose root element must be root. It is no list.
 func (r *response) readXML(ctx context.Context, root string, into any) error {
-	data, err := r.readBody(ctx)
+	data, err := r.readDocument(ctx, configurationBounds())
 	if err != nil {
 		return err
 	}
 	return r.parseXML(data, root, into)
 }
 
-// parseXML decodes what readBody returned.
+// readPage is readXML for a list. The caller counts its entries.
+func (r *response) readPage(ctx context.Context, bounds documentBounds, root string, into any) error {
+	data, err := r.readDocument(ctx, bounds)
+	if err != nil {
+		return err
+	}
+	return r.parseXML(data, root, into)
+}
+
+// parseXML decodes what readDocument returned.
 func (r *response) parseXML(data []byte, root string, into any) error {
 	if len(data) == 0 {
 		return r.malformed(errEmptyResponse)

@@ -20,6 +20,8 @@ const (
 	// and written from them, past these. Each connection has both.
 	readBuffer  = 4 << 10
 	writeBuffer = 2 << 10
+	// maxResponseHeader bounds the headers of a response.
+	maxResponseHeader = 256 << 10
 	// writeStall is how long COS may take to accept writeBatch bytes of a request, or one
 	// buffer when that is larger.
 	writeStall = time.Minute
@@ -72,8 +74,11 @@ func newTransport(o TransportOptions, counts *connections) *http.Transport {
 		MaxIdleConnsPerHost:   o.MaxIdleConnsPerHost,
 		ReadBufferSize:        readBuffer,
 		WriteBufferSize:       writeBuffer,
-		DisableCompression:    true, // an object is handed over as it is stored
-		Protocols:             &http1,
+		// COS has 2 KiB of metadata at most; net/http would take 10 MiB.
+		MaxResponseHeaderBytes: maxResponseHeader,
+
+		DisableCompression: true, // an object is handed over as it is stored
+		Protocols:          &http1,
 	}
 	if t.MaxIdleConnsPerHost == 0 {
 		t.MaxIdleConnsPerHost = 256

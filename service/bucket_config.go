@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc/codes"
 
 	"github.com/cosgate/cosgate/cosbackend"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
@@ -201,11 +202,15 @@ func configSections() sectionReaders {
 	}
 }
 
+// maxInventoryPages is how many pages of a hundred jobs are read: a bucket has a thousand
+// jobs at most.
+const maxInventoryPages = 20
+
 // allInventories reads the jobs page by page.
 func allInventories(c *cosbackend.Client, ctx context.Context, at cosbackend.Location) ([]cosbackend.InventoryConfiguration, error) { //nolint:revive // the order of a getter
 	var all []cosbackend.InventoryConfiguration
 	token := ""
-	for {
+	for range maxInventoryPages {
 		page, err := c.ListBucketInventories(ctx, at, token)
 		if err != nil {
 			return nil, err
@@ -216,4 +221,5 @@ func allInventories(c *cosbackend.Client, ctx context.Context, at cosbackend.Loc
 		}
 		token = page.NextToken
 	}
+	return nil, cosstatus.Fail(codes.Internal, cosstatus.ReasonMalformedResponse, "COS's list of inventory jobs has no end")
 }
