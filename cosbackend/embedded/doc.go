@@ -219,7 +219,8 @@
 //	E103  The signature of a form is checked before its policy is parsed, then the
 //	      policy's expiration, the signed time as in E011, and the conditions. A policy
 //	      without a condition on q-sign-algorithm, q-ak or q-sign-time, or with anything
-//	      that is not understood, is InvalidPolicyDocument.
+//	      that is not understood, is InvalidPolicyDocument. A field without a
+//	      condition is accepted: COS's own samples of POST Object have such fields.
 //	E104  A form accepts as a field of that name whatever a PUT accepts as a header, but
 //	      the preset of its ACL as acl; headers of its request that would change the
 //	      operation are NotImplemented. Fields that name no COS header, and no content

@@ -75,6 +75,9 @@ func (c *client) formRequest(t testing.TB, in formUpload) *http.Request {
 		fields = append(slices.Clip(fields),
 			"policy", base64.StdEncoding.EncodeToString([]byte(policy)), "q-sign-algorithm", "sha1", "q-ak", c.cred.SecretID,
 			"q-key-time", keyTime(), "q-signature", formSignature(c.cred, keyTime(), policy))
+		if c.cred.Token != "" {
+			fields = append(fields, "x-cos-security-token", c.cred.Token)
+		}
 	}
 	for i := 0; i < len(fields); i += 2 {
 		if err := w.WriteField(fields[i], fields[i+1]); err != nil {
@@ -603,4 +606,55 @@ func TestPostObjectIgnoresItsHeaders(t *testing.T) {
 		r.Header = http.Header{"Content-Type": r.Header["Content-Type"], http.CanonicalHeaderKey(name): {"v"}}
 		c.send(t, r).want(t, 501, "NotImplemented")
 	}
+}
+
+// TestPostObjectIsBoundByTheSession takes a form that was signed with temporary credentials
+// and adds fields that its policy does not name (E112, E113).
+func TestPostObjectIsBoundByTheSession(t *testing.T) {
+	t.Parallel()
+	now := int64(formNow)
+	c := openForms(t, func(o *embedded.Options) { o.Clock = func() time.Time { return time.Unix(now, 0) } })
+	none := `{"string_equal_if_exist":{"cos:x-cos-acl":"default","cos:x-cos-grant-read":"","cos:x-cos-grant-read-acp":"","cos:x-cos-grant-write-acp":"","cos:x-cos-grant-full-control":"","cos:x-cos-tagging":""}}`
+	narrow := c.narrowed(t, grants("allow", "name/cos:PostObject", testBucket+"/mine/*", none))
+	everyone := `uri="http://cam.qcloud.com/groups/global/AllUsers"`
+	for name, tt := range map[string]struct {
+		fields []string
+		status int
+	}{
+		"as it is":               {[]string{"key", "mine/k"}, 204},
+		"the ACL of the bucket":  {[]string{"key", "mine/k", "acl", "default"}, 204},
+		"metadata":               {[]string{"key", "mine/k", "x-cos-meta-a", "1"}, 204},
+		"an ACL":                 {[]string{"key", "mine/k", "acl", "public-read"}, 403},
+		"an ACL in another case": {[]string{"key", "mine/k", "ACL", "public-read"}, 403},
+		"an ACL by its header":   {[]string{"key", "mine/k", "x-cos-acl", "public-read"}, 501},
+		"a grant":                {[]string{"key", "mine/k", "x-cos-grant-read", everyone}, 403},
+		"a grant of everything":  {[]string{"key", "mine/k", "X-Cos-Grant-Full-Control", everyone}, 403},
+		"tags":                   {[]string{"key", "mine/k", "x-cos-tagging", "a=b"}, 403},
+		"another key":            {[]string{"key", "other/k"}, 403},
+		"a callback":             {[]string{"key", "mine/k", "x-cos-callback", "eyJ1cmwiOiJodHRwOi8vMTY5LjI1NC4xNjkuMjU0LyJ9"}, 501},
+	} {
+		if got := narrow.post(t, formUpload{fields: tt.fields, file: "x"}); got.StatusCode != tt.status {
+			t.Errorf("%s: %d %s (%s), want %d", name, got.StatusCode, got.err.Code, got.err.Message, tt.status)
+		}
+	}
+	c.do(t, call{method: "GET", key: "mine/k", unsigned: true}).want(t, 403, "AccessDenied")
+	c.do(t, call{method: "HEAD", key: "other/k"}).want(t, 404, "")
+
+	upload := formUpload{fields: []string{"key", "mine/k"}, file: "x"}
+	without := *narrow
+	without.cred.Token = ""
+	without.post(t, upload).want(t, 403, "InvalidAccessKeyId")
+	c.narrowed(t, grants("allow", "name/cos:PutObject", "*", "")).post(t, upload).want(t, 403, "AccessDenied")
+	now += 600 // the form itself is valid for an hour
+	upload.expires = formNow + 3600
+	narrow.post(t, upload).want(t, 400, "ExpiredToken")
+}
+
+// COS's own samples of the page of POST Object have fields that their policies do not
+// name, such as the key, and are accepted.
+func TestPostObjectTakesFieldsThatItsPolicyDoesNotName(t *testing.T) {
+	t.Parallel()
+	c := openForms(t)
+	c.post(t, formUpload{fields: []string{"key", "k", "Cache-Control", "max-age=86400", "acl", "public-read"}, file: "x"}).want(t, 204, "")
+	c.do(t, call{method: "GET", key: "k", unsigned: true}).want(t, 200, "")
 }

@@ -32,7 +32,7 @@ func (c *client) sdk(t *testing.T) *cos.Client {
 		t.Fatal(err)
 	}
 	cl := cos.NewClient(&cos.BaseURL{BucketURL: bucket, ServiceURL: service}, &http.Client{
-		Transport: &cos.AuthorizationTransport{SecretID: c.cred.SecretID, SecretKey: c.cred.SecretKey, Transport: c.http.Transport},
+		Transport: &cos.AuthorizationTransport{SecretID: c.cred.SecretID, SecretKey: c.cred.SecretKey, SessionToken: c.cred.Token, Transport: c.http.Transport},
 	})
 	cl.Conf.EnableCRC = true
 	return cl
@@ -489,4 +489,65 @@ func TestSDKWaitsForASlowComplete(t *testing.T) {
 			t.Errorf("CompleteMultipartUpload = %+v, %v", done, err)
 		}
 	})
+}
+
+// TestSDKUsesTemporaryCredentials gives the official client credentials of STS: it works
+// within their policy, in parts too, and is refused beyond it.
+func TestSDKUsesTemporaryCredentials(t *testing.T) {
+	t.Parallel()
+	c := open(t)
+	c.put(t, "secret", "x")
+	const actions = "name/cos:PutObject name/cos:GetObject name/cos:InitiateMultipartUpload name/cos:ListMultipartUploads name/cos:ListParts " +
+		"name/cos:UploadPart name/cos:CompleteMultipartUpload name/cos:AbortMultipartUpload"
+	narrow := c.narrowed(t, grants("allow", actions, testBucket+"/mine/*", ""), grants("allow", "name/cos:GetBucket", testBucket+"/mine/*", ""))
+	sdk, ctx := narrow.sdk(t), t.Context()
+	if _, err := sdk.Object.Put(ctx, "mine/k", strings.NewReader("x"), nil); err != nil {
+		t.Errorf("Put = %v", err)
+	}
+	resp, err := sdk.Object.Get(ctx, "mine/k", nil)
+	if err != nil {
+		t.Fatalf("Get = %v", err)
+	}
+	resp.Body.Close()
+	file := filepath.Join(t.TempDir(), "large")
+	if err := os.WriteFile(file, bytes.Repeat([]byte("0123456789abcdef"), 1<<17), 0o600); err != nil { // 2 MiB: two parts
+		t.Fatal(err)
+	}
+	if _, _, err := sdk.Object.Upload(ctx, "mine/large", file, &cos.MultiUploadOptions{PartSize: 1}); err != nil {
+		t.Errorf("Upload = %v", err)
+	}
+	list, _, err := sdk.Bucket.Get(ctx, &cos.BucketGetOptions{Prefix: "mine/"})
+	if err != nil || len(list.Contents) != 2 {
+		t.Errorf("Bucket.Get = %+v, %v, want two objects", list, err)
+	}
+	u, err := sdk.Object.GetPresignedURL2(ctx, http.MethodGet, "mine/k", time.Minute, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.send(t, r).want(t, 200, "")
+
+	for name, beyond := range map[string]func() (*cos.Response, error){
+		"Get of another key": func() (*cos.Response, error) { return sdk.Object.Get(ctx, "secret", nil) },
+		"Copy of it": func() (*cos.Response, error) {
+			_, resp, err := sdk.Object.Copy(ctx, "mine/copy", testHost+"/secret", nil)
+			return resp, err
+		},
+		"Delete": func() (*cos.Response, error) { return sdk.Object.Delete(ctx, "mine/k") },
+		"PutACL": func() (*cos.Response, error) {
+			return sdk.Object.PutACL(ctx, "mine/k", &cos.ObjectPutACLOptions{Header: &cos.ACLHeaderOptions{XCosACL: "public-read"}})
+		},
+		"Head":           func() (*cos.Response, error) { return sdk.Object.Head(ctx, "mine/k", nil) },
+		"DeletePolicy":   func() (*cos.Response, error) { return sdk.Bucket.DeletePolicy(ctx) },
+		"Get of a list":  func() (*cos.Response, error) { _, resp, err := sdk.Bucket.Get(ctx, nil); return resp, err },
+		"Get of buckets": func() (*cos.Response, error) { _, resp, err := sdk.Service.Get(ctx); return resp, err },
+	} {
+		resp, err := beyond()
+		if err == nil || resp == nil || resp.StatusCode != 403 {
+			t.Errorf("%s = %v, want 403", name, err)
+		}
+	}
 }

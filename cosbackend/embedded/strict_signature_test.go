@@ -28,7 +28,6 @@ func strictRule(actions, headers, params string) string {
 func TestStrictSignatureRefusesWhatIsNotSigned(t *testing.T) {
 	t.Parallel()
 	c := open(t)
-	c.put(t, "k", "x")
 	const header, param = "header that must be signed", "param that must be signed"
 	for name, tt := range map[string]struct {
 		actions, headers, params string
@@ -53,6 +52,7 @@ func TestStrictSignatureRefusesWhatIsNotSigned(t *testing.T) {
 		"nobody's request":         {"*", "Host", "all", call{method: "GET", key: "k", query: "versionId=", unsigned: true}, nil, "Access Denied"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			c.put(t, "k", "x")
 			c.do(t, call{method: "PUT", query: "strict-signature", body: []byte(strictRule(tt.actions, tt.headers, tt.params))}).want(t, 200, "")
 			r := c.request(t, tt.in)
 			if tt.add != nil {
@@ -85,6 +85,14 @@ func TestStrictSignatureHoldsForPresignedURLs(t *testing.T) {
 			t.Errorf("a presigned URL with %q = %d %s, want %d", added, got.StatusCode, got.err.Message, status)
 		}
 	}
+}
+
+// A form has no headers and parameters to sign.
+func TestStrictSignatureSkipsForms(t *testing.T) {
+	t.Parallel()
+	c := openForms(t)
+	c.do(t, call{method: "PUT", query: "strict-signature", body: []byte(strictRule("*", "Host x-cos-*", "all"))}).want(t, 200, "")
+	c.post(t, formUpload{fields: []string{"key", "k", "x-cos-storage-class", "STANDARD"}, file: "x"}).want(t, 204, "")
 }
 
 func TestPutBucketStrictSignatureRefusesInvalidRules(t *testing.T) {

@@ -20,10 +20,10 @@ import (
 // An stsCall is a request to STS. Zero fields have the usual value.
 type stsCall struct {
 	host, action, version string
-	body                          string
-	cred                          embedded.Credential // the client's own
-	at                            time.Time           // of the timestamp; the client's clock
-	change                        func(*http.Request) // after signing
+	body                  string
+	cred                  embedded.Credential // the client's own
+	at                    time.Time           // of the timestamp; the client's clock
+	change                func(*http.Request) // after signing
 }
 
 type stsResponse struct {
