@@ -34,13 +34,17 @@ const (
 	// Presigned is to accept requests that are signed in their query or as a form. It
 	// needs Target.HTTP.
 	Presigned Ability = "presigned"
+	// TemporaryCredentials is to have STS, which gives credentials that a policy narrows
+	// and that the endpoint enforces. It is lacking unless Target.CanIssueCredentials says
+	// otherwise.
+	TemporaryCredentials Ability = "temporary-credentials"
 )
 
 // abilities is every Ability.
 func abilities() []Ability {
 	return append(objectAbilities(), []Ability{
 		CreateBuckets, ListBuckets, OtherRegions, StorageClasses, Archive, ForbidOverwrite, OpenRanges, Signatures,
-		Appends, CustomDomains, Replication, Presigned,
+		Appends, CustomDomains, Replication, Presigned, TemporaryCredentials,
 	}...)
 }
 
@@ -53,6 +57,8 @@ func (tg Target) lack(a Ability) string {
 		return reason
 	case a == CreateBuckets && !tg.CanCreateBuckets:
 		return "the suite was not allowed to create buckets"
+	case a == TemporaryCredentials && !tg.CanIssueCredentials:
+		return "the suite was not told that there is an STS for its keys"
 	case a == Signatures && tg.SecretID == "":
 		return "the suite was not given the secret id"
 	case a == Presigned && tg.HTTP == nil:

@@ -41,6 +41,10 @@ type Target struct {
 	// CanCreateBuckets lets the suite create about three dozen buckets in two regions
 	// and delete them.
 	CanCreateBuckets bool
+	// CanIssueCredentials says that there is an STS for the keys of Client, which must be
+	// long-lived: the suite then gets temporary credentials by
+	// [cosbackend.Client.IssueTemporaryCredentials] and checks their limits.
+	CanIssueCredentials bool
 	// AllowNonEmpty lets the suite run on a bucket that holds other objects and uploads.
 	// It changes none of them, unless it has a defect.
 	AllowNonEmpty bool
@@ -93,6 +97,7 @@ func groups() []group {
 		{"trafficlimits", trafficLimitChecks()},
 		{"encryption", encryptionChecks()},
 		{"credentials", credentialChecks()},
+		{"temporarycredentials", temporaryCredentialChecks()},
 		{"presigned", presignedChecks()},
 	}
 }

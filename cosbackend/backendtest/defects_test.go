@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cosgate/cosgate/cosbackend/embedded"
 )
@@ -92,6 +93,14 @@ func defects() []defect {
 		{"a customer key that is not looked at", "GetObject of an object with a customer key needs that key", embedded.Fault{Operation: "HeadObject", Status: http.StatusOK}, nil},
 		{"a preflight that allows everything", "OptionsObject follows the rules of the bucket", embedded.Fault{Operation: "OptionsObject", Status: http.StatusOK}, nil},
 		{"headers that are not replaced", "GetObject parameters replace the headers of the response", embedded.Fault{Operation: "GetObject", Header: http.Header{"Cache-Control": {"other"}}}, nil},
+		{"credentials that end at another time", "GetFederationToken gives credentials that end when they were asked to", embedded.Fault{Operation: "nothing"}, func(o *embedded.Options) { o.Clock = func() time.Time { return time.Now().Add(-4 * time.Minute) } }},
+		{"an action that is not looked at", "GetFederationToken gives rights to the actions and the key of its policy", embedded.Fault{Operation: "HeadObject", Status: http.StatusOK}, nil},
+		{"a prefix that is not looked at", "GetFederationToken gives rights to the keys that begin with a prefix", embedded.Fault{Operation: "ListObjects", Nth: 2, ContentType: "application/xml", Body: page}, nil},
+		{"parts without a right", "GetFederationToken gives an upload in parts its seven actions", embedded.Fault{Operation: "PutObject", Status: http.StatusOK}, nil},
+		{"a source that is not looked at", "CopyObject needs GetObject of its source", embedded.Fault{Operation: "CopyObject", Nth: 1, ContentType: "application/xml", Body: []byte("<CopyObjectResult><ETag>0</ETag></CopyObjectResult>")}, nil},
+		{"a header that is not looked at", "PutObject is bound by the conditions on its headers", embedded.Fault{Operation: "PutObject", Nth: 3, Status: http.StatusOK}, nil},
+		{"a version that is not looked at", "GetObject is bound by the condition on its version", embedded.Fault{Operation: "GetObject", Nth: 2, Body: []byte("old")}, nil},
+		{"a token that is not looked at", "GetObject with a token that is missing or wrong is refused", embedded.Fault{Operation: "GetObject", Nth: 1, Body: []byte("text")}, nil},
 		{"signatures that are not looked at", "GetObject and ListObjects with a wrong key are SignatureDoesNotMatch", embedded.Fault{Operation: "nothing"}, func(o *embedded.Options) { o.Signature = embedded.SignatureOff }},
 	}
 }

@@ -41,7 +41,7 @@ func target(t *testing.T, server *embedded.Server) Target {
 	}
 	t.Cleanup(client.Close)
 	plain := &http.Client{Transport: &http.Transport{DialContext: server.DialContext, DisableKeepAlives: true}}
-	return Target{Client: client, Bucket: testBucket, SecretID: demo.SecretID, HTTP: plain, CanCreateBuckets: true}
+	return Target{Client: client, Bucket: testBucket, SecretID: demo.SecretID, HTTP: plain, CanCreateBuckets: true, CanIssueCredentials: true}
 }
 
 func TestEmbeddedInMemory(t *testing.T) {
@@ -77,7 +77,7 @@ func TestEmbeddedOnDiskAsProxy(t *testing.T) {
 		EnvLacks:     string(Archive), // so that a skip is seen
 		EnvSecretKey: embedded.DemoCredential().SecretKey,
 
-		EnvCreateBuckets: "1",
+		EnvCreateBuckets: "1", EnvIssueCredentials: "1",
 	}))
 	if err != nil || !ok {
 		t.Fatalf("FromEnvironment = %v, %v, want a target", ok, err)

@@ -28,6 +28,10 @@ const (
 	EnvProxy = "COS_TEST_PROXY"
 	// EnvCreateBuckets set to 1 lets the suite create buckets and delete them.
 	EnvCreateBuckets = "COS_TEST_CREATE_BUCKETS"
+	// EnvIssueCredentials set to 1 lets the suite get temporary credentials of STS, at
+	// sts.tencentcloudapi.com, by way of the proxy if there is one; without TLS if the
+	// endpoint is http.
+	EnvIssueCredentials = "COS_TEST_ISSUE_CREDENTIALS" //nolint:gosec // a name, not a credential
 	// EnvAllowNonEmpty set to 1 lets the suite run on a bucket that holds objects.
 	EnvAllowNonEmpty = "COS_TEST_ALLOW_NONEMPTY"
 	// EnvLacks names what the target lacks, by [Ability] and separated by commas.
@@ -48,6 +52,9 @@ func FromEnvironment(getenv func(string) string) (Target, bool, error) {
 		return Target{}, false, err
 	}
 	if tg.CanCreateBuckets, err = flag(getenv, EnvCreateBuckets); err != nil {
+		return Target{}, false, err
+	}
+	if tg.CanIssueCredentials, err = flag(getenv, EnvIssueCredentials); err != nil {
 		return Target{}, false, err
 	}
 	if tg.AllowNonEmpty, err = flag(getenv, EnvAllowNonEmpty); err != nil {
@@ -72,7 +79,7 @@ func targetNamed(getenv func(string) string) (bool, error) {
 	if strings.Contains(getenv(EnvEndpoint), "{region}") {
 		required = append(required, EnvRegion)
 	}
-	all := append([]string{EnvRegion, EnvSecurityToken, EnvProxy, EnvCreateBuckets, EnvAllowNonEmpty, EnvLacks}, required...)
+	all := append([]string{EnvRegion, EnvSecurityToken, EnvProxy, EnvCreateBuckets, EnvIssueCredentials, EnvAllowNonEmpty, EnvLacks}, required...)
 	var missing []string
 	for _, name := range required {
 		if getenv(name) == "" {
@@ -120,6 +127,8 @@ func environmentClient(getenv func(string) string) (*cosbackend.Client, error) {
 			SecretID: getenv(EnvSecretID), SecretKey: getenv(EnvSecretKey), Token: getenv(EnvSecurityToken),
 		}),
 	}
+	// Where COS is reached without TLS through a proxy, that is where its STS is.
+	cfg.Signing.Insecure = strings.HasPrefix(cfg.Endpoint, "http://") && getenv(EnvIssueCredentials) == "1"
 	var err error
 	if cfg.Transport.Proxy, err = environmentProxy(getenv); err != nil {
 		return nil, err
