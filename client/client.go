@@ -179,3 +179,8 @@ func (c *Client) BucketConfigs() cosgatev1.BucketConfigServiceClient {
 func (c *Client) Presign() cosgatev1.PresignServiceClient {
 	return cosgatev1.NewPresignServiceClient(c.conn)
 }
+
+// Credentials returns the stub of CredentialService.
+func (c *Client) Credentials() cosgatev1.CredentialServiceClient {
+	return cosgatev1.NewCredentialServiceClient(c.conn)
+}

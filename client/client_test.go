@@ -37,7 +37,8 @@ func TestClientHasAStubForEveryService(t *testing.T) {
 	_, err3 := c.Objects().HeadObject(ctx, &cosgatev1.HeadObjectRequest{})
 	_, err4 := c.Multipart().ListParts(ctx, &cosgatev1.ListPartsRequest{})
 	_, err5 := c.Presign().PresignUrl(ctx, &cosgatev1.PresignUrlRequest{})
-	for _, err := range []error{err1, err2, err3, err4, err5} {
+	_, err6 := c.Credentials().IssueTemporaryCredentials(ctx, &cosgatev1.IssueTemporaryCredentialsRequest{})
+	for _, err := range []error{err1, err2, err3, err4, err5, err6} {
 		if err != nil {
 			t.Error(err)
 		}
