@@ -54,7 +54,7 @@ func (b *messageBounds) of(d protoreflect.MessageDescriptor) *messageBound {
 	return bound
 }
 
-// A messageBound is what the messages of one type may have. It is a [frames.Checker].
+// A messageBound is what the messages of one type may have.
 type messageBound struct {
 	name  string
 	size  int64 // the most bytes
@@ -75,29 +75,25 @@ func (s sizes) bound(d protoreflect.MessageDescriptor) *messageBound {
 	return b
 }
 
-// Check counts the items of a message before they are decoded, since an item of two bytes
+// count counts the items of a message before they are decoded, since an item of two bytes
 // becomes one of a hundred. It stops at the first that is too many.
-func (b *messageBound) Check(wire []byte) error {
-	if len(wire) < uncheckedBytes {
-		return nil
-	}
-	return b.walk(wire, false)
+func (b *messageBound) count(wire []byte) (items int, err error) {
+	return b.walk(&walker{}, wire)
 }
 
-// Explain finds the field that is not UTF-8. When there is none, the message is no protobuf.
-func (b *messageBound) Explain(wire []byte, _ error) error {
-	if err := b.walk(wire, true); err != nil {
+// explain finds the field that is not UTF-8. When there is none, the message is no protobuf.
+func (b *messageBound) explain(wire []byte) error {
+	if _, err := b.walk(&walker{text: true}, wire); err != nil {
 		return err
 	}
 	return malformed("the message is no " + b.name + " in protobuf")
 }
 
-func (b *messageBound) walk(wire []byte, text bool) error {
-	w := walker{text: text}
+func (b *messageBound) walk(w *walker, wire []byte) (items int, err error) {
 	if f := w.message(b.shape, wire, &counts{}, maxNesting); f != nil {
-		return cosstatus.FailField(codes.InvalidArgument, cosstatus.ReasonInvalidField, f.path, f.problem)
+		return w.items, cosstatus.FailField(codes.InvalidArgument, cosstatus.ReasonInvalidField, f.path, f.problem)
 	}
-	return nil
+	return w.items, nil
 }
 
 // A shape is what a type of message is made of, as far as it is bounded.
@@ -197,9 +193,12 @@ func (f *fault) in(path string) *fault {
 // A walker goes through an encoded message and the messages in it, until it finds a list
 // that is too long, or text that is not UTF-8. It stops where the message is no protobuf:
 // decoding it says so.
-type walker struct{ text bool }
+type walker struct {
+	text  bool
+	items int // so far
+}
 
-func (w walker) message(s *shape, wire []byte, c *counts, levels int) *fault {
+func (w *walker) message(s *shape, wire []byte, c *counts, levels int) *fault {
 	for len(wire) > 0 && levels > 0 {
 		number, kind, n := protowire.ConsumeTag(wire)
 		if n < 0 {
@@ -225,7 +224,7 @@ func (w walker) message(s *shape, wire []byte, c *counts, levels int) *fault {
 	return nil
 }
 
-func (w walker) field(f *fieldShape, kind protowire.Type, value []byte, c *counts, levels int) *fault {
+func (w *walker) field(f *fieldShape, kind protowire.Type, value []byte, c *counts, levels int) *fault {
 	if f.maximum == 0 {
 		if f.message == nil || kind != protowire.BytesType {
 			return w.scalar(f, value)
@@ -236,6 +235,7 @@ func (w walker) field(f *fieldShape, kind protowire.Type, value []byte, c *count
 	if f.packed && kind == protowire.BytesType {
 		items = packedItems(value)
 	}
+	w.items += items
 	count := c.add(f.number, items)
 	switch {
 	case count > f.maximum && f.isMap:
@@ -255,7 +255,7 @@ func (w walker) field(f *fieldShape, kind protowire.Type, value []byte, c *count
 	return found.in(f.name + "[" + strconv.Itoa(count-1) + "]")
 }
 
-func (w walker) scalar(f *fieldShape, value []byte) *fault {
+func (w *walker) scalar(f *fieldShape, value []byte) *fault {
 	if w.text && f.text && !utf8.Valid(value) {
 		return &fault{f.name, "must be UTF-8"}
 	}

@@ -165,7 +165,7 @@ func TestBoundsLetTheLargestRequestsThrough(t *testing.T) {
 			t.Errorf("%s with %d bytes is refused, its bound is %d", bound.name, len(wire), bound.size)
 		}
 		if bound.shape.content == 0 {
-			if err := bound.Check(wire); err != nil {
+			if _, err := bound.count(wire); err != nil {
 				t.Errorf("Check of a valid %s = %v", bound.name, err)
 			}
 		}
@@ -208,7 +208,7 @@ func TestBoundsCountItems(t *testing.T) {
 		"nothing but nonsense": {remove, repeat(uncheckedBytes, []byte{0xff}), ""},
 		"unknown fields":       {remove, repeat(uncheckedBytes, field(1000, nil)), ""},
 	} {
-		err := newMessageBounds().of(c.m.ProtoReflect().Descriptor()).Check(c.wire)
+		_, err := newMessageBounds().of(c.m.ProtoReflect().Descriptor()).count(c.wire)
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 			t.Errorf("%s: Check = %v, want %q", name, err, c.want)
 		}

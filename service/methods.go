@@ -79,6 +79,7 @@ func (m *methods) runStream(impl any, ss grpc.ServerStream, info *grpc.StreamSer
 		info = &grpc.StreamServerInfo{FullMethod: unknownMethod, IsClientStream: true, IsServerStream: true}
 	}
 	ctx := withCall(ss.Context(), info.FullMethod)
+	defer m.receiver.memory.release(callFrom(ctx))
 	next := handler
 	for _, interceptor := range slices.Backward(m.stream) {
 		inner := next

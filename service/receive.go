@@ -40,6 +40,7 @@ type receiver struct {
 	pool    mem.BufferPool
 	bounds  *messageBounds
 	gzip    gzipReaders
+	memory  *receiveMemory
 	timeout time.Duration // for the first message of a call
 }
 
@@ -55,6 +56,10 @@ func (r *receiver) receive(ctx context.Context, c *call, m any, single bool) err
 		return r.read(stream, c, m)
 	}
 	c.receivedFirst = true
+	c.arrival = arrival{ctx: ctx, call: c}
+	if single {
+		c.arrival.memory = r.memory
+	}
 	if c.end == nil {
 		return r.first(stream, c, m, single)
 	}
@@ -70,6 +75,7 @@ func (r *receiver) receive(ctx context.Context, c *call, m any, single bool) err
 // sees an empty one.
 func (r *receiver) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 	c := callFrom(ctx)
+	defer r.memory.release(c)
 	if err := r.receive(ctx, c, req, true); err != nil {
 		return nil, err
 	}
@@ -116,6 +122,10 @@ func (r *receiver) read(stream messageReader, c *call, m any) error {
 	if size > bounds.size {
 		return messageTooLarge(bounds, size)
 	}
+	c.arrival.bound = bounds
+	if err := c.arrival.reserve(receivedBytes(c.header[0], size, bounds)); err != nil {
+		return err
+	}
 	data, err := stream.Read(int(size))
 	if err != nil {
 		return readError(err)
@@ -132,7 +142,16 @@ func (r *receiver) read(stream messageReader, c *call, m any) error {
 		data.Free()
 		data = unpacked
 	}
-	return frames.Decode(data, r.pool, m, bounds)
+	return frames.Decode(data, r.pool, m, &c.arrival)
+}
+
+// receivedBytes is the most that a message takes while it is read and decoded: its bytes, and
+// as many for its text once it is decoded; for a compressed one also what it may unpack to.
+func receivedBytes(flag byte, size int64, bounds *messageBound) int64 {
+	if flag == 0 {
+		return 2 * size
+	}
+	return size + 2*min(bounds.size, freeBytes+maxRatio*size)
 }
 
 // unpack returns the content of a compressed message. The caller frees both.

@@ -37,10 +37,20 @@ type call struct {
 
 	end           context.CancelCauseFunc // of the stream's waiting in the transport; nil without
 	header        [messageHeader]byte     // of the message that is being received
-	receivedFirst bool                    // or has begun to receive it
-	complete      bool                    // the request of a unary call was received
-	keepsFirst    bool                    // callStream keeps a copy of the first message
+	arrival       arrival
+	reserved      int64 // of receiveMemory
+	receivedFirst bool  // or has begun to receive it
+	complete      bool  // the request of a unary call was received
+	keepsFirst    bool  // callStream keeps a copy of the first message
 	first         atomic.Pointer[proto.Message]
+}
+
+// callerName is the name of the proved caller, "" when there is none.
+func (c *call) callerName() string {
+	if caller := c.caller.Load(); caller != nil {
+		return caller.Name
+	}
+	return ""
 }
 
 type callKey struct{}

@@ -37,7 +37,7 @@ import (
 // Bounds of the gRPC server, in one place.
 const (
 	// firstMessage is the default of Options.FirstMessage.
-	firstMessage = 10 * time.Second
+	firstMessage = 30 * time.Second
 	// connWindow is how much a caller may send ahead on one connection, in addition to
 	// Options.UploadWindow for each stream. Never set only one of them: that would leave
 	// the other at 64 KiB.
@@ -103,7 +103,7 @@ type Options struct {
 	Limits Limits
 	// UploadMemory is how many bytes all uploads in parts hold together. 0 is 512 MiB.
 	// In addition each upload holds what its caller sent ahead, UploadWindow, and the message
-	// that is being received, at most 4 MiB. Only the number of calls bounds the sum of
+	// that is being received, about 2 MiB. Only the number of calls bounds the sum of
 	// those, since a message is in memory before it can be refused.
 	UploadMemory int64
 	// UploadWindow is how many bytes a caller may send ahead on one stream, which is what a
@@ -120,8 +120,12 @@ type Options struct {
 	// bytes. 0 is 512 MiB.
 	CopyPart int64
 	// FirstMessage is how long a caller may take for the first message of a call, and for the
-	// end of the stream behind it where there is only one message. 0 is 10 s.
+	// end of the stream behind it where there is only one message. 0 is 30 s.
 	FirstMessage time.Duration
+	// ReceiveMemory is how many bytes the requests of all calls hold together, without those
+	// below 16 KiB and without uploads, from before they are read until their calls end. With
+	// authentication one caller may have a quarter of it. 0 is 128 MiB.
+	ReceiveMemory int64
 	// PresignMax is the maximum lifetime of presigned URLs and forms. 0 is 1 hour.
 	PresignMax time.Duration
 	// CredentialsMax is the maximum lifetime of the temporary credentials that callers get.
@@ -140,6 +144,7 @@ func (o Options) withDefaults() Options {
 	o.UploadWindow = cmp.Or(o.UploadWindow, 256<<10)
 	o.ReadMemory = cmp.Or(o.ReadMemory, 256<<20)
 	o.ReadStall = cmp.Or(o.ReadStall, readStall)
+	o.ReceiveMemory = cmp.Or(o.ReceiveMemory, defaultReceiveMemory)
 	o.FirstMessage = cmp.Or(o.FirstMessage, firstMessage)
 	o.PresignMax = cmp.Or(o.PresignMax, defaultPresignMax)
 	o.CredentialsMax = cmp.Or(o.CredentialsMax, defaultPresignMax)
@@ -218,7 +223,7 @@ func newServer(deps Deps, opts Options, newPool func() *frames.Pool) (*Server, e
 	if deps.Tracer != nil {
 		options = append(options, grpc.StatsHandler(telemetry.StatsHandler(deps.Tracer)))
 	}
-	s.methods.receiver = &receiver{pool: buffers, bounds: newMessageBounds(), timeout: opts.FirstMessage}
+	s.methods.receiver = &receiver{pool: buffers, bounds: newMessageBounds(), timeout: opts.FirstMessage, memory: newReceiveMemory(opts.ReceiveMemory, authorization != nil)}
 	chain{
 		log: log, audit: newAudit(deps.Audit, clients.defaultProfile, rules), shutdown: s.shutdown, authorization: authorization, limits: newLimits(opts.Limits),
 		credentials: callerCredentials{profiles: clients, accepting: deps.CallerCredentials, plaintext: opts.PlaintextCallerCredentials, rules: rules},
@@ -231,7 +236,7 @@ func newServer(deps Deps, opts Options, newPool func() *frames.Pool) (*Server, e
 	s.register(services(clients, m, log, opts, s.memory), opts.Reflection)
 	if deps.Metrics != nil {
 		deps.Metrics.Calls.InitializeMetrics(s.grpc)
-		deps.Metrics.Watch(deps.Profiles, s.memory.reads.InUse, s.memory.uploads.inUse.Load)
+		deps.Metrics.Watch(deps.Profiles, s.memory.reads.InUse, s.memory.uploads.inUse.Load, s.methods.receiver.memory.InUse)
 	}
 	return s, nil
 }

@@ -136,7 +136,7 @@ func TestPrintWritesAFileWithTheSameMeaning(t *testing.T) {
 func TestLimitsAreAppliedToTheServer(t *testing.T) {
 	t.Parallel()
 	c, err := Load(write(t, smallest+"limits: {streams_per_connection: 1, upload_memory: 128MiB, read_memory: 3MiB, calls: 4, caller_calls: 5,"+
-		" caller_rate: 6, caller_burst: 7, caller_upload_memory: 64MiB, caller_read_memory: 2MiB, min_deadline: 8s, first_message: 9s}\n"), Overrides{})
+		" caller_rate: 6, caller_burst: 7, caller_upload_memory: 64MiB, caller_read_memory: 2MiB, min_deadline: 8s, first_message: 9s, receive_memory: 96MiB}\n"), Overrides{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +144,7 @@ func TestLimitsAreAppliedToTheServer(t *testing.T) {
 	c.Limits.Apply(&got)
 	want := service.Options{
 		Connections:  service.ConnectionOptions{MaxStreams: 1},
-		UploadMemory: 128 << 20, ReadMemory: 3 << 20, FirstMessage: 9 * time.Second,
+		UploadMemory: 128 << 20, ReadMemory: 3 << 20, FirstMessage: 9 * time.Second, ReceiveMemory: 96 << 20,
 		Limits: service.Limits{
 			Calls: 4, CallerCalls: 5, CallerRate: 6, CallerBurst: 7,
 			CallerUploadMemory: 64 << 20, CallerReadMemory: 2 << 20, DeadlineFloor: 8 * time.Second,

@@ -23,8 +23,11 @@ type Limits struct {
 	UploadMemory Size `yaml:"upload_memory" default:"512MiB" min:"64MiB"`
 	// What all reads buffer in memory before they switch to small messages.
 	ReadMemory Size `yaml:"read_memory" default:"256MiB" min:"1MiB"`
-	// Calls at a time, over all callers. A call holds at most about 4 MiB in addition to
-	// upload_memory.
+	// What requests above 16 KiB hold, from before they are read until their calls end,
+	// without uploads. With authentication one caller can use a quarter of it.
+	ReceiveMemory Size `yaml:"receive_memory" default:"128MiB" min:"32MiB"`
+	// Calls at a time, over all callers. An upload holds up to about 2 MiB for the message
+	// that it is receiving, in addition to upload_memory.
 	Calls int64 `yaml:"calls" default:"0" min:"1" max:"2147483647" zero:"no limit"`
 	// Calls at a time of each caller.
 	CallerCalls int64 `yaml:"caller_calls" default:"0" min:"1" max:"2147483647" zero:"no limit"`
@@ -38,7 +41,7 @@ type Limits struct {
 	// The share of read_memory that one caller may use: from 1MiB to read_memory.
 	CallerReadMemory Size `yaml:"caller_read_memory" default:"0" zero:"no limit"`
 	// How long the first message of a call may take, from its metadata to its last byte.
-	FirstMessage Duration `yaml:"first_message" default:"10s" min:"1s" max:"10m"`
+	FirstMessage Duration `yaml:"first_message" default:"30s" min:"5s" max:"10m"`
 	// Calls with less time left than this are refused at once.
 	MinDeadline Duration `yaml:"min_deadline" default:"0s" zero:"none is refused"`
 }
@@ -60,6 +63,7 @@ func (l Limits) check(r *report) {
 // where they are accepted.
 func (l Limits) Apply(o *service.Options) {
 	o.Connections.MaxStreams = uint32(l.StreamsPerConnection) //nolint:gosec // checked
+	o.ReceiveMemory = int64(l.ReceiveMemory)
 	o.FirstMessage = time.Duration(l.FirstMessage)
 	o.UploadMemory = int64(l.UploadMemory)
 	o.ReadMemory = int64(l.ReadMemory)

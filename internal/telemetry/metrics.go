@@ -150,13 +150,15 @@ func (m *Metrics) begin(info cosbackend.AttemptInfo) func(cosbackend.AttemptResu
 }
 
 // Watch adds the state of the clients' connections and credentials, and how many bytes
-// reads and multipart uploads hold. Call it once.
-func (m *Metrics) Watch(clients map[string]*cosbackend.Client, reads, uploads func() int64) {
+// reads, multipart uploads and large requests hold. Call it once.
+func (m *Metrics) Watch(clients map[string]*cosbackend.Client, reads, uploads, requests func() int64) {
 	m.registry.MustRegister(&clientCollector{clients: clients, now: time.Now}, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "cosgate_read_buffer_bytes", Help: "Bytes of buffers held by reads.",
 	}, func() float64 { return float64(reads()) }), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "cosgate_upload_reserved_bytes", Help: "Bytes of limits.upload_memory that uploads in parts have reserved.",
-	}, func() float64 { return float64(uploads()) }))
+	}, func() float64 { return float64(uploads()) }), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "cosgate_receive_reserved_bytes", Help: "Bytes of limits.receive_memory that large requests have reserved.",
+	}, func() float64 { return float64(requests()) }))
 }
 
 // A clientCollector reads the state of the clients whenever metrics are gathered.

@@ -40,7 +40,7 @@ func exported(t *testing.T) map[string]bool {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.Close)
-	m.Watch(map[string]*cosbackend.Client{"main": client}, func() int64 { return 0 }, func() int64 { return 0 })
+	m.Watch(map[string]*cosbackend.Client{"main": client}, func() int64 { return 0 }, func() int64 { return 0 }, func() int64 { return 0 })
 	server := grpc.NewServer()
 	server.RegisterService(&grpc.ServiceDesc{ServiceName: "s", HandlerType: (*any)(nil), Methods: []grpc.MethodDesc{{MethodName: "m"}}}, struct{}{})
 	m.Calls.InitializeMetrics(server)
