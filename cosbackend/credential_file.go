@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -15,10 +16,13 @@ import (
 const (
 	maxCredentialFile = 64 << 10
 	fileCheckEvery    = time.Second
+	// fileSettle is how long nobody must have written to a changed file.
+	fileSettle = 2 * time.Second
 )
 
-// FileCredentials reads credentials from a file and again when it changes, which
-// is noticed within a second of the next request. The file holds a line
+// FileCredentials reads credentials from a file and again when it has changed and nobody
+// has written to it for two seconds, which is noticed within a second of the next request.
+// The file holds a line
 // secret_id=..., one secret_key=..., and for temporary credentials one
 // security_token=... and, if it is known, one expires=... with their end in the form
 // 2026-01-02T15:04:05Z; empty lines and lines that begin with # are skipped.
@@ -49,6 +53,11 @@ type fileProvider struct {
 	clock  func() time.Time
 	state  atomic.Pointer[fileState]
 	next   atomic.Int64 // when the file is looked at again, unix nanoseconds
+
+	// Of the one caller that looks at the file: what it found last, and since when.
+	looking sync.Mutex
+	found   os.FileInfo
+	since   time.Time
 }
 
 // A fileState is the file as it was seen, and the credentials in force with it.
@@ -69,9 +78,11 @@ func (p *fileProvider) Credentials(context.Context) (Credentials, error) {
 }
 
 func (p *fileProvider) refresh() {
+	p.looking.Lock()
+	defer p.looking.Unlock()
 	old := p.state.Load()
 	info, err := os.Stat(p.path)
-	if err == nil && old.matches(info) {
+	if err == nil && (old.matches(info) || !p.still(info)) {
 		return
 	}
 	state, err := readCredentialFile(p.path)
@@ -84,6 +95,20 @@ func (p *fileProvider) refresh() {
 	}
 	p.logger.Info("cosbackend: credentials file was read again", "path", p.path)
 	p.state.Store(state)
+}
+
+// still reports whether nobody writes to the file: it says that it is old, which is the case
+// for a client that was not used for a while, or it has not changed since an earlier look.
+func (p *fileProvider) still(info os.FileInfo) bool {
+	now := p.clock()
+	if age := now.Sub(info.ModTime()); age >= fileSettle {
+		return true
+	}
+	if (&fileState{info: p.found}).matches(info) {
+		return now.Sub(p.since) >= fileSettle
+	}
+	p.found, p.since = info, now
+	return false
 }
 
 // matches reports whether info is of the file as it was read.

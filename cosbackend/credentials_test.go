@@ -161,7 +161,11 @@ func TestFileCredentialsFollowTheFile(t *testing.T) {
 		}
 	}
 	want(Credentials{SecretID: "a", SecretKey: "b", Token: ""})
+	write("secret_id=c\nsecret_key=d\n") // its token is still to come
+	want(Credentials{SecretID: "a", SecretKey: "b", Token: ""})
 	write("secret_id=c\nsecret_key=d\nsecurity_token=t")
+	want(Credentials{SecretID: "a", SecretKey: "b", Token: ""})
+	now = now.Add(fileSettle)
 	want(Credentials{SecretID: "c", SecretKey: "d", Token: "t"})
 	write("secret_id=" + secretID)
 	want(Credentials{SecretID: "c", SecretKey: "d", Token: "t"})
@@ -176,7 +180,18 @@ func TestFileCredentialsFollowTheFile(t *testing.T) {
 	now = now.Add(time.Minute)
 	want(Credentials{SecretID: "c", SecretKey: "d", Token: "t"})
 	write("secret_id=e\nsecret_key=f\n")
+	now = now.Add(fileSettle)
 	want(Credentials{SecretID: "e", SecretKey: "f", Token: ""})
+	// The clock of the file system is ahead: the file is never old, and is taken when it has
+	// not changed between two looks.
+	write("secret_id=g\nsecret_key=h\n")
+	if err := os.Chtimes(path, now.Add(time.Hour), now.Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	now = now.Add(fileSettle)
+	want(Credentials{SecretID: "e", SecretKey: "f", Token: ""})
+	now = now.Add(fileSettle)
+	want(Credentials{SecretID: "g", SecretKey: "h", Token: ""})
 }
 
 func TestFileCredentialsRefuseABrokenFileAtTheStart(t *testing.T) {

@@ -2,13 +2,17 @@ package service
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -24,6 +28,7 @@ import (
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 	"github.com/cosgate/cosgate/internal/identity"
 	"github.com/cosgate/cosgate/internal/policy"
+	"github.com/cosgate/cosgate/internal/reload"
 	"github.com/cosgate/cosgate/service/access"
 	cosstatus "github.com/cosgate/cosgate/service/status"
 )
@@ -454,4 +459,75 @@ func TestDestinationsInAnotherFormPassNoPolicy(t *testing.T) {
 		t.Errorf("COS saw %v", seen)
 	}
 	t.Logf("%d calls were refused", tried)
+}
+
+// A file of policies that is written statement by statement is valid at the end of each.
+// Until the last one is there, the policies of before decide.
+func TestPoliciesThatAreBeingWrittenNeverLackTheirLastForbid(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "policies.cedar")
+	const forbid = "forbid (principal == Caller::\"token:eve\", action, resource);\n"
+	if err := os.WriteFile(path, []byte("permit (principal == Caller::\"token:eve\", action, resource);\n"+forbid), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var passed atomic.Int64 // in nanoseconds
+	begin := time.Now()
+	engine, err := policy.Open(path, access.Actions(), nil, func() time.Time { return begin.Add(time.Duration(passed.Load())) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := openGuarded(t, everything, []string{"eve", "adam"}, func(s *setup) { s.deps.Authorizer = engine })
+	head := func(name string) codes.Code {
+		_, err := g.buckets.HeadBucket(g.as(t.Context(), name), &cosgatev1.HeadBucketRequest{Bucket: testBucket})
+		return status.Code(err)
+	}
+	decided, done := make(chan codes.Code), make(chan struct{})
+	var readers sync.WaitGroup
+	for range 4 {
+		readers.Go(func() {
+			for {
+				select {
+				case decided <- head("eve"):
+				case <-done:
+					return
+				}
+			}
+		})
+	}
+	// after lets time pass in which calls are decided.
+	after := func(d time.Duration) {
+		for range 8 {
+			passed.Add(int64(d / 8))
+			for range 8 { // more than there are readers: some have begun since
+				if code := <-decided; code != codes.PermissionDenied {
+					t.Errorf("after %s eve's call = %s, want that it is always denied", time.Duration(passed.Load()), code)
+				}
+			}
+		}
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_TRUNC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 6 {
+		if _, err := fmt.Fprintf(file, "@id(\"%d\") permit (principal == Caller::\"token:eve\", action, resource);\n", i); err != nil {
+			t.Fatal(err)
+		}
+		after(reload.Settle * 7 / 8)
+	}
+	if _, err := file.WriteString("permit (principal == Caller::\"token:adam\", action, resource);\n" + forbid); err != nil {
+		t.Fatal(err)
+	}
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if code := head("adam"); code != codes.PermissionDenied {
+		t.Errorf("adam's call before the file is still = %s, want that the policies of before decide", code)
+	}
+	after(2 * reload.Settle)
+	if code := head("adam"); code != codes.OK {
+		t.Errorf("adam's call = %s, want that the new policies decide", code)
+	}
+	close(done)
+	readers.Wait()
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cosgate/cosgate/internal/config"
+	"github.com/cosgate/cosgate/internal/reload"
 )
 
 // reloadedFiles is what SIGHUP and a change of the files read again. The help of serve and
@@ -16,12 +17,15 @@ import (
 const reloadedFiles = "certificates and certificate authorities, static tokens, key sets of identity providers, policies, and the log level"
 
 // reloadInterval is how often files are checked without a signal.
-const reloadInterval = 5 * time.Second
+const reloadInterval = time.Second
 
-// A reloader follows changes of files. Reload checks them now. A file that is not usable is
-// logged once for each change, the previous content stays in force, and the error says
-// why.
-type reloader interface{ Reload() error }
+// A reloader follows changes of files. Check takes them once they are still, Reload at once:
+// whoever sends SIGHUP has written them. A file that is not usable is logged once for each
+// change, the previous content stays in force, and the error says why.
+type reloader interface {
+	Check() error
+	Reload() error
+}
 
 // followFiles calls every reloader in intervals, and at once on a signal from hangup, until
 // ctx ends.
@@ -34,7 +38,7 @@ func followFiles(ctx context.Context, hangup <-chan os.Signal, reloads []reloade
 			return
 		case <-ticker.C:
 			for _, r := range reloads {
-				_ = r.Reload() // it was logged
+				_ = r.Check() // it was logged
 			}
 		case <-hangup:
 			failed := 0
@@ -60,6 +64,7 @@ type liveConfig struct {
 	started *config.Config
 	seen    os.FileInfo
 	failed  error
+	settled reload.Stillness
 }
 
 func newLiveConfig(cfg *config.Config, c serveCommand, level *slog.LevelVar, log *slog.Logger) *liveConfig {
@@ -68,8 +73,13 @@ func newLiveConfig(cfg *config.Config, c serveCommand, level *slog.LevelVar, log
 	return l
 }
 
-// Reload implements reloader. It is called by one goroutine.
-func (l *liveConfig) Reload() error {
+// Check implements reloader. It is called by one goroutine, as Reload is.
+func (l *liveConfig) Check() error { return l.look(false) }
+
+// Reload implements reloader.
+func (l *liveConfig) Reload() error { return l.look(true) }
+
+func (l *liveConfig) look(complete bool) error {
 	info, err := os.Stat(l.path)
 	if err == nil && l.seen != nil && os.SameFile(info, l.seen) && info.Size() == l.seen.Size() && info.ModTime().Equal(l.seen.ModTime()) {
 		return l.failed
@@ -77,6 +87,14 @@ func (l *liveConfig) Reload() error {
 	if err != nil && l.seen == nil && l.failed != nil {
 		return l.failed
 	}
+	found := "gone"
+	if err == nil {
+		found = fmt.Sprint(info.Size(), info.ModTime().UnixNano())
+	}
+	if !complete && !l.settled.For([][]byte{[]byte(found)}, time.Now()) {
+		return l.failed
+	}
+	l.settled = reload.Stillness{}
 	cfg, err := config.Load(l.path, l.overrides)
 	l.seen, l.failed = info, err
 	if err != nil {

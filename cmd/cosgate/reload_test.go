@@ -17,6 +17,7 @@ type countingReloader struct {
 }
 
 func (c *countingReloader) Reload() error { c.calls++; return c.err }
+func (c *countingReloader) Check() error  { return c.Reload() }
 
 func TestFollowFilesChecksInIntervalsAndOnHangup(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -13,7 +13,7 @@ type tokenCommand struct {
 
 // Help is printed below the flags.
 func (tokenCommand) Help() string {
-	return `Give the token to the caller, who sends it in the metadata "authorization: Bearer TOKEN". Add the line to the file that authentication.tokens names; the token cannot be computed from it. Remove the line to withdraw the token, which takes effect within a second.`
+	return `Give the token to the caller, who sends it in the metadata "authorization: Bearer TOKEN". Add the line to the file that authentication.tokens names; the token cannot be computed from it. Remove the line to withdraw the token, which takes effect within three seconds of the last change of the file.`
 }
 
 // Run creates a token and prints it once.

@@ -22,6 +22,8 @@ import (
 	"time"
 
 	"google.golang.org/grpc/credentials"
+
+	"github.com/cosgate/cosgate/internal/reload"
 )
 
 const (
@@ -56,9 +58,10 @@ type Store struct {
 	next   atomic.Int64 // when the files are checked again, unix nanoseconds
 	reread sync.Mutex
 
-	// Guarded by reread: what was read last, and what was wrong with it.
-	tried  [3][]byte
-	failed error
+	// Guarded by reread: what was taken or refused last, and what was wrong with it.
+	tried   [3][]byte
+	failed  error
+	settled reload.Stillness
 }
 
 // A state is the result of reading all files once: a certificate is never combined with
@@ -109,20 +112,32 @@ func (s *Store) Leaf() *x509.Certificate { return s.current().leaf }
 func (s *Store) current() *state {
 	next, now := s.next.Load(), s.opts.Clock()
 	if now.UnixNano() >= next && s.next.CompareAndSwap(next, now.Add(checkInterval).UnixNano()) {
-		_ = s.Reload() // it was logged
+		_ = s.Check() // it was logged
 	}
 	return s.state.Load()
 }
 
-// Reload checks the files now. When they are not usable it returns why, and the previous
+// Check looks at the files, and takes them when they have changed and have then been still
+// for the time [reload.Settle]. When they are not usable it returns why, and the previous
 // ones stay in force. That is logged once for each change.
-func (s *Store) Reload() error {
+func (s *Store) Check() error { return s.look(false) }
+
+// Reload is Check for a caller who knows that the files are complete: it does not wait
+// until they are still.
+func (s *Store) Reload() error { return s.look(true) }
+
+func (s *Store) look(complete bool) error {
 	s.reread.Lock()
 	defer s.reread.Unlock()
 	files, err := s.read()
 	if slices.EqualFunc(files[:], s.tried[:], bytes.Equal) {
+		s.settled = reload.Stillness{}
 		return s.failed
 	}
+	if !complete && !s.settled.For(files[:], s.opts.Clock()) {
+		return s.failed
+	}
+	s.settled = reload.Stillness{}
 	var st *state
 	if err == nil {
 		st, err = s.parse(files)

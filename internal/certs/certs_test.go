@@ -22,6 +22,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/cosgate/cosgate/internal/certs/certstest"
+	"github.com/cosgate/cosgate/internal/reload"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -84,8 +85,12 @@ func openListener(t *testing.T, change func(*Options)) *listener {
 	return d
 }
 
-// later makes the next connection look at the files.
-func (d *listener) later() { d.ahead.Add(int64(2 * checkInterval)) }
+// later makes the next connection take changed files: they were seen, and are still.
+func (d *listener) later() {
+	d.ahead.Add(int64(2 * checkInterval))
+	d.Leaf()
+	d.ahead.Add(int64(reload.Settle))
+}
 
 // client is the configuration of a client that trusts servers and is leaf.
 func client(servers *certstest.Authority, leaf ...certstest.Leaf) *tls.Config {
@@ -222,6 +227,30 @@ func TestStoreUsesNewFilesForNewConnectionsOnly(t *testing.T) {
 	}
 	if d.logs.count("certificates were read again") != 1 {
 		t.Error("the log does not say that certificates were read again")
+	}
+}
+
+// A chain or a list of authorities that is being written is valid at the end of each
+// certificate in it.
+func TestStoreWaitsForAuthoritiesThatAreBeingWritten(t *testing.T) {
+	t.Parallel()
+	d := openListener(t, nil)
+	second := certstest.NewAuthority(t, "second")
+	mine := client(d.servers, d.clients.Issue(t, "caller", nil))
+	for range 3 { // each part is a valid list without the authority of the caller
+		certstest.Write(t, d.ClientCA, append(bytes.Clone(second.PEM), '\n'))
+		d.ahead.Add(int64(reload.Settle) * 3 / 4)
+		if err := d.check(t, mine); err != nil {
+			t.Fatalf("a caller while the list is written = %v", err)
+		}
+		second = certstest.NewAuthority(t, "second")
+	}
+	certstest.Write(t, d.ClientCA, append(bytes.Clone(second.PEM), d.clients.PEM...))
+	d.later()
+	for name, c := range map[string]*tls.Config{"before": mine, "added": client(d.servers, second.Issue(t, "caller", nil))} {
+		if err := d.check(t, c); err != nil {
+			t.Errorf("a caller of the authority %s = %v", name, err)
+		}
 	}
 }
 

@@ -20,7 +20,7 @@ type Authentication struct {
 	// By tokens of identity providers, in the metadata "authorization: Bearer ...".
 	JWT []JWT `yaml:"jwt,omitempty"`
 	// By static tokens: a file with a line for each, which `cosgate token NAME` prints.
-	// It holds hashes, and is read again when it changes.
+	// It holds hashes, and is read again when it has changed and is still.
 	Tokens string `yaml:"tokens,omitempty" example:"/etc/cosgate/tokens"`
 	// Further members of groups: names of callers by group.
 	Groups map[string][]string `yaml:"groups,omitempty"`
@@ -42,7 +42,8 @@ type JWT struct {
 	// One of these must be in the token's aud.
 	Audiences []string `yaml:"audiences" example:"cosgate"`
 	// The provider's JSON Web Key Set: an https URL, which is fetched again every minute
-	// and for an unknown key, or a file, which is read again when it changes.
+	// and for an unknown key, or a file, which is read again when it has changed and is
+	// still.
 	JWKS string `yaml:"jwks" example:"https://id.example.com/keys"`
 	// The signature algorithms that are accepted. A key that says which one it is for is
 	// used for that one only; one that is not for signatures is never used.
@@ -159,9 +160,12 @@ func (j JWT) options(log *slog.Logger) identity.JWTOptions {
 	}
 }
 
-// A Reloader reads changed files again. When they are not usable it returns why, and the
-// previous content stays in force.
-type Reloader interface{ Reload() error }
+// A Reloader reads changed files again: Check once they are still, Reload at once. When they
+// are not usable it returns why, and the previous content stays in force.
+type Reloader interface {
+	Check() error
+	Reload() error
+}
 
 // BuildAuthentication reads what proves callers. It returns nil when callers need not
 // prove who they are.

@@ -13,10 +13,11 @@ import (
 
 // Authorization says what callers may do.
 type Authorization struct {
-	// A file in the Cedar language. It is read again when it changes; a broken file is
-	// logged, and the previous policies stay in force. What no policy permits is denied.
-	// `cosgate policy schema` prints what policies can name, `cosgate policy test` tries
-	// them.
+	// A file in the Cedar language. It is read again when it has changed and then stayed
+	// the same for two seconds: replace it by a rename, or write it without pauses. A
+	// broken file is logged, and the previous policies stay in force. What no policy
+	// permits is denied. `cosgate policy schema` prints what policies can name, `cosgate
+	// policy test` tries them.
 	Policies string `yaml:"policies" example:"/etc/cosgate/policies.cedar"`
 }
 

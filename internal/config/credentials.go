@@ -15,7 +15,7 @@ type Credentials struct {
 	// Environment variables, which are read once at start. `env: {}` means the defaults.
 	Env *Env `yaml:"env,omitempty"`
 	// A file of KEY=VALUE lines: secret_id, secret_key and, for temporary credentials,
-	// security_token. It is read again when it changes.
+	// security_token. It is read again when it has changed and is still.
 	File string `yaml:"file,omitempty"`
 	// The CAM role of the CVM that the gateway runs on.
 	Metadata *Metadata `yaml:"metadata,omitempty"`

@@ -207,7 +207,7 @@ func TestTokensNameTheCallerAndGroups(t *testing.T) {
 	}
 }
 
-func TestTokensRefuseAWithdrawnTokenWithinASecond(t *testing.T) {
+func TestTokensRefuseAWithdrawnTokenWithinThreeSeconds(t *testing.T) {
 	t.Parallel()
 	at := now()
 	token, line := newToken(t, "backup")
@@ -220,8 +220,11 @@ func TestTokensRefuseAWithdrawnTokenWithinASecond(t *testing.T) {
 	if err := os.WriteFile(path, []byte(other+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	at = at.Add(time.Second)
-	_, err := a.Identify(withBearer(token))
+	var err error
+	for range 3 {
+		at = at.Add(time.Second)
+		_, err = a.Identify(withBearer(token))
+	}
 	wantRejected(t, err, "unknown")
 }
 

@@ -55,6 +55,7 @@ type JWT struct {
 	opts JWTOptions
 	keys interface {
 		verify(ctx context.Context, t signedToken) ([]byte, error)
+		Check() error
 		Reload() error
 	}
 }
@@ -225,6 +226,10 @@ func (j *JWT) refusal(ctx context.Context, err error) error {
 	j.opts.Logger.DebugContext(ctx, "bearer token refused", "issuer", j.opts.Issuer, "problem", fmt.Sprintf("%T", err))
 	return rejected("the bearer token cannot be verified: it is not signed by a key of its issuer with an accepted algorithm, or is not a token in the strict form")
 }
+
+// Check reads a changed key file once it is still, and fetches keys at a URL when they are
+// old.
+func (j *JWT) Check() error { return j.keys.Check() }
 
 // Reload reads a changed key file now, and fetches keys at a URL when they are old.
 func (j *JWT) Reload() error { return j.keys.Reload() }

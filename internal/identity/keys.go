@@ -180,6 +180,9 @@ func (k fileKeys) verify(_ context.Context, t signedToken) ([]byte, error) {
 	return k.file.Value().verify(t)
 }
 
+// Check reads a changed file once it is still.
+func (k fileKeys) Check() error { return k.file.Check() }
+
 // Reload reads a changed file now.
 func (k fileKeys) Reload() error { return k.file.Reload() }
 

@@ -48,7 +48,7 @@ type tokenTable map[[sha256.Size]byte]Caller
 
 // OpenTokens reads the file at path: a line "name sha256:hex" for each token, optionally
 // followed by its groups, separated by commas. Empty lines and lines
-// that begin with # are skipped. It is read again when it changes. logger and clock may
+// that begin with # are skipped. It is read again when it has changed and is still. logger and clock may
 // be nil.
 func OpenTokens(path string, logger *slog.Logger, clock func() time.Time) (*Tokens, error) {
 	f, err := reload.Open(path, parseTokens, reload.Options{What: "tokens", Logger: logger, Clock: clock})
@@ -115,6 +115,9 @@ func (t *Tokens) Identify(_ context.Context, token string) (Caller, error) {
 	}
 	return c, nil
 }
+
+// Check reads a changed file once it is still.
+func (t *Tokens) Check() error { return t.file.Check() }
 
 // Reload reads a changed file now.
 func (t *Tokens) Reload() error { return t.file.Reload() }

@@ -59,7 +59,7 @@ func newURLKeys(ctx context.Context, o JWTOptions) *urlKeys {
 // verify returns the payload of a token that one of the keys signed.
 func (k *urlKeys) verify(ctx context.Context, t signedToken) ([]byte, error) {
 	arrived := k.clock()
-	_ = k.Reload() // it was logged; the previous keys stay in force
+	_ = k.Check() // it was logged; the previous keys stay in force
 	if payload, err := k.current().verify(t); err == nil {
 		return payload, nil
 	}
@@ -76,14 +76,17 @@ func (k *urlKeys) current() keySet {
 	return nil
 }
 
-// Reload fetches the keys when they are old. One call does, the others continue.
-func (k *urlKeys) Reload() error {
+// Check fetches the keys when they are old. One call does, the others continue.
+func (k *urlKeys) Check() error {
 	next, now := k.next.Load(), k.clock()
 	if k.set.Load() == nil || now.UnixNano() < next || !k.next.CompareAndSwap(next, now.Add(keyLifetime).UnixNano()) {
 		return nil
 	}
 	return k.fetchSince(k.ctx, now)
 }
+
+// Reload is Check: a provider publishes complete sets.
+func (k *urlKeys) Reload() error { return k.Check() }
 
 // fetchSince returns once the keys were fetched at since or later, or cannot be fetched.
 func (k *urlKeys) fetchSince(ctx context.Context, since time.Time) error {

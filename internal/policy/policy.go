@@ -96,8 +96,8 @@ type Engine struct {
 }
 
 // Open reads the policies at path, which must be valid by the schema of actions, and
-// reads them again when the file changes; an invalid file is then logged and the previous
-// policies stay in force. logger and clock may be nil.
+// reads them again when the file has changed and is still, so that a policy at its end is
+// never missing; an invalid file is then logged and the previous policies stay in force. logger and clock may be nil.
 func Open(path string, actions []Action, logger *slog.Logger, clock func() time.Time) (*Engine, error) {
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
@@ -122,6 +122,9 @@ func (e *Engine) Decide(q Request) Decision {
 	}
 	return d
 }
+
+// Check reads a changed file once it is still.
+func (e *Engine) Check() error { return e.file.Check() }
 
 // Reload reads a changed file now.
 func (e *Engine) Reload() error { return e.file.Reload() }

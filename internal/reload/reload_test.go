@@ -50,16 +50,68 @@ func open(t *testing.T, text string) *fixture {
 	return f
 }
 
-func TestFileIsReadAgainWithinASecondOfAChange(t *testing.T) {
+// passes is the value after a time in which the file is in use.
+func (f *fixture) passes(d time.Duration) string {
+	var got string
+	for end := f.now.Add(d); f.now.Before(end); {
+		f.now = f.now.Add(100 * time.Millisecond)
+		got = f.file.Value()
+	}
+	return got
+}
+
+func TestFileIsReadAgainThreeSecondsAfterAChangeAtMost(t *testing.T) {
 	t.Parallel()
 	f := open(t, "one")
 	f.write(t, "two")
-	if got := f.file.Value(); got != "one" {
-		t.Errorf("Value at once = %q, want the one in force", got)
+	if got := f.passes(time.Second + reload.Settle - 200*time.Millisecond); got != "one" {
+		t.Errorf("Value before the file was still = %q, want the one in force", got)
 	}
-	f.now = f.now.Add(time.Second)
-	if got := f.file.Value(); got != "two" {
-		t.Errorf("Value a second later = %q, want two", got)
+	if got := f.passes(time.Second); got != "two" {
+		t.Errorf("Value of the file that is still = %q, want two", got)
+	}
+	f.write(t, "three")
+	if err := f.file.Reload(); err != nil || f.file.Value() != "three" {
+		t.Errorf("Value after Reload = %q, %v, want three at once", f.file.Value(), err)
+	}
+}
+
+// Whatever is written in between is in the file for a moment, and is never taken.
+func TestFileTakesNothingOfWhatIsBeingWritten(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(t *testing.T, f *fixture, text string){
+		"in place": func(t *testing.T, f *fixture, text string) {
+			if err := os.WriteFile(f.path, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"by renames":         func(t *testing.T, f *fixture, text string) { f.write(t, text) },
+		"of the same length": func(t *testing.T, f *fixture, text string) { f.write(t, (text + "xxxxxxx")[:7]) },
+		"after a removal": func(t *testing.T, f *fixture, text string) {
+			if err := os.Remove(f.path); err != nil {
+				t.Fatal(err)
+			}
+			f.passes(reload.Settle / 2)
+			f.write(t, text)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := open(t, "one")
+			for _, text := range []string{"a", "ab", "bad", "abc", "abcd", "", "abcde"} {
+				change(t, f, text)
+				if got := f.passes(reload.Settle * 3 / 4); got != "one" {
+					t.Errorf("Value with %q in the file = %q, want the one in force", text, got)
+				}
+			}
+			if strings.Contains(f.log.String(), "not usable") {
+				t.Errorf("the log complains about a file that is not complete: %s", &f.log)
+			}
+			change(t, f, "all")
+			if got := f.passes(time.Second + reload.Settle); !strings.HasPrefix(got, "all") {
+				t.Errorf("Value in the end = %q, want all", got)
+			}
+		})
 	}
 }
 
@@ -69,19 +121,18 @@ func TestFileKeepsItsValueWhenBrokenAndLogsOnce(t *testing.T) {
 	for _, text := range []string{"bad", "far too long"} {
 		f.write(t, text)
 		f.log.Reset()
-		for range 3 {
-			f.now = f.now.Add(time.Second)
-			if got := f.file.Value(); got != "one" {
-				t.Fatalf("Value with %q in the file = %q, want one", text, got)
-			}
+		if got := f.passes(10 * time.Second); got != "one" {
+			t.Fatalf("Value with %q in the file = %q, want one", text, got)
 		}
 		if n := strings.Count(f.log.String(), "not usable"); n != 1 {
 			t.Errorf("%q was reported %d times, want once: %s", text, n, &f.log)
 		}
+		if err := f.file.Reload(); err == nil {
+			t.Errorf("Reload with %q in the file = nil, want what is wrong", text)
+		}
 	}
 	f.write(t, "two")
-	f.now = f.now.Add(time.Second)
-	if got := f.file.Value(); got != "two" {
+	if got := f.passes(4 * time.Second); got != "two" {
 		t.Errorf("Value after the repair = %q, want two", got)
 	}
 }
