@@ -125,6 +125,7 @@ func (c cosCommand) announce(w io.Writer, addr string) {
 	fmt.Fprintf(w, `cosgate cos: a COS-compatible server
 
   address     http://%[1]s
+  STS         http://%[9]s, with the address as HTTP proxy
   data        %[2]s
   signature   %[3]s
   secret id   %[4]s
@@ -138,5 +139,5 @@ Point an SDK at it as at an HTTP proxy, with real host names:
         http://%[6]s.cos.%[7]s.myqcloud.com
 
 %[8]s
-`, addr, c.storeFlags, c.Signature, credential.SecretID, shownKey, bucket, c.Region, readyLine)
+`, addr, c.storeFlags, c.Signature, credential.SecretID, shownKey, bucket, c.Region, readyLine, embedded.STSHost)
 }

@@ -1,5 +1,10 @@
 package embedded
 
+// stsProofs are the actions of STS, with the test that shows each.
+func stsProofs() map[string]string {
+	return map[string]string{opGetFederationToken: "TestGetFederationTokenGivesCredentials", opAssumeRole: "TestAssumeRoleNeverWidensASession"}
+}
+
 // proofs names a test that shows it at the wire for each operation that this server
 // has. docs/embedded.md is generated from the route table and from this one.
 func proofs() map[string]string {

@@ -8,6 +8,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -71,6 +72,10 @@ func compatibilityTable() string {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", r.operation, strings.Join(requests[r.operation], "<br>"), r.state(), proof)
 		requests[r.operation] = nil
 	}
+	sts := stsProofs()
+	for _, action := range slices.Sorted(maps.Keys(sts)) {
+		fmt.Fprintf(&b, "| %s | POST %s/ | real | `%s` |\n", action, STSHost, sts[action])
+	}
 	return b.String()
 }
 
@@ -130,6 +135,11 @@ func TestCompatibilityEveryOperationHasATest(t *testing.T) {
 		implemented[r.operation] = true
 		if !tests[r.proof] {
 			t.Errorf("%s: the proof %q is no test of this folder", r.operation, r.proof)
+		}
+	}
+	for action, proof := range stsProofs() {
+		if !tests[proof] {
+			t.Errorf("%s: the proof %q is no test of this folder", action, proof)
 		}
 	}
 	for operation := range proofs() {

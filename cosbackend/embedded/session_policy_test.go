@@ -4,6 +4,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/cosgate/cosgate/cosbackend/embedded"
 )
 
 // TestSessionPolicyBoundsWhatAURLCanBeMadeInto takes the URL of one upload, download or
@@ -262,4 +264,77 @@ func TestSessionPolicyDoesNotOverrideTheBucketPolicy(t *testing.T) {
 	text := `{"version": "2.0", "statement": [` + statement("deny", `"*"`, "name/cos:GetObject", testBucket+"/*", "") + `]}`
 	c.do(t, call{method: "PUT", query: "policy", body: []byte(text)}).want(t, 200, "")
 	c.narrowed(t, grants("allow", "name/cos:*", "*", "")).do(t, call{method: "GET", key: "k"}).want(t, 403, "AccessDenied")
+}
+
+// routeCall is a request for an operation.
+func routeCall(r embedded.Route) call {
+	in := call{method: r.Method, key: "k", query: r.Sub, header: map[string]string{}}
+	switch {
+	case r.OnService:
+		in.key, in.host = "", "service.cos.myqcloud.com"
+	case r.OnBucket:
+		in.key = ""
+	case r.OnWebsite:
+		in.host = testBucket + ".cos-website.ap-guangzhou.myqcloud.com"
+	}
+	if r.Operation == "CreateBucket" {
+		in.host = "new-1250000000.cos.ap-guangzhou.myqcloud.com"
+	}
+	if r.Copies {
+		in.header["x-cos-copy-source"] = testHost + "/k"
+	}
+	if r.Operation == "UploadPartCopy" || r.Operation == "UploadPart" {
+		in.query = "partNumber=1&uploadId=x"
+	}
+	if r.Operation == "DeleteObjects" {
+		in.body = []byte("<Delete><Object><Key>k</Key></Object></Delete>")
+		in.header["Content-MD5"] = contentMD5(in.body)
+	}
+	return in
+}
+
+// TestSessionPolicyLimitsEveryOperation walks the route table: an operation is refused to
+// a session that may do nothing, and to one that may do everything but it; a session that
+// may do it and nothing else gets past the policy.
+func TestSessionPolicyLimitsEveryOperation(t *testing.T) {
+	t.Parallel()
+	c := openForms(t)
+	c.put(t, "k", "x")
+	page := "<WebsiteConfiguration><IndexDocument><Suffix>index.html</Suffix></IndexDocument></WebsiteConfiguration>"
+	c.configure(t, "website", page).want(t, 200, "")
+	everything := grants("allow", "name/cos:*", "*", "")
+	for _, r := range embedded.Routes() {
+		if r.Method == "OPTIONS" {
+			continue // a preflight is not signed
+		}
+		send := func(by *client) response {
+			if r.Operation == "PostObject" {
+				return by.post(t, formUpload{fields: []string{"key", "k"}, file: "x"})
+			}
+			return by.do(t, routeCall(r))
+		}
+		own := grants("allow", "name/cos:"+r.Actions[0], "*", "")
+		denied := grants("deny", "name/cos:"+r.Actions[0], "*", "")
+		for name, by := range map[string]*client{
+			"that may do nothing":            c.narrowed(t, grants("allow", "name/cos:Nothing", "*", "")),
+			"that may do everything but it":  c.narrowed(t, everything, denied),
+			"that may do it in other places": c.narrowed(t, grants("allow", "name/cos:"+r.Actions[0], "other-1250000000/*", "")),
+		} {
+			got := send(by)
+			refused := got.StatusCode == 403 && (r.Method == "HEAD" || got.err.Code == "AccessDenied")
+			inside := r.Operation == "DeleteObjects" && got.StatusCode == 200 && strings.Contains(string(got.body), "<Code>AccessDenied</Code>")
+			if !refused && !inside {
+				t.Errorf("%s (%s ?%s) by a session %s = %d %s, want 403", r.Operation, r.Method, r.Sub, name, got.StatusCode, got.err.Code)
+			}
+		}
+		statements := []string{own}
+		if r.Copies {
+			statements = append(statements, grants("allow", "name/cos:GetObject", testBucket+"/k", ""))
+		}
+		if got := send(c.narrowed(t, statements...)); got.StatusCode == 403 || got.StatusCode == 501 {
+			t.Errorf("%s (%s ?%s) by a session that may do it = %d %s (%s), want it past the policy", r.Operation, r.Method, r.Sub, got.StatusCode, got.err.Code, got.err.Message)
+		}
+		c.put(t, "k", "x")
+		c.configure(t, "website", page).want(t, 200, "")
+	}
 }

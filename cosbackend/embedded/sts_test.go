@@ -2,12 +2,14 @@ package embedded_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -439,5 +441,65 @@ func TestSessionTokensSurviveARestart(t *testing.T) {
 		c.cred = role
 		c.do(t, call{method: "GET", key: "k"}).want(t, 200, "")
 		stop(c)
+	}
+}
+
+// TestSTSIsOnEveryListener reaches it in memory, over TCP by a Host header, and with the
+// server as an HTTP proxy.
+func TestSTSIsOnEveryListener(t *testing.T) {
+	t.Parallel()
+	c := open(t)
+	addr, err := c.server.Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tr := range map[string]*http.Transport{
+		"TCP": {DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, network, addr.String())
+		}},
+		"proxy": {Proxy: http.ProxyURL(&url.URL{Scheme: "http", Host: addr.String()})},
+	} {
+		other := *c
+		other.http = &http.Client{Transport: tr}
+		c.put(t, "k", "x")
+		narrow := other.narrowed(t, grants("allow", "name/cos:GetObject", testBucket+"/k", ""))
+		narrow.do(t, call{method: "GET", key: "k"}).want(t, 200, "")
+		if narrow.do(t, call{method: "DELETE", key: "k"}).StatusCode != 403 {
+			t.Errorf("%s: DELETE is not refused", name)
+		}
+		tr.CloseIdleConnections()
+	}
+}
+
+// Nothing that signs stands in the journal.
+func TestSTSLeavesNoSecretsInTheJournal(t *testing.T) {
+	t.Parallel()
+	c := open(t)
+	c.put(t, "k", "x")
+	narrow := c.narrowed(t, grants("allow", "name/cos:*", "*", ""))
+	r := c.request(t, call{method: "GET", key: "k", unsigned: true})
+	r.URL.RawQuery = narrow.presigned(r) + "&x-cos-security-token=" + url.QueryEscape(narrow.cred.Token)
+	c.send(t, r).want(t, 200, "")
+	for _, e := range c.server.Journal().Entries() {
+		text := fmt.Sprintf("%+v", e)
+		for _, secret := range []string{narrow.cred.Token, narrow.cred.SecretKey, c.cred.SecretKey} {
+			if strings.Contains(text, secret) {
+				t.Errorf("the journal has a secret: %s", text)
+			}
+		}
+	}
+}
+
+// TestSTSFaultsAreJSON makes STS misbehave.
+func TestSTSFaultsAreJSON(t *testing.T) {
+	t.Parallel()
+	c := open(t)
+	in := stsCall{action: "GetFederationToken", body: federationBody(sessionPolicy(grants("allow", "*", "*", "")))}
+	id := c.server.Faults().Add(embedded.Fault{Operation: "GetFederationToken", Code: "RequestLimitExceeded", Message: "too many", Count: 1})
+	if got := c.sts(t, in); got.Error.Code != "RequestLimitExceeded" || got.Error.Message != "too many" {
+		t.Errorf("GetFederationToken = %+v, want the fault", got.Error)
+	}
+	if got := c.sts(t, in); got.Credentials.Token == "" || c.server.Faults().Hits(id) != 1 {
+		t.Errorf("afterwards GetFederationToken = %+v, want credentials", got.Error)
 	}
 }
