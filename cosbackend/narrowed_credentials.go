@@ -19,13 +19,13 @@ import (
 type SigningMode int
 
 const (
+	// SignNarrowed signs with temporary credentials of STS that may do what was asked
+	// for and nothing else. Without them nothing is signed.
+	SignNarrowed SigningMode = iota
 	// SignWithOwnKeys signs with the profile's own credentials. Whoever has what was
 	// signed can add headers and parameters to it, and do with them whatever the profile
 	// may do.
-	SignWithOwnKeys SigningMode = iota
-	// SignNarrowed signs with temporary credentials of STS that may do what was asked
-	// for and nothing else. Without them nothing is signed.
-	SignNarrowed
+	SignWithOwnKeys
 )
 
 // SigningOptions say how URLs and forms are signed for others, and where temporary
@@ -35,6 +35,7 @@ const (
 // of [AssumeRoleCredentials], or RoleARN. Other credentials that are temporary themselves
 // can be narrowed only by RoleARN.
 type SigningOptions struct {
+	// Mode is SignNarrowed unless it is set.
 	Mode SigningMode
 	// RoleARN is the role to narrow, which Config.Credentials may assume. Empty is the role
 	// of Config.Credentials if they are of one, and else none.

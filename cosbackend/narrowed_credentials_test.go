@@ -18,12 +18,6 @@ import (
 
 const stsName = "sts.tencentcloudapi.com"
 
-// narrowing opens a client that signs narrowed, and a server that is both COS and STS.
-func narrowing(t *testing.T, respond script, change ...func(*Config)) (*Client, *scripted) {
-	t.Helper()
-	return open(t, respond, append([]func(*Config){func(cfg *Config) { cfg.Signing.Mode = SignNarrowed }}, change...)...)
-}
-
 // federation responds as STS does, with credentials for as long as they are asked for.
 func federation(t *testing.T) script {
 	return func(w http.ResponseWriter, r *http.Request, n int) {
@@ -51,7 +45,7 @@ func askedOf(t *testing.T, r request) (body map[string]any, policy string) {
 
 func TestPresignURLIsSignedWithNarrowedCredentials(t *testing.T) {
 	t.Parallel()
-	c, sts := narrowing(t, federation(t))
+	c, sts := open(t, federation(t))
 	u, err := c.PresignURL(t.Context(), at(testBucket), "mine/x", PresignOptions{Method: http.MethodPut, Lifetime: time.Minute, Session: "jwt:alice@example.org"})
 	if err != nil || !strings.Contains(u.URL, "q-ak=AKIDnarrow1&") || !strings.Contains(u.URL, "x-cos-security-token="+token+"&") || strings.Contains(u.URL, testCredentials().SecretID) {
 		t.Fatalf("PresignURL = %s, %v, want it signed with the credentials of STS", u.URL, err)
@@ -74,7 +68,7 @@ func TestPresignURLIsSignedWithNarrowedCredentials(t *testing.T) {
 
 func TestPresignURLIsNotSignedWhenSTSRefuses(t *testing.T) {
 	t.Parallel()
-	c, sts := narrowing(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
+	c, sts := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
 		_, _ = io.WriteString(w, `{"Response":{"Error":{"Code":"UnauthorizedOperation","Message":"no `+testCredentials().SecretKey+`"},"RequestId":"sts-9"}}`)
 	})
 	u, err := c.PresignURL(t.Context(), at(testBucket), "k", PresignOptions{Method: http.MethodGet, Lifetime: time.Minute})
@@ -95,7 +89,7 @@ func TestPresignURLIsNotSignedWithCredentialsThatCannotBeNarrowed(t *testing.T) 
 	t.Parallel()
 	temporary := testCredentials()
 	temporary.Token = "machine-token"
-	c, sts := narrowing(t, federation(t), func(cfg *Config) { cfg.Credentials = StaticCredentials(temporary) })
+	c, sts := open(t, federation(t), func(cfg *Config) { cfg.Credentials = StaticCredentials(temporary) })
 	_, err := c.PresignURL(t.Context(), at(testBucket), "k", PresignOptions{Method: http.MethodGet, Lifetime: time.Minute})
 	if e := wantError(t, "PresignURL", err); !errors.Is(err, ErrNotNarrowable) || e.Origin != OriginTransport || e.Attempts != 0 {
 		t.Errorf("PresignURL = %+v", e)
@@ -155,7 +149,7 @@ func lasting(t *testing.T) script {
 func TestNarrowedCredentialsAreFetchedOnceForTheSame(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c, sts := narrowing(t, lasting(t))
+		c, sts := open(t, lasting(t))
 		var callers sync.WaitGroup
 		for range 50 {
 			callers.Go(func() {
@@ -189,7 +183,7 @@ func TestNarrowedCredentialsAreFetchedOnceForTheSame(t *testing.T) {
 func TestNarrowedCredentialsAreFetchedAhead(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c, sts := narrowing(t, lasting(t))
+		c, sts := open(t, lasting(t))
 		for i, wait := range []time.Duration{0, 19*time.Minute + 30*time.Second, time.Minute} {
 			<-time.After(wait)
 			u, err := presignGet(t, c, "k", "", 10*time.Minute)
@@ -208,7 +202,7 @@ func TestNarrowedCredentialsAreFetchedAhead(t *testing.T) {
 func TestNarrowedCredentialsLastNoLongerThanSTSGives(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c, sts := narrowing(t, lasting(t), func(cfg *Config) { cfg.Signing.MaxDuration = time.Hour })
+		c, sts := open(t, lasting(t), func(cfg *Config) { cfg.Signing.MaxDuration = time.Hour })
 		u, err := presignGet(t, c, "k", "", 24*time.Hour)
 		if err != nil || time.Until(u.Expires) > time.Hour || time.Until(u.Expires) < 59*time.Minute {
 			t.Errorf("PresignURL = until %v, %v, want an hour", u.Expires, err)
@@ -222,7 +216,7 @@ func TestNarrowedCredentialsLastNoLongerThanSTSGives(t *testing.T) {
 func TestNarrowedCredentialsOfOthersAreNotWaitedFor(t *testing.T) {
 	t.Parallel()
 	slow := make(chan struct{})
-	c, _ := narrowing(t, func(w http.ResponseWriter, r *http.Request, n int) {
+	c, _ := open(t, func(w http.ResponseWriter, r *http.Request, n int) {
 		if body, _ := io.ReadAll(r.Body); strings.Contains(string(body), "slow") {
 			<-slow
 		}
@@ -276,7 +270,7 @@ func TestNarrowedCredentialsOfARoleAreAssumedWithAPolicy(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer role.Close()
-	c, cos := narrowing(t, federation(t), func(cfg *Config) { cfg.Credentials = role })
+	c, cos := open(t, federation(t), func(cfg *Config) { cfg.Credentials = role })
 	u, err := presignGet(t, c, "k", "jwt:alice smith", time.Minute)
 	if err != nil || !strings.Contains(u.URL, "q-ak=AKIDrole1&") || len(cos.seen()) != 0 {
 		t.Fatalf("PresignURL = %s, %v, want it signed with a narrowed role", u.URL, err)
@@ -294,7 +288,7 @@ func TestNarrowedCredentialsOfARoleAreAssumedWithAPolicy(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer narrow.Close()
-	c, _ = narrowing(t, federation(t), func(cfg *Config) { cfg.Credentials = narrow })
+	c, _ = open(t, federation(t), func(cfg *Config) { cfg.Credentials = narrow })
 	if _, err := presignGet(t, c, "k", "", time.Minute); !errors.Is(err, ErrNotNarrowable) {
 		t.Errorf("PresignURL with a role under a policy = %v, want ErrNotNarrowable: a second policy would widen it", err)
 	}
@@ -305,7 +299,7 @@ func TestNarrowedCredentialsOfAConfiguredRole(t *testing.T) {
 	t.Parallel()
 	machine := testCredentials()
 	machine.Token = "machine-token"
-	c, sts := narrowing(t, federation(t), func(cfg *Config) {
+	c, sts := open(t, federation(t), func(cfg *Config) {
 		cfg.Credentials = StaticCredentials(machine)
 		cfg.Signing.RoleARN, cfg.Signing.STSRegion = testRoleARN, "ap-shanghai"
 	})
@@ -343,7 +337,7 @@ func TestSTSIsAskedAgainWhereThatHelps(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				c, sts := narrowing(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
+				c, sts := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
 					w.WriteHeader(tt.status)
 					_, _ = io.WriteString(w, tt.body)
 				}, attempts(3))
@@ -360,7 +354,7 @@ func TestSTSIsAskedAgainWhereThatHelps(t *testing.T) {
 func TestSTSThatFindsThePolicyTooLongIsAProblemOfTheGrants(t *testing.T) {
 	t.Parallel()
 	for _, code := range []string{"InvalidParameter.PolicyTooLong", "InvalidParameter.ExtendStrategyOverSize"} {
-		c, _ := narrowing(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
+		c, _ := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
 			_, _ = io.WriteString(w, `{"Response":{"Error":{"Code":"`+code+`","Message":"m"},"RequestId":"sts-9"}}`)
 		})
 		_, err := c.IssueTemporaryCredentials(t.Context(), at(testBucket), TemporaryCredentialsOptions{
@@ -399,7 +393,7 @@ func TestSessionNamesAreWhatSTSTakes(t *testing.T) {
 
 func TestPresignURLWithACallersOwnCredentialsAsksNobody(t *testing.T) {
 	t.Parallel()
-	c, sts := narrowing(t, federation(t))
+	c, sts := open(t, federation(t))
 	own := WithCallerCredentials(t.Context(), Credentials{SecretID: "AKIDown", SecretKey: "own-key"})
 	u, err := c.PresignURL(own, at(testBucket), "k*", PresignOptions{Method: http.MethodGet, Lifetime: time.Minute})
 	if err != nil || !strings.Contains(u.URL, "q-ak=AKIDown&") || len(sts.seen()) != 0 {

@@ -19,11 +19,11 @@ import (
 
 const presignNow = 1_700_000_000
 
-// signing is a configuration for tests that send nothing.
+// signing is a client with its own keys, for tests that send nothing.
 func signing(t *testing.T, change ...func(*Config)) *Client {
 	t.Helper()
 	cfg := Config{
-		Region: testRegion, Credentials: StaticCredentials(testCredentials()),
+		Region: testRegion, Credentials: StaticCredentials(testCredentials()), Signing: SigningOptions{Mode: SignWithOwnKeys},
 		Clock:     func() time.Time { return time.Unix(presignNow, 500_000_000) },
 		Transport: TransportOptions{DialContext: noNetwork},
 	}
@@ -82,10 +82,10 @@ func TestPresignURLCarriesWhatItSigns(t *testing.T) {
 	}
 }
 
-func TestPresignURLSendsNothingButALookup(t *testing.T) {
+func TestPresignURLWithOwnKeysSendsNothingButALookup(t *testing.T) {
 	t.Parallel()
 	l := &lookups{}
-	c, _ := open(t, l.respond, noRegion)
+	c, _ := open(t, l.respond, noRegion, func(cfg *Config) { cfg.Signing.Mode = SignWithOwnKeys })
 	for range 2 {
 		u, err := c.PresignURL(t.Context(), at(testBucket), "k", PresignOptions{Method: http.MethodPut, Lifetime: time.Minute})
 		if err != nil || !strings.HasPrefix(u.URL, "http://photos-1250000000.cos.ap-shanghai.myqcloud.com/k?") {

@@ -115,8 +115,8 @@ func TestPresignUrlWorksWithAPlainHTTPClient(t *testing.T) {
 			put := g.url(t, &cosgatev1.PresignUrlRequest{Key: "a b/中", Operation: presignPut, Headers: map[string]string{
 				"Content-Type": "text/x-own", "x-cos-meta-who": "me", "x-cos-storage-class": "STANDARD_IA", "x-cos-acl": "private",
 			}})
-			if len(g.requests()) != 0 {
-				t.Errorf("COS was asked %v for a URL", g.requests())
+			if got := g.requests(); !slices.Equal(got, []string{"GetFederationToken"}) {
+				t.Errorf("COS was asked %v for a URL, want STS alone", got)
 			}
 			if resp, text := use(t, plain, put, "content"); resp.StatusCode != 200 {
 				t.Fatalf("PUT = %d %s", resp.StatusCode, text)
@@ -180,9 +180,17 @@ func TestPresignUrlOfPartsMakesAnObject(t *testing.T) {
 
 func TestPresignUrlAcceptsKeysOfEveryKind(t *testing.T) {
 	t.Parallel()
-	g := open(t)
+	t.Run("own keys", func(t *testing.T) { everyKeyIsPresigned(t, keys(), ownKeys) })
+	t.Run("narrowed", func(t *testing.T) {
+		everyKeyIsPresigned(t, slices.DeleteFunc(keys(), func(key string) bool { return strings.ContainsAny(key, "*?") }))
+	})
+}
+
+func everyKeyIsPresigned(t *testing.T, keys []string, change ...func(*setup)) {
+	t.Helper()
+	g := open(t, change...)
 	plain := g.plainClient(t, "memory")
-	for _, key := range keys() {
+	for _, key := range keys {
 		want := "content of " + key
 		if resp, text := use(t, plain, g.url(t, &cosgatev1.PresignUrlRequest{Key: key, Operation: presignPut}), want); resp.StatusCode != 200 {
 			t.Errorf("key %q: PUT = %d %s", key, resp.StatusCode, text)
@@ -223,7 +231,7 @@ func TestPresignUrlAllowsNothingElse(t *testing.T) {
 		{"a later end", "GET", strings.Replace(get.GetUrl(), "%3B1", "%3B2", 2), nil, "", "SignatureDoesNotMatch"},
 		{"another signature", "GET", strings.Replace(get.GetUrl(), "q-signature=", "q-signature=0", 1)[:len(get.GetUrl())], nil, "", "SignatureDoesNotMatch"},
 		{"another id", "GET", strings.Replace(get.GetUrl(), "q-ak=AKID", "q-ak=AKIX", 1), nil, "", "InvalidAccessKeyId"},
-		{"a token that is none", "GET", get.GetUrl() + "&x-cos-security-token=t", nil, "", "InvalidAccessKeyId"},
+		{"a token that is none", "GET", strings.Replace(get.GetUrl(), "x-cos-security-token=", "x-cos-security-token=t", 1), nil, "", "InvalidAccessKeyId"},
 		{"no bound header", "PUT", put.GetUrl(), without(put.GetHeaders(), "content-type"), "new", "SignatureDoesNotMatch"},
 		{"another bound header", "PUT", put.GetUrl(), map[string]string{"content-type": "text/html"}, "new", "SignatureDoesNotMatch"},
 		{"another size", "PUT", put.GetUrl(), put.GetHeaders(), "newer", "SignatureDoesNotMatch"},
@@ -244,7 +252,7 @@ func TestPresignUrlAllowsNothingElse(t *testing.T) {
 func TestPresignUrlExpires(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
-	g := open(t, func(s *setup) {
+	g := open(t, ownKeys, func(s *setup) {
 		s.backend.Clock = func() time.Time { return now.Add(-time.Hour) }
 		s.options.PresignMax = 2 * time.Hour
 	})
@@ -265,7 +273,12 @@ func TestPresignUrlExpires(t *testing.T) {
 	}
 }
 
+// ownKeys signs URLs and forms with the profile's own credentials.
+func ownKeys(s *setup) { s.backend.Signing.Mode = cosbackend.SignWithOwnKeys }
+
+// temporary gives the profile credentials that cannot be narrowed, so it signs with them.
 func temporary(s *setup) {
+	ownKeys(s)
 	pair := embedded.DemoCredential()
 	pair.Token = "sts-token-very-secret"
 	s.cos.Credentials = []embedded.Credential{pair}
@@ -311,7 +324,7 @@ func TestPresignUrlAndCreatePostPolicyBoundTheLifetime(t *testing.T) {
 		{0, -time.Hour, 0, ""},
 	} {
 		now := time.Unix(1_700_000_000, 0)
-		g := open(t, func(s *setup) {
+		g := open(t, ownKeys, func(s *setup) {
 			s.options.PresignMax = tt.bound
 			s.backend.Clock = func() time.Time { return now }
 		})
@@ -397,8 +410,8 @@ func TestPresignUrlFailsAsItsContractSays(t *testing.T) {
 	unknown.Bucket = "absent-1250000000"
 	_, err = g.presign.PresignUrl(t.Context(), unknown)
 	wantStatus(t, "a bucket without a region", err, codes.NotFound, cosstatus.ReasonRegionUnknown)
-	if _, err := g.presign.PresignUrl(t.Context(), req); err != nil || !slices.Equal(g.requests(), []string{"ListBuckets", "ListBuckets"}) && !slices.Equal(g.requests(), []string{"ListBuckets"}) {
-		t.Errorf("PresignUrl = %v after %v, want success after lookups only", err, g.requests())
+	if _, err := g.presign.PresignUrl(t.Context(), req); err != nil || slices.ContainsFunc(g.requests(), func(r string) bool { return r != "ListBuckets" && r != "GetFederationToken" }) {
+		t.Errorf("PresignUrl = %v after %v, want success after lookups and a call of STS", err, g.requests())
 	}
 	g.cos.Faults().Add(embedded.Fault{Operation: "ListBuckets", Status: 403, Code: "AccessDenied"})
 	_, err = g.presign.PresignUrl(t.Context(), unknown)
@@ -430,7 +443,13 @@ func wantStatus(t *testing.T, what string, err error, code codes.Code, reason st
 
 func TestPresignUrlIsNeverLogged(t *testing.T) {
 	t.Parallel()
-	g := open(t, temporary)
+	t.Run("own keys", func(t *testing.T) { nothingSignedIsLogged(t, temporary) })
+	t.Run("narrowed", func(t *testing.T) { nothingSignedIsLogged(t) })
+}
+
+func nothingSignedIsLogged(t *testing.T, change ...func(*setup)) {
+	t.Helper()
+	g := open(t, change...)
 	plain := g.plainClient(t, "memory")
 	u := g.url(t, &cosgatev1.PresignUrlRequest{Key: "k", Operation: presignPut, Headers: map[string]string{"x-cos-meta-a": "very-secret-header"}})
 	f := g.form(t, &cosgatev1.CreatePostPolicyRequest{Target: toKey("k")})
@@ -441,7 +460,7 @@ func TestPresignUrlIsNeverLogged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	secrets := []string{"sts-token", "very-secret", "q-signature=", "http://", parsed.Query().Get("q-signature"), fieldOf(f, "policy"), fieldOf(f, "q-signature")}
+	secrets := []string{"sts-token", "very-secret", "q-signature=", "http://", parsed.Query().Get("q-signature"), parsed.Query().Get("x-cos-security-token"), fieldOf(f, "policy"), fieldOf(f, "q-signature")}
 	log := g.logs.String()
 	for _, secret := range secrets {
 		if secret == "" || strings.Contains(log, secret) {

@@ -85,7 +85,7 @@ func openWatchedForSecrets(t *testing.T, change ...func(*setup, *watched)) *watc
 	provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(w.spans))
 	t.Cleanup(func() { _ = provider.Shutdown(context.WithoutCancel(t.Context())) })
 	w.plantRequests(t)
-	all := []func(*setup){overTLS(t), takesCallers, smallParts, callingBack("app.example"), w.callers(t), func(s *setup) {
+	all := []func(*setup){overTLS(t), takesCallers, ownKeys, smallParts, callingBack("app.example"), w.callers(t), func(s *setup) {
 		s.cos.Credentials = []embedded.Credential{{SecretID: "AKIDprofile", SecretKey: profileKey, Token: profileToken}, {SecretID: "AKIDcaller", SecretKey: ownKey, Token: ownToken}}
 		s.backend.Credentials = cosbackend.StaticCredentials(cosbackend.Credentials{SecretID: "AKIDprofile", SecretKey: profileKey, Token: profileToken})
 		s.backend.Observer = telemetry.Observer{Metrics: w.metrics, Tracer: provider}

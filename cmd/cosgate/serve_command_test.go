@@ -132,7 +132,7 @@ listen: 127.0.0.1:0
 admin: 127.0.0.1:0
 presign_max_lifetime: 2m
 profiles:
-  main: {region: ap-guangzhou, public_endpoint: 'https://{bucket}.example.org', credentials: {env: {secret_id: COSGATE_TEST_ID, secret_key: COSGATE_TEST_KEY}}}
+  main: {region: ap-guangzhou, public_endpoint: 'https://{bucket}.example.org', signing: {mode: own_keys}, credentials: {env: {secret_id: COSGATE_TEST_ID, secret_key: COSGATE_TEST_KEY}}}
 `)
 	presign := cosgatev1.NewPresignServiceClient(dial(t, start(t, "serve", "--config", config).value("gRPC")))
 	req := &cosgatev1.PresignUrlRequest{Bucket: demoBucket, Key: "k", Operation: cosgatev1.PresignOperation_PRESIGN_OPERATION_GET_OBJECT, ExpiresIn: durationpb.New(2 * time.Minute)}

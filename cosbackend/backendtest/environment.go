@@ -129,6 +129,9 @@ func environmentClient(getenv func(string) string) (*cosbackend.Client, error) {
 	}
 	// Where COS is reached without TLS through a proxy, that is where its STS is.
 	cfg.Signing.Insecure = strings.HasPrefix(cfg.Endpoint, "http://") && getenv(EnvIssueCredentials) == "1"
+	if getenv(EnvIssueCredentials) != "1" || getenv(EnvSecurityToken) != "" { // STS is not there, or does not narrow these
+		cfg.Signing.Mode = cosbackend.SignWithOwnKeys
+	}
 	var err error
 	if cfg.Transport.Proxy, err = environmentProxy(getenv); err != nil {
 		return nil, err

@@ -10,10 +10,10 @@ import (
 // for callers come from.
 type Signing struct {
 	// narrowed: with temporary credentials of STS that allow what the URL or form is for,
-	// and nothing else. Without STS nothing is signed. own_keys: with the profile's own
-	// credentials. COS then takes headers and parameters that were added to a URL, with
-	// all rights of the profile.
-	Mode string `yaml:"mode" default:"own_keys" enum:"narrowed,own_keys"`
+	// and nothing else; where STS gives none, nothing is signed. own_keys: with the
+	// profile's own credentials. COS then takes headers and parameters that were added
+	// to a URL, with all rights of the profile.
+	Mode string `yaml:"mode" default:"narrowed" enum:"narrowed,own_keys"`
 	// The role that is narrowed, which the profile's credentials may assume. Without it
 	// STS narrows the role of assume_role, or long-lived keys themselves; credentials
 	// of metadata, and others that are temporary, need it.
@@ -39,7 +39,7 @@ func (s *Signing) check(c Credentials, r *report) {
 	if s == nil {
 		return
 	}
-	if s.Mode == signNarrowed && c.Metadata != nil && s.RoleARN == "" {
+	if s.Mode != signOwnKeys && c.Metadata != nil && s.RoleARN == "" {
 		r.add("mode", "is narrowed, and STS does not narrow the temporary credentials of metadata",
 			"set role_arn to a role that they may assume, or mode: own_keys")
 	}
@@ -51,7 +51,7 @@ func (s *Signing) check(c Credentials, r *report) {
 	}
 }
 
-const signNarrowed = "narrowed"
+const signOwnKeys = "own_keys"
 
 // options are those of cosbackend. A section that is not there has the defaults.
 func (s *Signing) options(insecure bool) cosbackend.SigningOptions {
@@ -59,11 +59,11 @@ func (s *Signing) options(insecure bool) cosbackend.SigningOptions {
 		return cosbackend.SigningOptions{Insecure: insecure}
 	}
 	o := cosbackend.SigningOptions{
-		Mode: cosbackend.SignWithOwnKeys, RoleARN: s.RoleARN, ExternalID: s.ExternalID,
+		RoleARN: s.RoleARN, ExternalID: s.ExternalID,
 		MaxDuration: time.Duration(s.MaxDuration), STSEndpoint: s.STSEndpoint, STSRegion: s.STSRegion, Insecure: insecure,
 	}
-	if s.Mode == signNarrowed {
-		o.Mode = cosbackend.SignNarrowed
+	if s.Mode == signOwnKeys {
+		o.Mode = cosbackend.SignWithOwnKeys
 	}
 	return o
 }
