@@ -78,7 +78,7 @@ func parsePolicy(text []byte) (policy, error) {
 	var p policy
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.DisallowUnknownFields()
-	if err := dec.Decode(&p); err != nil {
+	if err := dec.Decode(&p); err != nil || !uniqueNames(text) {
 		return p, fail(malformedPolicy, "The policy is not the JSON of a policy.")
 	}
 	if dec.More() {
@@ -99,6 +99,45 @@ func parsePolicy(text []byte) (policy, error) {
 		}
 	}
 	return p, nil
+}
+
+// uniqueNames reports whether no object in a JSON text has two names that differ at most
+// in case: which of them would count is not said anywhere.
+func uniqueNames(text []byte) bool {
+	dec := json.NewDecoder(bytes.NewReader(text))
+	var open []map[string]bool // of each object or list that is open; nil for a list
+	name := false              // the next text is a name
+	for {
+		token, err := dec.Token()
+		if err != nil {
+			return true // the end, or no JSON, which others find
+		}
+		inside := len(open) > 0 && open[len(open)-1] != nil
+		switch token := token.(type) {
+		case json.Delim:
+			switch token {
+			case '{':
+				open, name = append(open, make(map[string]bool)), true
+				continue
+			case '[':
+				open, name = append(open, nil), false
+				continue
+			}
+			open = open[:len(open)-1]
+			name = len(open) > 0 && open[len(open)-1] != nil
+			continue
+		case string:
+			if inside && name {
+				lower := strings.ToLower(token)
+				if open[len(open)-1][lower] {
+					return false
+				}
+				open[len(open)-1][lower], name = true, false
+				continue
+			}
+		}
+		name = inside
+	}
 }
 
 func (s statement) check() error {

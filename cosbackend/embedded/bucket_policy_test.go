@@ -43,6 +43,7 @@ func TestPutBucketPolicyRefusesInvalidPolicies(t *testing.T) {
 		"an action of S3":      replace("name/cos:GetObject", "s3:GetObject"),
 		"a star in the middle": replace("name/cos:GetObject", "name/cos:Get*Object"),
 		"a resource of S3":     replace("qcs::cos", "arn:aws:s3"),
+		"a field twice":        replace(`"Effect": "Allow"`, `"effect": "deny", "Effect": "Allow"`),
 		"two documents":        readPolicy + readPolicy,
 		"more than 20 KB":      readPolicy + strings.Repeat(" ", 20<<10),
 	} {

@@ -113,6 +113,7 @@ type Server struct {
 	hosts    hostParser
 	keys     map[string]Credential // by secret id
 	sessions sessionKeys
+	opened   openSessions
 	routes   []route
 	actions  map[string][]string // see camActions
 	store    *store.Store

@@ -14,11 +14,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
+	"sync"
 	"time"
 )
 
-// A session is what temporary credentials of STS are. Nothing of it is stored: the token
+// A session is what temporary credentials of STS are. It does not change. Nothing of it is
+// stored: the token
 // has all of it, sealed with the server's key, and the secret key is derived from the
 // secret id with the same key.
 type session struct {
@@ -99,6 +100,37 @@ func (k sessionKeys) token(s session) (string, error) {
 	return base64.RawURLEncoding.EncodeToString(append(head, sealed...)), nil
 }
 
+// maxOpenSessions is how many sessions are kept as they were opened.
+const maxOpenSessions = 256
+
+// openSessions saves most requests the unpacking of their token. Only tokens of this server
+// get in, so that nobody else can fill it.
+type openSessions struct {
+	mu    sync.RWMutex
+	known map[string]*session // by token
+}
+
+// open is sessionKeys.open for tokens that come again and again.
+func (o *openSessions) open(keys sessionKeys, token string) (*session, error) {
+	o.mu.RLock()
+	s, ok := o.known[token]
+	o.mu.RUnlock()
+	if ok {
+		return s, nil
+	}
+	s, err := keys.open(token)
+	if err != nil {
+		return nil, err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.known == nil || len(o.known) >= maxOpenSessions {
+		o.known = make(map[string]*session)
+	}
+	o.known[token] = s
+	return s, nil
+}
+
 // open returns the session that a token of this server holds.
 func (k sessionKeys) open(token string) (*session, error) {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(token)
@@ -146,7 +178,7 @@ func (s *Server) signer(secretID, token string) (signer, error) {
 	if token == "" {
 		return signer{}, fail(invalidAccessKeyID, "")
 	}
-	of, err := s.sessions.open(strings.TrimSpace(token))
+	of, err := s.opened.open(s.sessions, token)
 	if err != nil {
 		return signer{}, fail(invalidAccessKeyID, "The security token is not valid.")
 	}

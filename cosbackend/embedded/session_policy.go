@@ -19,7 +19,7 @@ func parseSessionPolicy(text string) (*permissions, error) {
 	var p policy
 	dec := json.NewDecoder(bytes.NewReader([]byte(text)))
 	dec.DisallowUnknownFields()
-	if err := dec.Decode(&p); err != nil || dec.More() {
+	if err := dec.Decode(&p); err != nil || dec.More() || !uniqueNames([]byte(text)) {
 		return nil, stsFail("InvalidParameter.StrategyFormatError", "The policy is not the JSON of a policy.")
 	}
 	if p.Version != "2.0" || len(p.Statement) == 0 {
