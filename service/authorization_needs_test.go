@@ -40,8 +40,8 @@ func TestPresignUrlNeedsWhatItsHeadersSet(t *testing.T) {
 			})
 			if action != "" {
 				g.wantDenied(t, err, action, "object "+testBucket+"/k")
-			} else if status.Code(err) == codes.PermissionDenied {
-				t.Errorf("PresignUrl = %v, want that it is let through", err)
+			} else if err != nil {
+				t.Errorf("PresignUrl = %v, want a URL", err)
 			}
 		})
 	}

@@ -343,11 +343,11 @@ func TestAuthorizationNeedsWhatAWriteSetsInAdditionToContent(t *testing.T) {
 			g.wantDenied(t, call(), want, "")
 		})
 	}
-	_, err := g.presign.PresignUrl(ctx, &cosgatev1.PresignUrlRequest{
+	url, err := g.presign.PresignUrl(ctx, &cosgatev1.PresignUrlRequest{
 		Bucket: testBucket, Key: "k", Operation: cosgatev1.PresignOperation_PRESIGN_OPERATION_PUT_OBJECT,
 	})
-	if status.Code(err) == codes.PermissionDenied {
-		t.Errorf("a URL for what the caller is allowed = %v, want that it is let through", err)
+	if err != nil || url.GetUrl() == "" {
+		t.Errorf("a URL for what the caller is allowed = %v, want one", err)
 	}
 }
 
