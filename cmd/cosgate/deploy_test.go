@@ -200,7 +200,7 @@ func TestDeploymentFitsTheBinary(t *testing.T) {
 // A memorySum is what docs/performance.md says that a gateway takes in addition to its budgets.
 type memorySum struct{ process, read, upload, connection int64 }
 
-var sumLine = regexp.MustCompile(`read_memory \+ upload_memory \+ (\d+) MiB \+ (\d+) KiB × reads \+ (\d+) KiB × uploads \+ (\d+) KiB × connections`)
+var sumLine = regexp.MustCompile(`read_memory \+ upload_memory \+ receive_memory \+ (\d+) MiB \+ (\d+) KiB × reads \+ (\d+) KiB × uploads \+ (\d+) KiB × connections`)
 
 func promisedSum(t *testing.T) memorySum {
 	t.Helper()
@@ -235,7 +235,7 @@ func TestDeploymentHasMemoryForItsLimits(t *testing.T) {
 		}
 	}
 	l, promised := loadDeploy(t, "kubernetes", "base", "cosgate.yaml").Limits, promisedSum(t)
-	sum := int64(l.UploadMemory) + int64(l.ReadMemory) + promised.process + l.Calls*promised.upload + l.Connections*promised.connection
+	sum := int64(l.UploadMemory) + int64(l.ReadMemory) + int64(l.ReceiveMemory) + promised.process + l.Calls*promised.upload + l.Connections*promised.connection
 	if l.Calls == 0 || sum > soft || soft >= limit {
 		t.Errorf("%d calls may take %d MiB, GOMEMLIMIT is %d MiB and the pod has %d MiB; want each below the next", l.Calls, sum>>20, soft>>20, limit>>20)
 	}

@@ -281,3 +281,28 @@ func TestSIGHUPIsDescribedTheSameEverywhere(t *testing.T) {
 		t.Error("the help of serve has another list")
 	}
 }
+
+// Every boundary of docs/security.md is shown by tests, and those exist.
+func TestSecurityPageNamesExistingTests(t *testing.T) {
+	t.Parallel()
+	exist := make(map[string]bool)
+	declared := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
+	for _, name := range trackedFiles(t) {
+		if strings.HasSuffix(name, "_test.go") {
+			for _, m := range declared.FindAllStringSubmatch(readRepository(t, name), -1) {
+				exist[m[1]] = true
+			}
+		}
+	}
+	page := readRepository(t, "docs/security.md")
+	for _, m := range regexp.MustCompile("`((?:Test|Fuzz)\\w+)`").FindAllStringSubmatch(page, -1) {
+		if !exist[m[1]] {
+			t.Errorf("docs/security.md names %s, and there is no such test", m[1])
+		}
+	}
+	for line := range strings.Lines(page) {
+		if cells := strings.Split(line, "|"); len(cells) == 7 && regexp.MustCompile(`^ \d+ $`).MatchString(cells[1]) && !strings.Contains(cells[5], "`") {
+			t.Errorf("docs/security.md shows nothing for the boundary %s", strings.TrimSpace(cells[2]))
+		}
+	}
+}

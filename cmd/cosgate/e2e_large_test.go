@@ -31,20 +31,26 @@ const (
 // more sections of the configuration.
 func startGateway(t *testing.T, addr string, more ...string) *process {
 	t.Helper()
+	return startBinary(t, "serve", "--config", gatewayConfig(t, addr, append(more, "log: {level: error}\n")...))
+}
+
+// gatewayConfig writes the configuration of a gateway in front of the COS at addr. What
+// comes first in more can be further profiles.
+func gatewayConfig(t *testing.T, addr string, more ...string) string {
+	t.Helper()
 	demo := embedded.DemoCredential()
 	t.Setenv("COS_SECRET_ID", demo.SecretID)
 	t.Setenv("COS_SECRET_KEY", demo.SecretKey)
-	return startBinary(t, "serve", "--config", writeConfig(t, `
+	return writeConfig(t, `
 listen: 127.0.0.1:0
 admin: 127.0.0.1:0
-log: {level: error}
 profiles:
   main:
     endpoint: 'http://{bucket}.cos.{region}.localhost'
     region: `+demoRegion+`
     proxy: 'http://`+addr+`'
     credentials: {env: {}}
-`+strings.Join(more, "")))
+`+strings.Join(more, ""))
 }
 
 // startBefore starts the gateway in front of a COS in this process.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -20,8 +21,13 @@ import (
 // root is the repository.
 const root = "../.."
 
-// buildOnce builds cosgate the first time it is called, into an ignored folder.
+// buildOnce builds cosgate the first time it is called, into an ignored folder. The
+// variable COSGATE_E2E_BINARY names a program to test in its place, such as one of an
+// earlier version.
 var buildOnce = sync.OnceValues(func() (string, error) {
+	if program := os.Getenv("COSGATE_E2E_BINARY"); program != "" {
+		return program, nil
+	}
 	program := filepath.Join(root, "bin", "cosgate")
 	// Go refuses to stamp a checkout that belongs to another user.
 	if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", program, ".").CombinedOutput(); err != nil {
