@@ -174,6 +174,7 @@ func TestPresignUrlMayBindWhatItsCallerMaySet(t *testing.T) {
 func TestCreatePostPolicyFormsTakeNoFurtherField(t *testing.T) {
 	t.Parallel()
 	t.Run("narrowed", func(t *testing.T) { formsTakeNoFurtherField(t) })
+	t.Run("own keys", func(t *testing.T) { formsTakeNoFurtherField(t, ownKeys) })
 }
 
 func formsTakeNoFurtherField(t *testing.T, change ...func(*setup)) {
@@ -183,7 +184,8 @@ func formsTakeNoFurtherField(t *testing.T, change ...func(*setup)) {
 	f := g.form(t, &cosgatev1.CreatePostPolicyRequest{Target: toPrefix("up/"), PresetAcl: "private"})
 	for name, value := range map[string]string{
 		"x-cos-grant-read": `id="anyone"`, "x-cos-grant-full-control": `id="anyone"`, "X-Cos-Tagging": "a=b",
-		"x-cos-acl": "public-read", "acl": "public-read",
+		"x-cos-acl": "public-read", "acl": "public-read", "Cache-Control": "no-cache", "Content-Disposition": "inline",
+		"x-cos-storage-class": "ARCHIVE", "x-cos-meta-a": "1", "success_action_redirect": "https://example.org/", "more": "1",
 	} {
 		resp, text := sendForm(t, plain, f, map[string]string{name: value}, "x", "1")
 		wantRefused(t, "a form with "+name, resp, text)

@@ -265,4 +265,6 @@
 //	      COS does not list, and an action that cannot have a rule, are InvalidArgument.
 //	      With all, every parameter must be signed but those that carry the signature:
 //	      x-cos-security-token, too.
+//	E118  A form with a field that no condition of its policy names is AccessDenied, apart
+//	      from the policy, its signature and the token.
 package embedded

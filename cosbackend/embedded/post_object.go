@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"mime/multipart"
 	"net/http"
@@ -434,7 +435,25 @@ func (x *exchange) checkPolicy(f *form, text []byte, key string) (sizeRange, err
 			return p.size, fail(accessDenied, "Condition key "+c.name+" doesn't match the value "+c.shown())
 		}
 	}
+	if name := f.unrestricted(p.conditions); name != "" {
+		return p.size, fail(accessDenied, "The form has the field "+name+", which no condition of its policy names.")
+	}
 	return p.size, nil
+}
+
+// unrestricted returns a field that no condition is about; "" when there is none. The
+// policy cannot name itself, its signature and the token.
+func (f *form) unrestricted(conditions []condition) string {
+	bound := append(signFields(), paramToken)
+	for _, c := range conditions {
+		bound = append(bound, c.field)
+	}
+	for _, lower := range slices.Sorted(maps.Keys(f.fields)) {
+		if !slices.Contains(bound, lower) {
+			return f.fields[lower].name
+		}
+	}
+	return ""
 }
 
 // restricted returns the value that a condition is about. The bucket is in no field,

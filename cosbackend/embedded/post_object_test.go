@@ -28,6 +28,7 @@ type formUpload struct {
 	expires    int64  // 0 is in ten minutes
 	policy     string // instead of conditions and expires
 	unsigned   bool
+	bare       bool // the policy has the conditions alone
 	filename   string
 	file       string
 	tail       string // written behind the form's parts instead of its end
@@ -39,7 +40,8 @@ func openForms(t testing.TB, change ...func(*embedded.Options)) *client {
 	return open(t, append([]func(*embedded.Options){func(o *embedded.Options) { o.Clock = at(formNow) }}, change...)...)
 }
 
-// policyText is a policy that names its signature.
+// policyText is a policy that names its signature, and frees the fields that no condition
+// names, unless it is to be bare.
 func (c *client) policyText(in formUpload) string {
 	if in.policy != "" {
 		return in.policy
@@ -53,6 +55,13 @@ func (c *client) policyText(in formUpload) string {
 		map[string]string{"q-ak": c.cred.SecretID},
 		[]string{"eq", "$q-sign-time", keyTime()},
 	}, in.conditions...)
+	named, _ := json.Marshal(in.conditions)
+	for i := 0; i < len(in.fields) && !in.bare; i += 2 {
+		name := in.fields[i]
+		if lower := strings.ToLower(string(named)); !strings.Contains(lower, `"`+strings.ToLower(name)+`"`) && !strings.Contains(lower, `"$`+strings.ToLower(name)+`"`) {
+			conditions = append(conditions, []string{"starts-with", "$" + name, ""})
+		}
+	}
 	text, _ := json.Marshal(map[string]any{"expiration": time.Unix(end, 0).UTC().Format("2006-01-02T15:04:05.000Z"), "conditions": conditions})
 	return string(text)
 }
@@ -313,7 +322,7 @@ func TestPostObjectMustBeSigned(t *testing.T) {
 	c := openForms(t)
 	key := []string{"key", "k"}
 	c.post(t, formUpload{fields: key, unsigned: true, file: "x"}).want(t, 403, "AccessDenied")
-	policy := c.policyText(formUpload{})
+	policy := c.policyText(formUpload{fields: key})
 	all := []string{
 		"policy", base64.StdEncoding.EncodeToString([]byte(policy)), "q-sign-algorithm", "sha1", "q-ak", c.cred.SecretID,
 		"q-key-time", keyTime(), "q-signature", formSignature(c.cred, keyTime(), policy),
@@ -473,6 +482,25 @@ func TestPostObjectSignatureOfTheDocumentationIsAccepted(t *testing.T) {
 			t.Errorf("message = %q, want the first condition that does not hold", got.err.Message)
 		}
 	}
+}
+
+// TestPostObjectRefusesFieldsWithoutACondition holds E118: what a policy does not name
+// cannot be added to its form, whatever it is.
+func TestPostObjectRefusesFieldsWithoutACondition(t *testing.T) {
+	t.Parallel()
+	c := openForms(t)
+	conditions := []any{map[string]string{"bucket": testBucket}, map[string]string{"key": "k"}}
+	for name, value := range map[string]string{
+		"acl": "public-read", "x-cos-grant-read": `id="anyone"`, "X-Cos-Tagging": "a=b", "Cache-Control": "no-cache", "Content-Type": "text/html",
+		"x-cos-meta-a": "1", "x-cos-storage-class": "ARCHIVE", "success_action_redirect": "https://example.org/", "submit": "Upload",
+	} {
+		got := c.post(t, formUpload{fields: []string{"key", "k", name, value}, conditions: conditions, bare: true, file: "x"}).want(t, 403, "AccessDenied")
+		if want := "The form has the field " + name + ", which no condition of its policy names."; got.err.Message != want {
+			t.Errorf("%s: message %q, want %q", name, got.err.Message, want)
+		}
+	}
+	c.post(t, formUpload{fields: []string{"x-cos-acl", "private"}, conditions: conditions[:1], bare: true, file: "x"}).want(t, 400, "UserKeyMustBeSpecified")
+	c.post(t, formUpload{fields: []string{"key", "k"}, conditions: conditions, bare: true, file: "x"}).want(t, 204, "")
 }
 
 // Nothing of a large file is kept in memory: the server could not take it otherwise.

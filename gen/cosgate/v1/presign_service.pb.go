@@ -108,7 +108,9 @@ type PresignUrlRequest struct {
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
 	// The key: 1 to 850 bytes, without the characters U+0018 to U+001B. Browsers cannot
-	// access the keys "." and "..", because they resolve them as folders.
+	// access the keys "." and "..", because they resolve them as folders. A profile that
+	// signs with narrowed credentials refuses keys with "*", "?" or "${", which their
+	// policy would take for patterns.
 	Key string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
 	// The version to read or delete. Empty: the object itself.
 	VersionId string `protobuf:"bytes,3,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"`
@@ -133,8 +135,9 @@ type PresignUrlRequest struct {
 	// Absent: as stored.
 	ResponseHeaders *ContentHeaders `protobuf:"bytes,10,opt,name=response_headers,json=responseHeaders,proto3" json:"response_headers,omitempty"`
 	// Headers that the user of the URL must send with exactly these values; without them
-	// COS rejects the request. Other headers are not restricted. Names in any case. At
-	// most 64.
+	// COS rejects the request. Other headers are not restricted, unless they are a right
+	// of their own: with narrowed credentials COS rejects those. Names in any case. At most
+	// 64.
 	Headers map[string]string `protobuf:"bytes,11,rep,name=headers,proto3" json:"headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Additional query parameters of the URL: "x-cos-traffic-limit", in bits per second,
 	// and "ci-process".
@@ -411,17 +414,19 @@ type CreatePostPolicyRequest struct {
 	// The allowed size of the file. Absent: up to COS's own limit of 5 GiB.
 	ContentLengthRange *SizeRange `protobuf:"bytes,8,opt,name=content_length_range,json=contentLengthRange,proto3" json:"content_length_range,omitempty"`
 	// The content headers to store. Fields that are set are fixed: COS rejects uploads
-	// with another value. Fields that are not set are for the upload to choose.
+	// with another value. It also rejects uploads with fields that are not set, apart from
+	// Content-Type: see content_type_prefix.
 	Content *ContentHeaders `protobuf:"bytes,9,opt,name=content,proto3" json:"content,omitempty"`
 	// Uploads must have a Content-Type with this prefix, such as "image/". The form must
 	// then have a field "Content-Type" with the type of the file before it is sent: COS
 	// does not use the type that the browser sends with the file. Not together with
-	// content.content_type. Empty: any type.
+	// content.content_type. Empty: any type; the form then has the field with
+	// "application/octet-stream", which whoever uploads may replace.
 	ContentTypePrefix string `protobuf:"bytes,10,opt,name=content_type_prefix,json=contentTypePrefix,proto3" json:"content_type_prefix,omitempty"`
 	// The user metadata to store, as in ObjectAttributes. It is fixed.
 	Metadata map[string]string `protobuf:"bytes,11,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// The storage class, such as "STANDARD_IA", which is then fixed. Empty: for the
-	// upload to choose; STANDARD if it does not.
+	// The storage class, such as "STANDARD_IA", which is then fixed. Empty: STANDARD, and
+	// COS rejects uploads that name one.
 	StorageClass string `protobuf:"bytes,12,opt,name=storage_class,json=storageClass,proto3" json:"storage_class,omitempty"`
 	// The preset ACL of the object: "default", "private", "public-read",
 	// "authenticated-read", "bucket-owner-read" or "bucket-owner-full-control". It is
