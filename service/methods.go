@@ -46,7 +46,8 @@ func (m *methods) adapt(name string, method grpc.MethodDesc) grpc.StreamDesc {
 }
 
 // A unaryRun is the way of one call through the interceptors. Each of them calls the next at
-// most once, which makes one closure enough for all.
+// most once, which makes one closure enough for all. It is part of the call, since each
+// allocation of its own is one for every call.
 type unaryRun struct {
 	left    []grpc.UnaryServerInterceptor
 	info    *grpc.UnaryServerInfo
@@ -55,7 +56,8 @@ type unaryRun struct {
 }
 
 func (m *methods) runUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-	run := &unaryRun{left: m.unary, info: info, handler: handler}
+	run := &callFrom(ctx).run
+	run.left, run.info, run.handler = m.unary, info, handler
 	run.next = run.step
 	return run.step(ctx, req)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"maps"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/cosgate/cosgate/cosbackend"
+	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 	"github.com/cosgate/cosgate/internal/telemetry"
 )
 
@@ -309,4 +311,59 @@ func TestTransportIsAMessageReader(t *testing.T) {
 	g := open(t)
 	g.put(t, "k", []byte("x"))
 	g.mustMissing(t, "absent")
+}
+
+// A call whose request never comes is ended like any other when the gateway stops.
+func TestShutdownEndsCallsWhoseRequestNeverComes(t *testing.T) {
+	t.Parallel()
+	for _, method := range []string{cosgatev1.ObjectService_HeadObject_FullMethodName, cosgatev1.ObjectService_GetObject_FullMethodName} {
+		g := open(t, cutSoon)
+		ended := make(chan rawResponse, 1)
+		go func() {
+			ended <- g.call(t, rawCall{method: method, data: frame(0, 100, make([]byte, 50)), open: true})
+		}()
+		eventually(t, func() bool {
+			g.server.shutdown.mu.Lock()
+			defer g.server.shutdown.mu.Unlock()
+			return g.server.shutdown.first != nil
+		})
+		g.stop()
+		r := <-ended
+		mustSayStopping(t, method, r.err)
+		if r.headers[mdRequestID] == "" {
+			t.Errorf("%s ended without %s", method, mdRequestID)
+		}
+		g.awaitEnd(t)
+	}
+}
+
+// Two million empty items are 4 KB in gzip, and were gigabytes once they were decoded,
+// validated item by item and repeated in the status. Not parallel: it measures the process.
+func TestReceiveOfMillionsOfItemsAllocatesLittle(t *testing.T) {
+	g := open(t)
+	items := func(n int) []byte { return bytes.Repeat([]byte{6<<3 | 2, 0}, n) } // field objects of DeleteObjects
+	sections := append(protowire.AppendVarint([]byte{6<<3 | 2}, 2<<10), bytes.Repeat([]byte{1}, 2<<10)...)
+	gzipHeader := map[string]string{"grpc-encoding": "gzip"}
+	for name, test := range map[string]struct {
+		call rawCall
+		want string
+	}{
+		"in gzip":          {rawCall{headers: gzipHeader, data: gzipped(t, items(2_000_000))}, tooLong},
+		"fewer in gzip":    {rawCall{headers: gzipHeader, data: gzipped(t, items(30_000))}, invalid},
+		"without gzip":     {rawCall{data: whole(items(100_000))}, invalid}, // as many as one window holds
+		"numbers as items": {rawCall{method: cosgatev1.BucketConfigService_GetBucketConfig_FullMethodName, data: whole(sections)}, invalid},
+	} {
+		if test.call.method == "" {
+			test.call.method = cosgatev1.ObjectService_DeleteObjects_FullMethodName
+		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		if got := told(g.call(t, test.call).err); got != test.want {
+			t.Errorf("%s: %s, want %s", name, got, test.want)
+		}
+		runtime.ReadMemStats(&after)
+		if used := after.TotalAlloc - before.TotalAlloc; used > 8<<20 {
+			t.Errorf("%s: refusing it allocated %d KiB", name, used>>10)
+		}
+	}
 }

@@ -37,6 +37,7 @@ type call struct {
 
 	end           context.CancelCauseFunc // of the stream's waiting in the transport; nil without
 	header        [messageHeader]byte     // of the message that is being received
+	run           unaryRun                // of a unary call
 	arrival       arrival
 	reserved      int64 // of receiveMemory
 	receivedFirst bool  // or has begun to receive it
