@@ -23,15 +23,20 @@ const (
 	region = "ap-guangzhou"
 )
 
+// testPair is the key pair of the embedded servers of tests.
+func testPair() embedded.Credential {
+	return embedded.Credential{SecretID: "AKIDoftests", SecretKey: "secretkeyoftests"}
+}
+
 // start runs the embedded server with one bucket, and a client at its in-memory
 // listener. The server checks every signature with code of its own.
 func start(t *testing.T, change ...func(*cosbackend.Config)) (*cosbackend.Client, *embedded.Server) {
 	t.Helper()
-	s, err := embedded.New(embedded.Options{Region: region, Buckets: []string{bucket}})
+	s, err := embedded.New(embedded.Options{Region: region, Buckets: []string{bucket}, Credentials: []embedded.Credential{testPair()}})
 	if err != nil {
 		t.Fatalf("embedded.New = %v", err)
 	}
-	demo := embedded.DemoCredential()
+	demo := testPair()
 	cfg := cosbackend.Config{
 		Endpoint: "http://{bucket}.cos.{region}.myqcloud.com", Region: region,
 		Credentials: cosbackend.StaticCredentials(cosbackend.Credentials{SecretID: demo.SecretID, SecretKey: demo.SecretKey}),
@@ -288,7 +293,7 @@ func TestEmbeddedRegionLookup(t *testing.T) {
 
 func TestEmbeddedRefusesAWrongKey(t *testing.T) {
 	t.Parallel()
-	demo := embedded.DemoCredential()
+	demo := testPair()
 	c, _ := start(t, func(cfg *cosbackend.Config) {
 		cfg.Credentials = cosbackend.StaticCredentials(cosbackend.Credentials{SecretID: demo.SecretID, SecretKey: "wrongsecretkey"})
 	})

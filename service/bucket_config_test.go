@@ -10,8 +10,6 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/testing/protocmp"
-
-	"github.com/cosgate/cosgate/cosbackend/embedded"
 )
 
 // rounds is how many random documents each configuration gets.
@@ -47,7 +45,7 @@ func sdkOf(t *testing.T, g *gateway, bucket string) *cos.BucketService {
 	}
 	transport := &http.Transport{DialContext: g.cos.DialContext}
 	t.Cleanup(transport.CloseIdleConnections)
-	demo := embedded.DemoCredential()
+	demo := testPair()
 	return cos.NewClient(&cos.BaseURL{BucketURL: u}, &http.Client{
 		Transport: &cos.AuthorizationTransport{SecretID: demo.SecretID, SecretKey: demo.SecretKey, Transport: transport},
 	}).Bucket

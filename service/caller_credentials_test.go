@@ -238,7 +238,7 @@ func TestCallerCredentialsThatCOSRefusesAreUnauthenticated(t *testing.T) {
 		t.Fatalf("GetObject = %v, want INTERNAL and the profile NOT_SERVING", err)
 	}
 	g.cos.Faults().Remove(id)
-	demo := embedded.DemoCredential()
+	demo := testPair()
 	if err := g.write(bringing(t.Context(), mdSecretID, demo.SecretID, mdSecretKey, demo.SecretKey)); err != nil {
 		t.Fatal(err)
 	}
@@ -297,7 +297,7 @@ func (s *failingSource) Credentials(context.Context) (cosbackend.Credentials, er
 	if s.asked++; s.asked > 1 {
 		return cosbackend.Credentials{}, &cosbackend.CredentialsError{Source: "a test", Err: errors.New("gone")}
 	}
-	demo := embedded.DemoCredential()
+	demo := testPair()
 	return cosbackend.Credentials{SecretID: demo.SecretID, SecretKey: demo.SecretKey}, nil
 }
 

@@ -185,7 +185,7 @@ func (d *dialer) DialContext(ctx context.Context, network, addr string) (net.Con
 
 func TestGetBucketConfigReadsFourSectionsAtATime(t *testing.T) {
 	t.Parallel()
-	cos, err := embedded.New(embedded.Options{Buckets: []string{testBucket}, Region: testRegion})
+	cos, err := embedded.New(embedded.Options{Buckets: []string{testBucket}, Region: testRegion, Credentials: []embedded.Credential{testPair()}})
 	if err != nil {
 		t.Fatal(err)
 	}

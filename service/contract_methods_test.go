@@ -11,7 +11,6 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/cosgate/cosgate/cosbackend"
-	"github.com/cosgate/cosgate/cosbackend/embedded"
 	"github.com/cosgate/cosgate/internal/frames"
 	cosstatus "github.com/cosgate/cosgate/service/status"
 )
@@ -48,7 +47,7 @@ func calmly(call func() error) (err error) {
 func TestContractHasNoUnimplementedRPC(t *testing.T) {
 	t.Parallel()
 	g := open(t)
-	demo := embedded.DemoCredential()
+	demo := testPair()
 	backend, err := cosbackend.New(cosbackend.Config{
 		Endpoint: "http://{bucket}.cos.{region}.myqcloud.com", Region: testRegion,
 		Credentials: cosbackend.StaticCredentials(cosbackend.Credentials{SecretID: demo.SecretID, SecretKey: demo.SecretKey}),

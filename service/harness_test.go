@@ -63,9 +63,14 @@ type setup struct {
 	newPool func() *frames.Pool
 }
 
+// testPair is the key pair of the embedded servers of tests.
+func testPair() embedded.Credential {
+	return embedded.Credential{SecretID: "AKIDoftests", SecretKey: "secretkeyoftests"}
+}
+
 func open(t testing.TB, change ...func(*setup)) *gateway {
 	t.Helper()
-	demo := embedded.DemoCredential()
+	demo := testPair()
 	s := setup{
 		cos: embedded.Options{Buckets: []string{testBucket}, Region: testRegion},
 		backend: cosbackend.Config{
@@ -80,6 +85,9 @@ func open(t testing.TB, change ...func(*setup)) *gateway {
 	}
 	for _, f := range change {
 		f(&s)
+	}
+	if len(s.cos.Credentials) == 0 {
+		s.cos.Credentials = []embedded.Credential{demo}
 	}
 	cos, err := embedded.New(s.cos)
 	if err != nil {

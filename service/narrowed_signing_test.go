@@ -205,7 +205,7 @@ func TestPresignUrlSignsNothingWithoutSTS(t *testing.T) {
 	t.Parallel()
 	get := &cosgatev1.PresignUrlRequest{Bucket: testBucket, Key: "k", Operation: presignGet}
 	g := open(t, func(s *setup) {
-		s.backend.Credentials = cosbackend.StaticCredentials(cosbackend.Credentials{SecretID: embedded.DemoCredential().SecretID, SecretKey: "wrong"})
+		s.backend.Credentials = cosbackend.StaticCredentials(cosbackend.Credentials{SecretID: testPair().SecretID, SecretKey: "wrong"})
 	})
 	_, err := g.presign.PresignUrl(t.Context(), get)
 	wantStatus(t, "rejected keys", err, codes.Internal, cosstatus.ReasonCredentialsRejected)

@@ -279,7 +279,7 @@ func ownKeys(s *setup) { s.backend.Signing.Mode = cosbackend.SignWithOwnKeys }
 // temporary gives the profile credentials that cannot be narrowed, so it signs with them.
 func temporary(s *setup) {
 	ownKeys(s)
-	pair := embedded.DemoCredential()
+	pair := testPair()
 	pair.Token = "sts-token-very-secret"
 	s.cos.Credentials = []embedded.Credential{pair}
 	s.backend.Credentials = cosbackend.StaticCredentials(cosbackend.Credentials{

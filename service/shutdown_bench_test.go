@@ -63,8 +63,8 @@ func (s benchStream) Context() context.Context { return s.ctx }
 
 func benchGateway(b *testing.B) cosgatev1.ObjectServiceClient {
 	b.Helper()
-	demo := embedded.DemoCredential()
-	cos, err := embedded.New(embedded.Options{Buckets: []string{testBucket}, Region: testRegion})
+	demo := testPair()
+	cos, err := embedded.New(embedded.Options{Buckets: []string{testBucket}, Region: testRegion, Credentials: []embedded.Credential{demo}})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -18,7 +18,7 @@ import (
 type cosCommand struct {
 	Listen string `placeholder:"ADDR" default:"127.0.0.1:9000" help:"Where to serve HTTP; port 0 takes a free one. Nothing is encrypted: others should not be able to reach it. Default: ${default}."`
 	storeFlags
-	SecretID      string        `name:"secret-id" placeholder:"ID" and:"secret" env:"COSGATE_COS_SECRET_ID" help:"The secret id that signatures are checked with, also from ${env}. Default: the demo pair, which is printed."`
+	SecretID      string        `name:"secret-id" placeholder:"ID" and:"secret" env:"COSGATE_COS_SECRET_ID" help:"The secret id that signatures are checked with, also from ${env}. Default: a random pair, which is printed and kept in the data folder."`
 	SecretKey     string        `name:"secret-key" placeholder:"KEY" and:"secret" env:"COSGATE_COS_SECRET_KEY" help:"The secret key that belongs to it, also from ${env}, which keeps it out of the process list."`
 	Bucket        []string      `placeholder:"NAME-APPID" sep:"none" help:"Create this bucket when it is absent. May be repeated."`
 	DefaultBucket string        `placeholder:"NAME-APPID" help:"The bucket of requests whose host names none, such as http://127.0.0.1:9000/key. Created when absent."`
@@ -67,23 +67,25 @@ func (c cosCommand) options(log *slog.Logger) (embedded.Options, error) {
 		return embedded.Options{}, usageErrorf("%s", err)
 	}
 	return embedded.Options{
-		Region:        c.Region,
-		Buckets:       buckets,
-		DefaultBucket: c.DefaultBucket,
-		Credentials:   []embedded.Credential{c.credential()},
-		Signature:     mode,
-		RestoreDelay:  c.RestoreDelay,
-		Logger:        log,
+		Region:         c.Region,
+		Buckets:        buckets,
+		DefaultBucket:  c.DefaultBucket,
+		Credentials:    c.credentials(),
+		Signature:      mode,
+		RefuseWebPages: true,
+		RestoreDelay:   c.RestoreDelay,
+		Logger:         log,
 	}, nil
 }
 
 func (c cosCommand) address() address { return address{"--listen", c.Listen} }
 
-func (c cosCommand) credential() embedded.Credential {
+// credentials are those of the flags; none lets the server make its own.
+func (c cosCommand) credentials() []embedded.Credential {
 	if c.SecretID == "" {
-		return embedded.DemoCredential()
+		return nil
 	}
-	return embedded.Credential{SecretID: c.SecretID, SecretKey: c.SecretKey}
+	return []embedded.Credential{{SecretID: c.SecretID, SecretKey: c.SecretKey}}
 }
 
 // Run serves until ctx ends.
@@ -105,18 +107,16 @@ func (c cosCommand) Run(ctx context.Context, out streams) (err error) {
 	if !config.Loopback(addr.String()) {
 		log.Warn("others can reach this server, and its traffic is not encrypted", "addr", addr.String())
 	}
-	c.announce(out.stdout, addr.String())
+	c.announce(out.stdout, addr.String(), server.Credential())
 	<-ctx.Done()
 	return nil
 }
 
-// announce prints what a user of an SDK needs. Of the secret keys only the public demo
-// key is printed.
-func (c cosCommand) announce(w io.Writer, addr string) {
-	credential := c.credential()
+// announce prints what a user of an SDK needs. A secret key that was given is not printed.
+func (c cosCommand) announce(w io.Writer, addr string, credential embedded.Credential) {
 	shownKey := "as given"
-	if credential == embedded.DemoCredential() {
-		shownKey = credential.SecretKey + "  (public: for local use only)"
+	if c.SecretID == "" {
+		shownKey = credential.SecretKey + "  (" + c.keptCredential() + ")"
 	}
 	bucket := "demo-1250000000"
 	if len(c.Bucket) > 0 {

@@ -44,7 +44,7 @@ func (c devCommand) Run(ctx context.Context, out streams) (err error) {
 		return err
 	}
 	log := slog.New(logline.Bound(slog.NewTextHandler(out.stderr, nil)))
-	cos, err := openEmbedded(c.storeFlags, embedded.Options{Region: demoRegion, Buckets: []string{demoBucket}, Logger: log})
+	cos, err := openEmbedded(c.storeFlags, embedded.Options{Region: demoRegion, Buckets: []string{demoBucket}, RefuseWebPages: true, Logger: log})
 	if err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func (c devCommand) Run(ctx context.Context, out streams) (err error) {
 	if err != nil {
 		return err
 	}
-	c.announce(out.stdout, g, cosAddr.String())
+	c.announce(out.stdout, g, cosAddr.String(), cos.Credential())
 	return g.run(ctx)
 }
 
@@ -97,12 +97,12 @@ func newDevClient(cos *embedded.Server, addr net.Addr, log *slog.Logger) (*cosba
 	if err != nil {
 		return nil, err
 	}
-	demo := embedded.DemoCredential()
+	own := cos.Credential()
 	return cosbackend.New(cosbackend.Config{
 		Endpoint:       "http://{bucket}.cos.{region}.myqcloud.com",
 		PublicEndpoint: "http://{bucket}.cos.{region}.localhost:" + port,
 		Region:         demoRegion,
-		Credentials:    cosbackend.StaticCredentials(cosbackend.Credentials{SecretID: demo.SecretID, SecretKey: demo.SecretKey}),
+		Credentials:    cosbackend.StaticCredentials(cosbackend.Credentials{SecretID: own.SecretID, SecretKey: own.SecretKey}),
 		Transport:      cosbackend.TransportOptions{DialContext: cos.DialContext},
 		Logger:         log,
 	})
@@ -110,8 +110,7 @@ func newDevClient(cos *embedded.Server, addr net.Addr, log *slog.Logger) (*cosba
 
 // announce prints the addresses and what to paste. The grpcurl lines are run by
 // TestE2EDevPrintsLinesThatWork.
-func (c devCommand) announce(w io.Writer, g *gateway, cosAddr string) {
-	demo := embedded.DemoCredential()
+func (c devCommand) announce(w io.Writer, g *gateway, cosAddr string, own embedded.Credential) {
 	fmt.Fprintf(w, `cosgate dev: the gateway and an embedded COS, on loopback only
 
   gRPC        %[1]s  (plain text, with reflection)
@@ -121,7 +120,7 @@ func (c devCommand) announce(w io.Writer, g *gateway, cosAddr string) {
   data        %[4]s
   bucket      %[5]s in %[6]s
   secret id   %[7]s
-  secret key  %[8]s  (public: for local use only)
+  secret key  %[8]s  (%[11]s)
 
 To paste in another terminal. Without grpcurl on the path, first paste this in the repository:
 
@@ -137,5 +136,5 @@ Look at the bucket; store, read and list an object; create a URL that curl and b
   grpcurl -plaintext -d '{"bucket":"%[5]s","key":"absent.txt"}' %[1]s cosgate.v1.ObjectService/GetObject
 
 %[9]s
-`, g.rpc.Addr(), cosAddr, g.ops.Addr(), c.storeFlags, demoBucket, demoRegion, demo.SecretID, demo.SecretKey, readyLine, grpcuiPath)
+`, g.rpc.Addr(), cosAddr, g.ops.Addr(), c.storeFlags, demoBucket, demoRegion, own.SecretID, own.SecretKey, readyLine, grpcuiPath, c.keptCredential())
 }

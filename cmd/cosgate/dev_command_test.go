@@ -2,23 +2,27 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 
+	"github.com/cosgate/cosgate/cosbackend/embedded"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 )
 
@@ -251,7 +255,74 @@ func TestDevRoundTripsKeysOfEveryKind(t *testing.T) {
 	for _, o := range list.GetObjects() {
 		found = append(found, o.GetKey())
 	}
-	if diff := cmp.Diff(slices.Sorted(slices.Values(keys)), found); diff != "" {
+	if diff := gocmp.Diff(slices.Sorted(slices.Values(keys)), found); diff != "" {
 		t.Errorf("ListObjects (-want +got):\n%s", diff)
+	}
+}
+
+// The key pair is nobody else's, is printed, and lasts as long as the data folder.
+func TestDevHasAKeyPairOfItsOwn(t *testing.T) {
+	t.Parallel()
+	for name, command := range map[string][]string{
+		"dev": append([]string{"dev", "--data", "DIR"}, everyPortFree[2:]...),
+		"cos": {"cos", "--listen", "127.0.0.1:0", "--bucket", demoBucket, "--data", "DIR"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			pairIn := func(dir string) embedded.Credential {
+				args := slices.Clone(command)
+				args[slices.Index(args, "DIR")] = dir
+				c := start(t, args...)
+				defer c.stop(t)
+				pair := announcedPair(c.announcement)
+				sdk := newSDK(t, cmp.Or(c.value("COS"), c.value("address")), demoBucket, pair)
+				if _, err := sdk.Object.Put(t.Context(), "k", strings.NewReader("x"), nil); err != nil {
+					t.Errorf("Put with the announced pair = %v", err)
+				}
+				http.DefaultClient.CloseIdleConnections()
+				kept := filepath.Join(dir, "CREDENTIALS")
+				if info, err := os.Stat(kept); err != nil || info.Mode().Perm() != 0o600 || !strings.Contains(c.String(), kept) {
+					t.Errorf("%s: %v, %v, want mode 0600 and its name in the announcement", kept, info, err)
+				}
+				text, err := os.ReadFile(kept)
+				if err != nil || !strings.Contains(string(text), pair.SecretKey) || strings.Contains(c.stderr.String(), pair.SecretKey) {
+					t.Errorf("%s = %q, %v, want the announced pair, and the log without it", kept, text, err)
+				}
+				return pair
+			}
+			one, other := t.TempDir(), t.TempDir()
+			pair := pairIn(one)
+			if again := pairIn(one); again != pair {
+				t.Errorf("the pair after a restart is %v, want %v", again, pair)
+			}
+			if foreign := pairIn(other); foreign.SecretID == pair.SecretID || foreign.SecretKey == pair.SecretKey {
+				t.Error("two data folders have the same pair")
+			}
+		})
+	}
+}
+
+// Every page that a developer has open can send requests to dev.
+func TestDevRefusesWebPages(t *testing.T) {
+	t.Parallel()
+	dev := start(t, everyPortFree...)
+	for _, header := range []string{"Sec-Fetch-Site: cross-site", "Origin: http://localhost:3000"} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+dev.value("COS")+"/k", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name, value, _ := strings.Cut(header, ": ")
+		req.Host = demoBucket + ".cos." + demoRegion + ".localhost"
+		req.Header.Set(name, value)
+		req.Close = true
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		if err != nil || resp.StatusCode != http.StatusForbidden || !strings.Contains(string(body), "web page of another origin") || resp.Header.Get("Content-Security-Policy") != "sandbox" {
+			t.Errorf("GET with %s = %d %s, %v, want it refused", header, resp.StatusCode, body, err)
+		}
 	}
 }

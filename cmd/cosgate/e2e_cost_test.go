@@ -143,7 +143,7 @@ func openCostServe(t *testing.T, provider identitytest.Key) *costGateway {
 	}
 	servers := certstest.NewAuthority(t, "servers")
 	f := certstest.NewFolder(t, servers.Issue(t, "gateway", nil), servers)
-	cos := startBinary(t, "cos", "--memory", "--listen", "127.0.0.1:0", "--bucket", demoBucket)
+	cos := startBinary(t, "cos", "--memory", "--listen", "127.0.0.1:0", "--bucket", demoBucket, "--secret-id", testPair().SecretID, "--secret-key", testPair().SecretKey)
 	more := []string{
 		fmt.Sprintf("  hostile: {endpoint: 'http://{bucket}.cos.{region}.localhost', region: %s, proxy: '%s', credentials: {env: {}}}\n", demoRegion, hostileCOS(t)),
 		"default_profile: main\n",
@@ -495,7 +495,7 @@ const idleConnections = 400
 // may have files, and sends nothing. With limits.connections below what the system allows
 // the gateway still serves its callers and the admin port.
 func TestE2EIdleConnectionsLeaveDescriptorsForOthers(t *testing.T) {
-	cos := startBinary(t, "cos", "--memory", "--listen", "127.0.0.1:0", "--bucket", demoBucket)
+	cos := startBinary(t, "cos", "--memory", "--listen", "127.0.0.1:0", "--bucket", demoBucket, "--secret-id", testPair().SecretID, "--secret-key", testPair().SecretKey)
 	path := gatewayConfig(t, cos.value("address"), "limits: {connections: 100}\n")
 	gateway := spawn(t, "sh", "-c", `ulimit -n 256 && exec "$0" "$@"`, built(t), "serve", "--config", path)
 	if !gateway.ready() {

@@ -38,7 +38,7 @@ func startGateway(t *testing.T, addr string, more ...string) *process {
 // comes first in more can be further profiles.
 func gatewayConfig(t *testing.T, addr string, more ...string) string {
 	t.Helper()
-	demo := embedded.DemoCredential()
+	demo := testPair()
 	t.Setenv("COS_SECRET_ID", demo.SecretID)
 	t.Setenv("COS_SECRET_KEY", demo.SecretKey)
 	return writeConfig(t, `
@@ -57,6 +57,7 @@ profiles:
 func startBefore(t *testing.T, o embedded.Options, more ...string) (*embedded.Server, *process) {
 	t.Helper()
 	o.Region, o.Buckets = demoRegion, []string{demoBucket}
+	o.Credentials = []embedded.Credential{testPair()}
 	cos, err := embedded.New(o)
 	if err != nil {
 		t.Fatal(err)
@@ -141,7 +142,7 @@ func TestE2ELargeObject(t *testing.T) {
 	if free := int64(fs.Bavail) * fs.Bsize; free < 5*size/2 {
 		t.Skipf("SKIPPED: %s has %d GiB free, and %d GiB are wanted for an object of %d GiB", dir, free>>30, 5*size/2>>30, size>>30)
 	}
-	cos := startBinary(t, "cos", "--data", dir, "--listen", "127.0.0.1:0", "--bucket", demoBucket)
+	cos := startBinary(t, "cos", "--data", dir, "--listen", "127.0.0.1:0", "--bucket", demoBucket, "--secret-id", testPair().SecretID, "--secret-key", testPair().SecretKey)
 	gateway := startGateway(t, cos.value("address"))
 	idle := gateway.memory(t, "VmRSS")
 	objects := cosgatev1.NewObjectServiceClient(dial(t, gateway.value("gRPC")))

@@ -8,8 +8,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"testing"
-
-	"github.com/cosgate/cosgate/cosbackend/embedded"
 )
 
 // unreachable is how npm says that it has no way to its registry.
@@ -44,9 +42,9 @@ func TestE2ENodeSDKWorksUnchanged(t *testing.T) {
 		t.Fatalf("npm ci: %v: %s", err, out)
 	}
 	const bucket = "node-1250000000"
-	addr := startBinary(t, "cos", "--memory", "--listen", "127.0.0.1:0", "--bucket", bucket).value("address")
-	demo := embedded.DemoCredential()
-	out, err := in("node", "sdk.js", "http://"+addr, demo.SecretID, demo.SecretKey, bucket, demoRegion)
+	server := startBinary(t, "cos", "--memory", "--listen", "127.0.0.1:0", "--bucket", bucket)
+	addr, own := server.value("address"), announcedPair(server.announcement)
+	out, err := in("node", "sdk.js", "http://"+addr, own.SecretID, own.SecretKey, bucket, demoRegion)
 	if err != nil {
 		t.Fatalf("node sdk.js: %v\n%s", err, out)
 	}

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/cosgate/cosgate/cosbackend/embedded"
 )
 
 // everyPortFree makes dev take free ports and keep nothing.
@@ -70,6 +72,9 @@ func (a *announcement) add(line string) {
 	if !strings.HasPrefix(line, "  ") || len(fields) < 2 {
 		return
 	}
+	if label := strings.Join(fields[:2], " "); label == "secret id" || label == "secret key" {
+		fields = append([]string{label}, fields[2:]...)
+	}
 	if _, ok := a.values[fields[0]]; !ok {
 		a.values[fields[0]] = strings.TrimPrefix(fields[1], "http://")
 	}
@@ -92,6 +97,16 @@ func (a *announcement) String() string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.text.String()
+}
+
+// testPair is the key pair of embedded servers that are given one.
+func testPair() embedded.Credential {
+	return embedded.Credential{SecretID: "AKIDoftests", SecretKey: "secretkeyoftests"}
+}
+
+// announcedPair is the key pair that dev or cos made for itself.
+func announcedPair(a *announcement) embedded.Credential {
+	return embedded.Credential{SecretID: a.value("secret id"), SecretKey: a.value("secret key")}
 }
 
 // A running is run in a goroutine of this process.

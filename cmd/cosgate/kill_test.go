@@ -15,8 +15,6 @@ import (
 	"time"
 
 	cos "github.com/tencentyun/cos-go-sdk-v5"
-
-	"github.com/cosgate/cosgate/cosbackend/embedded"
 )
 
 const (
@@ -126,7 +124,7 @@ func startKillRun(t *testing.T, dir string) *killRun {
 	if !p.ready() {
 		t.Fatalf("cos did not start after a kill: %s", p.stderr.String())
 	}
-	client := newSDK(t, p.value("address"), killBucket, embedded.DemoCredential())
+	client := newSDK(t, p.value("address"), killBucket, announcedPair(p.announcement))
 	return &killRun{server: p, client: client, enough: make(chan struct{})}
 }
 

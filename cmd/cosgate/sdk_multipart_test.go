@@ -14,7 +14,6 @@ import (
 
 	cos "github.com/tencentyun/cos-go-sdk-v5"
 
-	"github.com/cosgate/cosgate/cosbackend/embedded"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 )
 
@@ -79,7 +78,7 @@ func TestGoSDKReadsWhatTheGatewayWrote(t *testing.T) {
 	t.Parallel()
 	dev := start(t, everyPortFree...)
 	objects := cosgatev1.NewObjectServiceClient(dial(t, dev.value("gRPC")))
-	sdk := newSDK(t, dev.value("COS"), demoBucket, embedded.DemoCredential())
+	sdk := newSDK(t, dev.value("COS"), demoBucket, announcedPair(dev.announcement))
 	for _, size := range crossSizes {
 		key, want := "from the gateway/"+strconv.Itoa(size), content(size)
 		stored, err := putUnsized(t.Context(), objects, key, want)
@@ -113,7 +112,7 @@ func TestGoSDKWritesWhatTheGatewayReads(t *testing.T) {
 	t.Parallel()
 	dev := start(t, everyPortFree...)
 	objects := cosgatev1.NewObjectServiceClient(dial(t, dev.value("gRPC")))
-	sdk := newSDK(t, dev.value("COS"), demoBucket, embedded.DemoCredential())
+	sdk := newSDK(t, dev.value("COS"), demoBucket, announcedPair(dev.announcement))
 	for _, size := range crossSizes {
 		want := content(size)
 		file := filepath.Join(t.TempDir(), "file")
@@ -141,7 +140,7 @@ func TestGoSDKSharesUploadsAndAppendsWithTheGateway(t *testing.T) {
 	dev := start(t, everyPortFree...)
 	conn := dial(t, dev.value("gRPC"))
 	objects, uploads := cosgatev1.NewObjectServiceClient(conn), cosgatev1.NewMultipartServiceClient(conn)
-	sdk := newSDK(t, dev.value("COS"), demoBucket, embedded.DemoCredential())
+	sdk := newSDK(t, dev.value("COS"), demoBucket, announcedPair(dev.announcement))
 	ctx := t.Context()
 	first, second := content(1<<20), content(12345)
 	whole := append(bytes.Clone(first), second...)

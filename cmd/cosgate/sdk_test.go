@@ -42,7 +42,7 @@ var sdkKeys = []string{
 
 func TestGoSDKRoundTripsKeysOfEveryKind(t *testing.T) {
 	t.Parallel()
-	client := newSDK(t, startCOS(t), demoBucket, embedded.DemoCredential())
+	client := newSDK(t, startCOS(t), demoBucket, testPair())
 	for i, key := range sdkKeys {
 		body := []byte(fmt.Sprintf("content %d", i))
 		header := http.Header{"X-Cos-Meta-Note": {"kept"}}
@@ -109,7 +109,7 @@ func checkListAndDelete(t *testing.T, client *cos.Client) {
 
 func TestGoSDKCopiesAndDeletes(t *testing.T) {
 	t.Parallel()
-	client := newSDK(t, startCOS(t), demoBucket, embedded.DemoCredential())
+	client := newSDK(t, startCOS(t), demoBucket, testPair())
 	body := bytes.Repeat([]byte("0123456789"), 100_000)
 	if _, err := client.Object.Put(t.Context(), "中文 源", bytes.NewReader(body), nil); err != nil {
 		t.Fatal(err)
@@ -134,7 +134,7 @@ func TestGoSDKCopiesAndDeletes(t *testing.T) {
 func TestGoSDKUnderstandsErrors(t *testing.T) {
 	t.Parallel()
 	addr := startCOS(t)
-	demo := embedded.DemoCredential()
+	demo := testPair()
 	client := newSDK(t, addr, demoBucket, demo)
 	if _, err := client.Object.Put(t.Context(), "key", strings.NewReader("x"), nil); err != nil {
 		t.Fatal(err)

@@ -13,7 +13,6 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
 
-	"github.com/cosgate/cosgate/cosbackend/embedded"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 )
 
@@ -36,12 +35,12 @@ func checkRefused(t *testing.T, code int, stdout, stderr, want string) {
 // returns its address.
 func startCOS(t *testing.T, args ...string) string {
 	t.Helper()
-	args = append([]string{"cos", "--memory", "--listen", "127.0.0.1:0", "--bucket", demoBucket}, args...)
+	args = append([]string{"cos", "--memory", "--listen", "127.0.0.1:0", "--bucket", demoBucket, "--secret-id", testPair().SecretID, "--secret-key", testPair().SecretKey}, args...)
 	return start(t, args...).value("address")
 }
 
 func TestServeReachesEachOfItsProfiles(t *testing.T) {
-	demo := embedded.DemoCredential()
+	demo := testPair()
 	t.Setenv("COSGATE_TEST_ID", demo.SecretID)
 	t.Setenv("COSGATE_TEST_KEY", demo.SecretKey)
 	secrets := filepath.Join(t.TempDir(), "secrets")
@@ -94,7 +93,7 @@ func TestServeTurnsUnreadyWhenCOSRefusesItsCredentials(t *testing.T) {
 }
 
 func TestServeEndsTransfersAfterTheGraceWithUnavailable(t *testing.T) {
-	demo := embedded.DemoCredential()
+	demo := testPair()
 	t.Setenv("COS_SECRET_ID", demo.SecretID)
 	t.Setenv("COS_SECRET_KEY", demo.SecretKey)
 	cos := "endpoint: 'http://{bucket}.cos.{region}.localhost', region: ap-guangzhou, proxy: 'http://" + startCOS(t) + "'"
@@ -124,7 +123,7 @@ func TestServeEndsTransfersAfterTheGraceWithUnavailable(t *testing.T) {
 }
 
 func TestServeBoundsThePresignLifetime(t *testing.T) {
-	demo := embedded.DemoCredential()
+	demo := testPair()
 	t.Setenv("COSGATE_TEST_ID", demo.SecretID)
 	t.Setenv("COSGATE_TEST_KEY", demo.SecretKey)
 	config := writeConfig(t, `
@@ -148,7 +147,7 @@ profiles:
 // Others on the network can read what is sent to COS in plain text, and a signature can be
 // used again until it expires.
 func TestServeReachesCOSInPlainTextByConsentOnly(t *testing.T) {
-	demo := embedded.DemoCredential()
+	demo := testPair()
 	t.Setenv("COS_SECRET_ID", demo.SecretID)
 	t.Setenv("COS_SECRET_KEY", demo.SecretKey)
 	plain := "listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\nlifecycle: {drain_wait: 0s}\nprofiles: {main: {endpoint: 'http://{bucket}.cos.{region}.myqcloud.com', region: ap-guangzhou, proxy: 'http://" +

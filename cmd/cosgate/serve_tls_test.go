@@ -17,7 +17,6 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/status"
 
-	"github.com/cosgate/cosgate/cosbackend/embedded"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 	"github.com/cosgate/cosgate/internal/certs/certstest"
 )
@@ -39,7 +38,7 @@ func eventually(t *testing.T, holds func() bool) {
 // demoProfile is a profile that reaches an embedded COS in this process.
 func demoProfile(t *testing.T) string {
 	t.Helper()
-	demo := embedded.DemoCredential()
+	demo := testPair()
 	t.Setenv("COS_SECRET_ID", demo.SecretID)
 	t.Setenv("COS_SECRET_KEY", demo.SecretKey)
 	return "profiles: {main: {endpoint: 'http://{bucket}.cos.{region}.localhost', region: ap-guangzhou, proxy: 'http://" +

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"github.com/cosgate/cosgate/cosbackend/embedded"
 )
@@ -31,6 +32,14 @@ func (f storeFlags) String() string {
 		return "in memory, lost at the end"
 	}
 	return "in " + f.dir()
+}
+
+// keptCredential says where the key pair is kept that an embedded COS makes for itself.
+func (f storeFlags) keptCredential() string {
+	if f.Memory {
+		return "random, lost at the end"
+	}
+	return "random, kept in " + filepath.Join(f.dir(), "CREDENTIALS")
 }
 
 // openEmbedded starts an embedded COS without a network listener.

@@ -15,6 +15,7 @@ const testBucket = "suite-1250000000"
 func serve(t *testing.T, o embedded.Options) *embedded.Server {
 	t.Helper()
 	o.Buckets = []string{testBucket}
+	o.Credentials = []embedded.Credential{testPair()}
 	server, err := embedded.New(o)
 	if err != nil {
 		t.Fatalf("New = %v", err)
@@ -27,10 +28,15 @@ func serve(t *testing.T, o embedded.Options) *embedded.Server {
 	return server
 }
 
+// testPair is the key pair of the embedded servers of tests.
+func testPair() embedded.Credential {
+	return embedded.Credential{SecretID: "AKIDoftests", SecretKey: "secretkeyoftests"}
+}
+
 // target returns the bucket of server, reached in memory.
 func target(t *testing.T, server *embedded.Server) Target {
 	t.Helper()
-	demo := embedded.DemoCredential()
+	demo := testPair()
 	client, err := cosbackend.New(cosbackend.Config{
 		Endpoint: "http://{bucket}.cos.{region}.myqcloud.com", Region: embedded.DefaultRegion,
 		Credentials: cosbackend.StaticCredentials(cosbackend.Credentials{SecretID: demo.SecretID, SecretKey: demo.SecretKey}),
@@ -75,7 +81,7 @@ func TestEmbeddedOnDiskAsProxy(t *testing.T) {
 		EnvEndpoint:  "http://{bucket}.cos.{region}.myqcloud.com",
 		EnvProxy:     "http://" + addr.String(),
 		EnvLacks:     string(Archive), // so that a skip is seen
-		EnvSecretKey: embedded.DemoCredential().SecretKey,
+		EnvSecretKey: testPair().SecretKey,
 
 		EnvCreateBuckets: "1", EnvIssueCredentials: "1",
 	}))

@@ -14,7 +14,7 @@ import (
 func env(changes map[string]string) func(string) string {
 	values := map[string]string{
 		EnvEndpoint: "http://{bucket}.cos.{region}.myqcloud.com", EnvRegion: embedded.DefaultRegion, EnvBucket: testBucket,
-		EnvSecretID: embedded.DemoCredential().SecretID, EnvSecretKey: "key",
+		EnvSecretID: testPair().SecretID, EnvSecretKey: "key",
 	}
 	maps.Copy(values, changes)
 	return func(name string) string { return values[name] }
@@ -30,7 +30,7 @@ func TestFromEnvironmentNamesATarget(t *testing.T) {
 	tg.Client, ok = nil, tg.Client.Region() == embedded.DefaultRegion && tg.HTTP != nil
 	tg.HTTP = nil
 	want := Target{
-		Bucket: testBucket, Region: embedded.DefaultRegion, SecretID: embedded.DemoCredential().SecretID, AllowNonEmpty: true,
+		Bucket: testBucket, Region: embedded.DefaultRegion, SecretID: testPair().SecretID, AllowNonEmpty: true,
 		Lacks: map[Ability]string{Archive: "COS_TEST_LACKS says so", ListBuckets: "COS_TEST_LACKS says so"},
 	}
 	if diff := cmp.Diff(want, tg); diff != "" || !ok {

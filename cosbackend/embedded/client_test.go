@@ -58,7 +58,7 @@ func open(t testing.TB, change ...func(*embedded.Options)) *client {
 		clock = time.Now
 	}
 	return &client{
-		server: s, cred: embedded.DemoCredential(), clock: clock,
+		server: s, cred: s.Credential(), clock: clock,
 		http: &http.Client{Transport: tr, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 	}
 }

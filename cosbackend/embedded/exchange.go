@@ -49,6 +49,9 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	if x.applyFault() {
 		return
 	}
+	if err == nil && s.opts.RefuseWebPages {
+		err = x.refuseWebPage(r.Context())
+	}
 	switch {
 	case err != nil:
 	case x.host.kind == hostSTS:
@@ -77,6 +80,9 @@ func (s *Server) newExchange(w http.ResponseWriter, r *http.Request) *exchange {
 		RequestID: x.response.request,
 	}
 	w.Header().Set("Date", now.UTC().Format(http.TimeFormat))
+	if s.opts.RefuseWebPages {
+		sandbox(w.Header())
+	}
 	return x
 }
 

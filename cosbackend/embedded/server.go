@@ -26,15 +26,6 @@ type Credential struct {
 	Token string
 }
 
-// DemoCredential is the pair that a server without configured credentials
-// accepts. It is public and fixed: for local use only.
-func DemoCredential() Credential {
-	return Credential{ //nolint:gosec // public on purpose
-		SecretID:  "AKIDcosgatedemo0000000000000000000000",
-		SecretKey: "cosgatedemosecretkey000000000000",
-	}
-}
-
 // SignatureMode says which requests are admitted.
 type SignatureMode int
 
@@ -79,7 +70,7 @@ const DefaultRegion = "ap-guangzhou"
 type LockedError = store.LockedError
 
 // Options of a [Server]. The zero value is an empty server that keeps
-// everything in memory and accepts [DemoCredential].
+// everything in memory and accepts a pair of its own, [Server.Credential].
 type Options struct {
 	Dir      string // data folder; "" keeps everything in memory
 	MaxBytes int64  // memory only: limit on the sum of stored bodies; 0 is 1 GiB
@@ -98,9 +89,15 @@ type Options struct {
 	// tests set less, so that they need no objects of that size.
 	MaxCopySize int64
 
-	Credentials []Credential // accepted key pairs; none is DemoCredential
+	Credentials []Credential // accepted key pairs; none is one that the server makes, see Server.Credential
 	Signature   SignatureMode
 	Suffixes    []string // host suffixes; none is myqcloud.com, tencentcos.cn, localhost
+
+	// RefuseWebPages refuses what pages of other origins make a browser send, unless a
+	// CORS rule of the bucket allows it, and keeps documents that a browser shows from
+	// being pages of this origin. COS does neither: a server on a developer's machine
+	// needs it, since each page that is open there reaches it.
+	RefuseWebPages bool
 
 	Clock  func() time.Time // nil is time.Now
 	Logger *slog.Logger     // nil discards
@@ -147,6 +144,13 @@ func New(opts Options) (*Server, error) {
 	st, err := store.Open(store.Options{Dir: opts.Dir, MaxBytes: opts.MaxBytes, Clock: opts.Clock, Logger: opts.Logger})
 	if err != nil {
 		return nil, fmt.Errorf("embedded: open store: %w", err)
+	}
+	if len(opts.Credentials) == 0 {
+		own, err := ownCredential(st)
+		if err != nil {
+			return nil, errors.Join(err, st.Close())
+		}
+		opts.Credentials = []Credential{own}
 	}
 	s := &Server{
 		opts:   opts,
@@ -208,9 +212,6 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.MinPartSize == 0 {
 		o.MinPartSize = defaultMinPart
-	}
-	if len(o.Credentials) == 0 {
-		o.Credentials = []Credential{DemoCredential()}
 	}
 	for _, c := range o.Credentials {
 		if c.SecretID == "" || c.SecretKey == "" {

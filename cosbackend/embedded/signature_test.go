@@ -74,7 +74,7 @@ func TestSignaturePublishedExamplesAreAccepted(t *testing.T) {
 func TestSignatureErrorsHaveTheirCodes(t *testing.T) {
 	t.Parallel()
 	now := int64(1700000000)
-	demo := embedded.DemoCredential()
+	demo := embedded.Credential{SecretID: "AKIDoftests", SecretKey: "secretkeyoftests"}
 	window := "q-sign-time=1699999999;1700000600&q-key-time=1699999999;1700000600"
 	auth := func(change func(r *http.Request) string) func(r *http.Request) {
 		return func(r *http.Request) { r.Header.Set("Authorization", change(r)) }
@@ -162,7 +162,7 @@ func TestSignatureErrorsHaveTheirCodes(t *testing.T) {
 			return "q-sign-algorithm=sha1&q-ak=" + demo.SecretID + "&" + window + "&q-header-list=&q-url-param-list=&q-signature=" + strings.Repeat("0", 40)
 		}), differs},
 	}
-	c := open(t, func(o *embedded.Options) { o.Clock = at(now) })
+	c := open(t, func(o *embedded.Options) { o.Clock, o.Credentials = at(now), []embedded.Credential{demo} })
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			r := c.request(t, call{method: "GET", key: "k", unsigned: true})

@@ -424,7 +424,7 @@ func TestSessionTokensSurviveARestart(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	one, two := embedded.DemoCredential(), embedded.Credential{SecretID: "AKIDtwo", SecretKey: "two"}
+	one, two := embedded.Credential{SecretID: "AKIDone", SecretKey: "one"}, embedded.Credential{SecretID: "AKIDtwo", SecretKey: "two"}
 	c := start(one, two)
 	c.put(t, "k", "x")
 	issued := c.narrowed(t, grants("allow", "name/cos:GetObject", testBucket+"/k", "")).cred

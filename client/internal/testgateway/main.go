@@ -76,13 +76,18 @@ func serveOne(cos, listen string) error {
 	return errors.Join(err, stop())
 }
 
+// testPair is the key pair of the embedded servers behind the gateways.
+func testPair() embedded.Credential {
+	return embedded.Credential{SecretID: "AKIDoftests", SecretKey: "secretkeyoftests"}
+}
+
 // serve starts the production server in front of a COS that dial reaches.
 func serve(lis net.Listener, dial func(ctx context.Context, network, addr string) (net.Conn, error)) (stop func() error, err error) {
-	demo := embedded.DemoCredential()
+	pair := testPair()
 	backend, err := cosbackend.New(cosbackend.Config{
 		Endpoint:    "http://{bucket}.cos.{region}.myqcloud.com",
 		Region:      region,
-		Credentials: cosbackend.StaticCredentials(cosbackend.Credentials{SecretID: demo.SecretID, SecretKey: demo.SecretKey}),
+		Credentials: cosbackend.StaticCredentials(cosbackend.Credentials{SecretID: pair.SecretID, SecretKey: pair.SecretKey}),
 		Retry:       cosbackend.RetryOptions{MaxAttempts: 1, BaseDelay: time.Microsecond, MaxDelay: time.Microsecond},
 		Transport:   cosbackend.TransportOptions{DialContext: dial},
 	})
@@ -128,7 +133,7 @@ type Opened struct {
 
 // Open starts an embedded COS with one bucket, in memory, and a gateway in front of it.
 func (g *Gateways) Open(bucket string, reply *Opened) error {
-	cos, err := embedded.New(embedded.Options{Buckets: []string{bucket}, Region: region})
+	cos, err := embedded.New(embedded.Options{Buckets: []string{bucket}, Region: region, Credentials: []embedded.Credential{testPair()}})
 	if err != nil {
 		return err
 	}

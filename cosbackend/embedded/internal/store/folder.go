@@ -23,6 +23,7 @@ import (
 //	tmp/                     uploads in progress; emptied at start
 //	RESERVE                  space that deletes may use when the disk is full
 //	SESSIONKEY               key that session tokens are sealed with
+//	CREDENTIALS              the key pair that signatures are checked with
 //	quarantine/              files found in blobs/ that are not the store's
 //
 // All of it is for the owner alone; privacy.go sees to that.
@@ -146,17 +147,22 @@ func (f *folder) checkFormat() error {
 }
 
 func (f *folder) writeFormat() error {
-	const temporary = formatFile + ".new"
+	return f.writeWhole(formatFile, fmt.Appendf(nil, "%s%d\n", formatPrefix, formatVersion))
+}
+
+// writeWhole writes all of a small file or nothing.
+func (f *folder) writeWhole(name string, data []byte) error {
+	temporary := name + ".new"
 	file, err := f.root.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, privateFile)
 	if err != nil {
-		return fmt.Errorf("store: write %s: %w", formatFile, diskError(err))
+		return fmt.Errorf("store: write %s: %w", name, diskError(err))
 	}
-	_, err = fmt.Fprintf(file, "%s%d\n", formatPrefix, formatVersion)
+	_, err = file.Write(data)
 	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
-		return fmt.Errorf("store: write %s: %w", formatFile, diskError(err))
+		return fmt.Errorf("store: write %s: %w", name, diskError(err))
 	}
-	if err := f.root.Rename(temporary, formatFile); err != nil {
-		return fmt.Errorf("store: write %s: %w", formatFile, diskError(err))
+	if err := f.root.Rename(temporary, name); err != nil {
+		return fmt.Errorf("store: write %s: %w", name, diskError(err))
 	}
 	return f.syncDir(".")
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 )
 
 const (
@@ -29,7 +28,7 @@ func (s *Store) openSessionKey() error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		key = newSessionKey()
-		if err := s.withReserve(func() error { return s.folder.writeSessionKey(key) }); err != nil {
+		if err := s.withReserve(func() error { return s.folder.writeWhole(sessionKeyFile, key) }); err != nil {
 			return err
 		}
 	case err != nil:
@@ -45,21 +44,4 @@ func newSessionKey() []byte {
 	key := make([]byte, sessionKeySize)
 	_, _ = rand.Read(key) // never fails
 	return key
-}
-
-// writeSessionKey writes the whole key or nothing.
-func (f *folder) writeSessionKey(key []byte) error {
-	const temporary = sessionKeyFile + ".new"
-	file, err := f.root.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, privateFile)
-	if err != nil {
-		return fmt.Errorf("store: write %s: %w", sessionKeyFile, diskError(err))
-	}
-	_, err = file.Write(key)
-	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
-		return fmt.Errorf("store: write %s: %w", sessionKeyFile, diskError(err))
-	}
-	if err := f.root.Rename(temporary, sessionKeyFile); err != nil {
-		return fmt.Errorf("store: write %s: %w", sessionKeyFile, diskError(err))
-	}
-	return f.syncDir(".")
 }
