@@ -62,14 +62,16 @@ func openGateway(ctx context.Context, o gatewayOptions) (*gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.connections > 0 {
-		rpc = netutil.LimitListener(rpc, o.connections)
+	files := descriptors{limit: openFiles(), connections: o.connections, calls: o.server.Limits.Calls}
+	files.warn(o.log)
+	if n := files.accepted(); n > 0 {
+		rpc = netutil.LimitListener(rpc, n)
 	}
 	admin, err := listen(ctx, o.admin)
 	if err != nil {
 		return nil, errors.Join(err, rpc.Close())
 	}
-	return &gateway{gatewayOptions: o, rpcServer: server, rpc: rpc, ops: admin}, nil
+	return &gateway{gatewayOptions: o, rpcServer: server, rpc: rpc, ops: netutil.LimitListener(admin, adminConnections)}, nil
 }
 
 // run serves until ctx ends. The admin port responds until the last call is done, and

@@ -16,7 +16,8 @@ const minReadMemory Size = 1 << 20
 type Limits struct {
 	// Calls on one connection at a time; the client holds back the others.
 	StreamsPerConnection int64 `yaml:"streams_per_connection" default:"1000" min:"1" max:"2147483647"`
-	// Connections at a time; further ones wait to be accepted.
+	// Connections at a time; further ones wait to be accepted. Fewer are accepted where the
+	// process may not open as many files, and a line at start says so.
 	Connections int64 `yaml:"connections" default:"10000" min:"1" max:"2147483647"`
 	// What all uploads of unknown or very large size buffer in memory. One upload alone
 	// can use 64MiB.
