@@ -1,7 +1,12 @@
 package embedded_test
 
 import (
+	"encoding/base64"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -104,4 +109,39 @@ func TestGetObjectEmptyVersionIsTheNewest(t *testing.T) {
 	c.do(t, call{method: "GET", key: "k", query: "versionId="}).want(t, 200, "")
 	c.do(t, call{method: "HEAD", key: "k", query: "versionid"}).want(t, 200, "")
 	c.do(t, call{method: "DELETE", key: "k", query: "VersionId="}).want(t, 204, "")
+}
+
+// TestUnsupportedCallbacksReachNobody has the server called to call: it makes no request to
+// an address that comes with one, wherever that stands.
+func TestUnsupportedCallbacksReachNobody(t *testing.T) {
+	t.Parallel()
+	var called atomic.Bool
+	host := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { called.Store(true) }))
+	defer host.Close()
+	c := openForms(t)
+	c.put(t, "k", "x")
+	value := base64.StdEncoding.EncodeToString([]byte(`{"callbackUrl":"` + host.URL + `","callbackBody":"x"}`))
+	with := func(name, text string) map[string]string {
+		return map[string]string{"x-cos-callback": value, name: text}
+	}
+	part := "partNumber=1&uploadId=" + between(string(c.do(t, call{method: "POST", key: "k", query: "uploads"}).want(t, 200, "").body), "<UploadId>", "</UploadId>")
+	for _, in := range []call{
+		{method: "PUT", key: "k", header: with("", "")},
+		{method: "PUT", key: "k", query: "x-cos-callback=" + url.QueryEscape(value)},
+		{method: "PUT", key: "link", query: "symlink", header: with("x-cos-symlink-target", "k")},
+		{method: "PUT", key: "copy", header: with("x-cos-copy-source", testHost+"/k")},
+		{method: "PUT", key: "k", query: part, header: with("", "")},
+		{method: "POST", key: "k", query: "append&position=0", header: with("", "")},
+		{method: "POST", key: "k", query: "uploads", header: with("", "")},
+		{method: "POST", key: "k", query: strings.TrimPrefix(part, "partNumber=1&"), header: with("", "")},
+	} {
+		delete(in.header, "")
+		in.body = []byte("x")
+		c.do(t, in).want(t, 501, "NotImplemented")
+	}
+	c.post(t, formUpload{fields: []string{"key", "k", "x-cos-callback", value}, file: "x"}).want(t, 501, "NotImplemented")
+	c.post(t, formUpload{fields: []string{"key", "k", "callback", value}, file: "x"}).want(t, 204, "") // no field of COS
+	if called.Load() {
+		t.Error("the server called an address that came with a request")
+	}
 }
