@@ -176,9 +176,18 @@ func NewServer(deps Deps, opts Options) (*Server, error) {
 	return newServer(deps, opts, frames.NewPool)
 }
 
+// Check returns what NewServer refuses in the options.
+func (o Options) Check() error {
+	o = o.withDefaults()
+	return o.Limits.check(o.PartSize)
+}
+
 // newServer is NewServer with a choice of pools, so that tests see when a buffer is used
 // after it was given back.
 func newServer(deps Deps, opts Options, newPool func() *frames.Pool) (*Server, error) {
+	if err := opts.Check(); err != nil {
+		return nil, err
+	}
 	opts = opts.withDefaults()
 	clients, err := newProfiles(deps)
 	if err != nil {
@@ -195,9 +204,6 @@ func newServer(deps Deps, opts Options, newPool func() *frames.Pool) (*Server, e
 		shutdown: newShutdown(), wait: opts.DrainWait,
 	}
 	m := cosstatus.NewMapper()
-	if err := opts.Limits.check(opts.PartSize); err != nil {
-		return nil, err
-	}
 	rules, err := access.Load()
 	if err != nil {
 		return nil, err

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 
 	"github.com/cosgate/cosgate/internal/config"
 )
@@ -14,17 +17,18 @@ type configCommand struct {
 
 type configCheckCommand struct {
 	File             string `arg:"" help:"The file."`
+	Files            bool   `help:"Also read the files and the environment variables that it names, as serve does."`
 	config.Overrides `group:"In place of keys in the file:"`
 }
 
 // Help is printed below the flags.
 func (configCheckCommand) Help() string {
-	return `Every problem is a line with file, line and column, the key, and what to do about it; the exit code is then 2. The files and the environment variables that the configuration names are not looked at, so that a file can be checked where they are not.`
+	return `Every problem is a line with file, line and column, the key, and what to do about it; the exit code is then 2. It is everything that serve would refuse by the file alone. The files and the environment variables that the configuration names are looked at with --files, so that a file can also be checked where they are not.`
 }
 
 // Run prints a line for each problem.
-func (c configCheckCommand) Run(out streams) error {
-	_, err := config.Load(c.File, c.Overrides)
+func (c configCheckCommand) Run(ctx context.Context, out streams) error {
+	err := c.check(ctx)
 	if err == nil {
 		fmt.Fprintf(out.stdout, "%s: no problems\n", c.File)
 		return nil
@@ -37,6 +41,20 @@ func (c configCheckCommand) Run(out streams) error {
 		fmt.Fprintln(out.stdout, p)
 	}
 	return usageErrorf("%s: problems found: %d", c.File, len(problems))
+}
+
+// check takes the steps that serve takes before it listens.
+func (c configCheckCommand) check(ctx context.Context) error {
+	cfg, err := config.Load(c.File, c.Overrides)
+	if err != nil || !c.Files {
+		return err
+	}
+	parts, err := cfg.Build(ctx, config.Builder{Log: slog.New(slog.DiscardHandler), Stderr: io.Discard, Try: true})
+	if err != nil {
+		return err
+	}
+	parts.Close()
+	return nil
 }
 
 type configPrintCommand struct {

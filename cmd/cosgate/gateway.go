@@ -31,7 +31,7 @@ type gatewayOptions struct {
 	metrics        http.Handler    // nil serves none
 	certificates   *certs.Store    // nil is plain text
 	grpcui         bool
-	reloads        []reloader // in addition to the certificates
+	reloads        []reloader
 	hangup         <-chan os.Signal
 	log            *slog.Logger
 }
@@ -51,7 +51,6 @@ type gateway struct {
 func openGateway(ctx context.Context, o gatewayOptions) (*gateway, error) {
 	if o.certificates != nil {
 		o.server.Credentials = o.certificates.Credentials()
-		o.reloads = append(o.reloads, o.certificates)
 	}
 	o.deps.Profiles, o.deps.DefaultProfile, o.deps.Logger = o.profiles, o.defaultProfile, o.log
 	server, err := service.NewServer(o.deps, o.server)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -41,44 +40,41 @@ func (c serveCommand) Run(ctx context.Context, out streams) error {
 	}
 	log, level := cfg.Log.Build(out.stderr)
 	cfg.WarnOfFileModes(log)
-	certificates, err := cfg.BuildTLS(log)
-	if err != nil {
-		return usageErrorf("%s", err)
-	}
 	monitor, err := newMonitor(ctx, log)
 	if err != nil {
 		return usageErrorf("%s", err)
 	}
 	defer monitor.close()
-	clients, err := cfg.BuildClients(log, monitor.observer())
+	parts, err := cfg.Build(ctx, config.Builder{Log: log, Stderr: out.stderr, Observer: monitor.observer()})
 	if err != nil {
 		return usageErrorf("%s", err)
 	}
-	defer clients.Close()
-	deps, reloads, closeAudit, err := accessControl(ctx, cfg, log, out)
-	if err != nil {
-		return usageErrorf("%s", err)
+	defer parts.Close()
+	deps := service.Deps{Audit: parts.Audit, CallerCredentials: cfg.CallerCredentials(), CallbackHosts: cfg.CallbackHosts()}
+	if parts.Authenticator != nil {
+		deps.Authenticator, deps.Authorizer = parts.Authenticator, parts.Authorizer
 	}
-	defer closeAudit()
 	monitor.fill(&deps)
+	reloads := []reloader{newLiveConfig(cfg, c, level, log)}
+	for _, r := range parts.Reloads {
+		reloads = append(reloads, r)
+	}
 	o := gatewayOptions{
 		listen:         address{"listen", cfg.Listen},
 		admin:          address{"admin", cfg.Admin},
 		adminHosts:     cfg.AdminHosts,
 		connections:    int(cfg.Limits.Connections),
 		grace:          time.Duration(cfg.Lifecycle.Grace),
-		profiles:       clients.ByProfile,
+		profiles:       parts.Clients.ByProfile,
 		defaultProfile: cfg.DefaultProfile,
 		deps:           deps,
-		server:         service.Options{Reflection: cfg.Reflection, PresignMax: time.Duration(cfg.PresignMaxLifetime), CredentialsMax: time.Duration(cfg.CredentialsMaxLifetime)},
+		server:         cfg.ServerOptions(),
 		metrics:        monitor.metrics.Handler(),
-		certificates:   certificates,
+		certificates:   parts.Certificates,
 		grpcui:         cfg.GRPCUI,
 		log:            log,
-		reloads:        append(reloads, newLiveConfig(cfg, c, level, log)),
+		reloads:        reloads,
 	}
-	cfg.Lifecycle.Apply(&o.server)
-	cfg.Limits.Apply(&o.server)
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
@@ -111,31 +107,4 @@ func security(cfg *config.Config) string {
 		return "plain text"
 	}
 	return "TLS " + cfg.TLS.MinVersion + " or newer, client certificates: " + cfg.TLS.ClientAuth
-}
-
-// accessControl builds what decides who may do what, and the record of it.
-func accessControl(ctx context.Context, cfg *config.Config, log *slog.Logger, out streams) (d service.Deps, reloads []reloader, closeAudit func(), err error) {
-	authenticator, files, err := cfg.BuildAuthentication(ctx, log)
-	if err != nil {
-		return d, nil, nil, err
-	}
-	for _, f := range files {
-		reloads = append(reloads, f)
-	}
-	authorizer, err := cfg.BuildAuthorization(log)
-	if err != nil {
-		return d, nil, nil, err
-	}
-	if authenticator != nil {
-		d.Authenticator, d.Authorizer = authenticator, authorizer
-		reloads = append(reloads, authorizer)
-	}
-	audit, file, err := cfg.Audit.Build(out.stderr)
-	if err != nil {
-		return d, nil, nil, err
-	}
-	d.Audit = audit
-	d.CallerCredentials = cfg.CallerCredentials()
-	d.CallbackHosts = cfg.CallbackHosts()
-	return d, reloads, func() { _ = file.Close() }, nil // records are written unbuffered
 }

@@ -1,10 +1,12 @@
 package config
 
 import (
-	"fmt"
+	"errors"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 
 	"github.com/cosgate/cosgate/internal/logline"
 	"github.com/cosgate/cosgate/internal/policy"
@@ -61,7 +63,27 @@ func (a Audit) Build(stderr io.Writer) (*slog.Logger, io.Closer, error) {
 	}
 	f, err := os.OpenFile(a.File, os.O_APPEND|os.O_CREATE|os.O_WRONLY, auditMode)
 	if err != nil {
-		return nil, nil, fmt.Errorf("audit.file: %w", err)
+		return nil, nil, err
 	}
 	return slog.New(logline.Bound(slog.NewJSONHandler(f, nil))), f, nil
+}
+
+// try reports why Build would fail, and creates nothing.
+func (a Audit) try() error {
+	if a.File == "" || a.File == "-" {
+		return nil
+	}
+	f, err := os.OpenFile(a.File, os.O_APPEND|os.O_WRONLY, auditMode)
+	if errors.Is(err, fs.ErrNotExist) {
+		if f, err = os.CreateTemp(filepath.Dir(a.File), ".cosgate-*"); err == nil {
+			err = os.Remove(f.Name())
+		}
+		if refused, ok := errors.AsType[*fs.PathError](err); ok {
+			err = &fs.PathError{Op: "open", Path: a.File, Err: refused.Err}
+		}
+	}
+	if f != nil {
+		err = errors.Join(err, f.Close())
+	}
+	return err
 }

@@ -138,6 +138,11 @@ func (c *Config) check(r *report) {
 	c.Lifecycle.check(r.in("lifecycle"))
 	c.Limits.check(r.in("limits"))
 	c.checkProfiles(r)
+	if len(*r.found) == 0 { // what is left is said in the words of the server
+		if err := c.ServerOptions().Check(); err != nil {
+			r.add("limits", err.Error(), "")
+		}
+	}
 }
 
 // Refuse returns a problem that showed only while something was built from the value at

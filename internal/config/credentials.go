@@ -81,12 +81,14 @@ func (c Credentials) check(r *report) {
 		r.add("", "not exactly one of env, file, metadata and assume_role is set", "set one of them; env: {} reads COS_SECRET_ID and COS_SECRET_KEY")
 	}
 	c.Env.check(r.in("env"))
+	c.Metadata.check(r.in("metadata"))
 	if a := c.AssumeRole; a != nil {
 		r = r.in("assume_role")
 		if a.by().sources() != 1 {
 			r.add("", "not exactly one of env, file and metadata is set", "set the credentials that assume the role; metadata: {} uses those of the machine")
 		}
 		a.Env.check(r.in("env"))
+		a.Metadata.check(r.in("metadata"))
 		if err := a.validate(); err != nil {
 			r.add("", err.Error(), "")
 		}
@@ -102,6 +104,19 @@ func (e *Env) check(r *report) {
 			r.add(key, "is not the name of an environment variable", "use capital letters, digits and _; secrets do not belong in this file")
 		}
 	}
+}
+
+// check applies the rules of cosbackend.
+func (m *Metadata) check(r *report) {
+	if m == nil {
+		return
+	}
+	p, err := cosbackend.MetadataCredentials(cosbackend.MetadataOptions{Role: m.Role})
+	if err != nil {
+		r.add("role", err.Error(), "")
+		return
+	}
+	_ = p.Close() // nothing has begun
 }
 
 // validate applies the rules of cosbackend, with made-up credentials.

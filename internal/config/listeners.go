@@ -11,9 +11,12 @@ import (
 // CheckAddress refuses an address that cannot work. The error says what is wrong
 // without the address.
 func CheckAddress(addr string) error {
-	_, port, err := net.SplitHostPort(addr)
+	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return errors.New("is not host:port, such as 127.0.0.1:0")
+	}
+	if _, err := netip.ParseAddr(host); err != nil && host != "" && !hostPattern.MatchString(host) {
+		return errors.New("has a host that is neither an IP address nor a name")
 	}
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 		return errors.New("has a port that is not a number from 0 to 65535")
@@ -36,6 +39,39 @@ func Loopback(addr string) bool {
 
 var hostPattern = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]{0,252}[A-Za-z0-9])?$`)
 
+// collide reports whether one of two addresses cannot be listened on while the other is.
+// Names are only compared: what they stand for is not known here.
+func collide(a, b string) bool {
+	hostA, portA, _ := net.SplitHostPort(a)
+	hostB, portB, _ := net.SplitHostPort(b)
+	numberA, _ := strconv.ParseUint(portA, 10, 16)
+	numberB, _ := strconv.ParseUint(portB, 10, 16)
+	if numberA != numberB || numberA == 0 {
+		return false
+	}
+	ipA, ipB := address(hostA), address(hostB)
+	if !ipA.IsValid() || !ipB.IsValid() {
+		return hostA == hostB
+	}
+	both := func(ip netip.Addr) bool { return ip == netip.IPv6Unspecified() } // it takes IPv4 as well
+	return both(ipA) || both(ipB) || ipA.Is4() == ipB.Is4() && (ipA == ipB || ipA.IsUnspecified() || ipB.IsUnspecified())
+}
+
+// address is the IP address that a host stands for; invalid for a name.
+func address(host string) netip.Addr {
+	switch host {
+	case "":
+		return netip.IPv6Unspecified()
+	case "localhost":
+		return netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	}
+	ip, err := netip.ParseAddr(host)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return ip.Unmap()
+}
+
 // checkListeners checks where the gateway can be reached, and by whom.
 func (c *Config) checkListeners(r *report) {
 	valid := true
@@ -48,8 +84,8 @@ func (c *Config) checkListeners(r *report) {
 	if !valid {
 		return
 	}
-	if _, port, _ := net.SplitHostPort(c.Listen); c.Listen == c.Admin && port != "0" {
-		r.add("admin", "is the same as listen", "choose another port")
+	if collide(c.Listen, c.Admin) {
+		r.add("admin", "is the same as listen, or one includes the other", "choose another port")
 	}
 	for i, name := range c.AdminHosts {
 		if !hostPattern.MatchString(name) {
