@@ -154,6 +154,9 @@ func TestConfigCheckAndServeRefuseTheSameConfigurations(t *testing.T) {
 	tried, refused := 0, 0
 	for key := range good {
 		for _, shape := range shapes {
+			if key == "audit.file" && !strings.Contains(shape, "/") {
+				continue // serve would begin the log in the folder of this test
+			}
 			changed := d.values()
 			changed[key] = shape
 			path := writeConfig(t, d.yaml(changed))
