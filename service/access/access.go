@@ -91,6 +91,10 @@ func (r *Rule) Needs(request protoreflect.Message, defaultProfile string) []Need
 // items makes needs of every item of a batch.
 func (r *Rule) items(request protoreflect.Message, t Target) []Need {
 	list := r.subject.items.value(request).List()
+	if list.Len() == 0 { // what is done to nothing is not understood
+		last := r.subject.items[len(r.subject.items)-1]
+		return []Need{{Field: string(last.Name()), Resource: t.resource(policy.Bucket)}}
+	}
 	needs := make([]Need, 0, list.Len())
 	for i := range list.Len() {
 		item := list.Get(i).Message()

@@ -7,9 +7,73 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/dynamicpb"
+
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 	"github.com/cosgate/cosgate/internal/policy"
 )
+
+// FuzzNeeds: whatever bytes are the request of whatever RPC, its needs can be read, there is
+// one, and each is an action that policies can name on a resource that it is done to, or is
+// denied to everyone.
+func FuzzNeeds(f *testing.F) {
+	rules := mustLoad(f)
+	rules.Narrowed = func(profile string) bool { return profile == "narrowed" }
+	all := rules.All()
+	actions := make(map[string]policy.Action)
+	for _, a := range rules.Actions() {
+		actions[a.Name] = a
+	}
+	for i, rule := range all {
+		m := dynamicpb.NewMessage(rule.input)
+		for _, text := range []protoreflect.Name{"bucket", "key", "profile", "key_prefix", "prefix"} {
+			if d := rule.input.Fields().ByName(text); d != nil && d.Kind() == protoreflect.StringKind && !d.IsList() {
+				m.Set(d, protoreflect.ValueOfString("a-1"))
+			}
+		}
+		seed, err := proto.Marshal(m)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(uint16(i), seed, false)
+		f.Add(uint16(i), []byte{}, true)
+	}
+	f.Add(uint16(0), []byte{0xff}, true)
+	f.Fuzz(func(t *testing.T, which uint16, request []byte, narrowed bool) {
+		rule := all[int(which)%len(all)]
+		kind, err := protoregistry.GlobalTypes.FindMessageByName(rule.input.FullName())
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := kind.New()
+		if proto.Unmarshal(request, m.Interface()) != nil {
+			return // it never gets here
+		}
+		profile := "own keys"
+		if narrowed {
+			profile = "narrowed"
+		}
+		needs := rule.Needs(m, profile)
+		if len(needs) == 0 {
+			t.Errorf("%s needs nothing", rule.RPC)
+		}
+		for _, n := range needs {
+			a, known := actions[n.Action]
+			switch {
+			case known == (n.Field != "") && n.Action != "", n.Action == "" && n.Field == "":
+				t.Errorf("%s: the need %+v has neither an action nor a field, or both", rule.RPC, n)
+			case n.Action != "" && n.Resource.Kind != a.On[0]:
+				t.Errorf("%s: %s is needed on a %s", rule.RPC, n.Action, n.Resource.Kind)
+			case n.Action != "" && a.Lists != (n.Prefix != nil):
+				t.Errorf("%s: %s is needed with the prefix %v", rule.RPC, n.Action, n.Prefix)
+			}
+		}
+		rule.Target(m, "main")
+	})
+}
 
 // FuzzDestination: whatever the text, the need is about the bucket at its end, or no policy
 // can allow it.

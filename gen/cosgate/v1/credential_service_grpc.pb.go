@@ -44,9 +44,10 @@ type CredentialServiceClient interface {
 	// Fails with INVALID_ARGUMENT if expires_in is above the gateway's configured maximum,
 	// which the message names, or if grants need a policy that is longer than STS accepts
 	// (field grants; name a prefix in place of many keys, or make several calls). Fails
-	// with INTERNAL if the gateway has no credentials that can be narrowed (reason
-	// BACKEND_CREDENTIALS_MISSING) or STS rejects what it was asked for
-	// (BACKEND_CREDENTIALS_REJECTED), and with UNAVAILABLE if STS cannot be reached. Also with NOT_FOUND (reason PROFILE_NOT_FOUND: no such profile;
+	// with FAILED_PRECONDITION (reason CREDENTIALS_NOT_NARROWABLE) if the profile's
+	// credentials are temporary and no role is configured, with PERMISSION_DENIED, INTERNAL
+	// or UNAVAILABLE and STS's code if STS refuses, and with INTERNAL if the gateway has no
+	// credentials. Also with NOT_FOUND (reason PROFILE_NOT_FOUND: no such profile;
 	// BUCKET_REGION_UNKNOWN), CANCELLED or DEADLINE_EXCEEDED. Whether the bucket exists
 	// shows only when the credentials are used.
 	//
@@ -94,9 +95,10 @@ type CredentialServiceServer interface {
 	// Fails with INVALID_ARGUMENT if expires_in is above the gateway's configured maximum,
 	// which the message names, or if grants need a policy that is longer than STS accepts
 	// (field grants; name a prefix in place of many keys, or make several calls). Fails
-	// with INTERNAL if the gateway has no credentials that can be narrowed (reason
-	// BACKEND_CREDENTIALS_MISSING) or STS rejects what it was asked for
-	// (BACKEND_CREDENTIALS_REJECTED), and with UNAVAILABLE if STS cannot be reached. Also with NOT_FOUND (reason PROFILE_NOT_FOUND: no such profile;
+	// with FAILED_PRECONDITION (reason CREDENTIALS_NOT_NARROWABLE) if the profile's
+	// credentials are temporary and no role is configured, with PERMISSION_DENIED, INTERNAL
+	// or UNAVAILABLE and STS's code if STS refuses, and with INTERNAL if the gateway has no
+	// credentials. Also with NOT_FOUND (reason PROFILE_NOT_FOUND: no such profile;
 	// BUCKET_REGION_UNKNOWN), CANCELLED or DEADLINE_EXCEEDED. Whether the bucket exists
 	// shows only when the credentials are used.
 	//
