@@ -127,10 +127,7 @@ func newNarrower(lifetime context.Context, c *Client, cfg Config) (*narrower, er
 		return nil, configError("Signing.STSRegion", errors.New(`must be like "ap-guangzhou"`))
 	}
 	inMemory := cfg.Transport.DialContext != nil
-	address := cmp.Or(o.STSEndpoint, stsEndpoint)
-	if o.STSEndpoint == "" && c.endpoint.scheme == "http" && (inMemory || o.Insecure && cfg.Transport.Proxy != nil) {
-		address = "http" + strings.TrimPrefix(stsEndpoint, "https") // who plays COS under its own names plays STS, too
-	}
+	address := cmp.Or(o.STSEndpoint, c.stsBeside(inMemory || o.Insecure && cfg.Transport.Proxy != nil))
 	endpoint, err := parseSourceEndpoint(address)
 	if err == nil && endpoint.Scheme == "http" && !inMemory && !o.Insecure && !isLoopback(endpoint.Hostname()) {
 		err = errors.New("must be https://, except on this machine: the response holds secrets")
@@ -146,9 +143,23 @@ func newNarrower(lifetime context.Context, c *Client, cfg Config) (*narrower, er
 	return n, nil
 }
 
+// stsBeside returns where STS is by itself. Whoever plays COS plays STS, too: under
+// localhost, or under the names of both where all of them lead to the same place.
+func (c *Client) stsBeside(samePlace bool) string {
+	suffix, ok := strings.CutPrefix(c.endpoint.serviceHost(), "service.cos.")
+	if name, _, _ := strings.Cut(suffix, ":"); ok && name == "localhost" {
+		return c.endpoint.scheme + "://sts." + suffix
+	}
+	if samePlace && c.endpoint.scheme == "http" {
+		return "http" + strings.TrimPrefix(stsEndpoint, "https")
+	}
+	return stsEndpoint
+}
+
+// isLoopback knows that names under localhost are (RFC 6761).
 func isLoopback(host string) bool {
 	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+	return strings.HasSuffix("."+host, ".localhost") || ip != nil && ip.IsLoopback()
 }
 
 // SignsNarrowed reports whether URLs and forms are signed with narrowed credentials.

@@ -450,6 +450,11 @@ func TestSTSIsReachedAsCOSIs(t *testing.T) {
 		change func(*Config)
 		want   string
 	}{
+		"localhost": {func(cfg *Config) { cfg.Endpoint = "http://{bucket}.cos.{region}.localhost:9000" }, "http://sts.localhost:9000"},
+		"localhost by a proxy": {func(cfg *Config) {
+			cfg.Endpoint, cfg.Transport.Proxy = "http://{bucket}.cos.{region}.localhost", proxy
+		}, "http://sts.localhost"},
+		"a name like it":  {func(cfg *Config) { cfg.Endpoint = "http://{bucket}.cos.{region}.notlocalhost" }, "https"},
 		"COS":             {func(*Config) {}, "https"},
 		"proxy":           {func(cfg *Config) { cfg.Transport.Proxy = proxy }, "https"},
 		"http":            {func(cfg *Config) { cfg.Endpoint, cfg.Signing.Insecure = "http://{bucket}.example.org", true }, "https"},
@@ -466,7 +471,7 @@ func TestSTSIsReachedAsCOSIs(t *testing.T) {
 			t.Fatalf("%s: New = %v", name, err)
 		}
 		c.Close()
-		if got := c.narrower.sts.endpoint.String(); got != tt.want+"://"+stsName {
+		if got := c.narrower.sts.endpoint.String(); got != tt.want && got != tt.want+"://"+stsName {
 			t.Errorf("%s: STS is at %s, want %s", name, got, tt.want)
 		}
 	}

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -164,9 +165,7 @@ func TestPresignUrlMayBindWhatItsCallerMaySet(t *testing.T) {
 		t.Errorf("PUT with what is bound = %d %s", resp.StatusCode, text)
 	}
 	more := map[string]string{"x-cos-grant-read": `id="anyone"`}
-	for name, value := range put.GetHeaders() {
-		more[name] = value
-	}
+	maps.Copy(more, put.GetHeaders())
 	resp, text := request(t, plain, http.MethodPut, put.GetUrl(), more, "x")
 	wantForbidden(t, "a grant beside the ACL", resp, text)
 }

@@ -65,6 +65,13 @@ profiles:
 			t.Errorf("HeadBucket with profile %q = %v, %v, want region %s", profile, got, err, demoRegion)
 		}
 	}
+	// What is signed is narrowed by STS, which is where COS is.
+	url, err := cosgatev1.NewPresignServiceClient(dial(t, s.value("gRPC"))).PresignUrl(t.Context(), &cosgatev1.PresignUrlRequest{
+		Bucket: demoBucket, Key: "k", Operation: cosgatev1.PresignOperation_PRESIGN_OPERATION_GET_OBJECT,
+	})
+	if err != nil || !strings.Contains(url.GetUrl(), "x-cos-security-token=") || strings.Contains(url.GetUrl(), demo.SecretID) {
+		t.Errorf("PresignUrl = %v, want a URL that is signed with narrowed credentials", err)
+	}
 }
 
 func TestServeTurnsUnreadyWhenCOSRefusesItsCredentials(t *testing.T) {

@@ -24,8 +24,9 @@ type Signing struct {
 	// that callers get. At most 12h with a role; STS gives the keys of an account 2h.
 	MaxDuration Duration `yaml:"max_duration" default:"2h" min:"1m" max:"36h"`
 	// Where STS is. Without it https://sts.tencentcloudapi.com, through proxy if that is
-	// set; or http://sts.tencentcloudapi.com when insecure is true, there is a proxy and
-	// endpoint is http, which is how `cosgate cos` is reached.
+	// set. `cosgate cos` is STS as well: http://sts.localhost for an endpoint under
+	// localhost, and http://sts.tencentcloudapi.com when insecure is true, there is a proxy
+	// and endpoint is http.
 	STSEndpoint string `yaml:"sts_endpoint,omitempty"`
 	// The region in which STS is called.
 	STSRegion string `yaml:"sts_region" default:"ap-guangzhou"`
