@@ -219,8 +219,7 @@
 //	E103  The signature of a form is checked before its policy is parsed, then the
 //	      policy's expiration, the signed time as in E011, and the conditions. A policy
 //	      without a condition on q-sign-algorithm, q-ak or q-sign-time, or with anything
-//	      that is not understood, is InvalidPolicyDocument. A field without a
-//	      condition is accepted: COS's own samples of POST Object have such fields.
+//	      that is not understood, is InvalidPolicyDocument.
 //	E104  A form accepts as a field of that name whatever a PUT accepts as a header, but
 //	      the preset of its ACL as acl; headers of its request that would change the
 //	      operation are NotImplemented. Fields that name no COS header, and no content
@@ -266,5 +265,8 @@
 //	      With all, every parameter must be signed but those that carry the signature:
 //	      x-cos-security-token, too.
 //	E118  A form with a field that no condition of its policy names is AccessDenied, apart
-//	      from the policy, its signature and the token.
+//	      from the policy, its signature and the token. Here the server is stricter than COS is
+//	      known to be: two samples on COS's page of POST Object have the fields key,
+//	      Cache-Control and Content-MD5 without a condition, and were accepted. So what
+//	      limits a form on COS is the policy of the session that signs it.
 package embedded

@@ -677,12 +677,3 @@ func TestPostObjectIsBoundByTheSession(t *testing.T) {
 	upload.expires = formNow + 3600
 	narrow.post(t, upload).want(t, 400, "ExpiredToken")
 }
-
-// COS's own samples of the page of POST Object have fields that their policies do not
-// name, such as the key, and are accepted.
-func TestPostObjectTakesFieldsThatItsPolicyDoesNotName(t *testing.T) {
-	t.Parallel()
-	c := openForms(t)
-	c.post(t, formUpload{fields: []string{"key", "k", "Cache-Control", "max-age=86400", "acl", "public-read"}, file: "x"}).want(t, 204, "")
-	c.do(t, call{method: "GET", key: "k", unsigned: true}).want(t, 200, "")
-}
