@@ -102,7 +102,7 @@ func TestBoundLinesAreShort(t *testing.T) {
 			return slog.StringValue(text())
 		}
 	}
-	for range 300 {
+	for range 100 {
 		var b bytes.Buffer
 		for form, h := range handlers(&b) {
 			b.Reset()
