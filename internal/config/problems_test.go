@@ -85,6 +85,7 @@ func TestLoadNamesLineColumnAndFixOfAProblem(t *testing.T) {
 			"tls: {" + tls + ", client_ca: c, client_auth: require}\nauthentication: {certificates: {name_from: [email]}}\nauthorization: {policies: p}\n" + smallest,
 			`authentication.certificates.name_from: "email" is not a field of a certificate`,
 		},
+		"callback address":   {"profiles: {main: {callback_hosts: [10.0.0.1], credentials: {env: {secret_id: COS_SECRET_ID, secret_key: COS_SECRET_KEY}}}}\n", `profiles.main.callback_hosts: "10.0.0.1" is not a host such as hooks.example.com`},
 		"empty variable":     {"profiles: {main: {credentials: {env: {secret_id: ''}}}}\n", `profiles.main.credentials.env.secret_id: is not the name of an environment variable`},
 		"age too short":      {"lifecycle: {max_connection_age: 1ms}\n" + smallest, `1:33: lifecycle.max_connection_age: is below 1s; 0 means no limit`},
 		"ping after":         {"lifecycle: {keepalive: {ping_after: 0s}}\n" + smallest, `1:37: lifecycle.keepalive.ping_after: is below 1s`},
