@@ -1,5 +1,6 @@
 # `make` runs what CI runs before the end-to-end tests. Every step that fails prints the
-# command that repairs it. Nothing here needs more of the network than a Go module proxy.
+# command that repairs it. Nothing here needs more of the network than a Go module proxy, but
+# for `make vuln`.
 
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -13,7 +14,8 @@ FUZZTIME ?= 30s
 E2E_TIMEOUT ?= 30m
 
 .PHONY: check
-check: build lint gen-check test ## what CI runs: build, lint, gen-check, test
+check: VULN_OFFLINE := pass
+check: build lint gen-check notices-check test vuln ## what CI runs: build, lint, gen-check, notices-check, test, vuln
 
 .PHONY: build
 build: ## compile everything, tests included, the cheapest check
@@ -83,6 +85,29 @@ lint-mod:
 lint-deploy:
 	@echo "== kustomize build"
 	@$(TOOL) kustomize build deploy/kubernetes/base >/dev/null || { echo "repair: edit deploy/kubernetes/base"; exit 1; }
+
+.PHONY: notices
+notices: ## write the licences of linked modules, cmd/cosgate/notices.txt
+	@go -C tools run ./notices
+
+.PHONY: notices-check
+notices-check: ## fail when the licences are not those of what is linked, or not to be had
+	@echo "== notices-check"
+	@go -C tools run ./notices -check
+
+# The database is asked over the network, https://vuln.go.dev or GOVULNDB. When it is out of
+# reach nothing is known: that fails, or passes with a line where VULN_OFFLINE=pass.
+VULN_OFFLINE ?= fail
+
+.PHONY: vuln
+vuln: ## known vulnerabilities in what is called, by govulncheck; VULN_OFFLINE=pass without its database
+	@echo "== govulncheck"
+	@if out=$$($(TOOL) govulncheck ./... 2>&1); then echo "$$out"; \
+	elif grep -qE 'fetching vulnerabilities|no such host|connection refused|i/o timeout' <<<"$$out"; then \
+		echo "vuln: NOT CHECKED: the database of vulnerabilities is out of reach: $$(tail -n 1 <<<"$$out")"; \
+		echo "repair: run it where $${GOVULNDB:-https://vuln.go.dev} can be reached, or set GOVULNDB to a mirror or a file:// folder"; \
+		[ "$(VULN_OFFLINE)" = pass ]; \
+	else echo "$$out"; echo "repair: go get the fixed versions named above, then make notices"; exit 1; fi
 
 .PHONY: fix
 fix: $(FOREIGN) ## repair what a tool can repair: formats, imports, simple findings, go.mod

@@ -23,13 +23,14 @@ const readyLine = "Ready. Stop it with Ctrl-C."
 
 // commandLine is the command line.
 type commandLine struct {
-	Dev     devCommand     `cmd:"" help:"Run the gateway and an embedded COS in one process, with nothing to configure."`
-	Cos     cosCommand     `cmd:"" help:"Run the embedded COS alone, for any COS SDK."`
-	Serve   serveCommand   `cmd:"" help:"Run the gateway in front of a real COS, with a configuration file."`
-	Config  configCommand  `cmd:"" help:"Check and print configuration files of serve."`
-	Policy  policyCommand  `cmd:"" help:"Check and test the policies that say what callers may do."`
-	Token   tokenCommand   `cmd:"" help:"Create a static token for a caller."`
-	Version versionCommand `cmd:"" help:"Print the version, the commit and the Go version."`
+	Dev      devCommand      `cmd:"" help:"Run the gateway and an embedded COS in one process, with nothing to configure."`
+	Cos      cosCommand      `cmd:"" help:"Run the embedded COS alone, for any COS SDK."`
+	Serve    serveCommand    `cmd:"" help:"Run the gateway in front of a real COS, with a configuration file."`
+	Config   configCommand   `cmd:"" help:"Check and print configuration files of serve."`
+	Policy   policyCommand   `cmd:"" help:"Check and test the policies that say what callers may do."`
+	Token    tokenCommand    `cmd:"" help:"Create a static token for a caller."`
+	Version  versionCommand  `cmd:"" help:"Print the version, the commit and the Go version."`
+	Licenses licensesCommand `cmd:"" help:"Print the licences of what is linked into this binary."`
 }
 
 // streams are where a command writes: its output, and the log.
