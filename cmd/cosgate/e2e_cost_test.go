@@ -43,7 +43,7 @@ const (
 	// costConnections are those of attackers who call at once.
 	costConnections = 10
 	// costTime is how long one attacker repeats an attack, without a pause.
-	costTime = 300 * time.Millisecond
+	costTime = 200 * time.Millisecond
 	// costEnd is the memory at which a gateway is ended, before it takes that of the machine.
 	costEnd = 3 << 30
 	// costPatience is how long the calls of an attack may take, and costQuiet how long the
@@ -54,7 +54,7 @@ const (
 	costQuiet    = 5 * time.Second
 	// costPace is the time between two calls of a bystander, and costCalls how many there
 	// are at least.
-	costPace  = 5 * time.Millisecond
+	costPace  = 3 * time.Millisecond
 	costCalls = 50
 
 	// What the gateways may hold for content: that with a configuration, and dev.
