@@ -28,7 +28,7 @@ type PostPolicyOptions struct {
 	// Sized says that MinSize and MaxSize apply although both are 0.
 	Sized bool
 	// Attributes are stored. What is set is fixed by the policy, and what is not set has
-	// no condition: COS refuses a form with such a field (A094).
+	// no condition: a form is not meant to have such a field (A094).
 	Attributes
 	// ContentTypePrefix is what the form's Content-Type must begin with; the form has to
 	// add that field. Not together with ContentType. Without both the form has the field

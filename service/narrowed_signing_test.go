@@ -208,7 +208,7 @@ func TestPresignUrlSignsNothingWithoutSTS(t *testing.T) {
 	})
 	_, err := g.presign.PresignUrl(t.Context(), get)
 	wantStatus(t, "rejected keys", err, codes.Internal, cosstatus.ReasonCredentialsRejected)
-	if e, _ := detail[*cosgatev1.CosError](err); e.GetOperation() != "GetFederationToken" || e.GetCode() != "AuthFailure.SignatureFailure" || e.GetRequestId() == "" || e.GetBucket() != testBucket || e.GetKey() != "k" {
+	if e, _ := detail[*cosgatev1.CosError](err); e.GetOperation() != "GetFederationToken" || e.GetOrigin() != cosgatev1.Origin_ORIGIN_STS || e.GetCode() != "AuthFailure.SignatureFailure" || e.GetRequestId() == "" || e.GetBucket() != testBucket || e.GetKey() != "k" {
 		t.Errorf("rejected keys: CosError = %v", e)
 	}
 

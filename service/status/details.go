@@ -150,7 +150,11 @@ func (s Spec) cosError() *cosgatev1.CosError {
 		ErrorInSuccessBody: e.InSuccessBody,
 		OutcomeUnknown:     e.OutcomeUnknown,
 	}
-	if e.Origin != cosbackend.OriginCOS { // with STS there was no response of COS either
+	switch e.Origin {
+	case cosbackend.OriginCOS:
+	case cosbackend.OriginSTS:
+		out.Origin = cosgatev1.Origin_ORIGIN_STS
+	case cosbackend.OriginTransport:
 		out.Origin = cosgatev1.Origin_ORIGIN_TRANSPORT
 	}
 	switch {

@@ -33,6 +33,10 @@ const (
 	// COS request id, which came from a proxy on the way or from a wrong endpoint (a
 	// client-side exception in the official SDKs).
 	Origin_ORIGIN_TRANSPORT Origin = 2
+	// STS, which was asked for temporary credentials, responded with an error or with
+	// something else than credentials. Nothing was sent to COS: operation, code, message
+	// and request_id are STS's.
+	Origin_ORIGIN_STS Origin = 3
 )
 
 // Enum value maps for Origin.
@@ -41,11 +45,13 @@ var (
 		0: "ORIGIN_UNSPECIFIED",
 		1: "ORIGIN_COS",
 		2: "ORIGIN_TRANSPORT",
+		3: "ORIGIN_STS",
 	}
 	Origin_value = map[string]int32{
 		"ORIGIN_UNSPECIFIED": 0,
 		"ORIGIN_COS":         1,
 		"ORIGIN_TRANSPORT":   2,
+		"ORIGIN_STS":         3,
 	}
 )
 
@@ -495,12 +501,14 @@ const file_cosgate_v1_error_proto_rawDesc = "" +
 	"\n" +
 	"version_id\x18\x03 \x01(\tR\tversionId\"5\n" +
 	"\x0eAppendConflict\x12#\n" +
-	"\rnext_position\x18\x01 \x01(\x03R\fnextPosition*F\n" +
+	"\rnext_position\x18\x01 \x01(\x03R\fnextPosition*V\n" +
 	"\x06Origin\x12\x16\n" +
 	"\x12ORIGIN_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
 	"ORIGIN_COS\x10\x01\x12\x14\n" +
-	"\x10ORIGIN_TRANSPORT\x10\x02*r\n" +
+	"\x10ORIGIN_TRANSPORT\x10\x02\x12\x0e\n" +
+	"\n" +
+	"ORIGIN_STS\x10\x03*r\n" +
 	"\x10CredentialSource\x12!\n" +
 	"\x1dCREDENTIAL_SOURCE_UNSPECIFIED\x10\x00\x12\x1d\n" +
 	"\x19CREDENTIAL_SOURCE_PROFILE\x10\x01\x12\x1c\n" +

@@ -414,8 +414,9 @@ type CreatePostPolicyRequest struct {
 	// The allowed size of the file. Absent: up to COS's own limit of 5 GiB.
 	ContentLengthRange *SizeRange `protobuf:"bytes,8,opt,name=content_length_range,json=contentLengthRange,proto3" json:"content_length_range,omitempty"`
 	// The content headers to store. Fields that are set are fixed: COS rejects uploads
-	// with another value. It also rejects uploads with fields that are not set, apart from
-	// Content-Type: see content_type_prefix.
+	// with another value. Forms are not meant to have fields that are not set, apart from
+	// Content-Type (see content_type_prefix), but COS does not document that it rejects
+	// uploads with them. The embedded COS does.
 	Content *ContentHeaders `protobuf:"bytes,9,opt,name=content,proto3" json:"content,omitempty"`
 	// Uploads must have a Content-Type with this prefix, such as "image/". The form must
 	// then have a field "Content-Type" with the type of the file before it is sent: COS
@@ -425,8 +426,8 @@ type CreatePostPolicyRequest struct {
 	ContentTypePrefix string `protobuf:"bytes,10,opt,name=content_type_prefix,json=contentTypePrefix,proto3" json:"content_type_prefix,omitempty"`
 	// The user metadata to store, as in ObjectAttributes. It is fixed.
 	Metadata map[string]string `protobuf:"bytes,11,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// The storage class, such as "STANDARD_IA", which is then fixed. Empty: STANDARD, and
-	// COS rejects uploads that name one.
+	// The storage class, such as "STANDARD_IA", which is then fixed. Empty: STANDARD,
+	// unless the form names another one: COS does not document that it rejects that.
 	StorageClass string `protobuf:"bytes,12,opt,name=storage_class,json=storageClass,proto3" json:"storage_class,omitempty"`
 	// The preset ACL of the object: "default", "private", "public-read",
 	// "authenticated-read", "bucket-owner-read" or "bucket-owner-full-control". It is
