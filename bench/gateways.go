@@ -44,7 +44,7 @@ func newCosgate(ctx context.Context, s settings) (*runningRole, error) {
 	if err != nil {
 		return nil, err
 	}
-	server, err := service.NewServer(service.Deps{
+	server, err := service.NewServer(service.Deps{ //nolint:contextcheck // calls have contexts of their own
 		Profiles: map[string]*cosbackend.Client{"default": client},
 		Logger:   log,
 	}, service.Options{Reflection: true})
