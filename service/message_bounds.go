@@ -137,7 +137,7 @@ func newShape(d protoreflect.MessageDescriptor, known map[protoreflect.FullName]
 }
 
 // maxItems is how many items of a field the contract allows. It is -1, which is none, when
-// the contract does not say: TestEveryListOfARequestIsBounded fails then.
+// the contract does not say: TestEveryFieldOfARequestIsBounded fails then.
 func maxItems(f protoreflect.FieldDescriptor) int {
 	rules := fieldRulesOf(f)
 	switch {
