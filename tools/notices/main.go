@@ -8,6 +8,7 @@ package main
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -27,7 +28,7 @@ const (
 )
 
 // platforms are those of the image and of developers: some modules are linked on one only.
-var platforms = []string{"linux/amd64", "linux/arm64", "darwin/arm64"}
+func platforms() []string { return []string{"linux/amd64", "linux/arm64", "darwin/arm64"} }
 
 // licenceFile matches the names of those that must have a licence that is known.
 var licenceFile = regexp.MustCompile(`(?i)^(licen[cs]e|copying|unlicense)`)
@@ -48,29 +49,33 @@ type goPackage struct {
 var noticeFile = regexp.MustCompile(`(?i)^(licen[cs]e|copying|copyright|notice|patents|unlicense)([-._].*)?$`)
 
 // kinds are the licences that go with cosgate's, by words that only they have.
-var kinds = []struct{ name, words string }{
-	{"Apache-2.0", "apache license version 2.0"},
-	{"MPL-2.0", "mozilla public license version 2.0"},
-	{"MIT", "permission is hereby granted, free of charge, to any person obtaining a copy"},
-	{"BSD", "redistribution and use in source and binary forms, with or without modification, are permitted"},
-	{"ISC", "permission to use, copy, modify, and/or distribute this software for any purpose"},
-	{"ISC", "permission to use, copy, modify, and distribute this software for any purpose"},
-	{"Unlicense", "this is free and unencumbered software released into the public domain"},
-	{"public domain", "has been dedicated to the public domain"},
+func kinds() []kind {
+	return []kind{
+		{"Apache-2.0", "apache license version 2.0"},
+		{"MPL-2.0", "mozilla public license version 2.0"},
+		{"MIT", "permission is hereby granted, free of charge, to any person obtaining a copy"},
+		{"BSD", "redistribution and use in source and binary forms, with or without modification, are permitted"},
+		{"ISC", "permission to use, copy, modify, and/or distribute this software for any purpose"},
+		{"ISC", "permission to use, copy, modify, and distribute this software for any purpose"},
+		{"Unlicense", "this is free and unencumbered software released into the public domain"},
+		{"public domain", "has been dedicated to the public domain"},
+	}
 }
+
+type kind struct{ name, words string }
 
 // refused are titles of licences that do not go with it.
 var refused = regexp.MustCompile(`^\W*(gnu (affero |lesser |library )?general public license|server side public license|business source license|elastic license)`)
 
 func main() {
-	text, err := notices()
+	text, err := notices(context.Background())
 	if err == nil && len(os.Args) == 2 && os.Args[1] == "-check" {
 		have, readErr := os.ReadFile(output)
 		if readErr != nil || !bytes.Equal(have, text) {
 			err = errors.New("cmd/cosgate/notices.txt is not of what is linked now; repair: make notices")
 		}
 	} else if err == nil {
-		err = os.WriteFile(output, text, 0o644)
+		err = os.WriteFile(output, text, 0o644) //nolint:gosec // a file of the repository
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "notices:", err)
@@ -78,8 +83,8 @@ func main() {
 	}
 }
 
-func notices() ([]byte, error) {
-	folders, modules, err := linked()
+func notices(ctx context.Context) ([]byte, error) {
+	folders, modules, err := linked(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -127,11 +132,11 @@ func notices() ([]byte, error) {
 
 // linked returns the modules that are linked into cosgate on any of the platforms, and the
 // folders in which their notices may be: those of the linked packages and all above them.
-func linked() (folders map[string][]string, modules map[string]module, err error) {
+func linked(ctx context.Context) (folders map[string][]string, modules map[string]module, err error) {
 	folders, modules = make(map[string][]string), make(map[string]module)
-	for _, p := range platforms {
+	for _, p := range platforms() {
 		system, arch, _ := strings.Cut(p, "/")
-		list := exec.Command("go", "list", "-deps", "-json=Dir,Module", "./cmd/cosgate")
+		list := exec.CommandContext(ctx, "go", "list", "-deps", "-json=Dir,Module", "./cmd/cosgate")
 		list.Dir, list.Stderr = root, os.Stderr
 		list.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+system, "GOARCH="+arch)
 		data, err := list.Output()
@@ -165,7 +170,7 @@ func linked() (folders map[string][]string, modules map[string]module, err error
 			}
 		}
 	}
-	goroot, err := exec.Command("go", "env", "GOROOT").Output()
+	goroot, err := exec.CommandContext(ctx, "go", "env", "GOROOT").Output()
 	if err != nil {
 		return nil, nil, fmt.Errorf("go env: %w", err)
 	}
@@ -185,7 +190,7 @@ func read(dir string) (map[string]string, error) {
 			strings.HasSuffix(e.Name(), "-LOGO") { // of a picture that is not linked
 			continue
 		}
-		data, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		data, err := os.ReadFile(filepath.Join(dir, e.Name())) //nolint:gosec // of a module
 		if err != nil {
 			return nil, err
 		}
@@ -205,7 +210,7 @@ func classify(text string) string {
 		return refusedKind
 	}
 	var found []string
-	for _, k := range kinds {
+	for _, k := range kinds() {
 		if strings.Contains(words, k.words) && !slices.Contains(found, k.name) {
 			found = append(found, k.name)
 		}
