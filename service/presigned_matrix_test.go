@@ -680,6 +680,26 @@ func TestPresignUrlOfOwnKeysNeedsTheRightToWhatCanBeAdded(t *testing.T) {
 	}
 }
 
+// What a policy would read as a pattern is refused with a text that says so.
+func TestIssueTemporaryCredentialsNamesTheKeysThatItCannotGrant(t *testing.T) {
+	t.Parallel()
+	g := open(t)
+	for _, key := range []string{"a*", "a?b", "${x}"} {
+		for _, grant := range []*cosgatev1.CredentialGrant{
+			{Target: &cosgatev1.CredentialGrant_Key{Key: key}},
+			{Target: &cosgatev1.CredentialGrant_KeyPrefix{KeyPrefix: key}},
+		} {
+			grant.Actions = []cosgatev1.CredentialAction{cosgatev1.CredentialAction_CREDENTIAL_ACTION_READ_OBJECT}
+			_, err := g.issuing.IssueTemporaryCredentials(t.Context(), &cosgatev1.IssueTemporaryCredentialsRequest{
+				Bucket: testBucket, Grants: []*cosgatev1.CredentialGrant{grant},
+			})
+			if status.Code(err) != codes.InvalidArgument || !strings.Contains(err.Error(), "must not contain *, ? or $") {
+				t.Errorf("%v: %v, want INVALID_ARGUMENT that names what the key must not contain", grant, err)
+			}
+		}
+	}
+}
+
 // STS, and the access log of the bucket, see who asked.
 func TestIssueTemporaryCredentialsFitTheSDKs(t *testing.T) {
 	t.Parallel()

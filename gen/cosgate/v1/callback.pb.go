@@ -243,13 +243,14 @@ var File_cosgate_v1_callback_proto protoreflect.FileDescriptor
 const file_cosgate_v1_callback_proto_rawDesc = "" +
 	"\n" +
 	"\x19cosgate/v1/callback.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\"\x8f\x03\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\"\x8a\x04\n" +
 	"\x0eUploadCallback\x12#\n" +
 	"\x03url\x18\x01 \x01(\tB\x11\xbaH\v\xc8\x01\x01r\x06\xf0\u058b\xdc\x02\x01\x80\x01\x01R\x03url\x12\x1f\n" +
 	"\x04host\x18\x02 \x01(\tB\v\xbaH\br\x06\xf8\u058b\xdc\x02\x01R\x04host\x12\"\n" +
 	"\x04body\x18\x03 \x01(\tB\x0e\xbaH\b\xc8\x01\x01r\x03(\x80 \x80\x01\x01R\x04body\x12Y\n" +
-	"\tbody_type\x18\x04 \x01(\tB<\xbaH9r7R\x00R!application/x-www-form-urlencodedR\x10application/jsonR\bbodyType\x12d\n" +
-	"\x04vars\x18\x05 \x03(\v2$.cosgate.v1.UploadCallback.VarsEntryB*\xbaH$\x9a\x01!\x10@\"\x16r\x142\x12^[a-z0-9_-]{1,64}$*\x05r\x03(\x80\b\x80\x01\x01R\x04vars\x1a7\n" +
+	"\tbody_type\x18\x04 \x01(\tB<\xbaH9r7R\x00R!application/x-www-form-urlencodedR\x10application/jsonR\bbodyType\x12\xde\x01\n" +
+	"\x04vars\x18\x05 \x03(\v2$.cosgate.v1.UploadCallback.VarsEntryB\xa3\x01\xbaH\x9c\x01\x9a\x01\x98\x01\x10@\"\x8c\x01\xba\x01\x88\x01\n" +
+	"\x13upload_callback.var\x12Mmust be named with 1 to 64 lower-case letters, digits, hyphens or underscores\x1a\"this.matches('^[a-z0-9_-]{1,64}$')*\x05r\x03(\x80\b\x80\x01\x01R\x04vars\x1a7\n" +
 	"\tVarsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01:\x19ʓ\x8c\xdc\x02\x13\n" +
