@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"path"
+	"slices"
 	"time"
 
 	"google.golang.org/grpc"
@@ -93,11 +94,28 @@ func (a *audit) named(rule *access.Rule, m proto.Message) []slog.Attr {
 	t := rule.Target(m.ProtoReflect(), a.defaultProfile)
 	attrs := []slog.Attr{slog.String("profile", t.Profile)}
 	needs := rule.Needs(m.ProtoReflect(), a.defaultProfile)
+	if further := furtherActions(rule.Action, needs); len(further) > 0 {
+		attrs = append(attrs, slog.Any("rights", further))
+	}
+	// What stands there for several actions is one resource.
+	needs = slices.CompactFunc(needs, func(a, b access.Need) bool { return a.Resource == b.Resource && a.Action != b.Action })
 	resources := logline.List{N: len(needs), At: func(i int) string { return needs[i].Resource.String() }}
 	if t.Version != "" {
 		attrs = append(attrs, slog.String("version_id", t.Version))
 	}
 	return append(attrs, slog.Any("resources", resources))
+}
+
+// furtherActions are the actions that are needed besides the RPC's own, each once: those
+// that a URL, a form or credentials allow, for example.
+func furtherActions(own string, needs []access.Need) []string {
+	var found []string
+	for _, n := range needs {
+		if n.Action != "" && n.Action != own && !slices.Contains(found, n.Action) {
+			found = append(found, n.Action)
+		}
+	}
+	return found
 }
 
 // decisionOf is what was decided about the caller, not how the call ended.

@@ -44,8 +44,16 @@ func TestAuditRecordsChangesAndDenials(t *testing.T) {
 	_, _ = g.objects.HeadObject(t.Context(), &cosgatev1.HeadObjectRequest{Bucket: testBucket, Key: "a"})
 	_, _ = g.objects.DeleteObjects(ctx, &cosgatev1.DeleteObjectsRequest{Bucket: testBucket, Objects: []*cosgatev1.ObjectIdentifier{{Key: "a"}, {Key: "b"}}})
 	_, _ = g.buckets.DeleteBucket(ctx, &cosgatev1.DeleteBucketRequest{Bucket: "absent-1250000000"})
+	read := []cosgatev1.CredentialAction{cosgatev1.CredentialAction_CREDENTIAL_ACTION_READ_OBJECT}
+	issued, err := g.issuing.IssueTemporaryCredentials(ctx, &cosgatev1.IssueTemporaryCredentialsRequest{Bucket: testBucket, Grants: []*cosgatev1.CredentialGrant{
+		{Target: &cosgatev1.CredentialGrant_Key{Key: "a"}, Actions: read},
+		{Target: &cosgatev1.CredentialGrant_KeyPrefix{KeyPrefix: "up/"}, Actions: read},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
 
-	type line struct{ Action, Decision, Code, Caller, Resources, Failed string }
+	type line struct{ Action, Decision, Code, Caller, Rights, Resources, Failed string }
 	var got []line
 	for _, r := range records(t, log) {
 		text := func(name string) string {
@@ -61,23 +69,29 @@ func TestAuditRecordsChangesAndDenials(t *testing.T) {
 			}
 			return ""
 		}
-		got = append(got, line{text("action"), text("decision"), text("code"), text("caller"), text("resources"), text("failed")})
+		got = append(got, line{text("action"), text("decision"), text("code"), text("caller"), text("rights"), text("resources"), text("failed")})
 		if text("request_id") == "" {
 			t.Errorf("a record has no request id: %v", r)
 		}
 	}
 	object := "object " + testBucket + "/"
 	want := []line{
-		{"PutObject", "allow", "OK", "token:alice", object + "a", ""},
-		{"HeadObject", "deny", "PermissionDenied", "token:alice", object + "secret", ""},
-		{"HeadObject", "unknown caller", "Unauthenticated", "", "", ""}, // its request was not read
-		{"DeleteObjects", "allow", "OK", "token:alice", object + "a " + object + "b", "b: PermissionDenied"},
-		{"DeleteBucket", "allow", "NotFound", "token:alice", "bucket absent-1250000000", ""},
+		{"PutObject", "allow", "OK", "token:alice", "", object + "a", ""},
+		{"HeadObject", "deny", "PermissionDenied", "token:alice", "", object + "secret", ""},
+		{"HeadObject", "unknown caller", "Unauthenticated", "", "", "", ""}, // its request was not read
+		{"DeleteObjects", "allow", "OK", "token:alice", "", object + "a " + object + "b", "b: PermissionDenied"},
+		{"DeleteBucket", "allow", "NotFound", "token:alice", "", "bucket absent-1250000000", ""},
+		{"IssueTemporaryCredentials", "allow", "OK", "token:alice", "GetObject HeadObject", object + "a every " + object + "up/*", ""},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("audit log (-want +got):\n%s", diff)
 	}
 	if strings.Contains(log.String(), "the content") || strings.Contains(log.String(), g.tokens["alice"]) {
 		t.Error("the audit log holds content or a token")
+	}
+	for _, secret := range []string{issued.GetSecretId(), issued.GetSecretKey(), issued.GetSessionToken()} {
+		if strings.Contains(log.String(), secret) {
+			t.Error("the audit log holds temporary credentials")
+		}
 	}
 }
