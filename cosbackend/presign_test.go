@@ -317,6 +317,21 @@ func TestCreatePostPolicySignatureMatchesTheDocumentation(t *testing.T) {
 	}
 }
 
+// A policy would take such keys for patterns, and the error names the field that has one.
+func TestCreatePostPolicyNamesTheKeyThatCannotBeNarrowed(t *testing.T) {
+	t.Parallel()
+	c := signing(t, func(cfg *Config) { cfg.Signing.Mode = SignNarrowed })
+	for field, o := range map[string]PostPolicyOptions{
+		"key":        {Key: "a*", Lifetime: time.Minute},
+		"key_prefix": {Key: "a?/", AnyKey: true, Lifetime: time.Minute},
+	} {
+		_, err := c.CreatePostPolicy(t.Context(), at(testBucket), o)
+		if v, ok := errors.AsType[*ValidationError](err); !ok || v.Field != field || v.Problem != patternProblem {
+			t.Errorf("CreatePostPolicy(%q) = %v, want a ValidationError of %s", o.Key, err, field)
+		}
+	}
+}
+
 func TestCreatePostPolicyRefusesInvalidOptions(t *testing.T) {
 	t.Parallel()
 	c := signing(t)

@@ -231,7 +231,11 @@ func patternInPolicy(key string) bool {
 // resource names the objects of a permission.
 func (p permission) resource(region string) (string, error) {
 	if patternInPolicy(p.Key) {
-		return "", invalid("key", patternProblem)
+		field := "key"
+		if p.Prefix {
+			field = "key_prefix"
+		}
+		return "", invalid(field, patternProblem)
 	}
 	appid := p.Bucket[strings.LastIndexByte(p.Bucket, '-')+1:]
 	resource := "qcs::cos:" + cmp.Or(region, "*") + ":uid/" + appid + ":" + p.Bucket + "/" + p.Key
