@@ -1,8 +1,12 @@
 package service
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
 	"testing"
 	"time"
 
@@ -162,5 +166,33 @@ func TestLimitsThatContradictEachOtherAreRefused(t *testing.T) {
 		if l.check(partSize) == nil {
 			t.Errorf("%+v is fine, want an error", l)
 		}
+	}
+}
+
+// Callers find what a limit is by its name in ErrorInfo.
+func TestLimitsAreNamedInTheDocumentation(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile(filepath.Join("..", "docs", "errors.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := 0
+	for _, file := range files {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`overLimit\("(\w+)"`).FindAllSubmatch(source, -1) {
+			if names++; !bytes.Contains(page, []byte("`"+string(m[1])+"`")) {
+				t.Errorf("docs/errors.md does not name the limit %s of %s", m[1], file)
+			}
+		}
+	}
+	if names < 7 {
+		t.Errorf("%d limits were found in the source, want at least 7", names)
 	}
 }
