@@ -185,6 +185,12 @@ func (s *Server) getFederationToken(x *exchange, body []byte, parent string) err
 
 const nameLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-"
 
+var (
+	roleARN     = regexp.MustCompile(`^qcs::cam::uin/[0-9]+:role(Name)?/[\w+=,.@/-]+$`)
+	sessionName = regexp.MustCompile(`^[\w+=,.@-]{2,128}$`)
+	externalID  = regexp.MustCompile(`^[\w+=,.@:/-]{2,128}$`)
+)
+
 // assumeRole gives out credentials of a role. There are no roles to configure: each exists,
 // may be assumed by every caller that may call AssumeRole, and may do everything (E114).
 func (s *Server) assumeRole(x *exchange, body []byte, by signer) error {
@@ -199,11 +205,11 @@ func (s *Server) assumeRole(x *exchange, body []byte, by signer) error {
 	switch {
 	case in.RoleArn == "" || in.RoleSessionName == "":
 		return stsFail("MissingParameter", "RoleArn and RoleSessionName are required.")
-	case !regexp.MustCompile(`^qcs::cam::uin/[0-9]+:role(Name)?/[\w+=,.@/-]+$`).MatchString(in.RoleArn):
+	case !roleARN.MatchString(in.RoleArn):
 		return stsFail("ResourceNotFound.RoleNotFound", "RoleArn is not of the form qcs::cam::uin/<account>:roleName/<role>.")
-	case !regexp.MustCompile(`^[\w+=,.@-]{2,128}$`).MatchString(in.RoleSessionName):
+	case !sessionName.MatchString(in.RoleSessionName):
 		return stsFail("InvalidParameter.ParamError", "RoleSessionName must have 2 to 128 letters, digits and =,.@-_.")
-	case in.ExternalID != nil && !regexp.MustCompile(`^[\w+=,.@:/-]{2,128}$`).MatchString(*in.ExternalID):
+	case in.ExternalID != nil && !externalID.MatchString(*in.ExternalID):
 		return stsFail("InvalidParameter.ParamError", "ExternalId must have 2 to 128 letters, digits and =,.@:/-_.")
 	case by.session != nil && !by.session.allows(policyRequest{service: stsService, actions: []string{opAssumeRole}, key: in.RoleArn, context: conditionContext{length: -1}}):
 		return stsFail("UnauthorizedOperation", "The policy of the temporary credentials does not grant sts:AssumeRole of this role.")

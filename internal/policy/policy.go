@@ -97,7 +97,8 @@ type Engine struct {
 
 // Open reads the policies at path, which must be valid by the schema of actions, and
 // reads them again when the file has changed and is still, so that a policy at its end is
-// never missing; an invalid file is then logged and the previous policies stay in force. logger and clock may be nil.
+// never missing; an invalid file is then logged and the previous policies stay in force.
+// logger and clock may be nil.
 func Open(path string, actions []Action, logger *slog.Logger, clock func() time.Time) (*Engine, error) {
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)

@@ -183,7 +183,7 @@ type addedRight struct {
 	on     policy.Kind
 }
 
-// AddedRights are all of them, and whether a profile gives them away.
+// addedRights are those of one signature. rules knows which profiles give them away.
 type addedRights struct {
 	rules  *Rules
 	rights []addedRight

@@ -171,8 +171,8 @@ func namedBucket(text string) string {
 }
 
 // otherBucket needs an action on every object of a bucket that is not the request's. A
-// bucket that is
-// written in another form is denied: it cannot be told which one COS would take.
+// bucket that is written in another form is denied: it cannot be told which one COS would
+// take.
 func otherBucket(f protoreflect.FieldDescriptor, action string) needsOf {
 	return func(t Target, v protoreflect.Value, needs []Need) []Need {
 		bucket := namedBucket(v.String())

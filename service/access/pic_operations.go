@@ -32,17 +32,13 @@ func picOperations(t Target, v protoreflect.Value, needs []Need) []Need {
 		Need{Action: "GetObject", Resource: t.every(policy.Bucket)},
 	)
 	for _, r := range rules {
+		result := t
+		result.Key = r.key
 		if r.bucket != "" && r.bucket != t.Bucket {
-			t := t
-			t.Bucket = r.bucket
-			needs = append(needs, Need{Action: "PutObject", Resource: t.every(policy.Bucket)})
+			result.Bucket = r.bucket
+			needs = append(needs, Need{Action: "PutObject", Resource: result.every(policy.Bucket)})
 		}
-		t := t
-		t.Key = r.key
-		if r.bucket != "" {
-			t.Bucket = r.bucket
-		}
-		needs = append(needs, Need{Action: "PutObject", Resource: t.resource(policy.Object)})
+		needs = append(needs, Need{Action: "PutObject", Resource: result.resource(policy.Object)})
 	}
 	return needs
 }

@@ -49,8 +49,9 @@ const (
 // PROFILE_NOT_FOUND: no such profile; BUCKET_REGION_UNKNOWN), INTERNAL (the gateway has
 // no credentials for COS), FAILED_PRECONDITION (reason CREDENTIALS_NOT_NARROWABLE),
 // PERMISSION_DENIED, INTERNAL or UNAVAILABLE with STS's code (STS gave no narrowed
-// credentials, and nothing was signed), CANCELLED or DEADLINE_EXCEEDED (the caller cancelled, or its
-// deadline passed), and as ListBuckets does if the region has to be looked up.
+// credentials, and nothing was signed), CANCELLED or DEADLINE_EXCEEDED (the caller
+// cancelled, or its deadline passed), and as ListBuckets does if the region has to be
+// looked up.
 type PresignServiceClient interface {
 	// PresignUrl creates a URL for one operation on one object.
 	//
@@ -126,8 +127,9 @@ func (c *presignServiceClient) CreatePostPolicy(ctx context.Context, in *CreateP
 // PROFILE_NOT_FOUND: no such profile; BUCKET_REGION_UNKNOWN), INTERNAL (the gateway has
 // no credentials for COS), FAILED_PRECONDITION (reason CREDENTIALS_NOT_NARROWABLE),
 // PERMISSION_DENIED, INTERNAL or UNAVAILABLE with STS's code (STS gave no narrowed
-// credentials, and nothing was signed), CANCELLED or DEADLINE_EXCEEDED (the caller cancelled, or its
-// deadline passed), and as ListBuckets does if the region has to be looked up.
+// credentials, and nothing was signed), CANCELLED or DEADLINE_EXCEEDED (the caller
+// cancelled, or its deadline passed), and as ListBuckets does if the region has to be
+// looked up.
 type PresignServiceServer interface {
 	// PresignUrl creates a URL for one operation on one object.
 	//
