@@ -13,7 +13,7 @@ func aclChecks() []check {
 	return []check{
 		{"PutObjectACL comes back as it was put", "A061", aclRoundTrip, []Ability{ACLs}},
 		{"PutObjectACL grants in headers are grants in the document", "A061", aclGrants, []Ability{ACLs}},
-		{"GetObjectACL of a missing key is NoSuchKey", "", aclMissing, []Ability{ACLs}},
+		{"GetObjectACL of a missing key is NoSuchKey", "436/7730", aclMissing, []Ability{ACLs}},
 	}
 }
 

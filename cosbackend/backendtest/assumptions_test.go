@@ -30,39 +30,94 @@ func unprovable() map[string]string {
 	}
 }
 
-func documented(t *testing.T, file, letter string) []string {
+// An assumption is one of the numbered facts about COS.
+type assumption struct {
+	number, kind, source, text string
+}
+
+// kinds are those of evidence, the best first.
+func kinds() []string { return []string{"documented", "seen", "client", "assumed", "own"} }
+
+// assumptions reads those of a comment: a number, the evidence in brackets, the text.
+func assumptions(t *testing.T, file, letter string) []assumption {
 	t.Helper()
-	text, err := os.ReadFile(file)
+	code, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var numbers []string
-	for _, m := range regexp.MustCompile(`(?m)^//\t(`+letter+`\d{3})  `).FindAllStringSubmatch(string(text), -1) {
-		numbers = append(numbers, m[1])
+	var all []assumption
+	entry := regexp.MustCompile(`(?m)^//\t(` + letter + `\d{3})  (.*(?:\n//\t      .*)*)`)
+	for _, m := range entry.FindAllStringSubmatch(string(code), -1) {
+		text := strings.ReplaceAll(m[2], "\n//\t      ", " ")
+		evidence, text, ok := strings.Cut(strings.TrimPrefix(text, "["), "] ")
+		kind, source, _ := strings.Cut(evidence, " ")
+		if !ok || !strings.HasPrefix(m[2], "[") || !slices.Contains(kinds(), kind) || text == "" {
+			t.Errorf("%s: %s has no evidence: write [documented PAGE], [seen WHERE], [client NAME], [assumed] or [own] before the text", file, m[1])
+		}
+		if unsourced := kind == "assumed" || kind == "own"; unsourced != (source == "") {
+			t.Errorf("%s: %s has the evidence %q: a page, a place or a client is named, and nothing else is", file, m[1], evidence)
+		}
+		for page := range strings.SplitSeq(source, ", ") {
+			if kind == "documented" && !isPage(page) {
+				t.Errorf("%s: %s is documented at %q, which is no page such as 436/7749", file, m[1], page)
+			}
+		}
+		all = append(all, assumption{m[1], kind, source, text})
 	}
-	if len(numbers) == 0 {
+	if len(all) == 0 {
 		t.Fatalf("%s lists no assumption", file)
 	}
-	return numbers
+	return all
+}
+
+func isPage(s string) bool { return regexp.MustCompile(`^\d{3,4}/\d{3,6}$`).MatchString(s) }
+
+func ofClient(t *testing.T) []assumption {
+	t.Helper()
+	return assumptions(t, "../assumptions.go", "A")
+}
+
+func ofEmbedded(t *testing.T) []assumption {
+	t.Helper()
+	return assumptions(t, "../embedded/doc.go", "E")
+}
+
+// checksBy are the names of the checks that hold each number, and of those that hold a page.
+func checksBy() map[string][]string {
+	held := make(map[string][]string)
+	for _, g := range groups() {
+		for _, c := range g.checks {
+			for holds := range strings.SplitSeq(c.holds, ", ") {
+				held[holds] = append(held[holds], c.name)
+			}
+		}
+	}
+	return held
 }
 
 func TestChecksCoverTheAssumptions(t *testing.T) {
 	t.Parallel()
-	ofClient := documented(t, "../assumptions.go", "A")
-	known := append(slices.Clone(ofClient), documented(t, "../embedded/doc.go", "E")...)
-	held := make(map[string]bool)
-	for _, g := range groups() {
-		for _, c := range g.checks {
-			for number := range strings.SplitSeq(c.holds, ", ") {
-				if held[number] = true; number != "" && !slices.Contains(known, number) {
-					t.Errorf("check %q holds %s, which is no assumption", c.name, number)
-				}
-			}
+	held := checksBy()
+	known := make(map[string]bool)
+	for _, a := range slices.Concat(ofClient(t), ofEmbedded(t)) {
+		if known[a.number] {
+			t.Errorf("%s is there twice", a.number)
+		}
+		known[a.number] = true
+	}
+	for holds, names := range held {
+		if !known[holds] && !isPage(holds) {
+			t.Errorf("the checks %q hold %q, which is neither an assumption nor a page of the documentation", names, holds)
 		}
 	}
-	for _, number := range ofClient {
-		if _, not := unprovable()[number]; not == held[number] {
-			t.Errorf("%s has a check: %v; it needs one, or a reason in unprovable, and not both", number, held[number])
+	for _, a := range ofClient(t) {
+		if _, not := unprovable()[a.number]; not == (held[a.number] != nil) {
+			t.Errorf("%s has the checks %q; it needs one, or a reason in unprovable, and not both", a.number, held[a.number])
+		}
+	}
+	for number := range unprovable() {
+		if !known[number] {
+			t.Errorf("unprovable has %s, which is no assumption", number)
 		}
 	}
 }

@@ -1,13 +1,12 @@
 // Package backendtest checks an endpoint against what this project assumes about COS.
 //
 // [Run] works on one bucket of any COS-compatible endpoint through a
-// [cosbackend.Client]. A check is one fact. It names the assumption that it
-// A check is one fact, and its name begins with the operation, so that
-// -run 'Environment/.*/AppendObject' runs the checks of one. It names the assumption
-// that it holds: A001 and the like are in cosbackend/assumptions.go, E001 and the like
-// in the package comment of cosbackend/embedded, and a fact without a number is in
-// COS's public documentation. A check that fails says where to look: at an endpoint
-// that is not like COS, a client that is wrong, or an assumption that is.
+// [cosbackend.Client]. A check is one fact, and its name begins with the operation, so
+// that -run 'Environment/.*/AppendObject' runs the checks of one. It says what it holds
+// (go test -v): assumptions, whose numbers are in docs/assumptions.md and
+// docs/embedded.md with their evidence, or a page of COS's documentation. A check that
+// fails says where to look: at an endpoint that is not like COS, a client that is wrong,
+// or an assumption that is.
 //
 // The suite writes only keys that begin with "cosgate-suite-" (some after "/", "./" or
 // the like), and buckets of that name, deletes what it wrote and aborts the uploads it
@@ -57,7 +56,7 @@ type check struct {
 	// name says the fact.
 	name string
 	// holds are the numbers of the assumptions that the check proves, such as
-	// "A003, A005"; "" when the fact is COS's own documentation.
+	// "A003, A005", or the page of COS's documentation that says the fact: "436/7749".
 	holds string
 	run   func(t *testing.T, s scope)
 	needs []Ability
@@ -133,10 +132,6 @@ func (c check) try(t *testing.T, s scope) {
 			t.Skipf("skipped: the target lacks %s: %s", a, reason)
 		}
 	}
-	defer func() {
-		if t.Failed() && c.holds != "" {
-			t.Logf("this check holds %s (cosbackend/assumptions.go, cosbackend/embedded/doc.go); its keys begin with %s", c.holds, s.prefix)
-		}
-	}()
+	t.Logf("it holds %s; its keys begin with %s", c.holds, s.prefix)
 	c.run(t, s)
 }

@@ -31,7 +31,7 @@ func configurationChecks() []check {
 		{"GetBucketDomain says what a TXT record must hold", "A030, A032, A040, A042", bucketDomain, []Ability{CreateBuckets, CustomDomains}},
 		{"GetBucketDomainCertificate returns the id of the certificate", "A032, A043", domainCertificate, []Ability{CreateBuckets, CustomDomains}},
 		{"PutBucketObjectLock can only extend", "A030, A040", objectLock, []Ability{CreateBuckets, Versioning, ObjectLocks}},
-		{"GetBucket configurations of an unknown bucket are NoSuchBucket", "", configurationsOfUnknownBucket, nil},
+		{"GetBucket configurations of an unknown bucket are NoSuchBucket", "436/7730", configurationsOfUnknownBucket, nil},
 	})
 }
 

@@ -15,18 +15,18 @@ func bucketChecks() []check {
 	list := []Ability{CreateBuckets, ListBuckets}
 	return []check{
 		{"HeadBucket finds the bucket and its region", "A008", headBucket, nil},
-		{"GetBucketLocation is the region of the bucket", "", bucketLocation, nil},
+		{"GetBucketLocation is the region of the bucket", "436/8275", bucketLocation, nil},
 		{"HeadBucket of an unknown bucket is a 404 without a body", "A007, A008", headUnknownBucket, nil},
 		{"HeadBucket and every other operation in an unknown bucket is NoSuchBucket", "A008", unknownBucket, nil},
 		{"PutObject to an unknown bucket is NoSuchBucket", "A008", putToUnknownBucket, nil},
 		{"HeadBucket in another region is NoSuchBucket", "E006", bucketInWrongRegion, []Ability{OtherRegions}},
 		{"CreateBucket makes a bucket that is there", "A012", createBucket, create},
-		{"CreateBucket succeeds once", "", createBucketTwice, create},
+		{"CreateBucket succeeds once", "436/7738", createBucketTwice, create},
 		{"CreateBucket refuses a name that is too long", "A012, E004", bucketNameTooLong, create},
-		{"DeleteBucket removes the bucket", "", deleteBucket, create},
-		{"DeleteBucket refuses a bucket that holds an object", "", deleteBucketNotEmpty, create},
+		{"DeleteBucket removes the bucket", "436/7732", deleteBucket, create},
+		{"DeleteBucket refuses a bucket that holds an object", "436/7732", deleteBucketNotEmpty, create},
 		{"CreateBucket makes a bucket in another region", "E006", createBucketElsewhere, elsewhere},
-		{"ListBuckets says where and since when", "", listBuckets, list},
+		{"ListBuckets says where and since when", "436/8291", listBuckets, list},
 		{"ListBuckets returns pages", "E012", listBucketsByPage, list},
 		{"ListBuckets of one region holds its buckets only", "A020", listBucketsOfRegion, []Ability{CreateBuckets, ListBuckets, OtherRegions}},
 	}

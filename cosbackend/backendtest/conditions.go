@@ -16,7 +16,7 @@ func conditionChecks() []check {
 		{"HeadObject condition on an ETag outranks one on a time", "E020", headPrecedence, nil},
 		{"GetObject 304 has the ETag and the CRC64 and no code", "A003, A007", notModified, nil},
 		{"GetObject condition is evaluated before a range", "E020", conditionBeforeRange, nil},
-		{"GetObject condition on a missing key is NoSuchKey", "", conditionOnNothing, nil},
+		{"GetObject condition on a missing key is NoSuchKey", "436/7730", conditionOnNothing, nil},
 	}
 }
 

@@ -12,12 +12,12 @@ import (
 
 func deleteChecks() []check {
 	return []check{
-		{"DeleteObject removes the key", "", deleteObject, nil},
-		{"DeleteObject leaves a key that can be written again", "", deleteThenPut, nil},
+		{"DeleteObject removes the key", "436/7743", deleteObject, nil},
+		{"DeleteObject leaves a key that can be written again", "436/7743", deleteThenPut, nil},
 		{"DeleteObject of an absent key succeeds", "A013", deleteAbsent, nil},
 		{"DeleteObjects deletes and names many keys", "A013", deleteMany, nil},
 		{"DeleteObjects quietly names none", "A013", deleteManyQuietly, nil},
-		{"DeleteObjects leaves the others", "", deleteManyOnly, nil},
+		{"DeleteObjects leaves the others", "436/8289", deleteManyOnly, nil},
 	}
 }
 

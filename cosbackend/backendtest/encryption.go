@@ -9,11 +9,11 @@ import (
 
 func encryptionChecks() []check {
 	return []check{
-		{"PutObject with COS's encryption says so", "", encryptedByCOS, []Ability{Encryption}},
+		{"PutObject with COS's encryption says so", "436/7749", encryptedByCOS, []Ability{Encryption}},
 		{"GetObject of an object with a customer key needs that key", "A053", customerKeyRead, []Ability{CustomerKeys}},
 		{"CopyObject can set another customer key", "A053", customerKeyCopied, []Ability{CustomerKeys}},
 		{"UploadPart needs the customer key of its upload", "A053", customerKeyParts, []Ability{CustomerKeys}},
-		{"GetObject with an encryption header is refused", "", encryptionOnRead, []Ability{Encryption}},
+		{"GetObject with an encryption header is refused", "436/7753", encryptionOnRead, []Ability{Encryption}},
 	}
 }
 

@@ -15,19 +15,19 @@ import (
 
 func listChecks() []check {
 	return []check{
-		{"ListObjects is in byte order of the keys", "", listOrder, nil},
+		{"ListObjects is in byte order of the keys", "436/30614", listOrder, nil},
 		{"ListObjects describes each object", "A010, A011", listDescribes, nil},
-		{"ListObjects of a prefix that nothing has is an empty page", "", listNothing, nil},
-		{"ListObjects selects by prefix", "", listPrefix, nil},
-		{"ListObjects groups keys into common prefixes", "", listDelimiter, nil},
+		{"ListObjects of a prefix that nothing has is an empty page", "436/30614", listNothing, nil},
+		{"ListObjects selects by prefix", "436/30614", listPrefix, nil},
+		{"ListObjects groups keys into common prefixes", "436/30614", listDelimiter, nil},
 		{"ListObjects delimiter can be any one character", "A019", listOtherDelimiter, nil},
 		{"ListObjects delimiter of several characters is refused", "E024", listLongDelimiter, nil},
-		{"ListObjects begins after its marker", "", listMarker, nil},
-		{"ListObjects marker that is a common prefix skips all of it", "", listMarkerIsCommonPrefix, nil},
+		{"ListObjects begins after its marker", "436/30614", listMarker, nil},
+		{"ListObjects marker that is a common prefix skips all of it", "436/30614", listMarkerIsCommonPrefix, nil},
 		{"ListObjects pages of keys add up", "E026", listPages, nil},
 		{"ListObjects pages of keys and common prefixes add up", "E026", listPagesWithDelimiter, nil},
 		{"ListObjects page that holds all is not truncated", "E026", listExactPage, nil},
-		{"ListObjects page can have 1000 keys, and so can DeleteObjects", "", thousand, nil},
+		{"ListObjects page can have 1000 keys, and so can DeleteObjects", "436/30614", thousand, nil},
 	}
 }
 
@@ -280,15 +280,15 @@ func multipartListChecks() []check {
 	return []check{
 		{"ListParts is ordered by number", "A023", partOrder, nil},
 		{"ListParts describes each part", "A010", partsDescribed, nil},
-		{"ListParts pages add up", "", partPages, nil},
-		{"ListParts returns the storage class", "", partListClass, []Ability{StorageClasses}},
-		{"ListMultipartUploads is ordered by key", "", uploadOrder, nil},
+		{"ListParts pages add up", "436/7747", partPages, nil},
+		{"ListParts returns the storage class", "436/7747", partListClass, []Ability{StorageClasses}},
+		{"ListMultipartUploads is ordered by key", "436/7736", uploadOrder, nil},
 		{"ListMultipartUploads describes each upload", "A022", uploadsDescribed, nil},
-		{"ListMultipartUploads selects by prefix", "", uploadPrefix, nil},
+		{"ListMultipartUploads selects by prefix", "436/7736", uploadPrefix, nil},
 		{"ListMultipartUploads groups uploads into common prefixes", "A024", uploadDelimiter, nil},
-		{"ListMultipartUploads begins after its key marker", "", uploadKeyMarker, nil},
-		{"ListMultipartUploads begins after its id marker", "", uploadIDMarker, nil},
-		{"ListMultipartUploads pages add up", "", uploadPages, nil},
+		{"ListMultipartUploads begins after its key marker", "436/7736", uploadKeyMarker, nil},
+		{"ListMultipartUploads begins after its id marker", "436/7736", uploadIDMarker, nil},
+		{"ListMultipartUploads pages add up", "436/7736", uploadPages, nil},
 		{"ListMultipartUploads pages of uploads and common prefixes add up", "A024", uploadPagesWithDelimiter, nil},
 		{"ListMultipartUploads returns odd keys as they are", "A019, A024, E027", uploadsToOddKeys, nil},
 	}

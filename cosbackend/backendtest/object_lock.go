@@ -10,7 +10,7 @@ import (
 func lockChecks() []check {
 	return []check{
 		{"PutObjectRetention keeps a locked object", "A056", lockKeeps, []Ability{CreateBuckets, ObjectLocks}},
-		{"PutObjectRetention in the past is InvalidLockedTime", "", lockPast, []Ability{CreateBuckets, ObjectLocks}},
+		{"PutObjectRetention in the past is InvalidLockedTime", "436/40135", lockPast, []Ability{CreateBuckets, ObjectLocks}},
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 func restoreChecks() []check {
 	return []check{
 		{"RestoreObject restores an archived object", "A054", restoreArchived, []Ability{Archive}},
-		{"RestoreObject of an object that is not archived is refused", "", restorePlain, nil},
+		{"RestoreObject of an object that is not archived is refused", "436/12633", restorePlain, nil},
 	}
 }
 

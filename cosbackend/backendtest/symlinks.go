@@ -8,7 +8,7 @@ import (
 func symlinkChecks() []check {
 	return []check{
 		{"PutSymlink makes a link to its target", "A055", symlinkLeads, []Ability{Symlinks}},
-		{"GetSymlink of a missing key is NoSuchKey", "", symlinkMissing, []Ability{Symlinks}},
+		{"GetSymlink of a missing key is NoSuchKey", "436/7730", symlinkMissing, []Ability{Symlinks}},
 	}
 }
 

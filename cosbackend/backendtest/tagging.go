@@ -11,9 +11,9 @@ import (
 func tagChecks() []check {
 	return []check{
 		{"PutObject tags come back and are counted", "A052", tagsOfWrite, []Ability{Tagging}},
-		{"PutObjectTagging replaces tags, and DeleteObjectTagging removes them", "", tagsReplaced, []Ability{Tagging}},
+		{"PutObjectTagging replaces tags, and DeleteObjectTagging removes them", "436/35709", tagsReplaced, []Ability{Tagging}},
 		{"CopyObject copies the tags of its source or sets others", "A052", tagsCopied, []Ability{Tagging}},
-		{"GetObjectTagging of a missing key is NoSuchKey", "", tagsMissing, []Ability{Tagging}},
+		{"GetObjectTagging of a missing key is NoSuchKey", "436/7730", tagsMissing, []Ability{Tagging}},
 	}
 }
 

@@ -16,10 +16,10 @@ func versionChecks() []check {
 		{"ListObjectVersions pages add up", "A050", versionPages, needs},
 		{"DeleteObject makes a delete marker that hides its object", "A051", markerHides, needs},
 		{"DeleteObject of a delete marker shows the object again", "A051", markerDeleted, needs},
-		{"GetObject and DeleteObject take the id of a version", "", versionByID, needs},
-		{"DeleteObjects takes the ids of versions", "", versionsDeleted, needs},
+		{"GetObject and DeleteObject take the id of a version", "436/7753", versionByID, needs},
+		{"DeleteObjects takes the ids of versions", "436/8289", versionsDeleted, needs},
 		{"CopyObject takes the version of its source", "A018", versionCopied, needs},
-		{"GetObject of a missing version is NoSuchVersion", "", versionAbsent, needs},
+		{"GetObject of a missing version is NoSuchVersion", "436/7753", versionAbsent, needs},
 	}
 }
 

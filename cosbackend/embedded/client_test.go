@@ -127,7 +127,8 @@ func (c *client) do(t testing.TB, in call) response {
 	return c.send(t, c.request(t, in))
 }
 
-// want checks status and code; code "" means a response that is no error.
+// want checks status and code; code "" means a response that is no error. Messages are
+// shown and not compared (E001).
 func (a response) want(t testing.TB, status int, code string) response {
 	t.Helper()
 	if a.StatusCode != status || a.err.Code != code {

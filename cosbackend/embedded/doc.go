@@ -18,253 +18,253 @@
 // has to choose. The choices are numbered and cited in the code, and each is cited by
 // a test; none of them was compared with the real COS.
 //
-//	E001  Error messages are not a contract; codes and statuses are.
-//	E002  A key that XML 1.0 cannot hold is listed with numeric references,
+//	E001  [own] Error messages are not a contract; codes and statuses are.
+//	E002  [assumed] A key that XML 1.0 cannot hold is listed with numeric references,
 //	      unless encoding-type=url is asked for.
-//	E003  An error response to a HEAD has Content-Type application/xml and length 0.
-//	E004  A bucket's name has at most 50 characters before "-<appid>", and the full
+//	E003  [seen a published HEAD-like 403 of 2022] An error response to a HEAD has Content-Type application/xml and length 0.
+//	E004  [assumed] A bucket's name has at most 50 characters before "-<appid>", and the full
 //	      name is one host label; a longer one is BucketNameTooLong.
-//	E005  A key over 850 bytes is KeyTooLong; one that is not UTF-8 or contains CAN,
+//	E005  [documented 436/7730] A key over 850 bytes is KeyTooLong; one that is not UTF-8 or contains CAN,
 //	      EM, SUB or ESC is InvalidObjectName.
-//	E006  A bucket asked for in another region is NoSuchBucket; there is no redirect.
-//	E007  An Authorization header takes precedence over the parameter sign, and that
+//	E006  [assumed] A bucket asked for in another region is NoSuchBucket; there is no redirect.
+//	E007  [assumed] An Authorization header takes precedence over the parameter sign, and that
 //	      over the seven q- parameters; what is overridden is an ordinary parameter.
-//	E008  A repeated name in q-header-list or q-url-param-list means the same as one:
+//	E008  [assumed] A repeated name in q-header-list or q-url-param-list means the same as one:
 //	      all values, sorted.
-//	E009  A malformed signature is AccessDenied.
-//	E010  An unknown security token is InvalidAccessKeyId.
-//	E011  A signature whose time has ended, or begins up to 15 minutes from now, is
+//	E009  [assumed] A malformed signature is AccessDenied.
+//	E010  [assumed] An unknown security token is InvalidAccessKeyId.
+//	E011  [assumed] A signature whose time has ended, or begins up to 15 minutes from now, is
 //	      AccessDenied "Request has expired"; one that begins later, or a Date
 //	      header more than 15 minutes off, is RequestTimeTooSkewed.
-//	E012  GET Service returns at most 2,000 buckets, ordered by name; its marker is
+//	E012  [assumed] GET Service returns at most 2,000 buckets, ordered by name; its marker is
 //	      the name of a bucket and exclusive; its region parameter filters the list.
-//	E013  The owner of the service is an example account; the owner of an object
+//	E013  [own] The owner of the service is an example account; the owner of an object
 //	      is the appid of its bucket.
-//	E014  max-keys, max-parts or max-uploads out of range is InvalidArgument; it is
+//	E014  [assumed] max-keys, max-parts or max-uploads out of range is InvalidArgument; it is
 //	      not reduced to the maximum.
-//	E015  Objects in an intelligent tiering class stay in the tier FREQUENT.
-//	E016  The size of user metadata is that of the names without x-cos-meta- plus the
+//	E015  [own] Objects in an intelligent tiering class stay in the tier FREQUENT.
+//	E016  [assumed] The size of user metadata is that of the names without x-cos-meta- plus the
 //	      values.
-//	E017  x-cos-storage-class is absent for STANDARD; a list always has the class.
-//	E018  response-* parameters on an unsigned request are InvalidRequest.
-//	E019  A Range that is not a byte range is ignored; first-, -suffix and If-Range
+//	E017  [documented 436/7753, 436/7745, 436/30614] x-cos-storage-class is absent for STANDARD; a list always has the class.
+//	E018  [documented 436/7753] response-* parameters on an unsigned request are InvalidRequest.
+//	E019  [assumed] A Range that is not a byte range is ignored; first-, -suffix and If-Range
 //	      work as in HTTP; several ranges are NotImplemented.
-//	E020  Several conditions on one request have the precedence that HTTP gives them.
-//	E021  An entity tag in a condition may be without its quotes.
-//	E022  "+" in the key of x-cos-copy-source is a plus sign.
-//	E023  A copy whose source bucket or key is missing is NoSuchCopySource.
-//	E024  A prefix, delimiter or marker over 1,024 bytes is InvalidURI; a delimiter
+//	E020  [assumed] Several conditions on one request have the precedence that HTTP gives them.
+//	E021  [assumed] An entity tag in a condition may be without its quotes.
+//	E022  [assumed] "+" in the key of x-cos-copy-source is a plus sign.
+//	E023  [assumed] A copy whose source bucket or key is missing is NoSuchCopySource.
+//	E024  [assumed] A prefix, delimiter or marker over 1,024 bytes is InvalidURI; a delimiter
 //	      of more than one character is InvalidDelimiter.
-//	E025  max-keys=0, max-parts=0 or max-uploads=0 returns an empty page that is not
+//	E025  [assumed] max-keys=0, max-parts=0 or max-uploads=0 returns an empty page that is not
 //	      truncated.
-//	E026  A list omits EncodingType and Delimiter when they were not asked for, and
+//	E026  [documented 436/30614] A list omits EncodingType and Delimiter when they were not asked for, and
 //	      NextMarker when nothing follows.
-//	E027  encoding-type=url encodes everything but letters, digits and "-_.~",
+//	E027  [assumed] encoding-type=url encodes everything but letters, digits and "-_.~",
 //	      including "/".
-//	E028  A copy without x-cos-storage-class is STANDARD, whatever the source is, and
+//	E028  [documented 436/10881] A copy without x-cos-storage-class is STANDARD, whatever the source is, and
 //	      an ACL is never copied, as the page of PUT Object - Copy says.
-//	E029  Reading or copying an object of an archive class is InvalidObjectState
+//	E029  [documented 436/7753] Reading or copying an object of an archive class is InvalidObjectState
 //	      unless it is restored.
-//	E030  x-cos-forbid-overwrite works on a copy as on a PUT.
-//	E031  A full disk or memory limit is ServiceUnavailable; a full queue of writes
+//	E030  [assumed] x-cos-forbid-overwrite works on a copy as on a PUT.
+//	E031  [own] A full disk or memory limit is ServiceUnavailable; a full queue of writes
 //	      is SlowDown.
-//	E032  Upload Part and Append Object need a Content-Length: a chunked body is
+//	E032  [assumed] Upload Part and Append Object need a Content-Length: a chunked body is
 //	      MissingContentLength.
-//	E033  A traffic limit in a header takes precedence over one in the query. It works
+//	E033  [assumed] A traffic limit in a header takes precedence over one in the query. It works
 //	      on Append Object too, and on Initiate it is checked and has no effect.
-//	E034  Location in the response to a Complete is http and the host that was asked.
-//	E035  The part numbers of a Complete ascend without a gap, otherwise it is
+//	E034  [documented 436/7742] Location in the response to a Complete is http and the host that was asked.
+//	E035  [documented 436/7742] The part numbers of a Complete ascend without a gap, otherwise it is
 //	      InvalidPart, as the page of Complete Multipart Upload says; the first may be
 //	      any number.
-//	E036  A <Part> of a Complete may repeat the Size and LastModified of List Parts,
+//	E036  [client cos-go-sdk-v5] A <Part> of a Complete may repeat the Size and LastModified of List Parts,
 //	      which are ignored; other elements are MalformedXML.
-//	E037  Appending at another position than 0 to a missing key is AppendPositionErr
+//	E037  [assumed] Appending at another position than 0 to a missing key is AppendPositionErr
 //	      with the next position 0.
-//	E038  x-cos-content-sha1 in the response to an append is the MD5 of what was
+//	E038  [client cos-go-sdk-v5] x-cos-content-sha1 in the response to an append is the MD5 of what was
 //	      appended: the Go SDK compares it so.
-//	E039  Appending to a tiered class is NotSupportedStorageClass. The class, the ACL
+//	E039  [assumed] Appending to a tiered class is NotSupportedStorageClass. The class, the ACL
 //	      and the headers of a later append have no effect.
-//	E040  A response that begins with spaces has no XML declaration.
-//	E041  Times in lists of parts and uploads have the form of those in object lists,
+//	E040  [assumed] A response that begins with spaces has no XML declaration.
+//	E041  [documented 436/7747] Times in lists of parts and uploads have the form of those in object lists,
 //	      though older pages show another one.
-//	E042  x-cos-copy-source-range is bytes=first-last; another form is InvalidArgument,
+//	E042  [documented 436/8287] x-cos-copy-source-range is bytes=first-last; another form is InvalidArgument,
 //	      and a last byte past the end of the source is InvalidRange.
-//	E043  Copying more than 5 GB with one request is EntityTooLarge.
-//	E044  An open upload keeps its bucket from being deleted: BucketNotEmpty.
-//	E045  A Complete may repeat x-cos-acl, x-cos-storage-class, x-cos-meta-* and the
+//	E043  [documented 436/10881] Copying more than 5 GB with one request is EntityTooLarge.
+//	E044  [assumed] An open upload keeps its bucket from being deleted: BucketNotEmpty.
+//	E045  [client cos-go-sdk-v5] A Complete may repeat x-cos-acl, x-cos-storage-class, x-cos-meta-* and the
 //	      traffic limit of Initiate, as the Go SDK does; another value of one of the
 //	      first three is InvalidArgument.
-//	E046  An appendable object can be copied, and the copy is a normal one. COS's page
+//	E046  [assumed] An appendable object can be copied, and the copy is a normal one. COS's page
 //	      says that it cannot, but not with which error.
-//	E050  x-cos-version-id is on responses of buckets where versioning was ever set, and
+//	E050  [documented 436/7749] x-cos-version-id is on responses of buckets where versioning was ever set, and
 //	      null while it is suspended and for objects from before. An unset bucket
 //	      has none, but lists its objects as version null.
-//	E051  A delete marker is NoSuchKey with x-cos-delete-marker and the id of the
+//	E051  [assumed] A delete marker is NoSuchKey with x-cos-delete-marker and the id of the
 //	      marker, whether its version was asked for or not. As the source of a copy
 //	      it is NoSuchCopySource; of a part copy that names its version,
 //	      InvalidCopySource.
-//	E052  Appending while versioning is enabled is InvalidBucketState: COS says that
+//	E052  [assumed] Appending while versioning is enabled is InvalidBucketState: COS says that
 //	      appendable objects have no versions, but not with which error. While it is
 //	      suspended an append makes or extends the version null.
-//	E053  A copy onto itself that names a version needs no metadata directive: it
+//	E053  [assumed] A copy onto itself that names a version needs no metadata directive: it
 //	      makes an old version the newest.
-//	E054  Deleting a missing version is 204; reading it, or an id that no version can
+//	E054  [assumed] Deleting a missing version is 204; reading it, or an id that no version can
 //	      have, is NoSuchVersion. A version-id-marker that no version can have is
 //	      InvalidArgument; one of a deleted version keeps its place, except null:
 //	      then the list begins with the newest version of that key.
-//	E055  A Complete whose 200 was sent before its outcome has no x-cos-version-id.
-//	E056  PUT of object tags needs a Content-MD5; a set without tags removes them. Any
+//	E055  [assumed] A Complete whose 200 was sent before its outcome has no x-cos-version-id.
+//	E056  [assumed] PUT of object tags needs a Content-MD5; a set without tags removes them. Any
 //	      characters but control characters are allowed in a tag. A copy that copies
 //	      the tags of its source ignores x-cos-tagging.
-//	E057  A restore takes the time that the server is configured with, whatever its
+//	E057  [own] A restore takes the time that the server is configured with, whatever its
 //	      tier, and its days count from the end of that time. Restoring a restored
 //	      object is 200 and the days begin anew.
-//	E058  Days of a restore and of an object lock are at most 36,500. The tier
+//	E058  [assumed] Days of a restore and of an object lock are at most 36,500. The tier
 //	      Expedited for an object of a DEEP_ARCHIVE class is InvalidArgument.
-//	E059  x-cos-tagging-count is absent for an object without tags.
-//	E060  The rule of an object lock is for objects written later; it can be changed
+//	E059  [client cos-js-sdk-v5] x-cos-tagging-count is absent for an object without tags.
+//	E060  [assumed] The rule of an object lock is for objects written later; it can be changed
 //	      and omitted, as COS's newer pages say. An object lock and suspended
 //	      versioning exclude each other: InvalidBucketState. While versioning is
 //	      enabled a write or a delete that adds a version above a locked one is
 //	      allowed. A bucket with an object lock that is not empty is BucketLocked.
-//	E061  GET of the retention of an object that was never locked, and PUT in a bucket
+//	E061  [assumed] GET of the retention of an object that was never locked, and PUT in a bucket
 //	      without object lock, is NoSuchObjectLockConfiguration. A time that cannot
 //	      be parsed, is in the past, or shortens the lock is InvalidLockedTime.
-//	E062  The tags and the ACL of a locked object cannot be changed, and nothing can be
+//	E062  [assumed] The tags and the ACL of a locked object cannot be changed, and nothing can be
 //	      appended to it.
-//	E063  A customer key that is missing, wrong, malformed or not needed on a read,
+//	E063  [assumed] A customer key that is missing, wrong, malformed or not needed on a read,
 //	      a part or a copy source is SsecDecryptHeaderInvalid; a malformed one on a
 //	      write is InvalidArgument. Plain HTTP is allowed with it.
-//	E064  The ETag does not depend on the encryption. A copy is encrypted as its request
+//	E064  [assumed] The ETag does not depend on the encryption. A copy is encrypted as its request
 //	      says, not as its source. The KMS context is returned as it was sent.
-//	E065  A symbolic link is an object of the class STANDARD that holds the key of its
+//	E065  [assumed] A symbolic link is an object of the class STANDARD that holds the key of its
 //	      target; its own ETag is the MD5 of that key. The target need not exist.
-//	E066  GET and HEAD of a link return the content and the headers of the newest version
+//	E066  [assumed] GET and HEAD of a link return the content and the headers of the newest version
 //	      of its target, with x-cos-object-type symlink and the version of the link;
 //	      a copy copies the target. A missing target is NoSuchKey, one that is a link is
 //	      InvalidArgument, and so is ?symlink of an object that is not a link. An
 //	      unsigned request needs access to both.
-//	E070  The configuration of a bucket comes back with the elements and texts that
+//	E070  [own] The configuration of a bucket comes back with the elements and texts that
 //	      were put, in their order. Attributes, comments and white space between
 //	      elements are not stored; a policy comes back byte for byte.
-//	E071  PUT of cors, lifecycle and tagging needs a Content-MD5, without which it is
+//	E071  [documented 436/8279, 436/8280, 436/8281] PUT of cors, lifecycle and tagging needs a Content-MD5, without which it is
 //	      InvalidRequest; for other configurations it is checked when it is there.
-//	E072  A configuration has at most 1 MB, for which COS documents no limit; of cors and
+//	E072  [documented 436/8279, 436/30617] A configuration has at most 1 MB, for which COS documents no limit; of cors and
 //	      website 64 KB. A longer one is XMLSizeLimit, and no body is
 //	      MissingRequestBodyError.
-//	E073  DELETE of a missing configuration is 204.
-//	E074  GET of a missing referer configuration is 200 without a body, and PUT without
+//	E073  [assumed] DELETE of a missing configuration is 204.
+//	E074  [assumed] GET of a missing referer configuration is 200 without a body, and PUT without
 //	      a body removes one.
-//	E075  GET of an intelligent-tiering configuration by an unknown id is an empty
+//	E075  [assumed] GET of an intelligent-tiering configuration by an unknown id is an empty
 //	      document, as that of the first generation is.
-//	E076  An id of a configuration has at most 128 letters, digits, "-", "_", "."; the Id
+//	E076  [documented 436/30625] An id of a configuration has at most 128 letters, digits, "-", "_", "."; the Id
 //	      in the document must be the same, otherwise it is InvalidArgument.
-//	E077  The id of a one-off inventory job that was posted cannot be posted again
+//	E077  [documented 436/46869] The id of a one-off inventory job that was posted cannot be posted again
 //	      (DuplicateInventoryId); recurring jobs have ids of their own.
-//	E078  GET of a missing domain certificate is DomainConfigNotFoundError.
-//	E079  A domain certificate that is named by its CertId alone has the validity 0;
+//	E078  [assumed] GET of a missing domain certificate is DomainConfigNotFoundError.
+//	E079  [own] A domain certificate that is named by its CertId alone has the validity 0;
 //	      its domain need not be one of the bucket's.
-//	E080  Two enabled lifecycle rules with the same filter and the same kind of action
+//	E080  [client cos-go-sdk-v5] Two enabled lifecycle rules with the same filter and the same kind of action
 //	      are InvalidRequest "Conflict lifecycle rule".
-//	E081  GET of a missing policy is NoSuchBucketPolicy, though some SDKs expect
+//	E081  [documented 436/7730] GET of a missing policy is NoSuchBucketPolicy, though some SDKs expect
 //	      NoSuchPolicy. PUT of a policy is 200.
-//	E082  A policy over 20 KB is MalformedPolicy.
-//	E083  Log and replication targets: the bucket that receives logs must exist in the
+//	E082  [documented 436/30927] A policy over 20 KB is MalformedPolicy.
+//	E083  [documented 436/17054, 436/19223] Log and replication targets: the bucket that receives logs must exist in the
 //	      same region; the one that receives replicas need not exist. Versioning is
 //	      required when the rules are put, and may be suspended afterwards.
-//	E084  x-cos-acl and x-cos-grant-* on one request add up. A grant names an account by
+//	E084  [assumed] x-cos-acl and x-cos-grant-* on one request add up. A grant names an account by
 //	      id=, uin= or uid=, as a number, <root>/<user> or in full; or everyone by uri=.
 //	      A resource has at most 100 grants, more are AttachmentFull. WRITE to an object
 //	      is InvalidArgument, and so is a group or account of another form.
-//	E085  GET of an ACL has the header x-cos-acl when a preset describes all of it. The
+//	E085  [assumed] GET of an ACL has the header x-cos-acl when a preset describes all of it. The
 //	      owner in an AccessControlPolicy that is put must be that of the server (E013),
 //	      otherwise it is AccessDenied; the owner cannot be changed. A document grants
 //	      what it says and nothing more.
-//	E086  A CORS preflight needs no signature, and one that it has is ignored: it may be
+//	E086  [assumed] A CORS preflight needs no signature, and one that it has is ignored: it may be
 //	      that of the request to come. Without an Origin or a method, or without a
 //	      matching rule, it is AccessForbidden. It may be for any query parameters.
-//	E087  A response to a request with an Origin, including an error, has the CORS
+//	E087  [assumed] A response to a request with an Origin, including an error, has the CORS
 //	      headers of the first rule that matches origin and method. Vary: Origin is on
 //	      every response of a bucket whose ResponseVary is true, and on no other.
-//	E088  Of a bucket policy the statements for everyone ("*" or
+//	E088  [own] Of a bucket policy the statements for everyone ("*" or
 //	      qcs::cam::anyone:anyone) are enforced: actions and resources with "*", allow
 //	      and deny, deny first, policy before ACL, with the conditions of E113.
 //	      Resources may have the older form prefix//<appid>/<name>/<key>; one that cannot
 //	      be parsed never allows and always denies. Statements for named accounts have no
 //	      effect.
-//	E089  A policy that denies something to everyone denies it to signed callers too.
+//	E089  [own] A policy that denies something to everyone denies it to signed callers too.
 //	      It never denies the configurations of the bucket, or its removal, so that the
 //	      owner can always remove the policy. A copy is authorized by its target.
-//	E090  A lifecycle action is due to the second: so many times 24 hours after the
+//	E090  [own] A lifecycle action is due to the second: so many times 24 hours after the
 //	      object was written, or at the date, and from then on for every object that
 //	      matches. Objects move to colder classes only, and what expires is not moved
 //	      first. Access frequency is not counted, so such a transition is never due.
-//	E091  On the website host RedirectAllRequestsTo https is 301 and a rule is 302, as is
+//	E091  [assumed] On the website host RedirectAllRequestsTo https is 301 and a rule is 302, as is
 //	      a folder without its slash. AutoAddressing finds page.html as page. An error
 //	      document comes with the status of the error unless OriginalHttpStatus is
 //	      Disabled; without one the error is the XML of the API.
-//	E092  A version stops being the newest when the next newer one that still exists
+//	E092  [assumed] A version stops being the newest when the next newer one that still exists
 //	      was written. Actions on versions apply to delete markers too, which have no
 //	      size, tags or class. Links keep their class.
-//	E093  PUT of lifecycle and replication in a bucket with an object lock is
+//	E093  [assumed] PUT of lifecycle and replication in a bucket with an object lock is
 //	      BucketLocked. A rule from before the lock continues: it leaves locked versions
 //	      as they are. A delete marker that expires an object is put above a locked
 //	      version while versioning is enabled.
-//	E100  The fields before the file of a form have at most 64 KiB, names and values
+//	E100  [assumed] The fields before the file of a form have at most 64 KiB, names and values
 //	      together, otherwise it is MaxPostPreDataLengthExceededError.
-//	E101  Names of form fields and of conditions are matched without case. A name that
+//	E101  [assumed] Names of form fields and of conditions are matched without case. A name that
 //	      comes twice before the file is MalformedPOSTRequest.
-//	E102  A field behind the file is MalformedPOSTRequest; a second file, or none, is
+//	E102  [documented 436/14690] A field behind the file is MalformedPOSTRequest; a second file, or none, is
 //	      IncorrectNumberOfFilesInPostRequest.
-//	E103  The signature of a form is checked before its policy is parsed, then the
+//	E103  [assumed] The signature of a form is checked before its policy is parsed, then the
 //	      policy's expiration, the signed time as in E011, and the conditions. A policy
 //	      without a condition on q-sign-algorithm, q-ak or q-sign-time, or with anything
 //	      that is not understood, is InvalidPolicyDocument.
-//	E104  A form accepts as a field of that name whatever a PUT accepts as a header, but
+//	E104  [assumed] A form accepts as a field of that name whatever a PUT accepts as a header, but
 //	      the preset of its ACL as acl; headers of its request that would change the
 //	      operation are NotImplemented. Fields that name no COS header, and no content
 //	      header, are ignored, as headers of that kind are; a condition can name them.
-//	E105  success_action_status of another value, and a success_action_redirect that is
+//	E105  [assumed] success_action_status of another value, and a success_action_redirect that is
 //	      not a URL of http or https, are InvalidArgument.
-//	E106  ${filename} is the last component of the file's name, after slash or
+//	E106  [documented 436/14690] ${filename} is the last component of the file's name, after slash or
 //	      backslash.
-//	E107  The response to a form upload has x-cos-hash-crc64ecma, and Location is http and
+//	E107  [documented 436/14690] The response to a form upload has x-cos-hash-crc64ecma, and Location is http and
 //	      the host that was asked. With status 201 it has an XML document.
-//	E108  A form without policy and signature needs what a PUT signed like its request
+//	E108  [assumed] A form without policy and signature needs what a PUT signed like its request
 //	      needs: nothing more with an Authorization header, otherwise a public bucket. One
 //	      that lacks only some of the five signature fields is AccessDenied.
-//	E109  A POST to a bucket that is not multipart/form-data is
+//	E109  [documented 436/7730] A POST to a bucket that is not multipart/form-data is
 //	      RequestIsNotMultiPartContent; one without a key is UserKeyMustBeSpecified.
-//	E111  A temporary secret id without its token, or with one that is forged or belongs to
+//	E111  [assumed] A temporary secret id without its token, or with one that is forged or belongs to
 //	      another id, is InvalidAccessKeyId; one whose time has ended is ExpiredToken.
 //	      Credentials of GetFederationToken end with the keys that asked for them.
-//	E112  What temporary credentials may do is what the policy of their session allows and
+//	E112  [documented 436/30580] What temporary credentials may do is what the policy of their session allows and
 //	      does not deny, whatever ACLs and bucket policies allow besides. Without a policy
 //	      they are the owner. The actions are those of CAM's documentation; where it has
 //	      none, an action is named like its operation. The resource of a list is the
 //	      bucket and its prefix, that of other requests to a bucket has an empty key.
 //	      A copy also needs GetObject of its source, under the version that it names, and
 //	      each key of a DeleteMultipleObjects that action.
-//	E113  A condition has one of CAM's operators, with _if_exist or without. Its key is
+//	E113  [documented 436/71307] A condition has one of CAM's operators, with _if_exist or without. Its key is
 //	      qcs:ip, cos:secure-transport, cos:host, cos:content-length, or "cos:" with the
 //	      name of a parameter of a list, of versionid and response-*, or of a content-type,
 //	      pic-operations or x-cos-* header but metadata; acl of a form is
 //	      cos:x-cos-acl. Values of parameters are compared as they are escaped in a URL.
 //	      Several conditions must all be met. Anything else cannot be evaluated: it
 //	      never allows and always denies. So does a header or parameter that is repeated.
-//	E114  Each role of AssumeRole exists, trusts every caller and may do everything. A
+//	E114  [own] Each role of AssumeRole exists, trusts every caller and may do everything. A
 //	      caller with a session policy needs sts:AssumeRole in it.
-//	E115  STS is under sts.tencentcloudapi.com, sts.<region>.tencentcloudapi.com and
+//	E115  [own] STS is under sts.tencentcloudapi.com, sts.<region>.tencentcloudapi.com and
 //	      sts.<suffix>. It takes POST with JSON. A Name has at most 128 letters and hyphens.
 //	      Keys are those of a sub-account: GetFederationToken lasts up to 36 hours.
-//	E116  A session policy has at most 6144 bytes, once it is decoded. Its token may be
+//	E116  [assumed] A session policy has at most 6144 bytes, once it is decoded. Its token may be
 //	      longer than the 4096 bytes that STS documents.
-//	E117  GET of a missing strict-signature configuration is an empty document. A rule
+//	E117  [documented 436/53889] GET of a missing strict-signature configuration is an empty document. A rule
 //	      without actions is for all. Names are compared without case. A header that
 //	      COS does not list, and an action that cannot have a rule, are InvalidArgument.
 //	      With all, every parameter must be signed but those that carry the signature:
 //	      x-cos-security-token, too.
-//	E118  A form with a field that no condition of its policy names is AccessDenied, apart
+//	E118  [own] A form with a field that no condition of its policy names is AccessDenied, apart
 //	      from the policy, its signature and the token. Here the server is stricter than COS is
 //	      known to be: two samples on COS's page of POST Object have the fields key,
 //	      Cache-Control and Content-MD5 without a condition, and were accepted. So what
