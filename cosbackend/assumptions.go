@@ -13,7 +13,7 @@ package cosbackend
 //	      responses to PUT, GET and HEAD, for a range too.
 //	A004  [documented 436/7778] COS's encoding keeps letters, digits and - _ . ~ and nothing else.
 //	A005  [documented 436/7729] Responses to GET and HEAD of an object have a Content-Length.
-//	A006  [assumed] COS serves one range in all three forms of HTTP. Only first-last is documented.
+//	A006  [documented 436/7753 in part] COS serves one range in all three forms of HTTP. Only first-last is documented.
 //	A007  [seen a published HEAD-like 403 of 2022] The response to a failed HEAD has no body: the status and the ids in the
 //	      headers are all there is.
 //	A008  [documented 436/7729, 436/7730] Every COS response has x-cos-request-id, or x-ci-request-id, or a
@@ -23,14 +23,14 @@ package cosbackend
 //	A011  [documented 436/7753, 436/7745] x-cos-storage-class is absent for STANDARD.
 //	A012  [documented 436/13312, 436/14518, 436/7749] A bucket is name-APPID in lower-case letters, digits and hyphens; a key is 1 to
 //	      850 bytes of UTF-8; one PUT takes at most 5 GiB; user metadata at most 2 KiB.
-//	A013  [assumed] Deleting a key that does not exist succeeds.
+//	A013  [client cos-js-sdk-v5] Deleting a key that does not exist succeeds.
 //	A014  [documented 436/7749] x-cos-forbid-overwrite: true refuses with 409 FileAlreadyExists, but not in a
 //	      bucket that has, or ever had, versioning.
 //	A015  [documented 436/10881] A copy of an object onto itself is refused unless it replaces the metadata.
 //	A016  [assumed] COS sends no Retry-After. One is obeyed all the same, within bounds.
-//	A017  [documented 436/7730] RequestTimeout and UserNetworkTooSlow come with the status 400 and pass.
+//	A017  [documented 436/7730 in part] RequestTimeout and UserNetworkTooSlow come with the status 400 and pass.
 //	A018  [documented 436/10881] A copy source is host/key with the key escaped as in a path, and ?versionId=.
-//	A019  [documented 436/30614] With encoding-type=url the names in a list are encoded as in a query, and the
+//	A019  [documented 436/30614 in part] With encoding-type=url the names in a list are encoded as in a query, and the
 //	      response says so in EncodingType. A space may be "+".
 //	A020  [documented 436/8291] service.cos.<suffix> lists the buckets of all regions, cos.<region>.<suffix>
 //	      those of one; the first also takes the parameter region.
@@ -85,7 +85,7 @@ package cosbackend
 //	A052  [documented 436/7749, 436/35709] x-cos-tagging holds at most 10 tags written as a query; keys and values have 1
 //	      to 127 characters. x-cos-tagging-count is the number of an object's tags, and
 //	      absent without any.
-//	A053  [documented 436/7753, 436/7745] An object with a key of the caller's is read, copied and uploaded in parts only
+//	A053  [documented 436/7753 in part] An object with a key of the caller's is read, copied and uploaded in parts only
 //	      with that key; without it, or with another, that is 400.
 //	A054  [documented 436/12633] Restoring responds with 202 when it begins, 200 when the object is restored already.
 //	      x-cos-restore has its state.
@@ -145,7 +145,7 @@ package cosbackend
 //	A089  [client tencentcloud-sdk-go] STS's codes InternalError.* and RequestLimitExceeded pass, and so does
 //	      InvalidParameter.OverLimit, which means too many calls. A policy that is too
 //	      long is InvalidParameter.PolicyTooLong or .ExtendStrategyOverSize.
-//	A090  [documented 436/71307, 436/46206] A policy may have conditions, all of which must be met. The key of a condition
+//	A090  [documented 436/71307, 436/46206 in part] A policy may have conditions, all of which must be met. The key of a condition
 //	      is "cos:" and the name of a header or parameter in lower case, a parameter's
 //	      value is written as it is escaped in a URL, and string_equal_if_exist is met
 //	      by a request without it, and with "" by one whose value is empty. Documented

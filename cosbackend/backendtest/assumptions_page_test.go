@@ -49,11 +49,16 @@ func (a assumption) evidence() string {
 	if a.kind != "documented" {
 		return strings.TrimSpace(a.kind + " " + a.source)
 	}
+	pages, part := strings.CutSuffix(a.source, inPart)
 	var links []string
-	for page := range strings.SplitSeq(a.source, ", ") {
+	for page := range strings.SplitSeq(pages, ", ") {
 		links = append(links, fmt.Sprintf("[%s](https://www.tencentcloud.com/document/product/%s)", page, page))
 	}
-	return "documented " + strings.Join(links, ", ")
+	evidence := "documented " + strings.Join(links, ", ")
+	if part {
+		evidence += inPart
+	}
+	return evidence
 }
 
 // table has a row for each assumption, and what holds it: checks of the suite, or the

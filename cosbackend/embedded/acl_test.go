@@ -385,8 +385,8 @@ func TestBucketPolicyAppliesToVersions(t *testing.T) {
 	}
 }
 
-// TestPutObjectACLRefusesALockedVersion holds E062.
-func TestPutObjectACLRefusesALockedVersion(t *testing.T) {
+// TestPutObjectACLChangesALockedVersion holds E062.
+func TestPutObjectACLChangesALockedVersion(t *testing.T) {
 	t.Parallel()
 	clock := newClock()
 	c := open(t, func(o *embedded.Options) { o.Clock = clock.now })
@@ -395,9 +395,10 @@ func TestPutObjectACLRefusesALockedVersion(t *testing.T) {
 	first := c.put(t, "k", "1").version()
 	c.put(t, "k", "2")
 	c.retain(t, "k", "&versionId="+first, "2023-12-01T00:00:00Z").want(t, 200, "")
-	c.setACL(t, "k", "&versionId="+first, "public-read").want(t, 409, "ObjectLocked")
-	c.setACL(t, "k", "", "public-read").want(t, 200, "")
 	c.do(t, call{method: "GET", key: "k", query: "versionId=" + first, unsigned: true}).want(t, 403, "AccessDenied")
+	c.setACL(t, "k", "&versionId="+first, "public-read").want(t, 200, "")
+	c.do(t, call{method: "GET", key: "k", query: "versionId=" + first, unsigned: true}).want(t, 200, "")
+	c.do(t, call{method: "DELETE", key: "k", query: "versionId=" + first}).want(t, 409, "ObjectLocked")
 }
 
 // However a version is made, it has the grants of the request that made it.

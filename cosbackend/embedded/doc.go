@@ -24,7 +24,7 @@
 //	E003  [seen a published HEAD-like 403 of 2022] An error response to a HEAD has Content-Type application/xml and length 0.
 //	E004  [assumed] A bucket's name has at most 50 characters before "-<appid>", and the full
 //	      name is one host label; a longer one is BucketNameTooLong.
-//	E005  [documented 436/7730] A key over 850 bytes is KeyTooLong; one that is not UTF-8 or contains CAN,
+//	E005  [documented 436/7730, 436/14518] A key over 850 bytes is KeyTooLong; one that is not UTF-8 or contains CAN,
 //	      EM, SUB or ESC is InvalidObjectName.
 //	E006  [assumed] A bucket asked for in another region is NoSuchBucket; there is no redirect.
 //	E007  [assumed] An Authorization header takes precedence over the parameter sign, and that
@@ -33,7 +33,7 @@
 //	      all values, sorted.
 //	E009  [assumed] A malformed signature is AccessDenied.
 //	E010  [assumed] An unknown security token is InvalidAccessKeyId.
-//	E011  [assumed] A signature whose time has ended, or begins up to 15 minutes from now, is
+//	E011  [documented 436/40105 in part] A signature whose time has ended, or begins up to 15 minutes from now, is
 //	      AccessDenied "Request has expired"; one that begins later, or a Date
 //	      header more than 15 minutes off, is RequestTimeTooSkewed.
 //	E012  [assumed] GET Service returns at most 2,000 buckets, ordered by name; its marker is
@@ -52,8 +52,8 @@
 //	E020  [assumed] Several conditions on one request have the precedence that HTTP gives them.
 //	E021  [assumed] An entity tag in a condition may be without its quotes.
 //	E022  [assumed] "+" in the key of x-cos-copy-source is a plus sign.
-//	E023  [assumed] A copy whose source bucket or key is missing is NoSuchCopySource.
-//	E024  [assumed] A prefix, delimiter or marker over 1,024 bytes is InvalidURI; a delimiter
+//	E023  [documented 436/7730] A copy whose source bucket or key is missing is NoSuchCopySource.
+//	E024  [documented 436/7730 in part] A prefix, delimiter or marker over 1,024 bytes is InvalidURI; a delimiter
 //	      of more than one character is InvalidDelimiter.
 //	E025  [assumed] max-keys=0, max-parts=0 or max-uploads=0 returns an empty page that is not
 //	      truncated.
@@ -68,7 +68,7 @@
 //	E030  [assumed] x-cos-forbid-overwrite works on a copy as on a PUT.
 //	E031  [own] A full disk or memory limit is ServiceUnavailable; a full queue of writes
 //	      is SlowDown.
-//	E032  [assumed] Upload Part and Append Object need a Content-Length: a chunked body is
+//	E032  [documented 436/7741 in part] Upload Part and Append Object need a Content-Length: a chunked body is
 //	      MissingContentLength.
 //	E033  [assumed] A traffic limit in a header takes precedence over one in the query. It works
 //	      on Append Object too, and on Initiate it is checked and has no effect.
@@ -82,7 +82,7 @@
 //	      with the next position 0.
 //	E038  [client cos-go-sdk-v5] x-cos-content-sha1 in the response to an append is the MD5 of what was
 //	      appended: the Go SDK compares it so.
-//	E039  [assumed] Appending to a tiered class is NotSupportedStorageClass. The class, the ACL
+//	E039  [documented 436/7741 in part] Appending to a tiered class is NotSupportedStorageClass. The class, the ACL
 //	      and the headers of a later append have no effect.
 //	E040  [assumed] A response that begins with spaces has no XML declaration.
 //	E041  [documented 436/7747] Times in lists of parts and uploads have the form of those in object lists,
@@ -90,11 +90,11 @@
 //	E042  [documented 436/8287] x-cos-copy-source-range is bytes=first-last; another form is InvalidArgument,
 //	      and a last byte past the end of the source is InvalidRange.
 //	E043  [documented 436/10881] Copying more than 5 GB with one request is EntityTooLarge.
-//	E044  [assumed] An open upload keeps its bucket from being deleted: BucketNotEmpty.
+//	E044  [documented 436/7732] An open upload keeps its bucket from being deleted: BucketNotEmpty.
 //	E045  [client cos-go-sdk-v5] A Complete may repeat x-cos-acl, x-cos-storage-class, x-cos-meta-* and the
 //	      traffic limit of Initiate, as the Go SDK does; another value of one of the
 //	      first three is InvalidArgument.
-//	E046  [assumed] An appendable object can be copied, and the copy is a normal one. COS's page
+//	E046  [documented 436/7741 in part] An appendable object can be copied, and the copy is a normal one. COS's page
 //	      says that it cannot, but not with which error.
 //	E050  [documented 436/7749] x-cos-version-id is on responses of buckets where versioning was ever set, and
 //	      null while it is suspended and for objects from before. An unset bucket
@@ -103,7 +103,7 @@
 //	      marker, whether its version was asked for or not. As the source of a copy
 //	      it is NoSuchCopySource; of a part copy that names its version,
 //	      InvalidCopySource.
-//	E052  [assumed] Appending while versioning is enabled is InvalidBucketState: COS says that
+//	E052  [documented 436/7741 in part] Appending while versioning is enabled is InvalidBucketState: COS says that
 //	      appendable objects have no versions, but not with which error. While it is
 //	      suspended an append makes or extends the version null.
 //	E053  [assumed] A copy onto itself that names a version needs no metadata directive: it
@@ -119,20 +119,20 @@
 //	E057  [own] A restore takes the time that the server is configured with, whatever its
 //	      tier, and its days count from the end of that time. Restoring a restored
 //	      object is 200 and the days begin anew.
-//	E058  [assumed] Days of a restore and of an object lock are at most 36,500. The tier
+//	E058  [documented 436/40133 in part] Days of a restore and of an object lock are at most 36,500. The tier
 //	      Expedited for an object of a DEEP_ARCHIVE class is InvalidArgument.
 //	E059  [client cos-js-sdk-v5] x-cos-tagging-count is absent for an object without tags.
-//	E060  [assumed] The rule of an object lock is for objects written later; it can be changed
+//	E060  [documented 436/40133, 436/40136 in part] The rule of an object lock is for objects written later; it can be changed
 //	      and omitted, as COS's newer pages say. An object lock and suspended
 //	      versioning exclude each other: InvalidBucketState. While versioning is
 //	      enabled a write or a delete that adds a version above a locked one is
 //	      allowed. A bucket with an object lock that is not empty is BucketLocked.
-//	E061  [assumed] GET of the retention of an object that was never locked, and PUT in a bucket
+//	E061  [documented 436/7730 in part] GET of the retention of an object that was never locked, and PUT in a bucket
 //	      without object lock, is NoSuchObjectLockConfiguration. A time that cannot
 //	      be parsed, is in the past, or shortens the lock is InvalidLockedTime.
-//	E062  [assumed] The tags and the ACL of a locked object cannot be changed, and nothing can be
+//	E062  [documented 436/40137 in part] The tags of a locked object cannot be changed, its ACL can. Nothing can be
 //	      appended to it.
-//	E063  [assumed] A customer key that is missing, wrong, malformed or not needed on a read,
+//	E063  [documented 436/7730 in part] A customer key that is missing, wrong, malformed or not needed on a read,
 //	      a part or a copy source is SsecDecryptHeaderInvalid; a malformed one on a
 //	      write is InvalidArgument. Plain HTTP is allowed with it.
 //	E064  [assumed] The ETag does not depend on the encryption. A copy is encrypted as its request
@@ -161,7 +161,7 @@
 //	      in the document must be the same, otherwise it is InvalidArgument.
 //	E077  [documented 436/46869] The id of a one-off inventory job that was posted cannot be posted again
 //	      (DuplicateInventoryId); recurring jobs have ids of their own.
-//	E078  [assumed] GET of a missing domain certificate is DomainConfigNotFoundError.
+//	E078  [client cos-python-sdk-v5] GET of a missing domain certificate is DomainConfigNotFoundError.
 //	E079  [own] A domain certificate that is named by its CertId alone has the validity 0;
 //	      its domain need not be one of the bucket's.
 //	E080  [client cos-go-sdk-v5] Two enabled lifecycle rules with the same filter and the same kind of action
@@ -169,7 +169,7 @@
 //	E081  [documented 436/7730] GET of a missing policy is NoSuchBucketPolicy, though some SDKs expect
 //	      NoSuchPolicy. PUT of a policy is 200.
 //	E082  [documented 436/30927] A policy over 20 KB is MalformedPolicy.
-//	E083  [documented 436/17054, 436/19223] Log and replication targets: the bucket that receives logs must exist in the
+//	E083  [documented 436/17054, 436/19223 in part] Log and replication targets: the bucket that receives logs must exist in the
 //	      same region; the one that receives replicas need not exist. Versioning is
 //	      required when the rules are put, and may be suspended afterwards.
 //	E084  [assumed] x-cos-acl and x-cos-grant-* on one request add up. A grant names an account by
@@ -180,10 +180,10 @@
 //	      owner in an AccessControlPolicy that is put must be that of the server (E013),
 //	      otherwise it is AccessDenied; the owner cannot be changed. A document grants
 //	      what it says and nothing more.
-//	E086  [assumed] A CORS preflight needs no signature, and one that it has is ignored: it may be
+//	E086  [documented 436/8288 in part] A CORS preflight needs no signature, and one that it has is ignored: it may be
 //	      that of the request to come. Without an Origin or a method, or without a
 //	      matching rule, it is AccessForbidden. It may be for any query parameters.
-//	E087  [assumed] A response to a request with an Origin, including an error, has the CORS
+//	E087  [documented 436/8288 in part] A response to a request with an Origin, including an error, has the CORS
 //	      headers of the first rule that matches origin and method. Vary: Origin is on
 //	      every response of a bucket whose ResponseVary is true, and on no other.
 //	E088  [own] Of a bucket policy the statements for everyone ("*" or
@@ -199,15 +199,15 @@
 //	      object was written, or at the date, and from then on for every object that
 //	      matches. Objects move to colder classes only, and what expires is not moved
 //	      first. Access frequency is not counted, so such a transition is never due.
-//	E091  [assumed] On the website host RedirectAllRequestsTo https is 301 and a rule is 302, as is
+//	E091  [documented 436/30617 in part] On the website host RedirectAllRequestsTo https is 301 and a rule is 302, as is
 //	      a folder without its slash. AutoAddressing finds page.html as page. An error
 //	      document comes with the status of the error unless OriginalHttpStatus is
 //	      Disabled; without one the error is the XML of the API.
 //	E092  [assumed] A version stops being the newest when the next newer one that still exists
 //	      was written. Actions on versions apply to delete markers too, which have no
 //	      size, tags or class. Links keep their class.
-//	E093  [assumed] PUT of lifecycle and replication in a bucket with an object lock is
-//	      BucketLocked. A rule from before the lock continues: it leaves locked versions
+//	E093  [documented 436/7730 in part] PUT of lifecycle and replication in a bucket with an object lock is
+//	      BucketLocked, though 436/40136 speaks of lifecycle rules beside a lock. A rule from before the lock continues: it leaves locked versions
 //	      as they are. A delete marker that expires an object is put above a locked
 //	      version while versioning is enabled.
 //	E100  [assumed] The fields before the file of a form have at most 64 KiB, names and values
@@ -216,7 +216,7 @@
 //	      comes twice before the file is MalformedPOSTRequest.
 //	E102  [documented 436/14690] A field behind the file is MalformedPOSTRequest; a second file, or none, is
 //	      IncorrectNumberOfFilesInPostRequest.
-//	E103  [assumed] The signature of a form is checked before its policy is parsed, then the
+//	E103  [documented 436/14690 in part] The signature of a form is checked before its policy is parsed, then the
 //	      policy's expiration, the signed time as in E011, and the conditions. A policy
 //	      without a condition on q-sign-algorithm, q-ak or q-sign-time, or with anything
 //	      that is not understood, is InvalidPolicyDocument.
@@ -233,9 +233,9 @@
 //	E108  [assumed] A form without policy and signature needs what a PUT signed like its request
 //	      needs: nothing more with an Authorization header, otherwise a public bucket. One
 //	      that lacks only some of the five signature fields is AccessDenied.
-//	E109  [documented 436/7730] A POST to a bucket that is not multipart/form-data is
+//	E109  [assumed] A POST to a bucket that is not multipart/form-data is
 //	      RequestIsNotMultiPartContent; one without a key is UserKeyMustBeSpecified.
-//	E111  [assumed] A temporary secret id without its token, or with one that is forged or belongs to
+//	E111  [documented 436/7730 in part] A temporary secret id without its token, or with one that is forged or belongs to
 //	      another id, is InvalidAccessKeyId; one whose time has ended is ExpiredToken.
 //	      Credentials of GetFederationToken end with the keys that asked for them.
 //	E112  [documented 436/30580] What temporary credentials may do is what the policy of their session allows and

@@ -228,15 +228,10 @@ func cutText(b []byte) (text string, rest []byte, err error) {
 	return string(b[:n]), b[n:], nil
 }
 
-// SetObjectACL changes the ACL of a version and nothing else; "" is the newest
-// version. It fails with ErrNoSuchBucket, ErrNoSuchKey, ErrNoSuchVersion or
-// ErrLocked.
+// SetObjectACL changes the ACL of a version and nothing else, also of a locked one; "" is
+// the newest version. It fails with ErrNoSuchBucket, ErrNoSuchKey or ErrNoSuchVersion.
 func (s *Store) SetObjectACL(ctx context.Context, bucket, key, version, acl string) (Object, error) {
-	now := s.now()
 	return s.amend(ctx, bucket, key, version, func(t *txn, b bucketRow, r objectRow) error {
-		if r.RetainUntil.After(now) {
-			return ErrLocked
-		}
 		_, err := t.exec("UPDATE version SET acl = ? WHERE bucket_id = ? AND key = ? AND seq = ?", acl, b.id, []byte(key), r.seq)
 		return err
 	})
