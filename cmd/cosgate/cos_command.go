@@ -24,6 +24,7 @@ type cosCommand struct {
 	DefaultBucket string        `placeholder:"NAME-APPID" help:"The bucket of requests whose host names none, such as http://127.0.0.1:9000/key. Created when absent."`
 	Region        string        `placeholder:"REGION" default:"ap-guangzhou" help:"The region of new buckets whose request names none. Default: ${default}."`
 	RestoreDelay  time.Duration `placeholder:"DURATION" default:"0s" help:"How long a restored object of an archive class stays unreadable, such as 30s. Default: ${default}."`
+	KeepUnknown   bool          `name:"keep-unknown-elements" help:"Accept configurations of buckets with XML elements and attributes that this server does not know, and return them as they were sent, as a newer COS would; nothing here acts on them. Default: an unknown element is MalformedXML."`
 	Signature     string        `placeholder:"MODE" enum:"strict,lenient,off" default:"strict" help:"strict checks every signature; lenient also accepts requests without one; off checks none. Default: ${default}."`
 }
 
@@ -74,7 +75,10 @@ func (c cosCommand) options(log *slog.Logger) (embedded.Options, error) {
 		Signature:      mode,
 		RefuseWebPages: true,
 		RestoreDelay:   c.RestoreDelay,
-		Logger:         log,
+
+		KeepUnknownElements: c.KeepUnknown,
+
+		Logger: log,
 	}, nil
 }
 

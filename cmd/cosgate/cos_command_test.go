@@ -1,10 +1,45 @@
 package main
 
 import (
+	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
 )
+
+// A configuration of a newer COS is refused by an element, and kept when that is asked for.
+func TestCosKeepsUnknownElements(t *testing.T) {
+	t.Parallel()
+	const document = `<AccelerateConfiguration since="2030"><Status>Enabled</Status><Mode>Fast</Mode></AccelerateConfiguration>`
+	for want, flags := range map[string][]string{
+		"in AccelerateConfiguration the element Mode is not known": nil,
+		document: {"--keep-unknown-elements"},
+	} {
+		c := start(t, append([]string{"cos", "--memory", "--listen", "127.0.0.1:0", "--signature", "off", "--default-bucket", demoBucket}, flags...)...)
+		do := func(method, body string) string {
+			t.Helper()
+			r, err := http.NewRequestWithContext(t.Context(), method, "http://"+c.value("address")+"/?accelerate", strings.NewReader(body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text, err := io.ReadAll(resp.Body)
+			if err := errors.Join(err, resp.Body.Close()); err != nil {
+				t.Fatal(err)
+			}
+			return string(text)
+		}
+		if got := do(http.MethodPut, document) + do(http.MethodGet, ""); !strings.Contains(got, want) {
+			t.Errorf("cos %q: %s, want %s", flags, got, want)
+		}
+		http.DefaultClient.CloseIdleConnections()
+		c.stop(t)
+	}
+}
 
 // The response to a HEAD shows whether a restore is still going on.
 func TestCosRestoresAfterTheRestoreDelay(t *testing.T) {

@@ -212,17 +212,23 @@ func aclShape() shape {
 	)
 }
 
-// bodyACL reads the ACL from an AccessControlPolicy.
-func (x *exchange) bodyACL() (acl, error) {
-	a := acl{preset: aclGranted}
+// bodyACL reads the ACL from an AccessControlPolicy, which it also returns.
+func (x *exchange) bodyACL() (acl, *node, error) {
 	text, err := x.readXMLBody(maxACLXML, false)
 	if err != nil {
-		return a, err
+		return acl{}, nil, err
 	}
-	doc, err := parseBody(text, aclShape())
+	doc, err := x.parseConfiguration(text, aclShape())
 	if err != nil {
-		return a, err
+		return acl{}, nil, err
 	}
+	a, err := x.documentACL(doc)
+	return a, doc, err
+}
+
+// documentACL is the ACL of an AccessControlPolicy.
+func (x *exchange) documentACL(doc *node) (acl, error) {
+	a := acl{preset: aclGranted}
 	if owner := doc.value("Owner", "ID"); owner != "" && owner != ownerID {
 		return a, fail(accessDenied, "The owner in the AccessControlPolicy is not the owner of the resource.")
 	}
@@ -260,33 +266,47 @@ func (n *node) grantee() (string, bool) {
 }
 
 // requestedACL is the ACL a PUT ?acl sets: that of the headers, else of the body.
-func (x *exchange) requestedACL(presets []string, absent string) (acl, error) {
+// The document is nil when headers set it.
+func (x *exchange) requestedACL(presets []string, absent string) (acl, *node, error) {
 	a, given, err := x.headerACL(presets, absent)
 	if err != nil || given {
-		return a, err
+		return a, nil, err
 	}
 	return x.bodyACL()
 }
 
 func (s *Server) putBucketACL(x *exchange) error {
-	a, err := x.requestedACL(bucketACLs(), aclPrivate)
+	a, doc, err := x.requestedACL(bucketACLs(), aclPrivate)
 	if err != nil {
 		return err
 	}
 	if err := s.buckets.setACL(x.ctx(), s.store, x.bucket, a.String()); err != nil {
 		return err
 	}
+	if doc != nil {
+		if err := x.keep("acl", doc); err != nil {
+			return err
+		}
+	}
 	x.sendEmpty(http.StatusOK)
 	return nil
 }
 
 func (s *Server) getBucketACL(x *exchange) error {
+	kept, err := x.kept("acl", aclShape())
+	if err != nil {
+		return err
+	}
+	if a, err := x.documentACL(kept); kept != nil && err == nil && a.String() == x.found.ACL {
+		x.sendDocument(kept.canonical())
+		return nil
+	}
 	x.sendACL(parseACL(x.found.ACL))
 	return nil
 }
 
 func (s *Server) putObjectACL(x *exchange) error {
-	a, err := x.requestedACL(objectACLs(), aclDefault)
+	a, _, err := x.requestedACL(objectACLs(), aclDefault)
 	if err != nil {
 		return err
 	}

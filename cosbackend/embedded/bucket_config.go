@@ -5,7 +5,6 @@ import (
 	"errors"
 	"maps"
 	"net/http"
-	"strings"
 	"sync"
 
 	"github.com/cosgate/cosgate/cosbackend/embedded/internal/store"
@@ -123,7 +122,7 @@ func (c configuration) put(s *Server, x *exchange) error {
 	if len(text) == 0 && c.erases {
 		return c.erase(s, x)
 	}
-	doc, err := parseBody(text, c.shape)
+	doc, err := x.parseConfiguration(text, c.shape)
 	if err == nil && c.check != nil {
 		err = c.check(x, doc)
 	}
@@ -137,12 +136,29 @@ func (c configuration) put(s *Server, x *exchange) error {
 	return nil
 }
 
-// parseBody is parseDocument for a body, which must not be empty.
-func parseBody(text []byte, s shape) (*node, error) {
-	if len(text) == 0 {
-		return nil, fail(missingRequestBody, "")
+// keep stores the document of a setting that has a place of its own in the store, so that
+// GET can return what is unknown in it (E123).
+func (x *exchange) keep(kind string, doc *node) error {
+	if !x.s.opts.KeepUnknownElements {
+		return nil
 	}
-	return parseDocument(text, s)
+	return x.s.putConfig(x, x.config(kind, ""), doc.canonical(), store.PutConfigOptions{})
+}
+
+// kept is the document of such a setting; nil when there is none. The setting may have
+// changed since in another way.
+func (x *exchange) kept(kind string, s shape) (*node, error) {
+	if !x.s.opts.KeepUnknownElements {
+		return nil, nil
+	}
+	document, err := x.s.store.Config(x.ctx(), x.config(kind, ""))
+	if errors.Is(err, store.ErrNoSuchConfig) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return parseStored(document, s)
 }
 
 func (c configuration) erase(s *Server, x *exchange) error {
@@ -182,7 +198,7 @@ func atMostOne(n *node, names ...string) error {
 		count += len(n.all(name))
 	}
 	if count > 1 {
-		return fail(malformedXML, n.name+" may have only one of "+strings.Join(names, ", ")+".")
+		return malformed(n.path() + " may have only one of " + listed(names, "and") + ".")
 	}
 	return nil
 }

@@ -21,7 +21,7 @@ func corsConfiguration() configuration {
 				leaf("AllowedMethod", oneOf("GET", "PUT", "POST", "DELETE", "HEAD")).oneOrMore(),
 				required("AllowedHeader").zeroOrMore(), required("ExposeHeader").zeroOrMore(), leaf("MaxAgeSeconds", between(0, unlimited)).optional(),
 			).oneOrMore(),
-			leaf("ResponseVary", boolean).optional(),
+			leaf("ResponseVary", boolean()).optional(),
 		),
 	}
 }
@@ -57,7 +57,7 @@ type corsRule struct {
 }
 
 func parseCORS(document []byte) (*crossOrigin, error) {
-	doc, err := parseDocument(document, corsConfiguration().shape)
+	doc, err := parseStored(document, corsConfiguration().shape)
 	if err != nil {
 		return nil, err
 	}

@@ -119,69 +119,28 @@ func deleted(doc *xmlWriter, t store.DeleteTarget, r store.DeleteResult) {
 	doc.close("Deleted")
 }
 
+func deleteShape() shape {
+	return branch(
+		"Delete",
+		leaf("Quiet", boolean()).optional(),
+		branch("Object", leaf("Key", values{has: notEmpty().has, are: notEmpty().are, raw: true}).once(), text("VersionId").optional()).oneOrMore(),
+	)
+}
+
 // parseDelete reads <Delete>. An unknown element is refused: ignoring it could delete
 // something else than was meant.
 func parseDelete(text []byte) (deleteRequest, error) {
-	var req deleteRequest
-	err := readXML(text, "Delete", func(r *xmlReader, name string) error {
-		switch name {
-		case "Quiet":
-			return req.readQuiet(r)
-		case "Object":
-			return req.readObject(r)
-		default:
-			return errElement
-		}
-	})
+	doc, err := parseDocument(text, deleteShape())
 	if err != nil {
 		return deleteRequest{}, err
 	}
-	if len(req.targets) == 0 {
-		return deleteRequest{}, fail(malformedXML, "The list of objects is empty.")
+	objects := doc.all("Object")
+	if len(objects) > maxDeleteKeys {
+		return deleteRequest{}, fail(malformedXML, "delete key size is greater than 1000")
+	}
+	req := deleteRequest{quiet: doc.value("Quiet") == "true"}
+	for _, n := range objects {
+		req.targets = append(req.targets, store.DeleteTarget{Key: n.value("Key"), VersionID: strings.TrimSpace(n.value("VersionId"))})
 	}
 	return req, nil
-}
-
-func (d *deleteRequest) readQuiet(r *xmlReader) error {
-	text, err := r.content()
-	if err != nil {
-		return err
-	}
-	switch strings.TrimSpace(text) {
-	case "true":
-		d.quiet = true
-	case "false":
-		d.quiet = false
-	default:
-		return errText
-	}
-	return nil
-}
-
-func (d *deleteRequest) readObject(r *xmlReader) error {
-	var t store.DeleteTarget
-	err := r.children(func(name string) error {
-		text, err := r.content()
-		switch {
-		case err != nil:
-			return err
-		case name == "Key" && t.Key == "" && text != "":
-			t.Key = text
-		case name == "VersionId" && t.VersionID == "":
-			t.VersionID = strings.TrimSpace(text)
-		default:
-			return errElement
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	if t.Key == "" {
-		return errElement
-	}
-	if d.targets = append(d.targets, t); len(d.targets) > maxDeleteKeys {
-		return fail(malformedXML, "delete key size is greater than 1000")
-	}
-	return nil
 }

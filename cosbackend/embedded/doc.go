@@ -146,7 +146,7 @@
 //	      unsigned request needs access to both.
 //	E070  [own] The configuration of a bucket comes back with the elements and texts that
 //	      were put, in their order. Attributes, comments and white space between
-//	      elements are not stored; a policy comes back byte for byte.
+//	      elements are not stored (but see E123); a policy comes back byte for byte.
 //	E071  [documented 436/8279, 436/8280, 436/8281] PUT of cors, lifecycle and tagging needs a Content-MD5, without which it is
 //	      InvalidRequest; for other configurations it is checked when it is there.
 //	E072  [documented 436/8279, 436/30617] A configuration has at most 1 MB, for which COS documents no limit; of cors and
@@ -269,4 +269,9 @@
 //	      known to be: two samples on COS's page of POST Object have the fields key,
 //	      Cache-Control and Content-MD5 without a condition, and were accepted. So what
 //	      limits a form on COS is the policy of the session that signs it.
+//	E122  [own] The message of MalformedXML begins with the only one that COS has and goes
+//	      on with the element at fault, where it is, and what it can be.
+//	E123  [own] With the option KeepUnknownElements the configurations of buckets, versioning,
+//	      object lock and ACL included, keep elements and attributes that are not known
+//	      here. A domain certificate comes back as another document than was put.
 package embedded

@@ -74,7 +74,7 @@ func (s *Server) putCertificate(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	doc, err := parseBody(text, certificateShape())
+	doc, err := x.parseConfiguration(text, certificateShape())
 	if err != nil {
 		return err
 	}

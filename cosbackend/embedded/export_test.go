@@ -15,6 +15,44 @@ func ConfigurationNames() []string {
 	return names
 }
 
+// An Element is one element that documents of one kind may have.
+type Element struct {
+	Path    string // with the root, without places
+	Needed  bool
+	Repeats bool
+	Limited bool   // it cannot have any text
+	Values  string // the texts that a message names
+}
+
+// Elements returns every element of every document that the server parses, by its root.
+// One-off inventory jobs are a part of the recurring ones.
+func Elements() map[string][]Element {
+	shapes := []shape{
+		versioningShape(), objectLockShape(), retentionShape(), restoreShape(), deleteShape(), completeShape(), aclShape(), certificateShape(),
+		inventories().shape,
+	}
+	for _, c := range configurations() {
+		if c.sub != tieringConfiguration().sub {
+			shapes = append(shapes, c.shape)
+		}
+	}
+	all := make(map[string][]Element)
+	for _, s := range shapes {
+		all[s.name] = s.elements(s.name)
+	}
+	all["IntelligentTieringConfiguration"] = tierings().shape.elements("IntelligentTieringConfiguration")
+	all["intelligenttiering"] = tieringConfiguration().shape.elements("IntelligentTieringConfiguration")
+	return all
+}
+
+func (s shape) elements(path string) (all []Element) {
+	for _, p := range s.parts {
+		e := Element{Path: path + "/" + p.name, Needed: p.min > 0, Repeats: p.max > 1, Limited: p.values.has != nil, Values: p.values.are}
+		all = append(append(all, e), p.elements(e.Path)...)
+	}
+	return all
+}
+
 // A Route is an operation with a request that reaches it and the names of its action.
 type Route struct {
 	Operation, Method, Sub string

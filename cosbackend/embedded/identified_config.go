@@ -121,7 +121,7 @@ func (d identifiedConfiguration) read(x *exchange) (id string, doc *node, err er
 	if err != nil {
 		return "", nil, err
 	}
-	if doc, err = parseBody(text, d.shape); err != nil {
+	if doc, err = x.parseConfiguration(text, d.shape); err != nil {
 		return "", nil, err
 	}
 	if doc.value("Id") != id {

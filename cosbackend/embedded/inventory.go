@@ -39,7 +39,7 @@ func inventoryShape(repeats bool) shape {
 		).once()).once(),
 	}
 	if repeats {
-		parts = append(parts, leaf("IsEnabled", boolean).once(), branch(
+		parts = append(parts, leaf("IsEnabled", boolean()).once(), branch(
 			"Schedule", leaf("Frequency", oneOf("Daily", "Weekly", "Monthly")).once(), leaf("MonthlyDate", between(1, 31)).optional(),
 		).once())
 	}

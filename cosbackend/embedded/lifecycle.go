@@ -17,7 +17,7 @@ func lifecycleConfiguration() configuration {
 			"Rule",
 			text("ID").optional(), lifecycleFilter().optional(), status("Enabled", "Disabled").once(),
 			branch("Transition", dueDays("Days"), dueDate(), newClass().once(), accessFrequency().optional()).zeroOrMore(),
-			branch("Expiration", dueDays("Days"), dueDate(), leaf("ExpiredObjectDeleteMarker", boolean).optional()).optional(),
+			branch("Expiration", dueDays("Days"), dueDate(), leaf("ExpiredObjectDeleteMarker", boolean()).optional()).optional(),
 			branch("AbortIncompleteMultipartUpload", leaf("DaysAfterInitiation", between(1, unlimited)).once()).optional(),
 			branch("NoncurrentVersionTransition", dueDays(noncurrentDays), newClass().once(), accessFrequency().optional()).zeroOrMore(),
 			branch("NoncurrentVersionExpiration", dueDays(noncurrentDays)).optional(),
@@ -29,10 +29,10 @@ const noncurrentDays = "NoncurrentDays"
 
 func dueDays(name string) shape { return leaf(name, between(0, unlimited)).optional() }
 
-func dueDate() shape { return leaf("Date", date).optional() }
+func dueDate() shape { return leaf("Date", date()).optional() }
 
 func newClass() shape {
-	return leaf("StorageClass", func(text string) bool { return text != classStandard && slices.Contains(storageClasses(), text) })
+	return leaf("StorageClass", oneOf(slices.DeleteFunc(storageClasses(), func(class string) bool { return class == classStandard })...))
 }
 
 func accessFrequency() shape {
@@ -88,7 +88,7 @@ func checkLifecycleRule(rule *node) error {
 		}
 	}
 	if !acts {
-		return fail(malformedXML, "A rule needs an action.")
+		return malformed(rule.path() + " has none of " + listed(lifecycleActions(), "and") + ".")
 	}
 	if rule.child("Expiration").child("Days") != nil && rule.child("Expiration").number("Days") == 0 {
 		return fail(invalidArgument, "Days of an Expiration must be a positive number.")
@@ -98,12 +98,13 @@ func checkLifecycleRule(rule *node) error {
 
 // checkDue requires an action to say in exactly one way when it is due.
 func checkDue(action *node) error {
+	ways := []string{"Days", "Date", "ExpiredObjectDeleteMarker", "AccessFrequency", noncurrentDays, "DaysAfterInitiation"}
 	count := 0
-	for _, name := range []string{"Days", "Date", "ExpiredObjectDeleteMarker", "AccessFrequency", noncurrentDays, "DaysAfterInitiation"} {
+	for _, name := range ways {
 		count += len(action.all(name))
 	}
 	if count != 1 {
-		return fail(malformedXML, action.name+" must say in exactly one way when it is due.")
+		return malformed(action.path() + " must have exactly one of " + listed(ways, "and") + ".")
 	}
 	return nil
 }
@@ -213,7 +214,7 @@ func dueIn(n *node, days string) due {
 }
 
 func parseLifecycle(document []byte) (*[]lifecycleRule, error) {
-	doc, err := parseDocument(document, lifecycleConfiguration().shape)
+	doc, err := parseStored(document, lifecycleConfiguration().shape)
 	if err != nil {
 		return nil, err
 	}

@@ -361,26 +361,27 @@ func (x *exchange) completeResult(o store.Object) *xmlWriter {
 	return doc
 }
 
+func completeShape() shape {
+	return branch("CompleteMultipartUpload", branch(
+		"Part",
+		leaf("PartNumber", between(-unlimited, unlimited)).once(), required("ETag").once(), text("Size").optional(), text("LastModified").optional(),
+	).oneOrMore())
+}
+
 // parseComplete reads <CompleteMultipartUpload>. The numbers must ascend without
 // a gap (E035). A part may also have what List Parts returns for it (E036).
 func parseComplete(text []byte) ([]store.CompletePart, error) {
-	var parts []store.CompletePart
-	err := readXML(text, "CompleteMultipartUpload", func(r *xmlReader, name string) error {
-		if name != "Part" {
-			return errElement
-		}
-		p, err := readPart(r)
-		if err != nil {
-			return err
-		}
-		parts = append(parts, p)
-		return nil
-	})
+	doc, err := parseDocument(text, completeShape())
 	if err != nil {
 		return nil, err
 	}
-	if len(parts) == 0 {
-		return nil, fail(malformedXML, "The list of parts is empty.")
+	var parts []store.CompletePart
+	for _, n := range doc.all("Part") {
+		etag := strings.Trim(n.value("ETag"), `"`)
+		if etag == "" {
+			return nil, malformed("in " + n.path() + " the ETag is empty.")
+		}
+		parts = append(parts, store.CompletePart{Number: int(n.number("PartNumber")), ETag: etag})
 	}
 	return parts, checkPartNumbers(parts)
 }
@@ -402,38 +403,6 @@ func checkPartNumbers(parts []store.CompletePart) error {
 		return fail(invalidPart, "The part numbers are not consecutive.")
 	}
 	return nil
-}
-
-func readPart(r *xmlReader) (store.CompletePart, error) {
-	fields := make(map[string]string, 2)
-	err := r.children(func(name string) error {
-		text, err := r.content()
-		if err != nil {
-			return err
-		}
-		if _, twice := fields[name]; twice {
-			return errElement
-		}
-		switch name {
-		case "PartNumber", "ETag", "Size", "LastModified":
-			fields[name] = strings.TrimSpace(text)
-			return nil
-		default:
-			return errElement
-		}
-	})
-	if err != nil {
-		return store.CompletePart{}, err
-	}
-	number, err := strconv.Atoi(fields["PartNumber"])
-	if err != nil {
-		return store.CompletePart{}, errText
-	}
-	etag := strings.Trim(fields["ETag"], `"`)
-	if etag == "" {
-		return store.CompletePart{}, errElement
-	}
-	return store.CompletePart{Number: number, ETag: etag}, nil
 }
 
 const (

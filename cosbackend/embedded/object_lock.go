@@ -2,7 +2,6 @@ package embedded
 
 import (
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -42,67 +41,43 @@ func (s *Server) putObjectLock(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	days, err := parseObjectLock(text)
+	doc, err := x.parseConfiguration(text, objectLockShape())
+	if err != nil {
+		return err
+	}
+	days, err := defaultRetention(doc)
 	if err != nil {
 		return err
 	}
 	if err := s.store.SetObjectLock(x.ctx(), x.bucket, days); err != nil {
 		return err
 	}
+	if err := x.keep("object-lock", doc); err != nil {
+		return err
+	}
 	x.sendEmpty(http.StatusOK)
 	return nil
 }
 
-// parseObjectLock reads <ObjectLockConfiguration>; days is 0 without a rule.
-func parseObjectLock(text []byte) (days int64, err error) {
-	enabled, rules := "", 0
-	err = readXML(text, "ObjectLockConfiguration", func(r *xmlReader, name string) (err error) {
-		switch {
-		case name == "ObjectLockEnabled" && enabled == "":
-			enabled, err = r.content()
-			return err
-		case name == "Rule" && rules == 0:
-			rules++
-			return r.children(func(name string) error {
-				if name != "DefaultRetention" || days != 0 {
-					return errElement
-				}
-				days, err = readDefaultRetention(r)
-				return err
-			})
-		default:
-			return errElement
-		}
-	})
-	if err != nil {
-		return 0, err
-	}
-	if strings.TrimSpace(enabled) != lockEnabled || rules > 0 && days == 0 {
-		return 0, fail(malformedXML, "ObjectLockEnabled must be Enabled, and a Rule needs a DefaultRetention.")
-	}
-	return days, nil
+func objectLockShape() shape {
+	return branch(
+		"ObjectLockConfiguration",
+		leaf("ObjectLockEnabled", oneOf(lockEnabled)).once(),
+		branch("Rule", branch("DefaultRetention", leaf("Mode", oneOf(modeCompliance)).optional(), required("Days").once()).once()).optional(),
+	)
 }
 
-func readDefaultRetention(r *xmlReader) (days int64, err error) {
-	fields, err := r.fields("Mode", "Days")
-	if err != nil {
-		return 0, err
+// defaultRetention is how many days a configuration locks new objects; 0 without a rule.
+func defaultRetention(doc *node) (days int64, err error) {
+	rule := doc.child("Rule")
+	if rule == nil {
+		return 0, nil
 	}
-	if err := checkMode(fields["Mode"]); err != nil {
-		return 0, err
-	}
-	days, err = strconv.ParseInt(strings.TrimSpace(fields["Days"]), 10, 64)
-	if err != nil || days < 1 || days > maxLockDays {
+	days = rule.child("DefaultRetention").number("Days")
+	if days < 1 || days > maxLockDays {
 		return 0, fail(invalidLockedTime, "Days must be a number from 1 to 36500.")
 	}
 	return days, nil
-}
-
-func checkMode(mode string) error {
-	if mode = strings.TrimSpace(mode); mode != "" && mode != modeCompliance {
-		return fail(malformedXML, "Mode must be COMPLIANCE.")
-	}
-	return nil
 }
 
 func (s *Server) getObjectLock(x *exchange) error {
@@ -112,6 +87,14 @@ func (s *Server) getObjectLock(x *exchange) error {
 	}
 	if !enabled {
 		return fail(noSuchObjectLockConfiguration, "")
+	}
+	kept, err := x.kept("object-lock", objectLockShape())
+	if err != nil {
+		return err
+	}
+	if of, err := defaultRetention(kept); kept != nil && err == nil && of == days {
+		x.sendDocument(kept.canonical())
+		return nil
 	}
 	doc := newXML()
 	doc.open("ObjectLockConfiguration")
@@ -147,25 +130,18 @@ func (s *Server) putObjectRetention(x *exchange) error {
 	return nil
 }
 
+func retentionShape() shape {
+	return branch("Retention", leaf("Mode", oneOf(modeCompliance)).optional(), text("RetainUntilDate").once())
+}
+
 // parseRetention reads <Retention>. A date that cannot be parsed is not a valid time
 // for a lock (E061).
 func parseRetention(text []byte) (time.Time, error) {
-	fields := make(map[string]string)
-	err := readXML(text, "Retention", func(r *xmlReader, name string) error {
-		value, err := r.content()
-		if _, twice := fields[name]; twice || name != "Mode" && name != "RetainUntilDate" {
-			return errElement
-		}
-		fields[name] = value
-		return err
-	})
-	if err == nil {
-		err = checkMode(fields["Mode"])
-	}
+	doc, err := parseDocument(text, retentionShape())
 	if err != nil {
 		return time.Time{}, err
 	}
-	until, err := time.Parse(time.RFC3339, strings.TrimSpace(fields["RetainUntilDate"]))
+	until, err := time.Parse(time.RFC3339, strings.TrimSpace(doc.value("RetainUntilDate")))
 	if err != nil || until.Year() > maxLockYear {
 		return time.Time{}, fail(invalidLockedTime, "RetainUntilDate must be a time such as 2030-01-02T03:04:05Z.")
 	}

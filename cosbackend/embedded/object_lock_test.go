@@ -51,11 +51,12 @@ func TestPutBucketObjectLockIsStored(t *testing.T) {
 		c.lockBucket(t, days).want(t, 409, "InvalidLockedTime")
 	}
 	for _, body := range []string{
-		"", "<ObjectLockConfiguration/>", "<ObjectLockConfiguration><ObjectLockEnabled>Disabled</ObjectLockEnabled></ObjectLockConfiguration>",
+		"<ObjectLockConfiguration/>", "<ObjectLockConfiguration><ObjectLockEnabled>Disabled</ObjectLockEnabled></ObjectLockConfiguration>",
 		fmt.Sprintf(lockDocument, "<Rule/>"), fmt.Sprintf(lockDocument, "<Rule><DefaultRetention><Mode>GOVERNANCE</Mode><Days>1</Days></DefaultRetention></Rule>"),
 	} {
 		c.do(t, call{method: "PUT", query: "object-lock", body: []byte(body)}).want(t, 400, "MalformedXML")
 	}
+	c.do(t, call{method: "PUT", query: "object-lock"}).want(t, 400, "MissingRequestBodyError")
 	c.do(t, call{method: "DELETE", query: "object-lock"}).want(t, 405, "MethodNotAllowed")
 	c.versioning(t, "Enabled")
 	suspend := []byte("<VersioningConfiguration><Status>Suspended</Status></VersioningConfiguration>")

@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strconv"
@@ -75,36 +76,21 @@ func (r restoreRequest) check(o store.Object) error {
 	}
 }
 
+func restoreShape() shape {
+	return branch("RestoreRequest", required("Days").once(), branch("CASJobParameters", text("Tier").optional()).optional())
+}
+
 // parseRestore reads <RestoreRequest>.
 func parseRestore(text []byte) (restoreRequest, error) {
-	req := restoreRequest{tier: "Standard"}
-	err := readXML(text, "RestoreRequest", func(r *xmlReader, name string) error {
-		switch {
-		case name == "Days" && req.days == 0:
-			text, err := r.content()
-			if err != nil {
-				return err
-			}
-			if req.days, err = strconv.Atoi(strings.TrimSpace(text)); err != nil || req.days < 1 || req.days > maxRestoreDays {
-				return fail(invalidArgument, "Days must be a number from 1 to 36500.")
-			}
-			return nil
-		case name == "CASJobParameters":
-			fields, err := r.fields("Tier")
-			if tier := strings.TrimSpace(fields["Tier"]); tier != "" {
-				req.tier = tier
-			}
-			return err
-		default:
-			return errElement
-		}
-	})
+	doc, err := parseDocument(text, restoreShape())
 	if err != nil {
-		return req, err
+		return restoreRequest{}, err
 	}
-	if req.days == 0 {
-		return req, fail(malformedXML, "Days is missing.")
+	days, err := strconv.Atoi(doc.value("Days"))
+	if err != nil || days < 1 || days > maxRestoreDays {
+		return restoreRequest{}, fail(invalidArgument, "Days must be a number from 1 to 36500.")
 	}
+	req := restoreRequest{days: days, tier: cmp.Or(strings.TrimSpace(doc.value("CASJobParameters", "Tier")), "Standard")}
 	if !slices.Contains([]string{tierExpedited, "Standard", "Bulk"}, req.tier) {
 		return req, fail(invalidArgument, "Tier must be Expedited, Standard or Bulk.")
 	}

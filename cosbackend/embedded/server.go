@@ -89,6 +89,11 @@ type Options struct {
 	// tests set less, so that they need no objects of that size.
 	MaxCopySize int64
 
+	// KeepUnknownElements keeps elements and attributes of configurations that this server
+	// does not know, and returns them where they were, as a newer COS would that knows
+	// them (E123). Otherwise an unknown element is MalformedXML.
+	KeepUnknownElements bool
+
 	Credentials []Credential // accepted key pairs; none is one that the server makes, see Server.Credential
 	Signature   SignatureMode
 	Suffixes    []string // host suffixes; none is myqcloud.com, tencentcos.cn, localhost

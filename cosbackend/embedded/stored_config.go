@@ -13,9 +13,9 @@ const headerDomainTXT = "X-Cos-Domain-Txt-Verification"
 
 func status(values ...string) shape { return leaf("Status", oneOf(values...)) }
 
-func text(name string) shape { return leaf(name, nil) }
+func text(name string) shape { return leaf(name, values{}) }
 
-func required(name string) shape { return leaf(name, notEmpty) }
+func required(name string) shape { return leaf(name, notEmpty()) }
 
 func tagShape() shape { return branch("Tag", text("Key").once(), text("Value").once()) }
 
@@ -138,16 +138,16 @@ func originConfiguration() configuration {
 			"OriginRule",
 			leaf("RulePriority", between(0, unlimited)).optional(), leaf("OriginType", oneOf("Redirect", "Proxy", "Mirror")).once(),
 			branch(
-				"OriginCondition", leaf("HTTPStatusCode", statusCode).optional(), text("Prefix").optional(), text("Suffix").optional(),
+				"OriginCondition", leaf("HTTPStatusCode", statusCode()).optional(), text("Prefix").optional(), text("Suffix").optional(),
 				branch("FilterHost", branch("ForbidHost", branch("DomainList", required("Domain").zeroOrMore()).optional()).optional()).optional(),
 			).optional(),
 			branch(
 				"OriginParameter",
-				leaf("Protocol", oneOf("HTTP", "HTTPS", "FOLLOW")).optional(), leaf("TransparentErrorCode", boolean).optional(),
-				leaf("FollowQueryString", boolean).optional(), leaf("FollowRedirection", boolean).optional(), leaf("CopyOriginData", boolean).optional(),
+				leaf("Protocol", oneOf("HTTP", "HTTPS", "FOLLOW")).optional(), leaf("TransparentErrorCode", boolean()).optional(),
+				leaf("FollowQueryString", boolean()).optional(), leaf("FollowRedirection", boolean()).optional(), leaf("CopyOriginData", boolean()).optional(),
 				leaf("HttpRedirectCode", oneOf("301", "302", "303", "307", "308")).optional(),
 				branch(
-					"HttpHeader", leaf("FollowAllHeaders", boolean).optional(), headers("NewHttpHeaders").optional(),
+					"HttpHeader", leaf("FollowAllHeaders", boolean()).optional(), headers("NewHttpHeaders").optional(),
 					headers("FollowHttpHeaders").optional(), headers("ForbidFollowHeaders").optional(),
 				).optional(),
 			).optional(),
@@ -164,15 +164,17 @@ func originHost() shape {
 func originFile() shape {
 	return branch(
 		"FileInfo",
-		leaf("PrefixDirective", boolean).optional(), text("Prefix").optional(), text("Suffix").optional(),
+		leaf("PrefixDirective", boolean()).optional(), text("Prefix").optional(), text("Suffix").optional(),
 		branch("PrefixConfiguration", text("Prefix").optional()).optional(), branch("SuffixConfiguration", text("Suffix").optional()).optional(),
 		branch("FixedFileConfiguration", text("FixedFilePath").optional()).optional(),
 	)
 }
 
 // statusCode accepts 404 as well as classes such as 4XX.
-func statusCode(text string) bool {
-	return between(300, 599)(text) || slices.Contains([]string{"4XX", "5XX"}, strings.ToUpper(text))
+func statusCode() values {
+	return values{has: func(text string) bool {
+		return between(300, 599).has(text) || slices.Contains([]string{"4XX", "5XX"}, strings.ToUpper(text))
+	}, are: "a status from 300 to 599, 4XX or 5XX"}
 }
 
 func accelerateConfiguration() configuration {

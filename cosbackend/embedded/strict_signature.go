@@ -14,23 +14,25 @@ const (
 // strictSignatureConfiguration says which headers and parameters of a signed request must
 // be covered by its signature.
 func strictSignatureConfiguration() configuration {
-	list := func(name, item string, most int, check func(string) bool) shape {
-		return branch(name, leaf(item, check).atMost(most)).optional()
+	list := func(name, item string, most int, v values) shape {
+		return branch(name, leaf(item, v).atMost(most)).optional()
 	}
 	return configuration{
 		sub: strictSub, noun: "BucketStrictSignature", empty: emptyDocument("StrictSignatureConfiguration"), real: true,
 		proof: "TestStrictSignatureRefusesWhatIsNotSigned", check: checkStrictRules,
 		shape: branch("StrictSignatureConfiguration", branch(
 			"Rule",
-			leaf("ID", strictName).once(),
-			list("actionlist", "action", 200, notEmpty), list("headerlist", "header", 20, notEmpty), list("paramlist", "param", 20, strictName),
+			leaf("ID", strictName()).once(),
+			list("actionlist", "action", 200, notEmpty()), list("headerlist", "header", 20, notEmpty()), list("paramlist", "param", 20, strictName()),
 		).upTo(strictRules)),
 	}
 }
 
 // strictName accepts 1 to 255 letters, digits and "-_.".
-func strictName(text string) bool {
-	return len(text) >= 1 && len(text) <= 255 && strings.Trim(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.") == ""
+func strictName() values {
+	return values{has: func(text string) bool {
+		return len(text) >= 1 && len(text) <= 255 && strings.Trim(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.") == ""
+	}, are: "1 to 255 letters, digits, hyphens, underscores and dots"}
 }
 
 // strictHeaders are the headers that a rule can have, in lower case.
@@ -62,7 +64,7 @@ type strictRule struct {
 }
 
 func parseStrictSignature(document []byte) (*[]strictRule, error) {
-	doc, err := parseDocument(document, strictSignatureConfiguration().shape)
+	doc, err := parseStored(document, strictSignatureConfiguration().shape)
 	if err != nil {
 		return nil, err
 	}

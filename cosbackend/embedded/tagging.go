@@ -131,35 +131,22 @@ func (s *Server) getObjectTagging(x *exchange) error {
 	return nil
 }
 
-// parseTagging reads <Tagging>. A set without tags is one (E056).
+// taggingShape is that of the tags of a bucket or an object. A set without tags is one (E056).
+func taggingShape() shape {
+	return branch("Tagging", branch("TagSet", tagShape().zeroOrMore()).once())
+}
+
+// parseTagging reads the tags of an object.
 func parseTagging(text []byte) ([]store.Tag, error) {
-	var tags []store.Tag
-	sets := 0
-	err := readXML(text, "Tagging", func(r *xmlReader, name string) error {
-		if sets++; name != "TagSet" || sets > 1 {
-			return errElement
-		}
-		return r.children(func(name string) error {
-			if name != "Tag" {
-				return errElement
-			}
-			t, err := readTag(r)
-			tags = append(tags, t)
-			return err
-		})
-	})
+	doc, err := parseDocument(text, taggingShape())
 	if err != nil {
 		return nil, err
 	}
-	if sets == 0 {
-		return nil, fail(malformedXML, "")
+	var tags []store.Tag
+	for _, n := range doc.child("TagSet").all("Tag") {
+		tags = append(tags, store.Tag{Key: n.value("Key"), Value: n.value("Value")})
 	}
 	return tags, checkObjectTags(tags)
-}
-
-func readTag(r *xmlReader) (t store.Tag, err error) {
-	fields, err := r.fields("Key", "Value")
-	return store.Tag{Key: fields["Key"], Value: fields["Value"]}, err
 }
 
 // describeTags sets the header with the number of tags of an object.
@@ -177,7 +164,7 @@ const (
 func taggingConfiguration() configuration {
 	return configuration{
 		sub: "tagging", noun: "BucketTagging", md5: true, absent: noSuchTagSet, putStatus: http.StatusNoContent, real: true,
-		shape: branch("Tagging", branch("TagSet", tagShape().zeroOrMore()).once()),
+		shape: taggingShape(),
 		check: func(_ *exchange, doc *node) error { return checkTagSet(doc.child("TagSet"), maxBucketTags) },
 	}
 }

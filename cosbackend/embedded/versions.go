@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
-	"strings"
 
 	"github.com/cosgate/cosgate/cosbackend/embedded/internal/store"
 )
@@ -68,35 +67,22 @@ func (s *Server) putBucketVersioning(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	status, err := parseVersioning(text)
+	doc, err := x.parseConfiguration(text, versioningShape())
 	if err != nil {
 		return err
 	}
-	if err := s.store.SetVersioning(x.ctx(), x.bucket, status); err != nil {
+	if err := s.store.SetVersioning(x.ctx(), x.bucket, store.Versioning(doc.value("Status"))); err != nil {
+		return err
+	}
+	if err := x.keep("versioning", doc); err != nil {
 		return err
 	}
 	x.sendEmpty(http.StatusOK)
 	return nil
 }
 
-// parseVersioning reads <VersioningConfiguration>.
-func parseVersioning(text []byte) (store.Versioning, error) {
-	var status store.Versioning
-	err := readXML(text, "VersioningConfiguration", func(r *xmlReader, name string) error {
-		if name != "Status" || status != "" {
-			return errElement
-		}
-		value, err := r.content()
-		status = store.Versioning(strings.TrimSpace(value))
-		return err
-	})
-	if err != nil {
-		return "", err
-	}
-	if status != store.VersioningEnabled && status != store.VersioningSuspended {
-		return "", fail(malformedXML, "Status must be Enabled or Suspended.")
-	}
-	return status, nil
+func versioningShape() shape {
+	return branch("VersioningConfiguration", status(string(store.VersioningEnabled), string(store.VersioningSuspended)).once())
 }
 
 // getBucketVersioning sends a document without Status while none was ever set.
@@ -104,6 +90,14 @@ func (s *Server) getBucketVersioning(x *exchange) error {
 	status, err := s.store.Versioning(x.ctx(), x.bucket)
 	if err != nil {
 		return err
+	}
+	kept, err := x.kept("versioning", versioningShape())
+	if err != nil {
+		return err
+	}
+	if kept.value("Status") == string(status) && status != store.VersioningNever {
+		x.sendDocument(kept.canonical())
+		return nil
 	}
 	doc := newXML()
 	doc.open("VersioningConfiguration")

@@ -71,11 +71,12 @@ func TestPutBucketVersioningIsStored(t *testing.T) {
 		}
 	}
 	for _, body := range []string{
-		"", "<x/>", "<VersioningConfiguration/>", "<VersioningConfiguration><Status>Off</Status></VersioningConfiguration>",
+		"<x/>", "<VersioningConfiguration/>", "<VersioningConfiguration><Status>Off</Status></VersioningConfiguration>",
 		"<VersioningConfiguration><Status></Status></VersioningConfiguration>", "<VersioningConfiguration><MfaDelete>Enabled</MfaDelete></VersioningConfiguration>",
 	} {
 		c.do(t, call{method: "PUT", query: "versioning", body: []byte(body)}).want(t, 400, "MalformedXML")
 	}
+	c.do(t, call{method: "PUT", query: "versioning"}).want(t, 400, "MissingRequestBodyError")
 	c.do(t, call{method: "DELETE", query: "versioning"}).want(t, 405, "MethodNotAllowed")
 	c.do(t, call{method: "GET", query: "versioning", unsigned: true}).want(t, 403, "AccessDenied")
 	if got := read(); !strings.Contains(got, "Suspended") {

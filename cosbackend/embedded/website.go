@@ -50,10 +50,10 @@ func checkWebsite(_ *exchange, doc *node) error {
 
 func checkRoutingRule(condition, redirect *node) error {
 	switch {
-	case len(condition.children) != 1:
-		return fail(malformedXML, "A Condition is HttpErrorCodeReturnedEquals or KeyPrefixEquals.")
+	case (condition.child("HttpErrorCodeReturnedEquals") == nil) == (condition.child("KeyPrefixEquals") == nil):
+		return malformed(condition.path() + " must have one of HttpErrorCodeReturnedEquals and KeyPrefixEquals.")
 	case len(redirect.children) == 0:
-		return fail(malformedXML, "A Redirect must say where to.")
+		return malformed(redirect.path() + " is empty; it must say where to.")
 	case redirect.child("ReplaceKeyPrefixWith") != nil && condition.child("KeyPrefixEquals") == nil:
 		return fail(invalidArgument, "ReplaceKeyPrefixWith goes with KeyPrefixEquals only.")
 	default:
@@ -80,7 +80,7 @@ type routingRule struct {
 }
 
 func parseWebsite(document []byte) (*website, error) {
-	doc, err := parseDocument(document, websiteConfiguration().shape)
+	doc, err := parseStored(document, websiteConfiguration().shape)
 	if err != nil {
 		return nil, err
 	}
