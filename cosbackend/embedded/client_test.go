@@ -243,7 +243,7 @@ func readResponse(resp *http.Response) (response, error) {
 	if a.body, err = io.ReadAll(resp.Body); err != nil {
 		return a, err
 	}
-	if !bytes.Contains(a.body, []byte("<Error><Code>")) {
+	if !bytes.Contains(a.body, []byte("<Error>\n\t<Code>")) {
 		return a, nil
 	}
 	// A Resource may quote a key that XML cannot hold.

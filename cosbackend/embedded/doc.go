@@ -274,4 +274,18 @@
 //	E123  [own] With the option KeepUnknownElements the configurations of buckets, versioning,
 //	      object lock and ACL included, keep elements and attributes that are not known
 //	      here. A domain certificate comes back as another document than was put.
+//	E135  [seen 436/7753, 436/7745, 436/8288] A request id is base64 of <time>_<host>_<process>_<number> in hex, and a
+//	      trace id base64 of 128 hex digits, 172 characters. An error has the trace id in
+//	      its body; one without a body has it in x-cos-trace-id, and OPTIONS in both. A 304
+//	      to a GET has none, nor has the 303 of a form.
+//	E136  [documented 436/10199] AccessDenied for a request that is not signed, or not validly, has ServerTime
+//	      behind Message; without any signature it has no trace id. So has
+//	      RequestTimeTooSkewed ServerTime. Its form, RFC 3339, is assumed: clients parse it
+//	      as any date.
+//	E137  [seen 436/7753, 436/8288] The body of an error has each element on a line of its own, behind a tab, in
+//	      the order Code, Message, others, Resource, RequestId, TraceId, and no line break
+//	      at its end.
+//	E138  [own] A request that is signed in another way is told so by name: with AWS Signature
+//	      Version 2 or 4, which COS accepts, it is NotImplemented, with any other scheme
+//	      AccessDenied.
 package embedded

@@ -242,6 +242,20 @@ func (e *apiError) text() string {
 	return e.row().message
 }
 
+// errorDocument writes an error as COS does: each element on a line of its own, behind a tab,
+// and nothing after the last one (E137).
+func errorDocument(elements []element) *xmlWriter {
+	doc := newXML()
+	doc.open("Error")
+	for _, e := range elements {
+		doc.buf = append(doc.buf, "\n\t"...)
+		doc.text(e.name, e.text)
+	}
+	doc.buf = append(doc.buf, '\n')
+	doc.close("Error")
+	return doc
+}
+
 // fail is the error of a row; message "" uses the row's.
 func fail(f failure, message string) *apiError { return &apiError{failure: f, message: message} }
 

@@ -2,9 +2,6 @@ package embedded
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
@@ -30,7 +27,9 @@ type exchange struct {
 	key      string       // "" on the service and on buckets
 	found    store.Bucket // the bucket, once it was looked up
 	signed   bool         // the caller is the owner: signed, or not asked to sign
-	session  *session     // of a caller with temporary credentials, which limit what it may do; nil for none
+	// signatureAbsent says that the request has no signature, not even a wrong one.
+	signatureAbsent bool
+	session         *session // of a caller with temporary credentials, which limit what it may do; nil for none
 	// signature is that of the request, once it was checked; nil for none, and for forms.
 	signature *requestSignature
 	pace      pacer // of the bodies
@@ -72,7 +71,7 @@ func (s *Server) newExchange(w http.ResponseWriter, r *http.Request) *exchange {
 	x := &exchange{s: s, r: r, started: time.Now()}
 	x.response = &response{
 		w: w, rc: http.NewResponseController(w), stop: s.stop, clientGone: r.Context().Done(),
-		request: s.newRequestID(now), head: r.Method == http.MethodHead,
+		request: s.newRequestID(now), method: r.Method, head: r.Method == http.MethodHead,
 	}
 	x.response.onComplete = func() { x.record(true) }
 	x.entry = Entry{
@@ -84,19 +83,6 @@ func (s *Server) newExchange(w http.ResponseWriter, r *http.Request) *exchange {
 		sandbox(w.Header())
 	}
 	return x
-}
-
-// newRequestID makes an id that no other response of this or another server has,
-// shaped like COS's own: base64 of the time in hex and further hex numbers.
-func (s *Server) newRequestID(now time.Time) string {
-	text := fmt.Appendf(nil, "%08x_%08x_%04x_%x", now.Unix(), s.instance, s.instance>>16^s.instance&0xffff, s.requests.Add(1))
-	return base64.StdEncoding.EncodeToString(text)
-}
-
-func newTraceID() string {
-	var raw [16]byte
-	_, _ = rand.Read(raw[:]) // never fails
-	return base64.StdEncoding.EncodeToString([]byte(hex.EncodeToString(raw[:])))
 }
 
 // finish ends the exchange: it turns a panic into a 500 and completes the journal.
@@ -189,7 +175,12 @@ func (x *exchange) respondWithError(e *apiError) {
 	row := e.row()
 	x.entry.Code = row.code
 	maps.Copy(x.response.header(), e.header)
-	x.sendError(row.status, row.code, e.text(), e.extra)
+	extra := e.extra
+	if e.failure == accessDenied && !x.signed { // (E136)
+		x.response.untraced = x.signatureAbsent
+		extra = append([]element{{"ServerTime", x.s.opts.Clock().UTC().Format(time.RFC3339)}}, extra...)
+	}
+	x.sendError(row.status, row.code, e.text(), extra)
 }
 
 func (x *exchange) sendError(status int, code, message string, extra []element) {
@@ -200,20 +191,15 @@ func (x *exchange) sendError(status int, code, message string, extra []element) 
 		x.sendSTSError(status, code, message)
 		return
 	}
-	doc := newXML()
-	doc.open("Error")
-	doc.text("Code", code)
-	doc.text("Message", message)
-	for _, el := range extra {
-		doc.text(el.name, el.text)
-	}
-	doc.text("Resource", x.r.Host+"/"+x.key)
+	elements := append([]element{{"Code", code}, {"Message", message}}, extra...)
+	elements = append(elements, element{"Resource", x.r.Host + "/" + x.key})
 	if x.response.request != "" {
-		doc.text("RequestId", x.response.request)
-		doc.text("TraceId", x.response.traceID())
+		elements = append(elements, element{"RequestId", x.response.request})
 	}
-	doc.close("Error")
-	x.sendXML(status, doc)
+	if trace := x.response.traceID(); trace != "" {
+		elements = append(elements, element{"TraceId", trace})
+	}
+	x.sendXML(status, errorDocument(elements))
 }
 
 // sendXML sends a complete XML response. A HEAD gets its headers with length 0, as
@@ -254,7 +240,7 @@ const maxKey = 850
 // entry as far as it gets.
 func (x *exchange) resolve() error {
 	if x.r.Method == http.MethodConnect {
-		return unsupported("the method CONNECT")
+		return fail(notImplemented, "The embedded server is no tunnel: it has no TLS for other hosts. "+plainHTTPOnly)
 	}
 	onBucket, err := x.resolveHost()
 	if err != nil || x.host.kind == hostSTS {

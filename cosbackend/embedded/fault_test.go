@@ -59,7 +59,7 @@ func TestFaultRespondsInsteadOfTheOperation(t *testing.T) {
 		check  func(t *testing.T, a response)
 	}{
 		"a COS error": {embedded.Fault{Status: 503, Code: "SlowDown", Message: "slow"}, get, 503, "SlowDown", func(t *testing.T, a response) {
-			if a.err.Message != "slow" || a.err.RequestID == "" || a.Header.Get("x-cos-trace-id") == "" {
+			if a.err.Message != "slow" || a.err.RequestID == "" || a.err.TraceID == "" {
 				t.Errorf("response = %v %s", a.Header, a.body)
 			}
 		}},

@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -176,10 +179,47 @@ type requestIDConn struct {
 	// served is set while a handler responds. Otherwise what is written is a response
 	// of net/http, complete and in one piece.
 	served atomic.Bool
+	// tunnel is set while the request is a CONNECT.
+	tunnel atomic.Bool
+	begun  bool // the first byte was read
 }
 
-// Write writes, and adds ids to a response that has none.
+// plainHTTPOnly tells clients that speak TLS what to do. It is also the reason phrase of the
+// response to CONNECT, which is all that most clients show of it.
+const plainHTTPOnly = "This port speaks plain HTTP: use http:// URLs."
+
+// tlsHandshake is the first byte of a client that speaks TLS. No HTTP request begins with it.
+const tlsHandshake = 0x16
+
+// Read reads. A client that begins with TLS gets a sentence at once: net/http would wait for
+// the end of a request line, and the client for a response.
+func (c *requestIDConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if n > 0 && !c.begun {
+		c.begun = true
+		if p[0] == tlsHandshake {
+			c.s.opts.Logger.Warn("embedded: a client speaks TLS where plain HTTP is served; it must use http:// URLs",
+				"addr", c.LocalAddr().String())
+			_, _ = c.Write([]byte("HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: " +
+				strconv.Itoa(len(plainHTTPOnly)) + "\r\nConnection: close\r\n\r\n" + plainHTTPOnly))
+			return 0, io.EOF
+		}
+	}
+	return n, err
+}
+
+// Write writes, and adds ids to a response that has none. The reason phrase of the response to
+// CONNECT says what is wrong.
 func (c *requestIDConn) Write(p []byte) (int, error) {
+	if c.tunnel.Load() {
+		if rest, ok := bytes.CutPrefix(p, []byte("HTTP/1.1 501 Not Implemented\r\n")); ok {
+			line := "HTTP/1.1 501 " + strings.TrimSuffix(plainHTTPOnly, ".") + "\r\n"
+			if _, err := c.Conn.Write(append([]byte(line), rest...)); err != nil {
+				return 0, err
+			}
+			return len(p), nil
+		}
+	}
 	line := bytes.Index(p, []byte("\r\n"))
 	if c.served.Load() || line < 0 || !bytes.HasPrefix(p, []byte("HTTP/1.1 ")) {
 		return c.Conn.Write(p)
@@ -195,5 +235,6 @@ func (c *requestIDConn) Write(p []byte) (int, error) {
 func serving(r *http.Request) {
 	if c, ok := r.Context().Value(connKey{}).(*requestIDConn); ok {
 		c.served.Store(true)
+		c.tunnel.Store(r.Method == http.MethodConnect)
 	}
 }

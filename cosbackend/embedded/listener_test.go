@@ -180,6 +180,56 @@ func TestListenerServesAProxyClient(t *testing.T) {
 	}
 }
 
+// Clients of a proxy show the reason phrase and little else.
+func TestListenerSaysThatItIsNoTunnel(t *testing.T) {
+	t.Parallel()
+	c := open(t)
+	addr := c.listen(t)
+	tr := &http.Transport{Proxy: func(*http.Request) (*url.URL, error) { return url.Parse("http://" + addr) }}
+	defer tr.CloseIdleConnections()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+testHost+"/k", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := (&http.Client{Transport: tr}).Do(r)
+	if err == nil {
+		_ = resp.Body.Close()
+	}
+	if err == nil || !strings.Contains(err.Error(), "use http:// URLs") {
+		t.Errorf("GET of https through the proxy = %v, want an error that says to use http://", err)
+	}
+	got := c.raw(t, "CONNECT "+testHost+":443 HTTP/1.1\r\nHost: "+testHost+":443\r\n\r\n").want(t, 501, "NotImplemented")
+	if !strings.Contains(got.err.Message, "use http:// URLs") || got.Header.Get("x-cos-request-id") == "" {
+		t.Errorf("CONNECT = %q %v, want a message that says what to do, and a request id", got.err.Message, got.Header)
+	}
+}
+
+// A client that speaks TLS is told at once, and does not wait for the end of a request line.
+func TestListenerTellsClientsThatSpeakTLS(t *testing.T) {
+	t.Parallel()
+	c := open(t)
+	addr := c.listen(t)
+	tr := &http.Transport{}
+	defer tr.CloseIdleConnections()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+addr+"/k", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := (&http.Client{Transport: tr}).Do(r)
+	if err == nil {
+		_ = resp.Body.Close()
+	}
+	if err == nil || !strings.Contains(err.Error(), "server gave HTTP response to HTTPS client") {
+		t.Errorf("GET of https = %v, want an error that says that the server speaks HTTP", err)
+	}
+	v := c.talk(t)
+	v.say(t, "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
+	got := v.hear(t)
+	if got.StatusCode != 400 || string(got.body) != "This port speaks plain HTTP: use http:// URLs." || got.Header.Get("x-cos-request-id") == "" {
+		t.Errorf("response to TLS = %d %v %q", got.StatusCode, got.Header, got.body)
+	}
+}
+
 func TestListenerRespondsToOddRequestLines(t *testing.T) {
 	t.Parallel()
 	c := open(t)

@@ -11,9 +11,7 @@ import (
 )
 
 const (
-	headerRequestID = "X-Cos-Request-Id"
-	headerTraceID   = "X-Cos-Trace-Id"
-	headerCRC64     = "X-Cos-Hash-Crc64ecma"
+	headerCRC64 = "X-Cos-Hash-Crc64ecma"
 
 	// unknownLength is the length of a response that is begun before its end is known.
 	unknownLength = -1
@@ -32,6 +30,8 @@ type response struct {
 	clientGone <-chan struct{} // closed when the client gave up
 	request    string          // ids
 	trace      string
+	untraced   bool // no trace id, although it is an error
+	method     string
 	head       bool // a HEAD gets no body
 	// onComplete is called before the bytes that complete the response are handed over.
 	onComplete func()
@@ -43,14 +43,6 @@ type response struct {
 	deadline time.Time
 }
 
-// traceID is made when a response needs one: only errors have it.
-func (r *response) traceID() string {
-	if r.trace == "" {
-		r.trace = newTraceID()
-	}
-	return r.trace
-}
-
 func (r *response) header() http.Header { return r.w.Header() }
 
 // begin sends the status and the headers. length is that of the whole body;
@@ -60,8 +52,8 @@ func (r *response) begin(status int, length int64) {
 	h := r.header()
 	if r.request != "" {
 		h.Set(headerRequestID, r.request)
-		if status >= http.StatusMultipleChoices {
-			h.Set(headerTraceID, r.traceID())
+		if trace := r.traceID(); trace != "" && r.tracedInHeader(status, length) {
+			h.Set(headerTraceID, trace)
 		}
 	}
 	h.Set("Server", "tencent-cos")

@@ -23,12 +23,16 @@ func (x *exchange) authenticate() error {
 		x.signed = true
 		return nil
 	}
+	if scheme := foreignScheme(x.r, x.params); scheme != nil {
+		return scheme.refusal()
+	}
 	auth, err := findSignature(x.r, x.params)
 	if err != nil {
 		// The documentation names no code for a malformed signature (E009).
 		return fail(accessDenied, "The signature is malformed: "+err.Error()+".")
 	}
 	if auth == nil {
+		x.signatureAbsent = true
 		x.signed = x.s.opts.Signature == SignatureLenient
 		return nil
 	}
@@ -78,7 +82,7 @@ func (x *exchange) checkClock(auth *requestSignature) error {
 // tooSkewed has the server's time, which SDKs read to correct their clock.
 func tooSkewed(now time.Time) *apiError {
 	e := fail(requestTimeTooSkewed, "")
-	e.extra = []element{{"ServerTime", now.UTC().Format(time.RFC3339)}}
+	e.extra = []element{{"ServerTime", now.UTC().Format(time.RFC3339)}} // (E136)
 	return e
 }
 

@@ -92,14 +92,14 @@ func TestSignatureErrorsHaveTheirCodes(t *testing.T) {
 		change func(r *http.Request)
 		want   string
 	}{
-		"none":           {func(*http.Request) {}, "AccessDenied Access Denied."},
-		"another scheme": {auth(func(*http.Request) string { return "Bearer abc" }), malformed},
-		"empty":          {auth(func(*http.Request) string { return "" }), malformed},
-		"algorithm":      {auth(func(r *http.Request) string { return strings.Replace(valid(r), "sha1", "md5", 1) }), malformed},
-		"field missing":  {auth(func(r *http.Request) string { return strings.Replace(valid(r), "&q-url-param-list=", "", 1) }), malformed},
-		"field twice":    {auth(func(r *http.Request) string { return valid(r) + "&q-ak=x" }), malformed},
-		"field unknown":  {auth(func(r *http.Request) string { return valid(r) + "&q-x=x" }), malformed},
-		"two headers":    {func(r *http.Request) { r.Header["Authorization"] = []string{valid(r), valid(r)} }, malformed},
+		"none":          {func(*http.Request) {}, "AccessDenied Access Denied."},
+		"no scheme":     {auth(func(*http.Request) string { return "abc" }), malformed},
+		"empty":         {auth(func(*http.Request) string { return "" }), malformed},
+		"algorithm":     {auth(func(r *http.Request) string { return strings.Replace(valid(r), "sha1", "md5", 1) }), malformed},
+		"field missing": {auth(func(r *http.Request) string { return strings.Replace(valid(r), "&q-url-param-list=", "", 1) }), malformed},
+		"field twice":   {auth(func(r *http.Request) string { return valid(r) + "&q-ak=x" }), malformed},
+		"field unknown": {auth(func(r *http.Request) string { return valid(r) + "&q-x=x" }), malformed},
+		"two headers":   {func(r *http.Request) { r.Header["Authorization"] = []string{valid(r), valid(r)} }, malformed},
 		"key time": {auth(func(r *http.Request) string {
 			return strings.Replace(valid(r), "q-key-time=1699999999", "q-key-time=1699999998", 1)
 		}), malformed},

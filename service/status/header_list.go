@@ -81,8 +81,8 @@ func fit(st *spb.Status, fits func(*spb.Status) bool) *spb.Status {
 	}
 	d := newDraft(st)
 	for _, cut := range []func() bool{
-		d.dropAbout, d.headersTo(2), d.textsTo(256, isID), d.dropViolation, d.messageTo(200), d.textsTo(128, isID), d.headersTo(0),
-		d.dropObstacle, d.messageTo(100), d.textsTo(64, isID), d.halveKey, d.textsTo(128, nil), d.textsTo(64, nil),
+		d.dropAbout, d.headersTo(2), d.textsTo(256, isID), d.dropViolation, d.messageTo(200), d.messageTo(140), d.textsTo(128, isID),
+		d.headersTo(1), d.dropObstacle, d.messageTo(100), d.textsTo(64, isID), d.headersTo(0), d.halveKey, d.textsTo(128, nil), d.textsTo(64, nil),
 	} {
 		for cut() {
 			if p := d.proto(); fits(p) {
