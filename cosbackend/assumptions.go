@@ -163,3 +163,6 @@ package cosbackend
 //	A094  [seen samples of 436/14690] A form needs no condition for each of its fields: samples of 436/14690 have fields
 //	      that no condition names, and were accepted. The embedded server is stricter
 //	      (E118), and nothing relies on either.
+//	A130  [client cos-js-sdk-v5, client cos-nodejs-sdk-v5] What is written without a Content-Type gets
+//	      the type of its key's suffix, such as text/plain for .txt, and
+//	      application/octet-stream without a known one. COS publishes no list of suffixes.

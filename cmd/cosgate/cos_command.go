@@ -30,7 +30,7 @@ type cosCommand struct {
 
 // Help is printed below the flags.
 func (cosCommand) Help() string {
-	return `Objects survive kill -9: a write succeeds once it is on stable storage. What this server does not implement is refused with 501 NotImplemented, never accepted and ignored.
+	return `Objects survive kill -9: a write succeeds once it is on stable storage. What COS does and this server does not is refused with 501 NotImplemented; what COS does not know is ignored.
 
 Real host names work through any SDK's HTTP proxy option, and keep the SDK's own signatures valid. Examples:
 

@@ -21,7 +21,7 @@ func objectChecks() []check {
 		{"PutObject ETag is the MD5", "A010", etagIsMD5, nil},
 		{"PutObject CRC64 is that of the object everywhere", "A003", crc64Everywhere, nil},
 		{"PutObject content headers come back", "436/7749", contentHeaders, nil},
-		{"PutObject without a type is application-octet-stream", "436/7749", defaultContentType, nil},
+		{"PutObject without a type takes that of the suffix", "A130, E172", defaultContentType, nil},
 		{"PutObject user metadata comes back", "A001", metadata, nil},
 		{"PutObject user metadata may have 2 KiB", "A012, E016", metadataLimit, nil},
 		{"PutObject storage class is STANDARD unless another was asked for", "A011, E017", standardClass, nil},
@@ -138,9 +138,13 @@ func contentHeaders(t *testing.T, s scope) {
 }
 
 func defaultContentType(t *testing.T, s scope) {
-	key := s.key("page.html")
-	s.put(t, key, []byte("<html>"))
-	s.wantAttributes(t, key, cosbackend.Attributes{ContentType: "application/octet-stream"})
+	for suffix, want := range map[string]string{
+		"": "application/octet-stream", ".txt": "text/plain", ".zip": "application/zip", ".html": "text/html", ".png": "image/png",
+	} {
+		key := s.key("content" + suffix)
+		s.put(t, key, []byte("<html>"))
+		s.wantAttributes(t, key, cosbackend.Attributes{ContentType: want})
+	}
 }
 
 // The values hold every character that a signature encodes (A001).

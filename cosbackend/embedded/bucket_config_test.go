@@ -176,7 +176,7 @@ func TestBucketConfigurationsAreParsedStrictly(t *testing.T) {
 		d.absentIn(t, c)
 		body := []byte(d.text)
 		c.do(t, call{method: "PUT", query: d.sub, body: body, header: map[string]string{"Content-MD5": contentMD5([]byte("x"))}}).want(t, 400, "BadDigest")
-		c.do(t, call{method: "PUT", query: d.sub, body: body, header: map[string]string{"x-cos-unheard-of": "v"}}).want(t, 501, "NotImplemented")
+		c.do(t, call{method: "PUT", query: d.sub, body: body, header: map[string]string{"x-cos-storage-class": "v"}}).want(t, 501, "NotImplemented")
 		c.do(t, call{method: "PUT", query: d.sub, body: body, unsigned: true}).want(t, 403, "AccessDenied")
 		c.do(t, call{method: "GET", query: d.sub, unsigned: true}).want(t, 403, "AccessDenied")
 		c.do(t, call{method: "GET", query: d.sub, host: hostIn("absent-1", "ap-guangzhou")}).want(t, 404, "NoSuchBucket")

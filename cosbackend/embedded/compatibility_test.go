@@ -1,7 +1,6 @@
 package embedded
 
 import (
-	"bytes"
 	"cmp"
 	"flag"
 	"fmt"
@@ -22,6 +21,9 @@ const (
 	tablePage  = "../../docs/embedded.md"
 	tableBegin = "<!-- made by: go test ./cosbackend/embedded -update -->\n"
 	tableEnd   = "<!-- end -->\n"
+
+	missingBegin = "<!-- vocabulary made by: go test ./cosbackend/embedded -update -->\n"
+	missingEnd   = "<!-- end of vocabulary -->\n"
 )
 
 // request is how the page speaks of a route.
@@ -79,25 +81,62 @@ func compatibilityTable() string {
 	return b.String()
 }
 
+// missingTable has the parameters and headers of COS that no operation here understands, by
+// what COS does with them.
+func missingTable() string {
+	here := make(map[string]bool)
+	for _, r := range allRoutes() {
+		if r.handle == nil {
+			continue
+		}
+		for _, name := range slices.Concat(r.params, r.headers, r.fields, []string{r.sub}) {
+			here[name] = true
+		}
+	}
+	names := make(map[string][]string)
+	for _, p := range knownParams() {
+		if !here[p.name] && !commonParam(p.name) {
+			names[p.use] = append(names[p.use], "`?"+p.name+"`")
+		}
+	}
+	for _, h := range knownHeaders() {
+		if !here[h.name] && !commonHeader(h.name) {
+			names[h.use] = append(names[h.use], "`"+h.name+"`")
+		}
+	}
+	var b strings.Builder
+	b.WriteString("| COS has for it | parameters and headers |\n| --- | --- |\n")
+	for _, use := range slices.Sorted(maps.Keys(names)) {
+		fmt.Fprintf(&b, "| %s | %s |\n", use, strings.Join(names[use], ", "))
+	}
+	return b.String()
+}
+
 func TestCompatibilityPageMatchesTheRoutes(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile(tablePage)
 	if err != nil {
 		t.Fatal(err)
 	}
-	before, rest, ok1 := strings.Cut(string(page), tableBegin)
-	_, after, ok2 := strings.Cut(rest, tableEnd)
-	if !ok1 || !ok2 {
-		t.Fatalf("%s has no place for the table", tablePage)
+	want := string(page)
+	for _, part := range []struct{ begin, text, end string }{
+		{tableBegin, compatibilityTable(), tableEnd},
+		{missingBegin, missingTable(), missingEnd},
+	} {
+		before, rest, ok1 := strings.Cut(want, part.begin)
+		_, after, ok2 := strings.Cut(rest, part.end)
+		if !ok1 || !ok2 {
+			t.Fatalf("%s has no place for a table: %q to %q", tablePage, part.begin, part.end)
+		}
+		want = before + part.begin + part.text + part.end + after
 	}
-	want := []byte(before + tableBegin + compatibilityTable() + tableEnd + after)
 	if *update {
-		if err := os.WriteFile(tablePage, want, 0o600); err != nil {
+		if err := os.WriteFile(tablePage, []byte(want), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
-	if !bytes.Equal(page, want) {
+	if string(page) != want {
 		t.Errorf("%s is not what the routes say; run: go test ./cosbackend/embedded -run Page -update", tablePage)
 	}
 }

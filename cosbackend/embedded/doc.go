@@ -3,8 +3,9 @@
 //
 // It speaks the XML API of COS over an in-memory connection, over TCP and as the
 // target of an HTTP proxy. It is strict: signatures are checked, and a request for
-// something that is not implemented gets a 501 NotImplemented that names it; nothing
-// is accepted and then ignored. Package store keeps the buckets and objects.
+// something that COS does and this server does not gets a 501 NotImplemented that names
+// it. What COS does not know is ignored, as COS ignores it. Package store keeps the buckets
+// and objects.
 //
 // Server-side encryption is checked and reported, not done: bytes are plain on disk
 // whatever encryption an object has. A customer-provided key is needed for each read,
@@ -222,8 +223,8 @@
 //	      that is not understood, is InvalidPolicyDocument.
 //	E104  [assumed] A form accepts as a field of that name whatever a PUT accepts as a header, but
 //	      the preset of its ACL as acl; headers of its request that would change the
-//	      operation are NotImplemented. Fields that name no COS header, and no content
-//	      header, are ignored, as headers of that kind are; a condition can name them.
+//	      operation are NotImplemented. Fields that name neither a header of COS nor a
+//	      content header are ignored; a condition can name them.
 //	E105  [assumed] success_action_status of another value, and a success_action_redirect that is
 //	      not a URL of http or https, are InvalidArgument.
 //	E106  [documented 436/14690] ${filename} is the last component of the file's name, after slash or
@@ -288,4 +289,17 @@
 //	E138  [own] A request that is signed in another way is told so by name: with AWS Signature
 //	      Version 2 or 4, which COS accepts, it is NotImplemented, with any other scheme
 //	      AccessDenied.
+//	E170  [client cos-js-sdk-v5, client cos-nodejs-sdk-v5] A query parameter, or a header or form
+//	      field that begins with x-cos- or x-ci-, is ignored when COS is not known to have it:
+//	      neither its documentation nor an official client does. A signature that covers it
+//	      is checked all the same.
+//	E171  [own] What COS has and this server has not is NotImplemented. So is a header or a
+//	      sub-resource on an operation that COS has it not for, and a sub-resource of S3, for
+//	      COS may take the request for another one. Parameters of lists and of
+//	      configurations, such as prefix and id, are ignored on other operations.
+//	E172  [client cos-js-sdk-v5, client cos-nodejs-sdk-v5] Without a Content-Type, what is written gets
+//	      that of the key's suffix, in upper or lower case: application/zip for 1.zip,
+//	      text/plain for 1.txt; application/octet-stream for a suffix that is unknown. COS
+//	      publishes no list of suffixes. The type that a browser sends with a file of a
+//	      form is not used. A copy keeps the type of its source unless it replaces headers.
 package embedded

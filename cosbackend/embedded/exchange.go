@@ -385,7 +385,8 @@ func commonParam(lower string) bool {
 	}
 }
 
-// checkImplemented refuses by name what this server would otherwise ignore.
+// checkImplemented refuses by name what COS would act on and this server would not. What is
+// unknown to COS is ignored (E170, E171).
 func (x *exchange) checkImplemented() error {
 	rt := x.route
 	if rt.handle == nil {
@@ -396,14 +397,14 @@ func (x *exchange) checkImplemented() error {
 		case rt.method == http.MethodOptions: // the query is that of the request it asks for
 		case rt.target == onWebsite: // pages may have any query that is not COS's
 		case p.lower == rt.sub || commonParam(p.lower) || slices.Contains(rt.params, p.lower):
-		case p.lower == "versionid" && p.value == "" && rt.target == onObject:
-		default:
+		case p.lower == paramVersion && p.value == "" && rt.target == onObject:
+		case x.s.vocabulary.knowsParam(p.lower, rt.operation):
 			return unsupported("the query parameter " + p.name + " on " + rt.operation)
 		}
 	}
 	for name := range x.r.Header {
 		lower := strings.ToLower(name)
-		if !changesMeaning(lower) || rt.understands(lower) {
+		if !x.s.vocabulary.knowsHeader(lower) || commonHeader(lower) || rt.understands(lower) {
 			continue
 		}
 		if lower == "x-cos-server-side-encryption" && slices.Contains([]string{opGetObject, opHeadObject, opUploadPart, opUploadPartCopy}, rt.operation) {
@@ -414,18 +415,10 @@ func (x *exchange) checkImplemented() error {
 	return nil
 }
 
-// changesMeaning reports whether a header changes what a request does, so that a
-// server that does not know it must refuse the request.
-func changesMeaning(lower string) bool {
-	switch lower {
-	case "x-cos-security-token", "x-cos-sdk-retry", "x-cos-copy-source":
-		return false // the signature check and the route table handle them
-	case "if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "if-range",
-		"content-range", "pic-operations":
-		return true
-	default:
-		return strings.HasPrefix(lower, "x-cos-") || strings.HasPrefix(lower, "x-ci-")
-	}
+// commonHeader reports whether every request may have the header: the signature check and
+// the route table handle them.
+func commonHeader(lower string) bool {
+	return lower == paramToken || lower == "x-cos-sdk-retry" || lower == "x-cos-copy-source"
 }
 
 // lookupBucket finds a bucket without querying the store each time.

@@ -1,6 +1,9 @@
 package embedded
 
-import "net"
+import (
+	"net"
+	"slices"
+)
 
 // LimitListener is newLimitListener for the tests of this package.
 func LimitListener(l net.Listener, limit int) net.Listener { return newLimitListener(l, limit) }
@@ -53,10 +56,36 @@ func (s shape) elements(path string) (all []Element) {
 	return all
 }
 
+// ContentTypes returns the types of content by suffix.
+func ContentTypes() map[string]string { return contentTypes() }
+
+// KnownParams returns the query parameters that COS never ignores, and those that are words
+// like any other on operations that do not have them.
+func KnownParams() (always, elsewhere []string) {
+	for _, p := range knownParams() {
+		if p.on == "" {
+			always = append(always, p.name)
+		} else {
+			elsewhere = append(elsewhere, p.name)
+		}
+	}
+	return always, elsewhere
+}
+
+// KnownHeaders returns the request headers that COS acts on.
+func KnownHeaders() []string {
+	var names []string
+	for _, h := range knownHeaders() {
+		names = append(names, h.name)
+	}
+	return names
+}
+
 // A Route is an operation with a request that reaches it and the names of its action.
 type Route struct {
 	Operation, Method, Sub string
 	Actions                []string
+	Params, Headers        []string
 	OnService, OnBucket    bool
 	OnWebsite, Copies      bool
 }
@@ -67,7 +96,7 @@ func Routes() []Route {
 	for _, r := range allRoutes() {
 		if r.handle != nil {
 			all = append(all, Route{
-				Operation: r.operation, Method: r.method, Sub: r.sub, Actions: camActions()[r.operation],
+				Operation: r.operation, Method: r.method, Sub: r.sub, Actions: camActions()[r.operation], Params: r.params, Headers: slices.Concat(r.headers, r.fields),
 				OnService: r.target == onService, OnBucket: r.target == onBucketItself, OnWebsite: r.target == onWebsite, Copies: r.copies,
 			})
 		}

@@ -81,14 +81,17 @@ func (x *exchange) forbidOverwrite() (bool, error) {
 	}
 }
 
-// storedHeaders collects the headers to store. User metadata is counted without its
-// prefix, names and values together (E016).
+// storedHeaders collects the headers to store, with a Content-Type in any case (E172). User
+// metadata is counted without its prefix, names and values together (E016).
 func (x *exchange) storedHeaders() (map[string]string, error) {
 	stored := make(map[string]string)
 	for _, name := range contentHeaders() {
 		if v := x.header(name); v != "" {
 			stored[name] = v
 		}
+	}
+	if stored["content-type"] == "" {
+		stored["content-type"] = x.s.contentType(x.key)
 	}
 	size := 0
 	for name := range x.r.Header {
@@ -108,7 +111,7 @@ func (x *exchange) storedHeaders() (map[string]string, error) {
 
 // describe sets the headers of a response that describe an object.
 func (x *exchange) describe(h http.Header, o store.Object) {
-	h.Set("Content-Type", "application/octet-stream")
+	h.Set("Content-Type", octetStream)
 	for name, v := range o.Headers {
 		h.Set(name, v)
 	}

@@ -97,7 +97,7 @@ func (x *exchange) adoptFields(f *form) error {
 			continue
 		case lower == paramToken:
 			continue
-		case changesMeaning(lower) && !strings.HasPrefix(lower, metaPrefix) && !slices.Contains(x.route.fields, lower):
+		case x.s.vocabulary.knowsHeader(lower) && !commonHeader(lower) && !strings.HasPrefix(lower, metaPrefix) && !slices.Contains(x.route.fields, lower):
 			return unsupported("the field " + lower + " on " + x.route.operation)
 		}
 		if strings.ContainsAny(field.value, "\r\n\x00") {

@@ -111,19 +111,21 @@ type Options struct {
 // A Server is one COS-compatible service with its own store. It serves its listeners
 // until Close.
 type Server struct {
-	opts     Options
-	hosts    hostParser
-	keys     map[string]Credential // by secret id
-	sessions sessionKeys
-	opened   openSessions
-	routes   []route
-	actions  map[string][]string // see camActions
-	store    *store.Store
-	buckets  bucketCache
-	configs  configCache
-	faults   Faults
-	journal  Journal
-	buffers  sync.Pool // of *[]byte, transferChunk long
+	opts         Options
+	hosts        hostParser
+	keys         map[string]Credential // by secret id
+	sessions     sessionKeys
+	opened       openSessions
+	routes       []route
+	actions      map[string][]string // see camActions
+	vocabulary   vocabulary
+	contentTypes map[string]string // by suffix
+	store        *store.Store
+	buckets      bucketCache
+	configs      configCache
+	faults       Faults
+	journal      Journal
+	buffers      sync.Pool // of *[]byte, transferChunk long
 
 	http       *http.Server
 	memory     *memoryListener
@@ -161,7 +163,7 @@ func New(opts Options) (*Server, error) {
 		opts:   opts,
 		hosts:  newHostParser(opts.Suffixes),
 		keys:   make(map[string]Credential, len(opts.Credentials)),
-		routes: allRoutes(), actions: camActions(),
+		routes: allRoutes(), actions: camActions(), vocabulary: newVocabulary(), contentTypes: contentTypes(),
 		store:  st,
 		memory: newMemoryListener(memoryBuffer),
 		stop:   make(chan struct{}),

@@ -24,7 +24,8 @@ func TestUnsupportedOperationsAre501(t *testing.T) {
 	}
 	for query, methods := range map[string]string{
 		"select&select-type=2": "POST", "versionId=1": "PUT", "ci-process=x": "GET PUT POST",
-		"rename": "PUT", "unheard-of": "GET PUT DELETE", "x-cos-traffic-limit=819200": "HEAD DELETE",
+		"rename": "PUT", "live": "GET PUT DELETE", "torrent": "GET PUT DELETE", "cors": "GET PUT DELETE", "x-cos-traffic-limit=819200": "HEAD DELETE",
+		"imageMogr2/thumbnail/50x": "GET PUT", "x-cos-acl=private": "PUT",
 	} {
 		for method := range strings.FieldsSeq(methods) {
 			calls = append(calls, call{method: method, key: "k", query: query})
@@ -36,7 +37,7 @@ func TestUnsupportedOperationsAre501(t *testing.T) {
 	for header, methods := range map[string]string{
 		"x-cos-tagging": "GET", "x-cos-server-side-encryption": "DELETE", "x-cos-server-side-encryption-customer-key": "DELETE",
 		"x-cos-traffic-limit": "HEAD DELETE", "x-cos-callback": "PUT", "x-cos-callback-var": "PUT", "x-cos-return-body": "PUT", "pic-operations": "PUT",
-		"x-cos-grant-read": "GET", "x-cos-unheard-of": "GET PUT HEAD DELETE", "x-ci-anything": "GET",
+		"x-cos-grant-read": "GET", "x-cos-mime-limit": "PUT", "x-ci-security-token": "GET",
 		"x-cos-meta-a": "GET DELETE", "if-match": "PUT DELETE", "if-none-match": "PUT", "if-unmodified-since": "DELETE", "content-range": "PUT",
 		"x-cos-copy-source": "GET DELETE", "x-cos-copy-source-if-match": "PUT", "x-cos-acl": "GET", "x-cos-forbid-overwrite": "GET",
 	} {

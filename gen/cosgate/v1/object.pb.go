@@ -230,7 +230,9 @@ func (x *Object) GetRetention() *ObjectRetention {
 // with its content. Empty means not set.
 type ContentHeaders struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The MIME type. COS uses "application/octet-stream" if none was given.
+	// The MIME type. If none was given, COS takes that of the key's suffix, such as
+	// "text/plain" for a.txt, and "application/octet-stream" without a suffix that it
+	// knows.
 	ContentType string `protobuf:"bytes,1,opt,name=content_type,json=contentType,proto3" json:"content_type,omitempty"`
 	// How caches may store the object.
 	CacheControl string `protobuf:"bytes,2,opt,name=cache_control,json=cacheControl,proto3" json:"cache_control,omitempty"`
