@@ -163,6 +163,14 @@ package cosbackend
 //	A094  [seen samples of 436/14690] A form needs no condition for each of its fields: samples of 436/14690 have fields
 //	      that no condition names, and were accepted. The embedded server is stricter
 //	      (E118), and nothing relies on either.
+//	A105  [documented 436/7738 in part] Create Bucket takes tags in
+//	      x-cos-tagging, and a body CreateBucketConfiguration with BucketAZConfig,
+//	      BucketArchConfig and BucketStorageClass, of which the page has the first.
+//	A106  [documented 436/8275] The region in LocationConstraint may have the prefix
+//	      "cos.", as in the samples of the page.
+//	A107  [documented 436/8291] GET Service takes tagkey and tagvalue for one tag, and
+//	      create-time in seconds with range lt, lte, gt or gte. A sample of the page has
+//	      several elements Buckets, and names with white space around them.
 //	A130  [client cos-js-sdk-v5, client cos-nodejs-sdk-v5] What is written without a Content-Type gets
 //	      the type of its key's suffix, such as text/plain for .txt, and
 //	      application/octet-stream without a known one. COS publishes no list of suffixes.

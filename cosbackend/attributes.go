@@ -147,7 +147,7 @@ func (s Settings) check() error {
 	if err := checkGrants(prefix+"grants.", s.Grants); err != nil {
 		return err
 	}
-	if err := checkTags(prefix+"tags", s.Tags); err != nil {
+	if err := checkTags(prefix+"tags", s.Tags, maxTags); err != nil {
 		return err
 	}
 	if err := s.Retention.check(prefix + "retention"); err != nil {

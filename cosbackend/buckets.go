@@ -4,11 +4,16 @@ import (
 	"cmp"
 	"context"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
 
-const maxListBuckets = 2000
+const (
+	maxListBuckets = 2000
+	maxBucketTags  = 50
+)
 
 // ListBuckets returns one page of the buckets of the account, of all regions or
 // of one. An account without buckets is an empty page. Idempotent.
@@ -22,12 +27,21 @@ func (c *Client) ListBuckets(ctx context.Context, o ListBucketsOptions) (BucketP
 	if o.MaxKeys < 0 || o.MaxKeys > maxListBuckets {
 		return BucketPage{}, invalid("page_size", "must be from 1 to 2000, or 0 for the default")
 	}
+	if err := o.checkFilter(); err != nil {
+		return BucketPage{}, err
+	}
 	op := operation{
 		name: "ListBuckets", method: http.MethodGet, retry: retryClassOf("ListBuckets"),
 		region: o.Region, scheme: c.service.scheme, host: c.service.host,
 	}
 	if o.Region != "" {
 		c.ofRegion(&op, o.Region)
+	}
+	op.parameter("tagkey", o.TagKey)
+	op.parameter("tagvalue", o.TagValue)
+	if o.Range != "" {
+		op.parameter("range", o.Range)
+		op.parameter("create-time", strconv.FormatInt(o.Created.Unix(), 10))
 	}
 	op.parameter("marker", o.Marker)
 	op.amount("max-keys", o.MaxKeys)
@@ -38,6 +52,23 @@ func (c *Client) ListBuckets(ctx context.Context, o ListBucketsOptions) (BucketP
 	}
 	err := c.do(ctx, op)
 	return page, err
+}
+
+// checkFilter checks what chooses buckets, apart from the region.
+func (o ListBucketsOptions) checkFilter() error {
+	switch {
+	case o.TagValue != "" && o.TagKey == "":
+		return invalid("tag_value", "needs tag_key")
+	case !xmlText(o.TagKey) || !xmlText(o.TagValue):
+		return invalid("tag_key", "must hold no control characters, and be valid UTF-8, as tag_value")
+	case o.Created.IsZero() != (o.Range == ""):
+		return invalid("range", "goes with create_time, and the other way round")
+	case o.Range != "" && !slices.Contains([]string{"lt", "lte", "gt", "gte"}, o.Range):
+		return invalid("range", "must be lt, lte, gt or gte")
+	case o.Range != "" && (o.Created.Nanosecond() != 0 || o.Created.Unix() < 0):
+		return invalid("create_time", "must be in whole seconds, from 1970 on")
+	}
+	return nil
 }
 
 // ofRegion restricts a list to one region: by the region's own host where the
@@ -82,14 +113,18 @@ func (r *response) bucketPage(ctx context.Context, o ListBucketsOptions) (Bucket
 		}
 	}
 	for _, b := range wire.Buckets.Bucket {
-		if o.Region == "" || b.Location == o.Region {
-			page.Buckets = append(page.Buckets, BucketInfo{
-				Name: b.Name, Region: b.Location, Type: b.BucketType, Created: listTime(b.CreationDate),
-			})
+		info := BucketInfo{
+			Name: strings.TrimSpace(b.Name), Region: regionOf(b.Location), Type: b.BucketType, Created: listTime(strings.TrimSpace(b.CreationDate)),
+		}
+		if o.Region == "" || info.Region == o.Region {
+			page.Buckets = append(page.Buckets, info)
 		}
 	}
 	return page, nil
 }
+
+// regionOf reads a region as COS names it: older responses have it with a prefix (A106).
+func regionOf(text string) string { return strings.TrimPrefix(strings.TrimSpace(text), "cos.") }
 
 // CreateBucket creates a bucket. It needs a region, from loc or as the default:
 // one that does not exist yet cannot be looked up. A bucket that exists already
@@ -107,13 +142,52 @@ func (c *Client) CreateBucket(ctx context.Context, loc Location, o CreateBucketO
 	if err := checkBucketGrants("grants.", o.Grants); err != nil {
 		return err
 	}
+	if err := o.checkKind(); err != nil {
+		return err
+	}
+	if err := checkTags("tags", o.Tags, maxBucketTags); err != nil {
+		return err
+	}
 	op, err := c.newOperation(ctx, "CreateBucket", http.MethodPut, loc, "")
 	if err != nil {
 		return err
 	}
 	op.grant(o.ACL, o.Grants)
+	if len(o.Tags) > 0 {
+		op.header = append(op.header, pair{"x-cos-tagging", tagHeader(o.Tags)})
+	}
+	if body := o.document(); body != nil {
+		op.document("application/xml", body)
+	}
 	op.decode = readEmpty
 	return c.do(ctx, op)
+}
+
+// checkKind refuses what is not a word.
+func (o CreateBucketOptions) checkKind() error {
+	for field, text := range map[string]string{"az_type": o.AZType, "arch": o.Arch, "storage_class": o.StorageClass} {
+		if !validWord(text) {
+			return invalid(field, "must be a single word as COS spells it: letters, digits, underscores and hyphens, at most 64")
+		}
+	}
+	return nil
+}
+
+// document returns the body that says what kind of bucket to make, which only a bucket of
+// another kind than the ordinary one needs (A105).
+func (o CreateBucketOptions) document() []byte {
+	if o.AZType == "" && o.Arch == "" && o.StorageClass == "" {
+		return nil
+	}
+	var b strings.Builder
+	b.WriteString("<CreateBucketConfiguration>")
+	for _, e := range []pair{{"BucketAZConfig", o.AZType}, {"BucketArchConfig", o.Arch}, {"BucketStorageClass", o.StorageClass}} {
+		if e.value != "" {
+			writeXML(&b, e.name, e.value)
+		}
+	}
+	b.WriteString("</CreateBucketConfiguration>")
+	return []byte(b.String())
 }
 
 // HeadBucket checks whether a bucket exists and may be used. Failures have a status
@@ -177,7 +251,7 @@ func (c *Client) GetBucketLocation(ctx context.Context, loc Location) (string, e
 		if err := r.readXML(ctx, "LocationConstraint", &wire); err != nil {
 			return err
 		}
-		region = strings.TrimSpace(wire.Region)
+		region = regionOf(wire.Region)
 		return nil
 	}
 	err = c.do(ctx, op)
@@ -196,6 +270,13 @@ type BucketInfo struct {
 type ListBucketsOptions struct {
 	// Region restricts the list to one region. Empty lists all.
 	Region string
+	// TagKey restricts the list to buckets that have the tag, and TagValue to those where
+	// it has this value. Empty does not restrict.
+	TagKey, TagValue string
+	// Range restricts the list to buckets that were created before ("lt", "lte") or after
+	// ("gt", "gte") Created, in whole seconds. Both are set or none.
+	Range   string
+	Created time.Time
 	// Marker is the NextMarker of the page before.
 	Marker string
 	// MaxKeys is at most 2000; 0 leaves it to COS.
@@ -217,6 +298,12 @@ type CreateBucketOptions struct {
 	ACL string
 	// Grants are given in addition to those of ACL.
 	Grants *GrantHeaders
+	// AZType is "MAZ" for a bucket in several availability zones, and Arch "OFS" for one
+	// with metadata acceleration. StorageClass is that of the bucket itself, where its kind
+	// has one. Empty is COS's default.
+	AZType, Arch, StorageClass string
+	// Tags are those of the bucket, at most 50.
+	Tags []Tag
 }
 
 // BucketHead is what HeadBucket returns.

@@ -298,6 +298,7 @@ var codeTable = []Code{
 	{Name: "OverMaxRecordSize"},
 	{Name: "Overload", Hint: HintSoon, TransientInSuccess: true},
 	{Name: "PathConflict", Hint: HintSoon, Contended: true},
+	{Name: "PathStyleDomainForbidden", Hint: HintRelocate},
 	{Name: "PaymentRequired"},
 	{Name: "PermanentRedirect", Hint: HintRelocate},
 	{Name: "PolicyFull"},

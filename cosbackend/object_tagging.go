@@ -3,6 +3,7 @@ package cosbackend
 import (
 	"context"
 	"net/http"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -12,12 +13,13 @@ const (
 	maxTagChars = 127
 )
 
-func checkTags(field string, tags []Tag) error {
+// checkTags refuses tags that COS does not accept, and more than most.
+func checkTags(field string, tags []Tag, most int) error {
 	if len(tags) == 0 {
 		return nil
 	}
-	if len(tags) > maxTags {
-		return invalid(field, "must be at most 10")
+	if len(tags) > most {
+		return invalid(field, "must be at most "+strconv.Itoa(most))
 	}
 	seen := make(map[string]bool, len(tags))
 	for _, t := range tags {
@@ -71,7 +73,7 @@ func (c *Client) PutObjectTagging(ctx context.Context, loc Location, key, versio
 	if len(tags) == 0 {
 		return "", invalid("tags", "must be 1 to 10; delete them to have none")
 	}
-	if err := checkTags("tags", tags); err != nil {
+	if err := checkTags("tags", tags, maxTags); err != nil {
 		return "", err
 	}
 	op, err := c.objectOperation(ctx, "PutObjectTagging", http.MethodPut, loc, key, "tagging", versionID)

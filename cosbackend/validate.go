@@ -62,6 +62,11 @@ func validRegion(s string) bool {
 	return true
 }
 
+// validWord reports whether s can be a value of a set of COS's, or empty.
+func validWord(s string) bool {
+	return len(s) <= 64 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == ""
+}
+
 func invalid(field, problem string) error { return &ValidationError{Field: field, Problem: problem} }
 
 func checkBucket(field, s string) error {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestValidationRefusesBadArgumentsWithoutARequest(t *testing.T) {
@@ -104,6 +105,13 @@ func TestValidationRefusesBadArgumentsWithoutARequest(t *testing.T) {
 		{"source version", "source.version_id", copyFrom(CopyOptions{Source: CopySource{Bucket: testBucket, Key: "s", VersionID: "&"}})},
 		{"attributes without replace", "attributes", copyFrom(CopyOptions{Source: source, Attributes: Attributes{ContentType: "a"}})},
 		{"bucket list page", "page_size", second(c.ListBuckets(ctx, ListBucketsOptions{MaxKeys: 2001}))},
+		{"bucket list tag value", "tag_value", second(c.ListBuckets(ctx, ListBucketsOptions{TagValue: "v"}))},
+		{"bucket list tag key", "tag_key", second(c.ListBuckets(ctx, ListBucketsOptions{TagKey: "a\n"}))},
+		{"bucket list range", "range", second(c.ListBuckets(ctx, ListBucketsOptions{Range: "eq", Created: time.Unix(1, 0)}))},
+		{"bucket list range alone", "range", second(c.ListBuckets(ctx, ListBucketsOptions{Range: "lt"}))},
+		{"bucket list fraction", "create_time", second(c.ListBuckets(ctx, ListBucketsOptions{Range: "lt", Created: time.Unix(1, 1)}))},
+		{"bucket zone", "az_type", c.CreateBucket(ctx, at(testBucket), CreateBucketOptions{AZType: "<MAZ>"})},
+		{"bucket tags", "tags", c.CreateBucket(ctx, at(testBucket), CreateBucketOptions{Tags: []Tag{{Key: "a"}, {Key: "a"}}})},
 		{"bucket list region", "region", second(c.ListBuckets(ctx, ListBucketsOptions{Region: "a/b"}))},
 		{"ACL that is no preset", "preset_acl", c.CreateBucket(ctx, loc, CreateBucketOptions{ACL: "The World"})},
 		{"grant with a quote", "grants.read[0]", c.CreateBucket(ctx, loc, CreateBucketOptions{Grants: &GrantHeaders{Read: []string{`1"`}}})},

@@ -330,6 +330,12 @@ func TestAuthorizationNeedsWhatAWriteSetsInAdditionToContent(t *testing.T) {
 			_, err := g.buckets.CreateBucket(ctx, &cosgatev1.CreateBucketRequest{Bucket: "new-1250000000", Region: testRegion, PresetAcl: "public-read"})
 			return err
 		},
+		"CreateBucket tags/PutBucketTagging": func() error {
+			_, err := g.buckets.CreateBucket(ctx, &cosgatev1.CreateBucketRequest{
+				Bucket: "new-1250000000", Region: testRegion, Tags: []*cosgatev1.Tag{{Key: "team", Value: "web"}},
+			})
+			return err
+		},
 		"CreateBucket grants/PutBucketAcl": func() error {
 			_, err := g.buckets.CreateBucket(ctx, &cosgatev1.CreateBucketRequest{
 				Bucket: "new-1250000000", Region: testRegion, Grants: &cosgatev1.GrantHeaders{Read: []string{"100000000011"}},

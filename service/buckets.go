@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"time"
 
 	"google.golang.org/grpc/codes"
 
@@ -23,14 +24,21 @@ func (s *bucketServer) ListBuckets(ctx context.Context, req *cosgatev1.ListBucke
 	if err != nil {
 		return nil, err
 	}
+	o := cosbackend.ListBucketsOptions{
+		Region: req.GetRegion(), TagKey: req.GetTagKey(), TagValue: req.GetTagValue(), Range: req.GetRange(), MaxKeys: pageSize(req.GetPageSize()),
+	}
 	l := list{"buckets", req.GetRegion(), client.Profile()}
-	marker, err := l.marker(req.GetPageToken(), "")
-	if err != nil {
+	if o.TagKey != "" {
+		l = append(l, "tag", o.TagKey, o.TagValue)
+	}
+	if at := req.GetCreateTime(); at != nil {
+		o.Created = at.AsTime()
+		l = append(l, "created", o.Range, o.Created.Format(time.RFC3339))
+	}
+	if o.Marker, err = l.marker(req.GetPageToken(), ""); err != nil {
 		return nil, err
 	}
-	page, err := client.ListBuckets(ctx, cosbackend.ListBucketsOptions{
-		Region: req.GetRegion(), Marker: marker, MaxKeys: pageSize(req.GetPageSize()),
-	})
+	page, err := client.ListBuckets(ctx, o)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +67,11 @@ func (s *bucketServer) CreateBucket(ctx context.Context, req *cosgatev1.CreateBu
 		return nil, cosstatus.FailField(codes.InvalidArgument, cosstatus.ReasonInvalidField, "region",
 			"must say where to create the bucket, such as ap-guangzhou: the profile has no region")
 	}
-	if err := client.CreateBucket(ctx, at, cosbackend.CreateBucketOptions{ACL: req.GetPresetAcl(), Grants: mapOptional(req.GetGrants(), grantHeaders)}); err != nil {
+	err = client.CreateBucket(ctx, at, cosbackend.CreateBucketOptions{
+		ACL: req.GetPresetAcl(), Grants: mapOptional(req.GetGrants(), grantHeaders), Tags: mapSlice(req.GetTags(), tag),
+		AZType: req.GetAzType(), Arch: req.GetArch(), StorageClass: req.GetStorageClass(),
+	})
+	if err != nil {
 		return nil, err
 	}
 	return &cosgatev1.CreateBucketResponse{Region: at.Region}, nil

@@ -11,6 +11,8 @@ const (
 	CreateBuckets Ability = "create-buckets"
 	// ListBuckets is to list the buckets of the account.
 	ListBuckets Ability = "list-buckets"
+	// MultiAZ makes buckets that are stored in several availability zones.
+	MultiAZ Ability = "multi-az"
 	// OtherRegions is to serve more than one region, by {region} in the endpoint.
 	OtherRegions Ability = "other-regions"
 	// StorageClasses is to have STANDARD_IA and INTELLIGENT_TIERING.
@@ -43,7 +45,7 @@ const (
 // abilities is every Ability.
 func abilities() []Ability {
 	return append(objectAbilities(), []Ability{
-		CreateBuckets, ListBuckets, OtherRegions, StorageClasses, Archive, ForbidOverwrite, OpenRanges, Signatures,
+		CreateBuckets, ListBuckets, MultiAZ, OtherRegions, StorageClasses, Archive, ForbidOverwrite, OpenRanges, Signatures,
 		Appends, CustomDomains, Replication, Presigned, TemporaryCredentials,
 	}...)
 }

@@ -23,11 +23,15 @@ func bucketChecks() []check {
 		{"CreateBucket makes a bucket that is there", "A012", createBucket, create},
 		{"CreateBucket succeeds once", "436/7738", createBucketTwice, create},
 		{"CreateBucket refuses a name that is too long", "A012, E004", bucketNameTooLong, create},
+		{"CreateBucket stores the tags of the bucket", "A105, E130", createTaggedBucket, create},
+		{"CreateBucket makes a bucket in several zones", "A105, E130", createMultiAZBucket, []Ability{CreateBuckets, MultiAZ}},
 		{"DeleteBucket removes the bucket", "436/7732", deleteBucket, create},
 		{"DeleteBucket refuses a bucket that holds an object", "436/7732", deleteBucketNotEmpty, create},
 		{"CreateBucket makes a bucket in another region", "E006", createBucketElsewhere, elsewhere},
 		{"ListBuckets says where and since when", "436/8291", listBuckets, list},
 		{"ListBuckets returns pages", "E012", listBucketsByPage, list},
+		{"ListBuckets filters by a tag", "A107, E131", listBucketsByTag, list},
+		{"ListBuckets filters by the time of creation", "A107, E131", listBucketsByTime, list},
 		{"ListBuckets of one region holds its buckets only", "A020", listBucketsOfRegion, []Ability{CreateBuckets, ListBuckets, OtherRegions}},
 	}
 }
@@ -106,6 +110,26 @@ func createBucketTwice(t *testing.T, s scope) {
 	b := s.newBucket(t, s.Region)
 	err := b.Client.CreateBucket(t.Context(), b.location(), cosbackend.CreateBucketOptions{})
 	wantRefused(t, "CreateBucket, the second time", err, 409, "BucketAlreadyOwnedByYou", "BucketAlreadyExists")
+}
+
+func createTaggedBucket(t *testing.T, s scope) {
+	want := []cosbackend.Tag{{Key: "stage", Value: "test"}, {Key: "team", Value: "web shop"}}
+	b := s.newBucketOf(t, s.Region, cosbackend.CreateBucketOptions{Tags: want})
+	got, err := b.Client.GetBucketTagging(t.Context(), b.location())
+	if err != nil {
+		t.Fatalf("GetBucketTagging = %v", err)
+	}
+	tags := slices.SortedFunc(slices.Values(got.TagSet), func(a, b cosbackend.Tag) int { return strings.Compare(a.Key, b.Key) })
+	if !slices.Equal(tags, want) {
+		t.Errorf("the tags are %v, want %v", tags, want)
+	}
+}
+
+func createMultiAZBucket(t *testing.T, s scope) {
+	b := s.newBucketOf(t, s.Region, cosbackend.CreateBucketOptions{AZType: "MAZ"})
+	if got, err := b.Client.HeadBucket(t.Context(), b.location()); err != nil || got.AZType != "MAZ" {
+		t.Errorf("HeadBucket = %+v, %v, want the type MAZ", got, err)
+	}
 }
 
 // No bucket of an account that is known today can have 63 characters.
@@ -190,6 +214,38 @@ func listBucketsByPage(t *testing.T, s scope) {
 	for _, b := range buckets {
 		if got := found(all, b.Bucket); len(got) != 1 {
 			t.Errorf("the pages of ListBuckets list %s %d times, want once", b.Bucket, len(got))
+		}
+	}
+}
+
+func listBucketsByTag(t *testing.T, s scope) {
+	tag := cosbackend.Tag{Key: "cosgate-suite", Value: random()}
+	b := s.newBucketOf(t, s.Region, cosbackend.CreateBucketOptions{Tags: []cosbackend.Tag{tag}})
+	other := s.newBucket(t, s.Region)
+	for _, o := range []cosbackend.ListBucketsOptions{{TagKey: tag.Key, TagValue: tag.Value}, {TagKey: tag.Key, TagValue: "other"}} {
+		all, want := s.buckets(t, o), 0
+		if o.TagValue == tag.Value {
+			want = 1
+		}
+		if n := len(found(all, b.Bucket)); n != want {
+			t.Errorf("ListBuckets(%+v) lists the tagged bucket %d times, want %d", o, n, want)
+		}
+		if len(found(all, other.Bucket)) > 0 {
+			t.Errorf("ListBuckets(%+v) lists a bucket without tags", o)
+		}
+	}
+}
+
+func listBucketsByTime(t *testing.T, s scope) {
+	b := s.newBucket(t, s.Region)
+	listed := found(s.buckets(t, cosbackend.ListBucketsOptions{}), b.Bucket)
+	if len(listed) != 1 {
+		t.Fatalf("ListBuckets lists %s %d times, want once", b.Bucket, len(listed))
+	}
+	created := listed[0].Created.Truncate(time.Second)
+	for compare, want := range map[string]int{"lt": 0, "lte": 1, "gt": 0, "gte": 1} {
+		if n := len(found(s.buckets(t, cosbackend.ListBucketsOptions{Range: compare, Created: created}), b.Bucket)); n != want {
+			t.Errorf("ListBuckets of buckets created %s the time of one lists it %d times, want %d", compare, n, want)
 		}
 	}
 }

@@ -47,8 +47,9 @@ func (s scope) otherRegion() string {
 	return "ap-shanghai"
 }
 
-// bucketName returns the name of a bucket that nobody has, of the same account.
-func (s scope) bucketName() string { return ours + random() + s.appid() }
+// bucketName returns the name of a bucket that nobody has, of the same account. It is
+// short enough for every region: the host of a new bucket has at most 60 characters.
+func (s scope) bucketName() string { return "cgs" + random() + s.appid() }
 
 // appid returns "-" and the digits at the end of every bucket of the account.
 func (s scope) appid() string { return s.Bucket[strings.LastIndexByte(s.Bucket, '-'):] }
@@ -56,8 +57,14 @@ func (s scope) appid() string { return s.Bucket[strings.LastIndexByte(s.Bucket, 
 // newBucket creates a bucket that is deleted with all it holds after the check.
 func (s scope) newBucket(t *testing.T, region string) scope {
 	t.Helper()
+	return s.newBucketOf(t, region, cosbackend.CreateBucketOptions{})
+}
+
+// newBucketOf is newBucket with options.
+func (s scope) newBucketOf(t *testing.T, region string, o cosbackend.CreateBucketOptions) scope {
+	t.Helper()
 	b := s.in(s.bucketName(), region)
-	if err := s.Client.CreateBucket(t.Context(), b.location(), cosbackend.CreateBucketOptions{}); err != nil {
+	if err := s.Client.CreateBucket(t.Context(), b.location(), o); err != nil {
 		t.Fatalf("CreateBucket(%s in %s) = %v", b.Bucket, region, err)
 	}
 	t.Cleanup(func() {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -53,20 +54,22 @@ func TestDeleteBucketRefusesANonEmptyBucket(t *testing.T) {
 func TestCreateBucketRefusesInvalidNames(t *testing.T) {
 	t.Parallel()
 	c := open(t)
-	for name, code := range map[string]string{
-		"noappid":                      "InvalidBucketName",
-		"name-abc":                     "InvalidBucketName",
-		"-1":                           "InvalidBucketName",
-		"under_score-1":                "InvalidBucketName",
-		"name--1":                      "InvalidBucketName",
-		strings.Repeat("a", 51) + "-1": "BucketNameTooLong",
-		strings.Repeat("a", 50) + "-1": "",
-		"a-" + strings.Repeat("1", 62): "BucketNameTooLong",
-		"upper-125":                    "",
+	for _, tt := range []struct{ name, region, code string }{
+		{"noappid", "ap-guangzhou", "InvalidBucketName"},
+		{"name-abc", "ap-guangzhou", "InvalidBucketName"},
+		{"-1", "ap-guangzhou", "InvalidBucketName"},
+		{"under_score-1", "ap-guangzhou", "InvalidBucketName"},
+		{"name--1", "ap-guangzhou", "InvalidBucketName"},
+		{"upper-125", "ap-guangzhou", ""},
+		{strings.Repeat("a", 19) + "-1250000000", "ap-guangzhou", ""},
+		{strings.Repeat("a", 20) + "-1250000000", "ap-guangzhou", "BucketNameTooLong"},
+		{strings.Repeat("a", 23) + "-1250000000", "ap-tokyo", ""},
+		{strings.Repeat("a", 24) + "-1250000000", "ap-tokyo", "BucketNameTooLong"},
+		{"a-" + strings.Repeat("1", 62), "ap-tokyo", "BucketNameTooLong"},
 	} {
-		got := c.do(t, call{method: "PUT", host: hostIn(name, "ap-guangzhou")})
-		if got.err.Code != code {
-			t.Errorf("PUT bucket %s = %d %s, want %q", name, got.StatusCode, got.err.Code, code)
+		got := c.do(t, call{method: "PUT", host: hostIn(tt.name, tt.region)})
+		if got.err.Code != tt.code {
+			t.Errorf("PUT bucket %s in %s = %d %s, want %q", tt.name, tt.region, got.StatusCode, got.err.Code, tt.code)
 		}
 	}
 }
@@ -75,15 +78,72 @@ func TestCreateBucketRefusesWhatItCannotDo(t *testing.T) {
 	t.Parallel()
 	c := open(t)
 	host := hostIn("b-125", "ap-guangzhou")
-	c.do(t, call{method: "PUT", host: host, header: map[string]string{"x-cos-acl": "everyone"}}).want(t, 400, "InvalidArgument")
+	for header, value := range map[string]string{"x-cos-acl": "everyone", "x-cos-grant-read": `id="a"`} {
+		c.do(t, call{method: "PUT", host: host, header: map[string]string{header: value}}).want(t, 400, "InvalidArgument")
+	}
 	c.do(t, call{method: "PUT", host: host, header: map[string]string{"x-cos-acl": "default"}}).want(t, 400, "InvalidArgument")
-	c.do(t, call{method: "PUT", host: host, header: map[string]string{"x-cos-grant-read": `id="a"`}}).want(t, 400, "InvalidArgument")
-	c.do(t, call{method: "PUT", host: host, header: map[string]string{"x-cos-tagging": "a=b"}}).want(t, 501, "NotImplemented")
-	body := []byte("<CreateBucketConfiguration><BucketAZConfig>MAZ</BucketAZConfig></CreateBucketConfiguration>")
-	c.do(t, call{method: "PUT", host: host, body: body}).want(t, 501, "NotImplemented")
-	c.do(t, call{method: "PUT", host: host, body: body, chunked: true}).want(t, 501, "NotImplemented")
+	for _, tags := range []string{"a=b&a=c", "=b", "a=%zz", strings.Repeat("k", 128) + "=v"} {
+		c.do(t, call{method: "PUT", host: host, header: map[string]string{"x-cos-tagging": tags}}).want(t, 400, "InvalidTag")
+	}
+	for text, code := range map[string]string{
+		"<BucketAZConfig>OAZ</BucketAZConfig>":                                     "InvalidArgument",
+		"<BucketArchConfig>COS</BucketArchConfig>":                                 "InvalidArgument",
+		"<BucketStorageClass>STANDARD</BucketStorageClass>":                        "NotImplemented",
+		"<Region>ap-guangzhou</Region>":                                            "MalformedXML",
+		"<BucketAZConfig>MAZ</BucketAZConfig><BucketAZConfig>MAZ</BucketAZConfig>": "MalformedXML",
+	} {
+		for _, chunked := range []bool{false, true} {
+			body := []byte("<CreateBucketConfiguration>" + text + "</CreateBucketConfiguration>")
+			if got := c.do(t, call{method: "PUT", host: host, body: body, chunked: chunked}); got.err.Code != code {
+				t.Errorf("PUT bucket with %s = %d %s, want %s", text, got.StatusCode, got.err.Code, code)
+			}
+		}
+	}
 	c.do(t, call{method: "HEAD", host: host}).want(t, 404, "")
 	c.do(t, call{method: "PUT", host: host, body: []byte{}}).want(t, 200, "")
+}
+
+// TestCreateBucketMakesTheKindThatItsBodyNames holds E130.
+func TestCreateBucketMakesTheKindThatItsBodyNames(t *testing.T) {
+	t.Parallel()
+	c := open(t)
+	for i, tt := range []struct{ body, az, arch, kind string }{
+		{"", "", "", "cos"},
+		{"<CreateBucketConfiguration></CreateBucketConfiguration>", "", "", "cos"},
+		{"<CreateBucketConfiguration/>", "", "", "cos"},
+		{"<CreateBucketConfiguration><BucketAZConfig>MAZ</BucketAZConfig></CreateBucketConfiguration>", "MAZ", "", "cos"},
+		{"<CreateBucketConfiguration><BucketAZConfig></BucketAZConfig><BucketArchConfig>OFS</BucketArchConfig></CreateBucketConfiguration>", "", "OFS", "ofs"},
+		{"<CreateBucketConfiguration>\n\t<BucketArchConfig>OFS</BucketArchConfig>\n\t<BucketAZConfig>MAZ</BucketAZConfig>\n</CreateBucketConfiguration>", "MAZ", "OFS", "ofs"},
+	} {
+		host := hostIn(fmt.Sprintf("kind%d-125", i), "ap-guangzhou")
+		got := c.do(t, call{method: "PUT", host: host, body: []byte(tt.body)}).want(t, 200, "")
+		if got.ContentLength != 0 {
+			t.Errorf("PUT bucket: Content-Length %d, want 0", got.ContentLength)
+		}
+		h := c.do(t, call{method: "HEAD", host: host}).want(t, 200, "").Header
+		if h.Get("x-cos-bucket-az-type") != tt.az || h.Get("x-cos-bucket-arch") != tt.arch || h.Get("Content-Type") != "application/xml" {
+			t.Errorf("HEAD of a bucket made with %q: %v", tt.body, h)
+		}
+		list := c.listBuckets(t, "service.cos.myqcloud.com", "")
+		if b := list.Buckets[i]; b.BucketType != tt.kind {
+			t.Errorf("GET Service lists %+v, want the type %s", b, tt.kind)
+		}
+	}
+}
+
+func TestCreateBucketStoresTheTagsOfItsHeader(t *testing.T) {
+	t.Parallel()
+	c := open(t)
+	host := hostIn("tagged-125", "ap-guangzhou")
+	c.do(t, call{method: "PUT", host: host, header: map[string]string{"x-cos-tagging": "team=web%20shop&stage=test"}}).want(t, 200, "")
+	got := c.do(t, call{method: "GET", host: host, query: "tagging"}).want(t, 200, "")
+	const want = "<Tagging><TagSet><Tag><Key>team</Key><Value>web shop</Value></Tag><Tag><Key>stage</Key><Value>test</Value></Tag></TagSet></Tagging>"
+	if !strings.HasSuffix(string(got.body), want) {
+		t.Errorf("GET ?tagging = %s, want %s", got.body, want)
+	}
+	c.do(t, call{method: "DELETE", host: host}).want(t, 204, "")
+	c.do(t, call{method: "PUT", host: host}).want(t, 200, "")
+	c.do(t, call{method: "GET", host: host, query: "tagging"}).want(t, 404, "NoSuchTagSet")
 }
 
 type serviceResult struct {
@@ -140,11 +200,60 @@ func TestListBucketsListsThemByName(t *testing.T) {
 	if b := all.Buckets[0]; b.CreationDate != "2019-05-24T11:49:50Z" || b.BucketType != "cos" || all.Owner.ID == "" {
 		t.Errorf("first bucket = %+v, owner %+v", b, all.Owner)
 	}
-	for _, query := range []string{"max-keys=0", "max-keys=2001", "max-keys=x"} {
+	for _, query := range []string{"max-keys=0", "max-keys=x", "range=lt", "create-time=1", "range=eq&create-time=1", "range=lt&create-time=x"} {
 		c.do(t, call{method: "GET", host: "service.cos.myqcloud.com", query: query}).want(t, 400, "InvalidArgument")
 	}
-	for _, query := range []string{"tagkey=a", "range=lt", "create-time=1"} {
-		c.do(t, call{method: "GET", host: "service.cos.myqcloud.com", query: query}).want(t, 501, "NotImplemented")
+}
+
+// TestListBucketsFilters holds E131.
+func TestListBucketsFilters(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1642662640, 0)
+	c := open(t, func(o *embedded.Options) { o.Buckets, o.Clock = nil, func() time.Time { return now } })
+	for i, tags := range []string{"team=web", "team=mail&stage=test", "", "stage=live"} {
+		now = now.Add(5 * time.Second) // 645, 650, 655, 660
+		c.do(t, call{method: "PUT", host: hostIn(fmt.Sprintf("b%d-1", i), "ap-guangzhou"), header: map[string]string{"x-cos-tagging": tags}}).want(t, 200, "")
+	}
+	c.do(t, call{method: "PUT", host: hostIn("b2-1", "ap-guangzhou"), query: "tagging", body: []byte("<Tagging><TagSet><Tag><Key>team</Key><Value>web</Value></Tag></TagSet></Tagging>")}).want(t, 400, "InvalidRequest") // it wants an MD5
+	for query, want := range map[string]string{
+		"":                                    "b0-1 b1-1 b2-1 b3-1",
+		"max-keys=10000":                      "b0-1 b1-1 b2-1 b3-1",
+		"tagkey=team&tagvalue=web":            "b0-1",
+		"tagkey=team&tagvalue=live":           "",
+		"tagkey=team":                         "b0-1 b1-1",
+		"tagkey=stage&max-keys=1":             "b1-1",
+		"tagkey=stage&max-keys=1&marker=b1-1": "b3-1",
+		"range=lt&create-time=1642662650":     "b0-1",
+		"range=lte&create-time=1642662650":    "b0-1 b1-1",
+		"range=gt&create-time=1642662650":     "b2-1 b3-1",
+		"create-time=1642662650&range=gte":    "b1-1 b2-1 b3-1",
+		"range=gte&create-time=1642662650&tagkey=stage&tagvalue=live": "b3-1",
+		"region=ap-beijing&tagkey=team":                               "",
+	} {
+		var names []string
+		for _, b := range c.listBuckets(t, "service.cos.myqcloud.com", query).Buckets {
+			names = append(names, b.Name)
+		}
+		if got := strings.Join(names, " "); got != want {
+			t.Errorf("GET Service ?%s = %q, want %q", query, got, want)
+		}
+	}
+}
+
+// TestListBucketsOrdersItsElementsAsCOS compares with the page of GET Service: what
+// belongs to pages is there when a page was asked for.
+func TestListBucketsOrdersItsElementsAsCOS(t *testing.T) {
+	t.Parallel()
+	c := open(t, func(o *embedded.Options) { o.Clock = at(1558698590) })
+	const bucket = "<Buckets><Bucket><Name>" + testBucket + "</Name><Location>ap-guangzhou</Location><CreationDate>2019-05-24T11:49:50Z</CreationDate><BucketType>cos</BucketType></Bucket></Buckets>"
+	for query, want := range map[string]string{
+		"":           bucket + "</ListAllMyBucketsResult>",
+		"max-keys=1": bucket + "<Marker></Marker><IsTruncated>false</IsTruncated></ListAllMyBucketsResult>",
+	} {
+		got := c.do(t, call{method: "GET", host: "service.cos.myqcloud.com", query: query}).want(t, 200, "")
+		if text := string(got.body); !strings.Contains(text, "<ListAllMyBucketsResult><Owner><ID>") || !strings.HasSuffix(text, "</Owner>"+want) {
+			t.Errorf("GET Service ?%s = %s, want it to end in %s", query, text, want)
+		}
 	}
 }
 

@@ -53,7 +53,7 @@ func (x *exchange) copySourceBucket(src copySource) (string, error) {
 	name := src.host.bucket
 	switch src.host.kind {
 	case hostBucket:
-	case hostForeign:
+	case hostBare:
 		if name = x.s.opts.DefaultBucket; name == "" {
 			return "", fail(invalidCopySource, "The host in x-cos-copy-source names no bucket of this server.")
 		}

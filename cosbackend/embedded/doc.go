@@ -23,8 +23,9 @@
 //	E002  [assumed] A key that XML 1.0 cannot hold is listed with numeric references,
 //	      unless encoding-type=url is asked for.
 //	E003  [seen a published HEAD-like 403 of 2022] An error response to a HEAD has Content-Type application/xml and length 0.
-//	E004  [assumed] A bucket's name has at most 50 characters before "-<appid>", and the full
-//	      name is one host label; a longer one is BucketNameTooLong.
+//	E004  [documented 436/13312] A new bucket's host under myqcloud.com,
+//	      <name>-<appid>.cos.<region>.myqcloud.com, has at most 60 characters; a longer
+//	      one is BucketNameTooLong. Buckets that are older may have longer names.
 //	E005  [documented 436/7730, 436/14518] A key over 850 bytes is KeyTooLong; one that is not UTF-8 or contains CAN,
 //	      EM, SUB or ESC is InvalidObjectName.
 //	E006  [assumed] A bucket asked for in another region is NoSuchBucket; there is no redirect.
@@ -37,12 +38,12 @@
 //	E011  [documented 436/40105 in part] A signature whose time has ended, or begins up to 15 minutes from now, is
 //	      AccessDenied "Request has expired"; one that begins later, or a Date
 //	      header more than 15 minutes off, is RequestTimeTooSkewed.
-//	E012  [assumed] GET Service returns at most 2,000 buckets, ordered by name; its marker is
-//	      the name of a bucket and exclusive; its region parameter filters the list.
+//	E012  [assumed] GET Service returns at most 2,000 buckets, ordered by name; its marker
+//	      is the name of a bucket and exclusive.
 //	E013  [own] The owner of the service is an example account; the owner of an object
 //	      is the appid of its bucket.
 //	E014  [assumed] max-keys, max-parts or max-uploads out of range is InvalidArgument; it is
-//	      not reduced to the maximum.
+//	      not reduced to the maximum, except that of GET Service (E131).
 //	E015  [own] Objects in an intelligent tiering class stay in the tier FREQUENT.
 //	E016  [assumed] The size of user metadata is that of the names without x-cos-meta- plus the
 //	      values.
@@ -275,6 +276,20 @@
 //	E123  [own] With the option KeepUnknownElements the configurations of buckets, versioning,
 //	      object lock and ACL included, keep elements and attributes that are not known
 //	      here. A domain certificate comes back as another document than was put.
+//	E130  [documented 436/7738 in part] A Create Bucket may have a body:
+//	      BucketAZConfig MAZ, BucketArchConfig OFS, or nothing. Head Bucket then has
+//	      x-cos-bucket-az-type and x-cos-bucket-arch, and GET Service the type ofs. Such
+//	      a bucket works as any other. BucketStorageClass is NotImplemented.
+//	E131  [documented 436/8291] GET Service filters by region, by one tag (tagkey, and
+//	      tagvalue unless it is empty) and by the time of creation (create-time in
+//	      seconds, with range lt, lte, gt or gte). A max-keys over 2,000 is 2,000.
+//	E132  [own] The default bucket is that of hosts that name nothing: an address, a name
+//	      of one label, or a suffix of the server. Other hosts are InvalidRequest.
+//	E133  [own] A host is a custom domain when an enabled rule of a bucket's domain
+//	      configuration names it: of the website with type WEBSITE, of the bucket
+//	      otherwise. No record of DNS is read, so that nothing proves the domain; of
+//	      several buckets with the same domain it is that of the first by name.
+//	E134  [documented 436/7730] A bucket in the path is PathStyleDomainForbidden.
 //	E135  [seen 436/7753, 436/7745, 436/8288] A request id is base64 of <time>_<host>_<process>_<number> in hex, and a
 //	      trace id base64 of 128 hex digits, 172 characters. An error has the trace id in
 //	      its body; one without a body has it in x-cos-trace-id, and OPTIONS in both. A 304

@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
@@ -14,8 +15,11 @@ import (
 	"github.com/cosgate/cosgate/cosbackend/embedded/internal/store"
 )
 
-// certificates is the kind of stored document of a domain certificate, by domain.
-const certificates = "domaincertificate"
+const (
+	// certificates is the kind of stored document of a domain certificate, by domain.
+	certificates = "domaincertificate"
+	domainSub    = "domain"
+)
 
 func certificateRoutes() []route {
 	add := func(method, operation string, handle func(*Server, *exchange) error, params ...string) route {
@@ -161,7 +165,7 @@ func (s *Server) deleteCertificate(x *exchange) error {
 
 func domainConfiguration() configuration {
 	return configuration{
-		sub: "domain", noun: "BucketDomain", absent: domainConfigNotFound, check: checkDomains,
+		sub: domainSub, noun: "BucketDomain", real: true, proof: "TestBucketDomainServesItsBucket", absent: domainConfigNotFound, check: checkDomains,
 		before: func(x *exchange) { x.response.header().Set(headerDomainTXT, domainProof(x.bucket)) },
 		shape: branch("DomainConfiguration", branch(
 			"DomainRule",
@@ -190,6 +194,69 @@ func checkDomains(_ *exchange, doc *node) error {
 		}
 		seen[name] = true
 	}
+	return nil
+}
+
+// A binding is what a domain stands for: a bucket, or the website of one.
+type binding struct {
+	bucket  string
+	website bool
+	enabled bool
+}
+
+// boundDomain finds the bucket whose domain configuration has an enabled rule for a
+// domain: the first by name. The zero binding is none.
+func (s *Server) boundDomain(ctx context.Context, name string) (binding, error) {
+	buckets, err := s.store.Configured(ctx, domainSub)
+	if err != nil {
+		return binding{}, err
+	}
+	for _, bucket := range buckets {
+		domains, err := configured(ctx, s, store.Config{Bucket: bucket, Kind: domainSub}, parseDomains)
+		if err != nil {
+			return binding{}, err
+		}
+		if domains == nil {
+			continue // removed meanwhile
+		}
+		if b, ok := (*domains)[name]; ok && b.enabled {
+			b.bucket = bucket
+			return b, nil
+		}
+	}
+	return binding{}, nil
+}
+
+// parseDomains reads what each domain of a configuration stands for.
+func parseDomains(document []byte) (*map[string]binding, error) {
+	doc, err := parseStored(document, domainConfiguration().shape)
+	if err != nil {
+		return nil, err
+	}
+	domains := make(map[string]binding)
+	for _, rule := range doc.all("DomainRule") {
+		domains[strings.ToLower(rule.value("Name"))] = binding{
+			website: rule.value("Type") == "WEBSITE", enabled: rule.value("Status") == "ENABLED",
+		}
+	}
+	return &domains, nil
+}
+
+// resolveDomain finds the bucket of a host that is a custom domain (E133).
+func (x *exchange) resolveDomain() error {
+	b, err := x.s.boundDomain(x.ctx(), hostWithoutPort(x.r.Host))
+	if err != nil {
+		return err
+	}
+	if b.bucket == "" {
+		return fail(invalidRequest, "The host "+x.r.Host+" names no bucket, and no bucket has an enabled domain of this name. "+
+			"Send the request to <bucket>-<appid>.cos.<region>.myqcloud.com, for example with this server as HTTP proxy, or bind the domain to a bucket (PUT ?domain).")
+	}
+	x.host = hostName{kind: hostBucket, bucket: b.bucket}
+	if b.website {
+		x.host.kind = hostWebsite
+	}
+	x.bucket = b.bucket
 	return nil
 }
 

@@ -100,3 +100,46 @@ func TestPutBucketDomainCertificateDoesNotStoreTheKey(t *testing.T) {
 		}
 	}
 }
+
+// TestBucketDomainServesItsBucket holds E133.
+func TestBucketDomainServesItsBucket(t *testing.T) {
+	t.Parallel()
+	c := open(t, func(o *embedded.Options) { o.DefaultBucket = testBucket })
+	rules := func(rules ...string) []byte {
+		var b strings.Builder
+		b.WriteString("<DomainConfiguration>")
+		for _, r := range rules {
+			f := strings.Fields(r)
+			b.WriteString("<DomainRule><Status>" + f[0] + "</Status><Name>" + f[1] + "</Name><Type>" + f[2] + "</Type></DomainRule>")
+		}
+		b.WriteString("</DomainConfiguration>")
+		return []byte(b.String())
+	}
+	other := hostIn("other-1250000000", "ap-beijing")
+	c.do(t, call{method: "PUT", host: other}).want(t, 200, "")
+	c.put(t, "k", "of the first")
+	c.do(t, call{method: "PUT", host: other, key: "k", body: []byte("of the other")}).want(t, 200, "")
+	c.do(t, call{method: "GET", host: "files.example.com", key: "k"}).want(t, 400, "InvalidRequest")
+	c.do(t, call{method: "PUT", host: other, query: "domain", body: rules("ENABLED Files.example.com REST", "DISABLED off.example.com REST", "ENABLED www.example.com WEBSITE")}).want(t, 200, "")
+	for host, want := range map[string]string{"files.example.com": "of the other", "FILES.example.com:8080": "of the other"} {
+		if got := c.do(t, call{method: "GET", host: host, key: "k"}).want(t, 200, ""); string(got.body) != want {
+			t.Errorf("GET of %s = %q, want %q", host, got.body, want)
+		}
+	}
+	head := c.do(t, call{method: "HEAD", host: "files.example.com"}).want(t, 200, "")
+	if region := head.Header.Get("x-cos-bucket-region"); region != "ap-beijing" {
+		t.Errorf("HEAD of a domain says the region %q, want ap-beijing", region)
+	}
+	c.do(t, call{method: "GET", host: "files.example.com", key: "k", unsigned: true}).want(t, 403, "AccessDenied")
+	for _, host := range []string{"off.example.com", "absent.example.com", "k.files.example.com"} {
+		c.do(t, call{method: "GET", host: host, key: "k"}).want(t, 400, "InvalidRequest")
+	}
+	if got := c.do(t, call{method: "GET", host: "www.example.com", unsigned: true}); got.StatusCode == 400 {
+		t.Errorf("GET of a website's domain = %d %s, want one of the website", got.StatusCode, got.err.Code)
+	}
+	c.do(t, call{method: "PUT", host: other, query: "domain", body: rules("ENABLED new.example.com REST")}).want(t, 200, "")
+	c.do(t, call{method: "GET", host: "files.example.com", key: "k"}).want(t, 400, "InvalidRequest")
+	c.do(t, call{method: "GET", host: "new.example.com", key: "k"}).want(t, 200, "")
+	c.do(t, call{method: "DELETE", host: other, query: "domain"}).want(t, 204, "")
+	c.do(t, call{method: "GET", host: "new.example.com", key: "k"}).want(t, 400, "InvalidRequest")
+}

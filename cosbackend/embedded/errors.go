@@ -103,6 +103,7 @@ const (
 	objectLocked
 	objectNotAppendable
 	originNotFound
+	pathStyleForbidden
 	preconditionFailed
 	replicationNotFound
 	requestIsNotMultipart
@@ -201,6 +202,7 @@ func errorTable() [failureCount]errorRow {
 		objectLocked:                  {"ObjectLocked", http.StatusConflict, "The object is locked: it cannot be overwritten, deleted or changed."},
 		objectNotAppendable:           {"ObjectNotAppendable", http.StatusConflict, "The operation is not valid for the current state of the object"},
 		originNotFound:                {"OriginConfigurationNotFoundError", http.StatusNotFound, "The origin configuration was not found."},
+		pathStyleForbidden:            {"PathStyleDomainForbidden", http.StatusForbidden, "The bucket you are attempting to access must be addressed using COS virtual-styled domain."},
 		preconditionFailed:            {"PreconditionFailed", http.StatusPreconditionFailed, "Precondition not match."},
 		replicationNotFound:           {"ReplicationConfigurationNotFoundError", http.StatusNotFound, "The replication configuration was not found."},
 		requestIsNotMultipart:         {"RequestIsNotMultiPartContent", http.StatusBadRequest, "Bucket POST must be of the enclosure-type multipart/form-data."},

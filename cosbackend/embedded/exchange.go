@@ -271,6 +271,10 @@ func (x *exchange) resolveHost() (bool, error) {
 	case hostUnsupported:
 		return false, unsupported("hosts like " + x.r.Host + "; use <bucket>-<appid>.cos.<region>.<suffix>")
 	case hostForeign:
+		if err := x.resolveDomain(); err != nil {
+			return false, err
+		}
+	case hostBare:
 		if x.s.opts.DefaultBucket == "" {
 			return false, fail(invalidRequest, "The host "+x.r.Host+" names no bucket and the server has no default bucket. "+
 				"Send the request to <bucket>-<appid>.cos.<region>.myqcloud.com, for example with this server as HTTP proxy, or set a default bucket.")
@@ -293,7 +297,7 @@ func (x *exchange) resolvePath(onBucket bool) error {
 		return fail(invalidURI, "The request target has no path.")
 	}
 	if !onBucket {
-		return unsupported("path-style addressing; name the bucket in the host: <bucket>-<appid>.cos.<region>.<suffix>")
+		return fail(pathStyleForbidden, "The bucket must be in the host, <bucket>-<appid>.cos.<region>.<suffix>, and not in the path.")
 	}
 	x.key, x.entry.Key = key, key
 	return checkKey(key)

@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"net"
+	"net/netip"
 	"slices"
 	"strings"
 )
@@ -11,7 +12,8 @@ import (
 type hostKind int
 
 const (
-	hostForeign     hostKind = iota // under none of the suffixes
+	hostForeign     hostKind = iota // a domain under none of the suffixes
+	hostBare                        // an address, a name of one label, or a suffix alone: it names no bucket (E132)
 	hostBucket                      // <bucket>.cos.<region>.<suffix>
 	hostService                     // service.cos.<suffix> and cos.<region>.<suffix>
 	hostWebsite                     // <bucket>.cos-website.<region>.<suffix>
@@ -37,13 +39,9 @@ func newHostParser(suffixes []string) hostParser {
 	return p
 }
 
-// parse reads a host, with or without a port. A bare suffix, such as
-// "localhost", is a foreign host: it is how an SDK reaches a default bucket.
+// parse reads a host, with or without a port.
 func (p hostParser) parse(host string) hostName {
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
-	}
-	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	host = hostWithoutPort(host)
 	if label, ok := strings.CutSuffix(host, stsDomain); ok {
 		region, more := strings.CutPrefix(label, "sts.")
 		if label == "sts" || more && validRegion(region) {
@@ -56,7 +54,19 @@ func (p hostParser) parse(host string) hostName {
 			return parseLabels(strings.Split(rest, "."))
 		}
 	}
+	_, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	if err == nil || !strings.Contains(host, ".") || slices.Contains(p.suffixes, "."+host) {
+		return hostName{kind: hostBare}
+	}
 	return hostName{kind: hostForeign}
+}
+
+// hostWithoutPort is a host in lower case, without its port and the dot of the root.
+func hostWithoutPort(host string) string {
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	return strings.ToLower(strings.TrimSuffix(host, "."))
 }
 
 // parseLabels parses the labels before the suffix.
@@ -101,14 +111,15 @@ func validLabel(s string) bool {
 // validBucketName reports whether s is <name>-<appid>, as in a host.
 func validBucketName(s string) bool {
 	name, appid := splitBucket(s)
-	if name == "" || appid == "" || !validLabel(s) || !validLabel(name) || len(name) > maxBucketName {
-		return false
-	}
-	return strings.Trim(appid, "0123456789") == ""
+	return name != "" && appid != "" && validLabel(s) && validLabel(name) && strings.Trim(appid, "0123456789") == ""
 }
 
-// maxBucketName is the length limit of a bucket's name without "-<appid>" (E004).
-const maxBucketName = 50
+// maxBucketHost is the length limit of the host of a new bucket (E004).
+const maxBucketHost = 60
+
+// bucketHost is the host by whose length a name is judged, whatever suffix a request
+// has.
+func bucketHost(bucket, region string) string { return bucket + ".cos." + region + ".myqcloud.com" }
 
 // splitBucket cuts a bucket at its last dash.
 func splitBucket(bucket string) (name, appid string) {

@@ -118,6 +118,7 @@ func TestRequestTargetIsNotCleaned(t *testing.T) {
 	}
 }
 
+// TestHostSelectsTheResource holds E132 and E134.
 func TestHostSelectsTheResource(t *testing.T) {
 	t.Parallel()
 	c := open(t, func(o *embedded.Options) {
@@ -136,10 +137,14 @@ func TestHostSelectsTheResource(t *testing.T) {
 		{"127.0.0.1:9000", "k", "default-1", 404},
 		{"[::1]:9000", "k", "default-1", 404},
 		{"localhost:9000", "k", "default-1", 404},
-		{"my.custom.domain", "", "default-1", 200},
+		{"cos", "k", "default-1", 404},
+		{"cos.example.org", "k", "default-1", 404},
+		{"my.custom.domain", "", "", 400},
+		{testBucket + ".cos.ap-guangzhou.example.com", "k", "", 400},
 		{"service.cos.myqcloud.com", "", "", 200},
 		{"cos.ap-guangzhou.localhost", "", "", 200},
-		{"cos.ap-guangzhou.myqcloud.com", testBucket + "/k", "", 501}, // path style
+		{"cos.ap-guangzhou.myqcloud.com", testBucket + "/k", "", 403}, // path style
+		{"service.cos.myqcloud.com", testBucket, "", 403},
 		{testBucket + ".cos.accelerate.myqcloud.com", "k", "", 501},
 		{testBucket + ".cos-website.ap-guangzhou.myqcloud.com", "k", testBucket, 404},
 		{testBucket + ".cos-internal.ap-guangzhou.tencentcos.cn", "k", "", 501},
@@ -152,6 +157,14 @@ func TestHostSelectsTheResource(t *testing.T) {
 		if e := entries[len(entries)-1]; got.StatusCode != tt.status || e.Bucket != tt.bucket {
 			t.Errorf("GET of host %s = %d in bucket %q, want %d in %q", tt.host, got.StatusCode, e.Bucket, tt.status, tt.bucket)
 		}
+	}
+}
+
+func TestPathStyleIsForbidden(t *testing.T) {
+	t.Parallel()
+	c := open(t)
+	for _, method := range []string{"GET", "PUT", "DELETE"} {
+		c.do(t, call{method: method, host: "cos.ap-guangzhou.myqcloud.com", key: testBucket + "/k"}).want(t, 403, "PathStyleDomainForbidden")
 	}
 }
 

@@ -157,13 +157,14 @@ func describeTags(h http.Header, o store.Object) {
 }
 
 const (
+	taggingSub    = "tagging"
 	maxBucketTags = 50
 	maxTagLength  = 127
 )
 
 func taggingConfiguration() configuration {
 	return configuration{
-		sub: "tagging", noun: "BucketTagging", md5: true, absent: noSuchTagSet, putStatus: http.StatusNoContent, real: true,
+		sub: taggingSub, noun: "BucketTagging", md5: true, absent: noSuchTagSet, putStatus: http.StatusNoContent, real: true,
 		shape: taggingShape(),
 		check: func(_ *exchange, doc *node) error { return checkTagSet(doc.child("TagSet"), maxBucketTags) },
 	}

@@ -29,7 +29,7 @@ func (x *exchange) refuseWebPage(ctx context.Context) error {
 		x.response.header().Del("Content-Security-Policy")
 		x.response.header().Del("X-Content-Type-Options")
 	}
-	if x.host.kind == hostForeign && onLoopback(x.r) && !isAddress(x.r.Host) {
+	if x.host.kind == hostBare && onLoopback(x.r) && !isAddress(x.r.Host) {
 		return fail(accessDenied, "The host "+x.r.Host+" may be a name that a web page made resolve to this machine. Use 127.0.0.1, localhost, or <bucket>-<appid>.cos.<region>.localhost.")
 	}
 	if x.r.Method == http.MethodOptions || !x.fromOtherOrigin() {

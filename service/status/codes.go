@@ -167,6 +167,7 @@ var codeTable = []row{
 
 	// Redirects. The gateway never follows one.
 	{"PermanentRedirect", 301, codes.FailedPrecondition, "", "the bucket must be accessed through another endpoint"},
+	{"PathStyleDomainForbidden", 403, codes.FailedPrecondition, "", "the profile's endpoint names buckets in the path, which COS refuses"},
 	{"TemporaryRedirect", 302, codes.Unavailable, "", "COS temporarily redirects to another endpoint"},
 	{"TemporaryRedirect", 307, codes.Unavailable, "", "COS temporarily redirects to another endpoint"},
 	{"Redirect", 307, codes.Unavailable, "", "COS temporarily redirects to another endpoint"},

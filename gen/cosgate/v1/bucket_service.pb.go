@@ -11,6 +11,7 @@ import (
 	_ "google.golang.org/genproto/googleapis/rpc/errdetails"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -33,10 +34,21 @@ type ListBucketsRequest struct {
 	// The maximum number of buckets, 1 to 1000. 0: 1000. A page may have fewer even if it
 	// is not the last.
 	PageSize int32 `protobuf:"varint,6,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
-	// The next_page_token of the previous page; region and profile must be the same as in
-	// that call. Empty: the first page. A token of another list fails with
+	// The next_page_token of the previous page; all other fields but page_size must be the
+	// same as in that call. Empty: the first page. A token of another list fails with
 	// INVALID_ARGUMENT.
-	PageToken     string `protobuf:"bytes,7,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	PageToken string `protobuf:"bytes,7,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// Only buckets with a tag of this key. Empty: all buckets. Credentials that may see
+	// only buckets with a certain tag need it: without it they get PERMISSION_DENIED.
+	TagKey string `protobuf:"bytes,8,opt,name=tag_key,json=tagKey,proto3" json:"tag_key,omitempty"`
+	// Only buckets whose tag tag_key has this value. Empty: any value.
+	TagValue string `protobuf:"bytes,9,opt,name=tag_value,json=tagValue,proto3" json:"tag_value,omitempty"`
+	// Only buckets that were created before or after this time, as range says; in whole
+	// seconds. Absent: all buckets.
+	CreateTime *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	// How the creation of a bucket compares with create_time: "lt" (before), "lte", "gt"
+	// (after) or "gte". Required by create_time, and empty without it.
+	Range         string `protobuf:"bytes,11,opt,name=range,proto3" json:"range,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -95,6 +107,34 @@ func (x *ListBucketsRequest) GetPageSize() int32 {
 func (x *ListBucketsRequest) GetPageToken() string {
 	if x != nil {
 		return x.PageToken
+	}
+	return ""
+}
+
+func (x *ListBucketsRequest) GetTagKey() string {
+	if x != nil {
+		return x.TagKey
+	}
+	return ""
+}
+
+func (x *ListBucketsRequest) GetTagValue() string {
+	if x != nil {
+		return x.TagValue
+	}
+	return ""
+}
+
+func (x *ListBucketsRequest) GetCreateTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreateTime
+	}
+	return nil
+}
+
+func (x *ListBucketsRequest) GetRange() string {
+	if x != nil {
+		return x.Range
 	}
 	return ""
 }
@@ -166,7 +206,9 @@ func (x *ListBucketsResponse) GetOwner() *Owner {
 // A request to create a bucket.
 type CreateBucketRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The bucket, as name-appid: lower-case letters, digits and hyphens.
+	// The bucket, as name-appid: lower-case letters, digits and hyphens. COS limits the
+	// length of the host of a new bucket, name-appid.cos.region.myqcloud.com, to 60
+	// characters, and refuses a longer one.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
 	// The region to create it in, such as "ap-guangzhou". Empty: the profile's region; if
 	// the profile has none, the call fails with INVALID_ARGUMENT.
@@ -177,7 +219,19 @@ type CreateBucketRequest struct {
 	// "authenticated-read". COS rejects any other. Empty: "private".
 	PresetAcl string `protobuf:"bytes,6,opt,name=preset_acl,json=presetAcl,proto3" json:"preset_acl,omitempty"`
 	// Grants to accounts, in addition to those of preset_acl. Absent: none.
-	Grants        *GrantHeaders `protobuf:"bytes,7,opt,name=grants,proto3" json:"grants,omitempty"`
+	Grants *GrantHeaders `protobuf:"bytes,7,opt,name=grants,proto3" json:"grants,omitempty"`
+	// The availability zone type: "MAZ" stores objects in several availability zones, where
+	// the region has them. It cannot be changed later. Empty: a single zone.
+	AzType string `protobuf:"bytes,8,opt,name=az_type,json=azType,proto3" json:"az_type,omitempty"`
+	// The architecture: "OFS" makes a bucket with metadata acceleration, in which several
+	// operations work differently. It cannot be changed later. Empty: an ordinary bucket.
+	Arch string `protobuf:"bytes,9,opt,name=arch,proto3" json:"arch,omitempty"`
+	// The storage class of the bucket itself, for the kinds of buckets that have one. It is
+	// not the storage class of objects. Empty: COS's choice.
+	StorageClass string `protobuf:"bytes,10,opt,name=storage_class,json=storageClass,proto3" json:"storage_class,omitempty"`
+	// Tags of the bucket, which GetBucketTagging returns, at most 50, each key once. Empty:
+	// none.
+	Tags          []*Tag `protobuf:"bytes,11,rep,name=tags,proto3" json:"tags,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -243,6 +297,34 @@ func (x *CreateBucketRequest) GetPresetAcl() string {
 func (x *CreateBucketRequest) GetGrants() *GrantHeaders {
 	if x != nil {
 		return x.Grants
+	}
+	return nil
+}
+
+func (x *CreateBucketRequest) GetAzType() string {
+	if x != nil {
+		return x.AzType
+	}
+	return ""
+}
+
+func (x *CreateBucketRequest) GetArch() string {
+	if x != nil {
+		return x.Arch
+	}
+	return ""
+}
+
+func (x *CreateBucketRequest) GetStorageClass() string {
+	if x != nil {
+		return x.StorageClass
+	}
+	return ""
+}
+
+func (x *CreateBucketRequest) GetTags() []*Tag {
+	if x != nil {
+		return x.Tags
 	}
 	return nil
 }
@@ -642,18 +724,27 @@ var File_cosgate_v1_bucket_service_proto protoreflect.FileDescriptor
 const file_cosgate_v1_bucket_service_proto_rawDesc = "" +
 	"\n" +
 	"\x1fcosgate/v1/bucket_service.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x14cosgate/v1/acl.proto\x1a\x17cosgate/v1/bucket.proto\x1a\x16cosgate/v1/error.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\x1a\x1egoogle/rpc/error_details.proto\"\xb8\x01\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x14cosgate/v1/acl.proto\x1a\x17cosgate/v1/bucket.proto\x1a\x16cosgate/v1/error.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\x1a\x14cosgate/v1/tag.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/rpc/error_details.proto\"\xb7\x05\n" +
 	"\x12ListBucketsRequest\x12#\n" +
 	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12+\n" +
 	"\aprofile\x18\x05 \x01(\tB\x11\xbaH\br\x06\xb0Ջ\xdc\x02\x01ȓ\x8c\xdc\x02\x01R\aprofile\x12'\n" +
 	"\tpage_size\x18\x06 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12'\n" +
 	"\n" +
-	"page_token\x18\a \x01(\tB\b\xbaH\x05r\x03(\x80 R\tpageToken\"\x94\x01\n" +
+	"page_token\x18\a \x01(\tB\b\xbaH\x05r\x03(\x80 R\tpageToken\x12 \n" +
+	"\atag_key\x18\b \x01(\tB\a\xbaH\x04r\x02\x18\x7fR\x06tagKey\x12%\n" +
+	"\ttag_value\x18\t \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\btagValue\x12\xb5\x01\n" +
+	"\vcreate_time\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampBx\xbaHu\xba\x01r\n" +
+	"\x18list_buckets.create_time\x12&must be in whole seconds, from 1970 on\x1a.this == timestamp(int(this)) && int(this) >= 0R\n" +
+	"createTime\x120\n" +
+	"\x05range\x18\v \x01(\tB\x1a\xbaH\x17\xd8\x01\x01r\x12R\x02ltR\x03lteR\x02gtR\x03gteR\x05range:\xc9\x01\xbaH\xc5\x01\x1ad\n" +
+	"\x12list_buckets.range\x12!range and create_time go together\x1a+has(this.create_time) == (this.range != '')\x1a]\n" +
+	"\x16list_buckets.tag_value\x12\x17tag_value needs tag_key\x1a*this.tag_value == '' || this.tag_key != ''\"\x94\x01\n" +
 	"\x13ListBucketsResponse\x12,\n" +
 	"\abuckets\x18\x01 \x03(\v2\x12.cosgate.v1.BucketR\abuckets\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12'\n" +
-	"\x05owner\x18\x03 \x01(\v2\x11.cosgate.v1.OwnerR\x05owner\"\x9d\x02\n" +
+	"\x05owner\x18\x03 \x01(\v2\x11.cosgate.v1.OwnerR\x05owner\"\xb3\x04\n" +
 	"\x13CreateBucketRequest\x12,\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x14\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01ȓ\x8c\xdc\x02\x02R\x06bucket\x12#\n" +
 	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12+\n" +
@@ -662,7 +753,14 @@ const file_cosgate_v1_bucket_service_proto_rawDesc = "" +
 	"preset_acl\x18\x06 \x01(\tB\x1f\xbaH\br\x06\x80\u05cb\xdc\x02\x01ғ\x8c\xdc\x02\x0e\n" +
 	"\fPutBucketAclR\tpresetAcl\x12F\n" +
 	"\x06grants\x18\a \x01(\v2\x18.cosgate.v1.GrantHeadersB\x14ғ\x8c\xdc\x02\x0e\n" +
-	"\fPutBucketAclR\x06grants\".\n" +
+	"\fPutBucketAclR\x06grants\x12$\n" +
+	"\aaz_type\x18\b \x01(\tB\v\xbaH\br\x06\xe0Ջ\xdc\x02\x01R\x06azType\x12\x1f\n" +
+	"\x04arch\x18\t \x01(\tB\v\xbaH\br\x06\xe0Ջ\xdc\x02\x01R\x04arch\x120\n" +
+	"\rstorage_class\x18\n" +
+	" \x01(\tB\v\xbaH\br\x06\xe0Ջ\xdc\x02\x01R\fstorageClass\x12\x9a\x01\n" +
+	"\x04tags\x18\v \x03(\v2\x0f.cosgate.v1.TagBu\xbaHZ\xba\x01R\n" +
+	"\x12create_bucket.tags\x12\x1fmust contain each key only once\x1a\x1bthis.map(t, t.key).unique()\x92\x01\x02\x102ғ\x8c\xdc\x02\x12\n" +
+	"\x10PutBucketTaggingR\x04tags\".\n" +
 	"\x14CreateBucketResponse\x12\x16\n" +
 	"\x06region\x18\x01 \x01(\tR\x06region\"\x93\x01\n" +
 	"\x11HeadBucketRequest\x12,\n" +
@@ -725,29 +823,33 @@ var file_cosgate_v1_bucket_service_proto_goTypes = []any{
 	(*DeleteBucketResponse)(nil),      // 7: cosgate.v1.DeleteBucketResponse
 	(*GetBucketLocationRequest)(nil),  // 8: cosgate.v1.GetBucketLocationRequest
 	(*GetBucketLocationResponse)(nil), // 9: cosgate.v1.GetBucketLocationResponse
-	(*Bucket)(nil),                    // 10: cosgate.v1.Bucket
-	(*Owner)(nil),                     // 11: cosgate.v1.Owner
-	(*GrantHeaders)(nil),              // 12: cosgate.v1.GrantHeaders
+	(*timestamppb.Timestamp)(nil),     // 10: google.protobuf.Timestamp
+	(*Bucket)(nil),                    // 11: cosgate.v1.Bucket
+	(*Owner)(nil),                     // 12: cosgate.v1.Owner
+	(*GrantHeaders)(nil),              // 13: cosgate.v1.GrantHeaders
+	(*Tag)(nil),                       // 14: cosgate.v1.Tag
 }
 var file_cosgate_v1_bucket_service_proto_depIdxs = []int32{
-	10, // 0: cosgate.v1.ListBucketsResponse.buckets:type_name -> cosgate.v1.Bucket
-	11, // 1: cosgate.v1.ListBucketsResponse.owner:type_name -> cosgate.v1.Owner
-	12, // 2: cosgate.v1.CreateBucketRequest.grants:type_name -> cosgate.v1.GrantHeaders
-	0,  // 3: cosgate.v1.BucketService.ListBuckets:input_type -> cosgate.v1.ListBucketsRequest
-	2,  // 4: cosgate.v1.BucketService.CreateBucket:input_type -> cosgate.v1.CreateBucketRequest
-	4,  // 5: cosgate.v1.BucketService.HeadBucket:input_type -> cosgate.v1.HeadBucketRequest
-	6,  // 6: cosgate.v1.BucketService.DeleteBucket:input_type -> cosgate.v1.DeleteBucketRequest
-	8,  // 7: cosgate.v1.BucketService.GetBucketLocation:input_type -> cosgate.v1.GetBucketLocationRequest
-	1,  // 8: cosgate.v1.BucketService.ListBuckets:output_type -> cosgate.v1.ListBucketsResponse
-	3,  // 9: cosgate.v1.BucketService.CreateBucket:output_type -> cosgate.v1.CreateBucketResponse
-	5,  // 10: cosgate.v1.BucketService.HeadBucket:output_type -> cosgate.v1.HeadBucketResponse
-	7,  // 11: cosgate.v1.BucketService.DeleteBucket:output_type -> cosgate.v1.DeleteBucketResponse
-	9,  // 12: cosgate.v1.BucketService.GetBucketLocation:output_type -> cosgate.v1.GetBucketLocationResponse
-	8,  // [8:13] is the sub-list for method output_type
-	3,  // [3:8] is the sub-list for method input_type
-	3,  // [3:3] is the sub-list for extension type_name
-	3,  // [3:3] is the sub-list for extension extendee
-	0,  // [0:3] is the sub-list for field type_name
+	10, // 0: cosgate.v1.ListBucketsRequest.create_time:type_name -> google.protobuf.Timestamp
+	11, // 1: cosgate.v1.ListBucketsResponse.buckets:type_name -> cosgate.v1.Bucket
+	12, // 2: cosgate.v1.ListBucketsResponse.owner:type_name -> cosgate.v1.Owner
+	13, // 3: cosgate.v1.CreateBucketRequest.grants:type_name -> cosgate.v1.GrantHeaders
+	14, // 4: cosgate.v1.CreateBucketRequest.tags:type_name -> cosgate.v1.Tag
+	0,  // 5: cosgate.v1.BucketService.ListBuckets:input_type -> cosgate.v1.ListBucketsRequest
+	2,  // 6: cosgate.v1.BucketService.CreateBucket:input_type -> cosgate.v1.CreateBucketRequest
+	4,  // 7: cosgate.v1.BucketService.HeadBucket:input_type -> cosgate.v1.HeadBucketRequest
+	6,  // 8: cosgate.v1.BucketService.DeleteBucket:input_type -> cosgate.v1.DeleteBucketRequest
+	8,  // 9: cosgate.v1.BucketService.GetBucketLocation:input_type -> cosgate.v1.GetBucketLocationRequest
+	1,  // 10: cosgate.v1.BucketService.ListBuckets:output_type -> cosgate.v1.ListBucketsResponse
+	3,  // 11: cosgate.v1.BucketService.CreateBucket:output_type -> cosgate.v1.CreateBucketResponse
+	5,  // 12: cosgate.v1.BucketService.HeadBucket:output_type -> cosgate.v1.HeadBucketResponse
+	7,  // 13: cosgate.v1.BucketService.DeleteBucket:output_type -> cosgate.v1.DeleteBucketResponse
+	9,  // 14: cosgate.v1.BucketService.GetBucketLocation:output_type -> cosgate.v1.GetBucketLocationResponse
+	10, // [10:15] is the sub-list for method output_type
+	5,  // [5:10] is the sub-list for method input_type
+	5,  // [5:5] is the sub-list for extension type_name
+	5,  // [5:5] is the sub-list for extension extendee
+	0,  // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_cosgate_v1_bucket_service_proto_init() }
@@ -760,6 +862,7 @@ func file_cosgate_v1_bucket_service_proto_init() {
 	file_cosgate_v1_error_proto_init()
 	file_cosgate_v1_options_proto_init()
 	file_cosgate_v1_rules_proto_init()
+	file_cosgate_v1_tag_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

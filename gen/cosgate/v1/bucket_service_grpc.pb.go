@@ -52,7 +52,8 @@ type BucketServiceClient interface {
 	//
 	// Fails with ALREADY_EXISTS (BucketAlreadyOwnedByYou, BucketAlreadyExists),
 	// RESOURCE_EXHAUSTED (TooManyBuckets) or INVALID_ARGUMENT (InvalidBucketName;
-	// InvalidArgument: an unknown preset ACL or account).
+	// BucketNameTooLong; InvalidArgument: an unknown preset ACL or account, or a kind of
+	// bucket that COS does not have; InvalidTag).
 	//
 	// Not idempotent: if COS's response is lost, the call fails with UNAVAILABLE and
 	// CosError.outcome_unknown. A retry then fails with ALREADY_EXISTS if the first call
@@ -165,7 +166,8 @@ type BucketServiceServer interface {
 	//
 	// Fails with ALREADY_EXISTS (BucketAlreadyOwnedByYou, BucketAlreadyExists),
 	// RESOURCE_EXHAUSTED (TooManyBuckets) or INVALID_ARGUMENT (InvalidBucketName;
-	// InvalidArgument: an unknown preset ACL or account).
+	// BucketNameTooLong; InvalidArgument: an unknown preset ACL or account, or a kind of
+	// bucket that COS does not have; InvalidTag).
 	//
 	// Not idempotent: if COS's response is lost, the call fails with UNAVAILABLE and
 	// CosError.outcome_unknown. A retry then fails with ALREADY_EXISTS if the first call

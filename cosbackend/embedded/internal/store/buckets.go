@@ -12,21 +12,36 @@ type Bucket struct {
 	Region  string
 	ACL     string
 	Created time.Time
+	// AZ and Arch say what kind of bucket it is; "" is the ordinary one.
+	AZ, Arch string
 }
 
-// CreateBucket adds an empty bucket. It fails with ErrBucketExists when the
-// name is taken. A zero Created becomes the time of the call.
-func (s *Store) CreateBucket(ctx context.Context, b Bucket) error {
+// CreateBucket adds an empty bucket with configurations, whose ids are kinds that a
+// bucket has one of. It fails with ErrBucketExists when the name is taken. A zero Created
+// becomes the time of the call.
+func (s *Store) CreateBucket(ctx context.Context, b Bucket, configs ...ConfigDocument) error {
 	if b.Created.IsZero() {
 		b.Created = s.now()
 	}
 	return s.change(ctx, func(t *txn) error {
-		res, err := t.exec("INSERT INTO bucket(name, region, acl, created) VALUES(?,?,?,?) ON CONFLICT DO NOTHING",
-			b.Name, b.Region, b.ACL, b.Created.UnixNano())
+		res, err := t.exec("INSERT INTO bucket(name, region, acl, created, az, arch) VALUES(?,?,?,?,?,?) ON CONFLICT DO NOTHING",
+			b.Name, b.Region, b.ACL, b.Created.UnixNano(), b.AZ, b.Arch)
 		if err != nil {
 			return err
 		}
-		return requireRow(res, ErrBucketExists)
+		if err := requireRow(res, ErrBucketExists); err != nil || len(configs) == 0 {
+			return err
+		}
+		id, err := t.bucketID(b.Name)
+		if err != nil {
+			return err
+		}
+		for _, c := range configs {
+			if err := t.putConfig(id, c.ID, "", c.Document); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 
@@ -39,7 +54,7 @@ func (s *Store) Bucket(ctx context.Context, name string) (Bucket, error) {
 	defer s.lockReads()()
 	b := Bucket{Name: name}
 	var created int64
-	found, err := s.row(ctx, "SELECT region, acl, created FROM bucket WHERE name = ?", []any{name}, &b.Region, &b.ACL, &created)
+	found, err := s.row(ctx, "SELECT region, acl, created, az, arch FROM bucket WHERE name = ?", []any{name}, &b.Region, &b.ACL, &created, &b.AZ, &b.Arch)
 	if err != nil {
 		return Bucket{}, err
 	}
@@ -57,7 +72,7 @@ func (s *Store) Buckets(ctx context.Context) ([]Bucket, error) {
 	}
 	defer s.leave()
 	defer s.lockReads()()
-	rows, err := s.index.readers.QueryContext(context.WithoutCancel(ctx), "SELECT name, region, acl, created FROM bucket ORDER BY name")
+	rows, err := s.index.readers.QueryContext(context.WithoutCancel(ctx), "SELECT name, region, acl, created, az, arch FROM bucket ORDER BY name")
 	if err != nil {
 		return nil, fmt.Errorf("store: read buckets: %w", indexError(err))
 	}
@@ -66,7 +81,7 @@ func (s *Store) Buckets(ctx context.Context) ([]Bucket, error) {
 	for rows.Next() {
 		var b Bucket
 		var created int64
-		if err := rows.Scan(&b.Name, &b.Region, &b.ACL, &created); err != nil {
+		if err := rows.Scan(&b.Name, &b.Region, &b.ACL, &created, &b.AZ, &b.Arch); err != nil {
 			return nil, fmt.Errorf("store: read buckets: %w", indexError(err))
 		}
 		b.Created = timeOf(created)

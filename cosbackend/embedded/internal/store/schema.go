@@ -114,7 +114,7 @@ CREATE INDEX part_by_manifest ON part(manifest_id) WHERE manifest_id IS NOT NULL
 // schemas are the steps from an empty index to the newest one. The number of
 // steps taken is kept as user_version in the index.
 func schemas() []string {
-	return []string{schema1, schema2, schemaVersions, schemaAttributes, schemaConfig}
+	return []string{schema1, schema2, schemaVersions, schemaAttributes, schemaConfig, schemaBucketKind}
 }
 
 // migrate brings the index to the newest schema, in one transaction, and
@@ -195,4 +195,10 @@ CREATE TABLE bucket_config (
 	document  BLOB NOT NULL,
 	PRIMARY KEY (bucket_id, kind, id)
 ) WITHOUT ROWID;
+`
+
+// schemaBucketKind adds what kind of bucket one is.
+const schemaBucketKind = `
+ALTER TABLE bucket ADD COLUMN az TEXT NOT NULL DEFAULT '';
+ALTER TABLE bucket ADD COLUMN arch TEXT NOT NULL DEFAULT '';
 `
