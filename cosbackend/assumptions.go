@@ -57,8 +57,9 @@ package cosbackend
 //	A032  [assumed] Removing a configuration that is not there succeeds.
 //	A033  [assumed] A referer configuration, and tiering in either form, that was never put is
 //	      200 with an empty response or an empty document.
-//	A034  [documented 436/7730] A policy is stored byte for byte; a missing one is NoSuchBucketPolicy
-//	      or NoSuchPolicy.
+//	A034  [documented 436/7730, 436/8276] A policy comes back byte for byte,
+//	      but its members Statement and version come back in this spelling, however they
+//	      were put; a missing one is NoSuchBucketPolicy or NoSuchPolicy.
 //	A035  [documented 436/19888, 436/17053, 436/33412] Versioning, logging and acceleration that were never set are 200 with a
 //	      document that says nothing.
 //	A036  [client cos-go-sdk-v5] A PUT of a referer configuration without content removes it.

@@ -268,3 +268,15 @@ func TestPutBucketDomainCertificateErrorsHoldNoPrivateKey(t *testing.T) {
 		t.Errorf("PutBucketDomainCertificate = %v, and the log says %s", err, log.String())
 	}
 }
+
+// A policy is returned as COS sent it; white space alone is none.
+func TestGetBucketPolicyKeepsTheWhiteSpaceAroundIt(t *testing.T) {
+	t.Parallel()
+	for body, absent := range map[string]bool{"\r\n {\"version\": \"2.0\"}\r\n": false, "{}\n": false, " \n": true, "": true} {
+		c, _ := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) { respondXML(w, 200, body) })
+		got, err := c.GetBucketPolicy(t.Context(), at(testBucket))
+		if NotConfigured(err) != absent || !absent && (err != nil || got != body) {
+			t.Errorf("GetBucketPolicy of %q = %q, %v", body, got, err)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package cosbackend
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,8 +13,8 @@ const maxPolicy = 20 << 10
 
 var errNotJSON = errors.New("the response is not JSON")
 
-// GetBucketPolicy returns the policy of a bucket, the JSON that COS keeps; without
-// one the [*Error] is NoSuchBucketPolicy or NoSuchPolicy (A034). Idempotent.
+// GetBucketPolicy returns the policy of a bucket, byte for byte the JSON that COS sends;
+// without one the [*Error] is NoSuchBucketPolicy or NoSuchPolicy (A034). Idempotent.
 func (c *Client) GetBucketPolicy(ctx context.Context, loc Location) (string, error) {
 	op, err := c.configOperation(ctx, "GetBucketPolicy", http.MethodGet, loc, pair{"policy", ""})
 	if err != nil {
@@ -21,11 +22,11 @@ func (c *Client) GetBucketPolicy(ctx context.Context, loc Location) (string, err
 	}
 	var policy string
 	op.decode = func(ctx context.Context, r *response) error {
-		data, err := r.readBody(ctx)
+		data, err := r.readRaw(ctx)
 		switch {
 		case err != nil:
 			return err
-		case len(data) == 0:
+		case len(bytes.TrimSpace(data)) == 0:
 			return r.notConfigured()
 		case !json.Valid(data) || !utf8.Valid(data):
 			return r.malformed(errNotJSON)

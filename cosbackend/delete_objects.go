@@ -171,7 +171,7 @@ func (c *Client) DeleteObject(ctx context.Context, loc Location, key, versionID 
 	op.version(versionID)
 	deleted := DeletedObject{Key: key, VersionID: versionID}
 	op.decode = func(ctx context.Context, r *response) error {
-		if _, err := r.readBody(ctx); err != nil {
+		if _, err := r.readRaw(ctx); err != nil {
 			return err
 		}
 		deleted.DeleteMarker = headerText(r.http.Header, "X-Cos-Delete-Marker") == "true"

@@ -318,7 +318,7 @@ func (c *Client) GetObject(ctx context.Context, loc Location, key string, o Read
 // document without one is an error that hides in a 200, and must not pass for content.
 func (r *response) extent(ctx context.Context, key string) (info ObjectInfo, offset int64, err error) {
 	if headerText(r.http.Header, "Etag") == "" && headerText(r.http.Header, "Content-Type") == "application/xml" {
-		if _, err := r.readBody(ctx); err != nil {
+		if _, err := r.readRaw(ctx); err != nil {
 			return info, 0, err
 		}
 		return info, 0, r.malformed(errNoETag)

@@ -181,7 +181,7 @@ func (r *response) readPut(ctx context.Context, o PutOptions) (result PutResult,
 
 // putResult reads the response to an upload and compares checksums.
 func (r *response) putResult(ctx context.Context, crc64 func() uint64) (PutResult, error) {
-	if _, err := r.readBody(ctx); err != nil {
+	if _, err := r.readRaw(ctx); err != nil {
 		return PutResult{}, err
 	}
 	return r.stored(crc64)

@@ -128,12 +128,6 @@ func (r *response) malformed(cause error) error {
 	return e
 }
 
-// readBody reads all of a 2xx response that is not an object, without space around it.
-func (r *response) readBody(ctx context.Context) ([]byte, error) {
-	data, err := r.readRaw(ctx)
-	return bytes.TrimSpace(data), err
-}
-
 // readRaw reads all of a 2xx response that is not an object.
 func (r *response) readRaw(ctx context.Context) ([]byte, error) {
 	return r.readAll(ctx, maxDocument, nil)

@@ -85,7 +85,7 @@ func (s *Selection) document() error {
 		io.Reader
 		io.Closer
 	}{s.frames.r, r.http.Body}
-	if _, err := r.readBody(s.ctx); err != nil {
+	if _, err := r.readRaw(s.ctx); err != nil {
 		return err
 	}
 	return r.malformed(errFrame)

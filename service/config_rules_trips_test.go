@@ -155,13 +155,14 @@ func fixLifecycle(r *randomizer, m *cosgatev1.LifecycleConfiguration, forSDK boo
 	for i, rule := range m.GetRules() {
 		rule.Id = fmt.Sprintf("%d%s", i, rule.GetId())
 		rule.Filter = lifecycleObjects(r, fmt.Sprint(i), rule.GetFilter())
+		dated := r.Intn(3) == 0 // Days and Date are not in one rule
 		for _, x := range rule.GetTransitions() {
 			x.AccessFrequency, x.Date, x.Days = nil, nil, new(least+r.Int31n(400))
-			switch r.Intn(3) {
-			case 0:
-				x.Date, x.Days = &timestamppb.Timestamp{Seconds: 86400 * r.Int63n(30000)}, nil
-			case 1:
+			switch {
+			case r.Intn(3) == 0:
 				x.AccessFrequency, x.Days = seldom(r), nil
+			case dated:
+				x.Date, x.Days = &timestamppb.Timestamp{Seconds: 86400 * r.Int63n(30000)}, nil
 			}
 		}
 		for _, x := range rule.GetNoncurrentVersionTransitions() {
@@ -171,9 +172,12 @@ func fixLifecycle(r *randomizer, m *cosgatev1.LifecycleConfiguration, forSDK boo
 			}
 		}
 		if rule.GetExpiration() != nil {
+			due := &cosgatev1.LifecycleExpiration{Days: new(1 + r.Int31n(400))}
+			if dated {
+				due = &cosgatev1.LifecycleExpiration{Date: &timestamppb.Timestamp{Seconds: 86400 * r.Int63n(30000)}}
+			}
 			rule.Expiration = one(
-				r, &cosgatev1.LifecycleExpiration{Days: new(1 + r.Int31n(400))},
-				&cosgatev1.LifecycleExpiration{Date: &timestamppb.Timestamp{Seconds: 86400 * r.Int63n(30000)}},
+				r, due,
 				&cosgatev1.LifecycleExpiration{ExpiredObjectDeleteMarker: new(forSDK || r.Intn(2) == 0)}, // the SDK drops false
 			)
 		}

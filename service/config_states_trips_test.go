@@ -179,11 +179,11 @@ func fixPolicy(r *randomizer, m *cosgatev1.BucketPolicy, _ bool) {
 	if r.Intn(2) == 0 {
 		statement["condition"] = map[string]any{"ip_equal": map[string]any{"qcs:ip": []string{fmt.Sprintf("10.0.0.%d", r.Intn(256))}}}
 	}
-	text, err := json.Marshal(map[string]any{"version": "2.0", "statement": []any{statement}})
+	text, err := json.Marshal(map[string]any{"version": "2.0", "Statement": []any{statement}})
 	if err != nil {
 		panic(err)
 	}
-	m.Json = string(text)
+	m.Json = string(text) + one(r, "", "\n")
 }
 
 func fixTagging(r *randomizer, m *cosgatev1.BucketTagging, _ bool) {

@@ -70,7 +70,7 @@ func defects() []defect {
 		{"rules that are not stored", "PutBucketCORS puts, replaces and removes rules", embedded.Fault{Operation: "PutBucketCORS", Status: http.StatusOK}, nil},
 		{"a removal that does nothing", "PutBucketTagging puts, replaces and removes tags", embedded.Fault{Operation: "DeleteBucketTagging", Status: http.StatusNoContent}, nil},
 		{"a configuration that is missing without a word", "PutBucketWebsite puts, replaces and removes a configuration", embedded.Fault{Operation: "GetBucketWebsite", Nth: 1, Status: http.StatusOK, ContentType: "application/xml", Body: []byte("<WebsiteConfiguration></WebsiteConfiguration>")}, nil},
-		{"a policy that is written anew", "PutBucketPolicy comes back byte for byte", embedded.Fault{Operation: "GetBucketPolicy", Nth: 2, ContentType: "application/json", Body: []byte(`{"version":"2.0"}`)}, nil},
+		{"a policy that is written anew", "PutBucketPolicy comes back with its members Statement and version", embedded.Fault{Operation: "GetBucketPolicy", Nth: 2, ContentType: "application/json", Body: []byte(`{"version":"2.0"}`)}, nil},
 		{"jobs that are listed twice", "GetBucketInventory lists 100 jobs at a time", embedded.Fault{Operation: "GetBucketInventory", Nth: 2, ContentType: "application/xml", Body: []byte("<ListInventoryConfigurationResult></ListInventoryConfigurationResult>")}, nil},
 		{"an id that can be used twice", "PostBucketInventory accepts an id once", embedded.Fault{Operation: "PostBucketInventory", Nth: 2, Status: http.StatusOK}, nil},
 		{"a TXT record that is not returned", "GetBucketDomain says what a TXT record must hold", embedded.Fault{Operation: "GetBucketDomain", DropHeader: []string{"X-Cos-Domain-Txt-Verification"}}, nil},

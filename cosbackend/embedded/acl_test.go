@@ -378,7 +378,7 @@ func TestBucketPolicyAppliesToVersions(t *testing.T) {
 	for effect, want := range map[string]int{"deny": 403, "allow": 200} {
 		c.setACL(t, "k", "&versionId="+first, map[string]string{"deny": "public-read", "allow": "private"}[effect]).want(t, 200, "")
 		text := `{"version": "2.0", "statement": [` + statement(effect, `"*"`, "name/cos:GetObject", testBucket+"/k", "") + `]}`
-		c.do(t, call{method: "PUT", query: "policy", body: []byte(text)}).want(t, 200, "")
+		c.do(t, call{method: "PUT", query: "policy", body: []byte(text)}).want(t, 204, "")
 		if got := c.do(t, read); got.StatusCode != want {
 			t.Errorf("a policy that says %s: GET of a version = %d, want %d", effect, got.StatusCode, want)
 		}

@@ -38,8 +38,8 @@ func documents() []document {
 			<Tag><Key>名</Key><Value>a &amp; b</Value></Tag></TagSet></Tagging>`},
 		{sub: "website", absent: "NoSuchWebsiteConfiguration", text: `<WebsiteConfiguration><IndexDocument><Suffix>index.html</Suffix></IndexDocument>
 			<RedirectAllRequestsTo><Protocol>https</Protocol></RedirectAllRequestsTo><AutoAddressing><Status>Enabled</Status></AutoAddressing>
-			<ErrorDocument><Key>e.html</Key><OriginalHttpStatus>Disabled</OriginalHttpStatus></ErrorDocument>
-			<RoutingRules><RoutingRule><Condition><HttpErrorCodeReturnedEquals>404</HttpErrorCodeReturnedEquals></Condition><Redirect><Protocol>https</Protocol><ReplaceKeyWith>404.html</ReplaceKeyWith></Redirect></RoutingRule>
+			<ErrorDocument><Key>e.html</Key><OriginalHttpStatus>Disabled</OriginalHttpStatus><Charity404>Enabled</Charity404></ErrorDocument>
+			<RoutingRules><RoutingRule><Condition><HttpErrorCodeReturnedEquals>404</HttpErrorCodeReturnedEquals></Condition><Redirect><Protocol>https</Protocol><ReplaceKeyWith>404.html</ReplaceKeyWith><URLRedirect>Enabled</URLRedirect></Redirect></RoutingRule>
 			<RoutingRule><Condition><KeyPrefixEquals>docs/</KeyPrefixEquals></Condition><Redirect><ReplaceKeyPrefixWith>documents/</ReplaceKeyPrefixWith></Redirect></RoutingRule></RoutingRules></WebsiteConfiguration>`},
 		{sub: "logging", empty: "<BucketLoggingStatus/>", lasts: true, text: `<BucketLoggingStatus><LoggingEnabled><TargetBucket>` + testBucket +
 			`</TargetBucket><TargetPrefix>p/</TargetPrefix></LoggingEnabled></BucketLoggingStatus>`},
@@ -205,6 +205,58 @@ func repeat(root, rule string, n int) string {
 	return "<" + root + ">" + b.String() + "</" + root + ">"
 }
 
+// encryptionRule is a default encryption under some names.
+func encryptionRule(names ...string) string {
+	var by strings.Builder
+	for _, name := range names {
+		by.WriteString("<" + name + "><SSEAlgorithm>AES256</SSEAlgorithm></" + name + ">")
+	}
+	return "<ServerSideEncryptionConfiguration><Rule>" + by.String() + "</Rule></ServerSideEncryptionConfiguration>"
+}
+
+// What official clients send comes back as they sent it, but the encryption under the
+// name that they read. It holds E124.
+func TestBucketConfigurationsAreTakenInEverySpelling(t *testing.T) {
+	t.Parallel()
+	c := open(t)
+	c.versioning(t, "Enabled")
+	transition := func(class string) string {
+		return "<LifecycleConfiguration><Rule><Prefix>logs/</Prefix><Status>Enabled</Status><Transition><Days>1</Days><StorageClass>" + class + "</StorageClass></Transition></Rule></LifecycleConfiguration>"
+	}
+	replica := func(bucket, class string) string {
+		return "<ReplicationConfiguration><Role>r</Role><Rule><Status>Enabled</Status><Prefix></Prefix><Destination><Bucket>" + bucket + "</Bucket><StorageClass>" + class +
+			"</StorageClass><EncryptionConfiguration><ReplicaKmsKeyID>key</ReplicaKmsKeyID></EncryptionConfiguration></Destination>" +
+			"<SourceSelectionCriteria><SseKmsEncryptedObjects><Status>Enabled</Status></SseKmsEncryptedObjects></SourceSelectionCriteria></Rule></ReplicationConfiguration>"
+	}
+	origin := func(parameter, host string) string {
+		return "<OriginConfiguration><OriginRule><OriginType>Mirror</OriginType><OriginParameter>" + parameter + "</OriginParameter><OriginInfo><HostInfo>" + host + "</HostInfo></OriginInfo></OriginRule></OriginConfiguration>"
+	}
+	const header = "<Header><Key>k</Key><Value>v</Value></Header>"
+	for _, tt := range []struct{ sub, text, back string }{
+		{"inventory&id=i", compact(strings.Replace(inventory("i"), ">true<", ">True<", 1)), ""},
+		{"inventory&id=i", compact(strings.Replace(inventory("i"), ">true<", ">FALSE<", 1)), ""},
+		{"lifecycle", transition("Standard"), ""},
+		{"lifecycle", transition("STANDARD"), ""},
+		{"lifecycle", transition("Standard_IA"), ""},
+		{"lifecycle", transition("Archive"), ""},
+		{"lifecycle", transition("Maz_Standard_IA"), ""},
+		{"encryption", encryptionRule("ApplySideEncryptionConfiguration"), encryptionRule("ApplyServerSideEncryptionByDefault")},
+		{"replication", replica("qcs:id/0:cos:ap-chengdu:appid/1250000000:copies", "Standard"), ""},
+		{"replication", replica("qcs::cos:ap-chengdu::copies-1250000000", "Intelligent_Tiering"), ""},
+		{"origin", origin("<HttpRedirectCode>301</HttpRedirectCode><HttpRedirectCode>302</HttpRedirectCode><HttpHeader><NewHttpHeader>"+header+"</NewHttpHeader></HttpHeader>", "<HostName>h</HostName>"), ""},
+		{"origin", origin("<FollowRedirectionConfiguration><FollowOriginHeaders>true</FollowOriginHeaders></FollowRedirectionConfiguration><HttpHeader><ForbidFollowHttpHeaders>"+header+"</ForbidFollowHttpHeaders></HttpHeader>", privateHost("PrivateHost")+privateHost("PrivateStandbyHost_2")), ""},
+	} {
+		c.configure(t, tt.sub, tt.text).want(t, 200, "")
+		want := tt.back
+		if want == "" {
+			want = tt.text
+		}
+		if got := string(c.do(t, call{method: "GET", query: tt.sub}).want(t, 200, "").body); got != xmlDeclaration+strings.TrimPrefix(want, xmlDeclaration) {
+			t.Errorf("GET ?%s = %s\nwant %s", tt.sub, got, want)
+		}
+	}
+}
+
 // TestBucketConfigurationsAreRefusedWithTheirErrorCodes holds E072, E076 and E083.
 func TestBucketConfigurationsAreRefusedWithTheirErrorCodes(t *testing.T) {
 	t.Parallel()
@@ -242,10 +294,12 @@ func TestBucketConfigurationsAreRefusedWithTheirErrorCodes(t *testing.T) {
 		{"lifecycle", repeat("LifecycleConfiguration", strings.Replace(expiration, "<Prefix>%", "<Prefix>a", 1), 2), "InvalidRequest"},
 		{"lifecycle", lifecycle(rule("", "")), "MalformedXML"},
 		{"lifecycle", lifecycle(rule("<Prefix>a</Prefix><Tag><Key>k</Key><Value>v</Value></Tag>", "<Expiration><Days>1</Days></Expiration>")), "MalformedXML"},
-		{"lifecycle", lifecycle(rule("", "<Expiration><Days>1</Days><Date>2026-01-01T00:00:00Z</Date></Expiration>")), "MalformedXML"},
+		{"lifecycle", lifecycle(rule("", "<Expiration><Days>1</Days><Date>2026-01-01T00:00:00Z</Date></Expiration>")), "InvalidArgument"},
+		{"lifecycle", lifecycle(rule("", "<Transition><Days>1</Days><StorageClass>ARCHIVE</StorageClass></Transition><Expiration><Date>2026-01-01T00:00:00Z</Date></Expiration>")), "InvalidArgument"},
+		{"lifecycle", lifecycle(rule("<Prefix>a</Prefix>", "<Expiration><Days>1</Days></Expiration>")[:6] + "<Prefix>b</Prefix>" + rule("<Prefix>a</Prefix>", "<Expiration><Days>1</Days></Expiration>")[6:]), "MalformedXML"},
 		{"lifecycle", lifecycle(rule("", "<Expiration><Days>0</Days></Expiration>")), "InvalidArgument"},
 		{"lifecycle", lifecycle(rule("", "<Expiration><Date>tomorrow</Date></Expiration>")), "MalformedXML"},
-		{"lifecycle", lifecycle(rule("", "<Transition><Days>1</Days><StorageClass>STANDARD</StorageClass></Transition>")), "MalformedXML"},
+		{"lifecycle", lifecycle(rule("", "<Transition><Days>1</Days><StorageClass>GLACIER</StorageClass></Transition>")), "MalformedXML"},
 		{"tagging", tags(repeat("", tag, 50)[2 : len(repeat("", tag, 50))-3]), ""},
 		{"tagging", tags(repeat("", tag, 51)[2 : len(repeat("", tag, 51))-3]), "InvalidTag"},
 		{"tagging", tags(tag + tag), "InvalidTag"},
@@ -265,6 +319,9 @@ func TestBucketConfigurationsAreRefusedWithTheirErrorCodes(t *testing.T) {
 		{"replication", "<ReplicationConfiguration><Role>r</Role>" + strings.ReplaceAll(destination, "%", "0") + strings.ReplaceAll(destination, "%", "1") + "</ReplicationConfiguration>", "MultiBucketNotSupport"},
 		{"replication", "<ReplicationConfiguration><Role>r</Role>" + strings.ReplaceAll(destination, "qcs", "x") + "</ReplicationConfiguration>", "InvalidArgument"},
 		{"encryption", "<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256</SSEAlgorithm><KMSMasterKeyID>i</KMSMasterKeyID></ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>", "InvalidArgument"},
+		{"encryption", "<ServerSideEncryptionConfiguration><Rule></Rule></ServerSideEncryptionConfiguration>", "MalformedXML"},
+		{"encryption", encryptionRule("ApplyServerSideEncryptionByDefault", "ApplySideEncryptionConfiguration"), "MalformedXML"},
+		{"origin", "<OriginConfiguration><OriginRule><OriginType>Mirror</OriginType><OriginInfo><HostInfo><Weight>1</Weight></HostInfo></OriginInfo></OriginRule></OriginConfiguration>", "MalformedXML"},
 		{"domain", "<DomainConfiguration>" + domain + domain + "</DomainConfiguration>", "DomainConfigConflict"},
 		{"domain", "<DomainConfiguration>" + strings.ReplaceAll(domain, "a.example.com", "example") + "</DomainConfiguration>", "InvalidArgument"},
 		{"inventory", inventory("a"), "InvalidArgument"},
@@ -301,7 +358,7 @@ func TestDeleteBucketRemovesItsConfigurations(t *testing.T) {
 	for _, d := range documents() {
 		c.configure(t, d.sub, d.text).want(t, max(d.put, 200), "")
 	}
-	c.do(t, call{method: "PUT", query: "policy", body: []byte(readPolicy)}).want(t, 200, "")
+	c.do(t, call{method: "PUT", query: "policy", body: []byte(readPolicy)}).want(t, 204, "")
 	c.do(t, call{method: "DELETE"}).want(t, 204, "")
 	c.do(t, call{method: "GET", query: "cors"}).want(t, 404, "NoSuchBucket")
 	c.do(t, call{method: "PUT"}).want(t, 200, "")

@@ -196,13 +196,14 @@ func (s *Server) getPolicy(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	x.response.header().Set("Content-Type", "application/json")
+	x.response.header().Set("Content-Type", "application/xml") // as COS does (436/8276)
 	x.response.begin(http.StatusOK, int64(len(document)))
 	_, _ = x.response.Write(document) // response.err has a failure
 	return nil
 }
 
-// putPolicy stores the policy byte for byte.
+// putPolicy stores the policy with its members named as in COS's documentation, and
+// otherwise byte for byte (E070).
 func (s *Server) putPolicy(x *exchange) error {
 	text, err := x.readXMLBody(maxPolicy, false)
 	if e, ok := errors.AsType[*apiError](err); ok && e.failure == xmlSizeLimit {
@@ -217,11 +218,54 @@ func (s *Server) putPolicy(x *exchange) error {
 	if _, err := parsePolicy(text); err != nil {
 		return err
 	}
-	if err := s.putConfig(x, x.config(policySub, ""), text, store.PutConfigOptions{}); err != nil {
+	if err := s.putConfig(x, x.config(policySub, ""), documentedNames(text), store.PutConfigOptions{}); err != nil {
 		return err
 	}
-	x.sendEmpty(http.StatusOK)
+	x.sendEmpty(http.StatusNoContent)
 	return nil
+}
+
+// documentedNames writes the members of a policy as Statement and version.
+func documentedNames(text []byte) []byte {
+	var all []byte
+	copied := 0
+	dec := json.NewDecoder(bytes.NewReader(text))
+	depth, name := 0, false // the next token at depth 1 is a name
+	for {
+		token, err := dec.Token()
+		if err != nil { // the end
+			return append(all, text[copied:]...)
+		}
+		switch token {
+		case json.Delim('{'), json.Delim('['):
+			depth++
+			name = depth == 1
+			continue
+		case json.Delim('}'), json.Delim(']'):
+			depth--
+		}
+		if member, ok := token.(string); ok && depth == 1 && name {
+			name = false
+			end := int(dec.InputOffset())
+			if documented, ok := policyMembers()[strings.ToLower(member)]; ok {
+				start := end - len(quotedMember(text[:end]))
+				all = append(append(all, text[copied:start]...), `"`+documented+`"`...)
+				copied = end
+			}
+			continue
+		}
+		name = depth == 1
+	}
+}
+
+// policyMembers are the members of a policy whose names COS writes in one way.
+func policyMembers() map[string]string {
+	return map[string]string{"statement": "Statement", "version": "version"}
+}
+
+// quotedMember is the JSON string at the end of a text.
+func quotedMember(text []byte) []byte {
+	return text[bytes.LastIndexByte(text[:len(text)-1], '"'):]
 }
 
 func (s *Server) deletePolicy(x *exchange) error {

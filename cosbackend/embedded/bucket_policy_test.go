@@ -13,10 +13,20 @@ func TestGetBucketPolicyReturnsItAsPut(t *testing.T) {
 	t.Parallel()
 	c := open(t)
 	c.do(t, call{method: "GET", query: "policy"}).want(t, 404, "NoSuchBucketPolicy")
-	c.do(t, call{method: "PUT", query: "policy", body: []byte(readPolicy)}).want(t, 200, "")
-	got := c.do(t, call{method: "GET", query: "policy"}).want(t, 200, "")
-	if string(got.body) != readPolicy || got.Header.Get("Content-Type") != "application/json" {
-		t.Errorf("GET ?policy = %s %q, want what was put", got.Header.Get("Content-Type"), got.body)
+	other := strings.NewReplacer(`"version"`, `"Version"`, `"Statement"`, `"statement"`, "Effect", "effect", "Resource", "resource")
+	for put, want := range map[string]string{
+		readPolicy:                 readPolicy,
+		" " + readPolicy + " \r\n": " " + readPolicy + " \r\n",
+		other.Replace(readPolicy):  strings.NewReplacer("Effect", "effect", "Resource", "resource").Replace(readPolicy),
+		strings.Replace(readPolicy, `"Statement"`, `"STAT\u0045MENT"`, 1): readPolicy,
+		// Names of statements are not names of the policy.
+		`{"statement":{"effect":"deny","principal":"*","action":"name/cos:*","resource":"*","condition":{"string_equal":{"cos:version":"a","statement":"b"}}},"version":"2.0","id":"version"}`: `{"Statement":{"effect":"deny","principal":"*","action":"name/cos:*","resource":"*","condition":{"string_equal":{"cos:version":"a","statement":"b"}}},"version":"2.0","id":"version"}`,
+	} {
+		c.do(t, call{method: "PUT", query: "policy", body: []byte(put)}).want(t, 204, "")
+		got := c.do(t, call{method: "GET", query: "policy"}).want(t, 200, "")
+		if string(got.body) != want || got.Header.Get("Content-Type") != "application/xml" {
+			t.Errorf("GET ?policy = %s %q, want %q", got.Header.Get("Content-Type"), got.body, want)
+		}
 	}
 	c.do(t, call{method: "DELETE", query: "policy"}).want(t, 204, "")
 	c.do(t, call{method: "DELETE", query: "policy"}).want(t, 204, "")
@@ -128,7 +138,7 @@ func TestBucketPolicyAppliesToEveryone(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			text := `{"version": "2.0", "statement": [` + strings.Join(tt.statements, ",") + `]}`
-			c.do(t, call{method: "PUT", query: "policy", body: []byte(text)}).want(t, 200, "")
+			c.do(t, call{method: "PUT", query: "policy", body: []byte(text)}).want(t, 204, "")
 			if got := c.do(t, tt.in); got.StatusCode != tt.signed {
 				t.Errorf("signed = %d %s (%s), want %d", got.StatusCode, got.err.Code, got.err.Message, tt.signed)
 			}
@@ -138,7 +148,7 @@ func TestBucketPolicyAppliesToEveryone(t *testing.T) {
 			}
 		})
 	}
-	c.do(t, call{method: "PUT", query: "policy", body: []byte(`{"version": "2.0", "statement": ` + deny(star, "*", "*") + `}`)}).want(t, 200, "")
+	c.do(t, call{method: "PUT", query: "policy", body: []byte(`{"version": "2.0", "statement": ` + deny(star, "*", "*") + `}`)}).want(t, 204, "")
 	c.do(t, call{method: "GET", key: "other"}).want(t, 403, "AccessDenied")
 	c.do(t, call{method: "DELETE", query: "policy"}).want(t, 204, "")
 	c.do(t, call{method: "GET", key: "other"}).want(t, 200, "")
@@ -151,7 +161,7 @@ func TestDeleteObjectsKeepsKeysThatThePolicyProtects(t *testing.T) {
 	c.put(t, "kept/k", "x")
 	c.put(t, "k", "x")
 	text := `{"version": "2.0", "statement": [` + statement("deny", `"*"`, "name/cos:DeleteObject", testBucket+"/kept/*", "") + `]}`
-	c.do(t, call{method: "PUT", query: "policy", body: []byte(text)}).want(t, 200, "")
+	c.do(t, call{method: "PUT", query: "policy", body: []byte(text)}).want(t, 204, "")
 	body := []byte("<Delete><Object><Key>kept/k</Key></Object><Object><Key>k</Key></Object></Delete>")
 	got := c.do(t, call{method: "POST", query: "delete", body: body, header: map[string]string{"Content-MD5": contentMD5(body)}})
 	if want := "<Error><Key>kept/k</Key><Code>AccessDenied</Code>"; got.StatusCode != 200 || !strings.Contains(string(got.body), want) {

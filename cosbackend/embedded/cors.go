@@ -67,7 +67,7 @@ func parseCORS(document []byte) (*crossOrigin, error) {
 		}
 		return values
 	}
-	c := &crossOrigin{vary: doc.value("ResponseVary") == "true"}
+	c := &crossOrigin{vary: doc.isTrue("ResponseVary")}
 	for _, n := range doc.all("CORSRule") {
 		c.rules = append(c.rules, corsRule{
 			origins: texts(n, "AllowedOrigin"), methods: texts(n, "AllowedMethod"), headers: texts(n, "AllowedHeader"),

@@ -138,7 +138,7 @@ func parseDelete(text []byte) (deleteRequest, error) {
 	if len(objects) > maxDeleteKeys {
 		return deleteRequest{}, fail(malformedXML, "delete key size is greater than 1000")
 	}
-	req := deleteRequest{quiet: doc.value("Quiet") == "true"}
+	req := deleteRequest{quiet: doc.isTrue("Quiet")}
 	for _, n := range objects {
 		req.targets = append(req.targets, store.DeleteTarget{Key: n.value("Key"), VersionID: strings.TrimSpace(n.value("VersionId"))})
 	}

@@ -148,7 +148,8 @@
 //	      unsigned request needs access to both.
 //	E070  [own] The configuration of a bucket comes back with the elements and texts that
 //	      were put, in their order. Attributes, comments and white space between
-//	      elements are not stored (but see E123); a policy comes back byte for byte.
+//	      elements are not stored (but see E123); of a policy, its members
+//	      Statement and version come back in this spelling, and all else byte for byte.
 //	E071  [documented 436/8279, 436/8280, 436/8281] PUT of cors, lifecycle and tagging needs a Content-MD5, without which it is
 //	      InvalidRequest; for other configurations it is checked when it is there.
 //	E072  [documented 436/8279, 436/30617] A configuration has at most 1 MB, for which COS documents no limit; of cors and
@@ -169,7 +170,7 @@
 //	E080  [client cos-go-sdk-v5] Two enabled lifecycle rules with the same filter and the same kind of action
 //	      are InvalidRequest "Conflict lifecycle rule".
 //	E081  [documented 436/7730] GET of a missing policy is NoSuchBucketPolicy, though some SDKs expect
-//	      NoSuchPolicy. PUT of a policy is 200.
+//	      NoSuchPolicy.
 //	E082  [documented 436/30927] A policy over 20 KB is MalformedPolicy.
 //	E083  [documented 436/17054, 436/19223 in part] Log and replication targets: the bucket that receives logs must exist in the
 //	      same region; the one that receives replicas need not exist. Versioning is
@@ -276,6 +277,13 @@
 //	E123  [own] With the option KeepUnknownElements the configurations of buckets, versioning,
 //	      object lock and ACL included, keep elements and attributes that are not known
 //	      here. A domain certificate comes back as another document than was put.
+//	E124  [client cos-go-sdk-v5, client cos-nodejs-sdk-v5, client cos-python-sdk-v5] What official
+//	      clients put in other spellings than the documented ones is taken, and comes back
+//	      as it was put: true, false and storage classes in any case, STANDARD as the class
+//	      of a transition, NewHttpHeader for NewHttpHeaders, ForbidFollowHttpHeaders for
+//	      ForbidFollowHeaders, several HttpRedirectCode, the destination of a replica as
+//	      qcs:id/0:cos:<region>:appid/<appid>:<name>. ApplySideEncryptionConfiguration comes
+//	      back as ApplyServerSideEncryptionByDefault.
 //	E130  [documented 436/7738 in part] A Create Bucket may have a body:
 //	      BucketAZConfig MAZ, BucketArchConfig OFS, or nothing. Head Bucket then has
 //	      x-cos-bucket-az-type and x-cos-bucket-arch, and GET Service the type ofs. Such

@@ -15,7 +15,7 @@ func lifecycleConfiguration() configuration {
 		sub: "lifecycle", noun: "BucketLifecycle", md5: true, absent: noSuchLifecycle, real: true, proof: "TestLifecycleRunsPeriodically", check: checkLifecycle, unlocked: true,
 		shape: branch("LifecycleConfiguration", branch(
 			"Rule",
-			text("ID").optional(), lifecycleFilter().optional(), status("Enabled", "Disabled").once(),
+			text("ID").optional(), text("Prefix").optional(), lifecycleFilter().optional(), status("Enabled", "Disabled").once(),
 			branch("Transition", dueDays("Days"), dueDate(), newClass().once(), accessFrequency().optional()).zeroOrMore(),
 			branch("Expiration", dueDays("Days"), dueDate(), leaf("ExpiredObjectDeleteMarker", boolean()).optional()).optional(),
 			branch("AbortIncompleteMultipartUpload", leaf("DaysAfterInitiation", between(1, unlimited)).once()).optional(),
@@ -32,7 +32,7 @@ func dueDays(name string) shape { return leaf(name, between(0, unlimited)).optio
 func dueDate() shape { return leaf("Date", date()).optional() }
 
 func newClass() shape {
-	return leaf("StorageClass", oneOf(slices.DeleteFunc(storageClasses(), func(class string) bool { return class == classStandard })...))
+	return leaf("StorageClass", oneOfAnyCase(storageClasses()...))
 }
 
 func accessFrequency() shape {
@@ -73,10 +73,16 @@ func checkLifecycleRule(rule *node) error {
 	if len(rule.value("ID")) > 255 {
 		return fail(invalidArgument, "The ID of a rule has at most 255 characters.")
 	}
+	if err := atMostOne(rule, "Prefix", "Filter"); err != nil {
+		return err
+	}
 	if f := rule.child("Filter"); f != nil {
 		if err := atMostOne(f, "Prefix", "Tag", "And"); err != nil {
 			return err
 		}
+	}
+	if rule.has("Days") && rule.has("Date") {
+		return fail(invalidArgument, "Days and Date cannot be in one rule.")
 	}
 	acts := false
 	for _, name := range lifecycleActions() {
@@ -119,7 +125,7 @@ func checkConflicts(rules []*node) error {
 			continue
 		}
 		filter := ""
-		if f := rule.child("Filter"); f != nil && len(f.children) > 0 {
+		if f := lifecycleScope(rule); len(f.children) > 0 {
 			filter = string(f.canonical())
 		}
 		if filter == "<Filter><Prefix></Prefix></Filter>" {
@@ -227,8 +233,25 @@ func parseLifecycle(document []byte) (*[]lifecycleRule, error) {
 	return &rules, nil
 }
 
+// lifecycleScope is the filter of a rule. The older form has its Prefix beside it.
+func lifecycleScope(rule *node) *node {
+	if f := rule.child("Filter"); f != nil {
+		return f
+	}
+	f := &node{name: "Filter"}
+	if p := rule.child("Prefix"); p != nil {
+		f.children = []*node{{name: "Prefix", text: p.text}}
+	}
+	return f
+}
+
+// has reports whether a transition or the expiration of a rule has an element.
+func (n *node) has(name string) bool {
+	return slices.ContainsFunc(append(n.all("Transition"), n.all("Expiration")...), func(action *node) bool { return action.child(name) != nil })
+}
+
 func newLifecycleRule(n *node) lifecycleRule {
-	filter := n.child("Filter")
+	filter := lifecycleScope(n)
 	if and := filter.child("And"); and != nil {
 		filter = and
 	}
@@ -242,12 +265,12 @@ func newLifecycleRule(n *node) lifecycleRule {
 		r.tags[tag.value("Key")] = tag.value("Value")
 	}
 	for _, t := range n.all("Transition") {
-		r.transitions = append(r.transitions, transition{dueIn(t, "Days"), t.value("StorageClass")})
+		r.transitions = append(r.transitions, transition{dueIn(t, "Days"), strings.ToUpper(t.value("StorageClass"))})
 	}
-	r.removesMarkers = n.value("Expiration", "ExpiredObjectDeleteMarker") == "true"
+	r.removesMarkers = n.isTrue("Expiration", "ExpiredObjectDeleteMarker")
 	r.versionExpiration = dueIn(n.child("NoncurrentVersionExpiration"), noncurrentDays)
 	for _, t := range n.all("NoncurrentVersionTransition") {
-		r.versionTransitions = append(r.versionTransitions, transition{dueIn(t, noncurrentDays), t.value("StorageClass")})
+		r.versionTransitions = append(r.versionTransitions, transition{dueIn(t, noncurrentDays), strings.ToUpper(t.value("StorageClass"))})
 	}
 	return r
 }

@@ -88,6 +88,27 @@ func TestLifecycleExpiresObjects(t *testing.T) {
 }
 
 // TestLifecycleExpiresObjectsAtADate holds E090.
+// The older form of a rule has its prefix beside the status; classes come in any case.
+func TestLifecycleHonoursThePrefixOfARule(t *testing.T) {
+	t.Parallel()
+	c, clock := openStepped(t)
+	c.put(t, "logs/a", "x")
+	c.put(t, "other", "x")
+	c.configure(t, "lifecycle", `<LifecycleConfiguration><Rule><Prefix>logs/</Prefix><Status>Enabled</Status>
+		<Transition><Days>1</Days><StorageClass>Standard_IA</StorageClass></Transition>
+		<Transition><Days>1</Days><StorageClass>Standard</StorageClass></Transition><Expiration><Days>2</Days></Expiration></Rule></LifecycleConfiguration>`).want(t, 200, "")
+	clock.advance(day)
+	c.runLifecycle(t, embedded.LifecycleReport{Transitioned: 1})
+	if got := c.do(t, call{method: "HEAD", key: "logs/a"}).want(t, 200, "").Header.Get("x-cos-storage-class"); got != "STANDARD_IA" {
+		t.Errorf("the storage class is %q, want STANDARD_IA", got)
+	}
+	clock.advance(day)
+	c.runLifecycle(t, embedded.LifecycleReport{Expired: 1})
+	if got, want := c.keys(t), []string{"other"}; !slices.Equal(got, want) {
+		t.Errorf("left are %v, want %v", got, want)
+	}
+}
+
 func TestLifecycleExpiresObjectsAtADate(t *testing.T) {
 	t.Parallel()
 	c, clock := openStepped(t)

@@ -262,7 +262,7 @@ func TestSessionPolicyDoesNotOverrideTheBucketPolicy(t *testing.T) {
 	c := open(t)
 	c.put(t, "k", "x")
 	text := `{"version": "2.0", "statement": [` + statement("deny", `"*"`, "name/cos:GetObject", testBucket+"/*", "") + `]}`
-	c.do(t, call{method: "PUT", query: "policy", body: []byte(text)}).want(t, 200, "")
+	c.do(t, call{method: "PUT", query: "policy", body: []byte(text)}).want(t, 204, "")
 	c.narrowed(t, grants("allow", "name/cos:*", "*", "")).do(t, call{method: "GET", key: "k"}).want(t, 403, "AccessDenied")
 }
 

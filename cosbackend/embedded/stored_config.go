@@ -48,16 +48,32 @@ func checkLogging(x *exchange, doc *node) error {
 	return nil
 }
 
+// The two names of the element that has the encryption; some official clients send the
+// second, and COS always returns the first (E124).
+const (
+	applyByDefault    = "ApplyServerSideEncryptionByDefault"
+	applyByDefaultToo = "ApplySideEncryptionConfiguration"
+)
+
 func encryptionConfiguration() configuration {
+	by := func(name string) shape {
+		return branch(name, leaf("SSEAlgorithm", oneOf("AES256", "SM4", "KMS")).once(), text("KMSMasterKeyID").optional(), text("KMSAlgorithm").optional())
+	}
 	return configuration{
 		sub: "encryption", noun: "BucketEncryption", absent: noSuchEncryption,
-		shape: branch("ServerSideEncryptionConfiguration", branch("Rule", branch(
-			"ApplyServerSideEncryptionByDefault",
-			leaf("SSEAlgorithm", oneOf("AES256", "SM4", "KMS")).once(),
-			text("KMSMasterKeyID").optional(), text("KMSAlgorithm").optional(),
-		).once()).once()),
+		shape: branch("ServerSideEncryptionConfiguration", branch("Rule", by(applyByDefault).optional(), by(applyByDefaultToo).optional()).once()),
 		check: func(_ *exchange, doc *node) error {
-			by := doc.child("Rule").child("ApplyServerSideEncryptionByDefault")
+			rule := doc.child("Rule")
+			by := rule.child(applyByDefault)
+			if other := rule.child(applyByDefaultToo); other != nil {
+				if by != nil {
+					return atMostOne(rule, applyByDefault, applyByDefaultToo)
+				}
+				by, other.name = other, applyByDefault
+			}
+			if by == nil {
+				return malformed("in " + rule.path() + " the element " + applyByDefault + " is missing.")
+			}
 			if by.value("SSEAlgorithm") != "KMS" && by.value("KMSMasterKeyID")+by.value("KMSAlgorithm") != "" {
 				return fail(invalidArgument, "KMSMasterKeyID and KMSAlgorithm go with the algorithm KMS only.")
 			}
@@ -80,15 +96,15 @@ func replicationConfiguration() configuration {
 				"Rule",
 				text("ID").optional(), status("Enabled", "Disabled").once(), leaf("Priority", between(0, unlimited)).optional(),
 				text("Prefix").optional(), filter.optional(),
-				branch("Destination", required("Bucket").once(), leaf("StorageClass", oneOf(replicaClasses()...)).optional()).once(),
+				branch(
+					"Destination", required("Bucket").once(), leaf("StorageClass", oneOfAnyCase(storageClasses()...)).optional(),
+					branch("EncryptionConfiguration", text("ReplicaKmsKeyID").optional()).optional(),
+				).once(),
 				branch("DeleteMarkerReplication", status("Enabled", "Disabled").once()).optional(),
+				branch("SourceSelectionCriteria", branch("SseKmsEncryptedObjects", status("Enabled", "Disabled").once()).optional()).optional(),
 			).upTo(1000),
 		),
 	}
-}
-
-func replicaClasses() []string {
-	return append([]string{"Standard", "Standard_IA"}, storageClasses()...)
 }
 
 // checkReplication refuses more than one destination, of which COS allows one.
@@ -108,10 +124,21 @@ func checkReplication(_ *exchange, doc *node) error {
 			}
 		}
 	}
-	if !strings.HasPrefix(to, "qcs::cos:") {
+	if !replicaBucket(to) {
 		return fail(invalidArgument, "Destination/Bucket must be qcs::cos:<region>::<bucket>-<appid>.")
 	}
 	return uniqueIDs(doc, "Rule")
+}
+
+// replicaBucket accepts the form of COS's documentation, and the older one of its SDKs:
+// qcs:id/0:cos:<region>:appid/<appid>:<bucket> (E124).
+func replicaBucket(resource string) bool {
+	parts := strings.Split(resource, ":")
+	if len(parts) != 6 || parts[0] != "qcs" || parts[2] != "cos" || parts[3] == "" || parts[5] == "" {
+		return false
+	}
+	older := strings.HasPrefix(parts[1], "id/") && strings.HasPrefix(parts[4], "appid/")
+	return older || parts[1] == "" && parts[4] == ""
 }
 
 func refererConfiguration() configuration {
@@ -133,7 +160,7 @@ func originConfiguration() configuration {
 		return branch(name, branch("Header", text("Key").optional(), text("Value").optional()).zeroOrMore())
 	}
 	return configuration{
-		sub: "origin", noun: "BucketOrigin", absent: originNotFound,
+		sub: "origin", noun: "BucketOrigin", absent: originNotFound, check: checkOrigin,
 		shape: branch("OriginConfiguration", branch(
 			"OriginRule",
 			leaf("RulePriority", between(0, unlimited)).optional(), leaf("OriginType", oneOf("Redirect", "Proxy", "Mirror")).once(),
@@ -145,10 +172,11 @@ func originConfiguration() configuration {
 				"OriginParameter",
 				leaf("Protocol", oneOf("HTTP", "HTTPS", "FOLLOW")).optional(), leaf("TransparentErrorCode", boolean()).optional(),
 				leaf("FollowQueryString", boolean()).optional(), leaf("FollowRedirection", boolean()).optional(), leaf("CopyOriginData", boolean()).optional(),
-				leaf("HttpRedirectCode", oneOf("301", "302", "303", "307", "308")).optional(),
+				branch("FollowRedirectionConfiguration", leaf("FollowOriginHeaders", boolean()).optional(), leaf("FollowUrlAutoDecode", boolean()).optional()).optional(),
+				leaf("HttpRedirectCode", oneOf("301", "302", "303", "307", "308")).zeroOrMore(),
 				branch(
-					"HttpHeader", leaf("FollowAllHeaders", boolean()).optional(), headers("NewHttpHeaders").optional(),
-					headers("FollowHttpHeaders").optional(), headers("ForbidFollowHeaders").optional(),
+					"HttpHeader", leaf("FollowAllHeaders", boolean()).optional(), headers("NewHttpHeaders").optional(), headers("NewHttpHeader").optional(),
+					headers("FollowHttpHeaders").optional(), headers("ForbidFollowHeaders").optional(), headers("ForbidFollowHttpHeaders").optional(),
 				).optional(),
 			).optional(),
 			branch("HTTPStandbyCode", leaf("StatusCode", between(400, 599)).zeroOrMore()).optional(),
@@ -157,15 +185,40 @@ func originConfiguration() configuration {
 	}
 }
 
+// checkOrigin requires every host to have a name, or to be one of another bucket that is
+// read with credentials.
+func checkOrigin(_ *exchange, doc *node) error {
+	for _, rule := range doc.all("OriginRule") {
+		for _, host := range rule.child("OriginInfo").all("HostInfo") {
+			if host.child("HostName") == nil && host.child("PrivateHost") == nil {
+				return malformed("in " + host.path() + " the element HostName is missing.")
+			}
+		}
+	}
+	return nil
+}
+
 func originHost() shape {
-	return branch("HostInfo", required("HostName").once(), leaf("Weight", between(0, unlimited)).optional(), required("StandbyHostName_#").zeroOrMore())
+	private := func(name string) shape {
+		return branch(name, text("Host").optional(), branch(
+			"CredentialProvider",
+			text("AuthorizationAlgorithm").optional(), text("Region").optional(), text("SecretId").optional(), text("SecretKey").optional(),
+			text("EncryptedSecretKey").optional(), text("Role").optional(),
+		).optional())
+	}
+	return branch(
+		"HostInfo",
+		text("HostName").optional(), leaf("Weight", between(0, unlimited)).optional(), required("StandbyHostName_#").zeroOrMore(),
+		private("PrivateHost").optional(), private("PrivateStandbyHost_#").zeroOrMore(),
+	)
 }
 
 func originFile() shape {
 	return branch(
 		"FileInfo",
 		leaf("PrefixDirective", boolean()).optional(), text("Prefix").optional(), text("Suffix").optional(),
-		branch("PrefixConfiguration", text("Prefix").optional()).optional(), branch("SuffixConfiguration", text("Suffix").optional()).optional(),
+		branch("PrefixConfiguration", text("Prefix").optional(), text("ReplacedWithPrefix").optional()).optional(),
+		branch("SuffixConfiguration", text("Suffix").optional(), text("ReplacedWithSuffix").optional()).optional(),
 		branch("FixedFileConfiguration", text("FixedFilePath").optional()).optional(),
 	)
 }

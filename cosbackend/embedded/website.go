@@ -22,11 +22,14 @@ func websiteConfiguration() configuration {
 			branch("IndexDocument", required("Suffix").once()).once(),
 			branch("RedirectAllRequestsTo", protocol().once()).optional(),
 			branch("AutoAddressing", enabled("Status").once()).optional(),
-			branch("ErrorDocument", required("Key").once(), enabled("OriginalHttpStatus").optional()).optional(),
+			branch("ErrorDocument", required("Key").once(), enabled("OriginalHttpStatus").optional(), enabled("Charity404").optional()).optional(),
 			branch("RoutingRules", branch(
 				"RoutingRule",
 				branch("Condition", leaf("HttpErrorCodeReturnedEquals", between(400, 499)).optional(), required("KeyPrefixEquals").optional()).once(),
-				branch("Redirect", protocol().optional(), required("ReplaceKeyWith").optional(), text("ReplaceKeyPrefixWith").optional()).once(),
+				branch(
+					"Redirect", protocol().optional(), required("ReplaceKeyWith").optional(), text("ReplaceKeyPrefixWith").optional(),
+					enabled("URLRedirect").optional(),
+				).once(),
 			).zeroOrMore()).optional(),
 		),
 	}

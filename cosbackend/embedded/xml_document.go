@@ -68,6 +68,9 @@ func (n *node) value(path ...string) string {
 	return n.text
 }
 
+// isTrue reports whether the value of a path that the shape requires to be a boolean is true.
+func (n *node) isTrue(path ...string) bool { return strings.EqualFold(n.value(path...), "true") }
+
 // number is the value of a path that the shape requires to be a number; absent is -1.
 func (n *node) number(path ...string) int64 {
 	v, err := strconv.ParseInt(n.value(path...), 10, 64)

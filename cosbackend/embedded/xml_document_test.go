@@ -58,6 +58,12 @@ type sample struct {
 	kind string // in embedded.Elements; "" is the root
 }
 
+// privateHost is a host of an origin that is read with credentials.
+func privateHost(name string) string {
+	return "<" + name + "><Host>h</Host><CredentialProvider><AuthorizationAlgorithm>a</AuthorizationAlgorithm><Region>r</Region><SecretId>i</SecretId>" +
+		"<SecretKey>k</SecretKey><EncryptedSecretKey>e</EncryptedSecretKey><Role>r</Role></CredentialProvider></" + name + ">"
+}
+
 func samples() []sample {
 	put := func(sub, text string) sample { return sample{call: call{method: "PUT", query: sub}, text: text} }
 	of := func(s sample, method, key, kind string) sample {
@@ -75,7 +81,7 @@ func samples() []sample {
 		put("acl", `<AccessControlPolicy><Owner><ID>o</ID><DisplayName>o</DisplayName></Owner><AccessControlList>
 			<Grant><Grantee><ID>i</ID><DisplayName>d</DisplayName><URI>u</URI><uin>1</uin><Subaccount>2</Subaccount></Grantee><Permission>READ</Permission></Grant></AccessControlList></AccessControlPolicy>`),
 		put("domaincertificate", certificate("id", "c", "p")),
-		put("lifecycle", `<LifecycleConfiguration><Rule><ID>i</ID><Status>Enabled</Status>
+		put("lifecycle", `<LifecycleConfiguration><Rule><ID>i</ID><Prefix>p</Prefix><Status>Enabled</Status>
 			<Filter><Prefix>p</Prefix><Tag><Key>k</Key><Value>v</Value></Tag><And><Prefix>p</Prefix><Tag><Key>k</Key><Value>v</Value></Tag><PrefixNotEquals>n</PrefixNotEquals>
 			<ObjectSizeGreaterThan>1</ObjectSizeGreaterThan><ObjectSizeLessThan>9</ObjectSizeLessThan></And></Filter>
 			<Transition><Days>1</Days><Date>2030-01-01T00:00:00Z</Date><StorageClass>ARCHIVE</StorageClass><AccessFrequency><AccessCountLessThan>1</AccessCountLessThan><RecentDays>2</RecentDays></AccessFrequency></Transition>
@@ -84,11 +90,12 @@ func samples() []sample {
 			<NoncurrentVersionTransition><NoncurrentDays>1</NoncurrentDays><StorageClass>ARCHIVE</StorageClass><AccessFrequency><AccessCountLessThan>1</AccessCountLessThan><RecentDays>2</RecentDays></AccessFrequency></NoncurrentVersionTransition>
 			<NoncurrentVersionExpiration><NoncurrentDays>1</NoncurrentDays></NoncurrentVersionExpiration></Rule></LifecycleConfiguration>`),
 		put("encryption", `<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>KMS</SSEAlgorithm><KMSMasterKeyID>i</KMSMasterKeyID><KMSAlgorithm>a</KMSAlgorithm>
-			</ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>`),
+			</ApplyServerSideEncryptionByDefault><ApplySideEncryptionConfiguration><SSEAlgorithm>KMS</SSEAlgorithm><KMSMasterKeyID>i</KMSMasterKeyID><KMSAlgorithm>a</KMSAlgorithm>
+			</ApplySideEncryptionConfiguration></Rule></ServerSideEncryptionConfiguration>`),
 		put("replication", `<ReplicationConfiguration><Role>r</Role><Rule><ID>1</ID><Status>Enabled</Status><Priority>1</Priority><Prefix>p</Prefix>
 			<Filter><Prefix>p</Prefix><Tag><Key>k</Key><Value>v</Value></Tag><And><Prefix>a</Prefix><Tag><Key>k</Key><Value>v</Value></Tag></And></Filter>
-			<Destination><Bucket>qcs::cos:ap-beijing::b-125</Bucket><StorageClass>Standard</StorageClass></Destination>
-			<DeleteMarkerReplication><Status>Disabled</Status></DeleteMarkerReplication></Rule></ReplicationConfiguration>`),
+			<Destination><Bucket>qcs::cos:ap-beijing::b-125</Bucket><StorageClass>Standard</StorageClass><EncryptionConfiguration><ReplicaKmsKeyID>k</ReplicaKmsKeyID></EncryptionConfiguration></Destination>
+			<DeleteMarkerReplication><Status>Disabled</Status></DeleteMarkerReplication><SourceSelectionCriteria><SseKmsEncryptedObjects><Status>Enabled</Status></SseKmsEncryptedObjects></SourceSelectionCriteria></Rule></ReplicationConfiguration>`),
 		of(put("intelligenttiering", `<IntelligentTieringConfiguration><Status>Enabled</Status><Transition><Days>30</Days><RequestFrequent>1</RequestFrequent></Transition></IntelligentTieringConfiguration>`), "PUT", "", "intelligenttiering"),
 		put("intelligent-tiering&id=t", `<IntelligentTieringConfiguration><Id>t</Id><Status>Enabled</Status>
 			<Filter><Prefix>p</Prefix><Tag><Key>k</Key><Value>v</Value></Tag><And><Prefix>p</Prefix><Tag><Key>k</Key><Value>v</Value></Tag></And></Filter>
@@ -98,13 +105,15 @@ func samples() []sample {
 		put("origin", `<OriginConfiguration><OriginRule><RulePriority>1</RulePriority><OriginType>Mirror</OriginType>
 			<OriginCondition><HTTPStatusCode>404</HTTPStatusCode><Prefix>p</Prefix><Suffix>s</Suffix><FilterHost><ForbidHost><DomainList><Domain>d</Domain></DomainList></ForbidHost></FilterHost></OriginCondition>
 			<OriginParameter><Protocol>FOLLOW</Protocol><TransparentErrorCode>true</TransparentErrorCode><FollowQueryString>true</FollowQueryString><FollowRedirection>true</FollowRedirection>
+			<FollowRedirectionConfiguration><FollowOriginHeaders>true</FollowOriginHeaders><FollowUrlAutoDecode>true</FollowUrlAutoDecode></FollowRedirectionConfiguration>
 			<CopyOriginData>true</CopyOriginData><HttpRedirectCode>302</HttpRedirectCode>
 			<HttpHeader><FollowAllHeaders>true</FollowAllHeaders><NewHttpHeaders><Header><Key>x</Key><Value>y</Value></Header></NewHttpHeaders>
+			<NewHttpHeader><Header><Key>x</Key><Value>y</Value></Header></NewHttpHeader><ForbidFollowHttpHeaders><Header><Key>x</Key><Value>y</Value></Header></ForbidFollowHttpHeaders>
 			<FollowHttpHeaders><Header><Key>x</Key><Value>y</Value></Header></FollowHttpHeaders><ForbidFollowHeaders><Header><Key>x</Key><Value>y</Value></Header></ForbidFollowHeaders></HttpHeader></OriginParameter>
 			<HTTPStandbyCode><StatusCode>503</StatusCode></HTTPStandbyCode>
-			<OriginInfo><HostInfo><HostName>h</HostName><Weight>1</Weight><StandbyHostName_1>s</StandbyHostName_1></HostInfo>
-			<FileInfo><PrefixDirective>true</PrefixDirective><Prefix>p</Prefix><Suffix>s</Suffix><PrefixConfiguration><Prefix>p</Prefix></PrefixConfiguration>
-			<SuffixConfiguration><Suffix>s</Suffix></SuffixConfiguration><FixedFileConfiguration><FixedFilePath>f</FixedFilePath></FixedFileConfiguration></FileInfo></OriginInfo></OriginRule></OriginConfiguration>`),
+			<OriginInfo><HostInfo><HostName>h</HostName><Weight>1</Weight><StandbyHostName_1>s</StandbyHostName_1>`+privateHost("PrivateHost")+privateHost("PrivateStandbyHost_1")+`</HostInfo>
+			<FileInfo><PrefixDirective>true</PrefixDirective><Prefix>p</Prefix><Suffix>s</Suffix><PrefixConfiguration><Prefix>p</Prefix><ReplacedWithPrefix>r</ReplacedWithPrefix></PrefixConfiguration>
+			<SuffixConfiguration><Suffix>s</Suffix><ReplacedWithSuffix>r</ReplacedWithSuffix></SuffixConfiguration><FixedFileConfiguration><FixedFilePath>f</FixedFilePath></FixedFileConfiguration></FileInfo></OriginInfo></OriginRule></OriginConfiguration>`),
 		put("inventory&id=i", `<InventoryConfiguration><Id>i</Id><IsEnabled>true</IsEnabled><IncludedObjectVersions>All</IncludedObjectVersions>
 			<Filter><Prefix>p</Prefix><Tag><Key>k</Key><Value>v</Value></Tag><StorageClass>c</StorageClass>
 			<And><Prefix>p</Prefix><Tag><Key>k</Key><Value>v</Value></Tag><StorageClass>c</StorageClass></And><Period><StartTime>1</StartTime><EndTime>2</EndTime></Period></Filter>

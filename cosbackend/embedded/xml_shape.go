@@ -95,9 +95,16 @@ func oneOf(all ...string) values {
 	return values{has: func(text string) bool { return slices.Contains(all, text) }, are: listed(all, "or")}
 }
 
+// oneOfAnyCase is oneOf for words that official clients spell in several ways (E124).
+func oneOfAnyCase(all ...string) values {
+	return values{has: func(text string) bool {
+		return slices.ContainsFunc(all, func(v string) bool { return strings.EqualFold(v, text) })
+	}, are: listed(all, "or")}
+}
+
 func notEmpty() values { return values{has: func(text string) bool { return text != "" }, are: "set"} }
 
-func boolean() values { return oneOf("true", "false") }
+func boolean() values { return oneOfAnyCase("true", "false") }
 
 // between accepts whole numbers written in digits.
 func between(lowest, highest int64) values {
