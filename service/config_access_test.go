@@ -121,13 +121,12 @@ func TestBucketACLsInEachForm(t *testing.T) {
 	}
 	everyone := &cosgatev1.Grant{Grantee: &cosgatev1.Grant_Uri{Uri: "http://cam.qcloud.com/groups/global/AllUsers"}, Permission: "READ"}
 	put(&cosgatev1.PutBucketAclRequest{PresetAcl: "public-read"}, owner, everyone)
-	put(&cosgatev1.PutBucketAclRequest{Grants: &cosgatev1.GrantHeaders{Write: []string{someone}, ReadAcp: []string{someone}}},
-		owner,
+	put(&cosgatev1.PutBucketAclRequest{Grants: &cosgatev1.GrantHeaders{Write: []string{someone}, ReadAcp: []string{someone}}}, // without one to the owner (E173)
 		&cosgatev1.Grant{Grantee: &cosgatev1.Grant_Id{Id: someone}, DisplayName: someone, Permission: "WRITE"},
 		&cosgatev1.Grant{Grantee: &cosgatev1.Grant_Id{Id: someone}, DisplayName: someone, Permission: "READ_ACP"},
 	)
 	put(&cosgatev1.PutBucketAclRequest{PresetAcl: "public-read", Grants: &cosgatev1.GrantHeaders{WriteAcp: []string{someone}}},
-		owner, everyone,
+		everyone,
 		&cosgatev1.Grant{Grantee: &cosgatev1.Grant_Id{Id: someone}, DisplayName: someone, Permission: "WRITE_ACP"},
 	)
 	put(&cosgatev1.PutBucketAclRequest{Acl: &cosgatev1.AccessControlPolicy{Owner: &cosgatev1.Owner{Id: theOwner}}})

@@ -18,6 +18,7 @@ import (
 type cosCommand struct {
 	Listen string `placeholder:"ADDR" default:"127.0.0.1:9000" help:"Where to serve HTTP; port 0 takes a free one. Nothing is encrypted: others should not be able to reach it. Default: ${default}."`
 	storeFlags
+	temporaryFlags
 	SecretID      string        `name:"secret-id" placeholder:"ID" and:"secret" env:"COSGATE_COS_SECRET_ID" help:"The secret id that signatures are checked with, also from ${env}. Default: a random pair, which is printed and kept in the data folder."`
 	SecretKey     string        `name:"secret-key" placeholder:"KEY" and:"secret" env:"COSGATE_COS_SECRET_KEY" help:"The secret key that belongs to it, also from ${env}, which keeps it out of the process list."`
 	Bucket        []string      `placeholder:"NAME-APPID" sep:"none" help:"Create this bucket when it is absent. May be repeated."`
@@ -35,7 +36,8 @@ func (cosCommand) Help() string {
 Real host names work through any SDK's HTTP proxy option, and keep the SDK's own signatures valid. Examples:
 
     cosgate cos --bucket photos-1250000000
-    cosgate cos --memory --listen 127.0.0.1:0 --default-bucket test-1250000000 --signature off`
+    cosgate cos --memory --listen 127.0.0.1:0 --default-bucket test-1250000000 --signature off
+    cosgate cos --bucket photos-1250000000 --temporary-credentials browser-keys.txt`
 }
 
 var (
@@ -97,6 +99,9 @@ func (c cosCommand) Run(ctx context.Context, out streams) (err error) {
 	log := slog.New(logline.Bound(slog.NewTextHandler(out.stderr, nil)))
 	opts, err := c.options(log)
 	if err != nil {
+		return err
+	}
+	if opts.Temporary, err = c.temporaryFlags.read(ctx); err != nil {
 		return err
 	}
 	server, err := openEmbedded(c.storeFlags, opts)

@@ -27,6 +27,7 @@ type devCommand struct {
 	Admin     string `placeholder:"ADDR" default:"127.0.0.1:8081" help:"Where to serve /livez, /readyz, /buildinfo, /debug/pprof/ and a page to call the API from a browser, /grpcui/. Default: ${default}."`
 	CosListen string `placeholder:"ADDR" default:"127.0.0.1:9000" help:"Where the embedded COS serves HTTP, for COS SDKs and for presigned URLs. Default: ${default}."`
 	storeFlags
+	temporaryFlags
 }
 
 // Help is printed below the flags.
@@ -44,7 +45,11 @@ func (c devCommand) Run(ctx context.Context, out streams) (err error) {
 		return err
 	}
 	log := slog.New(logline.Bound(slog.NewTextHandler(out.stderr, nil)))
-	cos, err := openEmbedded(c.storeFlags, embedded.Options{Region: demoRegion, Buckets: []string{demoBucket}, RefuseWebPages: true, Logger: log})
+	temporary, err := c.temporaryFlags.read(ctx)
+	if err != nil {
+		return err
+	}
+	cos, err := openEmbedded(c.storeFlags, embedded.Options{Region: demoRegion, Buckets: []string{demoBucket}, Temporary: temporary, RefuseWebPages: true, Logger: log})
 	if err != nil {
 		return err
 	}

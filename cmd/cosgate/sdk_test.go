@@ -25,7 +25,7 @@ func newSDK(t *testing.T, addr, bucket string, pair embedded.Credential) *cos.Cl
 	t.Cleanup(transport.CloseIdleConnections)
 	client := cos.NewClient(
 		&cos.BaseURL{BucketURL: &url.URL{Scheme: "http", Host: bucket + ".cos." + demoRegion + ".myqcloud.com"}},
-		&http.Client{Transport: &cos.AuthorizationTransport{SecretID: pair.SecretID, SecretKey: pair.SecretKey, Transport: transport}},
+		&http.Client{Transport: &cos.AuthorizationTransport{SecretID: pair.SecretID, SecretKey: pair.SecretKey, SessionToken: pair.Token, Transport: transport}},
 	)
 	client.Conf.RetryOpt.Count = 1
 	if !client.Conf.EnableCRC {

@@ -86,13 +86,17 @@ func parseACL(text string) acl {
 // inherits reports whether an object is as readable as its bucket.
 func (a acl) inherits() bool { return a.preset == "" || a.preset == aclDefault }
 
-// all are the grants the ACL consists of. The owner of a bucket owns its objects, so
-// the presets for bucket owners add nothing.
+// all are the grants the ACL consists of. A preset alone has one to the owner, further
+// grants replace that (E173). The owner of a bucket owns its objects, so the presets for
+// bucket owners add nothing.
 func (a acl) all() []grant {
 	if a.preset == aclGranted {
 		return a.grants
 	}
-	grants := []grant{{permitFullControl, ownerID}}
+	var grants []grant
+	if len(a.grants) == 0 {
+		grants = []grant{{permitFullControl, ownerID}}
+	}
 	switch a.preset {
 	case aclPublicRead:
 		grants = append(grants, grant{permitRead, allUsers})
@@ -127,7 +131,7 @@ func aclHeaders() []string {
 }
 
 // headerACL reads the ACL from the headers of a request, and whether there is any.
-// A preset and grants add up (E084).
+// A preset and grants add up (E084, E173).
 func (x *exchange) headerACL(presets []string, absent string) (a acl, given bool, err error) {
 	a.preset = absent
 	if text := x.header(headerACL); text != "" {

@@ -58,7 +58,7 @@ func (c *client) acl(t *testing.T, key string) (grants []string, preset string) 
 	return a.grants(t), a.Header.Get("x-cos-acl")
 }
 
-// TestGetObjectACLReturnsGrants holds E084 and E085.
+// TestGetObjectACLReturnsGrants holds E084, E085 and E173.
 func TestGetObjectACLReturnsGrants(t *testing.T) {
 	t.Parallel()
 	c := open(t)
@@ -73,12 +73,14 @@ func TestGetObjectACLReturnsGrants(t *testing.T) {
 		{"", map[string]string{"x-cos-acl": "public-read"}, []string{ownersOwn, aclRead}, "public-read"},
 		{"", map[string]string{"x-cos-acl": "public-read-write"}, []string{ownersOwn, aclRead, aclWrite}, "public-read-write"},
 		{"", map[string]string{"x-cos-acl": "authenticated-read"}, []string{ownersOwn, "READ http://cam.qcloud.com/groups/global/AuthenticatedUsers"}, "authenticated-read"},
-		{"", map[string]string{"x-cos-grant-write": someonesID}, []string{ownersOwn, "WRITE " + someone}, ""},
-		{"", map[string]string{"x-cos-acl": "public-read", "x-cos-grant-full-control": `id="1", id="2"`}, []string{ownersOwn, aclRead, "FULL_CONTROL " + someone, "FULL_CONTROL qcs::cam::uin/2:uin/2"}, ""},
+		{"", map[string]string{"x-cos-grant-write": someonesID}, []string{"WRITE " + someone}, ""},
+		{"", map[string]string{"x-cos-acl": "public-read", "x-cos-grant-full-control": `id="1", id="2"`}, []string{aclRead, "FULL_CONTROL " + someone, "FULL_CONTROL qcs::cam::uin/2:uin/2"}, ""},
+		{"", map[string]string{"x-cos-acl": "private", "x-cos-grant-read": someonesID}, []string{"READ " + someone}, ""},
+		{"k", map[string]string{"x-cos-acl": "private", "x-cos-grant-read": someonesID}, []string{"READ " + someone}, ""},
 		{"k", map[string]string{"x-cos-acl": "default"}, []string{ownersOwn}, "default"},
 		{"k", map[string]string{"x-cos-acl": "bucket-owner-full-control"}, []string{ownersOwn}, "bucket-owner-full-control"},
-		{"k", map[string]string{"x-cos-grant-read": `uin="1",id="qcs::cam::uin/1:uin/2"`}, []string{ownersOwn, "READ " + someone, "READ qcs::cam::uin/1:uin/2"}, ""},
-		{"k", map[string]string{"x-cos-grant-read-acp": `uri="` + everyone + `"`, "x-cos-grant-write-acp": `id="qcs::cam::anyone:anyone"`}, []string{ownersOwn, "READ_ACP " + everyone, "WRITE_ACP qcs::cam::anyone:anyone"}, ""},
+		{"k", map[string]string{"x-cos-grant-read": `uin="1",id="qcs::cam::uin/1:uin/2"`}, []string{"READ " + someone, "READ qcs::cam::uin/1:uin/2"}, ""},
+		{"k", map[string]string{"x-cos-grant-read-acp": `uri="` + everyone + `"`, "x-cos-grant-write-acp": `id="qcs::cam::anyone:anyone"`}, []string{"READ_ACP " + everyone, "WRITE_ACP qcs::cam::anyone:anyone"}, ""},
 	} {
 		c.do(t, call{method: "PUT", key: tt.key, query: "acl", header: tt.header}).want(t, 200, "")
 		if got, preset := c.acl(t, tt.key); !slices.Equal(got, tt.want) || preset != tt.preset {
@@ -179,7 +181,7 @@ func TestPutObjectAndCreateBucketAcceptGrants(t *testing.T) {
 	t.Parallel()
 	c := open(t)
 	grant := []string{"x-cos-grant-read", someonesID, "x-cos-acl", "public-read"}
-	want := []string{ownersOwn, aclRead, "READ " + someone}
+	want := []string{aclRead, "READ " + someone}
 	check := func(key string) {
 		t.Helper()
 		if got, _ := c.acl(t, key); !slices.Equal(got, want) {
@@ -270,7 +272,7 @@ func TestSDKPutsAndGetsACLs(t *testing.T) {
 		t.Errorf("Bucket.PutACL = %v", err)
 	}
 	got, resp, err := sdk.Bucket.GetACL(ctx)
-	if err != nil || got.Owner.ID != owner || len(got.AccessControlList) != 3 || resp.Header.Get("x-cos-acl") != "public-read" {
+	if err != nil || got.Owner.ID != owner || len(got.AccessControlList) != 2 || resp.Header.Get("x-cos-acl") != "public-read" {
 		t.Errorf("Bucket.GetACL = %+v, %v", got, err)
 	}
 	policy := &cos.ACLXml{Owner: &cos.Owner{ID: owner}, AccessControlList: []cos.ACLGrant{
@@ -296,7 +298,7 @@ func TestPutObjectACLSurvivesARestart(t *testing.T) {
 	})
 	c := open(t, in)
 	for _, key := range []string{"", "k"} {
-		if got, _ := c.acl(t, key); !slices.Equal(got, []string{ownersOwn, "READ " + someone}) {
+		if got, _ := c.acl(t, key); !slices.Equal(got, []string{"READ " + someone}) {
 			t.Errorf("ACL of %q = %v", key, got)
 		}
 	}
@@ -406,7 +408,7 @@ func TestPutObjectGivesEachVersionItsOwnGrants(t *testing.T) {
 	t.Parallel()
 	c := open(t, func(o *embedded.Options) { o.MinPartSize = 1 })
 	grant := map[string]string{"x-cos-grant-read": someonesID}
-	granted := []string{ownersOwn, "READ " + someone}
+	granted := []string{"READ " + someone}
 	c.do(t, call{method: "POST", key: "appended", query: "append&position=0", body: []byte("a"), header: grant}).want(t, 200, "")
 	c.versioning(t, "Suspended")
 	c.do(t, call{method: "POST", key: "appended", query: "append&position=1", body: []byte("b")}).want(t, 200, "")

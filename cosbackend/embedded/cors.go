@@ -100,6 +100,19 @@ func (r corsRule) allows(headers []string) bool {
 	return true
 }
 
+// headersFor are the headers that a preflight allows, in lower case: all that the rule names,
+// and of those that it has a wildcard for, the ones that were asked for (E174).
+func (r corsRule) headersFor(asked []string) []string {
+	var names []string
+	for _, name := range slices.Concat(r.headers, asked) {
+		name = strings.ToLower(name)
+		if !strings.Contains(name, "*") && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 func matchesAny(patterns []string, text string) bool {
 	return slices.ContainsFunc(patterns, func(p string) bool { return matches(p, text) })
 }
@@ -113,10 +126,13 @@ func matches(pattern, text string) bool {
 	return len(text) >= len(before)+len(after) && strings.HasPrefix(text, before) && strings.HasSuffix(text, after)
 }
 
-// describe sets the CORS headers of a response by the rule.
+// describe sets the CORS headers of a response by the rule. A page may send cookies to an
+// origin that is named only (E174).
 func (r corsRule) describe(h http.Header, origin string) {
 	if slices.Contains(r.origins, "*") {
 		origin = "*"
+	} else {
+		h.Set("Access-Control-Allow-Credentials", "true")
 	}
 	h.Set("Access-Control-Allow-Origin", origin)
 	h.Set("Access-Control-Allow-Methods", strings.Join(r.methods, ","))
@@ -172,8 +188,8 @@ func (s *Server) preflight(x *exchange) error {
 	}
 	h := x.response.header()
 	rule.describe(h, x.header(headerOrigin))
-	if len(headers) > 0 {
-		h.Set("Access-Control-Allow-Headers", strings.Join(headers, ","))
+	if names := rule.headersFor(headers); len(names) > 0 {
+		h.Set("Access-Control-Allow-Headers", strings.Join(names, ","))
 	}
 	if rule.maxAge != "" {
 		h.Set("Access-Control-Max-Age", rule.maxAge)

@@ -17,7 +17,7 @@ const corsDocument = `<CORSConfiguration>
 // corsHeaders are the headers of a response that are for browsers.
 func corsHeaders(h http.Header) map[string]string {
 	got := make(map[string]string)
-	for _, name := range []string{"Allow-Origin", "Allow-Methods", "Allow-Headers", "Expose-Headers", "Max-Age"} {
+	for _, name := range []string{"Allow-Origin", "Allow-Credentials", "Allow-Methods", "Allow-Headers", "Expose-Headers", "Max-Age"} {
 		if v := h.Get("Access-Control-" + name); v != "" {
 			got[name] = v
 		}
@@ -28,7 +28,7 @@ func corsHeaders(h http.Header) map[string]string {
 	return got
 }
 
-// TestOptionsObjectFollowsTheCORSRules holds E086.
+// TestOptionsObjectFollowsTheCORSRules holds E086 and E174.
 func TestOptionsObjectFollowsTheCORSRules(t *testing.T) {
 	t.Parallel()
 	c := open(t)
@@ -43,15 +43,18 @@ func TestOptionsObjectFollowsTheCORSRules(t *testing.T) {
 	}
 	ask("https://a.example.com", "GET", "", "", "k").want(t, 403, "AccessForbidden")
 	c.configure(t, "cors", corsDocument).want(t, 200, "")
-	first := map[string]string{"Allow-Origin": "https://a.example.com", "Allow-Methods": "GET,PUT", "Expose-Headers": "ETag,x-cos-request-id", "Max-Age": "600"}
+	first := map[string]string{
+		"Allow-Origin": "https://a.example.com", "Allow-Credentials": "true", "Allow-Methods": "GET,PUT", "Allow-Headers": "content-type",
+		"Expose-Headers": "ETag,x-cos-request-id", "Max-Age": "600",
+	}
 	withHeaders := maps.Clone(first)
-	withHeaders["Allow-Headers"] = "X-Cos-Acl,content-type"
+	withHeaders["Allow-Headers"] = "content-type,x-cos-acl"
 	for _, tt := range []struct {
 		origin, method, headers, query string
 		want                           map[string]string // nil is refused
 	}{
 		{"https://a.example.com", "GET", "", "", first},
-		{"https://a.example.com", "PUT", "X-Cos-Acl, content-type", "", withHeaders},
+		{"https://a.example.com", "PUT", "X-Cos-Acl, Content-Type", "", withHeaders},
 		{"https://a.example.com", "PUT", "", "partNumber=1&uploadId=x", first},
 		{"https://a.example.com", "GET", "", "q-sign-algorithm=sha1&q-ak=wrong", first},
 		{"https://anywhere.org", "HEAD", "", "acl", map[string]string{"Allow-Origin": "*", "Allow-Methods": "HEAD"}},
@@ -78,7 +81,7 @@ func TestOptionsObjectFollowsTheCORSRules(t *testing.T) {
 	ask("https://a.example.com", "GET", "", "", "k").want(t, 403, "AccessForbidden")
 }
 
-// TestCORSHeadersAreOnEveryResponse holds E087.
+// TestCORSHeadersAreOnEveryResponse holds E087 and E175.
 func TestCORSHeadersAreOnEveryResponse(t *testing.T) {
 	t.Parallel()
 	c := open(t)
@@ -87,7 +90,7 @@ func TestCORSHeadersAreOnEveryResponse(t *testing.T) {
 		a := c.do(t, call{method: method, key: "k", header: map[string]string{"Origin": origin}, unsigned: unsigned})
 		return corsHeaders(a.Header)
 	}
-	want := map[string]string{"Allow-Origin": "https://a.example.com", "Allow-Methods": "GET,PUT", "Expose-Headers": "ETag,x-cos-request-id"}
+	want := map[string]string{"Allow-Origin": "https://a.example.com", "Allow-Credentials": "true", "Allow-Methods": "GET,PUT", "Expose-Headers": "ETag,x-cos-request-id"}
 	check := func(what string, got, want map[string]string) {
 		t.Helper()
 		if d := cmp.Diff(want, got); d != "" {
@@ -104,7 +107,7 @@ func TestCORSHeadersAreOnEveryResponse(t *testing.T) {
 	check("no origin", corsHeaders(c.do(t, call{method: "GET", key: "k"}).Header), none)
 	varying := `<CORSConfiguration><CORSRule><AllowedOrigin>https://a.example.com</AllowedOrigin><AllowedMethod>GET</AllowedMethod></CORSRule><ResponseVary>true</ResponseVary></CORSConfiguration>`
 	c.configure(t, "cors", varying).want(t, 200, "")
-	check("with Vary", from("GET", "https://a.example.com", false), map[string]string{"Allow-Origin": "https://a.example.com", "Allow-Methods": "GET", "Vary": "Origin"})
+	check("with Vary", from("GET", "https://a.example.com", false), map[string]string{"Allow-Origin": "https://a.example.com", "Allow-Credentials": "true", "Allow-Methods": "GET", "Vary": "Origin"})
 	check("with Vary and no origin", corsHeaders(c.do(t, call{method: "GET", key: "k"}).Header), map[string]string{"Vary": "Origin"})
 	c.do(t, call{method: "DELETE", key: "k"}).want(t, 204, "")
 	c.do(t, call{method: "DELETE"}).want(t, 204, "")

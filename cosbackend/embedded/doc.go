@@ -325,4 +325,16 @@
 //	      text/plain for 1.txt; application/octet-stream for a suffix that is unknown. COS
 //	      publishes no list of suffixes. The type that a browser sends with a file of a
 //	      form is not used. A copy keeps the type of its source unless it replaces headers.
+//	E173  [documented 436/7744] With a grant in a header an ACL has no grant to its owner, only
+//	      those of the preset and the named ones: x-cos-acl: private with x-cos-grant-read
+//	      leaves the READ. The sample is read after the one of 436/7748 has set it.
+//	E174  [documented 436/8288] A preflight that is allowed has all headers that the rule names
+//	      in Access-Control-Allow-Headers, in lower case, and for a wildcard those that were
+//	      asked for; and Access-Control-Allow-Credentials: true unless the rule is for the
+//	      origin "*".
+//	E175  [assumed] The responses that follow have Access-Control-Allow-Credentials, too, but
+//	      neither Access-Control-Allow-Headers nor Access-Control-Max-Age.
+//	E176  [own] A fixed temporary pair (Options.Temporary) is like credentials of STS without a
+//	      policy. One that has ended is ExpiredToken, one without its token or with another is
+//	      InvalidAccessKeyId, as in E111.
 package embedded

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -24,6 +25,8 @@ type Credential struct {
 	// Token makes the pair a temporary one: every request signed with it must carry
 	// this x-cos-security-token. "" is a permanent pair, whose requests carry none.
 	Token string
+	// Expires is when a temporary pair ends; zero is never.
+	Expires time.Time
 }
 
 // SignatureMode says which requests are admitted.
@@ -95,8 +98,11 @@ type Options struct {
 	KeepUnknownElements bool
 
 	Credentials []Credential // accepted key pairs; none is one that the server makes, see Server.Credential
-	Signature   SignatureMode
-	Suffixes    []string // host suffixes; none is myqcloud.com, tencentcos.cn, localhost
+	// Temporary are pairs with a token that are accepted besides Credentials, as if STS had
+	// issued them without a policy: for clients that have them in their configuration.
+	Temporary []Credential
+	Signature SignatureMode
+	Suffixes  []string // host suffixes; none is myqcloud.com, tencentcos.cn, localhost
 
 	// RefuseWebPages refuses what pages of other origins make a browser send, unless a
 	// CORS rule of the bucket allows it, and keeps documents that a browser shows from
@@ -172,7 +178,7 @@ func New(opts Options) (*Server, error) {
 		return nil, errors.Join(err, st.Close())
 	}
 	s.buffers.New = func() any { b := make([]byte, transferChunk); return &b }
-	for _, c := range opts.Credentials {
+	for _, c := range slices.Concat(opts.Credentials, opts.Temporary) {
 		s.keys[c.SecretID] = c
 	}
 	var seed [4]byte
@@ -223,6 +229,18 @@ func (o Options) withDefaults() (Options, error) {
 	for _, c := range o.Credentials {
 		if c.SecretID == "" || c.SecretKey == "" {
 			return o, errors.New("embedded: a credential needs a secret id and a secret key")
+		}
+	}
+	ids := make(map[string]bool)
+	for _, c := range slices.Concat(o.Credentials, o.Temporary) {
+		if ids[c.SecretID] {
+			return o, errors.New("embedded: two credentials have the same secret id")
+		}
+		ids[c.SecretID] = true
+	}
+	for _, c := range o.Temporary {
+		if c.SecretID == "" || c.SecretKey == "" || c.Token == "" {
+			return o, errors.New("embedded: a temporary credential needs a secret id, a secret key and a token")
 		}
 	}
 	if o.Signature < SignatureStrict || o.Signature > SignatureOff {

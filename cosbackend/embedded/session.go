@@ -172,6 +172,8 @@ func (s *Server) signer(secretID, token string) (signer, error) {
 			return signer{}, fail(invalidAccessKeyID, "The security token is not valid: the secret id belongs to permanent credentials.")
 		case !hmac.Equal([]byte(c.Token), []byte(token)):
 			return signer{}, fail(invalidAccessKeyID, "The security token does not belong to the secret id.")
+		case !c.Expires.IsZero() && !s.opts.Clock().Before(c.Expires):
+			return signer{}, fail(expiredToken, "")
 		}
 		return signer{secretKey: c.SecretKey, temporary: c.Token != ""}, nil
 	}

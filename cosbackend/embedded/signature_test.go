@@ -357,3 +357,55 @@ func TestAccessUnsignedRequestsMayDoWhatTheACLsGrant(t *testing.T) {
 	c.do(t, in).want(t, 400, "InvalidRequest")
 	c.do(t, call{method: "GET", host: "service.cos.myqcloud.com", unsigned: true}).want(t, 403, "AccessDenied")
 }
+
+// A fixed temporary pair is good with its token alone, for as long as it lasts (E176).
+func TestTemporaryCredentialsOfTheOptions(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_700_000_000, 0)
+	pair := embedded.Credential{SecretID: "AKIDfixed", SecretKey: "fixed-key", Token: "fixed-token", Expires: now.Add(time.Hour)}
+	forever := embedded.Credential{SecretID: "AKIDforever", SecretKey: "forever-key", Token: "forever-token"}
+	clock := now
+	c := openForms(t, func(o *embedded.Options) {
+		o.Temporary, o.Clock = []embedded.Credential{pair, forever}, func() time.Time { return clock }
+	})
+	c.clock = func() time.Time { return clock }
+	c.put(t, "k", "x") // with the pair of the server, which has no token
+	as := func(cred embedded.Credential) *client {
+		other := *c
+		other.cred = cred
+		return &other
+	}
+	get := call{method: "GET", key: "k"}
+	as(pair).do(t, get).want(t, 200, "")
+	as(pair).put(t, "k", "y")
+	as(forever).do(t, get).want(t, 200, "")
+	for _, wrong := range []embedded.Credential{
+		{SecretID: pair.SecretID, SecretKey: pair.SecretKey},
+		{SecretID: pair.SecretID, SecretKey: pair.SecretKey, Token: "other"},
+		{SecretID: pair.SecretID, SecretKey: pair.SecretKey, Token: forever.Token},
+		{SecretID: c.cred.SecretID, SecretKey: c.cred.SecretKey, Token: pair.Token},
+		{SecretID: "AKIDother", SecretKey: pair.SecretKey, Token: pair.Token},
+	} {
+		as(wrong).do(t, get).want(t, 403, "InvalidAccessKeyId")
+	}
+	as(embedded.Credential{SecretID: pair.SecretID, SecretKey: "other", Token: pair.Token}).do(t, get).want(t, 403, "SignatureDoesNotMatch")
+	clock = clock.Add(time.Hour)
+	as(pair).do(t, get).want(t, 400, "ExpiredToken")
+	as(forever).do(t, get).want(t, 200, "")
+}
+
+func TestTemporaryCredentialsAreWhole(t *testing.T) {
+	t.Parallel()
+	whole := embedded.Credential{SecretID: "a", SecretKey: "b", Token: "c"}
+	for _, o := range []embedded.Options{
+		{Temporary: []embedded.Credential{{SecretID: "a", SecretKey: "b"}}},
+		{Temporary: []embedded.Credential{{SecretID: "a", Token: "c"}}},
+		{Temporary: []embedded.Credential{whole, whole}},
+		{Temporary: []embedded.Credential{whole}, Credentials: []embedded.Credential{{SecretID: "a", SecretKey: "b"}}},
+	} {
+		if s, err := embedded.New(o); err == nil {
+			t.Errorf("New(%d temporary) = a server, want an error", len(o.Temporary))
+			_ = s.Close()
+		}
+	}
+}
