@@ -172,6 +172,10 @@ package cosbackend
 //	A107  [documented 436/8291] GET Service takes tagkey and tagvalue for one tag, and
 //	      create-time in seconds with range lt, lte, gt or gte. A sample of the page has
 //	      several elements Buckets, and names with white space around them.
+//	A108  [documented 436/42381 in part] A custom domain that is bound to a bucket takes
+//	      every request on the bucket and its objects, signed for its host; none says which
+//	      bucket. It takes none of the service. The source of a copy is named by a host of
+//	      COS.
 //	A130  [client cos-js-sdk-v5, client cos-nodejs-sdk-v5] What is written without a Content-Type gets
 //	      the type of its key's suffix, such as text/plain for .txt, and
 //	      application/octet-stream without a known one. COS publishes no list of suffixes.

@@ -3,6 +3,7 @@ package cosbackend
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -29,6 +30,9 @@ func (c *Client) ListBuckets(ctx context.Context, o ListBucketsOptions) (BucketP
 	}
 	if err := o.checkFilter(); err != nil {
 		return BucketPage{}, err
+	}
+	if c.service.host == "" {
+		return BucketPage{}, invalid("profile", fmt.Sprintf("must be one that can list buckets: %q has a custom domain as its endpoint, and no service_endpoint", c.profile))
 	}
 	op := operation{
 		name: "ListBuckets", method: http.MethodGet, retry: retryClassOf("ListBuckets"),
@@ -132,6 +136,9 @@ func regionOf(text string) string { return strings.TrimPrefix(strings.TrimSpace(
 func (c *Client) CreateBucket(ctx context.Context, loc Location, o CreateBucketOptions) error {
 	if err := c.checkLocation("", loc.Bucket, loc.Region); err != nil {
 		return err
+	}
+	if c.endpoint.domain != "" {
+		return invalid("profile", fmt.Sprintf("must be one that can create buckets: %q has a custom domain of a bucket as its endpoint", c.profile))
 	}
 	if loc.Region == "" && c.region == "" && c.endpoint.hasRegion {
 		return invalid("region", "must be given for a new bucket: this profile has no default region")

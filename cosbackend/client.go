@@ -24,6 +24,7 @@ import (
 type Client struct {
 	profile   string
 	region    string
+	bucket    string // the only one that is served; "" for all
 	endpoint  endpoint
 	public    endpoint // of presigned URLs and forms
 	service   serviceEndpoint
@@ -85,10 +86,13 @@ func New(cfg Config) (*Client, error) {
 // configure checks cfg and keeps the values that need checking.
 func (c *Client) configure(cfg Config) error {
 	var err error
-	if c.endpoint, err = parseEndpoint(cmp.Or(cfg.Endpoint, defaultEndpoint)); err != nil {
+	if c.bucket = cfg.Bucket; c.bucket != "" && !validBucket(c.bucket) {
+		return configError("Bucket", errors.New("must be the full name with the APPID, such as photos-1250000000"))
+	}
+	if c.endpoint, err = parseEndpoint(cmp.Or(cfg.Endpoint, defaultEndpoint), c.bucket); err != nil {
 		return configError("Endpoint", err)
 	}
-	if c.public, err = parseEndpoint(cmp.Or(cfg.PublicEndpoint, cmp.Or(cfg.Endpoint, defaultEndpoint))); err != nil {
+	if c.public, err = parseEndpoint(cmp.Or(cfg.PublicEndpoint, cfg.Endpoint, defaultEndpoint), c.bucket); err != nil {
 		return configError("PublicEndpoint", err)
 	}
 	if c.public.hasRegion && !c.endpoint.hasRegion && cfg.Region == "" {

@@ -15,15 +15,19 @@ type Config struct {
 	Profile string
 	// Endpoint is a template such as "https://{bucket}.cos.{region}.myqcloud.com",
 	// which is the default. {bucket} must be the first label of the host; {region}
-	// may be left out, and then the endpoint serves one region. Path, query and
-	// user are refused.
+	// may be left out, and then the endpoint serves one region. With Bucket it may be a
+	// custom domain, such as "https://files.example.com". Path, query and user are refused.
 	Endpoint string
+	// Bucket is the only bucket that the client serves; requests for others are refused.
+	// Empty is all. A custom domain needs it.
+	Bucket string
 	// PublicEndpoint is a template like Endpoint, for the presigned URLs and forms that
 	// others use: where they reach COS when that is not where the client does. Empty is
 	// Endpoint.
 	PublicEndpoint string
 	// ServiceEndpoint is where ListBuckets goes, without any placeholder. Empty is
-	// derived from Endpoint: "https://service.cos.myqcloud.com" from the default.
+	// derived from Endpoint: "https://service.cos.myqcloud.com" from the default. Nothing
+	// can be derived from a custom domain, and ListBuckets is then refused.
 	ServiceEndpoint string
 	// Region is the default region. Empty means a lookup for each bucket.
 	Region string

@@ -32,6 +32,13 @@ func TestConfigErrorsNameTheField(t *testing.T) {
 		"endpoint with a bad port":            {func(c *Config) { c.Endpoint = "https://{bucket}.com:99999" }, "Endpoint"},
 		"endpoint with port 0":                {func(c *Config) { c.Endpoint = "https://{bucket}.com:0" }, "Endpoint"},
 		"endpoint with an empty label":        {func(c *Config) { c.Endpoint = "https://{bucket}..com" }, "Endpoint"},
+		"domain without its bucket":           {func(c *Config) { c.Endpoint = "https://files.example.com" }, "Endpoint"},
+		"domain with the bucket in the path":  {func(c *Config) { c.Endpoint, c.Bucket = "https://cos.ap-guangzhou.myqcloud.com", "a-1" }, "Endpoint"},
+		"domain of another bucket":            {func(c *Config) { c.Endpoint, c.Bucket = "https://b-1.cos.ap-guangzhou.tencentcos.cn", "a-1" }, "Endpoint"},
+		"domain with a region":                {func(c *Config) { c.Endpoint, c.Bucket = "https://files.{region}.example.com", "a-1" }, "Endpoint"},
+		"domain with a bad label":             {func(c *Config) { c.Endpoint, c.Bucket = "https://files_.example.com", "a-1" }, "Endpoint"},
+		"public domain without its bucket":    {func(c *Config) { c.PublicEndpoint = "https://files.example.com" }, "PublicEndpoint"},
+		"only bucket":                         {func(c *Config) { c.Bucket = "photos" }, "Bucket"},
 		"service with a placeholder":          {func(c *Config) { c.ServiceEndpoint = "https://{bucket}.com" }, "ServiceEndpoint"},
 		"service without a host":              {func(c *Config) { c.ServiceEndpoint = "https://" }, "ServiceEndpoint"},
 		"service with a scheme":               {func(c *Config) { c.ServiceEndpoint = "cos://x" }, "ServiceEndpoint"},
@@ -70,7 +77,7 @@ func TestEndpointsBecomeHosts(t *testing.T) {
 		{"https://{bucket}.cos.accelerate.myqcloud.com", "b-1.cos.accelerate.myqcloud.com", "service.cos.myqcloud.com", ""},
 		{"https://{bucket}.{region}", "b-1.r", "service", "r"},
 	} {
-		e, err := parseEndpoint(tc.template)
+		e, err := parseEndpoint(tc.template, "")
 		if err != nil {
 			t.Errorf("parseEndpoint(%s) = %v", tc.template, err)
 			continue

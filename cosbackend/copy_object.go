@@ -64,7 +64,7 @@ func (c *Client) checkCopy(loc Location, key string, o CopyOptions) error {
 }
 
 func (c *Client) checkSource(s CopySource) error {
-	if err := c.checkLocation("source.", s.Bucket, s.Region); err != nil {
+	if err := c.checkSourceLocation(s.Bucket, s.Region); err != nil {
 		return err
 	}
 	if err := checkKey("source.key", s.Key); err != nil {

@@ -12,11 +12,16 @@ const (
 	defaultEndpoint   = "https://{bucket}.cos.{region}.myqcloud.com"
 	bucketPlaceholder = "{bucket}"
 	regionPlaceholder = "{region}"
+
+	mainDomain   = ".myqcloud.com"
+	backupDomain = ".tencentcos.cn"
 )
 
 // An endpoint turns a bucket and a region into the host that serves them.
 type endpoint struct {
 	scheme string
+	// domain is a whole host, which serves one bucket; "" for a template.
+	domain string
 	// beforeRegion and afterRegion surround the region and follow the bucket; with
 	// a fixed region beforeRegion is everything.
 	beforeRegion string
@@ -25,10 +30,11 @@ type endpoint struct {
 	port         string // ":443" or ""
 }
 
-// parseEndpoint reads a template. The bucket must be the whole first label and
-// the region, where there is one, a whole label: a validated name can then not
-// become part of anything else in the host.
-func parseEndpoint(template string) (endpoint, error) {
+// parseEndpoint reads a template, or with the only bucket that it has to serve a custom
+// domain as well. In a template the bucket must be the whole first label and the region,
+// where there is one, a whole label: a validated name can then not become part of
+// anything else in the host.
+func parseEndpoint(template, bucket string) (endpoint, error) {
 	scheme, rest, ok := strings.Cut(template, "://")
 	if !ok || (scheme != "http" && scheme != "https") {
 		return endpoint{}, errors.New("must begin with https:// or http://")
@@ -45,11 +51,32 @@ func parseEndpoint(template string) (endpoint, error) {
 		}
 		host, e.port = rest[:i], rest[i:]
 	}
-	host, ok = strings.CutPrefix(host, bucketPlaceholder+".")
-	if !ok {
+	rest, ok = strings.CutPrefix(host, bucketPlaceholder+".")
+	switch {
+	case ok:
+		return e.withHost("." + rest)
+	case strings.Contains(host, "{"):
 		return endpoint{}, errors.New("must have {bucket} as the first label of its host, as in https://{bucket}.cos.{region}.myqcloud.com")
+	case bucket == "":
+		return endpoint{}, errors.New("must have {bucket} as the first label of its host, as in https://{bucket}.cos.{region}.myqcloud.com; a custom domain serves one bucket, which must be named beside it")
 	}
-	return e.withHost("." + host)
+	return e.withDomain(host, bucket)
+}
+
+// withDomain completes e with a whole host. A host of COS's own that is another bucket's,
+// or that wants the bucket in the path, is a mistake.
+func (e endpoint) withDomain(host, bucket string) (endpoint, error) {
+	for label := range strings.SplitSeq(host, ".") {
+		if !hostLabel(label) {
+			return endpoint{}, fmt.Errorf("has the label %q in its host, which is not a name", label)
+		}
+	}
+	first, rest, _ := strings.Cut(strings.ToLower(host), ".")
+	if first != bucket && (strings.HasSuffix("."+rest, mainDomain) || strings.HasSuffix("."+rest, backupDomain)) {
+		return endpoint{}, errors.New("is a host of COS that does not begin with the bucket; use {bucket} there, or a custom domain of the bucket")
+	}
+	e.domain = host
+	return e, nil
 }
 
 // withHost completes e with the part of the host that follows the bucket.
@@ -73,7 +100,10 @@ func (e endpoint) withHost(host string) (endpoint, error) {
 
 // host returns the host, with the port when the template has one.
 func (e endpoint) host(bucket, region string) string {
-	if !e.hasRegion {
+	switch {
+	case e.domain != "":
+		return e.domain + e.port
+	case !e.hasRegion:
 		return bucket + e.beforeRegion + e.port
 	}
 	return bucket + e.beforeRegion + region + e.afterRegion + e.port
@@ -88,8 +118,12 @@ func (e endpoint) publicHost(bucket, region string) string {
 	return e.host(bucket, region)
 }
 
-// hostname is host without the port, which is how a copy source is named.
+// hostname is host without the port, which is how a copy source is named: by a host of
+// COS, where the endpoint is a custom domain (A108).
 func (e endpoint) hostname(bucket, region string) string {
+	if e.domain != "" {
+		return bucket + ".cos." + region + mainDomain
+	}
 	e.port = ""
 	return e.host(bucket, region)
 }
@@ -98,8 +132,12 @@ func (e endpoint) hostname(bucket, region string) string {
 func (e endpoint) regionHost(region string) string { return e.host("", region)[1:] }
 
 // serviceHost is where all buckets are listed (A020). An endpoint of one region
-// lists that region; the accelerated one has no region, and lists all.
+// lists that region; the accelerated one has no region, and lists all. A custom domain
+// has none: it is "".
 func (e endpoint) serviceHost() string {
+	if e.domain != "" {
+		return ""
+	}
 	if e.hasRegion {
 		return "service" + strings.TrimSuffix(e.beforeRegion, ".") + e.afterRegion + e.port
 	}

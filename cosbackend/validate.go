@@ -166,7 +166,28 @@ func (c *Client) checkLocation(prefix, bucket, region string) error {
 	if err := checkBucket(prefix+"bucket", bucket); err != nil {
 		return err
 	}
+	if c.bucket != "" && bucket != c.bucket {
+		return invalid(prefix+"bucket", fmt.Sprintf("must be %s, the only bucket of the profile %q", c.bucket, c.profile))
+	}
 	return c.checkRegion(prefix+"region", region)
+}
+
+// checkSourceLocation is checkLocation for the source of a copy, which COS itself reads: any
+// bucket can be one. Over a custom domain its region must be known.
+func (c *Client) checkSourceLocation(bucket, region string) error {
+	if err := checkBucket("source.bucket", bucket); err != nil {
+		return err
+	}
+	if c.endpoint.domain == "" {
+		return c.checkRegion("source.region", region)
+	}
+	switch {
+	case region != "" && !validRegion(region):
+		return invalid("source.region", regionProblem)
+	case region == "" && c.region == "":
+		return invalid("source.region", "must be given: the endpoint of this profile is a custom domain, and the profile has no region")
+	}
+	return nil
 }
 
 func (c *Client) checkRegion(field, region string) error {

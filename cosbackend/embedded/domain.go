@@ -243,8 +243,8 @@ func parseDomains(document []byte) (*map[string]binding, error) {
 }
 
 // resolveDomain finds the bucket of a host that is a custom domain (E133).
-func (x *exchange) resolveDomain() error {
-	b, err := x.s.boundDomain(x.ctx(), hostWithoutPort(x.r.Host))
+func (x *exchange) resolveDomain(ctx context.Context) error {
+	b, err := x.s.boundDomain(ctx, hostWithoutPort(x.r.Host))
 	if err != nil {
 		return err
 	}

@@ -44,7 +44,7 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	serving(r)
 	x := s.newExchange(w, r)
 	defer x.finish()
-	err := x.resolve()
+	err := x.resolve(r.Context())
 	if x.applyFault() {
 		return
 	}
@@ -238,11 +238,11 @@ const maxKey = 850
 
 // resolve finds the resource and the route of the request, and fills in the journal
 // entry as far as it gets.
-func (x *exchange) resolve() error {
+func (x *exchange) resolve(ctx context.Context) error {
 	if x.r.Method == http.MethodConnect {
 		return fail(notImplemented, "The embedded server is no tunnel: it has no TLS for other hosts. "+plainHTTPOnly)
 	}
-	onBucket, err := x.resolveHost()
+	onBucket, err := x.resolveHost(ctx)
 	if err != nil || x.host.kind == hostSTS {
 		return err
 	}
@@ -258,7 +258,7 @@ func (x *exchange) resolve() error {
 }
 
 // resolveHost finds the bucket; false means that the request is for the service.
-func (x *exchange) resolveHost() (bool, error) {
+func (x *exchange) resolveHost(ctx context.Context) (bool, error) {
 	x.host = x.s.hosts.parse(x.r.Host) // net/http puts the host of an absolute-form target there
 	switch x.host.kind {
 	case hostBucket, hostWebsite:
@@ -271,7 +271,7 @@ func (x *exchange) resolveHost() (bool, error) {
 	case hostUnsupported:
 		return false, unsupported("hosts like " + x.r.Host + "; use <bucket>-<appid>.cos.<region>.<suffix>")
 	case hostForeign:
-		if err := x.resolveDomain(); err != nil {
+		if err := x.resolveDomain(ctx); err != nil {
 			return false, err
 		}
 	case hostBare:

@@ -18,11 +18,17 @@ import (
 // A Profile is one way to reach COS.
 type Profile struct {
 	// The template of bucket addresses. {bucket} begins the host; without {region} the
-	// endpoint serves a single region.
+	// endpoint serves a single region. With the key bucket it may be a custom domain that
+	// is bound to that bucket, such as https://files.example.com.
 	Endpoint string `yaml:"endpoint" default:"https://{bucket}.cos.{region}.myqcloud.com"`
+	// The only bucket of the profile; requests for others are refused. Needed when endpoint
+	// or public_endpoint is a custom domain. Over a custom domain as endpoint buckets cannot
+	// be created, or listed unless service_endpoint is set; everything on the bucket and its
+	// objects works, in copies with the region of the source.
+	Bucket string `yaml:"bucket,omitempty"`
 	// The template of presigned URLs and forms, when their users reach COS at another
 	// address than the gateway, for example because the gateway uses an internal
-	// endpoint. Without it endpoint is used.
+	// endpoint. It may be a custom domain, as endpoint. Without it endpoint is used.
 	PublicEndpoint string `yaml:"public_endpoint,omitempty"`
 	// Where ListBuckets goes. Without it the address is derived from endpoint.
 	ServiceEndpoint string `yaml:"service_endpoint,omitempty"`
@@ -114,6 +120,7 @@ func (p Profile) client(name string, credentials cosbackend.CredentialProvider, 
 	return cosbackend.New(cosbackend.Config{
 		Profile:         name,
 		Endpoint:        p.Endpoint,
+		Bucket:          p.Bucket,
 		PublicEndpoint:  p.PublicEndpoint,
 		ServiceEndpoint: p.ServiceEndpoint,
 		Region:          p.Region,

@@ -128,8 +128,10 @@ func exampleConfig() Config {
 	signing := exampleOf[Signing]()
 	signing.RoleARN, signing.ExternalID, signing.STSEndpoint = "qcs::cam::uin/100000000001:roleName/cosgate-signing", "example", "https://sts.tencentcloudapi.com"
 	archive.Signing = &signing
+	files := profile("ap-guangzhou", Credentials{File: "/run/secrets/cos-files"})
+	files.Endpoint, files.Bucket = "https://files.example.com", "files-1250000000"
 	c.Profiles = map[string]Profile{
-		"main": main, "archive": archive,
+		"main": main, "archive": archive, "files": files,
 		"machine": profile("ap-guangzhou", Credentials{Metadata: &Metadata{Role: "cosgate"}}),
 		"partner": profile("ap-guangzhou", Credentials{AssumeRole: &role}),
 	}
