@@ -20,6 +20,7 @@ type LifecycleRule struct {
 	ID                             string `xml:",omitempty"`
 	Status                         string
 	Filter                         *LifecycleFilter
+	Prefix                         *string               // the older form, in place of Filter
 	Transitions                    []LifecycleTransition `xml:"Transition"`
 	Expiration                     *LifecycleExpiration
 	AbortIncompleteMultipartUpload *AbortIncompleteMultipartUpload

@@ -20,6 +20,7 @@ type ReplicationRule struct {
 	Filter                  *ReplicationFilter
 	Destination             ReplicationDestination
 	DeleteMarkerReplication *DeleteMarkerReplication
+	SourceSelectionCriteria *SourceSelectionCriteria
 }
 
 // A ReplicationFilter chooses objects.
@@ -37,8 +38,24 @@ type ReplicationAnd struct {
 
 // A ReplicationDestination is where copies go.
 type ReplicationDestination struct {
-	Bucket       string // qcs::cos:<region>::<name-appid>
-	StorageClass string `xml:",omitempty"`
+	Bucket       string             // qcs::cos:<region>::<name-appid>
+	StorageClass string             `xml:",omitempty"`
+	Encryption   *ReplicaEncryption `xml:"EncryptionConfiguration"`
+}
+
+// A ReplicaEncryption says how copies of objects that are encrypted with SSE-KMS are encrypted.
+type ReplicaEncryption struct {
+	ReplicaKMSKeyID string `xml:"ReplicaKmsKeyID,omitempty"`
+}
+
+// A SourceSelectionCriteria chooses objects that are not copied otherwise.
+type SourceSelectionCriteria struct {
+	SSEKMSEncryptedObjects *SSEKMSEncryptedObjects `xml:"SseKmsEncryptedObjects"`
+}
+
+// SSEKMSEncryptedObjects says whether objects that are encrypted with SSE-KMS are copied.
+type SSEKMSEncryptedObjects struct {
+	Status string
 }
 
 // DeleteMarkerReplication says whether delete markers are copied.

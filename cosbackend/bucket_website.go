@@ -28,6 +28,7 @@ type AutoAddressing struct {
 type ErrorDocument struct {
 	Key                string
 	OriginalHTTPStatus string `xml:"OriginalHttpStatus,omitempty"`
+	Charity404         string `xml:",omitempty"`
 }
 
 // A RoutingRule redirects some requests.
@@ -47,6 +48,7 @@ type RoutingRedirect struct {
 	Protocol             string `xml:",omitempty"`
 	ReplaceKeyWith       *string
 	ReplaceKeyPrefixWith *string
+	URLRedirect          string `xml:",omitempty"`
 }
 
 func bucketWebsite() subresource[WebsiteConfiguration] {

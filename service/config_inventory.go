@@ -66,7 +66,7 @@ func inventoryProto(d *cosbackend.InventoryConfiguration) *cosgatev1.InventoryCo
 		Id: d.ID, Enabled: d.Enabled, IncludedObjectVersions: d.IncludedObjectVersions,
 		Filter: mapOptional(d.Filter, inventoryFilterProto), OptionalFields: d.OptionalFields,
 		Destination: &cosgatev1.InventoryDestination{
-			Bucket: d.Destination.Bucket, AccountId: d.Destination.AccountID, Prefix: d.Destination.Prefix, Format: d.Destination.Format,
+			Bucket: bucketResource(d.Destination.Bucket), AccountId: d.Destination.AccountID, Prefix: d.Destination.Prefix, Format: d.Destination.Format,
 		},
 	}
 	if d.Schedule != nil {

@@ -30,7 +30,7 @@ func lifecycleProto(d *cosbackend.LifecycleConfiguration) *cosgatev1.LifecycleCo
 
 func lifecycleRuleProto(r cosbackend.LifecycleRule) *cosgatev1.LifecycleRule {
 	m := &cosgatev1.LifecycleRule{
-		Id: r.ID, Status: r.Status,
+		Id: r.ID, Status: r.Status, Prefix: r.Prefix,
 		Filter:                       mapOptional(r.Filter, lifecycleFilterProto),
 		Transitions:                  mapSlice(r.Transitions, transitionProto),
 		NoncurrentVersionTransitions: mapSlice(r.NoncurrentVersionTransitions, noncurrentProto),
@@ -93,7 +93,7 @@ func lifecycleDocument(m *cosgatev1.LifecycleConfiguration) *cosbackend.Lifecycl
 
 func lifecycleRule(m *cosgatev1.LifecycleRule) cosbackend.LifecycleRule {
 	r := cosbackend.LifecycleRule{
-		ID: m.GetId(), Status: m.GetStatus(),
+		ID: m.GetId(), Status: m.GetStatus(), Prefix: m.Prefix,
 		Filter:                       mapOptional(m.GetFilter(), lifecycleFilter),
 		Transitions:                  mapSlice(m.GetTransitions(), transition),
 		NoncurrentVersionTransitions: mapSlice(m.GetNoncurrentVersionTransitions(), noncurrent),

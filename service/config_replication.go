@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"strings"
 
 	"github.com/cosgate/cosgate/cosbackend"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
@@ -30,12 +31,35 @@ func replicationRuleProto(r cosbackend.ReplicationRule) *cosgatev1.ReplicationRu
 	m := &cosgatev1.ReplicationRule{
 		Id: r.ID, Status: r.Status, Priority: r.Priority, Prefix: r.Prefix,
 		Filter:      mapOptional(r.Filter, replicationFilterProto),
-		Destination: &cosgatev1.ReplicationDestination{Bucket: r.Destination.Bucket, StorageClass: r.Destination.StorageClass},
+		Destination: &cosgatev1.ReplicationDestination{Bucket: bucketResource(r.Destination.Bucket), StorageClass: r.Destination.StorageClass},
+	}
+	if e := r.Destination.Encryption; e != nil {
+		m.Destination.Encryption = &cosgatev1.ReplicaEncryption{ReplicaKmsKeyId: e.ReplicaKMSKeyID}
+	}
+	if c := r.SourceSelectionCriteria; c != nil {
+		m.SourceSelectionCriteria = &cosgatev1.SourceSelectionCriteria{}
+		if o := c.SSEKMSEncryptedObjects; o != nil {
+			m.SourceSelectionCriteria.SseKmsEncryptedObjects = &cosgatev1.SseKmsEncryptedObjects{Status: o.Status}
+		}
 	}
 	if r.DeleteMarkerReplication != nil {
 		m.DeleteMarkerReplication = &cosgatev1.DeleteMarkerReplication{Status: r.DeleteMarkerReplication.Status}
 	}
 	return m
+}
+
+// bucketResource writes the older form of the name of a bucket in the form that requests
+// have; whatever has neither stays.
+func bucketResource(resource string) string {
+	parts := strings.Split(resource, ":")
+	if len(parts) != 6 || parts[0] != "qcs" || !strings.HasPrefix(parts[1], "id/") || parts[2] != "cos" {
+		return resource
+	}
+	appid, ok := strings.CutPrefix(parts[4], "appid/")
+	if !ok {
+		return resource
+	}
+	return "qcs::cos:" + parts[3] + "::" + parts[5] + "-" + appid
 }
 
 func replicationFilterProto(f *cosbackend.ReplicationFilter) *cosgatev1.ReplicationFilter {
@@ -60,6 +84,15 @@ func replicationRule(m *cosgatev1.ReplicationRule) cosbackend.ReplicationRule {
 		ID: m.GetId(), Status: m.GetStatus(), Priority: m.Priority, Prefix: m.Prefix,
 		Filter:      mapOptional(m.GetFilter(), replicationFilter),
 		Destination: cosbackend.ReplicationDestination{Bucket: m.GetDestination().GetBucket(), StorageClass: m.GetDestination().GetStorageClass()},
+	}
+	if e := m.GetDestination().GetEncryption(); e != nil {
+		r.Destination.Encryption = &cosbackend.ReplicaEncryption{ReplicaKMSKeyID: e.GetReplicaKmsKeyId()}
+	}
+	if c := m.GetSourceSelectionCriteria(); c != nil {
+		r.SourceSelectionCriteria = &cosbackend.SourceSelectionCriteria{}
+		if o := c.GetSseKmsEncryptedObjects(); o != nil {
+			r.SourceSelectionCriteria.SSEKMSEncryptedObjects = &cosbackend.SSEKMSEncryptedObjects{Status: o.GetStatus()}
+		}
 	}
 	if d := m.GetDeleteMarkerReplication(); d != nil {
 		r.DeleteMarkerReplication = &cosbackend.DeleteMarkerReplication{Status: d.GetStatus()}

@@ -155,6 +155,10 @@ func fixLifecycle(r *randomizer, m *cosgatev1.LifecycleConfiguration, forSDK boo
 	for i, rule := range m.GetRules() {
 		rule.Id = fmt.Sprintf("%d%s", i, rule.GetId())
 		rule.Filter = lifecycleObjects(r, fmt.Sprint(i), rule.GetFilter())
+		rule.Prefix = nil
+		if prefix, ok := rule.GetFilter().GetCondition().(*cosgatev1.LifecycleFilter_Prefix); ok && !forSDK && r.Intn(2) == 0 { // the SDK drops this form
+			rule.Prefix, rule.Filter = &prefix.Prefix, nil
+		}
 		dated := r.Intn(3) == 0 // Days and Date are not in one rule
 		for _, x := range rule.GetTransitions() {
 			x.AccessFrequency, x.Date, x.Days = nil, nil, new(least+r.Int31n(400))
@@ -212,13 +216,11 @@ func fixReplication(r *randomizer, m *cosgatev1.ReplicationConfiguration, forSDK
 			rule.Id = fmt.Sprintf("%d%s", i, rule.GetId())
 		}
 		rule.Destination.Bucket = "qcs::cos:ap-beijing::copies-1250000000"
-		if rule.Filter != nil {
-			rule.Prefix = nil
-		}
 		if !forSDK {
 			continue
 		}
-		// It drops priority 0, an empty prefix and a filter by one tag, and adds a prefix.
+		// It drops priority 0, an empty prefix, a filter by one tag and what is about SSE-KMS, and adds a prefix.
+		rule.SourceSelectionCriteria, rule.Destination.Encryption = nil, nil
 		if rule.Priority != nil {
 			rule.Priority = new(rule.GetPriority() + 1)
 		}

@@ -195,17 +195,27 @@ func fixTagging(r *randomizer, m *cosgatev1.BucketTagging, _ bool) {
 
 func fixWebsite(r *randomizer, m *cosgatev1.WebsiteConfiguration, forSDK bool) {
 	m.IndexDocument = one(r, "index.html", "index & <home>.htm")
+	if forSDK && m.GetErrorDocument() != nil { // which drops it, as it does URLRedirect
+		m.ErrorDocument.Charity404 = ""
+	}
 	for _, rule := range m.GetRoutingRules() {
 		if rule.GetCondition().GetKeyPrefixEquals() == "" {
 			rule.Condition = &cosgatev1.RoutingCondition{When: &cosgatev1.RoutingCondition_HttpErrorCodeReturnedEquals{HttpErrorCodeReturnedEquals: 400 + r.Int31n(100)}}
-			rule.Redirect = &cosgatev1.RoutingRedirect{Protocol: "https", Replace: &cosgatev1.RoutingRedirect_ReplaceKeyWith{ReplaceKeyWith: r.of("ab")}}
+			rule.Redirect = &cosgatev1.RoutingRedirect{Protocol: "https", UrlRedirect: urlRedirect(r, forSDK), Replace: &cosgatev1.RoutingRedirect_ReplaceKeyWith{ReplaceKeyWith: r.of("ab")}}
 			continue
 		}
-		rule.Redirect = &cosgatev1.RoutingRedirect{Replace: &cosgatev1.RoutingRedirect_ReplaceKeyPrefixWith{ReplaceKeyPrefixWith: one(r, "", "x/")}}
+		rule.Redirect = &cosgatev1.RoutingRedirect{UrlRedirect: urlRedirect(r, forSDK), Replace: &cosgatev1.RoutingRedirect_ReplaceKeyPrefixWith{ReplaceKeyPrefixWith: one(r, "", "x/")}}
 		if forSDK { // which drops an empty one
 			rule.Redirect.Replace = &cosgatev1.RoutingRedirect_ReplaceKeyPrefixWith{ReplaceKeyPrefixWith: r.of("ab/")}
 		}
 	}
+}
+
+func urlRedirect(r *randomizer, forSDK bool) string {
+	if forSDK {
+		return ""
+	}
+	return one(r, "", "Enabled", "Disabled")
 }
 
 func fixLogging(r *randomizer, m *cosgatev1.LoggingConfiguration, _ bool) {

@@ -31,13 +31,15 @@ func websiteProto(d *cosbackend.WebsiteConfiguration) *cosgatev1.WebsiteConfigur
 		m.AutoAddressing = &cosgatev1.AutoAddressing{Status: d.AutoAddressing.Status}
 	}
 	if d.ErrorDocument != nil {
-		m.ErrorDocument = &cosgatev1.ErrorDocument{Key: d.ErrorDocument.Key, OriginalHttpStatus: d.ErrorDocument.OriginalHTTPStatus}
+		m.ErrorDocument = &cosgatev1.ErrorDocument{
+			Key: d.ErrorDocument.Key, OriginalHttpStatus: d.ErrorDocument.OriginalHTTPStatus, Charity404: d.ErrorDocument.Charity404,
+		}
 	}
 	return m
 }
 
 func routingProto(r cosbackend.RoutingRule) *cosgatev1.RoutingRule {
-	condition, redirect := &cosgatev1.RoutingCondition{}, &cosgatev1.RoutingRedirect{Protocol: r.Redirect.Protocol}
+	condition, redirect := &cosgatev1.RoutingCondition{}, &cosgatev1.RoutingRedirect{Protocol: r.Redirect.Protocol, UrlRedirect: r.Redirect.URLRedirect}
 	switch {
 	case r.Condition.HTTPErrorCodeReturnedEquals != nil:
 		condition.When = &cosgatev1.RoutingCondition_HttpErrorCodeReturnedEquals{HttpErrorCodeReturnedEquals: *r.Condition.HTTPErrorCodeReturnedEquals}
@@ -62,13 +64,13 @@ func websiteDocument(m *cosgatev1.WebsiteConfiguration) *cosbackend.WebsiteConfi
 		d.AutoAddressing = &cosbackend.AutoAddressing{Status: a.GetStatus()}
 	}
 	if e := m.GetErrorDocument(); e != nil {
-		d.ErrorDocument = &cosbackend.ErrorDocument{Key: e.GetKey(), OriginalHTTPStatus: e.GetOriginalHttpStatus()}
+		d.ErrorDocument = &cosbackend.ErrorDocument{Key: e.GetKey(), OriginalHTTPStatus: e.GetOriginalHttpStatus(), Charity404: e.GetCharity404()}
 	}
 	return d
 }
 
 func routingRule(m *cosgatev1.RoutingRule) cosbackend.RoutingRule {
-	r := cosbackend.RoutingRule{Redirect: cosbackend.RoutingRedirect{Protocol: m.GetRedirect().GetProtocol()}}
+	r := cosbackend.RoutingRule{Redirect: cosbackend.RoutingRedirect{Protocol: m.GetRedirect().GetProtocol(), URLRedirect: m.GetRedirect().GetUrlRedirect()}}
 	switch c := m.GetCondition().GetWhen().(type) {
 	case *cosgatev1.RoutingCondition_HttpErrorCodeReturnedEquals:
 		r.Condition.HTTPErrorCodeReturnedEquals = &c.HttpErrorCodeReturnedEquals

@@ -423,7 +423,7 @@ func corsDocuments() documentCheck {
 }
 
 func lifecycleDocuments() documentCheck {
-	no, zero, days, prefix := false, int32(0), int32(3650), "a & b/<"
+	no, zero, days, prefix, folder := false, int32(0), int32(3650), "a & b/<", "older/"
 	date := cosbackend.Date{Time: time.Date(2098, 1, 1, 0, 0, 0, 0, time.UTC)}
 	later := cosbackend.Date{Time: date.AddDate(1, 0, 0)}
 	return document[cosbackend.LifecycleConfiguration]{
@@ -435,6 +435,10 @@ func lifecycleDocuments() documentCheck {
 				ID: "a", Status: "Enabled", Filter: &cosbackend.LifecycleFilter{Prefix: &prefix},
 				Transitions: []cosbackend.LifecycleTransition{{Date: &date, StorageClass: "ARCHIVE"}},
 				Expiration:  &cosbackend.LifecycleExpiration{Date: &later},
+			},
+			{
+				ID: "older", Status: "Enabled", Prefix: &folder,
+				Transitions: []cosbackend.LifecycleTransition{{Days: &days, StorageClass: "ARCHIVE"}},
 			},
 			{
 				ID: "b", Status: "Disabled", Filter: &cosbackend.LifecycleFilter{Tag: &cosbackend.Tag{Key: "k", Value: "v"}},
@@ -469,11 +473,11 @@ func websiteDocuments() documentCheck {
 	}.putAndRemove(
 		&cosbackend.WebsiteConfiguration{IndexDocument: "index.html"},
 		&cosbackend.WebsiteConfiguration{
-			IndexDocument: "index.html", ErrorDocument: &cosbackend.ErrorDocument{Key: "error.html"},
+			IndexDocument: "index.html", ErrorDocument: &cosbackend.ErrorDocument{Key: "error.html", OriginalHTTPStatus: "Enabled", Charity404: "Disabled"},
 			AutoAddressing: &cosbackend.AutoAddressing{Status: "Enabled"},
 			RoutingRules: []cosbackend.RoutingRule{
-				{Condition: cosbackend.RoutingCondition{KeyPrefixEquals: &prefix}, Redirect: cosbackend.RoutingRedirect{ReplaceKeyPrefixWith: &nothing}},
-				{Condition: cosbackend.RoutingCondition{HTTPErrorCodeReturnedEquals: &missing}, Redirect: cosbackend.RoutingRedirect{Protocol: "https", ReplaceKeyWith: &key}},
+				{Condition: cosbackend.RoutingCondition{KeyPrefixEquals: &prefix}, Redirect: cosbackend.RoutingRedirect{ReplaceKeyPrefixWith: &nothing, URLRedirect: "Enabled"}},
+				{Condition: cosbackend.RoutingCondition{HTTPErrorCodeReturnedEquals: &missing}, Redirect: cosbackend.RoutingRedirect{Protocol: "https", ReplaceKeyWith: &key, URLRedirect: "Enabled"}},
 			},
 		},
 	)
@@ -488,9 +492,8 @@ func encryptionDocuments() documentCheck {
 
 func replicationDocuments() documentCheck {
 	zero, nothing := int32(0), ""
-	to := cosbackend.ReplicationDestination{Bucket: "qcs::cos:ap-beijing::copies-1250000000"}
 	rule := func(r cosbackend.ReplicationRule) *cosbackend.ReplicationConfiguration {
-		r.Status, r.Destination = "Disabled", to
+		r.Status, r.Destination.Bucket = "Disabled", "qcs::cos:ap-beijing::copies-1250000000"
 		return &cosbackend.ReplicationConfiguration{Role: "qcs::cam::uin/100000000001:uin/100000000001", Rules: []cosbackend.ReplicationRule{r}}
 	}
 	put := func(c *cosbackend.Client, ctx context.Context, loc cosbackend.Location, doc *cosbackend.ReplicationConfiguration) error {
@@ -507,6 +510,11 @@ func replicationDocuments() documentCheck {
 		rule(cosbackend.ReplicationRule{
 			ID: "a", Priority: &zero, Filter: &cosbackend.ReplicationFilter{Tag: &cosbackend.Tag{Key: "k", Value: "v"}},
 			DeleteMarkerReplication: &cosbackend.DeleteMarkerReplication{Status: "Disabled"},
+		}),
+		rule(cosbackend.ReplicationRule{
+			ID: "a", Prefix: &nothing,
+			Destination:             cosbackend.ReplicationDestination{StorageClass: "Standard_IA", Encryption: &cosbackend.ReplicaEncryption{ReplicaKMSKeyID: "a-key"}},
+			SourceSelectionCriteria: &cosbackend.SourceSelectionCriteria{SSEKMSEncryptedObjects: &cosbackend.SSEKMSEncryptedObjects{Status: "Enabled"}},
 		}),
 	)
 }

@@ -115,9 +115,6 @@ func checkReplication(_ *exchange, doc *node) error {
 		if r.value("Destination", "Bucket") != to {
 			return fail(multiBucketNotSupport, "")
 		}
-		if err := atMostOne(r, "Prefix", "Filter"); err != nil {
-			return err
-		}
 		if f := r.child("Filter"); f != nil {
 			if err := atMostOne(f, "And", "Prefix", "Tag"); err != nil {
 				return err

@@ -25,6 +25,7 @@ var exempt = map[string]string{
 
 	"CustomCertificate.private_key":               "it is no key of an object",
 	"EncryptionConfiguration.kms_master_key_id":   "it is no key of an object",
+	"ReplicaEncryption.replica_kms_key_id":        "it is no key of an object",
 	"SseKms.key_id":                               "it is no key of an object",
 	"CreatePostPolicyRequest.content_type_prefix": "it is part of a header",
 	"InventoryDestination.prefix":                 "the bucket beside it is needed as a whole",
@@ -34,6 +35,7 @@ var exempt = map[string]string{
 	"InventoryFilter.prefix":                      "it chooses objects of the bucket that is configured",
 	"InventoryAnd.prefix":                         "it chooses objects of the bucket that is configured",
 	"LifecycleFilter.prefix":                      "it chooses objects of the bucket that is configured",
+	"LifecycleRule.prefix":                        "it chooses objects of the bucket that is configured",
 	"LifecycleAnd.prefix":                         "it chooses objects of the bucket that is configured",
 	"LifecycleAnd.prefix_not_equals":              "it chooses objects of the bucket that is configured",
 	"ReplicationRule.prefix":                      "it chooses objects of the bucket that is configured",

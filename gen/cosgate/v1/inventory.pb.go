@@ -1121,14 +1121,14 @@ const file_cosgate_v1_inventory_proto_rawDesc = "" +
 	"\x06period\x18\x03 \x01(\v2\x1b.cosgate.v1.InventoryPeriodR\x06period\x12-\n" +
 	"\x04tags\x18\x04 \x03(\v2\x0f.cosgate.v1.TagB\b\xbaH\x05\x92\x01\x02\x10\n" +
 	"R\x04tags\x120\n" +
-	"\rstorage_class\x18\x05 \x01(\tB\v\xbaH\br\x06\xc8Ջ\xdc\x02\x01R\fstorageClass:\xae\x01\xbaH\xaa\x01\x1a\xa7\x01\n" +
+	"\rstorage_class\x18\x05 \x01(\tB\v\xbaH\br\x06\xe0Ջ\xdc\x02\x01R\fstorageClass:\xae\x01\xbaH\xaa\x01\x1a\xa7\x01\n" +
 	"\x18inventory_filter.objects\x121set either and, or prefix, tags and storage_class\x1aX!has(this.and) || !has(this.prefix) && this.tags.size() == 0 && this.storage_class == ''B\t\n" +
 	"\a_prefix\"\xa4\x01\n" +
 	"\fInventoryAnd\x12(\n" +
 	"\x06prefix\x18\x01 \x01(\tB\v\xbaH\br\x06\xa8\u058b\xdc\x02\x01H\x00R\x06prefix\x88\x01\x01\x12-\n" +
 	"\x04tags\x18\x02 \x03(\v2\x0f.cosgate.v1.TagB\b\xbaH\x05\x92\x01\x02\x10\n" +
 	"R\x04tags\x120\n" +
-	"\rstorage_class\x18\x03 \x01(\tB\v\xbaH\br\x06\xc8Ջ\xdc\x02\x01R\fstorageClassB\t\n" +
+	"\rstorage_class\x18\x03 \x01(\tB\v\xbaH\br\x06\xe0Ջ\xdc\x02\x01R\fstorageClassB\t\n" +
 	"\a_prefix\"\xd9\x02\n" +
 	"\x0fInventoryPeriod\x12\xa3\x01\n" +
 	"\n" +

@@ -77,7 +77,7 @@ type LifecycleRule struct {
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// Whether the rule is active: "Enabled" or "Disabled".
 	Status string `protobuf:"bytes,2,opt,name=status,proto3" json:"status,omitempty"`
-	// The objects that the rule is for. Absent or empty: all.
+	// The objects that the rule is for. Absent or empty: see prefix.
 	Filter *LifecycleFilter `protobuf:"bytes,3,opt,name=filter,proto3" json:"filter,omitempty"`
 	// When the latest version changes its storage class. At most 100.
 	Transitions []*LifecycleTransition `protobuf:"bytes,4,rep,name=transitions,proto3" json:"transitions,omitempty"`
@@ -89,8 +89,11 @@ type LifecycleRule struct {
 	NoncurrentVersionExpiration *NoncurrentVersionExpiration `protobuf:"bytes,7,opt,name=noncurrent_version_expiration,json=noncurrentVersionExpiration,proto3" json:"noncurrent_version_expiration,omitempty"`
 	// When unfinished uploads are aborted. Absent: never.
 	AbortIncompleteMultipartUpload *AbortIncompleteMultipartUpload `protobuf:"bytes,8,opt,name=abort_incomplete_multipart_upload,json=abortIncompleteMultipartUpload,proto3" json:"abort_incomplete_multipart_upload,omitempty"`
-	unknownFields                  protoimpl.UnknownFields
-	sizeCache                      protoimpl.SizeCache
+	// Only objects whose keys have this prefix: the older form, in place of filter, which
+	// is kept as it was put. Absent and without filter: all.
+	Prefix        *string `protobuf:"bytes,9,opt,name=prefix,proto3,oneof" json:"prefix,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *LifecycleRule) Reset() {
@@ -177,6 +180,13 @@ func (x *LifecycleRule) GetAbortIncompleteMultipartUpload() *AbortIncompleteMult
 		return x.AbortIncompleteMultipartUpload
 	}
 	return nil
+}
+
+func (x *LifecycleRule) GetPrefix() string {
+	if x != nil && x.Prefix != nil {
+		return *x.Prefix
+	}
+	return ""
 }
 
 // A LifecycleFilter selects objects.
@@ -373,7 +383,8 @@ type LifecycleTransition struct {
 	Date *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=date,proto3" json:"date,omitempty"`
 	// The number of days after the object was last modified, from 0. Absent: see date.
 	Days *int32 `protobuf:"varint,2,opt,name=days,proto3,oneof" json:"days,omitempty"`
-	// The storage class to move to, such as "STANDARD_IA" or "ARCHIVE".
+	// The storage class to move to, such as "STANDARD_IA" or "ARCHIVE". Some clients put
+	// them in lower case, such as "Standard_IA", and COS returns them so.
 	StorageClass string `protobuf:"bytes,3,opt,name=storage_class,json=storageClass,proto3" json:"storage_class,omitempty"`
 	// Only objects that are read rarely. Absent: all.
 	AccessFrequency *AccessFrequency `protobuf:"bytes,4,opt,name=access_frequency,json=accessFrequency,proto3" json:"access_frequency,omitempty"`
@@ -1050,7 +1061,7 @@ const file_cosgate_v1_lifecycle_proto_rawDesc = "" +
 	"\x1acosgate/v1/lifecycle.proto\x12\n" +
 	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\x1a\x14cosgate/v1/tag.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"V\n" +
 	"\x16LifecycleConfiguration\x12<\n" +
-	"\x05rules\x18\x01 \x03(\v2\x19.cosgate.v1.LifecycleRuleB\v\xbaH\b\x92\x01\x05\b\x01\x10\xe8\aR\x05rules\"\x84\x05\n" +
+	"\x05rules\x18\x01 \x03(\v2\x19.cosgate.v1.LifecycleRuleB\v\xbaH\b\x92\x01\x05\b\x01\x10\xe8\aR\x05rules\"\x8a\b\n" +
 	"\rLifecycleRule\x12\x1e\n" +
 	"\x02id\x18\x01 \x01(\tB\x0e\xbaH\vr\t\xa8\u058b\xdc\x02\x01\x18\xff\x01R\x02id\x123\n" +
 	"\x06status\x18\x02 \x01(\tB\x1b\xbaH\x18\xc8\x01\x01r\x13R\aEnabledR\bDisabledR\x06status\x123\n" +
@@ -1061,7 +1072,10 @@ const file_cosgate_v1_lifecycle_proto_rawDesc = "" +
 	"expiration\x12w\n" +
 	"\x1enoncurrent_version_transitions\x18\x06 \x03(\v2'.cosgate.v1.NoncurrentVersionTransitionB\b\xbaH\x05\x92\x01\x02\x10dR\x1cnoncurrentVersionTransitions\x12k\n" +
 	"\x1dnoncurrent_version_expiration\x18\a \x01(\v2'.cosgate.v1.NoncurrentVersionExpirationR\x1bnoncurrentVersionExpiration\x12u\n" +
-	"!abort_incomplete_multipart_upload\x18\b \x01(\v2*.cosgate.v1.AbortIncompleteMultipartUploadR\x1eabortIncompleteMultipartUpload\"\x98\x01\n" +
+	"!abort_incomplete_multipart_upload\x18\b \x01(\v2*.cosgate.v1.AbortIncompleteMultipartUploadR\x1eabortIncompleteMultipartUpload\x12(\n" +
+	"\x06prefix\x18\t \x01(\tB\v\xbaH\br\x06\xa8\u058b\xdc\x02\x01H\x00R\x06prefix\x88\x01\x01:\xce\x02\xbaH\xca\x02\x1a\xc7\x02\n" +
+	"\x1clifecycle_rule.days_or_dates\x12ctransitions and expiration have either days or dates, which COS refuses in one rule; make two rules\x1a\xc1\x01!(this.transitions.exists(t, has(t.days)) || has(this.expiration) && has(this.expiration.days))|| !(this.transitions.exists(t, has(t.date)) || has(this.expiration) && has(this.expiration.date))B\t\n" +
+	"\a_prefix\"\x98\x01\n" +
 	"\x0fLifecycleFilter\x12%\n" +
 	"\x06prefix\x18\x01 \x01(\tB\v\xbaH\br\x06\xa8\u058b\xdc\x02\x01H\x00R\x06prefix\x12#\n" +
 	"\x03tag\x18\x02 \x01(\v2\x0f.cosgate.v1.TagH\x00R\x03tag\x12,\n" +
@@ -1082,7 +1096,7 @@ const file_cosgate_v1_lifecycle_proto_rawDesc = "" +
 	"\x04date\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampBh\xbaHe\xba\x01b\n" +
 	"\x11timestamp.seconds\x12/must be a whole second; COS stores no fractions\x1a\x1cthis == timestamp(int(this))R\x04date\x12 \n" +
 	"\x04days\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00H\x00R\x04days\x88\x01\x01\x123\n" +
-	"\rstorage_class\x18\x03 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\xc8Ջ\xdc\x02\x01R\fstorageClass\x12F\n" +
+	"\rstorage_class\x18\x03 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\xe0Ջ\xdc\x02\x01R\fstorageClass\x12F\n" +
 	"\x10access_frequency\x18\x04 \x01(\v2\x1b.cosgate.v1.AccessFrequencyR\x0faccessFrequency:]\xbaHZ\x1aX\n" +
 	"\x19lifecycle_transition.when\x12\x17set either date or days\x1a\"!has(this.date) || !has(this.days)B\a\n" +
 	"\x05_days\"\xae\x01\n" +
@@ -1102,7 +1116,7 @@ const file_cosgate_v1_lifecycle_proto_rawDesc = "" +
 	"\x1d_expired_object_delete_marker\"\xe5\x01\n" +
 	"\x1bNoncurrentVersionTransition\x125\n" +
 	"\x0fnoncurrent_days\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00H\x00R\x0enoncurrentDays\x88\x01\x01\x123\n" +
-	"\rstorage_class\x18\x02 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\xc8Ջ\xdc\x02\x01R\fstorageClass\x12F\n" +
+	"\rstorage_class\x18\x02 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\xe0Ջ\xdc\x02\x01R\fstorageClass\x12F\n" +
 	"\x10access_frequency\x18\x03 \x01(\v2\x1b.cosgate.v1.AccessFrequencyR\x0faccessFrequencyB\x12\n" +
 	"\x10_noncurrent_days\"h\n" +
 	"\x1bNoncurrentVersionExpiration\x125\n" +
@@ -1197,6 +1211,7 @@ func file_cosgate_v1_lifecycle_proto_init() {
 	file_cosgate_v1_options_proto_init()
 	file_cosgate_v1_rules_proto_init()
 	file_cosgate_v1_tag_proto_init()
+	file_cosgate_v1_lifecycle_proto_msgTypes[1].OneofWrappers = []any{}
 	file_cosgate_v1_lifecycle_proto_msgTypes[2].OneofWrappers = []any{
 		(*LifecycleFilter_Prefix)(nil),
 		(*LifecycleFilter_Tag)(nil),

@@ -88,8 +88,8 @@ type ReplicationRule struct {
 	// The priority: of several matching rules, the one with the larger number applies.
 	// Absent: a rule of the older form, which has prefix and no filter.
 	Priority *int32 `protobuf:"varint,3,opt,name=priority,proto3,oneof" json:"priority,omitempty"`
-	// Only objects whose keys have this prefix; "" is all. This is the older form.
-	// Absent: see filter.
+	// Only objects whose keys have this prefix; "" is all. This is the older form, which
+	// some clients put beside filter. Absent: see filter.
 	Prefix *string `protobuf:"bytes,4,opt,name=prefix,proto3,oneof" json:"prefix,omitempty"`
 	// The objects to copy. Absent: see prefix.
 	Filter *ReplicationFilter `protobuf:"bytes,5,opt,name=filter,proto3" json:"filter,omitempty"`
@@ -97,6 +97,8 @@ type ReplicationRule struct {
 	Destination *ReplicationDestination `protobuf:"bytes,6,opt,name=destination,proto3" json:"destination,omitempty"`
 	// Whether delete markers are copied. Absent: COS's default.
 	DeleteMarkerReplication *DeleteMarkerReplication `protobuf:"bytes,7,opt,name=delete_marker_replication,json=deleteMarkerReplication,proto3" json:"delete_marker_replication,omitempty"`
+	// Which objects are copied beyond those that are copied anyway. Absent: none.
+	SourceSelectionCriteria *SourceSelectionCriteria `protobuf:"bytes,8,opt,name=source_selection_criteria,json=sourceSelectionCriteria,proto3" json:"source_selection_criteria,omitempty"`
 	unknownFields           protoimpl.UnknownFields
 	sizeCache               protoimpl.SizeCache
 }
@@ -176,6 +178,13 @@ func (x *ReplicationRule) GetDestination() *ReplicationDestination {
 func (x *ReplicationRule) GetDeleteMarkerReplication() *DeleteMarkerReplication {
 	if x != nil {
 		return x.DeleteMarkerReplication
+	}
+	return nil
+}
+
+func (x *ReplicationRule) GetSourceSelectionCriteria() *SourceSelectionCriteria {
+	if x != nil {
+		return x.SourceSelectionCriteria
 	}
 	return nil
 }
@@ -342,10 +351,14 @@ func (x *ReplicationAnd) GetTags() []*Tag {
 // A ReplicationDestination is a bucket that copies go to.
 type ReplicationDestination struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The bucket, as "qcs::cos:ap-beijing::copies-1250000000".
+	// The bucket, as "qcs::cos:ap-beijing::copies-1250000000". The older form of some
+	// clients, "qcs:id/0:cos:ap-beijing:appid/1250000000:copies", is read as this one.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
 	// The storage class of the copies. Empty: that of the original object.
-	StorageClass  string `protobuf:"bytes,2,opt,name=storage_class,json=storageClass,proto3" json:"storage_class,omitempty"`
+	StorageClass string `protobuf:"bytes,2,opt,name=storage_class,json=storageClass,proto3" json:"storage_class,omitempty"`
+	// How copies of objects encrypted with SSE-KMS are encrypted. Absent: such objects are
+	// not copied.
+	Encryption    *ReplicaEncryption `protobuf:"bytes,3,opt,name=encryption,proto3" json:"encryption,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -394,6 +407,151 @@ func (x *ReplicationDestination) GetStorageClass() string {
 	return ""
 }
 
+func (x *ReplicationDestination) GetEncryption() *ReplicaEncryption {
+	if x != nil {
+		return x.Encryption
+	}
+	return nil
+}
+
+// A ReplicaEncryption is how copies of objects encrypted with SSE-KMS are encrypted.
+type ReplicaEncryption struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the key in the region of the copies. Empty: left to COS.
+	ReplicaKmsKeyId string `protobuf:"bytes,1,opt,name=replica_kms_key_id,json=replicaKmsKeyId,proto3" json:"replica_kms_key_id,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *ReplicaEncryption) Reset() {
+	*x = ReplicaEncryption{}
+	mi := &file_cosgate_v1_replication_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReplicaEncryption) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReplicaEncryption) ProtoMessage() {}
+
+func (x *ReplicaEncryption) ProtoReflect() protoreflect.Message {
+	mi := &file_cosgate_v1_replication_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReplicaEncryption.ProtoReflect.Descriptor instead.
+func (*ReplicaEncryption) Descriptor() ([]byte, []int) {
+	return file_cosgate_v1_replication_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *ReplicaEncryption) GetReplicaKmsKeyId() string {
+	if x != nil {
+		return x.ReplicaKmsKeyId
+	}
+	return ""
+}
+
+// A SourceSelectionCriteria selects objects that are not copied otherwise.
+type SourceSelectionCriteria struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Objects encrypted with SSE-KMS. Absent: they are not copied.
+	SseKmsEncryptedObjects *SseKmsEncryptedObjects `protobuf:"bytes,1,opt,name=sse_kms_encrypted_objects,json=sseKmsEncryptedObjects,proto3" json:"sse_kms_encrypted_objects,omitempty"`
+	unknownFields          protoimpl.UnknownFields
+	sizeCache              protoimpl.SizeCache
+}
+
+func (x *SourceSelectionCriteria) Reset() {
+	*x = SourceSelectionCriteria{}
+	mi := &file_cosgate_v1_replication_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SourceSelectionCriteria) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SourceSelectionCriteria) ProtoMessage() {}
+
+func (x *SourceSelectionCriteria) ProtoReflect() protoreflect.Message {
+	mi := &file_cosgate_v1_replication_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SourceSelectionCriteria.ProtoReflect.Descriptor instead.
+func (*SourceSelectionCriteria) Descriptor() ([]byte, []int) {
+	return file_cosgate_v1_replication_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *SourceSelectionCriteria) GetSseKmsEncryptedObjects() *SseKmsEncryptedObjects {
+	if x != nil {
+		return x.SseKmsEncryptedObjects
+	}
+	return nil
+}
+
+// An SseKmsEncryptedObjects is whether objects encrypted with SSE-KMS are copied.
+type SseKmsEncryptedObjects struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "Enabled", which needs destination.encryption, or "Disabled".
+	Status        string `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SseKmsEncryptedObjects) Reset() {
+	*x = SseKmsEncryptedObjects{}
+	mi := &file_cosgate_v1_replication_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SseKmsEncryptedObjects) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SseKmsEncryptedObjects) ProtoMessage() {}
+
+func (x *SseKmsEncryptedObjects) ProtoReflect() protoreflect.Message {
+	mi := &file_cosgate_v1_replication_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SseKmsEncryptedObjects.ProtoReflect.Descriptor instead.
+func (*SseKmsEncryptedObjects) Descriptor() ([]byte, []int) {
+	return file_cosgate_v1_replication_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *SseKmsEncryptedObjects) GetStatus() string {
+	if x != nil {
+		return x.Status
+	}
+	return ""
+}
+
 // A DeleteMarkerReplication is whether delete markers are copied.
 type DeleteMarkerReplication struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -405,7 +563,7 @@ type DeleteMarkerReplication struct {
 
 func (x *DeleteMarkerReplication) Reset() {
 	*x = DeleteMarkerReplication{}
-	mi := &file_cosgate_v1_replication_proto_msgTypes[5]
+	mi := &file_cosgate_v1_replication_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -417,7 +575,7 @@ func (x *DeleteMarkerReplication) String() string {
 func (*DeleteMarkerReplication) ProtoMessage() {}
 
 func (x *DeleteMarkerReplication) ProtoReflect() protoreflect.Message {
-	mi := &file_cosgate_v1_replication_proto_msgTypes[5]
+	mi := &file_cosgate_v1_replication_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -430,7 +588,7 @@ func (x *DeleteMarkerReplication) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteMarkerReplication.ProtoReflect.Descriptor instead.
 func (*DeleteMarkerReplication) Descriptor() ([]byte, []int) {
-	return file_cosgate_v1_replication_proto_rawDescGZIP(), []int{5}
+	return file_cosgate_v1_replication_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *DeleteMarkerReplication) GetStatus() string {
@@ -456,7 +614,7 @@ type GetBucketReplicationRequest struct {
 
 func (x *GetBucketReplicationRequest) Reset() {
 	*x = GetBucketReplicationRequest{}
-	mi := &file_cosgate_v1_replication_proto_msgTypes[6]
+	mi := &file_cosgate_v1_replication_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -468,7 +626,7 @@ func (x *GetBucketReplicationRequest) String() string {
 func (*GetBucketReplicationRequest) ProtoMessage() {}
 
 func (x *GetBucketReplicationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cosgate_v1_replication_proto_msgTypes[6]
+	mi := &file_cosgate_v1_replication_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -481,7 +639,7 @@ func (x *GetBucketReplicationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetBucketReplicationRequest.ProtoReflect.Descriptor instead.
 func (*GetBucketReplicationRequest) Descriptor() ([]byte, []int) {
-	return file_cosgate_v1_replication_proto_rawDescGZIP(), []int{6}
+	return file_cosgate_v1_replication_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *GetBucketReplicationRequest) GetBucket() string {
@@ -516,7 +674,7 @@ type GetBucketReplicationResponse struct {
 
 func (x *GetBucketReplicationResponse) Reset() {
 	*x = GetBucketReplicationResponse{}
-	mi := &file_cosgate_v1_replication_proto_msgTypes[7]
+	mi := &file_cosgate_v1_replication_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -528,7 +686,7 @@ func (x *GetBucketReplicationResponse) String() string {
 func (*GetBucketReplicationResponse) ProtoMessage() {}
 
 func (x *GetBucketReplicationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cosgate_v1_replication_proto_msgTypes[7]
+	mi := &file_cosgate_v1_replication_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -541,7 +699,7 @@ func (x *GetBucketReplicationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetBucketReplicationResponse.ProtoReflect.Descriptor instead.
 func (*GetBucketReplicationResponse) Descriptor() ([]byte, []int) {
-	return file_cosgate_v1_replication_proto_rawDescGZIP(), []int{7}
+	return file_cosgate_v1_replication_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *GetBucketReplicationResponse) GetReplication() *ReplicationConfiguration {
@@ -569,7 +727,7 @@ type PutBucketReplicationRequest struct {
 
 func (x *PutBucketReplicationRequest) Reset() {
 	*x = PutBucketReplicationRequest{}
-	mi := &file_cosgate_v1_replication_proto_msgTypes[8]
+	mi := &file_cosgate_v1_replication_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -581,7 +739,7 @@ func (x *PutBucketReplicationRequest) String() string {
 func (*PutBucketReplicationRequest) ProtoMessage() {}
 
 func (x *PutBucketReplicationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cosgate_v1_replication_proto_msgTypes[8]
+	mi := &file_cosgate_v1_replication_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -594,7 +752,7 @@ func (x *PutBucketReplicationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutBucketReplicationRequest.ProtoReflect.Descriptor instead.
 func (*PutBucketReplicationRequest) Descriptor() ([]byte, []int) {
-	return file_cosgate_v1_replication_proto_rawDescGZIP(), []int{8}
+	return file_cosgate_v1_replication_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *PutBucketReplicationRequest) GetBucket() string {
@@ -634,7 +792,7 @@ type PutBucketReplicationResponse struct {
 
 func (x *PutBucketReplicationResponse) Reset() {
 	*x = PutBucketReplicationResponse{}
-	mi := &file_cosgate_v1_replication_proto_msgTypes[9]
+	mi := &file_cosgate_v1_replication_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -646,7 +804,7 @@ func (x *PutBucketReplicationResponse) String() string {
 func (*PutBucketReplicationResponse) ProtoMessage() {}
 
 func (x *PutBucketReplicationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cosgate_v1_replication_proto_msgTypes[9]
+	mi := &file_cosgate_v1_replication_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -659,7 +817,7 @@ func (x *PutBucketReplicationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutBucketReplicationResponse.ProtoReflect.Descriptor instead.
 func (*PutBucketReplicationResponse) Descriptor() ([]byte, []int) {
-	return file_cosgate_v1_replication_proto_rawDescGZIP(), []int{9}
+	return file_cosgate_v1_replication_proto_rawDescGZIP(), []int{12}
 }
 
 // A request to remove the replication configuration of a bucket.
@@ -678,7 +836,7 @@ type DeleteBucketReplicationRequest struct {
 
 func (x *DeleteBucketReplicationRequest) Reset() {
 	*x = DeleteBucketReplicationRequest{}
-	mi := &file_cosgate_v1_replication_proto_msgTypes[10]
+	mi := &file_cosgate_v1_replication_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -690,7 +848,7 @@ func (x *DeleteBucketReplicationRequest) String() string {
 func (*DeleteBucketReplicationRequest) ProtoMessage() {}
 
 func (x *DeleteBucketReplicationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cosgate_v1_replication_proto_msgTypes[10]
+	mi := &file_cosgate_v1_replication_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -703,7 +861,7 @@ func (x *DeleteBucketReplicationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteBucketReplicationRequest.ProtoReflect.Descriptor instead.
 func (*DeleteBucketReplicationRequest) Descriptor() ([]byte, []int) {
-	return file_cosgate_v1_replication_proto_rawDescGZIP(), []int{10}
+	return file_cosgate_v1_replication_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *DeleteBucketReplicationRequest) GetBucket() string {
@@ -736,7 +894,7 @@ type DeleteBucketReplicationResponse struct {
 
 func (x *DeleteBucketReplicationResponse) Reset() {
 	*x = DeleteBucketReplicationResponse{}
-	mi := &file_cosgate_v1_replication_proto_msgTypes[11]
+	mi := &file_cosgate_v1_replication_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -748,7 +906,7 @@ func (x *DeleteBucketReplicationResponse) String() string {
 func (*DeleteBucketReplicationResponse) ProtoMessage() {}
 
 func (x *DeleteBucketReplicationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cosgate_v1_replication_proto_msgTypes[11]
+	mi := &file_cosgate_v1_replication_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -761,7 +919,7 @@ func (x *DeleteBucketReplicationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteBucketReplicationResponse.ProtoReflect.Descriptor instead.
 func (*DeleteBucketReplicationResponse) Descriptor() ([]byte, []int) {
-	return file_cosgate_v1_replication_proto_rawDescGZIP(), []int{11}
+	return file_cosgate_v1_replication_proto_rawDescGZIP(), []int{14}
 }
 
 var File_cosgate_v1_replication_proto protoreflect.FileDescriptor
@@ -772,7 +930,7 @@ const file_cosgate_v1_replication_proto_rawDesc = "" +
 	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\x1a\x14cosgate/v1/tag.proto\"~\n" +
 	"\x18ReplicationConfiguration\x12\"\n" +
 	"\x04role\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\xb8Ջ\xdc\x02\x01R\x04role\x12>\n" +
-	"\x05rules\x18\x02 \x03(\v2\x1b.cosgate.v1.ReplicationRuleB\v\xbaH\b\x92\x01\x05\b\x01\x10\xe8\aR\x05rules\"\x9e\x04\n" +
+	"\x05rules\x18\x02 \x03(\v2\x1b.cosgate.v1.ReplicationRuleB\v\xbaH\b\x92\x01\x05\b\x01\x10\xe8\aR\x05rules\"\x99\x04\n" +
 	"\x0fReplicationRule\x12\x1e\n" +
 	"\x02id\x18\x01 \x01(\tB\x0e\xbaH\vr\t\xa8\u058b\xdc\x02\x01\x18\xff\x01R\x02id\x123\n" +
 	"\x06status\x18\x02 \x01(\tB\x1b\xbaH\x18\xc8\x01\x01r\x13R\aEnabledR\bDisabledR\x06status\x12(\n" +
@@ -780,8 +938,8 @@ const file_cosgate_v1_replication_proto_rawDesc = "" +
 	"\x06prefix\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8\u058b\xdc\x02\x01H\x01R\x06prefix\x88\x01\x01\x125\n" +
 	"\x06filter\x18\x05 \x01(\v2\x1d.cosgate.v1.ReplicationFilterR\x06filter\x12L\n" +
 	"\vdestination\x18\x06 \x01(\v2\".cosgate.v1.ReplicationDestinationB\x06\xbaH\x03\xc8\x01\x01R\vdestination\x12_\n" +
-	"\x19delete_marker_replication\x18\a \x01(\v2#.cosgate.v1.DeleteMarkerReplicationR\x17deleteMarkerReplication:d\xbaHa\x1a_\n" +
-	"\x18replication_rule.objects\x12\x1bset either prefix or filter\x1a&!has(this.prefix) || !has(this.filter)B\v\n" +
+	"\x19delete_marker_replication\x18\a \x01(\v2#.cosgate.v1.DeleteMarkerReplicationR\x17deleteMarkerReplication\x12_\n" +
+	"\x19source_selection_criteria\x18\b \x01(\v2#.cosgate.v1.SourceSelectionCriteriaR\x17sourceSelectionCriteriaB\v\n" +
 	"\t_priorityB\t\n" +
 	"\a_prefix\"\x9c\x01\n" +
 	"\x11ReplicationFilter\x12%\n" +
@@ -793,12 +951,21 @@ const file_cosgate_v1_replication_proto_rawDesc = "" +
 	"\x06prefix\x18\x01 \x01(\tB\v\xbaH\br\x06\xa8\u058b\xdc\x02\x01H\x00R\x06prefix\x88\x01\x01\x12-\n" +
 	"\x04tags\x18\x02 \x03(\v2\x0f.cosgate.v1.TagB\b\xbaH\x05\x92\x01\x02\x10\n" +
 	"R\x04tagsB\t\n" +
-	"\a_prefix\"\x89\x01\n" +
+	"\a_prefix\"\xc8\x01\n" +
 	"\x16ReplicationDestination\x12=\n" +
 	"\x06bucket\x18\x01 \x01(\tB%\xbaH\v\xc8\x01\x01r\x06\xb8\u058b\xdc\x02\x01ȓ\x8c\xdc\x02\n" +
 	"ғ\x8c\xdc\x02\v\n" +
 	"\tPutObjectR\x06bucket\x120\n" +
-	"\rstorage_class\x18\x02 \x01(\tB\v\xbaH\br\x06\xc8Ջ\xdc\x02\x01R\fstorageClass\"N\n" +
+	"\rstorage_class\x18\x02 \x01(\tB\v\xbaH\br\x06\xe0Ջ\xdc\x02\x01R\fstorageClass\x12=\n" +
+	"\n" +
+	"encryption\x18\x03 \x01(\v2\x1d.cosgate.v1.ReplicaEncryptionR\n" +
+	"encryption\"M\n" +
+	"\x11ReplicaEncryption\x128\n" +
+	"\x12replica_kms_key_id\x18\x01 \x01(\tB\v\xbaH\br\x06\xb8Ջ\xdc\x02\x01R\x0freplicaKmsKeyId\"x\n" +
+	"\x17SourceSelectionCriteria\x12]\n" +
+	"\x19sse_kms_encrypted_objects\x18\x01 \x01(\v2\".cosgate.v1.SseKmsEncryptedObjectsR\x16sseKmsEncryptedObjects\"M\n" +
+	"\x16SseKmsEncryptedObjects\x123\n" +
+	"\x06status\x18\x01 \x01(\tB\x1b\xbaH\x18\xc8\x01\x01r\x13R\aEnabledR\bDisabledR\x06status\"N\n" +
 	"\x17DeleteMarkerReplication\x123\n" +
 	"\x06status\x18\x01 \x01(\tB\x1b\xbaH\x18\xc8\x01\x01r\x13R\aEnabledR\bDisabledR\x06status\"\x9d\x01\n" +
 	"\x1bGetBucketReplicationRequest\x12,\n" +
@@ -834,37 +1001,43 @@ func file_cosgate_v1_replication_proto_rawDescGZIP() []byte {
 	return file_cosgate_v1_replication_proto_rawDescData
 }
 
-var file_cosgate_v1_replication_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_cosgate_v1_replication_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_cosgate_v1_replication_proto_goTypes = []any{
 	(*ReplicationConfiguration)(nil),        // 0: cosgate.v1.ReplicationConfiguration
 	(*ReplicationRule)(nil),                 // 1: cosgate.v1.ReplicationRule
 	(*ReplicationFilter)(nil),               // 2: cosgate.v1.ReplicationFilter
 	(*ReplicationAnd)(nil),                  // 3: cosgate.v1.ReplicationAnd
 	(*ReplicationDestination)(nil),          // 4: cosgate.v1.ReplicationDestination
-	(*DeleteMarkerReplication)(nil),         // 5: cosgate.v1.DeleteMarkerReplication
-	(*GetBucketReplicationRequest)(nil),     // 6: cosgate.v1.GetBucketReplicationRequest
-	(*GetBucketReplicationResponse)(nil),    // 7: cosgate.v1.GetBucketReplicationResponse
-	(*PutBucketReplicationRequest)(nil),     // 8: cosgate.v1.PutBucketReplicationRequest
-	(*PutBucketReplicationResponse)(nil),    // 9: cosgate.v1.PutBucketReplicationResponse
-	(*DeleteBucketReplicationRequest)(nil),  // 10: cosgate.v1.DeleteBucketReplicationRequest
-	(*DeleteBucketReplicationResponse)(nil), // 11: cosgate.v1.DeleteBucketReplicationResponse
-	(*Tag)(nil),                             // 12: cosgate.v1.Tag
+	(*ReplicaEncryption)(nil),               // 5: cosgate.v1.ReplicaEncryption
+	(*SourceSelectionCriteria)(nil),         // 6: cosgate.v1.SourceSelectionCriteria
+	(*SseKmsEncryptedObjects)(nil),          // 7: cosgate.v1.SseKmsEncryptedObjects
+	(*DeleteMarkerReplication)(nil),         // 8: cosgate.v1.DeleteMarkerReplication
+	(*GetBucketReplicationRequest)(nil),     // 9: cosgate.v1.GetBucketReplicationRequest
+	(*GetBucketReplicationResponse)(nil),    // 10: cosgate.v1.GetBucketReplicationResponse
+	(*PutBucketReplicationRequest)(nil),     // 11: cosgate.v1.PutBucketReplicationRequest
+	(*PutBucketReplicationResponse)(nil),    // 12: cosgate.v1.PutBucketReplicationResponse
+	(*DeleteBucketReplicationRequest)(nil),  // 13: cosgate.v1.DeleteBucketReplicationRequest
+	(*DeleteBucketReplicationResponse)(nil), // 14: cosgate.v1.DeleteBucketReplicationResponse
+	(*Tag)(nil),                             // 15: cosgate.v1.Tag
 }
 var file_cosgate_v1_replication_proto_depIdxs = []int32{
 	1,  // 0: cosgate.v1.ReplicationConfiguration.rules:type_name -> cosgate.v1.ReplicationRule
 	2,  // 1: cosgate.v1.ReplicationRule.filter:type_name -> cosgate.v1.ReplicationFilter
 	4,  // 2: cosgate.v1.ReplicationRule.destination:type_name -> cosgate.v1.ReplicationDestination
-	5,  // 3: cosgate.v1.ReplicationRule.delete_marker_replication:type_name -> cosgate.v1.DeleteMarkerReplication
-	12, // 4: cosgate.v1.ReplicationFilter.tag:type_name -> cosgate.v1.Tag
-	3,  // 5: cosgate.v1.ReplicationFilter.and:type_name -> cosgate.v1.ReplicationAnd
-	12, // 6: cosgate.v1.ReplicationAnd.tags:type_name -> cosgate.v1.Tag
-	0,  // 7: cosgate.v1.GetBucketReplicationResponse.replication:type_name -> cosgate.v1.ReplicationConfiguration
-	0,  // 8: cosgate.v1.PutBucketReplicationRequest.replication:type_name -> cosgate.v1.ReplicationConfiguration
-	9,  // [9:9] is the sub-list for method output_type
-	9,  // [9:9] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	8,  // 3: cosgate.v1.ReplicationRule.delete_marker_replication:type_name -> cosgate.v1.DeleteMarkerReplication
+	6,  // 4: cosgate.v1.ReplicationRule.source_selection_criteria:type_name -> cosgate.v1.SourceSelectionCriteria
+	15, // 5: cosgate.v1.ReplicationFilter.tag:type_name -> cosgate.v1.Tag
+	3,  // 6: cosgate.v1.ReplicationFilter.and:type_name -> cosgate.v1.ReplicationAnd
+	15, // 7: cosgate.v1.ReplicationAnd.tags:type_name -> cosgate.v1.Tag
+	5,  // 8: cosgate.v1.ReplicationDestination.encryption:type_name -> cosgate.v1.ReplicaEncryption
+	7,  // 9: cosgate.v1.SourceSelectionCriteria.sse_kms_encrypted_objects:type_name -> cosgate.v1.SseKmsEncryptedObjects
+	0,  // 10: cosgate.v1.GetBucketReplicationResponse.replication:type_name -> cosgate.v1.ReplicationConfiguration
+	0,  // 11: cosgate.v1.PutBucketReplicationRequest.replication:type_name -> cosgate.v1.ReplicationConfiguration
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_cosgate_v1_replication_proto_init() }
@@ -888,7 +1061,7 @@ func file_cosgate_v1_replication_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cosgate_v1_replication_proto_rawDesc), len(file_cosgate_v1_replication_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   12,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -206,8 +206,11 @@ type ErrorDocument struct {
 	// Whether it is served with the status of the error, "Enabled", or with 200,
 	// "Disabled". Empty: COS's default, "Enabled".
 	OriginalHttpStatus string `protobuf:"bytes,2,opt,name=original_http_status,json=originalHttpStatus,proto3" json:"original_http_status,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	// Whether COS shows a page of a charity in place of the object when the status is 404:
+	// "Enabled" or "Disabled". Empty: left to COS.
+	Charity404    string `protobuf:"bytes,3,opt,name=charity404,proto3" json:"charity404,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ErrorDocument) Reset() {
@@ -250,6 +253,13 @@ func (x *ErrorDocument) GetKey() string {
 func (x *ErrorDocument) GetOriginalHttpStatus() string {
 	if x != nil {
 		return x.OriginalHttpStatus
+	}
+	return ""
+}
+
+func (x *ErrorDocument) GetCharity404() string {
+	if x != nil {
+		return x.Charity404
 	}
 	return ""
 }
@@ -407,7 +417,10 @@ type RoutingRedirect struct {
 	//
 	//	*RoutingRedirect_ReplaceKeyWith
 	//	*RoutingRedirect_ReplaceKeyPrefixWith
-	Replace       isRoutingRedirect_Replace `protobuf_oneof:"replace"`
+	Replace isRoutingRedirect_Replace `protobuf_oneof:"replace"`
+	// COS's URLRedirect, "Enabled" or "Disabled", which its documentation does not
+	// explain. Empty: left to COS, which may return "Enabled" for it.
+	UrlRedirect   string `protobuf:"bytes,4,opt,name=url_redirect,json=urlRedirect,proto3" json:"url_redirect,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -470,6 +483,13 @@ func (x *RoutingRedirect) GetReplaceKeyPrefixWith() string {
 		if x, ok := x.Replace.(*RoutingRedirect_ReplaceKeyPrefixWith); ok {
 			return x.ReplaceKeyPrefixWith
 		}
+	}
+	return ""
+}
+
+func (x *RoutingRedirect) GetUrlRedirect() string {
+	if x != nil {
+		return x.UrlRedirect
 	}
 	return ""
 }
@@ -832,10 +852,13 @@ const file_cosgate_v1_website_proto_rawDesc = "" +
 	"\x15RedirectAllRequestsTo\x121\n" +
 	"\bprotocol\x18\x01 \x01(\tB\x15\xbaH\x12\xc8\x01\x01r\rR\x04httpR\x05httpsR\bprotocol\"E\n" +
 	"\x0eAutoAddressing\x123\n" +
-	"\x06status\x18\x01 \x01(\tB\x1b\xbaH\x18\xc8\x01\x01r\x13R\aEnabledR\bDisabledR\x06status\"\x7f\n" +
+	"\x06status\x18\x01 \x01(\tB\x1b\xbaH\x18\xc8\x01\x01r\x13R\aEnabledR\bDisabledR\x06status\"\xbb\x01\n" +
 	"\rErrorDocument\x12 \n" +
 	"\x03key\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\x98Ջ\xdc\x02\x01R\x03key\x12L\n" +
-	"\x14original_http_status\x18\x02 \x01(\tB\x1a\xbaH\x17r\x15R\x00R\aEnabledR\bDisabledR\x12originalHttpStatus\"\xda\x02\n" +
+	"\x14original_http_status\x18\x02 \x01(\tB\x1a\xbaH\x17r\x15R\x00R\aEnabledR\bDisabledR\x12originalHttpStatus\x12:\n" +
+	"\n" +
+	"charity404\x18\x03 \x01(\tB\x1a\xbaH\x17r\x15R\x00R\aEnabledR\bDisabledR\n" +
+	"charity404\"\xda\x02\n" +
 	"\vRoutingRule\x12B\n" +
 	"\tcondition\x18\x01 \x01(\v2\x1c.cosgate.v1.RoutingConditionB\x06\xbaH\x03\xc8\x01\x01R\tcondition\x12?\n" +
 	"\bredirect\x18\x02 \x01(\v2\x1b.cosgate.v1.RoutingRedirectB\x06\xbaH\x03\xc8\x01\x01R\bredirect:\xc5\x01\xbaH\xc1\x01\x1a\xbe\x01\n" +
@@ -844,12 +867,13 @@ const file_cosgate_v1_website_proto_rawDesc = "" +
 	"\x1fhttp_error_code_returned_equals\x18\x01 \x01(\x05B\v\xbaH\b\x1a\x06\x18\xd7\x04(\x90\x03H\x00R\x1bhttpErrorCodeReturnedEquals\x12;\n" +
 	"\x11key_prefix_equals\x18\x02 \x01(\tB\r\xbaH\n" +
 	"r\b\x98Ջ\xdc\x02\x01\x10\x01H\x00R\x0fkeyPrefixEqualsB\r\n" +
-	"\x04when\x12\x05\xbaH\x02\b\x01\"\xf2\x02\n" +
+	"\x04when\x12\x05\xbaH\x02\b\x01\"\xb1\x03\n" +
 	"\x0fRoutingRedirect\x120\n" +
 	"\bprotocol\x18\x01 \x01(\tB\x14\xbaH\x11r\x0fR\x00R\x04httpR\x05httpsR\bprotocol\x129\n" +
 	"\x10replace_key_with\x18\x02 \x01(\tB\r\xbaH\n" +
 	"r\b\x98Ջ\xdc\x02\x01\x10\x01H\x00R\x0ereplaceKeyWith\x12D\n" +
-	"\x17replace_key_prefix_with\x18\x03 \x01(\tB\v\xbaH\br\x06\x98Ջ\xdc\x02\x01H\x00R\x14replaceKeyPrefixWith:\xa0\x01\xbaH\x9c\x01\x1a\x99\x01\n" +
+	"\x17replace_key_prefix_with\x18\x03 \x01(\tB\v\xbaH\br\x06\x98Ջ\xdc\x02\x01H\x00R\x14replaceKeyPrefixWith\x12=\n" +
+	"\furl_redirect\x18\x04 \x01(\tB\x1a\xbaH\x17r\x15R\x00R\aEnabledR\bDisabledR\vurlRedirect:\xa0\x01\xbaH\x9c\x01\x1a\x99\x01\n" +
 	"\x1arouting_redirect.something\x12#must change the protocol or the key\x1aVthis.protocol != '' || has(this.replace_key_with) || has(this.replace_key_prefix_with)B\t\n" +
 	"\areplace\"\x99\x01\n" +
 	"\x17GetBucketWebsiteRequest\x12,\n" +
