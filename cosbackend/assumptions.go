@@ -176,6 +176,8 @@ package cosbackend
 //	      every request on the bucket and its objects, signed for its host; none says which
 //	      bucket. It takes none of the service. The source of a copy is named by a host of
 //	      COS.
+//	A109  [client cos-go-sdk-v5] name-appid.cos.region.tencentcos.cn serves what the same
+//	      host under myqcloud.com serves, at the same time and to the same credentials.
 //	A130  [client cos-js-sdk-v5, client cos-nodejs-sdk-v5] What is written without a Content-Type gets
 //	      the type of its key's suffix, such as text/plain for .txt, and
 //	      application/octet-stream without a known one. COS publishes no list of suffixes.

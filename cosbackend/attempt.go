@@ -24,7 +24,8 @@ const userAgent = "cosgate"
 type attempt struct {
 	client      *Client
 	op          *operation
-	number      int // from 1, over all executions of the operation
+	number      int    // from 1, over all executions of the operation
+	host        string // that of op, or its backup
 	credentials Credentials
 	// callerCredentials says that they are the caller's, not the profile's.
 	callerCredentials bool
@@ -146,12 +147,12 @@ func (at *attempt) request(ctx context.Context) *http.Request {
 	op := at.op
 	req := http.Request{ // not on the heap: WithContext makes a copy
 		Method: op.method, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		URL:  &url.URL{Scheme: op.scheme, Host: op.host},
-		Host: op.host,
+		URL:  &url.URL{Scheme: op.scheme, Host: at.host},
+		Host: at.host,
 	}
 	var room [32]pair
 	signed := append(append(room[:0], op.header...), op.selection...)
-	signed = append(signed, pair{"host", op.host})
+	signed = append(signed, pair{"host", at.host})
 	if at.credentials.Token != "" {
 		signed = append(signed, pair{"x-cos-security-token", at.credentials.Token})
 	}
@@ -200,9 +201,9 @@ func (at *attempt) attachBody(req *http.Request) (length int64, has bool) {
 }
 
 // watchConnection notes when a connection is established. Only operations that modify
-// something need to know.
+// something, and those that have another host to turn to, need to know.
 func (at *attempt) watchConnection(ctx context.Context) context.Context {
-	if !at.op.retry.modifies() {
+	if !at.op.retry.modifies() && !at.client.backup {
 		return ctx
 	}
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{

@@ -27,6 +27,7 @@ type Client struct {
 	bucket    string // the only one that is served; "" for all
 	endpoint  endpoint
 	public    endpoint // of presigned URLs and forms
+	backup    bool     // the backup domain may be tried
 	service   serviceEndpoint
 	provider  CredentialProvider
 	signer    signer
@@ -91,6 +92,9 @@ func (c *Client) configure(cfg Config) error {
 	}
 	if c.endpoint, err = parseEndpoint(cmp.Or(cfg.Endpoint, defaultEndpoint), c.bucket); err != nil {
 		return configError("Endpoint", err)
+	}
+	if c.backup = cfg.BackupDomain; c.backup && !c.endpoint.hasBackup() {
+		return configError("BackupDomain", errors.New("needs an Endpoint of the form https://{bucket}.cos.{region}.myqcloud.com: only such hosts have a backup"))
 	}
 	if c.public, err = parseEndpoint(cmp.Or(cfg.PublicEndpoint, cfg.Endpoint, defaultEndpoint), c.bucket); err != nil {
 		return configError("PublicEndpoint", err)

@@ -18,6 +18,10 @@ type Config struct {
 	// may be left out, and then the endpoint serves one region. With Bucket it may be a
 	// custom domain, such as "https://files.example.com". Path, query and user are refused.
 	Endpoint string
+	// BackupDomain has a request that finds no connection to name-appid.cos.region.myqcloud.com
+	// retried at the same host under tencentcos.cn, signed anew. Only an Endpoint of that
+	// form has a backup. Presigned URLs, forms and ListBuckets do not use it.
+	BackupDomain bool
 	// Bucket is the only bucket that the client serves; requests for others are refused.
 	// Empty is all. A custom domain needs it.
 	Bucket string

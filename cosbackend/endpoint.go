@@ -147,6 +147,29 @@ func (e endpoint) serviceHost() string {
 	return e.beforeRegion[1:] + e.port
 }
 
+// backupHost is where the bucket of an operation is also served: under tencentcos.cn, when
+// its host is name-appid.cos.region.myqcloud.com (A109). Other hosts have no backup.
+func (op *operation) backupHost() (host string, ok bool) {
+	host, port, _ := strings.Cut(op.host, ":")
+	rest, isBucket := strings.CutPrefix(host, op.bucket+".cos.")
+	region, isMain := strings.CutSuffix(rest, mainDomain)
+	if op.bucket == "" || !isBucket || !isMain || !validRegion(region) {
+		return "", false
+	}
+	host = strings.TrimSuffix(host, mainDomain) + backupDomain
+	if port != "" {
+		host += ":" + port
+	}
+	return host, true
+}
+
+// hasBackup reports whether the hosts of an endpoint have a backup.
+func (e endpoint) hasBackup() bool {
+	op := operation{bucket: "b-1", host: e.host("b-1", "r")}
+	_, ok := op.backupHost()
+	return ok
+}
+
 // hostLabel reports whether s can be one label of a host name.
 func hostLabel(s string) bool {
 	if s == "" || len(s) > 63 || s[0] == '-' || s[len(s)-1] == '-' {

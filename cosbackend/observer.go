@@ -34,6 +34,8 @@ type AttemptInfo struct {
 	// Number counts the requests of a call from 1. One above 1 is a retry, or the
 	// next segment of a download that broke off.
 	Number int
+	// Backup says that it goes to the backup domain.
+	Backup bool
 	// CallerCredentials says that the caller's own credentials sign it.
 	CallerCredentials bool
 }
@@ -93,8 +95,8 @@ func (c *Client) observe(ctx context.Context, at *attempt) context.Context {
 	o := &observation{client: c, at: at, payload: int64(len(op.payload)), begun: time.Now()}
 	at.observed = o
 	ctx, o.done = c.observer.Attempt(ctx, AttemptInfo{
-		Operation: op.name, Profile: c.profile, Method: op.method, Host: op.host, Bucket: op.bucket,
-		Region: op.region, Number: at.number, CallerCredentials: at.callerCredentials,
+		Operation: op.name, Profile: c.profile, Method: op.method, Host: at.host, Bucket: op.bucket,
+		Region: op.region, Number: at.number, Backup: at.host != op.host, CallerCredentials: at.callerCredentials,
 	})
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: o.gotConn})
 }

@@ -28,6 +28,10 @@ type execution struct {
 	responseLost       bool
 	mayHaveBeenApplied bool
 
+	// backup says that the next attempt goes to the backup domain, because the last one
+	// found no connection to the other.
+	backup bool
+
 	first attempt // most executions have one, which is allocated with them
 }
 
@@ -91,6 +95,7 @@ func (x *execution) run(ctx context.Context) outcome {
 			return x.outcome(at, x.final(ctx, f.endedBy(err)))
 		}
 		x.client.logger.Debug("cosbackend: retry", "operation", x.op.name, "attempt", x.attempts, "error", f.err)
+		x.switchHost(at, f)
 	}
 }
 
@@ -100,8 +105,26 @@ func (x *execution) nextAttempt() *attempt {
 		at = &attempt{}
 	}
 	x.attempts++
-	at.client, at.op, at.number = x.client, &x.op, x.attempts
+	at.client, at.op, at.number, at.host = x.client, &x.op, x.attempts, x.op.host
+	if x.backup {
+		at.host, _ = x.op.backupHost()
+	}
 	return at
+}
+
+// switchHost has the next attempt go to the other domain if this one found no connection:
+// nothing was sent then, so that it does not matter what the operation does. Another
+// domain is not tried after anything else: that COS failed says nothing about the domain.
+func (x *execution) switchHost(at *attempt, f *failure) {
+	if !x.client.backup || at.connected.Load() || f.response == nil || f.response.Origin != OriginTransport {
+		return
+	}
+	if _, ok := x.op.backupHost(); !ok {
+		return
+	}
+	x.backup = !x.backup
+	x.client.logger.Warn("cosbackend: no connection to COS; trying its other domain",
+		"operation", x.op.name, "profile", x.client.profile, "host", at.host, "error", f.err)
 }
 
 func (x *execution) outcome(at *attempt, f *failure) outcome {

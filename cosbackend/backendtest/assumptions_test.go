@@ -18,6 +18,7 @@ func unprovable() map[string]string {
 		"A094": "it is checked where the embedded server is, in service: a real COS would have to be asked first",
 		"A093": "a bucket of the suite may have strict signatures",
 		"A108": "no endpoint has a domain that is bound to the bucket of the suite; service has the test",
+		"A109": "the suite has one endpoint; service has the test",
 		"A106": "no endpoint can be asked for the older form",
 		"A016": "no endpoint can be asked to send Retry-After",
 		"A017": "no endpoint can be made to time out",

@@ -121,6 +121,7 @@ func TestLoadNamesLineColumnAndFixOfAProblem(t *testing.T) {
 		"no credentials":     {"profiles:\n  main:\n    region: ap-guangzhou\n", `2:3: profiles.main.credentials: not exactly one of env, file, metadata and assume_role is set; set one of them`},
 		"metadata narrowed":  {"profiles: {main: {credentials: {metadata: {}}, signing: {mode: narrowed}}}\n", `profiles.main.signing.mode: is narrowed, and STS does not narrow the temporary credentials of metadata; set role_arn`},
 		"signing role":       {"profiles: {main: {credentials: {env: {}}, signing: {role_arn: cosgate}}}\n", `Signing.RoleARN must be like "qcs::cam`},
+		"backup":             {"profiles: {main: {endpoint: 'https://{bucket}.cos-internal.{region}.tencentcos.cn', backup_domain: true, credentials: {env: {}}}}\n", `BackupDomain needs an Endpoint of the form https://{bucket}.cos.{region}.myqcloud.com`},
 		"domain alone":       {"profiles: {main: {endpoint: 'https://files.example.com', credentials: {env: {}}}}\n", `a custom domain serves one bucket, which must be named beside it`},
 		"domain of COS":      {"profiles: {main: {endpoint: 'https://cos.ap-guangzhou.myqcloud.com', bucket: a-1, credentials: {env: {}}}}\n", `Endpoint is a host of COS that does not begin with the bucket`},
 		"public domain":      {"profiles: {main: {public_endpoint: 'https://files.example.com', credentials: {env: {}}}}\n", `PublicEndpoint must have {bucket}`},

@@ -26,6 +26,11 @@ type Profile struct {
 	// be created, or listed unless service_endpoint is set; everything on the bucket and its
 	// objects works, in copies with the region of the source.
 	Bucket string `yaml:"bucket,omitempty"`
+	// Retry a request at tencentcos.cn, COS's other domain, when a connection to
+	// name-appid.cos.region.myqcloud.com cannot be established, or its name not be resolved.
+	// Only for an endpoint of that form, and behind a proxy only with https. Presigned URLs,
+	// forms and ListBuckets stay at their addresses.
+	BackupDomain bool `yaml:"backup_domain" default:"false"`
 	// The template of presigned URLs and forms, when their users reach COS at another
 	// address than the gateway, for example because the gateway uses an internal
 	// endpoint. It may be a custom domain, as endpoint. Without it endpoint is used.
@@ -121,6 +126,7 @@ func (p Profile) client(name string, credentials cosbackend.CredentialProvider, 
 		Profile:         name,
 		Endpoint:        p.Endpoint,
 		Bucket:          p.Bucket,
+		BackupDomain:    p.BackupDomain,
 		PublicEndpoint:  p.PublicEndpoint,
 		ServiceEndpoint: p.ServiceEndpoint,
 		Region:          p.Region,

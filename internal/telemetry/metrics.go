@@ -40,6 +40,7 @@ type Metrics struct {
 	deniedCalls     *prometheus.CounterVec
 	requests        *prometheus.CounterVec
 	retries         *prometheus.CounterVec
+	backupRequests  *prometheus.CounterVec
 	timeToHeaders   *prometheus.HistogramVec
 	bytes           *prometheus.CounterVec
 	inFlight        *prometheus.GaugeVec
@@ -63,6 +64,8 @@ func NewMetrics(known func(code string) bool) *Metrics {
 			"operation", "profile", "status", "code"),
 		retries: counter("cosgate_cos_retries_total",
 			"Retries of requests to COS.", "operation", "profile"),
+		backupRequests: counter("cosgate_cos_backup_requests_total",
+			"Requests to COS at its backup domain, after no connection to the other could be established.", "operation", "profile"),
 		timeToHeaders: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "cosgate_cos_request_seconds", Help: "Time until the headers of the COS response.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
@@ -76,7 +79,7 @@ func NewMetrics(known func(code string) bool) *Metrics {
 			"Requests to COS that had to open a connection.", "profile"),
 	}
 	m.registry.MustRegister(
-		m.Calls, m.failedCalls, m.deniedCalls, m.requests, m.retries, m.timeToHeaders, m.bytes, m.inFlight, m.onNewConnection,
+		m.Calls, m.failedCalls, m.deniedCalls, m.requests, m.retries, m.backupRequests, m.timeToHeaders, m.bytes, m.inFlight, m.onNewConnection,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	return m
@@ -140,6 +143,9 @@ func (m *Metrics) begin(info cosbackend.AttemptInfo) func(cosbackend.AttemptResu
 		}
 		if r.Retried {
 			m.retries.WithLabelValues(info.Operation, info.Profile).Inc()
+		}
+		if info.Backup {
+			m.backupRequests.WithLabelValues(info.Operation, info.Profile).Inc()
 		}
 		if !r.ConnectionReused {
 			m.onNewConnection.WithLabelValues(info.Profile).Inc()

@@ -46,7 +46,7 @@ func exported(t *testing.T) map[string]bool {
 	m.Calls.InitializeMetrics(server)
 	m.CallFailed("m", codes.Internal, false)
 	m.CallDenied("m", "r")
-	_, done := telemetry.Observer{Metrics: m}.Attempt(context.Background(), cosbackend.AttemptInfo{Operation: "o", Profile: "main"})
+	_, done := telemetry.Observer{Metrics: m}.Attempt(context.Background(), cosbackend.AttemptInfo{Operation: "o", Profile: "main", Backup: true})
 	done(cosbackend.AttemptResult{Retried: true, Head: time.Millisecond})
 	families, err := m.Gatherer().Gather()
 	if err != nil {
