@@ -107,7 +107,10 @@ func (j *pendingAppend) read(ctx context.Context, r *response) error {
 	if text := headerText(r.http.Header, nextPositionHeader); text != "" && text != strconv.FormatInt(next, 10) {
 		return r.malformed(errAppendEnd)
 	}
-	j.result = AppendResult{NextPosition: next, ETag: put.ETag, CRC64: put.CRC64, HasCRC64: put.HasCRC64}
+	j.result = AppendResult{
+		NextPosition: next, ETag: put.ETag, CRC64: put.CRC64, HasCRC64: put.HasCRC64,
+		VersionID: put.VersionID, Encryption: put.Encryption, SHA1: put.SHA1,
+	}
 	return nil
 }
 
@@ -127,7 +130,10 @@ func (j *pendingAppend) inspect(ctx context.Context, bodySent bool) settlement {
 		if j.sum != nil && info.HasCRC64 && (!bodySent || j.sum() != info.CRC64) {
 			return unsettled
 		}
-		j.result = AppendResult{NextPosition: info.Size, ETag: info.ETag, CRC64: info.CRC64, HasCRC64: info.HasCRC64}
+		j.result = AppendResult{
+			NextPosition: info.Size, ETag: info.ETag, CRC64: info.CRC64, HasCRC64: info.HasCRC64,
+			VersionID: info.VersionID, Encryption: info.Encryption,
+		}
 		return applied
 	}
 	if info.Size == j.position {
@@ -183,4 +189,9 @@ type AppendResult struct {
 	ETag         string
 	CRC64        uint64 // of the whole object
 	HasCRC64     bool
+	VersionID    string // "" when COS named none
+	Encryption   EncryptionInfo
+	// SHA1 is x-cos-content-sha1, which is of the appended bytes (A119); "" when COS did
+	// not send it, and when the response was lost and the object was found by a HEAD.
+	SHA1 string
 }

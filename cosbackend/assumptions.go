@@ -83,8 +83,9 @@ package cosbackend
 //	      delete markers alternate as they happen to follow each other.
 //	A051  [assumed] A delete marker that is the newest version, or is requested by its version, is
 //	      404 to GET and HEAD, with x-cos-delete-marker: true.
-//	A052  [documented 436/7749, 436/35709] x-cos-tagging holds at most 10 tags written as a query; keys and values have 1
-//	      to 127 characters. x-cos-tagging-count is the number of an object's tags, and
+//	A052  [documented 436/7749, 436/35665, 436/35664] x-cos-tagging holds at most 10 tags written as a query; keys have
+//	      1 to 127 characters and values 1 to 255: letters and digits of any script,
+//	      spaces and +-=._:/@. x-cos-tagging-count is the number of an object's tags, and
 //	      absent without any.
 //	A053  [documented 436/7753 in part] An object with a key of the caller's is read, copied and uploaded in parts only
 //	      with that key; without it, or with another, that is 400.
@@ -178,6 +179,21 @@ package cosbackend
 //	      COS.
 //	A109  [client cos-go-sdk-v5] name-appid.cos.region.tencentcos.cn serves what the same
 //	      host under myqcloud.com serves, at the same time and to the same credentials.
+//	A115  [client cos-java-sdk-v5, cos-python-sdk-v5] Content headers and user metadata travel as bytes, both ways:
+//	      text is UTF-8 as it is, and is signed as these bytes. COS returns what it was
+//	      sent, whatever the bytes are.
+//	A116  [client cos-java-sdk-v5] x-cos-website-redirect-location is stored with an object, and returned
+//	      with it.
+//	A117  [seen sample of 436/7747] A list of parts writes the class STANDARD as Standard. No two classes
+//	      differ in case only.
+//	A118  [documented 436/30614, 436/7745] While an object is restored, x-cos-restore-status has the tier and the
+//	      time of the request: tier="expedited"; request-date="...". A list says
+//	      RestoreStatus, which is DONE once the object can be read.
+//	A119  [client cos-go-sdk-v5] x-cos-content-sha1 in the response to an append is the MD5 of what was
+//	      appended.
+//	A121  [assumed] The response to DeleteObjects mentions every object that was asked for, unless it is
+//	      quiet: then one that it does not mention was deleted. What it leaves out may have
+//	      been deleted or not.
 //	A130  [client cos-js-sdk-v5, client cos-nodejs-sdk-v5] What is written without a Content-Type gets
 //	      the type of its key's suffix, such as text/plain for .txt, and
 //	      application/octet-stream without a known one. COS publishes no list of suffixes.

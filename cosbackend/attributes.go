@@ -10,7 +10,8 @@ import (
 )
 
 // Attributes are what is stored with an object in addition to its bytes. Empty fields
-// are not sent.
+// are not sent. Content headers and metadata are texts in UTF-8 as a rule, but COS stores
+// any bytes: what it returned, it takes (A115).
 type Attributes struct {
 	ContentType        string
 	CacheControl       string
@@ -24,6 +25,9 @@ type Attributes struct {
 	// StorageClass is a class of COS, such as "STANDARD" or "ARCHIVE". A response
 	// always holds one: COS leaves it out for STANDARD (A011).
 	StorageClass string
+	// WebsiteRedirect is where a website of the bucket redirects those who ask for the
+	// object (A116).
+	WebsiteRedirect string
 }
 
 // headers returns what stores a.
@@ -40,6 +44,7 @@ func (a Attributes) headers(pairs []pair) []pair {
 	add("content-language", a.ContentLanguage)
 	add("expires", a.Expires)
 	add("x-cos-storage-class", a.StorageClass)
+	add("x-cos-website-redirect-location", a.WebsiteRedirect)
 	for name, value := range a.Metadata {
 		pairs = append(pairs, pair{"x-cos-meta-" + name, value})
 	}
@@ -55,12 +60,10 @@ func checkAttributes(a Attributes) error {
 		{"content_encoding", a.ContentEncoding},
 		{"content_language", a.ContentLanguage},
 		{"expires", a.Expires},
+		{"website_redirect_location", a.WebsiteRedirect},
 	} {
-		if err := checkHeader(prefix+h.field, h.value); err != nil {
+		if err := checkStoredHeader(prefix+h.field, h.value); err != nil {
 			return err
-		}
-		if len(h.value) > maxHeader {
-			return invalid(prefix+h.field, "must be at most 1024 bytes")
 		}
 	}
 	if err := checkStorageClass(prefix+"storage_class", a.StorageClass); err != nil {
@@ -92,7 +95,7 @@ func checkMetadata(field string, metadata map[string]string) error {
 				return invalid(field, fmt.Sprintf("must have names in lower case of letters, digits and !#$%%&'*+-.^_`|~, unlike %q", cleanText(name, 64)))
 			}
 		}
-		if err := checkHeader(field+"["+name+"]", value); err != nil {
+		if err := checkStoredHeader(field+"["+name+"]", value); err != nil {
 			return err
 		}
 		total += len(name) + len(value)
@@ -105,24 +108,29 @@ func checkMetadata(field string, metadata map[string]string) error {
 
 func headerAttributes(h http.Header) Attributes {
 	a := Attributes{
-		ContentType:        headerText(h, "Content-Type"),
-		CacheControl:       headerText(h, "Cache-Control"),
-		ContentDisposition: headerText(h, "Content-Disposition"),
-		ContentEncoding:    headerText(h, "Content-Encoding"),
-		ContentLanguage:    headerText(h, "Content-Language"),
-		Expires:            headerText(h, "Expires"),
-		StorageClass:       cmp.Or(headerText(h, "X-Cos-Storage-Class"), "STANDARD"), // A011
+		ContentType:        headerBytes(h, "Content-Type"),
+		CacheControl:       headerBytes(h, "Cache-Control"),
+		ContentDisposition: headerBytes(h, "Content-Disposition"),
+		ContentEncoding:    headerBytes(h, "Content-Encoding"),
+		ContentLanguage:    headerBytes(h, "Content-Language"),
+		Expires:            headerBytes(h, "Expires"),
+		StorageClass:       storageClass(headerText(h, "X-Cos-Storage-Class")),
+		WebsiteRedirect:    headerBytes(h, "X-Cos-Website-Redirect-Location"),
 	}
 	for name, values := range h {
 		if suffix, ok := strings.CutPrefix(name, "X-Cos-Meta-"); ok && suffix != "" {
 			if a.Metadata == nil {
 				a.Metadata = make(map[string]string)
 			}
-			a.Metadata[strings.ToLower(suffix)] = strings.ToValidUTF8(strings.Join(values, ","), "\uFFFD")
+			a.Metadata[strings.ToLower(suffix)] = strings.Join(values, ",")
 		}
 	}
 	return a
 }
+
+// storageClass returns the name of a class: COS leaves STANDARD out (A011), and writes
+// some in small letters (A117).
+func storageClass(s string) string { return cmp.Or(strings.ToUpper(s), "STANDARD") }
 
 // Settings are what a write may set on its object in addition to content and
 // [Attributes]. Empty fields are not sent.
@@ -147,7 +155,7 @@ func (s Settings) check() error {
 	if err := checkGrants(prefix+"grants.", s.Grants); err != nil {
 		return err
 	}
-	if err := checkTags(prefix+"tags", s.Tags, maxTags); err != nil {
+	if err := checkObjectTags(prefix+"tags", s.Tags); err != nil {
 		return err
 	}
 	if err := s.Retention.check(prefix + "retention"); err != nil {
@@ -180,7 +188,7 @@ func (s Settings) empty() bool {
 }
 
 // ObjectInfo describes a stored object. A list fills Key, ETag, Size,
-// LastModified, StorageClass and StorageTier only.
+// LastModified, StorageClass, StorageTier, Owner and Restore only.
 type ObjectInfo struct {
 	Key          string
 	VersionID    string // "" when COS named none
@@ -194,12 +202,23 @@ type ObjectInfo struct {
 	Type        string // "normal" or "appendable"; "" when COS did not say
 	Encryption  EncryptionInfo
 	Restore     *RestoreInfo // nil when it is not being restored
+	Owner       Owner        // zero outside of lists, and when COS did not say
+	Checksums
+	// Expiration is when a lifecycle rule deletes it, in COS's words; "" when it does not.
+	Expiration string
 	// TagCount is how many tags it has; HasTagCount says that COS said so.
 	TagCount    int
 	HasTagCount bool
 	// ReplicationStatus is "" when it is not replicated.
 	ReplicationStatus string
 	Retention         Retention // zero when it has none, or COS did not say
+}
+
+// Checksums are those that COS sends beside the CRC64, in its form; "" when it did not.
+type Checksums struct{ SHA1, CRC32C string }
+
+func headerChecksums(h http.Header) Checksums {
+	return Checksums{SHA1: headerText(h, "X-Cos-Content-Sha1"), CRC32C: headerText(h, "X-Cos-Hash-Crc32c")}
 }
 
 // objectInfo reads the headers of a GET or HEAD response.
@@ -216,6 +235,8 @@ func objectInfo(key string, h http.Header, size int64) ObjectInfo {
 
 		Encryption:        headerEncryption(h),
 		Restore:           headerRestore(h),
+		Checksums:         headerChecksums(h),
+		Expiration:        headerText(h, "X-Cos-Expiration"),
 		ReplicationStatus: headerText(h, "X-Cos-Replication-Status"),
 		Retention:         headerRetention(h),
 	}

@@ -23,7 +23,7 @@ func allSettings() Settings {
 	return Settings{
 		ACL:        "public-read",
 		Grants:     &GrantHeaders{Read: []string{"1", "qcs::cam::uin/1:uin/2"}, FullControl: []string{"3"}},
-		Tags:       []Tag{{Key: "a b", Value: "1&2"}, {Key: "é"}},
+		Tags:       []Tag{{Key: "a b", Value: "1+2"}, {Key: "é", Value: "@"}},
 		Encryption: Encryption{CustomerKey: testKey()},
 		Retention:  Retention{Until: time.Date(2030, 1, 2, 3, 4, 5, 6, time.UTC)},
 	}
@@ -34,7 +34,7 @@ func settingsHeader() map[string]string {
 		"X-Cos-Acl":                "public-read",
 		"X-Cos-Grant-Read":         `id="1",id="qcs::cam::uin/1:uin/2"`,
 		"X-Cos-Grant-Full-Control": `id="3"`,
-		"X-Cos-Tagging":            "a%20b=1%262&%C3%A9=",
+		"X-Cos-Tagging":            "a%20b=1%2B2&%C3%A9=%40",
 		"X-Cos-Object-Lock-Mode":   "COMPLIANCE", "X-Cos-Object-Lock-Retain-Until-Date": "2030-01-02T03:04:06.000Z",
 		"X-Cos-Server-Side-Encryption-Customer-Algorithm": "AES256",
 		"X-Cos-Server-Side-Encryption-Customer-Key":       testKeyBase64,
@@ -111,9 +111,9 @@ func TestObjectSettingsAreSentAsDocumented(t *testing.T) {
 			return err
 		}, nil, ""},
 		{"put tags", "PUT " + path + "?tagging=", func(c *Client) error {
-			_, err := c.PutObjectTagging(ctx, here, key, "", []Tag{{Key: "a<", Value: "b&"}})
+			_, err := c.PutObjectTagging(ctx, here, key, "", []Tag{{Key: "a:", Value: "b/"}})
 			return err
-		}, map[string]string{"Content-Type": "application/xml", "Content-Md5": "arRm1x35bCnA3zJ8MaB3JA=="}, "<Tagging><TagSet><Tag><Key>a&lt;</Key><Value>b&amp;</Value></Tag></TagSet></Tagging>"},
+		}, map[string]string{"Content-Type": "application/xml", "Content-Md5": "SP+Y2GRmZA52Kxq/ko7Wmw=="}, "<Tagging><TagSet><Tag><Key>a:</Key><Value>b/</Value></Tag></TagSet></Tagging>"},
 		{"delete tags", "DELETE " + path + "?tagging=&versionId=v1", func(c *Client) error {
 			_, err := c.DeleteObjectTagging(ctx, here, key, "v1")
 			return err

@@ -23,12 +23,12 @@ func TestCreateBucketSendsWhatItsOptionsSay(t *testing.T) {
 		},
 		"everything": {
 			o: CreateBucketOptions{
-				AZType: "MAZ", Arch: "OFS", StorageClass: "FAST", Tags: []Tag{{Key: "team", Value: "web shop"}, {Key: "键", Value: "a&b"}},
+				AZType: "MAZ", Arch: "OFS", StorageClass: "FAST", Tags: []Tag{{Key: "team", Value: "web shop"}, {Key: "键", Value: "a@b"}, {Key: "none"}},
 				Grants: &GrantHeaders{Write: []string{"100000000011"}},
 			},
 			body: "<CreateBucketConfiguration><BucketAZConfig>MAZ</BucketAZConfig><BucketArchConfig>OFS</BucketArchConfig>" +
 				"<BucketStorageClass>FAST</BucketStorageClass></CreateBucketConfiguration>",
-			tags: "team=web%20shop&%E9%94%AE=a%26b", grant: `id="100000000011"`, mediaType: "application/xml",
+			tags: "team=web%20shop&%E9%94%AE=a%40b&none=", grant: `id="100000000011"`, mediaType: "application/xml",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -131,6 +131,7 @@ func (r *response) copyResult(ctx context.Context, root, key string) (CopyResult
 	result.ETag = unquoteETag(wire.ETag)
 	result.VersionID = cmp.Or(headerText(h, "X-Cos-Version-Id"), wire.VersionID)
 	result.LastModified = listTime(wire.LastModified)
+	result.Encryption, result.Checksums, result.Expiration = headerEncryption(h), headerChecksums(h), headerText(h, "X-Cos-Expiration")
 	result.CRC64, result.HasCRC64 = parseCRC64(wire.CRC64)
 	if !result.HasCRC64 {
 		result.CRC64, result.HasCRC64 = headerCRC64(h)
@@ -165,7 +166,8 @@ type CopyOptions struct {
 	Settings
 }
 
-// CopyResult is what COS returns for a copy: ETag, CRC64, LastModified and VersionID.
+// CopyResult is what COS returns for a copy: ETag, checksums, LastModified, VersionID,
+// Encryption and Expiration.
 type CopyResult struct {
 	ObjectInfo
 	SourceVersionID string

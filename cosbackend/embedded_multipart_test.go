@@ -33,11 +33,11 @@ func again(data []byte) cosbackend.Body {
 
 func begin(t *testing.T, c *cosbackend.Client, key string, a cosbackend.Attributes) cosbackend.Upload {
 	t.Helper()
-	id, err := c.InitiateMultipartUpload(t.Context(), here, key, cosbackend.InitiateOptions{Attributes: a})
+	begun, err := c.InitiateMultipartUpload(t.Context(), here, key, cosbackend.InitiateOptions{Attributes: a})
 	if err != nil {
 		t.Fatalf("InitiateMultipartUpload(%q) = %v", key, err)
 	}
-	return cosbackend.Upload{Location: here, Key: key, UploadID: id}
+	return cosbackend.Upload{Location: here, Key: key, UploadID: begun.UploadID}
 }
 
 func send(t *testing.T, c *cosbackend.Client, u cosbackend.Upload, number int, data []byte) cosbackend.CompletedPart {

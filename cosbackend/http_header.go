@@ -16,6 +16,14 @@ func headerText(h http.Header, name string) string {
 	return ""
 }
 
+// headerBytes returns a header as it came, whether it is UTF-8 or not.
+func headerBytes(h http.Header, name string) string {
+	if values := h[name]; len(values) > 0 {
+		return values[0]
+	}
+	return ""
+}
+
 func headerTime(h http.Header, name string) time.Time {
 	text := headerText(h, name)
 	if text == "" {

@@ -61,6 +61,9 @@ type wireObjectPage struct {
 		Size         int64
 		StorageClass string
 		StorageTier  string
+
+		RestoreStatus string
+		Owner         Owner
 	}
 	CommonPrefixes []struct{ Prefix string }
 }
@@ -82,8 +85,9 @@ func (r *response) objectPage(ctx context.Context, n int) (ObjectPage, error) {
 		info := ObjectInfo{
 			Key: names.decode(o.Key), ETag: unquoteETag(o.ETag), Size: o.Size,
 			LastModified: listTime(o.LastModified), StorageTier: o.StorageTier,
+			Restore: listedRestore(o.RestoreStatus), Owner: o.Owner,
 		}
-		info.StorageClass = cmp.Or(o.StorageClass, "STANDARD")
+		info.StorageClass = storageClass(o.StorageClass)
 		page.Objects = append(page.Objects, info)
 		last = max(last, info.Key)
 	}

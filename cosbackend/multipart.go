@@ -56,22 +56,22 @@ func (op *operation) part(u Upload, number int) {
 	op.query = []pair{{"partNumber", strconv.Itoa(number)}, {"uploadId", u.UploadID}}
 }
 
-// InitiateMultipartUpload begins an upload of any size and returns its id.
+// InitiateMultipartUpload begins an upload of any size.
 //
 // Once: each call begins another upload. One whose response was lost may be there
 // nevertheless, which [Client.ListMultipartUploads] shows.
-func (c *Client) InitiateMultipartUpload(ctx context.Context, loc Location, key string, o InitiateOptions) (uploadID string, err error) {
-	op, id, err := c.initiateOperation(ctx, loc, key, o)
+func (c *Client) InitiateMultipartUpload(ctx context.Context, loc Location, key string, o InitiateOptions) (InitiateResult, error) {
+	op, begun, err := c.initiateOperation(ctx, loc, key, o)
 	if err != nil {
-		return "", err
+		return InitiateResult{}, err
 	}
 	err = c.do(ctx, op)
-	return *id, err
+	return *begun, err
 }
 
-// initiateOperation returns the operation that begins an upload, and where its id will
+// initiateOperation returns the operation that begins an upload, and where its result will
 // be.
-func (c *Client) initiateOperation(ctx context.Context, loc Location, key string, o InitiateOptions) (op operation, id *string, err error) {
+func (c *Client) initiateOperation(ctx context.Context, loc Location, key string, o InitiateOptions) (op operation, begun *InitiateResult, err error) {
 	if err := c.checkObject(loc, key, ""); err != nil {
 		return op, nil, err
 	}
@@ -87,12 +87,13 @@ func (c *Client) initiateOperation(ctx context.Context, loc Location, key string
 	op.query = []pair{{"uploads", ""}}
 	op.header = o.headers(op.header)
 	op.set(o.Settings)
-	id = new(string)
+	begun = new(InitiateResult)
 	op.decode = func(ctx context.Context, r *response) (err error) {
-		*id, err = r.uploadID(ctx)
+		begun.UploadID, err = r.uploadID(ctx)
+		begun.Encryption = headerEncryption(r.http.Header)
 		return err
 	}
-	return op, id, nil
+	return op, begun, nil
 }
 
 var errUploadID = errors.New("the response holds no upload id that could be used")
@@ -138,7 +139,7 @@ func (c *Client) UploadPart(ctx context.Context, u Upload, number int, body Body
 		if result.ETag == "" {
 			return r.malformed(errNoETag)
 		}
-		part.ETag, part.CRC64, part.HasCRC64 = result.ETag, result.CRC64, result.HasCRC64
+		part.ETag, part.CRC64, part.HasCRC64, part.Encryption = result.ETag, result.CRC64, result.HasCRC64, result.Encryption
 		return nil
 	}
 	if err := c.do(ctx, op); err != nil {
@@ -182,7 +183,8 @@ func (c *Client) UploadPartCopy(ctx context.Context, u Upload, number int, o Par
 	op.decode = func(ctx context.Context, r *response) error {
 		result, err := r.copyResult(ctx, "CopyPartResult", u.Key)
 		part.ETag, part.LastModified = result.ETag, result.LastModified
-		part.CRC64, part.HasCRC64 = result.CRC64, result.HasCRC64
+		part.CRC64, part.HasCRC64, part.Encryption = result.CRC64, result.HasCRC64, result.Encryption
+		part.SourceVersionID = result.SourceVersionID
 		return err
 	}
 	if err := c.do(ctx, op); err != nil {
@@ -251,6 +253,13 @@ type InitiateOptions struct {
 	Settings
 }
 
+// InitiateResult is what COS returns for an upload that begins.
+type InitiateResult struct {
+	UploadID string
+	// Encryption is how COS says that it will encrypt the object.
+	Encryption EncryptionInfo
+}
+
 // PartOptions refine UploadPart.
 type PartOptions struct {
 	// ContentMD5 is the MD5 of the part, 16 bytes, which COS checks. Nil: none.
@@ -273,6 +282,10 @@ type Part struct {
 	CRC64        uint64 // of the part
 	HasCRC64     bool
 	LastModified time.Time
+	// Encryption is how COS says that it encrypted the part; zero in a list.
+	Encryption EncryptionInfo
+	// SourceVersionID is the version that a copy was made of; "" when COS named none.
+	SourceVersionID string
 }
 
 // PartCopyOptions refine UploadPartCopy.
@@ -318,6 +331,9 @@ type CompleteResult struct {
 	Location string
 	CRC64    uint64
 	HasCRC64 bool
+	Checksums
+	Encryption EncryptionInfo
+	Expiration string // as in ObjectInfo
 	// Callback is its outcome; nil when there was none, and when the response was
 	// lost and the object was found by a HEAD.
 	Callback *CallbackResult
@@ -341,6 +357,9 @@ type PartPage struct {
 	Truncated bool
 	// StorageClass is what the object will have.
 	StorageClass string
+	// Owner is the account that the object will belong to, Initiator the one that began
+	// the upload; zero when COS did not say.
+	Owner, Initiator Owner
 }
 
 // ListUploadsOptions refine ListMultipartUploads.
@@ -361,6 +380,8 @@ type MultipartUpload struct {
 	UploadID     string
 	StorageClass string
 	Initiated    time.Time
+	// Owner and Initiator are as in PartPage.
+	Owner, Initiator Owner
 }
 
 // An UploadPage is one page of the uploads of a bucket that are neither completed
@@ -514,7 +535,8 @@ func (j *pendingCompletion) read(ctx context.Context, r *response) error {
 	j.requestID = r.requestID
 	j.result = CompleteResult{
 		ETag: unquoteETag(wire.ETag), Location: wire.Location, VersionID: headerText(h, "X-Cos-Version-Id"),
-		Callback: wire.CallbackResult.result(r.attempt),
+		Callback:   wire.CallbackResult.result(r.attempt),
+		Encryption: headerEncryption(h), Checksums: headerChecksums(h), Expiration: headerText(h, "X-Cos-Expiration"),
 	}
 	if j.o.PicOperations != "" {
 		j.result.Document = strings.ToValidUTF8(string(data), "\uFFFD")
@@ -538,7 +560,10 @@ func (j *pendingCompletion) inspect(ctx context.Context, last outcome) settlemen
 	if err != nil || !j.madeObject(info) {
 		return unsettled
 	}
-	j.result = CompleteResult{ETag: info.ETag, VersionID: info.VersionID, CRC64: info.CRC64, HasCRC64: info.HasCRC64}
+	j.result = CompleteResult{
+		ETag: info.ETag, VersionID: info.VersionID, CRC64: info.CRC64, HasCRC64: info.HasCRC64,
+		Encryption: info.Encryption, Checksums: info.Checksums, Expiration: info.Expiration,
+	}
 	return applied
 }
 
@@ -605,6 +630,7 @@ func (c *Client) ListParts(ctx context.Context, u Upload, o ListPartsOptions) (P
 // wirePartPage is COS's ListPartsResult.
 type wirePartPage struct {
 	StorageClass         string
+	Owner, Initiator     Owner
 	NextPartNumberMarker int
 	IsTruncated          bool
 	Part                 []struct {
@@ -625,8 +651,8 @@ func (r *response) partPage(ctx context.Context, o ListPartsOptions) (PartPage, 
 		return PartPage{}, r.malformed(errPageTooLong)
 	}
 	page := PartPage{
-		Truncated: wire.IsTruncated, StorageClass: cmp.Or(wire.StorageClass, "STANDARD"),
-		Parts: make([]Part, 0, len(wire.Part)),
+		Truncated: wire.IsTruncated, StorageClass: storageClass(wire.StorageClass),
+		Owner: wire.Owner, Initiator: wire.Initiator, Parts: make([]Part, 0, len(wire.Part)),
 	}
 	last := 0
 	for _, p := range wire.Part {
@@ -713,6 +739,8 @@ type wireUploadPage struct {
 		UploadID     string `xml:"UploadId"`
 		StorageClass string
 		Initiated    string
+
+		Owner, Initiator Owner
 	}
 	CommonPrefixes  []struct{ Prefix string }
 	CommonPrefixes2 []struct{ Prefix string } `xml:"CommonPrefixs"`
@@ -732,7 +760,8 @@ func (r *response) uploadPage(ctx context.Context, o ListUploadsOptions) (Upload
 	for _, u := range wire.Upload {
 		page.Uploads = append(page.Uploads, MultipartUpload{
 			Key: names.decode(u.Key), UploadID: u.UploadID,
-			StorageClass: cmp.Or(u.StorageClass, "STANDARD"), Initiated: listTime(u.Initiated),
+			StorageClass: storageClass(u.StorageClass), Initiated: listTime(u.Initiated),
+			Owner: u.Owner, Initiator: u.Initiator,
 		})
 	}
 	for _, p := range append(wire.CommonPrefixes, wire.CommonPrefixes2...) {

@@ -37,7 +37,7 @@ func wantInfo() ObjectInfo {
 	return ObjectInfo{
 		Key: "k", VersionID: "v1", ETag: "etag", Size: 10, CRC64: 1<<64 - 1, HasCRC64: true,
 		LastModified: time.Date(2019, 5, 16, 6, 45, 51, 0, time.UTC), Type: "normal",
-		Attributes: Attributes{ContentType: "text/plain", StorageClass: "STANDARD", Metadata: map[string]string{"author": "caf\uFFFD"}},
+		Attributes: Attributes{ContentType: "text/plain", StorageClass: "STANDARD", Metadata: map[string]string{"author": "caf\xe9"}},
 	}
 }
 

@@ -5,13 +5,25 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
 const (
 	maxTags     = 10
-	maxTagChars = 127
+	maxTagKey   = 127 // characters
+	maxTagValue = 255
 )
+
+// checkObjectTags refuses tags that no object can have.
+func checkObjectTags(field string, tags []Tag) error {
+	for _, t := range tags {
+		if t.Value == "" {
+			return invalid(field, "must have values of 1 to 255 characters")
+		}
+	}
+	return checkTags(field, tags, maxTags)
+}
 
 // checkTags refuses tags that COS does not accept, and more than most.
 func checkTags(field string, tags []Tag, most int) error {
@@ -24,16 +36,28 @@ func checkTags(field string, tags []Tag, most int) error {
 	seen := make(map[string]bool, len(tags))
 	for _, t := range tags {
 		switch {
-		case t.Key == "" || utf8.RuneCountInString(t.Key) > maxTagChars || utf8.RuneCountInString(t.Value) > maxTagChars:
-			return invalid(field, "must have keys of 1 to 127 characters and values of at most 127")
-		case !xmlText(t.Key) || !xmlText(t.Value):
-			return invalid(field, "must hold no control characters, and be valid UTF-8")
+		case t.Key == "" || utf8.RuneCountInString(t.Key) > maxTagKey:
+			return invalid(field, "must have keys of 1 to 127 characters")
+		case utf8.RuneCountInString(t.Value) > maxTagValue:
+			return invalid(field, "must have values of at most 255 characters")
+		case !tagText(t.Key) || !tagText(t.Value):
+			return invalid(field, "must be letters and digits of any script, spaces and +-=._:/@")
 		case seen[t.Key]:
 			return invalid(field, "must have each key once")
 		}
 		seen[t.Key] = true
 	}
 	return nil
+}
+
+// tagText reports whether s has only characters that a tag can have (A052).
+func tagText(s string) bool {
+	for _, r := range s {
+		if !unicode.In(r, unicode.L, unicode.M, unicode.N) && !strings.ContainsRune(" +-=._:/@", r) {
+			return false
+		}
+	}
+	return true // the replacement character of what is not UTF-8 is none of these
 }
 
 // tagHeader writes tags as a query, which is how they travel in a header (A052).
@@ -73,7 +97,7 @@ func (c *Client) PutObjectTagging(ctx context.Context, loc Location, key, versio
 	if len(tags) == 0 {
 		return "", invalid("tags", "must be 1 to 10; delete them to have none")
 	}
-	if err := checkTags("tags", tags, maxTags); err != nil {
+	if err := checkObjectTags("tags", tags); err != nil {
 		return "", err
 	}
 	op, err := c.objectOperation(ctx, "PutObjectTagging", http.MethodPut, loc, key, "tagging", versionID)

@@ -26,7 +26,6 @@ type ObjectVersion struct {
 	ObjectInfo
 	IsLatest     bool
 	DeleteMarker bool
-	Owner        Owner // zero when COS did not say
 }
 
 // A VersionPage is one page of versions and delete markers: by key, and the newest of
@@ -97,10 +96,9 @@ type wireVersion struct {
 	Size         int64
 	StorageClass string
 	StorageTier  string
-	Owner        struct {
-		ID          string
-		DisplayName string
-	}
+
+	RestoreStatus string
+	Owner         Owner
 }
 
 func (r *response) versionPage(ctx context.Context, n int) (VersionPage, error) {
@@ -139,11 +137,12 @@ func (r *response) versionPage(ctx context.Context, n int) (VersionPage, error) 
 }
 
 func (e wireVersion) version(names *decoder) ObjectVersion {
-	v := ObjectVersion{IsLatest: e.IsLatest, DeleteMarker: e.XMLName.Local == "DeleteMarker", Owner: Owner(e.Owner)}
+	v := ObjectVersion{IsLatest: e.IsLatest, DeleteMarker: e.XMLName.Local == "DeleteMarker"}
+	v.Owner = e.Owner
 	v.Key, v.VersionID, v.LastModified = names.decode(e.Key), e.VersionID, listTime(e.LastModified)
 	if !v.DeleteMarker {
 		v.ETag, v.Size, v.StorageTier = unquoteETag(e.ETag), e.Size, e.StorageTier
-		v.StorageClass = cmp.Or(e.StorageClass, "STANDARD")
+		v.StorageClass, v.Restore = storageClass(e.StorageClass), listedRestore(e.RestoreStatus)
 	}
 	return v
 }

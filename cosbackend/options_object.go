@@ -21,6 +21,8 @@ type PreflightResult struct {
 	Methods       []string
 	Headers       []string
 	ExposeHeaders []string
+	// Credentials says that the request may carry cookies and the like.
+	Credentials bool
 	// MaxAge is how long the response may be cached; HasMaxAge says that COS returned it.
 	MaxAge    time.Duration
 	HasMaxAge bool
@@ -82,6 +84,7 @@ func (r *response) preflight() PreflightResult {
 		Methods:       headerList(h, "Access-Control-Allow-Methods"),
 		Headers:       headerList(h, "Access-Control-Allow-Headers"),
 		ExposeHeaders: headerList(h, "Access-Control-Expose-Headers"),
+		Credentials:   headerText(h, "Access-Control-Allow-Credentials") == "true",
 	}
 	if seconds, err := strconv.ParseUint(headerText(h, "Access-Control-Max-Age"), 10, 31); err == nil {
 		allowed.MaxAge, allowed.HasMaxAge = time.Duration(seconds)*time.Second, true

@@ -46,7 +46,7 @@ type PrivateUpload struct {
 // returned. An attempt is not interrupted when ctx ends, because the upload that it begins
 // could not be found yet; none follows it then.
 func (c *Client) InitiatePrivateUpload(ctx context.Context, loc Location, key string, o InitiateOptions) (PrivateUpload, error) {
-	op, id, err := c.initiateOperation(ctx, loc, key, o)
+	op, result, err := c.initiateOperation(ctx, loc, key, o)
 	if err != nil {
 		return PrivateUpload{}, err
 	}
@@ -58,7 +58,7 @@ func (c *Client) InitiatePrivateUpload(ctx context.Context, loc Location, key st
 	uninterrupted, cancel := context.WithTimeout(context.WithoutCancel(ctx), initiateTime)
 	defer cancel()
 	got := x.run(uninterrupted)
-	u.UploadID = *id
+	u.UploadID = result.UploadID
 	if got.mayHaveBeenApplied {
 		err := u.findStrays(ctx, begun, got)
 		if err != nil {

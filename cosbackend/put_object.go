@@ -55,6 +55,8 @@ type PutResult struct {
 	VersionID string
 	CRC64     uint64
 	HasCRC64  bool
+	Checksums
+	Expiration string // as in ObjectInfo
 	// Encryption is how COS says that it encrypted the object.
 	Encryption EncryptionInfo
 	// Callback is what became of it; nil when there was none, or COS says nothing.
@@ -192,7 +194,7 @@ func (r *response) stored(crc64 func() uint64) (PutResult, error) {
 	h := r.http.Header
 	result := PutResult{
 		ETag: unquoteETag(headerText(h, "Etag")), VersionID: headerText(h, "X-Cos-Version-Id"),
-		Encryption: headerEncryption(h),
+		Encryption: headerEncryption(h), Checksums: headerChecksums(h), Expiration: headerText(h, "X-Cos-Expiration"),
 	}
 	result.CRC64, result.HasCRC64 = headerCRC64(h)
 	if crc64 == nil || !result.HasCRC64 || !r.attempt.bodyReader.sent() {

@@ -46,24 +46,48 @@ func (o RestoreOptions) document() []byte {
 // RestoreInfo is how far the restoring of an object is.
 type RestoreInfo struct {
 	Ongoing bool
-	Expires time.Time // of the restored copy; zero while it is under way
+	Expires time.Time // of the restored copy; zero while it is under way, and in lists
+	// Tier and Requested are what was asked for, and when; zero when COS did not say.
+	Tier      string
+	Requested time.Time
+	Status    string // as lists name it, such as "DONE"; "" outside of them
 }
 
 // headerRestore reads x-cos-restore: ongoing-request="true", or
-// ongoing-request="false", expiry-date="Fri, 21 Dec 2012 00:00:00 GMT" (A054).
+// ongoing-request="false", expiry-date="Fri, 21 Dec 2012 00:00:00 GMT" (A054). While it is
+// under way x-cos-restore-status has the tier and the time of the request (A118).
 func headerRestore(h http.Header) *RestoreInfo {
-	value := headerText(h, "X-Cos-Restore")
-	if value == "" {
+	state, request := headerText(h, "X-Cos-Restore"), headerText(h, "X-Cos-Restore-Status")
+	if state == "" && request == "" {
 		return nil
 	}
-	info := &RestoreInfo{Ongoing: strings.Contains(value, `ongoing-request="true"`)}
-	if _, date, ok := strings.Cut(value, `expiry-date="`); ok {
-		date, _, _ = strings.Cut(date, `"`)
-		if t, err := http.ParseTime(date); err == nil {
-			info.Expires = t.UTC()
-		}
+	return &RestoreInfo{
+		Ongoing: strings.Contains(state, `ongoing-request="true"`), Expires: quotedTime(state, "expiry-date"),
+		Tier: quoted(request, "tier"), Requested: quotedTime(request, "request-date"),
 	}
-	return info
+}
+
+// listedRestore reads what a list says of a restoration (A118).
+func listedRestore(status string) *RestoreInfo {
+	if status == "" {
+		return nil
+	}
+	return &RestoreInfo{Status: status, Ongoing: status != "DONE"}
+}
+
+// quoted finds name="value" in a header; "" when it is not there.
+func quoted(header, name string) string {
+	_, value, _ := strings.Cut(header, name+`="`)
+	value, _, _ = strings.Cut(value, `"`)
+	return value
+}
+
+func quotedTime(header, name string) time.Time {
+	t, err := http.ParseTime(quoted(header, name))
+	if err != nil {
+		return time.Time{}
+	}
+	return t.UTC()
 }
 
 // RestoreObject begins to restore an archived object, or one version of it. It

@@ -132,6 +132,23 @@ func checkHeader(field, value string) error {
 	return nil
 }
 
+// checkStoredHeader refuses what cannot be stored as a header. It may be any bytes: others
+// wrote what is not UTF-8, and it can be written back.
+func checkStoredHeader(field, value string) error {
+	for i := range len(value) {
+		if value[i] < ' ' && value[i] != '\t' || value[i] == 0x7f {
+			return invalid(field, "must not hold control characters, such as a line break")
+		}
+	}
+	switch {
+	case len(value) > maxMetadata:
+		return invalid(field, "must be at most 2048 bytes")
+	case strings.Trim(value, " \t") != value:
+		return invalid(field, "must not begin or end with white space")
+	}
+	return nil
+}
+
 func lowerToken(c byte) bool {
 	return lowerAlnum(c) || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
 }

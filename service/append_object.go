@@ -22,7 +22,10 @@ func (s *objectServer) AppendObject(stream appendStream) error {
 	if err != nil {
 		return err
 	}
-	resp := &cosgatev1.AppendObjectResponse{NextPosition: added.NextPosition, Etag: added.ETag}
+	resp := &cosgatev1.AppendObjectResponse{
+		NextPosition: added.NextPosition, Etag: added.ETag, VersionId: added.VersionID,
+		Encryption: encryptionInfoProto(added.Encryption), ContentSha1: added.SHA1,
+	}
 	if added.HasCRC64 {
 		resp.Crc64Ecma = &added.CRC64
 	}

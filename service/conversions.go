@@ -3,6 +3,7 @@ package service
 import (
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -51,7 +52,10 @@ func conditions(p *cosgatev1.Preconditions) cosbackend.Conditions {
 func attributes(a *cosgatev1.ObjectAttributes, field string) (cosbackend.Attributes, error) {
 	h := a.GetContent()
 	metadata, err := lowerCase(a.GetMetadata(), field+".metadata")
-	return cosbackend.Attributes{
+	if err != nil {
+		return cosbackend.Attributes{}, err
+	}
+	out := cosbackend.Attributes{
 		ContentType:        h.GetContentType(),
 		CacheControl:       h.GetCacheControl(),
 		ContentDisposition: h.GetContentDisposition(),
@@ -60,7 +64,86 @@ func attributes(a *cosgatev1.ObjectAttributes, field string) (cosbackend.Attribu
 		Expires:            h.GetExpires(),
 		Metadata:           metadata,
 		StorageClass:       a.GetStorageClass(),
-	}, err
+		WebsiteRedirect:    a.GetWebsiteRedirectLocation(),
+	}
+	for name, value := range a.GetHeaderBytes() {
+		if !setHeaderBytes(&out, name, string(value)) {
+			return cosbackend.Attributes{}, cosstatus.FailField(codes.InvalidArgument, cosstatus.ReasonInvalidField, field+".header_bytes",
+				"has a header that content or metadata has, too: "+name)
+		}
+	}
+	return out, nil
+}
+
+const metadataPrefix = "x-cos-meta-"
+
+// setHeaderBytes sets a header by its name. It returns false when it is set already.
+func setHeaderBytes(a *cosbackend.Attributes, name, value string) bool {
+	if suffix, ok := strings.CutPrefix(name, metadataPrefix); ok {
+		_, set := a.Metadata[suffix]
+		a.Metadata[suffix] = value
+		return !set
+	}
+	header := contentHeader(a, name)
+	if header == nil || *header != "" {
+		return false
+	}
+	*header = value
+	return true
+}
+
+// contentHeader is where a stored header other than metadata stands; nil when name is none.
+func contentHeader(a *cosbackend.Attributes, name string) *string {
+	return map[string]*string{
+		"content-type":        &a.ContentType,
+		"cache-control":       &a.CacheControl,
+		"content-disposition": &a.ContentDisposition,
+		"content-encoding":    &a.ContentEncoding,
+		"content-language":    &a.ContentLanguage,
+		"expires":             &a.Expires,
+
+		"x-cos-website-redirect-location": &a.WebsiteRedirect,
+	}[name]
+}
+
+func storedHeaders() []string {
+	return []string{
+		"content-type", "cache-control", "content-disposition", "content-encoding", "content-language", "expires",
+		"x-cos-website-redirect-location",
+	}
+}
+
+// takeHeaderBytes removes from a the headers that are not UTF-8, which no text of protobuf
+// can be, and returns them by their names; nil when all are.
+func takeHeaderBytes(a *cosbackend.Attributes) map[string][]byte {
+	if validHeaders(a) {
+		return nil
+	}
+	taken := make(map[string][]byte)
+	for _, name := range storedHeaders() {
+		if header := contentHeader(a, name); !utf8.ValidString(*header) {
+			taken[name] = []byte(*header)
+			*header = ""
+		}
+	}
+	for name, value := range a.Metadata {
+		if !utf8.ValidString(value) {
+			taken[metadataPrefix+name] = []byte(value)
+			delete(a.Metadata, name)
+		}
+	}
+	return taken
+}
+
+func validHeaders(a *cosbackend.Attributes) bool {
+	for _, value := range a.Metadata {
+		if !utf8.ValidString(value) {
+			return false
+		}
+	}
+	return utf8.ValidString(a.ContentType) && utf8.ValidString(a.CacheControl) && utf8.ValidString(a.ContentDisposition) &&
+		utf8.ValidString(a.ContentEncoding) && utf8.ValidString(a.ContentLanguage) && utf8.ValidString(a.Expires) &&
+		utf8.ValidString(a.WebsiteRedirect)
 }
 
 // lowerCase writes the names of user metadata as COS stores them. HTTP headers ignore case,
@@ -96,6 +179,7 @@ func objectProto(bucket string, o cosbackend.ObjectInfo) *cosgatev1.Object {
 		crc64    uint64
 	}{crc64: o.CRC64}
 	out := &all.object
+	out.HeaderBytes = takeHeaderBytes(&o.Attributes)
 	out.Bucket = bucket
 	out.Key = o.Key
 	out.VersionId = o.VersionID
@@ -135,11 +219,17 @@ func storageClass(s string) string {
 	return s
 }
 
-// describe adds the state of an object: encryption, restore, replication, retention, tags.
+// describe adds the state of an object: encryption, restore, replication, retention, tags,
+// owner, expiration and checksums.
 func describe(out *cosgatev1.Object, o cosbackend.ObjectInfo) {
 	out.Encryption = encryptionInfoProto(o.Encryption)
 	out.Restore = restoreProto(o.Restore)
 	out.ReplicationStatus = o.ReplicationStatus
+	out.Owner = ownerProto(o.Owner)
+	out.Expiration = o.Expiration
+	out.ContentSha1 = o.SHA1
+	out.HashCrc32C = o.CRC32C
+	out.WebsiteRedirectLocation = o.WebsiteRedirect
 	out.Retention = retentionProto(o.Retention)
 	if o.HasTagCount {
 		n := int32(o.TagCount) //nolint:gosec // below 65,536

@@ -69,6 +69,7 @@ func (c *partsCopy) run(ctx context.Context, attrs cosbackend.Attributes) (cosba
 	}
 	result := cosbackend.CopyResult{SourceVersionID: c.info.VersionID}
 	result.ETag, result.VersionID, result.CRC64, result.HasCRC64 = done.ETag, done.VersionID, done.CRC64, done.HasCRC64
+	result.Encryption, result.Checksums, result.Expiration = done.Encryption, done.Checksums, done.Expiration
 	return result, nil
 }
 
@@ -128,6 +129,8 @@ func copyResponse(req *cosgatev1.CopyObjectRequest, copied cosbackend.CopyResult
 	out := &cosgatev1.Object{
 		Bucket: req.GetBucket(), Key: req.GetKey(), VersionId: copied.VersionID,
 		Etag: copied.ETag, LastModified: timestamp(copied.LastModified),
+		Encryption: encryptionInfoProto(copied.Encryption), Expiration: copied.Expiration,
+		ContentSha1: copied.SHA1, HashCrc32C: copied.CRC32C,
 	}
 	if copied.HasCRC64 {
 		out.Crc64Ecma = &copied.CRC64

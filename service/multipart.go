@@ -58,13 +58,13 @@ func (s *multipartServer) InitiateMultipartUpload(ctx context.Context, req *cosg
 	if err != nil {
 		return nil, err
 	}
-	id, err := client.InitiateMultipartUpload(ctx, location(req), req.GetKey(), cosbackend.InitiateOptions{
+	begun, err := client.InitiateMultipartUpload(ctx, location(req), req.GetKey(), cosbackend.InitiateOptions{
 		Attributes: attrs, Settings: settings(req.GetAttributes()),
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &cosgatev1.InitiateMultipartUploadResponse{UploadId: id}, nil
+	return &cosgatev1.InitiateMultipartUploadResponse{UploadId: begun.UploadID, Encryption: encryptionInfoProto(begun.Encryption)}, nil
 }
 
 func (s *multipartServer) UploadPart(stream grpc.ClientStreamingServer[cosgatev1.UploadPartRequest, cosgatev1.UploadPartResponse]) error {
@@ -90,7 +90,7 @@ func (s *multipartServer) UploadPart(stream grpc.ClientStreamingServer[cosgatev1
 	if err != nil {
 		return err
 	}
-	return stream.SendAndClose(&cosgatev1.UploadPartResponse{Part: partProto(part)})
+	return stream.SendAndClose(&cosgatev1.UploadPartResponse{Part: partProto(part), Encryption: encryptionInfoProto(part.Encryption)})
 }
 
 func (s *multipartServer) UploadPartCopy(ctx context.Context, req *cosgatev1.UploadPartCopyRequest) (*cosgatev1.UploadPartCopyResponse, error) {
@@ -105,7 +105,9 @@ func (s *multipartServer) UploadPartCopy(ctx context.Context, req *cosgatev1.Upl
 	if err != nil {
 		return nil, err
 	}
-	return &cosgatev1.UploadPartCopyResponse{Part: partProto(part)}, nil
+	return &cosgatev1.UploadPartCopyResponse{
+		Part: partProto(part), Encryption: encryptionInfoProto(part.Encryption), SourceVersionId: part.SourceVersionID,
+	}, nil
 }
 
 func (s *multipartServer) CompleteMultipartUpload(ctx context.Context, req *cosgatev1.CompleteMultipartUploadRequest) (*cosgatev1.CompleteMultipartUploadResponse, error) {
@@ -128,11 +130,17 @@ func (s *multipartServer) CompleteMultipartUpload(ctx context.Context, req *cosg
 	if err != nil {
 		return nil, err
 	}
-	o := &cosgatev1.Object{Bucket: req.GetBucket(), Key: req.GetKey(), VersionId: done.VersionID, Etag: done.ETag}
+	o := &cosgatev1.Object{
+		Bucket: req.GetBucket(), Key: req.GetKey(), VersionId: done.VersionID, Etag: done.ETag,
+		Encryption: encryptionInfoProto(done.Encryption), Expiration: done.Expiration,
+		ContentSha1: done.SHA1, HashCrc32C: done.CRC32C,
+	}
 	if done.HasCRC64 {
 		o.Crc64Ecma = &done.CRC64
 	}
-	return &cosgatev1.CompleteMultipartUploadResponse{Object: o, Callback: callbackProto(done.Callback), PicResult: done.Document}, nil
+	return &cosgatev1.CompleteMultipartUploadResponse{
+		Object: o, Callback: callbackProto(done.Callback), PicResult: done.Document, Location: done.Location,
+	}, nil
 }
 
 func completedParts(parts []*cosgatev1.CompletedPart) ([]cosbackend.CompletedPart, error) {
@@ -177,7 +185,8 @@ func (s *multipartServer) ListParts(ctx context.Context, req *cosgatev1.ListPart
 		return nil, err
 	}
 	resp := &cosgatev1.ListPartsResponse{
-		StorageClass:  storageClass(page.StorageClass),
+		StorageClass: storageClass(page.StorageClass),
+		Owner:        ownerProto(page.Owner), Initiator: ownerProto(page.Initiator),
 		NextPageToken: l.token(strconv.Itoa(page.NextAfter), page.Truncated),
 	}
 	for _, p := range page.Parts {
@@ -213,6 +222,7 @@ func (s *multipartServer) ListMultipartUploads(ctx context.Context, req *cosgate
 	for _, u := range page.Uploads {
 		resp.Uploads = append(resp.Uploads, &cosgatev1.MultipartUpload{
 			Key: u.Key, UploadId: u.UploadID, StorageClass: storageClass(u.StorageClass), Initiated: timestamp(u.Initiated),
+			Owner: ownerProto(u.Owner), Initiator: ownerProto(u.Initiator),
 		})
 	}
 	return resp, nil

@@ -22,6 +22,7 @@ func (s *objectServer) OptionsObject(ctx context.Context, req *cosgatev1.Options
 	}
 	resp := &cosgatev1.OptionsObjectResponse{
 		AllowOrigin: allowed.Origin, AllowMethods: allowed.Methods, AllowHeaders: allowed.Headers, ExposeHeaders: allowed.ExposeHeaders,
+		AllowCredentials: allowed.Credentials,
 	}
 	if allowed.HasMaxAge {
 		resp.MaxAge = durationpb.New(allowed.MaxAge)

@@ -25,5 +25,8 @@ func restoreProto(r *cosbackend.RestoreInfo) *cosgatev1.RestoreState {
 	if r == nil {
 		return nil
 	}
-	return &cosgatev1.RestoreState{OngoingRequest: r.Ongoing, ExpiryDate: timestamp(r.Expires)}
+	return &cosgatev1.RestoreState{
+		OngoingRequest: r.Ongoing, ExpiryDate: timestamp(r.Expires),
+		Tier: r.Tier, RequestTime: timestamp(r.Requested), Status: r.Status,
+	}
 }

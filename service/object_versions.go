@@ -42,5 +42,5 @@ func versionProto(bucket string, v cosbackend.ObjectVersion) *cosgatev1.ObjectVe
 	if v.DeleteMarker {
 		o.StorageClass = ""
 	}
-	return &cosgatev1.ObjectVersion{Object: o, IsLatest: v.IsLatest, DeleteMarker: v.DeleteMarker, Owner: ownerProto(v.Owner)}
+	return &cosgatev1.ObjectVersion{Object: o, IsLatest: v.IsLatest, DeleteMarker: v.DeleteMarker, Owner: o.GetOwner()}
 }

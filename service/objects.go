@@ -4,6 +4,9 @@ import (
 	"cmp"
 	"context"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
 	"github.com/cosgate/cosgate/cosbackend"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 	cosstatus "github.com/cosgate/cosgate/service/status"
@@ -81,19 +84,30 @@ func (s *objectServer) DeleteObjects(ctx context.Context, req *cosgatev1.DeleteO
 	for _, f := range result.Failures {
 		resp.Failures = append(resp.Failures, s.deleteFailure(req, f, result))
 	}
+	resp.UnexpectedKeys = result.Unexpected[:min(len(result.Unexpected), maxUnexpectedKeys)]
 	return resp, nil
 }
 
+// maxUnexpectedKeys is how many keys that nobody asked for a response names.
+const maxUnexpectedKeys = 100
+
 func (s *objectServer) deleteFailure(req *cosgatev1.DeleteObjectsRequest, f cosbackend.DeleteFailure, r cosbackend.DeleteResult) *cosgatev1.DeleteFailure {
-	return &cosgatev1.DeleteFailure{
-		Key:       f.Key,
-		VersionId: f.VersionID,
-		Status: s.mapper.ItemStatus(&cosbackend.Error{
-			Op: "DeleteObjects", Bucket: req.GetBucket(), Key: f.Key, Region: req.GetRegion(),
-			Origin: cosbackend.OriginCOS, HTTPStatus: 200, InSuccessBody: true, Attempts: 1,
-			Code: f.Code, Message: f.Message, RequestID: r.RequestID, TraceID: r.TraceID,
-		}),
+	failure := &cosgatev1.DeleteFailure{Key: f.Key, VersionId: f.VersionID}
+	if f.NotSent {
+		failure.Status = status.Convert(cosstatus.FailField(codes.InvalidArgument, cosstatus.ReasonInvalidField, "key",
+			"has a character that XML cannot express, and was not sent; DeleteObject can delete it")).Proto()
+		return failure
 	}
+	failure.Status = s.mapper.ItemStatus(&cosbackend.Error{
+		Op: "DeleteObjects", Bucket: req.GetBucket(), Key: f.Key, Region: req.GetRegion(),
+		Origin: cosbackend.OriginCOS, HTTPStatus: 200, InSuccessBody: !f.NotMentioned, Attempts: 1,
+		Code: f.Code, Message: f.Message, RequestID: r.RequestID, TraceID: r.TraceID,
+		OutcomeUnknown: f.NotMentioned,
+	})
+	if f.NotMentioned {
+		failure.Status.Message = "COS accepted the list, but its response does not mention this object: it may have been deleted or not; delete it again"
+	}
+	return failure
 }
 
 func (s *objectServer) ListObjects(ctx context.Context, req *cosgatev1.ListObjectsRequest) (*cosgatev1.ListObjectsResponse, error) {

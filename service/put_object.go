@@ -95,6 +95,7 @@ func (p *put) response(stored cosbackend.PutResult) *cosgatev1.PutObjectResponse
 		Bucket: p.spec.GetBucket(), Key: p.spec.GetKey(), VersionId: stored.VersionID,
 		Size: p.up.sequence.received, Etag: stored.ETag, Crc64Ecma: &crc,
 		StorageClass: storageClass(p.attrs.StorageClass), Encryption: encryptionInfoProto(stored.Encryption),
+		Expiration: stored.Expiration, ContentSha1: stored.SHA1, HashCrc32C: stored.CRC32C,
 	}, Callback: callbackProto(stored.Callback), PicResult: stored.Document}
 }
 
@@ -265,6 +266,7 @@ func (u *partsUpload) complete() (cosbackend.PutResult, error) {
 	})
 	return cosbackend.PutResult{
 		ETag: done.ETag, VersionID: done.VersionID, CRC64: done.CRC64, HasCRC64: done.HasCRC64,
+		Encryption: done.Encryption, Checksums: done.Checksums, Expiration: done.Expiration,
 		Callback: done.Callback, Document: done.Document,
 	}, err
 }

@@ -141,6 +141,8 @@ func (r *randomizer) text(rules *validate.StringRules) string {
 		return fmt.Sprintf("www%d.example.com", r.count)
 	case has(cosgatev1.E_IsGranteeId):
 		return fmt.Sprintf("qcs::cam::uin/1000000000%d:uin/1000000000%d", r.Intn(90)+10, r.count)
+	case has(cosgatev1.E_IsTagText):
+		return fmt.Sprintf("%d%s", r.count, r.of(`ab/ =-_.中文é+:@`))
 	case has(cosgatev1.E_IsHeader):
 		return fmt.Sprintf("qcs:/%d %s", r.count, r.of(`abc<>&"'=-_.,`))
 	}

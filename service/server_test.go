@@ -121,7 +121,7 @@ func TestServerRefusesHostileNamesBeforeAnyRequestIsSent(t *testing.T) {
 	if bad, _ := detail[*errdetails.BadRequest](err); bad.GetFieldViolations()[0].GetField() != "source.bucket" {
 		t.Errorf("CopyObject = %v, want a violation of source.bucket", err)
 	}
-	_, err = g.objects.DeleteObjects(t.Context(), &cosgatev1.DeleteObjectsRequest{Bucket: testBucket, Objects: []*cosgatev1.ObjectIdentifier{{Key: "ok"}, {Key: "a\x01"}}})
+	_, err = g.objects.DeleteObjects(t.Context(), &cosgatev1.DeleteObjectsRequest{Bucket: testBucket, Objects: []*cosgatev1.ObjectIdentifier{{Key: "ok"}, {Key: "a\x18"}}})
 	if bad, _ := detail[*errdetails.BadRequest](err); bad.GetFieldViolations()[0].GetField() != "objects[1].key" {
 		t.Errorf("DeleteObjects = %v, want a violation of objects[1].key", err)
 	}

@@ -2,6 +2,8 @@ package backendtest
 
 import (
 	"bytes"
+	"crypto/md5" //nolint:gosec // COS returns MD5.
+	"encoding/hex"
 	"errors"
 	"slices"
 	"strconv"
@@ -15,6 +17,7 @@ import (
 func appendChecks() []check {
 	checks := []check{
 		{"AppendObject first makes an object", "A027", appendFirst, nil},
+		{"AppendObject returns the MD5 of what was appended", "A119, E038", appendSHA1, nil},
 		{"AppendObject adds one after the other", "A003, A027", appendNext, nil},
 		{"AppendObject makes an appendable object", "436/7741", appendType, nil},
 		{"AppendObject at another position is refused with the right one", "A027", appendMisplaced, nil},
@@ -283,5 +286,16 @@ func appendInUnknownBucket(t *testing.T, s scope) {
 	for _, size := range []int{5000, 1 << 20} {
 		_, err := s.Client.AppendObject(t.Context(), at, "k", 0, body(pattern(217, size)), cosbackend.AppendOptions{})
 		wantRefused(t, "AppendObject", err, 404, "NoSuchBucket")
+	}
+}
+
+func appendSHA1(t *testing.T, s scope) {
+	at := 0
+	for _, data := range appended(77)[:2] {
+		sum := md5.Sum(data) //nolint:gosec // COS returns MD5.
+		if got, want := s.appendTo(t, s.key("k"), at, data, cosbackend.AppendOptions{}).SHA1, hex.EncodeToString(sum[:]); got != want {
+			t.Errorf("AppendObject says x-cos-content-sha1 %q, want %q", got, want)
+		}
+		at += len(data)
 	}
 }

@@ -461,7 +461,7 @@ func taggingDocuments() documentCheck {
 		[]string{"NoSuchTagSet"},
 	}.putAndRemove(
 		&cosbackend.BucketTagging{TagSet: []cosbackend.Tag{{Key: "team", Value: "a"}}},
-		&cosbackend.BucketTagging{TagSet: []cosbackend.Tag{{Key: "cost", Value: "1 <&> 2"}, {Key: "团队", Value: "存储"}}},
+		&cosbackend.BucketTagging{TagSet: []cosbackend.Tag{{Key: "cost", Value: "1 + 2"}, {Key: "团队", Value: "存储"}}},
 	)
 }
 

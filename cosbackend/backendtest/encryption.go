@@ -61,11 +61,11 @@ func customerKeyCopied(t *testing.T, s scope) {
 }
 
 func customerKeyParts(t *testing.T, s scope) {
-	id, err := s.Client.InitiateMultipartUpload(t.Context(), s.location(), s.key("k"), cosbackend.InitiateOptions{Settings: withKey('a')})
+	begun, err := s.Client.InitiateMultipartUpload(t.Context(), s.location(), s.key("k"), cosbackend.InitiateOptions{Settings: withKey('a')})
 	if err != nil {
 		t.Fatalf("InitiateMultipartUpload = %v", err)
 	}
-	u := cosbackend.Upload{Location: s.location(), Key: s.key("k"), UploadID: id}
+	u := cosbackend.Upload{Location: s.location(), Key: s.key("k"), UploadID: begun.UploadID}
 	_, err = s.Client.UploadPart(t.Context(), u, 1, body([]byte("text")), cosbackend.PartOptions{})
 	wantRefused(t, "UploadPart without the key", err, 400, "SsecDecryptHeaderInvalid")
 	part, err := s.Client.UploadPart(t.Context(), u, 1, body([]byte("text")), cosbackend.PartOptions{CustomerKey: keyOf('a')})

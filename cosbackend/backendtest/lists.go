@@ -281,7 +281,7 @@ func multipartListChecks() []check {
 		{"ListParts is ordered by number", "A023", partOrder, nil},
 		{"ListParts describes each part", "A010", partsDescribed, nil},
 		{"ListParts pages add up", "436/7747", partPages, nil},
-		{"ListParts returns the storage class", "436/7747", partListClass, []Ability{StorageClasses}},
+		{"ListParts returns the storage class", "A117", partListClass, []Ability{StorageClasses}},
 		{"ListMultipartUploads is ordered by key", "436/7736", uploadOrder, nil},
 		{"ListMultipartUploads describes each upload", "A022", uploadsDescribed, nil},
 		{"ListMultipartUploads selects by prefix", "436/7736", uploadPrefix, nil},

@@ -45,11 +45,11 @@ const minPart = 1 << 20
 // begin begins an upload. The suite aborts what is left of it in the end.
 func (s scope) begin(t *testing.T, key string, a cosbackend.Attributes) cosbackend.Upload {
 	t.Helper()
-	id, err := s.Client.InitiateMultipartUpload(t.Context(), s.location(), key, cosbackend.InitiateOptions{Attributes: a})
+	begun, err := s.Client.InitiateMultipartUpload(t.Context(), s.location(), key, cosbackend.InitiateOptions{Attributes: a})
 	if err != nil {
 		t.Fatalf("InitiateMultipartUpload(%q) = %v", key, err)
 	}
-	return cosbackend.Upload{Location: s.location(), Key: key, UploadID: id}
+	return cosbackend.Upload{Location: s.location(), Key: key, UploadID: begun.UploadID}
 }
 
 // send sends a part.
@@ -319,9 +319,9 @@ func uploadRequestIDs(t *testing.T, s scope) {
 		seen[id] = op
 	}
 	begin := func() cosbackend.Upload {
-		id, err := c.InitiateMultipartUpload(ctx, s.location(), s.key("k"), cosbackend.InitiateOptions{})
+		begun, err := c.InitiateMultipartUpload(ctx, s.location(), s.key("k"), cosbackend.InitiateOptions{})
 		responded("InitiateMultipartUpload", err)
-		return cosbackend.Upload{Location: s.location(), Key: s.key("k"), UploadID: id}
+		return cosbackend.Upload{Location: s.location(), Key: s.key("k"), UploadID: begun.UploadID}
 	}
 	u := begin()
 	part, err := c.UploadPart(ctx, u, 1, body([]byte("part")), cosbackend.PartOptions{})

@@ -24,6 +24,9 @@ func objectChecks() []check {
 		{"PutObject without a type takes that of the suffix", "A130, E172", defaultContentType, nil},
 		{"PutObject user metadata comes back", "A001", metadata, nil},
 		{"PutObject user metadata may have 2 KiB", "A012, E016", metadataLimit, nil},
+		{"PutObject user metadata may have 2 KiB in one value", "A012, E016", metadataOfOneValue, nil},
+		{"PutObject headers come back byte for byte, in any encoding", "A115", headersOfAnyBytes, nil},
+		{"PutObject redirect of a website comes back", "A116, E142", websiteRedirect, nil},
 		{"PutObject storage class is STANDARD unless another was asked for", "A011, E017", standardClass, nil},
 		{"PutObject storage class comes back", "A011, E017", storageClass, []Ability{StorageClasses}},
 		{"PutObject with intelligent tiering begins in the tier FREQUENT", "E015", storageTier, []Ability{StorageClasses}},
@@ -164,6 +167,39 @@ func metadataLimit(t *testing.T, s scope) {
 	}}
 	s.putAs(t, key, []byte("text"), cosbackend.PutOptions{Attributes: want})
 	s.wantAttributes(t, key, want)
+}
+
+// One value may have all of the limit.
+func metadataOfOneValue(t *testing.T, s scope) {
+	key := s.key("k")
+	want := cosbackend.Attributes{ContentType: "text/plain", Metadata: map[string]string{"note": string(bytes.Repeat([]byte("n"), 2<<10-len("note")))}}
+	s.putAs(t, key, []byte("text"), cosbackend.PutOptions{Attributes: want})
+	s.wantAttributes(t, key, want)
+}
+
+// What was read of one object can be written to another.
+func headersOfAnyBytes(t *testing.T, s scope) {
+	for name, want := range map[string]cosbackend.Attributes{
+		"utf8": {
+			ContentType: "text/plain", ContentDisposition: `attachment; filename="报告 ё.pdf"`, CacheControl: "缓存",
+			Metadata: map[string]string{"author": "王小明", "note": "naïve – 🙂"},
+		},
+		"latin1": {ContentType: "text/plain", ContentDisposition: "inline; filename=\"caf\xe9.txt\"", Metadata: map[string]string{"author": "Jos\xe9"}},
+	} {
+		s.putAs(t, s.key(name), []byte("x"), cosbackend.PutOptions{Attributes: want})
+		s.wantAttributes(t, s.key(name), want)
+		read := s.head(t, s.key(name)).Attributes
+		s.putAs(t, s.key(name+" again"), []byte("x"), cosbackend.PutOptions{Attributes: read})
+		s.wantAttributes(t, s.key(name+" again"), want)
+		s.copy(t, s.key(name+" copied"), cosbackend.CopyOptions{Source: s.source(s.key(name)), Replace: true, Attributes: read})
+		s.wantAttributes(t, s.key(name+" copied"), want)
+	}
+}
+
+func websiteRedirect(t *testing.T, s scope) {
+	want := cosbackend.Attributes{ContentType: "text/plain", WebsiteRedirect: "/new.html"}
+	s.putAs(t, s.key("k"), []byte("x"), cosbackend.PutOptions{Attributes: want})
+	s.wantAttributes(t, s.key("k"), want)
 }
 
 // wantClass checks the class that GET, HEAD and a list tell.

@@ -3,6 +3,7 @@ package backendtest
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/cosgate/cosgate/cosbackend"
@@ -10,7 +11,7 @@ import (
 
 func tagChecks() []check {
 	return []check{
-		{"PutObject tags come back and are counted", "A052", tagsOfWrite, []Ability{Tagging}},
+		{"PutObject tags come back and are counted", "A052, E140", tagsOfWrite, []Ability{Tagging}},
 		{"PutObjectTagging replaces tags, and DeleteObjectTagging removes them", "436/35709", tagsReplaced, []Ability{Tagging}},
 		{"CopyObject copies the tags of its source or sets others", "A052", tagsCopied, []Ability{Tagging}},
 		{"GetObjectTagging of a missing key is NoSuchKey", "436/7730", tagsMissing, []Ability{Tagging}},
@@ -31,18 +32,23 @@ func (s scope) wantTags(t *testing.T, key string, want []cosbackend.Tag) {
 	}
 }
 
+// someTags have every character that tags can have, and the longest key and value.
 func someTags() []cosbackend.Tag {
-	return []cosbackend.Tag{{Key: "a b", Value: "1=2"}, {Key: "c", Value: "+-=._:/"}}
+	return []cosbackend.Tag{
+		{Key: "a b", Value: "1=2"},
+		{Key: "c", Value: "+-=._:/@ 标签"},
+		{Key: strings.Repeat("k", 127), Value: strings.Repeat("v", 255)},
+	}
 }
 
 func tagsOfWrite(t *testing.T, s scope) {
 	s.putAs(t, s.key("put"), []byte("x"), cosbackend.PutOptions{Settings: cosbackend.Settings{Tags: someTags()}})
 	s.wantTags(t, s.key("put"), someTags())
-	id, err := s.Client.InitiateMultipartUpload(t.Context(), s.location(), s.key("parts"), cosbackend.InitiateOptions{Settings: cosbackend.Settings{Tags: someTags()}})
+	begun, err := s.Client.InitiateMultipartUpload(t.Context(), s.location(), s.key("parts"), cosbackend.InitiateOptions{Settings: cosbackend.Settings{Tags: someTags()}})
 	if err != nil {
 		t.Fatalf("InitiateMultipartUpload = %v", err)
 	}
-	u := cosbackend.Upload{Location: s.location(), Key: s.key("parts"), UploadID: id}
+	u := cosbackend.Upload{Location: s.location(), Key: s.key("parts"), UploadID: begun.UploadID}
 	s.complete(t, u, []byte("x"), s.send(t, u, 1, []byte("x")))
 	s.wantTags(t, s.key("parts"), someTags())
 }

@@ -113,11 +113,11 @@ func federationParts(t *testing.T, s scope) {
 	ctx := s.issue(t, s.may(key, "InitiateMultipartUpload", "UploadPart", "ListParts", "CompleteMultipartUpload", "AbortMultipartUpload"))
 	begin := func() cosbackend.Upload {
 		t.Helper()
-		id, err := s.Client.InitiateMultipartUpload(ctx, s.location(), key, cosbackend.InitiateOptions{})
+		begun, err := s.Client.InitiateMultipartUpload(ctx, s.location(), key, cosbackend.InitiateOptions{})
 		if err != nil {
 			t.Fatalf("InitiateMultipartUpload = %v", err)
 		}
-		return cosbackend.Upload{Location: s.location(), Key: key, UploadID: id}
+		return cosbackend.Upload{Location: s.location(), Key: key, UploadID: begun.UploadID}
 	}
 	up := begin()
 	part, err := s.Client.UploadPart(ctx, up, 1, body([]byte("text")), cosbackend.PartOptions{})

@@ -35,7 +35,7 @@ func documents() []document {
 			<Rule><Filter><Tag><Key>k</Key><Value>v</Value></Tag></Filter><Status>Enabled</Status><Expiration><Date>2026-01-01T00:00:00+08:00</Date></Expiration></Rule>
 			</LifecycleConfiguration>`},
 		{sub: "tagging", absent: "NoSuchTagSet", put: 204, text: `<Tagging><TagSet><Tag><Key>age</Key><Value>18</Value></Tag>
-			<Tag><Key>名</Key><Value>a &amp; b</Value></Tag></TagSet></Tagging>`},
+			<Tag><Key>名</Key><Value>a @ b</Value></Tag></TagSet></Tagging>`},
 		{sub: "website", absent: "NoSuchWebsiteConfiguration", text: `<WebsiteConfiguration><IndexDocument><Suffix>index.html</Suffix></IndexDocument>
 			<RedirectAllRequestsTo><Protocol>https</Protocol></RedirectAllRequestsTo><AutoAddressing><Status>Enabled</Status></AutoAddressing>
 			<ErrorDocument><Key>e.html</Key><OriginalHttpStatus>Disabled</OriginalHttpStatus><Charity404>Enabled</Charity404></ErrorDocument>
@@ -304,7 +304,7 @@ func TestBucketConfigurationsAreRefusedWithTheirErrorCodes(t *testing.T) {
 		{"tagging", tags(repeat("", tag, 51)[2 : len(repeat("", tag, 51))-3]), "InvalidTag"},
 		{"tagging", tags(tag + tag), "InvalidTag"},
 		{"tagging", tags("<Tag><Key></Key><Value>v</Value></Tag>"), "InvalidTag"},
-		{"tagging", tags("<Tag><Key>k</Key><Value>" + strings.Repeat("v", 128) + "</Value></Tag>"), "InvalidTag"},
+		{"tagging", tags("<Tag><Key>k</Key><Value>" + strings.Repeat("v", 256) + "</Value></Tag>"), "InvalidTag"},
 		{"tagging", tags("<Tag><Key>k</Key></Tag>"), "MalformedXML"},
 		{"website", website(""), "MalformedXML"},
 		{"website", website("<IndexDocument><Suffix>a/b</Suffix></IndexDocument>"), "InvalidArgument"},

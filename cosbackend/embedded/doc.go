@@ -115,9 +115,8 @@
 //	      InvalidArgument; one of a deleted version keeps its place, except null:
 //	      then the list begins with the newest version of that key.
 //	E055  [assumed] A Complete whose 200 was sent before its outcome has no x-cos-version-id.
-//	E056  [assumed] PUT of object tags needs a Content-MD5; a set without tags removes them. Any
-//	      characters but control characters are allowed in a tag. A copy that copies
-//	      the tags of its source ignores x-cos-tagging.
+//	E056  [assumed] PUT of object tags needs a Content-MD5; a set without tags removes them.
+//	      A copy that copies the tags of its source ignores x-cos-tagging.
 //	E057  [own] A restore takes the time that the server is configured with, whatever its
 //	      tier, and its days count from the end of that time. Restoring a restored
 //	      object is 200 and the days begin anew.
@@ -312,6 +311,13 @@
 //	E138  [own] A request that is signed in another way is told so by name: with AWS Signature
 //	      Version 2 or 4, which COS accepts, it is NotImplemented, with any other scheme
 //	      AccessDenied.
+//	E140  [documented 436/35665, 436/35664, 436/31509] The key of a tag has 1 to 127 characters and its value 1 to 255, of a
+//	      bucket's tag also none: letters and digits of any script, spaces and +-=._:/@.
+//	E141  [documented 436/13361 in part] The name of an entry of user metadata has letters, digits and hyphens
+//	      only; another is InvalidArgument. The page does not say with which error.
+//	E142  [own] x-cos-website-redirect-location is stored and returned. The website host does not
+//	      redirect by it.
+//	E143  [own] Lists have no RestoreStatus, and responses to HEAD no x-cos-restore-status.
 //	E170  [client cos-js-sdk-v5, client cos-nodejs-sdk-v5] A query parameter, or a header or form
 //	      field that begins with x-cos- or x-ci-, is ignored when COS is not known to have it:
 //	      neither its documentation nor an official client does. A signature that covers it

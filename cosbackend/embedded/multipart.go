@@ -563,7 +563,7 @@ func multipartRoutes() []route {
 			// A traffic limit is checked here and used by the parts, which repeat it:
 			// the SDK sends the headers of the parts with Initiate too.
 			method: http.MethodPost, target: onObject, sub: "uploads", operation: opInitiateMultipartUpload, access: writeBucket,
-			headers:  slices.Concat(aclHeaders(), []string{"x-cos-storage-class", "x-cos-tagging", paramTrafficLimit}, encryptionHeaders()),
+			headers:  slices.Concat(aclHeaders(), []string{"x-cos-storage-class", "x-cos-website-redirect-location", "x-cos-tagging", paramTrafficLimit}, encryptionHeaders()),
 			metadata: true, handle: (*Server).initiateMultipartUpload,
 		},
 		{

@@ -17,10 +17,12 @@ const (
 	classStandard = "STANDARD"
 )
 
-// contentHeaders are stored with an object and returned with it, in lower case.
-func contentHeaders() []string {
+// storedHeaderNames are those of the headers that are stored with an object and returned
+// with it, in lower case (E142).
+func storedHeaderNames() []string {
 	return []string{
 		"cache-control", "content-disposition", "content-encoding", "content-language", "content-type", "expires",
+		"x-cos-website-redirect-location",
 	}
 }
 
@@ -85,7 +87,7 @@ func (x *exchange) forbidOverwrite() (bool, error) {
 // metadata is counted without its prefix, names and values together (E016).
 func (x *exchange) storedHeaders() (map[string]string, error) {
 	stored := make(map[string]string)
-	for _, name := range contentHeaders() {
+	for _, name := range storedHeaderNames() {
 		if v := x.header(name); v != "" {
 			stored[name] = v
 		}
@@ -100,6 +102,9 @@ func (x *exchange) storedHeaders() (map[string]string, error) {
 		if !ok {
 			continue
 		}
+		if !metadataName(suffix) {
+			return nil, fail(invalidArgument, "The name "+lower+" has a character other than letters, digits and hyphens.")
+		}
 		v := x.header(name)
 		stored[lower] = v
 		if size += len(suffix) + len(v); size > maxMetadata {
@@ -107,6 +112,12 @@ func (x *exchange) storedHeaders() (map[string]string, error) {
 		}
 	}
 	return stored, nil
+}
+
+// metadataName reports whether an entry of user metadata can have this name, without the
+// prefix and in lower case (E141).
+func metadataName(name string) bool {
+	return name != "" && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
 }
 
 // describe sets the headers of a response that describe an object.

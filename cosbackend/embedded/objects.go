@@ -144,10 +144,10 @@ func objectRoutes() []route {
 	}
 	conditional := []string{"if-match", "if-none-match", "if-modified-since", "if-unmodified-since"}
 	put := slices.Concat(aclHeaders(), []string{
-		"x-cos-storage-class", "x-cos-tagging", "x-cos-content-sha1", "x-cos-forbid-overwrite", paramTrafficLimit,
+		"x-cos-storage-class", "x-cos-website-redirect-location", "x-cos-tagging", "x-cos-content-sha1", "x-cos-forbid-overwrite", paramTrafficLimit,
 	}, encryptionHeaders())
 	cp := slices.Concat(aclHeaders(), []string{
-		"x-cos-storage-class", "x-cos-tagging", "x-cos-tagging-directive", "x-cos-forbid-overwrite", "x-cos-metadata-directive",
+		"x-cos-storage-class", "x-cos-website-redirect-location", "x-cos-tagging", "x-cos-tagging-directive", "x-cos-forbid-overwrite", "x-cos-metadata-directive",
 	}, sourceHeaders(), encryptionHeaders())
 	conditional = append(conditional, customerHeaders(prefixCustomer)...)
 	return []route{
@@ -162,7 +162,7 @@ func objectRoutes() []route {
 		{
 			method: http.MethodPost, target: onObject, sub: "append", operation: opAppendObject, access: writeBucket,
 			params: []string{"position", paramTrafficLimit}, metadata: true, handle: (*Server).appendObject,
-			headers: append(aclHeaders(), "x-cos-storage-class", "x-cos-content-sha1", paramTrafficLimit),
+			headers: append(aclHeaders(), "x-cos-storage-class", "x-cos-website-redirect-location", "x-cos-content-sha1", paramTrafficLimit),
 		},
 		{
 			method: http.MethodGet, target: onObject, operation: opGetObject, access: readObject,

@@ -14,12 +14,13 @@ import (
 	"github.com/cosgate/cosgate/cosbackend/embedded"
 )
 
+// TestPutObjectComesBackAsPut holds E142.
 func TestPutObjectComesBackAsPut(t *testing.T) {
 	t.Parallel()
 	c := open(t, func(o *embedded.Options) { o.Clock = at(1597067218) })
 	sent := map[string]string{
 		"Content-Type": "text/plain", "Cache-Control": "max-age=1", "Content-Disposition": "attachment", "Content-Encoding": "x",
-		"Content-Language": "zh", "Expires": "never", "X-Cos-Meta-One": "1", "X-Cos-Meta-Two_2": "中", "X-Cos-Storage-Class": "STANDARD_IA",
+		"Content-Language": "zh", "Expires": "never", "X-Cos-Meta-One": "1", "X-Cos-Meta-Two-2": "中", "X-Cos-Website-Redirect-Location": "/new.html", "X-Cos-Storage-Class": "STANDARD_IA",
 	}
 	put := c.do(t, call{method: "PUT", key: "a/b", body: []byte("hello"), header: sent}).want(t, 200, "")
 	if put.Header.Get("ETag") != etagOf("hello") || put.Header.Get("x-cos-hash-crc64ecma") != crcOf("hello") {
@@ -43,6 +44,19 @@ func TestPutObjectComesBackAsPut(t *testing.T) {
 		if want := map[string]string{"GET": "hello"}[method]; string(got.body) != want {
 			t.Errorf("%s body = %q, want %q", method, got.body, want)
 		}
+	}
+}
+
+// TestPutObjectRefusesNamesOfMetadata holds E141.
+func TestPutObjectRefusesNamesOfMetadata(t *testing.T) {
+	t.Parallel()
+	c := open(t)
+	for name, code := range map[string]string{"a-b-9": "", "A": "", "a_b": "InvalidArgument", "a.b": "InvalidArgument", "a~": "InvalidArgument", "": "InvalidArgument"} {
+		status := 200
+		if code != "" {
+			status = 400
+		}
+		c.do(t, call{method: "PUT", key: "k", header: map[string]string{"x-cos-meta-" + name: "v"}}).want(t, status, code)
 	}
 }
 

@@ -30,7 +30,7 @@ func formRoutes() []route {
 	return []route{{
 		method: http.MethodPost, target: onBucketItself, operation: opPostObject, access: byForm, handle: (*Server).postObject,
 		fields: slices.Concat(aclHeaders()[1:], []string{ // the field of the preset has another name
-			"x-cos-storage-class", "x-cos-tagging", "x-cos-content-sha1", "x-cos-forbid-overwrite", paramTrafficLimit,
+			"x-cos-storage-class", "x-cos-website-redirect-location", "x-cos-tagging", "x-cos-content-sha1", "x-cos-forbid-overwrite", paramTrafficLimit,
 		}, encryptionHeaders()),
 	}}
 }

@@ -15,7 +15,8 @@ const (
 	headerTaggingCount = "X-Cos-Tagging-Count"
 
 	maxObjectTags = 10
-	maxTagRunes   = 127
+	maxTagKey     = 127 // characters
+	maxTagValue   = 255
 )
 
 // taggingRoutes are the operations of the tags of an object.
@@ -48,11 +49,8 @@ func checkObjectTags(tags []store.Tag) error {
 	}
 	seen := make(map[string]bool, len(tags))
 	for _, t := range tags {
-		for _, text := range []string{t.Key, t.Value} {
-			n := utf8.RuneCountInString(text)
-			if n < 1 || n > maxTagRunes || !utf8.ValidString(text) || hasControl(text) {
-				return fail(invalidTag, "The key and the value of a tag have 1 to 127 characters.")
-			}
+		if !validTag(t.Key, 1, maxTagKey) || !validTag(t.Value, 1, maxTagValue) {
+			return fail(invalidTag, "The key of a tag has 1 to 127 characters and its value 1 to 255: letters, digits, spaces and +-=._:/@.")
 		}
 		if seen[t.Key] {
 			return fail(invalidTag, "A key occurs in two tags.")
@@ -62,13 +60,14 @@ func checkObjectTags(tags []store.Tag) error {
 	return nil
 }
 
-func hasControl(text string) bool {
-	for _, c := range text {
-		if unicode.IsControl(c) {
-			return true
-		}
+// validTag reports whether text can be the key or the value of a tag (E140).
+func validTag(text string, least, most int) bool {
+	if n := utf8.RuneCountInString(text); n < least || n > most || !utf8.ValidString(text) {
+		return false
 	}
-	return false
+	return !strings.ContainsFunc(text, func(r rune) bool {
+		return !unicode.In(r, unicode.L, unicode.M, unicode.N) && !strings.ContainsRune(" +-=._:/@", r)
+	})
 }
 
 // replacesTags reads x-cos-tagging-directive of a copy.
@@ -159,7 +158,6 @@ func describeTags(h http.Header, o store.Object) {
 const (
 	taggingSub    = "tagging"
 	maxBucketTags = 50
-	maxTagLength  = 127
 )
 
 func taggingConfiguration() configuration {
@@ -179,8 +177,8 @@ func checkTagSet(set *node, most int) error {
 	seen := make(map[string]bool)
 	for _, tag := range tags {
 		key, value := tag.value("Key"), tag.value("Value")
-		if !validTag(key) || !validTag(value) {
-			return fail(invalidTag, "The key and the value of a tag have 1 to 127 characters.")
+		if !validTag(key, 1, maxTagKey) || !validTag(value, 0, maxTagValue) {
+			return fail(invalidTag, "The key of a tag has 1 to 127 characters and its value at most 255: letters, digits, spaces and +-=._:/@.")
 		}
 		if seen[key] {
 			return fail(invalidTag, "Cannot provide multiple Tags with the same key")
@@ -188,9 +186,4 @@ func checkTagSet(set *node, most int) error {
 		seen[key] = true
 	}
 	return nil
-}
-
-func validTag(text string) bool {
-	n := utf8.RuneCountInString(text)
-	return n >= 1 && n <= maxTagLength && !strings.ContainsFunc(text, unicode.IsControl)
 }

@@ -42,7 +42,7 @@ func TestPutObjectTaggingComesBackAsSet(t *testing.T) {
 	c := open(t)
 	c.put(t, "k", "x")
 	c.do(t, call{method: "GET", key: "k", query: "tagging"}).want(t, 404, "NoSuchTagSet")
-	want := tagSet("z", "first", "a&amp;b", "中 文", "ü", "1")
+	want := tagSet("z", "first", "a@b", "中 文", "ü", "1")
 	c.putTags(t, "k", "", want).want(t, 204, "")
 	if got := c.tags(t, "k", ""); got != want {
 		t.Errorf("tags = %s, want %s", got, want)
@@ -63,7 +63,7 @@ func TestPutObjectTaggingComesBackAsSet(t *testing.T) {
 	}
 }
 
-// TestPutObjectTaggingRefusesInvalidTags holds E056.
+// TestPutObjectTaggingRefusesInvalidTags holds E056 and E140.
 func TestPutObjectTaggingRefusesInvalidTags(t *testing.T) {
 	t.Parallel()
 	c := open(t)
@@ -72,7 +72,8 @@ func TestPutObjectTaggingRefusesInvalidTags(t *testing.T) {
 	for i := range 11 {
 		eleven = append(eleven, fmt.Sprint("k", i), "v")
 	}
-	long := strings.Repeat("ü", 127)
+	key, value := strings.Repeat("ü", 127), strings.Repeat("签", 255)
+	const odd = "Ab 9 +-=._:/@ 标签 ё"
 	for name, tt := range map[string]struct {
 		body   string
 		status int
@@ -80,9 +81,12 @@ func TestPutObjectTaggingRefusesInvalidTags(t *testing.T) {
 	}{
 		"ten":             {tagSet(eleven[:20]...), 204, ""},
 		"eleven":          {tagSet(eleven...), 400, "InvalidTag"},
-		"127 characters":  {tagSet(long, long), 204, ""},
-		"128 in the key":  {tagSet(long+"x", "v"), 400, "InvalidTag"},
-		"128 in a value":  {tagSet("k", long+"x"), 400, "InvalidTag"},
+		"the longest":     {tagSet(key, value), 204, ""},
+		"128 in the key":  {tagSet(key+"x", "v"), 400, "InvalidTag"},
+		"256 in a value":  {tagSet("k", value+"x"), 400, "InvalidTag"},
+		"all characters":  {tagSet(odd, odd), 204, ""},
+		"another in key":  {tagSet("a#", "v"), 400, "InvalidTag"},
+		"another in text": {tagSet("k", "a,b"), 400, "InvalidTag"},
 		"no key":          {tagSet("", "v"), 400, "InvalidTag"},
 		"no value":        {tagSet("k", ""), 400, "InvalidTag"},
 		"twice":           {tagSet("k", "1", "k", "2"), 400, "InvalidTag"},
@@ -113,9 +117,9 @@ func TestPutObjectTagsBelongToTheirVersion(t *testing.T) {
 	t.Parallel()
 	c := open(t, func(o *embedded.Options) { o.MinPartSize = 1 })
 	c.versioning(t, "Enabled")
-	first := c.put(t, "k", "1", "x-cos-tagging", "a=%E4%B8%AD+%26&b=2").version()
+	first := c.put(t, "k", "1", "x-cos-tagging", "a=%E4%B8%AD+%40&b=2").version()
 	c.put(t, "k", "2")
-	if got := c.tags(t, "k", "&versionId="+first); got != tagSet("a", "中 &amp;", "b", "2") {
+	if got := c.tags(t, "k", "&versionId="+first); got != tagSet("a", "中 @", "b", "2") {
 		t.Errorf("tags of the first version = %s", got)
 	}
 	c.do(t, call{method: "GET", key: "k", query: "tagging"}).want(t, 404, "NoSuchTagSet")

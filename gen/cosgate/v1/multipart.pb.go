@@ -114,7 +114,11 @@ type MultipartUpload struct {
 	// The storage class that the object will have.
 	StorageClass string `protobuf:"bytes,3,opt,name=storage_class,json=storageClass,proto3" json:"storage_class,omitempty"`
 	// When the upload was initiated.
-	Initiated     *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=initiated,proto3" json:"initiated,omitempty"`
+	Initiated *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=initiated,proto3" json:"initiated,omitempty"`
+	// The account that the object will belong to. Absent if COS did not send it.
+	Owner *Owner `protobuf:"bytes,5,opt,name=owner,proto3" json:"owner,omitempty"`
+	// The account that initiated the upload. Absent if COS did not send it.
+	Initiator     *Owner `protobuf:"bytes,6,opt,name=initiator,proto3" json:"initiator,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -177,12 +181,26 @@ func (x *MultipartUpload) GetInitiated() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *MultipartUpload) GetOwner() *Owner {
+	if x != nil {
+		return x.Owner
+	}
+	return nil
+}
+
+func (x *MultipartUpload) GetInitiator() *Owner {
+	if x != nil {
+		return x.Initiator
+	}
+	return nil
+}
+
 var File_cosgate_v1_multipart_proto protoreflect.FileDescriptor
 
 const file_cosgate_v1_multipart_proto_rawDesc = "" +
 	"\n" +
 	"\x1acosgate/v1/multipart.proto\x12\n" +
-	"cosgate.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc5\x01\n" +
+	"cosgate.v1\x1a\x14cosgate/v1/acl.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc5\x01\n" +
 	"\x04Part\x12\x1f\n" +
 	"\vpart_number\x18\x01 \x01(\x05R\n" +
 	"partNumber\x12\x12\n" +
@@ -191,12 +209,14 @@ const file_cosgate_v1_multipart_proto_rawDesc = "" +
 	"\tcrc64ecma\x18\x04 \x01(\x06B\x020\x01H\x00R\tcrc64ecma\x88\x01\x01\x12?\n" +
 	"\rlast_modified\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\flastModifiedB\f\n" +
 	"\n" +
-	"_crc64ecma\"\x9f\x01\n" +
+	"_crc64ecma\"\xf9\x01\n" +
 	"\x0fMultipartUpload\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x1b\n" +
 	"\tupload_id\x18\x02 \x01(\tR\buploadId\x12#\n" +
 	"\rstorage_class\x18\x03 \x01(\tR\fstorageClass\x128\n" +
-	"\tinitiated\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tinitiatedB\xa4\x01\n" +
+	"\tinitiated\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tinitiated\x12'\n" +
+	"\x05owner\x18\x05 \x01(\v2\x11.cosgate.v1.OwnerR\x05owner\x12/\n" +
+	"\tinitiator\x18\x06 \x01(\v2\x11.cosgate.v1.OwnerR\tinitiatorB\xa4\x01\n" +
 	"\x14io.github.cosgate.v1B\x0eMultipartProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +
 	"Cosgate.V1\xca\x02\n" +
 	"Cosgate\\V1\xe2\x02\x16Cosgate\\V1\\GPBMetadata\xea\x02\vCosgate::V1b\x06proto3"
@@ -218,15 +238,18 @@ var file_cosgate_v1_multipart_proto_goTypes = []any{
 	(*Part)(nil),                  // 0: cosgate.v1.Part
 	(*MultipartUpload)(nil),       // 1: cosgate.v1.MultipartUpload
 	(*timestamppb.Timestamp)(nil), // 2: google.protobuf.Timestamp
+	(*Owner)(nil),                 // 3: cosgate.v1.Owner
 }
 var file_cosgate_v1_multipart_proto_depIdxs = []int32{
 	2, // 0: cosgate.v1.Part.last_modified:type_name -> google.protobuf.Timestamp
 	2, // 1: cosgate.v1.MultipartUpload.initiated:type_name -> google.protobuf.Timestamp
-	2, // [2:2] is the sub-list for method output_type
-	2, // [2:2] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	3, // 2: cosgate.v1.MultipartUpload.owner:type_name -> cosgate.v1.Owner
+	3, // 3: cosgate.v1.MultipartUpload.initiator:type_name -> cosgate.v1.Owner
+	4, // [4:4] is the sub-list for method output_type
+	4, // [4:4] is the sub-list for method input_type
+	4, // [4:4] is the sub-list for extension type_name
+	4, // [4:4] is the sub-list for extension extendee
+	0, // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_cosgate_v1_multipart_proto_init() }
@@ -234,6 +257,7 @@ func file_cosgate_v1_multipart_proto_init() {
 	if File_cosgate_v1_multipart_proto != nil {
 		return
 	}
+	file_cosgate_v1_acl_proto_init()
 	file_cosgate_v1_multipart_proto_msgTypes[0].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

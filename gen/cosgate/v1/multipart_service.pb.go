@@ -110,7 +110,10 @@ func (x *InitiateMultipartUploadRequest) GetAttributes() *ObjectAttributes {
 type InitiateMultipartUploadResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The id of the upload, which all later calls require.
-	UploadId      string `protobuf:"bytes,1,opt,name=upload_id,json=uploadId,proto3" json:"upload_id,omitempty"`
+	UploadId string `protobuf:"bytes,1,opt,name=upload_id,json=uploadId,proto3" json:"upload_id,omitempty"`
+	// How COS will encrypt the object. Absent if it is not encrypted, or COS did not send
+	// it.
+	Encryption    *EncryptionInfo `protobuf:"bytes,2,opt,name=encryption,proto3" json:"encryption,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -150,6 +153,13 @@ func (x *InitiateMultipartUploadResponse) GetUploadId() string {
 		return x.UploadId
 	}
 	return ""
+}
+
+func (x *InitiateMultipartUploadResponse) GetEncryption() *EncryptionInfo {
+	if x != nil {
+		return x.Encryption
+	}
+	return nil
 }
 
 // The part that is sent, in the first message of UploadPart.
@@ -349,7 +359,10 @@ func (x *UploadPartRequest) GetFinish() bool {
 type UploadPartResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The part: number, size, etag and crc64ecma.
-	Part          *Part `protobuf:"bytes,1,opt,name=part,proto3" json:"part,omitempty"`
+	Part *Part `protobuf:"bytes,1,opt,name=part,proto3" json:"part,omitempty"`
+	// How COS has encrypted the part. Absent if it is not encrypted, or COS did not send
+	// it.
+	Encryption    *EncryptionInfo `protobuf:"bytes,2,opt,name=encryption,proto3" json:"encryption,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -387,6 +400,13 @@ func (*UploadPartResponse) Descriptor() ([]byte, []int) {
 func (x *UploadPartResponse) GetPart() *Part {
 	if x != nil {
 		return x.Part
+	}
+	return nil
+}
+
+func (x *UploadPartResponse) GetEncryption() *EncryptionInfo {
+	if x != nil {
+		return x.Encryption
 	}
 	return nil
 }
@@ -525,9 +545,14 @@ func (x *UploadPartCopyRequest) GetCustomerKey() *CustomerKey {
 type UploadPartCopyResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The part: number, etag, crc64ecma and last_modified.
-	Part          *Part `protobuf:"bytes,1,opt,name=part,proto3" json:"part,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Part *Part `protobuf:"bytes,1,opt,name=part,proto3" json:"part,omitempty"`
+	// How COS has encrypted the part. Absent if it is not encrypted, or COS did not send
+	// it.
+	Encryption *EncryptionInfo `protobuf:"bytes,2,opt,name=encryption,proto3" json:"encryption,omitempty"`
+	// The version of the source that was copied. Empty without versioning.
+	SourceVersionId string `protobuf:"bytes,3,opt,name=source_version_id,json=sourceVersionId,proto3" json:"source_version_id,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *UploadPartCopyResponse) Reset() {
@@ -565,6 +590,20 @@ func (x *UploadPartCopyResponse) GetPart() *Part {
 		return x.Part
 	}
 	return nil
+}
+
+func (x *UploadPartCopyResponse) GetEncryption() *EncryptionInfo {
+	if x != nil {
+		return x.Encryption
+	}
+	return nil
+}
+
+func (x *UploadPartCopyResponse) GetSourceVersionId() string {
+	if x != nil {
+		return x.SourceVersionId
+	}
+	return ""
 }
 
 // A request to complete an upload.
@@ -769,7 +808,8 @@ func (x *CompletedPart) GetEtag() string {
 // The object was stored.
 type CompleteMultipartUploadResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The object: bucket, key, version_id, etag and crc64ecma.
+	// The object: bucket, key, version_id, etag, crc64ecma, encryption, expiration,
+	// content_sha1 and hash_crc32c.
 	Object *Object `protobuf:"bytes,1,opt,name=object,proto3" json:"object,omitempty"`
 	// The outcome of the callback; the object is stored either way. Absent if none was
 	// requested, and if COS's response was lost and the object was found nevertheless:
@@ -777,7 +817,10 @@ type CompleteMultipartUploadResponse struct {
 	Callback *CallbackResult `protobuf:"bytes,2,opt,name=callback,proto3" json:"callback,omitempty"`
 	// The document that COS returns for pic_operations, unchanged. Empty without them,
 	// and if the response was lost.
-	PicResult     string `protobuf:"bytes,3,opt,name=pic_result,json=picResult,proto3" json:"pic_result,omitempty"`
+	PicResult string `protobuf:"bytes,3,opt,name=pic_result,json=picResult,proto3" json:"pic_result,omitempty"`
+	// The address of the object, as COS returns it. Empty if the response was lost and the
+	// object was found nevertheless.
+	Location      string `protobuf:"bytes,4,opt,name=location,proto3" json:"location,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -829,6 +872,13 @@ func (x *CompleteMultipartUploadResponse) GetCallback() *CallbackResult {
 func (x *CompleteMultipartUploadResponse) GetPicResult() string {
 	if x != nil {
 		return x.PicResult
+	}
+	return ""
+}
+
+func (x *CompleteMultipartUploadResponse) GetLocation() string {
+	if x != nil {
+		return x.Location
 	}
 	return ""
 }
@@ -1063,7 +1113,11 @@ type ListPartsResponse struct {
 	// The page_token of the next page. Empty on the last page.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	// The storage class that the object will have.
-	StorageClass  string `protobuf:"bytes,3,opt,name=storage_class,json=storageClass,proto3" json:"storage_class,omitempty"`
+	StorageClass string `protobuf:"bytes,3,opt,name=storage_class,json=storageClass,proto3" json:"storage_class,omitempty"`
+	// The account that the object will belong to. Absent if COS did not send it.
+	Owner *Owner `protobuf:"bytes,4,opt,name=owner,proto3" json:"owner,omitempty"`
+	// The account that initiated the upload. Absent if COS did not send it.
+	Initiator     *Owner `protobuf:"bytes,5,opt,name=initiator,proto3" json:"initiator,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1117,6 +1171,20 @@ func (x *ListPartsResponse) GetStorageClass() string {
 		return x.StorageClass
 	}
 	return ""
+}
+
+func (x *ListPartsResponse) GetOwner() *Owner {
+	if x != nil {
+		return x.Owner
+	}
+	return nil
+}
+
+func (x *ListPartsResponse) GetInitiator() *Owner {
+	if x != nil {
+		return x.Initiator
+	}
+	return nil
 }
 
 // A request for one page of the uploads of a bucket.
@@ -1291,7 +1359,7 @@ var File_cosgate_v1_multipart_service_proto protoreflect.FileDescriptor
 const file_cosgate_v1_multipart_service_proto_rawDesc = "" +
 	"\n" +
 	"\"cosgate/v1/multipart_service.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x19cosgate/v1/callback.proto\x1a\x1bcosgate/v1/encryption.proto\x1a\x16cosgate/v1/error.proto\x1a\x1acosgate/v1/multipart.proto\x1a\x17cosgate/v1/object.proto\x1a\x18cosgate/v1/options.proto\x1a\x1ecosgate/v1/preconditions.proto\x1a\x16cosgate/v1/rules.proto\x1a\x17cosgate/v1/stream.proto\x1a\x1egoogle/rpc/error_details.proto\"\x86\x02\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x14cosgate/v1/acl.proto\x1a\x19cosgate/v1/callback.proto\x1a\x1bcosgate/v1/encryption.proto\x1a\x16cosgate/v1/error.proto\x1a\x1acosgate/v1/multipart.proto\x1a\x17cosgate/v1/object.proto\x1a\x18cosgate/v1/options.proto\x1a\x1ecosgate/v1/preconditions.proto\x1a\x16cosgate/v1/rules.proto\x1a\x17cosgate/v1/stream.proto\x1a\x1egoogle/rpc/error_details.proto\"\x86\x02\n" +
 	"\x1eInitiateMultipartUploadRequest\x12,\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x14\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01ȓ\x8c\xdc\x02\x02R\x06bucket\x12&\n" +
 	"\x03key\x18\x02 \x01(\tB\x14\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01ȓ\x8c\xdc\x02\x03R\x03key\x12#\n" +
@@ -1299,9 +1367,12 @@ const file_cosgate_v1_multipart_service_proto_rawDesc = "" +
 	"\aprofile\x18\x05 \x01(\tB\x11\xbaH\br\x06\xb0Ջ\xdc\x02\x01ȓ\x8c\xdc\x02\x01R\aprofile\x12<\n" +
 	"\n" +
 	"attributes\x18\x06 \x01(\v2\x1c.cosgate.v1.ObjectAttributesR\n" +
-	"attributes\">\n" +
+	"attributes\"z\n" +
 	"\x1fInitiateMultipartUploadResponse\x12\x1b\n" +
-	"\tupload_id\x18\x01 \x01(\tR\buploadId\"\xb4\x03\n" +
+	"\tupload_id\x18\x01 \x01(\tR\buploadId\x12:\n" +
+	"\n" +
+	"encryption\x18\x02 \x01(\v2\x1a.cosgate.v1.EncryptionInfoR\n" +
+	"encryption\"\xb4\x03\n" +
 	"\x0eUploadPartSpec\x12,\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x14\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01ȓ\x8c\xdc\x02\x02R\x06bucket\x12&\n" +
 	"\x03key\x18\x02 \x01(\tB\x14\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01ȓ\x8c\xdc\x02\x03R\x03key\x12#\n" +
@@ -1320,9 +1391,12 @@ const file_cosgate_v1_multipart_service_proto_rawDesc = "" +
 	"\x04spec\x18\x01 \x01(\v2\x1a.cosgate.v1.UploadPartSpecR\x04spec\x12'\n" +
 	"\x05chunk\x18\x02 \x01(\v2\x11.cosgate.v1.ChunkR\x05chunk\x123\n" +
 	"\tchecksums\x18\x03 \x01(\v2\x15.cosgate.v1.ChecksumsR\tchecksums\x12\x16\n" +
-	"\x06finish\x18\x04 \x01(\bR\x06finish\":\n" +
+	"\x06finish\x18\x04 \x01(\bR\x06finish\"v\n" +
 	"\x12UploadPartResponse\x12$\n" +
-	"\x04part\x18\x01 \x01(\v2\x10.cosgate.v1.PartR\x04part\"\xb8\x05\n" +
+	"\x04part\x18\x01 \x01(\v2\x10.cosgate.v1.PartR\x04part\x12:\n" +
+	"\n" +
+	"encryption\x18\x02 \x01(\v2\x1a.cosgate.v1.EncryptionInfoR\n" +
+	"encryption\"\xb8\x05\n" +
 	"\x15UploadPartCopyRequest\x12,\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x14\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01ȓ\x8c\xdc\x02\x02R\x06bucket\x12&\n" +
 	"\x03key\x18\x02 \x01(\tB\x14\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01ȓ\x8c\xdc\x02\x03R\x03key\x12#\n" +
@@ -1338,9 +1412,13 @@ const file_cosgate_v1_multipart_service_proto_rawDesc = "" +
 	"\fsource_range\x18\n" +
 	" \x01(\v2\x15.cosgate.v1.ByteRangeB\x88\x01\xbaH\x84\x01\xba\x01\x80\x01\n" +
 	"\x1dupload_part_copy.source_range\x121must have offset and length, but no suffix_length\x1a,has(this.length) && !has(this.suffix_length)R\vsourceRange\x12:\n" +
-	"\fcustomer_key\x18\v \x01(\v2\x17.cosgate.v1.CustomerKeyR\vcustomerKey\">\n" +
+	"\fcustomer_key\x18\v \x01(\v2\x17.cosgate.v1.CustomerKeyR\vcustomerKey\"\xa6\x01\n" +
 	"\x16UploadPartCopyResponse\x12$\n" +
-	"\x04part\x18\x01 \x01(\v2\x10.cosgate.v1.PartR\x04part\"\xc3\x04\n" +
+	"\x04part\x18\x01 \x01(\v2\x10.cosgate.v1.PartR\x04part\x12:\n" +
+	"\n" +
+	"encryption\x18\x02 \x01(\v2\x1a.cosgate.v1.EncryptionInfoR\n" +
+	"encryption\x12*\n" +
+	"\x11source_version_id\x18\x03 \x01(\tR\x0fsourceVersionId\"\xc3\x04\n" +
 	"\x1eCompleteMultipartUploadRequest\x12,\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x14\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01ȓ\x8c\xdc\x02\x02R\x06bucket\x12&\n" +
 	"\x03key\x18\x02 \x01(\tB\x14\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01ȓ\x8c\xdc\x02\x03R\x03key\x12#\n" +
@@ -1360,12 +1438,13 @@ const file_cosgate_v1_multipart_service_proto_rawDesc = "" +
 	"\vpart_number\x18\x01 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\x90N(\x01R\n" +
 	"partNumber\x12\"\n" +
-	"\x04etag\x18\x02 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\xb8Ջ\xdc\x02\x01R\x04etag\"\xa4\x01\n" +
+	"\x04etag\x18\x02 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\xb8Ջ\xdc\x02\x01R\x04etag\"\xc0\x01\n" +
 	"\x1fCompleteMultipartUploadResponse\x12*\n" +
 	"\x06object\x18\x01 \x01(\v2\x12.cosgate.v1.ObjectR\x06object\x126\n" +
 	"\bcallback\x18\x02 \x01(\v2\x1a.cosgate.v1.CallbackResultR\bcallback\x12\x1d\n" +
 	"\n" +
-	"pic_result\x18\x03 \x01(\tR\tpicResult\"\xf2\x01\n" +
+	"pic_result\x18\x03 \x01(\tR\tpicResult\x12\x1a\n" +
+	"\blocation\x18\x04 \x01(\tR\blocation\"\xf2\x01\n" +
 	"\x1bAbortMultipartUploadRequest\x12,\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x14\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01ȓ\x8c\xdc\x02\x02R\x06bucket\x12&\n" +
 	"\x03key\x18\x02 \x01(\tB\x14\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01ȓ\x8c\xdc\x02\x03R\x03key\x12#\n" +
@@ -1382,11 +1461,13 @@ const file_cosgate_v1_multipart_service_proto_rawDesc = "" +
 	"\tpage_size\x18\a \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12'\n" +
 	"\n" +
-	"page_token\x18\b \x01(\tB\b\xbaH\x05r\x03(\x80 R\tpageToken\"\x88\x01\n" +
+	"page_token\x18\b \x01(\tB\b\xbaH\x05r\x03(\x80 R\tpageToken\"\xe2\x01\n" +
 	"\x11ListPartsResponse\x12&\n" +
 	"\x05parts\x18\x01 \x03(\v2\x10.cosgate.v1.PartR\x05parts\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12#\n" +
-	"\rstorage_class\x18\x03 \x01(\tR\fstorageClass\"\xbe\x02\n" +
+	"\rstorage_class\x18\x03 \x01(\tR\fstorageClass\x12'\n" +
+	"\x05owner\x18\x04 \x01(\v2\x11.cosgate.v1.OwnerR\x05owner\x12/\n" +
+	"\tinitiator\x18\x05 \x01(\v2\x11.cosgate.v1.OwnerR\tinitiator\"\xbe\x02\n" +
 	"\x1bListMultipartUploadsRequest\x12,\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x14\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01ȓ\x8c\xdc\x02\x02R\x06bucket\x12#\n" +
 	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12+\n" +
@@ -1453,56 +1534,63 @@ var file_cosgate_v1_multipart_service_proto_goTypes = []any{
 	(*ListMultipartUploadsRequest)(nil),     // 14: cosgate.v1.ListMultipartUploadsRequest
 	(*ListMultipartUploadsResponse)(nil),    // 15: cosgate.v1.ListMultipartUploadsResponse
 	(*ObjectAttributes)(nil),                // 16: cosgate.v1.ObjectAttributes
-	(*CustomerKey)(nil),                     // 17: cosgate.v1.CustomerKey
-	(*Chunk)(nil),                           // 18: cosgate.v1.Chunk
-	(*Checksums)(nil),                       // 19: cosgate.v1.Checksums
-	(*Part)(nil),                            // 20: cosgate.v1.Part
-	(*CopySource)(nil),                      // 21: cosgate.v1.CopySource
-	(*Preconditions)(nil),                   // 22: cosgate.v1.Preconditions
-	(*ByteRange)(nil),                       // 23: cosgate.v1.ByteRange
-	(*UploadCallback)(nil),                  // 24: cosgate.v1.UploadCallback
-	(*Object)(nil),                          // 25: cosgate.v1.Object
-	(*CallbackResult)(nil),                  // 26: cosgate.v1.CallbackResult
-	(*MultipartUpload)(nil),                 // 27: cosgate.v1.MultipartUpload
+	(*EncryptionInfo)(nil),                  // 17: cosgate.v1.EncryptionInfo
+	(*CustomerKey)(nil),                     // 18: cosgate.v1.CustomerKey
+	(*Chunk)(nil),                           // 19: cosgate.v1.Chunk
+	(*Checksums)(nil),                       // 20: cosgate.v1.Checksums
+	(*Part)(nil),                            // 21: cosgate.v1.Part
+	(*CopySource)(nil),                      // 22: cosgate.v1.CopySource
+	(*Preconditions)(nil),                   // 23: cosgate.v1.Preconditions
+	(*ByteRange)(nil),                       // 24: cosgate.v1.ByteRange
+	(*UploadCallback)(nil),                  // 25: cosgate.v1.UploadCallback
+	(*Object)(nil),                          // 26: cosgate.v1.Object
+	(*CallbackResult)(nil),                  // 27: cosgate.v1.CallbackResult
+	(*Owner)(nil),                           // 28: cosgate.v1.Owner
+	(*MultipartUpload)(nil),                 // 29: cosgate.v1.MultipartUpload
 }
 var file_cosgate_v1_multipart_service_proto_depIdxs = []int32{
 	16, // 0: cosgate.v1.InitiateMultipartUploadRequest.attributes:type_name -> cosgate.v1.ObjectAttributes
-	17, // 1: cosgate.v1.UploadPartSpec.customer_key:type_name -> cosgate.v1.CustomerKey
-	2,  // 2: cosgate.v1.UploadPartRequest.spec:type_name -> cosgate.v1.UploadPartSpec
-	18, // 3: cosgate.v1.UploadPartRequest.chunk:type_name -> cosgate.v1.Chunk
-	19, // 4: cosgate.v1.UploadPartRequest.checksums:type_name -> cosgate.v1.Checksums
-	20, // 5: cosgate.v1.UploadPartResponse.part:type_name -> cosgate.v1.Part
-	21, // 6: cosgate.v1.UploadPartCopyRequest.source:type_name -> cosgate.v1.CopySource
-	22, // 7: cosgate.v1.UploadPartCopyRequest.source_preconditions:type_name -> cosgate.v1.Preconditions
-	23, // 8: cosgate.v1.UploadPartCopyRequest.source_range:type_name -> cosgate.v1.ByteRange
-	17, // 9: cosgate.v1.UploadPartCopyRequest.customer_key:type_name -> cosgate.v1.CustomerKey
-	20, // 10: cosgate.v1.UploadPartCopyResponse.part:type_name -> cosgate.v1.Part
-	8,  // 11: cosgate.v1.CompleteMultipartUploadRequest.parts:type_name -> cosgate.v1.CompletedPart
-	24, // 12: cosgate.v1.CompleteMultipartUploadRequest.callback:type_name -> cosgate.v1.UploadCallback
-	17, // 13: cosgate.v1.CompleteMultipartUploadRequest.customer_key:type_name -> cosgate.v1.CustomerKey
-	25, // 14: cosgate.v1.CompleteMultipartUploadResponse.object:type_name -> cosgate.v1.Object
-	26, // 15: cosgate.v1.CompleteMultipartUploadResponse.callback:type_name -> cosgate.v1.CallbackResult
-	20, // 16: cosgate.v1.ListPartsResponse.parts:type_name -> cosgate.v1.Part
-	27, // 17: cosgate.v1.ListMultipartUploadsResponse.uploads:type_name -> cosgate.v1.MultipartUpload
-	0,  // 18: cosgate.v1.MultipartService.InitiateMultipartUpload:input_type -> cosgate.v1.InitiateMultipartUploadRequest
-	3,  // 19: cosgate.v1.MultipartService.UploadPart:input_type -> cosgate.v1.UploadPartRequest
-	5,  // 20: cosgate.v1.MultipartService.UploadPartCopy:input_type -> cosgate.v1.UploadPartCopyRequest
-	7,  // 21: cosgate.v1.MultipartService.CompleteMultipartUpload:input_type -> cosgate.v1.CompleteMultipartUploadRequest
-	10, // 22: cosgate.v1.MultipartService.AbortMultipartUpload:input_type -> cosgate.v1.AbortMultipartUploadRequest
-	12, // 23: cosgate.v1.MultipartService.ListParts:input_type -> cosgate.v1.ListPartsRequest
-	14, // 24: cosgate.v1.MultipartService.ListMultipartUploads:input_type -> cosgate.v1.ListMultipartUploadsRequest
-	1,  // 25: cosgate.v1.MultipartService.InitiateMultipartUpload:output_type -> cosgate.v1.InitiateMultipartUploadResponse
-	4,  // 26: cosgate.v1.MultipartService.UploadPart:output_type -> cosgate.v1.UploadPartResponse
-	6,  // 27: cosgate.v1.MultipartService.UploadPartCopy:output_type -> cosgate.v1.UploadPartCopyResponse
-	9,  // 28: cosgate.v1.MultipartService.CompleteMultipartUpload:output_type -> cosgate.v1.CompleteMultipartUploadResponse
-	11, // 29: cosgate.v1.MultipartService.AbortMultipartUpload:output_type -> cosgate.v1.AbortMultipartUploadResponse
-	13, // 30: cosgate.v1.MultipartService.ListParts:output_type -> cosgate.v1.ListPartsResponse
-	15, // 31: cosgate.v1.MultipartService.ListMultipartUploads:output_type -> cosgate.v1.ListMultipartUploadsResponse
-	25, // [25:32] is the sub-list for method output_type
-	18, // [18:25] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	17, // 1: cosgate.v1.InitiateMultipartUploadResponse.encryption:type_name -> cosgate.v1.EncryptionInfo
+	18, // 2: cosgate.v1.UploadPartSpec.customer_key:type_name -> cosgate.v1.CustomerKey
+	2,  // 3: cosgate.v1.UploadPartRequest.spec:type_name -> cosgate.v1.UploadPartSpec
+	19, // 4: cosgate.v1.UploadPartRequest.chunk:type_name -> cosgate.v1.Chunk
+	20, // 5: cosgate.v1.UploadPartRequest.checksums:type_name -> cosgate.v1.Checksums
+	21, // 6: cosgate.v1.UploadPartResponse.part:type_name -> cosgate.v1.Part
+	17, // 7: cosgate.v1.UploadPartResponse.encryption:type_name -> cosgate.v1.EncryptionInfo
+	22, // 8: cosgate.v1.UploadPartCopyRequest.source:type_name -> cosgate.v1.CopySource
+	23, // 9: cosgate.v1.UploadPartCopyRequest.source_preconditions:type_name -> cosgate.v1.Preconditions
+	24, // 10: cosgate.v1.UploadPartCopyRequest.source_range:type_name -> cosgate.v1.ByteRange
+	18, // 11: cosgate.v1.UploadPartCopyRequest.customer_key:type_name -> cosgate.v1.CustomerKey
+	21, // 12: cosgate.v1.UploadPartCopyResponse.part:type_name -> cosgate.v1.Part
+	17, // 13: cosgate.v1.UploadPartCopyResponse.encryption:type_name -> cosgate.v1.EncryptionInfo
+	8,  // 14: cosgate.v1.CompleteMultipartUploadRequest.parts:type_name -> cosgate.v1.CompletedPart
+	25, // 15: cosgate.v1.CompleteMultipartUploadRequest.callback:type_name -> cosgate.v1.UploadCallback
+	18, // 16: cosgate.v1.CompleteMultipartUploadRequest.customer_key:type_name -> cosgate.v1.CustomerKey
+	26, // 17: cosgate.v1.CompleteMultipartUploadResponse.object:type_name -> cosgate.v1.Object
+	27, // 18: cosgate.v1.CompleteMultipartUploadResponse.callback:type_name -> cosgate.v1.CallbackResult
+	21, // 19: cosgate.v1.ListPartsResponse.parts:type_name -> cosgate.v1.Part
+	28, // 20: cosgate.v1.ListPartsResponse.owner:type_name -> cosgate.v1.Owner
+	28, // 21: cosgate.v1.ListPartsResponse.initiator:type_name -> cosgate.v1.Owner
+	29, // 22: cosgate.v1.ListMultipartUploadsResponse.uploads:type_name -> cosgate.v1.MultipartUpload
+	0,  // 23: cosgate.v1.MultipartService.InitiateMultipartUpload:input_type -> cosgate.v1.InitiateMultipartUploadRequest
+	3,  // 24: cosgate.v1.MultipartService.UploadPart:input_type -> cosgate.v1.UploadPartRequest
+	5,  // 25: cosgate.v1.MultipartService.UploadPartCopy:input_type -> cosgate.v1.UploadPartCopyRequest
+	7,  // 26: cosgate.v1.MultipartService.CompleteMultipartUpload:input_type -> cosgate.v1.CompleteMultipartUploadRequest
+	10, // 27: cosgate.v1.MultipartService.AbortMultipartUpload:input_type -> cosgate.v1.AbortMultipartUploadRequest
+	12, // 28: cosgate.v1.MultipartService.ListParts:input_type -> cosgate.v1.ListPartsRequest
+	14, // 29: cosgate.v1.MultipartService.ListMultipartUploads:input_type -> cosgate.v1.ListMultipartUploadsRequest
+	1,  // 30: cosgate.v1.MultipartService.InitiateMultipartUpload:output_type -> cosgate.v1.InitiateMultipartUploadResponse
+	4,  // 31: cosgate.v1.MultipartService.UploadPart:output_type -> cosgate.v1.UploadPartResponse
+	6,  // 32: cosgate.v1.MultipartService.UploadPartCopy:output_type -> cosgate.v1.UploadPartCopyResponse
+	9,  // 33: cosgate.v1.MultipartService.CompleteMultipartUpload:output_type -> cosgate.v1.CompleteMultipartUploadResponse
+	11, // 34: cosgate.v1.MultipartService.AbortMultipartUpload:output_type -> cosgate.v1.AbortMultipartUploadResponse
+	13, // 35: cosgate.v1.MultipartService.ListParts:output_type -> cosgate.v1.ListPartsResponse
+	15, // 36: cosgate.v1.MultipartService.ListMultipartUploads:output_type -> cosgate.v1.ListMultipartUploadsResponse
+	30, // [30:37] is the sub-list for method output_type
+	23, // [23:30] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_cosgate_v1_multipart_service_proto_init() }
@@ -1510,6 +1598,7 @@ func file_cosgate_v1_multipart_service_proto_init() {
 	if File_cosgate_v1_multipart_service_proto != nil {
 		return
 	}
+	file_cosgate_v1_acl_proto_init()
 	file_cosgate_v1_callback_proto_init()
 	file_cosgate_v1_encryption_proto_init()
 	file_cosgate_v1_error_proto_init()

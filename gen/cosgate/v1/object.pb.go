@@ -24,7 +24,7 @@ const (
 )
 
 // An Object is the metadata of an object, without its content. Lists fill only key,
-// size, etag, last_modified, storage_class and storage_tier.
+// size, etag, last_modified, storage_class, storage_tier, owner and restore.
 type Object struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
@@ -72,7 +72,26 @@ type Object struct {
 	ReplicationStatus string `protobuf:"bytes,16,opt,name=replication_status,json=replicationStatus,proto3" json:"replication_status,omitempty"`
 	// The retention that protects the object from changes. Absent if there is none, or
 	// COS did not send it.
-	Retention     *ObjectRetention `protobuf:"bytes,17,opt,name=retention,proto3" json:"retention,omitempty"`
+	Retention *ObjectRetention `protobuf:"bytes,17,opt,name=retention,proto3" json:"retention,omitempty"`
+	// The account that the object belongs to. Only lists have it. Absent if COS did not
+	// send it.
+	Owner *Owner `protobuf:"bytes,18,opt,name=owner,proto3" json:"owner,omitempty"`
+	// The lifecycle rule that will delete the object, and when, in COS's words, such as
+	// "expiry-date=\"Wed, 01 Jan 2031 00:00:00 GMT\", rule-id=\"logs\"". Empty if COS did
+	// not send it.
+	Expiration string `protobuf:"bytes,19,opt,name=expiration,proto3" json:"expiration,omitempty"`
+	// The checksum that COS sends as x-cos-content-sha1: the SHA-1 of the content in
+	// hexadecimal digits. Empty if COS did not send it.
+	ContentSha1 string `protobuf:"bytes,20,opt,name=content_sha1,json=contentSha1,proto3" json:"content_sha1,omitempty"`
+	// The checksum that COS sends as x-cos-hash-crc32c, as text: COS's documentation says
+	// nothing of its form. Empty if COS did not send it.
+	HashCrc32C string `protobuf:"bytes,21,opt,name=hash_crc32c,json=hashCrc32c,proto3" json:"hash_crc32c,omitempty"`
+	// Where a website redirects those who ask for the object. Empty: it does not.
+	WebsiteRedirectLocation string `protobuf:"bytes,22,opt,name=website_redirect_location,json=websiteRedirectLocation,proto3" json:"website_redirect_location,omitempty"`
+	// Stored headers whose values are not UTF-8, by their names in lower case, such as
+	// "content-disposition" or "x-cos-meta-author". content and metadata do not have them.
+	// header_bytes of a write stores them unchanged.
+	HeaderBytes   map[string][]byte `protobuf:"bytes,23,rep,name=header_bytes,json=headerBytes,proto3" json:"header_bytes,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -226,8 +245,51 @@ func (x *Object) GetRetention() *ObjectRetention {
 	return nil
 }
 
+func (x *Object) GetOwner() *Owner {
+	if x != nil {
+		return x.Owner
+	}
+	return nil
+}
+
+func (x *Object) GetExpiration() string {
+	if x != nil {
+		return x.Expiration
+	}
+	return ""
+}
+
+func (x *Object) GetContentSha1() string {
+	if x != nil {
+		return x.ContentSha1
+	}
+	return ""
+}
+
+func (x *Object) GetHashCrc32C() string {
+	if x != nil {
+		return x.HashCrc32C
+	}
+	return ""
+}
+
+func (x *Object) GetWebsiteRedirectLocation() string {
+	if x != nil {
+		return x.WebsiteRedirectLocation
+	}
+	return ""
+}
+
+func (x *Object) GetHeaderBytes() map[string][]byte {
+	if x != nil {
+		return x.HeaderBytes
+	}
+	return nil
+}
+
 // ContentHeaders are the HTTP headers that COS stores with an object and sends
-// with its content. Empty means not set.
+// with its content. Empty means not set. They are UTF-8: what HeadObject returned can be
+// written as it is.
 type ContentHeaders struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The MIME type. If none was given, COS takes that of the key's suffix, such as
@@ -326,10 +388,10 @@ type ObjectAttributes struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Content headers to store.
 	Content *ContentHeaders `protobuf:"bytes,1,opt,name=content,proto3" json:"content,omitempty"`
-	// User metadata. Names are letters, digits and hyphens, without "x-cos-meta-"; they
-	// are stored in lower case, so two names that differ only in case are rejected.
-	// Values are printable ASCII; encode anything else. At most 64 names; names and
-	// values together have at most 2 KiB.
+	// User metadata. Names are letters, digits and hyphens, without "x-cos-meta-"; COS
+	// allows no other, such as "_". They are stored in lower case, so two names that differ
+	// only in case are rejected. Values are UTF-8 and stored as they are. At most 64 names;
+	// names and values together have at most 2 KiB.
 	Metadata map[string]string `protobuf:"bytes,2,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// The storage class, such as "STANDARD_IA". COS rejects a class that it does not
 	// know. Empty: STANDARD, also for the copy of an object of another class.
@@ -341,13 +403,22 @@ type ObjectAttributes struct {
 	// Grants to accounts, in addition to those of preset_acl; none under write, which
 	// exists for buckets only. Absent: none.
 	Grants *GrantHeaders `protobuf:"bytes,5,opt,name=grants,proto3" json:"grants,omitempty"`
-	// The tags, at most 10, each key once.
+	// The tags, at most 10, each key once, with values of 1 to 255 characters.
 	Tags []*Tag `protobuf:"bytes,6,rep,name=tags,proto3" json:"tags,omitempty"`
 	// How COS encrypts the object. Absent: the bucket's default encryption, if any.
 	Encryption *ServerSideEncryption `protobuf:"bytes,7,opt,name=encryption,proto3" json:"encryption,omitempty"`
 	// The retention that protects the object from changes. Requires a bucket with object
 	// lock. Absent: the bucket's default.
-	Retention     *ObjectRetention `protobuf:"bytes,8,opt,name=retention,proto3" json:"retention,omitempty"`
+	Retention *ObjectRetention `protobuf:"bytes,8,opt,name=retention,proto3" json:"retention,omitempty"`
+	// Where a website of the bucket redirects those who ask for the object, such as
+	// "/new.html" or "https://example.com/new". The official SDKs send it; the
+	// documentation of COS says nothing of it. Empty: nowhere.
+	WebsiteRedirectLocation string `protobuf:"bytes,9,opt,name=website_redirect_location,json=websiteRedirectLocation,proto3" json:"website_redirect_location,omitempty"`
+	// Headers to store whose values are not UTF-8, by their names in lower case, as
+	// Object.header_bytes has them; each at most 2048 bytes without control characters. None
+	// of them may be in content or metadata, too. Those of user metadata count towards the
+	// limit of metadata.
+	HeaderBytes   map[string][]byte `protobuf:"bytes,10,rep,name=header_bytes,json=headerBytes,proto3" json:"header_bytes,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -438,12 +509,28 @@ func (x *ObjectAttributes) GetRetention() *ObjectRetention {
 	return nil
 }
 
+func (x *ObjectAttributes) GetWebsiteRedirectLocation() string {
+	if x != nil {
+		return x.WebsiteRedirectLocation
+	}
+	return ""
+}
+
+func (x *ObjectAttributes) GetHeaderBytes() map[string][]byte {
+	if x != nil {
+		return x.HeaderBytes
+	}
+	return nil
+}
+
 // An ObjectIdentifier is one object, or one version of it, in the bucket of the
 // request.
 type ObjectIdentifier struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The key: 1 to 850 bytes. The XML of this operation cannot express control
-	// characters; DeleteObject can delete such a key.
+	// The key: 1 to 850 bytes, without the characters U+0018 to U+001B. XML cannot express
+	// all others either: DeleteObjects returns a key with control characters other than
+	// tab, line feed and carriage return, or with U+FFFE or U+FFFF, as a failure;
+	// DeleteObject can delete it.
 	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
 	// The version. Empty: the object itself.
 	VersionId     string `protobuf:"bytes,2,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"`
@@ -584,7 +671,7 @@ var File_cosgate_v1_object_proto protoreflect.FileDescriptor
 const file_cosgate_v1_object_proto_rawDesc = "" +
 	"\n" +
 	"\x17cosgate/v1/object.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x14cosgate/v1/acl.proto\x1a\x1bcosgate/v1/encryption.proto\x1a\x1fcosgate/v1/object_restore.proto\x1a!cosgate/v1/object_retention.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\x1a\x14cosgate/v1/tag.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x93\x06\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x14cosgate/v1/acl.proto\x1a\x1bcosgate/v1/encryption.proto\x1a\x1fcosgate/v1/object_restore.proto\x1a!cosgate/v1/object_retention.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\x1a\x14cosgate/v1/tag.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe4\b\n" +
 	"\x06Object\x12\x16\n" +
 	"\x06bucket\x18\x01 \x01(\tR\x06bucket\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x1d\n" +
@@ -607,45 +694,64 @@ const file_cosgate_v1_object_proto_rawDesc = "" +
 	"\arestore\x18\x0e \x01(\v2\x18.cosgate.v1.RestoreStateR\arestore\x12 \n" +
 	"\ttag_count\x18\x0f \x01(\x05H\x01R\btagCount\x88\x01\x01\x12-\n" +
 	"\x12replication_status\x18\x10 \x01(\tR\x11replicationStatus\x129\n" +
-	"\tretention\x18\x11 \x01(\v2\x1b.cosgate.v1.ObjectRetentionR\tretention\x1a;\n" +
+	"\tretention\x18\x11 \x01(\v2\x1b.cosgate.v1.ObjectRetentionR\tretention\x12'\n" +
+	"\x05owner\x18\x12 \x01(\v2\x11.cosgate.v1.OwnerR\x05owner\x12\x1e\n" +
+	"\n" +
+	"expiration\x18\x13 \x01(\tR\n" +
+	"expiration\x12!\n" +
+	"\fcontent_sha1\x18\x14 \x01(\tR\vcontentSha1\x12\x1f\n" +
+	"\vhash_crc32c\x18\x15 \x01(\tR\n" +
+	"hashCrc32c\x12:\n" +
+	"\x19website_redirect_location\x18\x16 \x01(\tR\x17websiteRedirectLocation\x12F\n" +
+	"\fheader_bytes\x18\x17 \x03(\v2#.cosgate.v1.Object.HeaderBytesEntryR\vheaderBytes\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\f\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a>\n" +
+	"\x10HeaderBytesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\fR\x05value:\x028\x01B\f\n" +
 	"\n" +
 	"_crc64ecmaB\f\n" +
 	"\n" +
 	"_tag_count\"\xc7\x02\n" +
 	"\x0eContentHeaders\x12.\n" +
-	"\fcontent_type\x18\x01 \x01(\tB\v\xbaH\br\x06\xb8Ջ\xdc\x02\x01R\vcontentType\x120\n" +
-	"\rcache_control\x18\x02 \x01(\tB\v\xbaH\br\x06\xb8Ջ\xdc\x02\x01R\fcacheControl\x12<\n" +
-	"\x13content_disposition\x18\x03 \x01(\tB\v\xbaH\br\x06\xb8Ջ\xdc\x02\x01R\x12contentDisposition\x126\n" +
-	"\x10content_encoding\x18\x04 \x01(\tB\v\xbaH\br\x06\xb8Ջ\xdc\x02\x01R\x0fcontentEncoding\x126\n" +
-	"\x10content_language\x18\x05 \x01(\tB\v\xbaH\br\x06\xb8Ջ\xdc\x02\x01R\x0fcontentLanguage\x12%\n" +
-	"\aexpires\x18\x06 \x01(\tB\v\xbaH\br\x06\xb8Ջ\xdc\x02\x01R\aexpires\"\xdc\x06\n" +
+	"\fcontent_type\x18\x01 \x01(\tB\v\xbaH\br\x06\xe8\u05cb\xdc\x02\x01R\vcontentType\x120\n" +
+	"\rcache_control\x18\x02 \x01(\tB\v\xbaH\br\x06\xe8\u05cb\xdc\x02\x01R\fcacheControl\x12<\n" +
+	"\x13content_disposition\x18\x03 \x01(\tB\v\xbaH\br\x06\xe8\u05cb\xdc\x02\x01R\x12contentDisposition\x126\n" +
+	"\x10content_encoding\x18\x04 \x01(\tB\v\xbaH\br\x06\xe8\u05cb\xdc\x02\x01R\x0fcontentEncoding\x126\n" +
+	"\x10content_language\x18\x05 \x01(\tB\v\xbaH\br\x06\xe8\u05cb\xdc\x02\x01R\x0fcontentLanguage\x12%\n" +
+	"\aexpires\x18\x06 \x01(\tB\v\xbaH\br\x06\xe8\u05cb\xdc\x02\x01R\aexpires\"\xda\t\n" +
 	"\x10ObjectAttributes\x124\n" +
 	"\acontent\x18\x01 \x01(\v2\x1a.cosgate.v1.ContentHeadersR\acontent\x12d\n" +
-	"\bmetadata\x18\x02 \x03(\v2*.cosgate.v1.ObjectAttributes.MetadataEntryB\x1c\xbaH\x19\x9a\x01\x16\x10@\"\br\x06\xc0Ջ\xdc\x02\x01*\br\x06\xb8Ջ\xdc\x02\x01R\bmetadata\x120\n" +
+	"\bmetadata\x18\x02 \x03(\v2*.cosgate.v1.ObjectAttributes.MetadataEntryB\x1c\xbaH\x19\x9a\x01\x16\x10@\"\br\x06\xc0Ջ\xdc\x02\x01*\br\x06\xe8\u05cb\xdc\x02\x01R\bmetadata\x120\n" +
 	"\rstorage_class\x18\x03 \x01(\tB\v\xbaH\br\x06\xc8Ջ\xdc\x02\x01R\fstorageClass\x12>\n" +
 	"\n" +
 	"preset_acl\x18\x04 \x01(\tB\x1f\xbaH\br\x06\x80\u05cb\xdc\x02\x01ғ\x8c\xdc\x02\x0e\n" +
 	"\fPutObjectAclR\tpresetAcl\x12\xc2\x01\n" +
 	"\x06grants\x18\x05 \x01(\v2\x18.cosgate.v1.GrantHeadersB\x8f\x01\xbaHx\xba\x01u\n" +
 	"\x18object_attributes.grants\x12Amust not name accounts under write, which exists for buckets only\x1a\x16this.write.size() == 0ғ\x8c\xdc\x02\x0e\n" +
-	"\fPutObjectAclR\x06grants\x12\x9e\x01\n" +
-	"\x04tags\x18\x06 \x03(\v2\x0f.cosgate.v1.TagBy\xbaH^\xba\x01V\n" +
-	"\x16object_attributes.tags\x12\x1fmust contain each key only once\x1a\x1bthis.map(t, t.key).unique()\x92\x01\x02\x10\n" +
+	"\fPutObjectAclR\x06grants\x12\xa4\x02\n" +
+	"\x04tags\x18\x06 \x03(\v2\x0f.cosgate.v1.TagB\xfe\x01\xbaH\xe2\x01\xba\x01V\n" +
+	"\x16object_attributes.tags\x12\x1fmust contain each key only once\x1a\x1bthis.map(t, t.key).unique()\xba\x01\x80\x01\n" +
+	"\x1cobject_attributes.tags.value\x12Dmust have values: the tags of objects have 1 to 255 characters there\x1a\x1athis.all(t, t.value != '')\x92\x01\x02\x10\n" +
 	"ғ\x8c\xdc\x02\x12\n" +
 	"\x10PutObjectTaggingR\x04tags\x12@\n" +
 	"\n" +
 	"encryption\x18\a \x01(\v2 .cosgate.v1.ServerSideEncryptionR\n" +
 	"encryption\x12U\n" +
 	"\tretention\x18\b \x01(\v2\x1b.cosgate.v1.ObjectRetentionB\x1aғ\x8c\xdc\x02\x14\n" +
-	"\x12PutObjectRetentionR\tretention\x1a;\n" +
+	"\x12PutObjectRetentionR\tretention\x12G\n" +
+	"\x19website_redirect_location\x18\t \x01(\tB\v\xbaH\br\x06\xe8\u05cb\xdc\x02\x01R\x17websiteRedirectLocation\x12m\n" +
+	"\fheader_bytes\x18\n" +
+	" \x03(\v2-.cosgate.v1.ObjectAttributes.HeaderBytesEntryB\x1b\xbaH\x18\x9a\x01\x15\x10@\"\br\x06\xf0\u05cb\xdc\x02\x01*\az\x05\x10\x01\x18\x80\x10R\vheaderBytes\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"f\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a>\n" +
+	"\x10HeaderBytesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\fR\x05value:\x028\x01\"f\n" +
 	"\x10ObjectIdentifier\x12&\n" +
-	"\x03key\x18\x01 \x01(\tB\x14\xbaH\v\xc8\x01\x01r\x06\x98Ջ\xdc\x02\x01ȓ\x8c\xdc\x02\x03R\x03key\x12*\n" +
+	"\x03key\x18\x01 \x01(\tB\x14\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01ȓ\x8c\xdc\x02\x03R\x03key\x12*\n" +
 	"\n" +
 	"version_id\x18\x02 \x01(\tB\v\xbaH\br\x06\xa0Ջ\xdc\x02\x01R\tversionId\"\xef\x01\n" +
 	"\n" +
@@ -672,7 +778,7 @@ func file_cosgate_v1_object_proto_rawDescGZIP() []byte {
 	return file_cosgate_v1_object_proto_rawDescData
 }
 
-var file_cosgate_v1_object_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_cosgate_v1_object_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_cosgate_v1_object_proto_goTypes = []any{
 	(*Object)(nil),                // 0: cosgate.v1.Object
 	(*ContentHeaders)(nil),        // 1: cosgate.v1.ContentHeaders
@@ -680,35 +786,41 @@ var file_cosgate_v1_object_proto_goTypes = []any{
 	(*ObjectIdentifier)(nil),      // 3: cosgate.v1.ObjectIdentifier
 	(*CopySource)(nil),            // 4: cosgate.v1.CopySource
 	nil,                           // 5: cosgate.v1.Object.MetadataEntry
-	nil,                           // 6: cosgate.v1.ObjectAttributes.MetadataEntry
-	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
-	(*EncryptionInfo)(nil),        // 8: cosgate.v1.EncryptionInfo
-	(*RestoreState)(nil),          // 9: cosgate.v1.RestoreState
-	(*ObjectRetention)(nil),       // 10: cosgate.v1.ObjectRetention
-	(*GrantHeaders)(nil),          // 11: cosgate.v1.GrantHeaders
-	(*Tag)(nil),                   // 12: cosgate.v1.Tag
-	(*ServerSideEncryption)(nil),  // 13: cosgate.v1.ServerSideEncryption
-	(*CustomerKey)(nil),           // 14: cosgate.v1.CustomerKey
+	nil,                           // 6: cosgate.v1.Object.HeaderBytesEntry
+	nil,                           // 7: cosgate.v1.ObjectAttributes.MetadataEntry
+	nil,                           // 8: cosgate.v1.ObjectAttributes.HeaderBytesEntry
+	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
+	(*EncryptionInfo)(nil),        // 10: cosgate.v1.EncryptionInfo
+	(*RestoreState)(nil),          // 11: cosgate.v1.RestoreState
+	(*ObjectRetention)(nil),       // 12: cosgate.v1.ObjectRetention
+	(*Owner)(nil),                 // 13: cosgate.v1.Owner
+	(*GrantHeaders)(nil),          // 14: cosgate.v1.GrantHeaders
+	(*Tag)(nil),                   // 15: cosgate.v1.Tag
+	(*ServerSideEncryption)(nil),  // 16: cosgate.v1.ServerSideEncryption
+	(*CustomerKey)(nil),           // 17: cosgate.v1.CustomerKey
 }
 var file_cosgate_v1_object_proto_depIdxs = []int32{
-	7,  // 0: cosgate.v1.Object.last_modified:type_name -> google.protobuf.Timestamp
+	9,  // 0: cosgate.v1.Object.last_modified:type_name -> google.protobuf.Timestamp
 	1,  // 1: cosgate.v1.Object.content:type_name -> cosgate.v1.ContentHeaders
 	5,  // 2: cosgate.v1.Object.metadata:type_name -> cosgate.v1.Object.MetadataEntry
-	8,  // 3: cosgate.v1.Object.encryption:type_name -> cosgate.v1.EncryptionInfo
-	9,  // 4: cosgate.v1.Object.restore:type_name -> cosgate.v1.RestoreState
-	10, // 5: cosgate.v1.Object.retention:type_name -> cosgate.v1.ObjectRetention
-	1,  // 6: cosgate.v1.ObjectAttributes.content:type_name -> cosgate.v1.ContentHeaders
-	6,  // 7: cosgate.v1.ObjectAttributes.metadata:type_name -> cosgate.v1.ObjectAttributes.MetadataEntry
-	11, // 8: cosgate.v1.ObjectAttributes.grants:type_name -> cosgate.v1.GrantHeaders
-	12, // 9: cosgate.v1.ObjectAttributes.tags:type_name -> cosgate.v1.Tag
-	13, // 10: cosgate.v1.ObjectAttributes.encryption:type_name -> cosgate.v1.ServerSideEncryption
-	10, // 11: cosgate.v1.ObjectAttributes.retention:type_name -> cosgate.v1.ObjectRetention
-	14, // 12: cosgate.v1.CopySource.customer_key:type_name -> cosgate.v1.CustomerKey
-	13, // [13:13] is the sub-list for method output_type
-	13, // [13:13] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	10, // 3: cosgate.v1.Object.encryption:type_name -> cosgate.v1.EncryptionInfo
+	11, // 4: cosgate.v1.Object.restore:type_name -> cosgate.v1.RestoreState
+	12, // 5: cosgate.v1.Object.retention:type_name -> cosgate.v1.ObjectRetention
+	13, // 6: cosgate.v1.Object.owner:type_name -> cosgate.v1.Owner
+	6,  // 7: cosgate.v1.Object.header_bytes:type_name -> cosgate.v1.Object.HeaderBytesEntry
+	1,  // 8: cosgate.v1.ObjectAttributes.content:type_name -> cosgate.v1.ContentHeaders
+	7,  // 9: cosgate.v1.ObjectAttributes.metadata:type_name -> cosgate.v1.ObjectAttributes.MetadataEntry
+	14, // 10: cosgate.v1.ObjectAttributes.grants:type_name -> cosgate.v1.GrantHeaders
+	15, // 11: cosgate.v1.ObjectAttributes.tags:type_name -> cosgate.v1.Tag
+	16, // 12: cosgate.v1.ObjectAttributes.encryption:type_name -> cosgate.v1.ServerSideEncryption
+	12, // 13: cosgate.v1.ObjectAttributes.retention:type_name -> cosgate.v1.ObjectRetention
+	8,  // 14: cosgate.v1.ObjectAttributes.header_bytes:type_name -> cosgate.v1.ObjectAttributes.HeaderBytesEntry
+	17, // 15: cosgate.v1.CopySource.customer_key:type_name -> cosgate.v1.CustomerKey
+	16, // [16:16] is the sub-list for method output_type
+	16, // [16:16] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_cosgate_v1_object_proto_init() }
@@ -730,7 +842,7 @@ func file_cosgate_v1_object_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cosgate_v1_object_proto_rawDesc), len(file_cosgate_v1_object_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   7,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -28,8 +28,16 @@ type RestoreState struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Whether the restoration is in progress: the object cannot be read yet.
 	OngoingRequest bool `protobuf:"varint,1,opt,name=ongoing_request,json=ongoingRequest,proto3" json:"ongoing_request,omitempty"`
-	// When the restored copy expires. Absent while the restoration is in progress.
-	ExpiryDate    *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=expiry_date,json=expiryDate,proto3" json:"expiry_date,omitempty"`
+	// When the restored copy expires. Absent while the restoration is in progress, and in
+	// lists.
+	ExpiryDate *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=expiry_date,json=expiryDate,proto3" json:"expiry_date,omitempty"`
+	// The speed that was requested, as COS returns it, such as "expedited". Empty in lists,
+	// and if COS did not send it.
+	Tier string `protobuf:"bytes,3,opt,name=tier,proto3" json:"tier,omitempty"`
+	// When the restoration was requested. Absent in lists, and if COS did not send it.
+	RequestTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=request_time,json=requestTime,proto3" json:"request_time,omitempty"`
+	// The state as lists name it: "ONGOING" or "DONE". Empty outside of lists.
+	Status        string `protobuf:"bytes,5,opt,name=status,proto3" json:"status,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -76,6 +84,27 @@ func (x *RestoreState) GetExpiryDate() *timestamppb.Timestamp {
 		return x.ExpiryDate
 	}
 	return nil
+}
+
+func (x *RestoreState) GetTier() string {
+	if x != nil {
+		return x.Tier
+	}
+	return ""
+}
+
+func (x *RestoreState) GetRequestTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RequestTime
+	}
+	return nil
+}
+
+func (x *RestoreState) GetStatus() string {
+	if x != nil {
+		return x.Status
+	}
+	return ""
 }
 
 // A request to restore an archived object.
@@ -234,11 +263,14 @@ var File_cosgate_v1_object_restore_proto protoreflect.FileDescriptor
 const file_cosgate_v1_object_restore_proto_rawDesc = "" +
 	"\n" +
 	"\x1fcosgate/v1/object_restore.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"t\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdf\x01\n" +
 	"\fRestoreState\x12'\n" +
 	"\x0fongoing_request\x18\x01 \x01(\bR\x0eongoingRequest\x12;\n" +
 	"\vexpiry_date\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"expiryDate\"\xb2\x02\n" +
+	"expiryDate\x12\x12\n" +
+	"\x04tier\x18\x03 \x01(\tR\x04tier\x12=\n" +
+	"\frequest_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\vrequestTime\x12\x16\n" +
+	"\x06status\x18\x05 \x01(\tR\x06status\"\xb2\x02\n" +
 	"\x14RestoreObjectRequest\x12,\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x14\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01ȓ\x8c\xdc\x02\x02R\x06bucket\x12&\n" +
 	"\x03key\x18\x02 \x01(\tB\x14\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01ȓ\x8c\xdc\x02\x03R\x03key\x120\n" +
@@ -275,11 +307,12 @@ var file_cosgate_v1_object_restore_proto_goTypes = []any{
 }
 var file_cosgate_v1_object_restore_proto_depIdxs = []int32{
 	3, // 0: cosgate.v1.RestoreState.expiry_date:type_name -> google.protobuf.Timestamp
-	1, // [1:1] is the sub-list for method output_type
-	1, // [1:1] is the sub-list for method input_type
-	1, // [1:1] is the sub-list for extension type_name
-	1, // [1:1] is the sub-list for extension extendee
-	0, // [0:1] is the sub-list for field type_name
+	3, // 1: cosgate.v1.RestoreState.request_time:type_name -> google.protobuf.Timestamp
+	2, // [2:2] is the sub-list for method output_type
+	2, // [2:2] is the sub-list for method input_type
+	2, // [2:2] is the sub-list for extension type_name
+	2, // [2:2] is the sub-list for extension extendee
+	0, // [0:2] is the sub-list for field type_name
 }
 
 func init() { file_cosgate_v1_object_restore_proto_init() }

@@ -596,8 +596,8 @@ func (x *PutObjectRequest) GetFinish() bool {
 // The object was stored.
 type PutObjectResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The object: bucket, key, version_id, size, etag, crc64ecma, storage_class and
-	// encryption.
+	// The object: bucket, key, version_id, size, etag, crc64ecma, storage_class,
+	// encryption, expiration, content_sha1 and hash_crc32c.
 	Object *Object `protobuf:"bytes,1,opt,name=object,proto3" json:"object,omitempty"`
 	// The outcome of the callback. Absent if none was requested, and if COS's response
 	// was lost and the object was found nevertheless: then it is not known whether the
@@ -865,7 +865,15 @@ type AppendObjectResponse struct {
 	// The new ETag of the object.
 	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
 	// The CRC64 (polynomial ECMA-182) of the whole object. Absent if COS did not send it.
-	Crc64Ecma     *uint64 `protobuf:"fixed64,3,opt,name=crc64ecma,proto3,oneof" json:"crc64ecma,omitempty"`
+	Crc64Ecma *uint64 `protobuf:"fixed64,3,opt,name=crc64ecma,proto3,oneof" json:"crc64ecma,omitempty"`
+	// How COS has encrypted the object. Absent if it is not encrypted, or COS did not send
+	// it.
+	Encryption *EncryptionInfo `protobuf:"bytes,4,opt,name=encryption,proto3" json:"encryption,omitempty"`
+	// The checksum of the appended content that COS sends as x-cos-content-sha1. Despite
+	// the name it is an MD5, says the official Go SDK. Empty if COS did not send it.
+	ContentSha1 string `protobuf:"bytes,5,opt,name=content_sha1,json=contentSha1,proto3" json:"content_sha1,omitempty"`
+	// The version. Empty without versioning.
+	VersionId     string `protobuf:"bytes,6,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -919,6 +927,27 @@ func (x *AppendObjectResponse) GetCrc64Ecma() uint64 {
 		return *x.Crc64Ecma
 	}
 	return 0
+}
+
+func (x *AppendObjectResponse) GetEncryption() *EncryptionInfo {
+	if x != nil {
+		return x.Encryption
+	}
+	return nil
+}
+
+func (x *AppendObjectResponse) GetContentSha1() string {
+	if x != nil {
+		return x.ContentSha1
+	}
+	return ""
+}
+
+func (x *AppendObjectResponse) GetVersionId() string {
+	if x != nil {
+		return x.VersionId
+	}
+	return ""
 }
 
 // A request to delete an object.
@@ -1143,16 +1172,23 @@ func (x *DeleteObjectsRequest) GetQuiet() bool {
 	return false
 }
 
-// The results of DeleteObjects. Each requested object is in one of the two lists,
-// unless quiet was set.
+// The results of DeleteObjects. Each requested object is in exactly one of the two lists;
+// with quiet, one that is in neither was deleted.
 type DeleteObjectsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The deleted objects. Empty if quiet was set.
 	Deleted []*DeletedObject `protobuf:"bytes,1,rep,name=deleted,proto3" json:"deleted,omitempty"`
-	// The objects that could not be deleted.
-	Failures      []*DeleteFailure `protobuf:"bytes,2,rep,name=failures,proto3" json:"failures,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// The objects that were not deleted, or may not have been. UNAVAILABLE, reason
+	// OUTCOME_UNKNOWN: COS's response does not mention the object, though it accepted the
+	// list; delete it again. INVALID_ARGUMENT, reason INVALID_FIELD: the XML of this
+	// operation cannot express the key, and it was not sent; DeleteObject can delete it.
+	Failures []*DeleteFailure `protobuf:"bytes,2,rep,name=failures,proto3" json:"failures,omitempty"`
+	// The keys that COS's response mentions and the request does not, at most 100. They
+	// should not exist: COS, or something in between, deleted something else than was asked
+	// for. Empty if there are none.
+	UnexpectedKeys []string `protobuf:"bytes,3,rep,name=unexpected_keys,json=unexpectedKeys,proto3" json:"unexpected_keys,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *DeleteObjectsResponse) Reset() {
@@ -1195,6 +1231,13 @@ func (x *DeleteObjectsResponse) GetDeleted() []*DeletedObject {
 func (x *DeleteObjectsResponse) GetFailures() []*DeleteFailure {
 	if x != nil {
 		return x.Failures
+	}
+	return nil
+}
+
+func (x *DeleteObjectsResponse) GetUnexpectedKeys() []string {
+	if x != nil {
+		return x.UnexpectedKeys
 	}
 	return nil
 }
@@ -1357,8 +1400,8 @@ type CopyObjectRequest struct {
 	// "Replaced" from attributes; what attributes leaves out is then empty. "Replaced" is
 	// required to copy an object onto itself. Empty: "Copy".
 	MetadataDirective string `protobuf:"bytes,8,opt,name=metadata_directive,json=metadataDirective,proto3" json:"metadata_directive,omitempty"`
-	// The attributes of the copy. content and metadata require metadata_directive
-	// "Replaced", and tags requires tagging_directive "Replaced"; otherwise they must be
+	// The attributes of the copy. content, metadata, header_bytes and
+	// website_redirect_location require metadata_directive "Replaced", and tags requires tagging_directive "Replaced"; otherwise they must be
 	// absent. The others always apply: a copy has none of the source's ACL, encryption
 	// and retention. Absent: COS's defaults.
 	Attributes *ObjectAttributes `protobuf:"bytes,9,opt,name=attributes,proto3" json:"attributes,omitempty"`
@@ -1465,7 +1508,8 @@ func (x *CopyObjectRequest) GetTaggingDirective() string {
 // The object was copied.
 type CopyObjectResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The copy: bucket, key, version_id, etag, crc64ecma and last_modified.
+	// The copy: bucket, key, version_id, etag, crc64ecma, last_modified, encryption,
+	// expiration, content_sha1 and hash_crc32c.
 	Object *Object `protobuf:"bytes,1,opt,name=object,proto3" json:"object,omitempty"`
 	// The version of the source that was copied. Empty without versioning.
 	SourceVersionId string `protobuf:"bytes,2,opt,name=source_version_id,json=sourceVersionId,proto3" json:"source_version_id,omitempty"`
@@ -1776,11 +1820,17 @@ const file_cosgate_v1_object_service_proto_rawDesc = "" +
 	"\x04spec\x18\x01 \x01(\v2\x1c.cosgate.v1.AppendObjectSpecR\x04spec\x12'\n" +
 	"\x05chunk\x18\x02 \x01(\v2\x11.cosgate.v1.ChunkR\x05chunk\x123\n" +
 	"\tchecksums\x18\x03 \x01(\v2\x15.cosgate.v1.ChecksumsR\tchecksums\x12\x16\n" +
-	"\x06finish\x18\x04 \x01(\bR\x06finish\"\x84\x01\n" +
+	"\x06finish\x18\x04 \x01(\bR\x06finish\"\x82\x02\n" +
 	"\x14AppendObjectResponse\x12#\n" +
 	"\rnext_position\x18\x01 \x01(\x03R\fnextPosition\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12%\n" +
-	"\tcrc64ecma\x18\x03 \x01(\x06B\x020\x01H\x00R\tcrc64ecma\x88\x01\x01B\f\n" +
+	"\tcrc64ecma\x18\x03 \x01(\x06B\x020\x01H\x00R\tcrc64ecma\x88\x01\x01\x12:\n" +
+	"\n" +
+	"encryption\x18\x04 \x01(\v2\x1a.cosgate.v1.EncryptionInfoR\n" +
+	"encryption\x12!\n" +
+	"\fcontent_sha1\x18\x05 \x01(\tR\vcontentSha1\x12\x1d\n" +
+	"\n" +
+	"version_id\x18\x06 \x01(\tR\tversionIdB\f\n" +
 	"\n" +
 	"_crc64ecma\"\xef\x01\n" +
 	"\x13DeleteObjectRequest\x12,\n" +
@@ -1799,10 +1849,11 @@ const file_cosgate_v1_object_service_proto_rawDesc = "" +
 	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12+\n" +
 	"\aprofile\x18\x05 \x01(\tB\x11\xbaH\br\x06\xb0Ջ\xdc\x02\x01ȓ\x8c\xdc\x02\x01R\aprofile\x12I\n" +
 	"\aobjects\x18\x06 \x03(\v2\x1c.cosgate.v1.ObjectIdentifierB\x11\xbaH\b\x92\x01\x05\b\x01\x10\xe8\aȓ\x8c\xdc\x02\aR\aobjects\x12\x14\n" +
-	"\x05quiet\x18\a \x01(\bR\x05quiet\"\x83\x01\n" +
+	"\x05quiet\x18\a \x01(\bR\x05quiet\"\xac\x01\n" +
 	"\x15DeleteObjectsResponse\x123\n" +
 	"\adeleted\x18\x01 \x03(\v2\x19.cosgate.v1.DeletedObjectR\adeleted\x125\n" +
-	"\bfailures\x18\x02 \x03(\v2\x19.cosgate.v1.DeleteFailureR\bfailures\"\x9e\x01\n" +
+	"\bfailures\x18\x02 \x03(\v2\x19.cosgate.v1.DeleteFailureR\bfailures\x12'\n" +
+	"\x0funexpected_keys\x18\x03 \x03(\tR\x0eunexpectedKeys\"\x9e\x01\n" +
 	"\rDeletedObject\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x1d\n" +
 	"\n" +
@@ -1813,7 +1864,7 @@ const file_cosgate_v1_object_service_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x1d\n" +
 	"\n" +
 	"version_id\x18\x02 \x01(\tR\tversionId\x12*\n" +
-	"\x06status\x18\x03 \x01(\v2\x12.google.rpc.StatusR\x06status\"\xb6\a\n" +
+	"\x06status\x18\x03 \x01(\v2\x12.google.rpc.StatusR\x06status\"\xb3\b\n" +
 	"\x11CopyObjectRequest\x12,\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x14\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01ȓ\x8c\xdc\x02\x02R\x06bucket\x12&\n" +
 	"\x03key\x18\x02 \x01(\tB\x14\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01ȓ\x8c\xdc\x02\x03R\x03key\x12#\n" +
@@ -1827,9 +1878,9 @@ const file_cosgate_v1_object_service_proto_rawDesc = "" +
 	"attributes\x18\t \x01(\v2\x1c.cosgate.v1.ObjectAttributesR\n" +
 	"attributes\x12D\n" +
 	"\x11tagging_directive\x18\n" +
-	" \x01(\tB\x17\xbaH\x14r\x12R\x00R\x04CopyR\bReplacedR\x10taggingDirective:\x8f\x03\xbaH\x8b\x03\x1a\x91\x01\n" +
-	"\x10copy_object.tags\x123attributes.tags requires tagging_directive Replaced\x1aHthis.tagging_directive == 'Replaced' || this.attributes.tags.size() == 0\x1a\xf4\x01\n" +
-	"\x16copy_object.attributes\x12Nattributes.content and attributes.metadata require metadata_directive Replaced\x1a\x89\x01this.metadata_directive == 'Replaced' || !has(this.attributes) || (!has(this.attributes.content) && this.attributes.metadata.size() == 0)\"l\n" +
+	" \x01(\tB\x17\xbaH\x14r\x12R\x00R\x04CopyR\bReplacedR\x10taggingDirective:\x8c\x04\xbaH\x88\x04\x1a\x91\x01\n" +
+	"\x10copy_object.tags\x123attributes.tags requires tagging_directive Replaced\x1aHthis.tagging_directive == 'Replaced' || this.attributes.tags.size() == 0\x1a\xf1\x02\n" +
+	"\x16copy_object.attributes\x12lattributes.content, metadata, header_bytes and website_redirect_location require metadata_directive Replaced\x1a\xe8\x01this.metadata_directive == 'Replaced' || !has(this.attributes) || (!has(this.attributes.content) && this.attributes.metadata.size() == 0 && this.attributes.header_bytes.size() == 0 && this.attributes.website_redirect_location == '')\"l\n" +
 	"\x12CopyObjectResponse\x12*\n" +
 	"\x06object\x18\x01 \x01(\v2\x12.cosgate.v1.ObjectR\x06object\x12*\n" +
 	"\x11source_version_id\x18\x02 \x01(\tR\x0fsourceVersionId\"\xe0\x02\n" +
@@ -1954,37 +2005,38 @@ var file_cosgate_v1_object_service_proto_goTypes = []any{
 	(*UploadCallback)(nil),              // 29: cosgate.v1.UploadCallback
 	(*Checksums)(nil),                   // 30: cosgate.v1.Checksums
 	(*CallbackResult)(nil),              // 31: cosgate.v1.CallbackResult
-	(*ObjectIdentifier)(nil),            // 32: cosgate.v1.ObjectIdentifier
-	(*status.Status)(nil),               // 33: google.rpc.Status
-	(*CopySource)(nil),                  // 34: cosgate.v1.CopySource
-	(*HeadObjectsRequest)(nil),          // 35: cosgate.v1.HeadObjectsRequest
-	(*ListObjectVersionsRequest)(nil),   // 36: cosgate.v1.ListObjectVersionsRequest
-	(*GetObjectTaggingRequest)(nil),     // 37: cosgate.v1.GetObjectTaggingRequest
-	(*PutObjectTaggingRequest)(nil),     // 38: cosgate.v1.PutObjectTaggingRequest
-	(*DeleteObjectTaggingRequest)(nil),  // 39: cosgate.v1.DeleteObjectTaggingRequest
-	(*GetObjectAclRequest)(nil),         // 40: cosgate.v1.GetObjectAclRequest
-	(*PutObjectAclRequest)(nil),         // 41: cosgate.v1.PutObjectAclRequest
-	(*RestoreObjectRequest)(nil),        // 42: cosgate.v1.RestoreObjectRequest
-	(*GetSymlinkRequest)(nil),           // 43: cosgate.v1.GetSymlinkRequest
-	(*PutSymlinkRequest)(nil),           // 44: cosgate.v1.PutSymlinkRequest
-	(*GetObjectRetentionRequest)(nil),   // 45: cosgate.v1.GetObjectRetentionRequest
-	(*PutObjectRetentionRequest)(nil),   // 46: cosgate.v1.PutObjectRetentionRequest
-	(*OptionsObjectRequest)(nil),        // 47: cosgate.v1.OptionsObjectRequest
-	(*SelectObjectContentRequest)(nil),  // 48: cosgate.v1.SelectObjectContentRequest
-	(*HeadObjectsResponse)(nil),         // 49: cosgate.v1.HeadObjectsResponse
-	(*ListObjectVersionsResponse)(nil),  // 50: cosgate.v1.ListObjectVersionsResponse
-	(*GetObjectTaggingResponse)(nil),    // 51: cosgate.v1.GetObjectTaggingResponse
-	(*PutObjectTaggingResponse)(nil),    // 52: cosgate.v1.PutObjectTaggingResponse
-	(*DeleteObjectTaggingResponse)(nil), // 53: cosgate.v1.DeleteObjectTaggingResponse
-	(*GetObjectAclResponse)(nil),        // 54: cosgate.v1.GetObjectAclResponse
-	(*PutObjectAclResponse)(nil),        // 55: cosgate.v1.PutObjectAclResponse
-	(*RestoreObjectResponse)(nil),       // 56: cosgate.v1.RestoreObjectResponse
-	(*GetSymlinkResponse)(nil),          // 57: cosgate.v1.GetSymlinkResponse
-	(*PutSymlinkResponse)(nil),          // 58: cosgate.v1.PutSymlinkResponse
-	(*GetObjectRetentionResponse)(nil),  // 59: cosgate.v1.GetObjectRetentionResponse
-	(*PutObjectRetentionResponse)(nil),  // 60: cosgate.v1.PutObjectRetentionResponse
-	(*OptionsObjectResponse)(nil),       // 61: cosgate.v1.OptionsObjectResponse
-	(*SelectObjectContentResponse)(nil), // 62: cosgate.v1.SelectObjectContentResponse
+	(*EncryptionInfo)(nil),              // 32: cosgate.v1.EncryptionInfo
+	(*ObjectIdentifier)(nil),            // 33: cosgate.v1.ObjectIdentifier
+	(*status.Status)(nil),               // 34: google.rpc.Status
+	(*CopySource)(nil),                  // 35: cosgate.v1.CopySource
+	(*HeadObjectsRequest)(nil),          // 36: cosgate.v1.HeadObjectsRequest
+	(*ListObjectVersionsRequest)(nil),   // 37: cosgate.v1.ListObjectVersionsRequest
+	(*GetObjectTaggingRequest)(nil),     // 38: cosgate.v1.GetObjectTaggingRequest
+	(*PutObjectTaggingRequest)(nil),     // 39: cosgate.v1.PutObjectTaggingRequest
+	(*DeleteObjectTaggingRequest)(nil),  // 40: cosgate.v1.DeleteObjectTaggingRequest
+	(*GetObjectAclRequest)(nil),         // 41: cosgate.v1.GetObjectAclRequest
+	(*PutObjectAclRequest)(nil),         // 42: cosgate.v1.PutObjectAclRequest
+	(*RestoreObjectRequest)(nil),        // 43: cosgate.v1.RestoreObjectRequest
+	(*GetSymlinkRequest)(nil),           // 44: cosgate.v1.GetSymlinkRequest
+	(*PutSymlinkRequest)(nil),           // 45: cosgate.v1.PutSymlinkRequest
+	(*GetObjectRetentionRequest)(nil),   // 46: cosgate.v1.GetObjectRetentionRequest
+	(*PutObjectRetentionRequest)(nil),   // 47: cosgate.v1.PutObjectRetentionRequest
+	(*OptionsObjectRequest)(nil),        // 48: cosgate.v1.OptionsObjectRequest
+	(*SelectObjectContentRequest)(nil),  // 49: cosgate.v1.SelectObjectContentRequest
+	(*HeadObjectsResponse)(nil),         // 50: cosgate.v1.HeadObjectsResponse
+	(*ListObjectVersionsResponse)(nil),  // 51: cosgate.v1.ListObjectVersionsResponse
+	(*GetObjectTaggingResponse)(nil),    // 52: cosgate.v1.GetObjectTaggingResponse
+	(*PutObjectTaggingResponse)(nil),    // 53: cosgate.v1.PutObjectTaggingResponse
+	(*DeleteObjectTaggingResponse)(nil), // 54: cosgate.v1.DeleteObjectTaggingResponse
+	(*GetObjectAclResponse)(nil),        // 55: cosgate.v1.GetObjectAclResponse
+	(*PutObjectAclResponse)(nil),        // 56: cosgate.v1.PutObjectAclResponse
+	(*RestoreObjectResponse)(nil),       // 57: cosgate.v1.RestoreObjectResponse
+	(*GetSymlinkResponse)(nil),          // 58: cosgate.v1.GetSymlinkResponse
+	(*PutSymlinkResponse)(nil),          // 59: cosgate.v1.PutSymlinkResponse
+	(*GetObjectRetentionResponse)(nil),  // 60: cosgate.v1.GetObjectRetentionResponse
+	(*PutObjectRetentionResponse)(nil),  // 61: cosgate.v1.PutObjectRetentionResponse
+	(*OptionsObjectResponse)(nil),       // 62: cosgate.v1.OptionsObjectResponse
+	(*SelectObjectContentResponse)(nil), // 63: cosgate.v1.SelectObjectContentResponse
 }
 var file_cosgate_v1_object_service_proto_depIdxs = []int32{
 	20, // 0: cosgate.v1.HeadObjectRequest.preconditions:type_name -> cosgate.v1.Preconditions
@@ -2009,64 +2061,65 @@ var file_cosgate_v1_object_service_proto_depIdxs = []int32{
 	7,  // 19: cosgate.v1.AppendObjectRequest.spec:type_name -> cosgate.v1.AppendObjectSpec
 	26, // 20: cosgate.v1.AppendObjectRequest.chunk:type_name -> cosgate.v1.Chunk
 	30, // 21: cosgate.v1.AppendObjectRequest.checksums:type_name -> cosgate.v1.Checksums
-	32, // 22: cosgate.v1.DeleteObjectsRequest.objects:type_name -> cosgate.v1.ObjectIdentifier
-	14, // 23: cosgate.v1.DeleteObjectsResponse.deleted:type_name -> cosgate.v1.DeletedObject
-	15, // 24: cosgate.v1.DeleteObjectsResponse.failures:type_name -> cosgate.v1.DeleteFailure
-	33, // 25: cosgate.v1.DeleteFailure.status:type_name -> google.rpc.Status
-	34, // 26: cosgate.v1.CopyObjectRequest.source:type_name -> cosgate.v1.CopySource
-	20, // 27: cosgate.v1.CopyObjectRequest.source_preconditions:type_name -> cosgate.v1.Preconditions
-	28, // 28: cosgate.v1.CopyObjectRequest.attributes:type_name -> cosgate.v1.ObjectAttributes
-	22, // 29: cosgate.v1.CopyObjectResponse.object:type_name -> cosgate.v1.Object
-	22, // 30: cosgate.v1.ListObjectsResponse.objects:type_name -> cosgate.v1.Object
-	0,  // 31: cosgate.v1.ObjectService.HeadObject:input_type -> cosgate.v1.HeadObjectRequest
-	35, // 32: cosgate.v1.ObjectService.HeadObjects:input_type -> cosgate.v1.HeadObjectsRequest
-	2,  // 33: cosgate.v1.ObjectService.GetObject:input_type -> cosgate.v1.GetObjectRequest
-	5,  // 34: cosgate.v1.ObjectService.PutObject:input_type -> cosgate.v1.PutObjectRequest
-	8,  // 35: cosgate.v1.ObjectService.AppendObject:input_type -> cosgate.v1.AppendObjectRequest
-	10, // 36: cosgate.v1.ObjectService.DeleteObject:input_type -> cosgate.v1.DeleteObjectRequest
-	12, // 37: cosgate.v1.ObjectService.DeleteObjects:input_type -> cosgate.v1.DeleteObjectsRequest
-	16, // 38: cosgate.v1.ObjectService.CopyObject:input_type -> cosgate.v1.CopyObjectRequest
-	18, // 39: cosgate.v1.ObjectService.ListObjects:input_type -> cosgate.v1.ListObjectsRequest
-	36, // 40: cosgate.v1.ObjectService.ListObjectVersions:input_type -> cosgate.v1.ListObjectVersionsRequest
-	37, // 41: cosgate.v1.ObjectService.GetObjectTagging:input_type -> cosgate.v1.GetObjectTaggingRequest
-	38, // 42: cosgate.v1.ObjectService.PutObjectTagging:input_type -> cosgate.v1.PutObjectTaggingRequest
-	39, // 43: cosgate.v1.ObjectService.DeleteObjectTagging:input_type -> cosgate.v1.DeleteObjectTaggingRequest
-	40, // 44: cosgate.v1.ObjectService.GetObjectAcl:input_type -> cosgate.v1.GetObjectAclRequest
-	41, // 45: cosgate.v1.ObjectService.PutObjectAcl:input_type -> cosgate.v1.PutObjectAclRequest
-	42, // 46: cosgate.v1.ObjectService.RestoreObject:input_type -> cosgate.v1.RestoreObjectRequest
-	43, // 47: cosgate.v1.ObjectService.GetSymlink:input_type -> cosgate.v1.GetSymlinkRequest
-	44, // 48: cosgate.v1.ObjectService.PutSymlink:input_type -> cosgate.v1.PutSymlinkRequest
-	45, // 49: cosgate.v1.ObjectService.GetObjectRetention:input_type -> cosgate.v1.GetObjectRetentionRequest
-	46, // 50: cosgate.v1.ObjectService.PutObjectRetention:input_type -> cosgate.v1.PutObjectRetentionRequest
-	47, // 51: cosgate.v1.ObjectService.OptionsObject:input_type -> cosgate.v1.OptionsObjectRequest
-	48, // 52: cosgate.v1.ObjectService.SelectObjectContent:input_type -> cosgate.v1.SelectObjectContentRequest
-	1,  // 53: cosgate.v1.ObjectService.HeadObject:output_type -> cosgate.v1.HeadObjectResponse
-	49, // 54: cosgate.v1.ObjectService.HeadObjects:output_type -> cosgate.v1.HeadObjectsResponse
-	3,  // 55: cosgate.v1.ObjectService.GetObject:output_type -> cosgate.v1.GetObjectResponse
-	6,  // 56: cosgate.v1.ObjectService.PutObject:output_type -> cosgate.v1.PutObjectResponse
-	9,  // 57: cosgate.v1.ObjectService.AppendObject:output_type -> cosgate.v1.AppendObjectResponse
-	11, // 58: cosgate.v1.ObjectService.DeleteObject:output_type -> cosgate.v1.DeleteObjectResponse
-	13, // 59: cosgate.v1.ObjectService.DeleteObjects:output_type -> cosgate.v1.DeleteObjectsResponse
-	17, // 60: cosgate.v1.ObjectService.CopyObject:output_type -> cosgate.v1.CopyObjectResponse
-	19, // 61: cosgate.v1.ObjectService.ListObjects:output_type -> cosgate.v1.ListObjectsResponse
-	50, // 62: cosgate.v1.ObjectService.ListObjectVersions:output_type -> cosgate.v1.ListObjectVersionsResponse
-	51, // 63: cosgate.v1.ObjectService.GetObjectTagging:output_type -> cosgate.v1.GetObjectTaggingResponse
-	52, // 64: cosgate.v1.ObjectService.PutObjectTagging:output_type -> cosgate.v1.PutObjectTaggingResponse
-	53, // 65: cosgate.v1.ObjectService.DeleteObjectTagging:output_type -> cosgate.v1.DeleteObjectTaggingResponse
-	54, // 66: cosgate.v1.ObjectService.GetObjectAcl:output_type -> cosgate.v1.GetObjectAclResponse
-	55, // 67: cosgate.v1.ObjectService.PutObjectAcl:output_type -> cosgate.v1.PutObjectAclResponse
-	56, // 68: cosgate.v1.ObjectService.RestoreObject:output_type -> cosgate.v1.RestoreObjectResponse
-	57, // 69: cosgate.v1.ObjectService.GetSymlink:output_type -> cosgate.v1.GetSymlinkResponse
-	58, // 70: cosgate.v1.ObjectService.PutSymlink:output_type -> cosgate.v1.PutSymlinkResponse
-	59, // 71: cosgate.v1.ObjectService.GetObjectRetention:output_type -> cosgate.v1.GetObjectRetentionResponse
-	60, // 72: cosgate.v1.ObjectService.PutObjectRetention:output_type -> cosgate.v1.PutObjectRetentionResponse
-	61, // 73: cosgate.v1.ObjectService.OptionsObject:output_type -> cosgate.v1.OptionsObjectResponse
-	62, // 74: cosgate.v1.ObjectService.SelectObjectContent:output_type -> cosgate.v1.SelectObjectContentResponse
-	53, // [53:75] is the sub-list for method output_type
-	31, // [31:53] is the sub-list for method input_type
-	31, // [31:31] is the sub-list for extension type_name
-	31, // [31:31] is the sub-list for extension extendee
-	0,  // [0:31] is the sub-list for field type_name
+	32, // 22: cosgate.v1.AppendObjectResponse.encryption:type_name -> cosgate.v1.EncryptionInfo
+	33, // 23: cosgate.v1.DeleteObjectsRequest.objects:type_name -> cosgate.v1.ObjectIdentifier
+	14, // 24: cosgate.v1.DeleteObjectsResponse.deleted:type_name -> cosgate.v1.DeletedObject
+	15, // 25: cosgate.v1.DeleteObjectsResponse.failures:type_name -> cosgate.v1.DeleteFailure
+	34, // 26: cosgate.v1.DeleteFailure.status:type_name -> google.rpc.Status
+	35, // 27: cosgate.v1.CopyObjectRequest.source:type_name -> cosgate.v1.CopySource
+	20, // 28: cosgate.v1.CopyObjectRequest.source_preconditions:type_name -> cosgate.v1.Preconditions
+	28, // 29: cosgate.v1.CopyObjectRequest.attributes:type_name -> cosgate.v1.ObjectAttributes
+	22, // 30: cosgate.v1.CopyObjectResponse.object:type_name -> cosgate.v1.Object
+	22, // 31: cosgate.v1.ListObjectsResponse.objects:type_name -> cosgate.v1.Object
+	0,  // 32: cosgate.v1.ObjectService.HeadObject:input_type -> cosgate.v1.HeadObjectRequest
+	36, // 33: cosgate.v1.ObjectService.HeadObjects:input_type -> cosgate.v1.HeadObjectsRequest
+	2,  // 34: cosgate.v1.ObjectService.GetObject:input_type -> cosgate.v1.GetObjectRequest
+	5,  // 35: cosgate.v1.ObjectService.PutObject:input_type -> cosgate.v1.PutObjectRequest
+	8,  // 36: cosgate.v1.ObjectService.AppendObject:input_type -> cosgate.v1.AppendObjectRequest
+	10, // 37: cosgate.v1.ObjectService.DeleteObject:input_type -> cosgate.v1.DeleteObjectRequest
+	12, // 38: cosgate.v1.ObjectService.DeleteObjects:input_type -> cosgate.v1.DeleteObjectsRequest
+	16, // 39: cosgate.v1.ObjectService.CopyObject:input_type -> cosgate.v1.CopyObjectRequest
+	18, // 40: cosgate.v1.ObjectService.ListObjects:input_type -> cosgate.v1.ListObjectsRequest
+	37, // 41: cosgate.v1.ObjectService.ListObjectVersions:input_type -> cosgate.v1.ListObjectVersionsRequest
+	38, // 42: cosgate.v1.ObjectService.GetObjectTagging:input_type -> cosgate.v1.GetObjectTaggingRequest
+	39, // 43: cosgate.v1.ObjectService.PutObjectTagging:input_type -> cosgate.v1.PutObjectTaggingRequest
+	40, // 44: cosgate.v1.ObjectService.DeleteObjectTagging:input_type -> cosgate.v1.DeleteObjectTaggingRequest
+	41, // 45: cosgate.v1.ObjectService.GetObjectAcl:input_type -> cosgate.v1.GetObjectAclRequest
+	42, // 46: cosgate.v1.ObjectService.PutObjectAcl:input_type -> cosgate.v1.PutObjectAclRequest
+	43, // 47: cosgate.v1.ObjectService.RestoreObject:input_type -> cosgate.v1.RestoreObjectRequest
+	44, // 48: cosgate.v1.ObjectService.GetSymlink:input_type -> cosgate.v1.GetSymlinkRequest
+	45, // 49: cosgate.v1.ObjectService.PutSymlink:input_type -> cosgate.v1.PutSymlinkRequest
+	46, // 50: cosgate.v1.ObjectService.GetObjectRetention:input_type -> cosgate.v1.GetObjectRetentionRequest
+	47, // 51: cosgate.v1.ObjectService.PutObjectRetention:input_type -> cosgate.v1.PutObjectRetentionRequest
+	48, // 52: cosgate.v1.ObjectService.OptionsObject:input_type -> cosgate.v1.OptionsObjectRequest
+	49, // 53: cosgate.v1.ObjectService.SelectObjectContent:input_type -> cosgate.v1.SelectObjectContentRequest
+	1,  // 54: cosgate.v1.ObjectService.HeadObject:output_type -> cosgate.v1.HeadObjectResponse
+	50, // 55: cosgate.v1.ObjectService.HeadObjects:output_type -> cosgate.v1.HeadObjectsResponse
+	3,  // 56: cosgate.v1.ObjectService.GetObject:output_type -> cosgate.v1.GetObjectResponse
+	6,  // 57: cosgate.v1.ObjectService.PutObject:output_type -> cosgate.v1.PutObjectResponse
+	9,  // 58: cosgate.v1.ObjectService.AppendObject:output_type -> cosgate.v1.AppendObjectResponse
+	11, // 59: cosgate.v1.ObjectService.DeleteObject:output_type -> cosgate.v1.DeleteObjectResponse
+	13, // 60: cosgate.v1.ObjectService.DeleteObjects:output_type -> cosgate.v1.DeleteObjectsResponse
+	17, // 61: cosgate.v1.ObjectService.CopyObject:output_type -> cosgate.v1.CopyObjectResponse
+	19, // 62: cosgate.v1.ObjectService.ListObjects:output_type -> cosgate.v1.ListObjectsResponse
+	51, // 63: cosgate.v1.ObjectService.ListObjectVersions:output_type -> cosgate.v1.ListObjectVersionsResponse
+	52, // 64: cosgate.v1.ObjectService.GetObjectTagging:output_type -> cosgate.v1.GetObjectTaggingResponse
+	53, // 65: cosgate.v1.ObjectService.PutObjectTagging:output_type -> cosgate.v1.PutObjectTaggingResponse
+	54, // 66: cosgate.v1.ObjectService.DeleteObjectTagging:output_type -> cosgate.v1.DeleteObjectTaggingResponse
+	55, // 67: cosgate.v1.ObjectService.GetObjectAcl:output_type -> cosgate.v1.GetObjectAclResponse
+	56, // 68: cosgate.v1.ObjectService.PutObjectAcl:output_type -> cosgate.v1.PutObjectAclResponse
+	57, // 69: cosgate.v1.ObjectService.RestoreObject:output_type -> cosgate.v1.RestoreObjectResponse
+	58, // 70: cosgate.v1.ObjectService.GetSymlink:output_type -> cosgate.v1.GetSymlinkResponse
+	59, // 71: cosgate.v1.ObjectService.PutSymlink:output_type -> cosgate.v1.PutSymlinkResponse
+	60, // 72: cosgate.v1.ObjectService.GetObjectRetention:output_type -> cosgate.v1.GetObjectRetentionResponse
+	61, // 73: cosgate.v1.ObjectService.PutObjectRetention:output_type -> cosgate.v1.PutObjectRetentionResponse
+	62, // 74: cosgate.v1.ObjectService.OptionsObject:output_type -> cosgate.v1.OptionsObjectResponse
+	63, // 75: cosgate.v1.ObjectService.SelectObjectContent:output_type -> cosgate.v1.SelectObjectContentResponse
+	54, // [54:76] is the sub-list for method output_type
+	32, // [32:54] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_cosgate_v1_object_service_proto_init() }

@@ -158,7 +158,7 @@ type ObjectServiceClient interface {
 	DeleteObject(ctx context.Context, in *DeleteObjectRequest, opts ...grpc.CallOption) (*DeleteObjectResponse, error)
 	// DeleteObjects deletes up to 1000 objects of one bucket. Keys that do not exist
 	// count as deleted. The call succeeds if COS accepted the list: see failures for the
-	// objects that still exist.
+	// objects that still exist, or may.
 	//
 	// Idempotent.
 	DeleteObjects(ctx context.Context, in *DeleteObjectsRequest, opts ...grpc.CallOption) (*DeleteObjectsResponse, error)
@@ -658,7 +658,7 @@ type ObjectServiceServer interface {
 	DeleteObject(context.Context, *DeleteObjectRequest) (*DeleteObjectResponse, error)
 	// DeleteObjects deletes up to 1000 objects of one bucket. Keys that do not exist
 	// count as deleted. The call succeeds if COS accepted the list: see failures for the
-	// objects that still exist.
+	// objects that still exist, or may.
 	//
 	// Idempotent.
 	DeleteObjects(context.Context, *DeleteObjectsRequest) (*DeleteObjectsResponse, error)

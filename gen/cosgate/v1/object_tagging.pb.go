@@ -174,8 +174,8 @@ type PutObjectTaggingRequest struct {
 	Region string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
 	// The profile to reach COS with. Empty: the default profile.
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
-	// All tags, 1 to 10, each key once. They replace the existing ones;
-	// DeleteObjectTagging removes all.
+	// All tags, 1 to 10, each key once, with values of 1 to 255 characters. They replace
+	// the existing ones; DeleteObjectTagging removes all.
 	Tags          []*Tag `protobuf:"bytes,6,rep,name=tags,proto3" json:"tags,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -444,16 +444,17 @@ const file_cosgate_v1_object_tagging_proto_rawDesc = "" +
 	"\x18GetObjectTaggingResponse\x12#\n" +
 	"\x04tags\x18\x01 \x03(\v2\x0f.cosgate.v1.TagR\x04tags\x12\x1d\n" +
 	"\n" +
-	"version_id\x18\x02 \x01(\tR\tversionId\"\xff\x02\n" +
+	"version_id\x18\x02 \x01(\tR\tversionId\"\x86\x04\n" +
 	"\x17PutObjectTaggingRequest\x12,\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x14\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01ȓ\x8c\xdc\x02\x02R\x06bucket\x12&\n" +
 	"\x03key\x18\x02 \x01(\tB\x14\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01ȓ\x8c\xdc\x02\x03R\x03key\x120\n" +
 	"\n" +
 	"version_id\x18\x03 \x01(\tB\x11\xbaH\br\x06\xa0Ջ\xdc\x02\x01ȓ\x8c\xdc\x02\x06R\tversionId\x12#\n" +
 	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12+\n" +
-	"\aprofile\x18\x05 \x01(\tB\x11\xbaH\br\x06\xb0Ջ\xdc\x02\x01ȓ\x8c\xdc\x02\x01R\aprofile\x12\x89\x01\n" +
-	"\x04tags\x18\x06 \x03(\v2\x0f.cosgate.v1.TagBd\xbaHa\xba\x01W\n" +
-	"\x17put_object_tagging.tags\x12\x1fmust contain each key only once\x1a\x1bthis.map(t, t.key).unique()\x92\x01\x04\b\x01\x10\n" +
+	"\aprofile\x18\x05 \x01(\tB\x11\xbaH\br\x06\xb0Ջ\xdc\x02\x01ȓ\x8c\xdc\x02\x01R\aprofile\x12\x90\x02\n" +
+	"\x04tags\x18\x06 \x03(\v2\x0f.cosgate.v1.TagB\xea\x01\xbaH\xe6\x01\xba\x01W\n" +
+	"\x17put_object_tagging.tags\x12\x1fmust contain each key only once\x1a\x1bthis.map(t, t.key).unique()\xba\x01\x81\x01\n" +
+	"\x1dput_object_tagging.tags.value\x12Dmust have values: the tags of objects have 1 to 255 characters there\x1a\x1athis.all(t, t.value != '')\x92\x01\x04\b\x01\x10\n" +
 	"R\x04tags\"9\n" +
 	"\x18PutObjectTaggingResponse\x12\x1d\n" +
 	"\n" +

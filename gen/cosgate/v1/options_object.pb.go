@@ -136,9 +136,11 @@ type OptionsObjectResponse struct {
 	// The response headers that a page may read.
 	ExposeHeaders []string `protobuf:"bytes,4,rep,name=expose_headers,json=exposeHeaders,proto3" json:"expose_headers,omitempty"`
 	// How long a browser may cache this response. Absent if the rule does not say.
-	MaxAge        *durationpb.Duration `protobuf:"bytes,5,opt,name=max_age,json=maxAge,proto3" json:"max_age,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	MaxAge *durationpb.Duration `protobuf:"bytes,5,opt,name=max_age,json=maxAge,proto3" json:"max_age,omitempty"`
+	// Whether a browser may send the request with cookies and other credentials.
+	AllowCredentials bool `protobuf:"varint,6,opt,name=allow_credentials,json=allowCredentials,proto3" json:"allow_credentials,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *OptionsObjectResponse) Reset() {
@@ -206,6 +208,13 @@ func (x *OptionsObjectResponse) GetMaxAge() *durationpb.Duration {
 	return nil
 }
 
+func (x *OptionsObjectResponse) GetAllowCredentials() bool {
+	if x != nil {
+		return x.AllowCredentials
+	}
+	return false
+}
+
 var File_cosgate_v1_options_object_proto protoreflect.FileDescriptor
 
 const file_cosgate_v1_options_object_proto_rawDesc = "" +
@@ -219,13 +228,14 @@ const file_cosgate_v1_options_object_proto_rawDesc = "" +
 	"\aprofile\x18\x05 \x01(\tB\x11\xbaH\br\x06\xb0Ջ\xdc\x02\x01ȓ\x8c\xdc\x02\x01R\aprofile\x12&\n" +
 	"\x06origin\x18\x06 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\xb8Ջ\xdc\x02\x01R\x06origin\x12>\n" +
 	"\x06method\x18\a \x01(\tB&\xbaH#\xc8\x01\x01r\x1eR\x03GETR\x04HEADR\x03PUTR\x04POSTR\x06DELETER\x06method\x12,\n" +
-	"\aheaders\x18\b \x03(\tB\x12\xbaH\x0f\x92\x01\f\x10@\"\br\x06\x88\u05cb\xdc\x02\x01R\aheaders\"\xdf\x01\n" +
+	"\aheaders\x18\b \x03(\tB\x12\xbaH\x0f\x92\x01\f\x10@\"\br\x06\x88\u05cb\xdc\x02\x01R\aheaders\"\x8c\x02\n" +
 	"\x15OptionsObjectResponse\x12!\n" +
 	"\fallow_origin\x18\x01 \x01(\tR\vallowOrigin\x12#\n" +
 	"\rallow_methods\x18\x02 \x03(\tR\fallowMethods\x12#\n" +
 	"\rallow_headers\x18\x03 \x03(\tR\fallowHeaders\x12%\n" +
 	"\x0eexpose_headers\x18\x04 \x03(\tR\rexposeHeaders\x122\n" +
-	"\amax_age\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\x06maxAgeB\xa8\x01\n" +
+	"\amax_age\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\x06maxAge\x12+\n" +
+	"\x11allow_credentials\x18\x06 \x01(\bR\x10allowCredentialsB\xa8\x01\n" +
 	"\x14io.github.cosgate.v1B\x12OptionsObjectProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +
 	"Cosgate.V1\xca\x02\n" +
 	"Cosgate\\V1\xe2\x02\x16Cosgate\\V1\\GPBMetadata\xea\x02\vCosgate::V1b\x06proto3"

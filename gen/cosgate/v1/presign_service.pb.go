@@ -751,7 +751,7 @@ const file_cosgate_v1_presign_service_proto_rawDesc = "" +
 	"\x10response_headers\x18\n" +
 	" \x01(\v2\x1a.cosgate.v1.ContentHeadersR\x0fresponseHeaders\x12\xa2\x05\n" +
 	"\aheaders\x18\v \x03(\v2*.cosgate.v1.PresignUrlRequest.HeadersEntryB\xdb\x04\xbaH\x1b\x9a\x01\x18\x10@\"\br\x06\xc0\u05cb\xdc\x02\x01*\n" +
-	"r\b\xb8Ջ\xdc\x02\x01\x10\x01ғ\x8c\xdc\x02\xb6\x04\x1a\xb3\x04\n" +
+	"r\b\xe8\u05cb\xdc\x02\x01\x10\x01ғ\x8c\xdc\x02\xb6\x04\x1a\xb3\x04\n" +
 	"\x99\x03\x12\fcontent-type\x12\vcontent-md5\x12\x0econtent-length\x12\x13content-disposition\x12\x10content-encoding\x12\x10content-language\x12\rcache-control\x12\aexpires\x12\x05range\x12\bif-match\x12\rif-none-match\x12\x11if-modified-since\x12\x13if-unmodified-since\x12\x13x-cos-storage-class\x12\x13x-cos-traffic-limit\x12\x16x-cos-forbid-overwrite\x12\x12x-cos-content-sha1\x12\x1cx-cos-server-side-encryption\x12+x-cos-server-side-encryption-cos-kms-key-id\x12$x-cos-server-side-encryption-context\x12\fx-cos-meta-*\n" +
 	"r\n" +
 	"\fPutObjectAcl\x12\tx-cos-acl\x12\x10x-cos-grant-read\x12\x14x-cos-grant-read-acp\x12\x15x-cos-grant-write-acp\x12\x18x-cos-grant-full-control\n" +
@@ -800,7 +800,7 @@ const file_cosgate_v1_presign_service_proto_rawDesc = "" +
 	"\x13content_type_prefix\x18\n" +
 	" \x01(\tB\v\xbaH\br\x06\xb8Ջ\xdc\x02\x01R\x11contentTypePrefix\x12m\n" +
 	"\bmetadata\x18\v \x03(\v21.cosgate.v1.CreatePostPolicyRequest.MetadataEntryB\x1e\xbaH\x1b\x9a\x01\x18\x10@\"\br\x06\xc0Ջ\xdc\x02\x01*\n" +
-	"r\b\xb8Ջ\xdc\x02\x01\x10\x01R\bmetadata\x120\n" +
+	"r\b\xe8\u05cb\xdc\x02\x01\x10\x01R\bmetadata\x120\n" +
 	"\rstorage_class\x18\f \x01(\tB\v\xbaH\br\x06\xc8Ջ\xdc\x02\x01R\fstorageClass\x12>\n" +
 	"\n" +
 	"preset_acl\x18\r \x01(\tB\x1f\xbaH\br\x06\x80\u05cb\xdc\x02\x01ғ\x8c\xdc\x02\x0e\n" +

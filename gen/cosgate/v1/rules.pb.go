@@ -81,6 +81,30 @@ var file_cosgate_v1_rules_proto_extTypes = []protoimpl.ExtensionInfo{
 	{
 		ExtendedType:  (*validate.StringRules)(nil),
 		ExtensionType: (*bool)(nil),
+		Field:         91250045,
+		Name:          "cosgate.v1.is_stored_header",
+		Tag:           "varint,91250045,opt,name=is_stored_header",
+		Filename:      "cosgate/v1/rules.proto",
+	},
+	{
+		ExtendedType:  (*validate.StringRules)(nil),
+		ExtensionType: (*bool)(nil),
+		Field:         91250046,
+		Name:          "cosgate.v1.is_stored_header_name",
+		Tag:           "varint,91250046,opt,name=is_stored_header_name",
+		Filename:      "cosgate/v1/rules.proto",
+	},
+	{
+		ExtendedType:  (*validate.StringRules)(nil),
+		ExtensionType: (*bool)(nil),
+		Field:         91250047,
+		Name:          "cosgate.v1.is_tag_text",
+		Tag:           "varint,91250047,opt,name=is_tag_text",
+		Filename:      "cosgate/v1/rules.proto",
+	},
+	{
+		ExtendedType:  (*validate.StringRules)(nil),
+		ExtensionType: (*bool)(nil),
 		Field:         91250008,
 		Name:          "cosgate.v1.is_metadata_name",
 		Tag:           "varint,91250008,opt,name=is_metadata_name",
@@ -270,82 +294,95 @@ var (
 	//
 	// optional bool is_header = 91250007;
 	E_IsHeader = &file_cosgate_v1_rules_proto_extTypes[6]
+	// The value of a header that COS stores with an object, or empty: at most 2048 bytes of
+	// UTF-8, which travel as they are.
+	//
+	// optional bool is_stored_header = 91250045;
+	E_IsStoredHeader = &file_cosgate_v1_rules_proto_extTypes[7]
+	// The name of a header whose stored value can be any bytes.
+	//
+	// optional bool is_stored_header_name = 91250046;
+	E_IsStoredHeaderName = &file_cosgate_v1_rules_proto_extTypes[8]
+	// The key or the value of a tag.
+	//
+	// optional bool is_tag_text = 91250047;
+	E_IsTagText = &file_cosgate_v1_rules_proto_extTypes[9]
 	// The name of an entry of user metadata.
 	//
 	// optional bool is_metadata_name = 91250008;
-	E_IsMetadataName = &file_cosgate_v1_rules_proto_extTypes[7]
+	E_IsMetadataName = &file_cosgate_v1_rules_proto_extTypes[10]
 	// The name of a storage class, or empty.
 	//
 	// optional bool is_storage_class = 91250009;
-	E_IsStorageClass = &file_cosgate_v1_rules_proto_extTypes[8]
+	E_IsStorageClass = &file_cosgate_v1_rules_proto_extTypes[11]
 	// A value of a set that COS adds to over time, such as types or tiers, or empty.
 	//
 	// optional bool is_word = 91250012;
-	E_IsWord = &file_cosgate_v1_rules_proto_extTypes[9]
+	E_IsWord = &file_cosgate_v1_rules_proto_extTypes[12]
 	// The id of a multipart upload, or empty.
 	//
 	// optional bool is_upload_id = 91250010;
-	E_IsUploadId = &file_cosgate_v1_rules_proto_extTypes[10]
+	E_IsUploadId = &file_cosgate_v1_rules_proto_extTypes[13]
 	// The id of an account in a grant.
 	//
 	// optional bool is_grantee_id = 91250011;
-	E_IsGranteeId = &file_cosgate_v1_rules_proto_extTypes[11]
+	E_IsGranteeId = &file_cosgate_v1_rules_proto_extTypes[14]
 	// The id of an inventory job or of a tiering rule, or empty.
 	//
 	// optional bool is_config_id = 91250020;
-	E_IsConfigId = &file_cosgate_v1_rules_proto_extTypes[12]
+	E_IsConfigId = &file_cosgate_v1_rules_proto_extTypes[15]
 	// Text that XML can express: at most 1024 bytes, without control characters.
 	//
 	// optional bool is_xml_text = 91250021;
-	E_IsXmlText = &file_cosgate_v1_rules_proto_extTypes[13]
+	E_IsXmlText = &file_cosgate_v1_rules_proto_extTypes[16]
 	// A bucket as COS names it where copies and lists go: its region, and name-appid.
 	//
 	// optional bool is_bucket_resource = 91250023;
-	E_IsBucketResource = &file_cosgate_v1_rules_proto_extTypes[14]
+	E_IsBucketResource = &file_cosgate_v1_rules_proto_extTypes[17]
 	// A domain, or empty.
 	//
 	// optional bool is_domain = 91250022;
-	E_IsDomain = &file_cosgate_v1_rules_proto_extTypes[15]
+	E_IsDomain = &file_cosgate_v1_rules_proto_extTypes[18]
 	// The URL of an upload callback.
 	//
 	// optional bool is_callback_url = 91250030;
-	E_IsCallbackUrl = &file_cosgate_v1_rules_proto_extTypes[16]
+	E_IsCallbackUrl = &file_cosgate_v1_rules_proto_extTypes[19]
 	// A host name, optionally with a port, or empty.
 	//
 	// optional bool is_host = 91250031;
-	E_IsHost = &file_cosgate_v1_rules_proto_extTypes[17]
+	E_IsHost = &file_cosgate_v1_rules_proto_extTypes[20]
 	// The name of a preset ACL, or empty.
 	//
 	// optional bool is_preset_acl = 91250032;
-	E_IsPresetAcl = &file_cosgate_v1_rules_proto_extTypes[18]
+	E_IsPresetAcl = &file_cosgate_v1_rules_proto_extTypes[21]
 	// The name of an HTTP header.
 	//
 	// optional bool is_header_name = 91250033;
-	E_IsHeaderName = &file_cosgate_v1_rules_proto_extTypes[19]
+	E_IsHeaderName = &file_cosgate_v1_rules_proto_extTypes[22]
 	// The value of an HTTP header that holds a document, or empty: at most 8192 bytes.
 	//
 	// optional bool is_long_header = 91250034;
-	E_IsLongHeader = &file_cosgate_v1_rules_proto_extTypes[20]
+	E_IsLongHeader = &file_cosgate_v1_rules_proto_extTypes[23]
 	// The name of a header that a presigned URL can require.
 	//
 	// optional bool is_signed_header = 91250040;
-	E_IsSignedHeader = &file_cosgate_v1_rules_proto_extTypes[21]
+	E_IsSignedHeader = &file_cosgate_v1_rules_proto_extTypes[24]
 	// An absolute URL that a browser can be redirected to, or empty.
 	//
 	// optional bool is_redirect = 91250041;
-	E_IsRedirect = &file_cosgate_v1_rules_proto_extTypes[22]
+	E_IsRedirect = &file_cosgate_v1_rules_proto_extTypes[25]
 	// Text of any length that XML can express.
 	//
 	// optional bool is_xml_literal = 91250042;
-	E_IsXmlLiteral = &file_cosgate_v1_rules_proto_extTypes[23]
+	E_IsXmlLiteral = &file_cosgate_v1_rules_proto_extTypes[26]
 	// One character of a CSV format, or empty.
 	//
 	// optional bool is_csv_character = 91250043;
-	E_IsCsvCharacter = &file_cosgate_v1_rules_proto_extTypes[24]
+	E_IsCsvCharacter = &file_cosgate_v1_rules_proto_extTypes[27]
 	// The delimiter of records, or empty.
 	//
 	// optional bool is_record_delimiter = 91250044;
-	E_IsRecordDelimiter = &file_cosgate_v1_rules_proto_extTypes[25]
+	E_IsRecordDelimiter = &file_cosgate_v1_rules_proto_extTypes[28]
 )
 
 // Extension fields to validate.Int64Rules.
@@ -353,7 +390,7 @@ var (
 	// A traffic limit in bits per second, or 0.
 	//
 	// optional bool is_traffic_limit = 91250035;
-	E_IsTrafficLimit = &file_cosgate_v1_rules_proto_extTypes[26]
+	E_IsTrafficLimit = &file_cosgate_v1_rules_proto_extTypes[29]
 )
 
 var File_cosgate_v1_rules_proto protoreflect.FileDescriptor
@@ -385,7 +422,16 @@ const file_cosgate_v1_rules_proto_rawDesc = "" +
 	"\x0estring.profile\x12Fmust be a profile name: letters, digits and ._-, at most 64 characters\x1a/!rule || this.matches('^[A-Za-z0-9._-]{0,64}$')R\tisProfile:\xd9\x01\n" +
 	"\tis_header\x12\x19.buf.validate.StringRules\x18\u05fa\xc1+ \x01(\bB\x9d\x01\xc2H\x99\x01\n" +
 	"\x96\x01\n" +
-	"\rstring.header\x12Amust be printable ASCII, at most 1024 bytes; encode anything else\x1aB!rule || (this.size() <= 1024 && this.matches('^[\\\\x20-\\\\x7e]*$'))R\bisHeader:\x8b\x02\n" +
+	"\rstring.header\x12Amust be printable ASCII, at most 1024 bytes; encode anything else\x1aB!rule || (this.size() <= 1024 && this.matches('^[\\\\x20-\\\\x7e]*$'))R\bisHeader:\xc6\x02\n" +
+	"\x10is_stored_header\x12\x19.buf.validate.StringRules\x18\xfd\xba\xc1+ \x01(\bB\xfd\x01\xc2H\xf9\x01\n" +
+	"\xf6\x01\n" +
+	"\x14string.stored_header\x12umust be at most 2048 bytes of UTF-8, without control characters other than tab, and without white space at either end\x1ag!rule || (bytes(this).size() <= 2048 && !this.matches('[\\\\x00-\\\\x08\\\\x0a-\\\\x1f\\\\x7f]|^[ \\\\t]|[ \\\\t]$'))R\x0eisStoredHeader:\xfd\x03\n" +
+	"\x15is_stored_header_name\x12\x19.buf.validate.StringRules\x18\xfe\xba\xc1+ \x01(\bB\xab\x03\xc2H\xa7\x03\n" +
+	"\xa4\x03\n" +
+	"\x19string.stored_header_name\x12\xe8\x01must be a header that COS stores, in lower case: content-type, content-disposition, content-encoding, content-language, cache-control, expires, x-cos-website-redirect-location, or x-cos-meta- and 1 to 128 letters, digits and hyphens\x1a\x9b\x01!rule || this.matches('^(content-(type|disposition|encoding|language)|cache-control|expires|x-cos-website-redirect-location|x-cos-meta-[a-z0-9-]{1,128})$')R\x12isStoredHeaderName:\xd1\x01\n" +
+	"\vis_tag_text\x12\x19.buf.validate.StringRules\x18\xff\xba\xc1+ \x01(\bB\x92\x01\xc2H\x8e\x01\n" +
+	"\x8b\x01\n" +
+	"\x0fstring.tag_text\x12=must be letters and digits of any script, spaces and +-=._:/@\x1a9!rule || this.matches('^[\\\\p{L}\\\\p{M}\\\\p{N} +=._:/@-]*$')R\tisTagText:\x8b\x02\n" +
 	"\x10is_metadata_name\x12\x19.buf.validate.StringRules\x18غ\xc1+ \x01(\bB\xc2\x01\xc2H\xbe\x01\n" +
 	"\xbb\x01\n" +
 	"\x14string.metadata_name\x12Lmust be 1 to 128 letters, digits and hyphens, without the prefix x-cos-meta-\x1aU!rule || (this.matches('^[A-Za-z0-9-]{1,128}$') && !this.matches('(?i)^x-cos-meta-'))R\x0eisMetadataName:\xf7\x01\n" +
@@ -466,30 +512,33 @@ var file_cosgate_v1_rules_proto_depIdxs = []int32{
 	0,  // 4: cosgate.v1.is_region:extendee -> buf.validate.StringRules
 	0,  // 5: cosgate.v1.is_profile:extendee -> buf.validate.StringRules
 	0,  // 6: cosgate.v1.is_header:extendee -> buf.validate.StringRules
-	0,  // 7: cosgate.v1.is_metadata_name:extendee -> buf.validate.StringRules
-	0,  // 8: cosgate.v1.is_storage_class:extendee -> buf.validate.StringRules
-	0,  // 9: cosgate.v1.is_word:extendee -> buf.validate.StringRules
-	0,  // 10: cosgate.v1.is_upload_id:extendee -> buf.validate.StringRules
-	0,  // 11: cosgate.v1.is_grantee_id:extendee -> buf.validate.StringRules
-	0,  // 12: cosgate.v1.is_config_id:extendee -> buf.validate.StringRules
-	0,  // 13: cosgate.v1.is_xml_text:extendee -> buf.validate.StringRules
-	0,  // 14: cosgate.v1.is_bucket_resource:extendee -> buf.validate.StringRules
-	0,  // 15: cosgate.v1.is_domain:extendee -> buf.validate.StringRules
-	0,  // 16: cosgate.v1.is_callback_url:extendee -> buf.validate.StringRules
-	0,  // 17: cosgate.v1.is_host:extendee -> buf.validate.StringRules
-	0,  // 18: cosgate.v1.is_preset_acl:extendee -> buf.validate.StringRules
-	0,  // 19: cosgate.v1.is_header_name:extendee -> buf.validate.StringRules
-	0,  // 20: cosgate.v1.is_long_header:extendee -> buf.validate.StringRules
-	0,  // 21: cosgate.v1.is_signed_header:extendee -> buf.validate.StringRules
-	0,  // 22: cosgate.v1.is_redirect:extendee -> buf.validate.StringRules
-	0,  // 23: cosgate.v1.is_xml_literal:extendee -> buf.validate.StringRules
-	0,  // 24: cosgate.v1.is_csv_character:extendee -> buf.validate.StringRules
-	0,  // 25: cosgate.v1.is_record_delimiter:extendee -> buf.validate.StringRules
-	1,  // 26: cosgate.v1.is_traffic_limit:extendee -> buf.validate.Int64Rules
-	27, // [27:27] is the sub-list for method output_type
-	27, // [27:27] is the sub-list for method input_type
-	27, // [27:27] is the sub-list for extension type_name
-	0,  // [0:27] is the sub-list for extension extendee
+	0,  // 7: cosgate.v1.is_stored_header:extendee -> buf.validate.StringRules
+	0,  // 8: cosgate.v1.is_stored_header_name:extendee -> buf.validate.StringRules
+	0,  // 9: cosgate.v1.is_tag_text:extendee -> buf.validate.StringRules
+	0,  // 10: cosgate.v1.is_metadata_name:extendee -> buf.validate.StringRules
+	0,  // 11: cosgate.v1.is_storage_class:extendee -> buf.validate.StringRules
+	0,  // 12: cosgate.v1.is_word:extendee -> buf.validate.StringRules
+	0,  // 13: cosgate.v1.is_upload_id:extendee -> buf.validate.StringRules
+	0,  // 14: cosgate.v1.is_grantee_id:extendee -> buf.validate.StringRules
+	0,  // 15: cosgate.v1.is_config_id:extendee -> buf.validate.StringRules
+	0,  // 16: cosgate.v1.is_xml_text:extendee -> buf.validate.StringRules
+	0,  // 17: cosgate.v1.is_bucket_resource:extendee -> buf.validate.StringRules
+	0,  // 18: cosgate.v1.is_domain:extendee -> buf.validate.StringRules
+	0,  // 19: cosgate.v1.is_callback_url:extendee -> buf.validate.StringRules
+	0,  // 20: cosgate.v1.is_host:extendee -> buf.validate.StringRules
+	0,  // 21: cosgate.v1.is_preset_acl:extendee -> buf.validate.StringRules
+	0,  // 22: cosgate.v1.is_header_name:extendee -> buf.validate.StringRules
+	0,  // 23: cosgate.v1.is_long_header:extendee -> buf.validate.StringRules
+	0,  // 24: cosgate.v1.is_signed_header:extendee -> buf.validate.StringRules
+	0,  // 25: cosgate.v1.is_redirect:extendee -> buf.validate.StringRules
+	0,  // 26: cosgate.v1.is_xml_literal:extendee -> buf.validate.StringRules
+	0,  // 27: cosgate.v1.is_csv_character:extendee -> buf.validate.StringRules
+	0,  // 28: cosgate.v1.is_record_delimiter:extendee -> buf.validate.StringRules
+	1,  // 29: cosgate.v1.is_traffic_limit:extendee -> buf.validate.Int64Rules
+	30, // [30:30] is the sub-list for method output_type
+	30, // [30:30] is the sub-list for method input_type
+	30, // [30:30] is the sub-list for extension type_name
+	0,  // [0:30] is the sub-list for extension extendee
 	0,  // [0:0] is the sub-list for field type_name
 }
 
@@ -505,7 +554,7 @@ func file_cosgate_v1_rules_proto_init() {
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cosgate_v1_rules_proto_rawDesc), len(file_cosgate_v1_rules_proto_rawDesc)),
 			NumEnums:      0,
 			NumMessages:   0,
-			NumExtensions: 27,
+			NumExtensions: 30,
 			NumServices:   0,
 		},
 		GoTypes:           file_cosgate_v1_rules_proto_goTypes,

@@ -22,12 +22,13 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// A Tag is a key and a value on a bucket or an object.
+// A Tag is a key and a value on a bucket or an object. Both are letters and digits of
+// any script, spaces and +-=._:/@, and case counts.
 type Tag struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The key, 1 to 127 characters. It appears once in each set.
 	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	// The value, at most 127 characters.
+	// The value, at most 255 characters. Only the tags of buckets may have none.
 	Value         string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -82,11 +83,10 @@ var File_cosgate_v1_tag_proto protoreflect.FileDescriptor
 const file_cosgate_v1_tag_proto_rawDesc = "" +
 	"\n" +
 	"\x14cosgate/v1/tag.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\"B\n" +
-	"\x03Tag\x12\x1c\n" +
-	"\x03key\x18\x01 \x01(\tB\n" +
-	"\xbaH\a\xc8\x01\x01r\x02\x18\x7fR\x03key\x12\x1d\n" +
-	"\x05value\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18\x7fR\x05valueB\x9e\x01\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x16cosgate/v1/rules.proto\"O\n" +
+	"\x03Tag\x12\"\n" +
+	"\x03key\x18\x01 \x01(\tB\x10\xbaH\r\xc8\x01\x01r\b\xf8\u05cb\xdc\x02\x01\x18\x7fR\x03key\x12$\n" +
+	"\x05value\x18\x02 \x01(\tB\x0e\xbaH\vr\t\xf8\u05cb\xdc\x02\x01\x18\xff\x01R\x05valueB\x9e\x01\n" +
 	"\x14io.github.cosgate.v1B\bTagProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +
 	"Cosgate.V1\xca\x02\n" +
 	"Cosgate\\V1\xe2\x02\x16Cosgate\\V1\\GPBMetadata\xea\x02\vCosgate::V1b\x06proto3"
@@ -120,6 +120,7 @@ func file_cosgate_v1_tag_proto_init() {
 	if File_cosgate_v1_tag_proto != nil {
 		return
 	}
+	file_cosgate_v1_rules_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
