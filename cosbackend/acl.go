@@ -21,12 +21,14 @@ type Grant struct {
 	URI         string
 	DisplayName string
 	Permission  string // READ, WRITE, READ_ACP, WRITE_ACP or FULL_CONTROL
+	Unknown     []Unknown
 }
 
 // An AccessControlPolicy is the whole ACL of a bucket or an object.
 type AccessControlPolicy struct {
-	Owner  Owner
-	Grants []Grant
+	Owner   Owner
+	Grants  []Grant
+	Unknown []Unknown
 }
 
 // GrantHeaders list accounts by permission, as the headers x-cos-grant-* do.
@@ -94,19 +96,25 @@ func granteeRune(r rune) bool {
 	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune(":/@._-", r)
 }
 
-// wireACL is COS's AccessControlPolicy. The official SDK's struct cannot write the
-// xsi:type of a grantee, which distinguishes accounts from groups (A039).
+// wireACL is COS's AccessControlPolicy. The xsi:type of a grantee distinguishes accounts
+// from groups (A039).
 type wireACL struct {
-	Owner struct {
-		ID          string
-		DisplayName string `xml:",omitempty"`
+	Owner             wireOwner
+	AccessControlList struct { // written when it is empty, too
+		Grants []wireGrant `xml:"Grant"`
 	}
-	Grants []wireGrant `xml:"AccessControlList>Grant"`
+	Unknown []Unknown `xml:"-"`
+}
+
+type wireOwner struct {
+	ID          string `xml:",omitempty"`
+	DisplayName string `xml:",omitempty"`
 }
 
 type wireGrant struct {
 	Grantee    wireGrantee
-	Permission string
+	Permission string    `xml:",omitempty"`
+	Unknown    []Unknown `xml:"-"`
 }
 
 type wireGrantee struct {
@@ -117,6 +125,7 @@ type wireGrantee struct {
 	DisplayName string `xml:",omitempty"`
 
 	// The older form of an account, which is read and not written.
+	OlderType  string `xml:"type,attr,omitempty"`
 	UIN        string `xml:"uin,omitempty"`
 	Subaccount string `xml:",omitempty"`
 }
@@ -130,29 +139,29 @@ func (g wireGrantee) account() string {
 }
 
 func (p *AccessControlPolicy) wire() *wireACL {
-	w := &wireACL{}
-	w.Owner.ID, w.Owner.DisplayName = p.Owner.ID, p.Owner.DisplayName
+	w := &wireACL{Owner: wireOwner{ID: p.Owner.ID, DisplayName: p.Owner.DisplayName}, Unknown: p.Unknown}
 	for _, g := range p.Grants {
 		kind := "CanonicalUser"
 		if g.URI != "" {
 			kind = "Group"
 		}
-		w.Grants = append(w.Grants, wireGrant{
+		w.AccessControlList.Grants = append(w.AccessControlList.Grants, wireGrant{
 			Grantee: wireGrantee{
 				XSI: "http://www.w3.org/2001/XMLSchema-instance", Type: kind,
 				ID: g.ID, URI: g.URI, DisplayName: g.DisplayName,
 			},
-			Permission: g.Permission,
+			Permission: g.Permission, Unknown: g.Unknown,
 		})
 	}
 	return w
 }
 
 func (w *wireACL) policy() *AccessControlPolicy {
-	p := &AccessControlPolicy{Owner: Owner{ID: w.Owner.ID, DisplayName: w.Owner.DisplayName}}
-	for _, g := range w.Grants {
+	p := &AccessControlPolicy{Owner: Owner{ID: w.Owner.ID, DisplayName: w.Owner.DisplayName}, Unknown: w.Unknown}
+	for _, g := range w.AccessControlList.Grants {
 		p.Grants = append(p.Grants, Grant{
-			ID: g.Grantee.account(), URI: g.Grantee.URI, DisplayName: g.Grantee.DisplayName, Permission: g.Permission,
+			ID: g.Grantee.account(), URI: g.Grantee.URI, DisplayName: g.Grantee.DisplayName,
+			Permission: g.Permission, Unknown: g.Unknown,
 		})
 	}
 	return p
@@ -253,7 +262,7 @@ func (c *Client) GetObjectACL(ctx context.Context, loc Location, key, versionID 
 	var wire wireACL
 	op.decode = func(ctx context.Context, r *response) error {
 		wire = wireACL{}
-		return r.readXML(ctx, "AccessControlPolicy", &wire)
+		return r.readConfigurations(ctx, "AccessControlPolicy", &wire)
 	}
 	if err := c.do(ctx, op); err != nil {
 		return nil, err
@@ -271,11 +280,11 @@ func (c *Client) PutObjectACL(ctx context.Context, loc Location, key, versionID 
 		return err
 	}
 	if acl.Policy != nil {
-		document, err := documentXML("AccessControlPolicy", acl.Policy.wire())
+		payload, err := encodeDocument("AccessControlPolicy", acl.Policy.wire())
 		if err != nil {
-			return invalid("acl", err.Error())
+			return invalidDocument("acl", err)
 		}
-		op.document("application/xml", document)
+		op.document("application/xml", payload)
 	}
 	op.grant(acl.Preset, acl.Grants)
 	op.decode = readEmpty

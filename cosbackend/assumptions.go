@@ -165,6 +165,11 @@ package cosbackend
 //	A094  [seen samples of 436/14690] A form needs no condition for each of its fields: samples of 436/14690 have fields
 //	      that no condition names, and were accepted. The embedded server is stricter
 //	      (E118), and nothing relies on either.
+//	A095  [client cos-go-sdk-v5] An origin configuration has, beside what its page says,
+//	      PrivateHost and PrivateStandbyHost_N with a CredentialProvider, the
+//	      FollowRedirectionConfiguration, ReplacedWithPrefix and ReplacedWithSuffix, and
+//	      ForbidFollowHttpHeaders, which is the newer name of ForbidFollowHeaders. The
+//	      numbers of standby hosts need not begin with 1.
 //	A105  [documented 436/7738 in part] Create Bucket takes tags in
 //	      x-cos-tagging, and a body CreateBucketConfiguration with BucketAZConfig,
 //	      BucketArchConfig and BucketStorageClass, of which the page has the first.

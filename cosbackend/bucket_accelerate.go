@@ -1,14 +1,14 @@
 package cosbackend
 
-import (
-	"context"
+import "context"
 
-	"github.com/tencentyun/cos-go-sdk-v5"
-)
-
-// AccelerateConfiguration has a Status: "Enabled", "Suspended", or "" when it was never
+// An AccelerateConfiguration has a Status: "Enabled", "Suspended", or "" when it was never
 // set.
-type AccelerateConfiguration = cos.BucketPutAccelerateOptions
+type AccelerateConfiguration struct {
+	Status  string    `xml:",omitempty"`
+	Type    string    `xml:",omitempty"`
+	Unknown []Unknown `xml:"-"`
+}
 
 func bucketAccelerate() subresource[AccelerateConfiguration] {
 	return subresource[AccelerateConfiguration]{noun: "BucketAccelerate", name: "accelerate", root: "AccelerateConfiguration"}

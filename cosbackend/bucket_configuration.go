@@ -1,23 +1,20 @@
 package cosbackend
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/md5" //nolint:gosec // COS asks for Content-MD5.
 	"encoding/base64"
-	"encoding/xml"
 	"errors"
 	"net/http"
-	"slices"
 )
 
 // A subresource is a configuration of a bucket: an XML document of the Go type T
 // that is read, replaced and removed whole (A030).
 //
-// Reading, replacing and removing are idempotent. T is the official SDK's struct where
-// that loses nothing, and a type of this package otherwise; what was compared is said in
-// docs/decisions/0015.
+// Reading, replacing and removing are idempotent. What COS sends and T has no field for is
+// in the fields Unknown of T and of the items of its lists, and written back from there
+// (docs/decisions/0029).
 type subresource[T any] struct {
 	noun string // in the names of the operations: Get, Put or Delete and this
 	name string // the query parameter that chooses it
@@ -68,10 +65,9 @@ func (s subresource[T]) get(ctx context.Context, c *Client, loc Location, check 
 			return r.notConfigured()
 		}
 		doc = new(T)
-		if err := r.parseXML(data, s.root, doc); err != nil {
+		if err := r.decodeDocument(data, s.root, doc); err != nil {
 			return err
 		}
-		r.reportUnknown(data, s.root, doc)
 		if check == nil {
 			return nil
 		}
@@ -93,9 +89,9 @@ func (s subresource[T]) put(ctx context.Context, c *Client, loc Location, doc *T
 
 // write returns an operation that sends the document.
 func (s subresource[T]) write(ctx context.Context, c *Client, verb, method string, loc Location, doc *T) (operation, error) {
-	payload, err := documentXML(s.root, doc)
+	payload, err := encodeDocument(s.root, doc)
 	if err != nil {
-		return operation{}, invalid(cmp.Or(s.field, s.name), err.Error())
+		return operation{}, invalidDocument(cmp.Or(s.field, s.name), err)
 	}
 	op, err := c.configOperation(ctx, verb+s.noun, method, loc, s.query()...)
 	if err != nil {
@@ -131,60 +127,6 @@ func (s subresource[T]) remove(ctx context.Context, c *Client, loc Location) err
 func (r *response) notConfigured() error {
 	r.attempt.responseReceived = true
 	return &NotConfiguredError{Err: r.newError()}
-}
-
-// reportUnknown logs the names of elements that this package would lose when it writes
-// the document back. Their contents are not logged.
-func (r *response) reportUnknown(data []byte, root string, doc any) {
-	again, err := documentXML(root, doc)
-	if err != nil {
-		return
-	}
-	known := filledElements(again)
-	var unknown []string
-	for path := range filledElements(data) {
-		if !known[path] {
-			unknown = append(unknown, cleanText(path, maxHeaderOut))
-		}
-	}
-	if len(unknown) > 0 {
-		slices.Sort(unknown)
-		r.client.logger.Warn("cosbackend: COS sent elements of a configuration that are not known here; writing it back drops them",
-			"operation", r.op.name, "bucket", r.op.bucket, "elements", unknown[:min(len(unknown), maxHeaders)])
-	}
-}
-
-// maxPaths is how many different elements of a document are looked at.
-const maxPaths = 1000
-
-// filledElements returns the paths of all elements that hold text.
-func filledElements(data []byte) map[string]bool {
-	paths := make(map[string]bool)
-	var path []byte
-	var ends []int // where the path of each open element ends
-	d := tolerantDecoder(data)
-	for {
-		token, err := d.RawToken()
-		if err != nil || len(paths) > maxPaths {
-			return paths
-		}
-		switch t := token.(type) {
-		case xml.StartElement:
-			ends = append(ends, len(path))
-			if len(path) > 0 {
-				path = append(path, '/')
-			}
-			path = append(path, t.Name.Local...)
-		case xml.EndElement:
-			if last := len(ends) - 1; last >= 0 {
-				path, ends = path[:ends[last]], ends[:last]
-			}
-		case xml.CharData:
-			if len(bytes.TrimSpace(t)) > 0 && !paths[string(path)] {
-				paths[string(path)] = true
-			}
-		}
-	}
 }
 
 // A NotConfiguredError is a configuration that a bucket does not have, where COS has

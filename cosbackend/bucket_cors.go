@@ -3,22 +3,21 @@ package cosbackend
 import "context"
 
 // A CORSConfiguration says which web pages of other sites may use a bucket.
-//
-// The official SDK's struct loses MaxAgeSeconds 0, which forbids caching a
-// response; without it that is up to the browser.
 type CORSConfiguration struct {
 	Rules        []CORSRule `xml:"CORSRule"`
 	ResponseVary *bool
+	Unknown      []Unknown `xml:"-"`
 }
 
 // A CORSRule allows some requests from the pages of some origins.
 type CORSRule struct {
-	ID             string   `xml:",omitempty"`
-	AllowedOrigins []string `xml:"AllowedOrigin"`
-	AllowedMethods []string `xml:"AllowedMethod"`
-	AllowedHeaders []string `xml:"AllowedHeader"`
-	ExposeHeaders  []string `xml:"ExposeHeader"`
-	MaxAgeSeconds  *int32
+	ID             string    `xml:",omitempty"`
+	AllowedOrigins []string  `xml:"AllowedOrigin"`
+	AllowedMethods []string  `xml:"AllowedMethod"`
+	AllowedHeaders []string  `xml:"AllowedHeader"`
+	ExposeHeaders  []string  `xml:"ExposeHeader"`
+	MaxAgeSeconds  *int32    // 0 forbids caching; without it that is up to the browser
+	Unknown        []Unknown `xml:"-"`
 }
 
 func bucketCORS() subresource[CORSConfiguration] {

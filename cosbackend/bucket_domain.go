@@ -5,25 +5,41 @@ import (
 	"iter"
 	"net/http"
 	"strings"
-
-	"github.com/tencentyun/cos-go-sdk-v5"
 )
 
-// The documents of custom domains. The official SDK's structs lose nothing of them.
-type (
-	// DomainConfiguration is the custom domains of a bucket.
-	DomainConfiguration = cos.BucketPutDomainOptions
-	// DomainRule is one of them.
-	DomainRule = cos.BucketDomainRule
-	// DomainCertificate binds a certificate to custom domains.
-	DomainCertificate = cos.BucketPutDomainCertificateOptions
-	// CertificateInfo is a part of DomainCertificate.
-	CertificateInfo = cos.BucketDomainCertificateInfo
-	// CustomCertificate is a part of CertificateInfo. Its private key is a secret.
-	CustomCertificate = cos.BucketDomainCustomCert
-	// BoundCertificate is what COS returns of a certificate.
-	BoundCertificate = cos.BucketGetDomainCertificateResult
-)
+// A DomainConfiguration is the custom domains of a bucket.
+type DomainConfiguration struct {
+	Rules   []DomainRule `xml:"DomainRule"`
+	Unknown []Unknown    `xml:"-"`
+}
+
+// A DomainRule is one of them.
+type DomainRule struct {
+	Status            string    `xml:",omitempty"`
+	Name              string    `xml:",omitempty"`
+	Type              string    `xml:",omitempty"`
+	ForcedReplacement string    `xml:",omitempty"`
+	Unknown           []Unknown `xml:"-"`
+}
+
+// A DomainCertificate binds a certificate to custom domains. Its private key is a secret.
+type DomainCertificate struct {
+	CertType   string    `xml:"CertificateInfo>CertType,omitempty"`
+	CertID     string    `xml:"CertificateInfo>CustomCert>CertId,omitempty"`
+	Cert       string    `xml:"CertificateInfo>CustomCert>Cert,omitempty"`
+	PrivateKey string    `xml:"CertificateInfo>CustomCert>PrivateKey,omitempty"`
+	Domains    []string  `xml:"DomainList>DomainName"`
+	Unknown    []Unknown `xml:"-"`
+}
+
+// A BoundCertificate is what COS returns of a certificate. Its times are seconds of Unix.
+type BoundCertificate struct {
+	Status         string    `xml:",omitempty"`
+	CertID         string    `xml:"CertificateInfo>CertId,omitempty"`
+	ValidityBegin  *int64    `xml:"CertificateInfo>ValidityBegin"`
+	ValidityExpire *int64    `xml:"CertificateInfo>ValidityExpire"`
+	Unknown        []Unknown `xml:"-"`
+}
 
 // BucketDomains is what COS returns of the custom domains of a bucket.
 type BucketDomains struct {
@@ -109,9 +125,7 @@ func (c *Client) PutBucketDomainCertificate(ctx context.Context, loc Location, d
 		return err
 	}
 	op.secretPayload = true
-	if doc.CertificateInfo != nil && doc.CertificateInfo.CustomCert != nil {
-		op.keepSecret(doc.CertificateInfo.CustomCert.PrivateKey)
-	}
+	op.keepSecret(doc.PrivateKey)
 	return c.do(ctx, op)
 }
 

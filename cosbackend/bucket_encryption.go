@@ -1,16 +1,14 @@
 package cosbackend
 
-import (
-	"context"
+import "context"
 
-	"github.com/tencentyun/cos-go-sdk-v5"
-)
-
-// EncryptionConfiguration is the default encryption.
-type EncryptionConfiguration = cos.BucketPutEncryptionOptions
-
-// EncryptionRule is a part of EncryptionConfiguration.
-type EncryptionRule = cos.BucketEncryptionConfiguration
+// An EncryptionConfiguration is the default encryption.
+type EncryptionConfiguration struct {
+	SSEAlgorithm   string    `xml:"Rule>ApplyServerSideEncryptionByDefault>SSEAlgorithm,omitempty"`
+	KMSMasterKeyID string    `xml:"Rule>ApplyServerSideEncryptionByDefault>KMSMasterKeyID,omitempty"`
+	KMSAlgorithm   string    `xml:"Rule>ApplyServerSideEncryptionByDefault>KMSAlgorithm,omitempty"`
+	Unknown        []Unknown `xml:"-"`
+}
 
 func bucketEncryption() subresource[EncryptionConfiguration] {
 	return subresource[EncryptionConfiguration]{noun: "BucketEncryption", name: "encryption", root: "ServerSideEncryptionConfiguration"}

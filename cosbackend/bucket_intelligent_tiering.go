@@ -3,24 +3,50 @@ package cosbackend
 import (
 	"context"
 	"net/http"
-
-	"github.com/tencentyun/cos-go-sdk-v5"
 )
 
-// The documents of both forms of tiering. The official SDK's structs lose nothing
-// of them: none of their numbers can be 0.
-type (
-	// IntelligentTiering is the first form: Status and Transition of it are used.
-	IntelligentTiering = cos.BucketPutIntelligentTieringOptions
-	// TieringTransition says when an object changes its tier.
-	TieringTransition = cos.BucketIntelligentTieringTransition
-	// IntelligentTieringConfiguration is one rule of the second form.
-	IntelligentTieringConfiguration = cos.IntelligentTieringConfiguration
-	// TieringFilter chooses objects.
-	TieringFilter = cos.BucketIntelligentTieringFilter
-	// TieringAnd chooses objects that fit all of its conditions.
-	TieringAnd = cos.BucketIntelligentTieringFilterAnd
-)
+// An IntelligentTiering is the first form of tiering.
+type IntelligentTiering struct {
+	Status     string `xml:",omitempty"`
+	Transition *TieringTransition
+	Unknown    []Unknown `xml:"-"`
+}
+
+// A TieringTransition says when an object changes its tier.
+type TieringTransition struct {
+	Days            *int32
+	RequestFrequent *int32
+}
+
+// An IntelligentTieringConfiguration is one rule of the second form.
+type IntelligentTieringConfiguration struct {
+	ID       string `xml:"Id,omitempty"`
+	Status   string `xml:",omitempty"`
+	Filter   *TieringFilter
+	Tierings []Tiering `xml:"Tiering"`
+	Unknown  []Unknown `xml:"-"`
+}
+
+// A Tiering is the tier that an object changes to, and when.
+type Tiering struct {
+	AccessTier      string `xml:",omitempty"`
+	Days            *int32
+	RequestFrequent *int32
+	Unknown         []Unknown `xml:"-"`
+}
+
+// A TieringFilter chooses objects.
+type TieringFilter struct {
+	And    *TieringAnd
+	Prefix string `xml:",omitempty"`
+	Tags   []Tag  `xml:"Tag"`
+}
+
+// A TieringAnd chooses objects that fit all of its conditions.
+type TieringAnd struct {
+	Prefix string `xml:",omitempty"`
+	Tags   []Tag  `xml:"Tag"`
+}
 
 func bucketTiering() subresource[IntelligentTiering] {
 	return subresource[IntelligentTiering]{
@@ -59,7 +85,7 @@ func (c *Client) GetBucketIntelligentTieringConfiguration(ctx context.Context, l
 		return nil, err
 	}
 	return tieringRule(id).get(ctx, c, loc, func(r *response, doc *IntelligentTieringConfiguration) error {
-		if doc.Id == "" {
+		if doc.ID == "" {
 			return r.notConfigured()
 		}
 		return nil
@@ -69,10 +95,10 @@ func (c *Client) GetBucketIntelligentTieringConfiguration(ctx context.Context, l
 // PutBucketIntelligentTieringConfiguration creates a rule of the second form, or
 // replaces the one of the same id. Idempotent.
 func (c *Client) PutBucketIntelligentTieringConfiguration(ctx context.Context, loc Location, doc *IntelligentTieringConfiguration) error {
-	if err := checkConfigID("configuration.id", doc.Id); err != nil {
+	if err := checkConfigID("configuration.id", doc.ID); err != nil {
 		return err
 	}
-	return tieringRule(doc.Id).put(ctx, c, loc, doc)
+	return tieringRule(doc.ID).put(ctx, c, loc, doc)
 }
 
 // DeleteBucketIntelligentTieringConfiguration removes a rule of the second form.
@@ -86,15 +112,17 @@ func (c *Client) DeleteBucketIntelligentTieringConfiguration(ctx context.Context
 
 // ListBucketIntelligentTieringConfigurations returns all rules of the second form.
 // Idempotent.
-func (c *Client) ListBucketIntelligentTieringConfigurations(ctx context.Context, loc Location) ([]*IntelligentTieringConfiguration, error) {
+func (c *Client) ListBucketIntelligentTieringConfigurations(ctx context.Context, loc Location) ([]IntelligentTieringConfiguration, error) {
 	op, err := c.configOperation(ctx, "ListBucketIntelligentTieringConfigurations", http.MethodGet, loc, pair{"intelligent-tiering", ""})
 	if err != nil {
 		return nil, err
 	}
-	var wire cos.ListIntelligentTieringConfigurations
+	var wire struct {
+		Configurations []IntelligentTieringConfiguration `xml:"IntelligentTieringConfiguration"`
+	}
 	op.decode = func(ctx context.Context, r *response) error {
-		wire = cos.ListIntelligentTieringConfigurations{}
-		return r.readXML(ctx, "ListBucketIntelligentTieringConfigurationsOutput", &wire)
+		wire.Configurations = nil
+		return r.readConfigurations(ctx, "ListBucketIntelligentTieringConfigurationsOutput", &wire)
 	}
 	if err := c.do(ctx, op); err != nil {
 		return nil, err

@@ -148,7 +148,7 @@ func (c *Client) ListBucketInventories(ctx context.Context, loc Location, token 
 	var page InventoryPage
 	op.decode = func(ctx context.Context, r *response) error {
 		var wire wireInventoryPage
-		if err := r.readXML(ctx, "ListInventoryConfigurationResult", &wire); err != nil {
+		if err := r.readConfigurations(ctx, "ListInventoryConfigurationResult", &wire); err != nil {
 			return err
 		}
 		if len(wire.Inventories) > maxInventories {

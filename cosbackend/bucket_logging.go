@@ -1,17 +1,19 @@
 package cosbackend
 
-import (
-	"context"
-
-	"github.com/tencentyun/cos-go-sdk-v5"
-)
+import "context"
 
 // BucketLogging says where the access log goes; LoggingEnabled is nil when there is
 // none.
-type BucketLogging = cos.BucketPutLoggingOptions
+type BucketLogging struct {
+	LoggingEnabled *LoggingTarget
+	Unknown        []Unknown `xml:"-"`
+}
 
-// LoggingTarget is a part of BucketLogging.
-type LoggingTarget = cos.BucketLoggingEnabled
+// A LoggingTarget is a bucket, and what the keys of its logs begin with.
+type LoggingTarget struct {
+	TargetBucket string `xml:",omitempty"`
+	TargetPrefix string // written when it is empty, too
+}
 
 func bucketLogging() subresource[BucketLogging] {
 	return subresource[BucketLogging]{noun: "BucketLogging", name: "logging", root: "BucketLoggingStatus"}

@@ -1,16 +1,18 @@
 package cosbackend
 
-import (
-	"context"
+import "context"
 
-	"github.com/tencentyun/cos-go-sdk-v5"
-)
+// An ObjectLockConfiguration keeps objects from being changed.
+type ObjectLockConfiguration struct {
+	ObjectLockEnabled string `xml:",omitempty"`
+	Rule              *ObjectLockRule
+	Unknown           []Unknown `xml:"-"`
+}
 
-// ObjectLockConfiguration keeps objects from being changed.
-type ObjectLockConfiguration = cos.BucketPutObjectLockOptions
-
-// ObjectLockRule is a part of ObjectLockConfiguration.
-type ObjectLockRule = cos.ObjectLockRule
+// An ObjectLockRule locks new objects.
+type ObjectLockRule struct {
+	Days *int32 `xml:"DefaultRetention>Days"`
+}
 
 func bucketObjectLock() subresource[ObjectLockConfiguration] {
 	return subresource[ObjectLockConfiguration]{noun: "BucketObjectLock", name: "object-lock", root: "ObjectLockConfiguration", field: "object_lock"}

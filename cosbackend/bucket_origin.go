@@ -1,31 +1,26 @@
 package cosbackend
 
 import (
-	"cmp"
 	"context"
-	"encoding/xml"
+	"net/http"
 	"slices"
-	"strconv"
-	"strings"
 )
 
 // An OriginConfiguration says where COS looks for what a bucket does not have.
-//
-// The official SDK's structs lose RulePriority 0, Weight 0, all hosts but the last,
-// TransparentErrorCode and HTTPStandbyCode, and its reader of HostInfo ends the
-// process when an element there has an attribute.
 type OriginConfiguration struct {
-	Rules []OriginRule `xml:"OriginRule"`
+	Rules   []OriginRule `xml:"OriginRule"`
+	Unknown []Unknown    `xml:"-"`
 }
 
 // An OriginRule is where COS looks for some keys.
 type OriginRule struct {
-	Priority     *int32 `xml:"RulePriority"`
-	OriginType   string
+	Priority     *int32           `xml:"RulePriority"`
+	OriginType   string           `xml:",omitempty"`
 	Condition    *OriginCondition `xml:"OriginCondition"`
 	Parameter    *OriginParameter `xml:"OriginParameter"`
-	StandbyCodes []string         `xml:"HTTPStandbyCode>StatusCode,omitempty"`
-	Info         OriginInfo       `xml:"OriginInfo"`
+	StandbyCodes []string         `xml:"HTTPStandbyCode>StatusCode"`
+	Info         *OriginInfo      `xml:"OriginInfo"`
+	Unknown      []Unknown        `xml:"-"`
 }
 
 // An OriginCondition chooses requests.
@@ -33,6 +28,7 @@ type OriginCondition struct {
 	HTTPStatusCode string `xml:",omitempty"`
 	Prefix         *string
 	Suffix         *string
+	ForbidDomains  []string `xml:"FilterHost>ForbidHost>DomainList>Domain"`
 }
 
 // An OriginParameter says how requests to the origin are made.
@@ -42,27 +38,33 @@ type OriginParameter struct {
 	FollowQueryString    *bool
 	HTTPHeader           *OriginHTTPHeader `xml:"HttpHeader"`
 	FollowRedirection    *bool
-	HTTPRedirectCode     string `xml:"HttpRedirectCode,omitempty"`
+	FollowOriginHeaders  *bool    `xml:"FollowRedirectionConfiguration>FollowOriginHeaders"`
+	FollowURLAutoDecode  *bool    `xml:"FollowRedirectionConfiguration>FollowUrlAutoDecode"`
+	HTTPRedirectCodes    []string `xml:"HttpRedirectCode"` // several are rare
 	CopyOriginData       *bool
 }
 
 // An OriginHTTPHeader says which headers go to the origin.
 type OriginHTTPHeader struct {
-	FollowAllHeaders    *bool
-	NewHTTPHeaders      []OriginHeader     `xml:"NewHttpHeaders>Header,omitempty"`
-	FollowHTTPHeaders   []OriginHeaderName `xml:"FollowHttpHeaders>Header,omitempty"`
-	ForbidFollowHeaders []OriginHeaderName `xml:"ForbidFollowHeaders>Header,omitempty"`
+	FollowAllHeaders  *bool
+	NewHTTPHeaders    []OriginHeader     `xml:"NewHttpHeaders>Header"`
+	FollowHTTPHeaders []OriginHeaderName `xml:"FollowHttpHeaders>Header"`
+	// ForbidFollowHeaders has two names: that of COS's page and, if it is HTTPHeaders, that
+	// of the official SDK (A095).
+	ForbidFollowHeaders     []OriginHeaderName `xml:"ForbidFollowHeaders>Header"`
+	ForbidFollowHTTPHeaders []OriginHeaderName `xml:"ForbidFollowHttpHeaders>Header"`
 }
 
 // An OriginHeader is a header that is sent to the origin.
 type OriginHeader struct {
-	Key   string
-	Value string
+	Key     string    `xml:",omitempty"`
+	Value   string    `xml:",omitempty"`
+	Unknown []Unknown `xml:"-"`
 }
 
 // An OriginHeaderName is a header of the request.
 type OriginHeaderName struct {
-	Key string
+	Key string `xml:",omitempty"`
 }
 
 // An OriginInfo is where the origin is, and what is requested there.
@@ -71,78 +73,71 @@ type OriginInfo struct {
 	File  *OriginFile  `xml:"FileInfo"`
 }
 
-// An OriginHost is a host, and those that stand in for it.
+// An OriginHost is a host, and those that stand in for it: the first by its number is the
+// first to do so. A private host needs credentials.
 type OriginHost struct {
-	HostName string
-	Weight   *int32
-	Standby  []string
+	HostName       string `xml:",omitempty"`
+	Weight         *int32
+	Standby        map[int]string `xml:"StandbyHostName_*"`
+	PrivateHost    *OriginPrivateHost
+	PrivateStandby map[int]*OriginPrivateHost `xml:"PrivateStandbyHost_*"`
+	Unknown        []Unknown                  `xml:"-"`
 }
 
-// wireOriginHost is COS's HostInfo. The elements of the hosts that stand in are
-// numbered: StandbyHostName_1 and so on.
-type wireOriginHost struct {
-	HostName string
-	Weight   *int32
-	Standby  []numberedElement `xml:",any"`
+// An OriginPrivateHost is a host that COS proves itself to.
+type OriginPrivateHost struct {
+	Host        string             `xml:",omitempty"`
+	Credentials *OriginCredentials `xml:"CredentialProvider"`
 }
 
-type numberedElement struct {
-	XMLName xml.Name
-	Text    string `xml:",chardata"`
-}
-
-const standbyName = "StandbyHostName_"
-
-// number is the number in the name; 0 when it has none.
-func (n numberedElement) number() int {
-	digits, _ := strings.CutPrefix(n.XMLName.Local, standbyName)
-	i, _ := strconv.Atoi(digits)
-	return i
-}
-
-// MarshalXML numbers the hosts that stand in.
-func (h OriginHost) MarshalXML(e *xml.Encoder, start xml.StartElement) error {
-	wire := wireOriginHost{HostName: h.HostName, Weight: h.Weight}
-	for i, name := range h.Standby {
-		wire.Standby = append(wire.Standby, numberedElement{XMLName: xml.Name{Local: standbyName + strconv.Itoa(i+1)}, Text: name})
-	}
-	return e.EncodeElement(wire, start)
-}
-
-// UnmarshalXML puts them in the order of their numbers.
-func (h *OriginHost) UnmarshalXML(d *xml.Decoder, start xml.StartElement) error {
-	var wire wireOriginHost
-	if err := d.DecodeElement(&wire, &start); err != nil {
-		return err
-	}
-	*h = OriginHost{HostName: wire.HostName, Weight: wire.Weight}
-	slices.SortStableFunc(wire.Standby, func(a, b numberedElement) int { return cmp.Compare(a.number(), b.number()) })
-	for _, n := range wire.Standby {
-		if n.number() > 0 {
-			h.Standby = append(h.Standby, n.Text)
-		}
-	}
-	return nil
+// OriginCredentials are a role that COS takes, or keys of another service: secrets.
+type OriginCredentials struct {
+	AuthorizationAlgorithm string `xml:",omitempty"`
+	Region                 string `xml:",omitempty"`
+	SecretID               string `xml:"SecretId,omitempty"`
+	SecretKey              string `xml:",omitempty"`
+	EncryptedSecretKey     string `xml:",omitempty"`
+	Role                   string `xml:",omitempty"`
 }
 
 // An OriginFile says what is requested at the origin.
 type OriginFile struct {
-	PrefixDirective *bool
-	Prefix          *string
-	Suffix          *string
-	NewPrefix       *OriginPrefix    `xml:"PrefixConfiguration"`
-	NewSuffix       *OriginSuffix    `xml:"SuffixConfiguration"`
-	Fixed           *OriginFixedFile `xml:"FixedFileConfiguration"`
+	PrefixDirective    *bool
+	Prefix             *string
+	Suffix             *string
+	NewPrefix          *string `xml:"PrefixConfiguration>Prefix"`
+	ReplacedWithPrefix *string `xml:"PrefixConfiguration>ReplacedWithPrefix"`
+	NewSuffix          *string `xml:"SuffixConfiguration>Suffix"`
+	ReplacedWithSuffix *string `xml:"SuffixConfiguration>ReplacedWithSuffix"`
+	FixedFilePath      *string `xml:"FixedFileConfiguration>FixedFilePath"`
 }
 
-// An OriginPrefix is put in front of the key.
-type OriginPrefix struct{ Prefix string }
-
-// An OriginSuffix is put behind the key.
-type OriginSuffix struct{ Suffix string }
-
-// An OriginFixedFile is requested instead of the key.
-type OriginFixedFile struct{ FixedFilePath string }
+// secrets are those that COS could quote when it refuses the document.
+func (d *OriginConfiguration) secrets() []string {
+	var all []string
+	private := func(h *OriginPrivateHost) {
+		if h != nil && h.Credentials != nil {
+			all = append(all, h.Credentials.SecretID, h.Credentials.SecretKey, h.Credentials.EncryptedSecretKey)
+		}
+	}
+	for _, r := range d.Rules {
+		if r.Parameter != nil && r.Parameter.HTTPHeader != nil {
+			for _, h := range r.Parameter.HTTPHeader.NewHTTPHeaders {
+				all = append(all, h.Value)
+			}
+		}
+		if r.Info == nil {
+			continue
+		}
+		for _, h := range r.Info.Hosts {
+			private(h.PrivateHost)
+			for _, standby := range h.PrivateStandby {
+				private(standby)
+			}
+		}
+	}
+	return slices.DeleteFunc(all, func(s string) bool { return len(s) < minSecretLine })
+}
 
 func bucketOrigin() subresource[OriginConfiguration] {
 	return subresource[OriginConfiguration]{noun: "BucketOrigin", name: "origin", root: "OriginConfiguration"}
@@ -154,9 +149,15 @@ func (c *Client) GetBucketOrigin(ctx context.Context, loc Location) (*OriginConf
 	return bucketOrigin().get(ctx, c, loc, nil)
 }
 
-// PutBucketOrigin replaces the origins of a bucket. Idempotent.
+// PutBucketOrigin replaces the origins of a bucket. No error holds the secrets of origins.
+// Idempotent.
 func (c *Client) PutBucketOrigin(ctx context.Context, loc Location, doc *OriginConfiguration) error {
-	return bucketOrigin().put(ctx, c, loc, doc)
+	op, err := bucketOrigin().write(ctx, c, "Put", http.MethodPut, loc, doc)
+	if err != nil {
+		return err
+	}
+	op.secretPayload, op.confidential = true, doc.secrets()
+	return c.do(ctx, op)
 }
 
 // DeleteBucketOrigin removes the origins of a bucket. Idempotent.

@@ -5,12 +5,17 @@ import (
 	"crypto/md5" //nolint:gosec // COS asks for Content-MD5.
 	"encoding/base64"
 	"net/http"
-
-	"github.com/tencentyun/cos-go-sdk-v5"
 )
 
-// RefererConfiguration allows or refuses downloads by the page that links to them.
-type RefererConfiguration = cos.BucketPutRefererOptions
+// A RefererConfiguration allows or refuses downloads by the page that links to them.
+type RefererConfiguration struct {
+	Status                  string    `xml:",omitempty"`
+	RefererType             string    `xml:",omitempty"`
+	Domains                 []string  `xml:"DomainList>Domain"`
+	EmptyReferConfiguration string    `xml:",omitempty"`
+	VerifySignatureURL      string    `xml:",omitempty"`
+	Unknown                 []Unknown `xml:"-"`
+}
 
 func bucketReferer() subresource[RefererConfiguration] {
 	return subresource[RefererConfiguration]{noun: "BucketReferer", name: "referer", root: "RefererConfiguration", emptyIfMissing: true}

@@ -1,16 +1,18 @@
 package cosbackend
 
-import (
-	"context"
+import "context"
 
-	"github.com/tencentyun/cos-go-sdk-v5"
-)
-
-// A Tag is a name with a value.
-type Tag = cos.BucketTaggingTag
+// A Tag is a name with a value. Both are written when they are empty, too.
+type Tag struct {
+	Key   string
+	Value string
+}
 
 // BucketTagging is the tags of a bucket.
-type BucketTagging = cos.BucketPutTaggingOptions
+type BucketTagging struct {
+	Tags    []Tag     `xml:"TagSet>Tag"`
+	Unknown []Unknown `xml:"-"`
+}
 
 func bucketTagging() subresource[BucketTagging] {
 	return subresource[BucketTagging]{noun: "BucketTagging", name: "tagging", root: "Tagging"}

@@ -1,14 +1,13 @@
 package cosbackend
 
-import (
-	"context"
+import "context"
 
-	"github.com/tencentyun/cos-go-sdk-v5"
-)
-
-// VersioningConfiguration has a Status: "Enabled", "Suspended", or "" when it was never
+// A VersioningConfiguration has a Status: "Enabled", "Suspended", or "" when it was never
 // set.
-type VersioningConfiguration = cos.BucketPutVersionOptions
+type VersioningConfiguration struct {
+	Status  string    `xml:",omitempty"`
+	Unknown []Unknown `xml:"-"`
+}
 
 func bucketVersioning() subresource[VersioningConfiguration] {
 	return subresource[VersioningConfiguration]{noun: "BucketVersioning", name: "versioning", root: "VersioningConfiguration"}

@@ -188,6 +188,48 @@ func TestHostileResponsesOfEveryOperationCostLittle(t *testing.T) {
 	t.Logf("%d operations, %d of which read a document; at most %d KiB and %v (%s) for a response", len(names), len(documents), most>>10, slowest, longest)
 }
 
+// A document that is not well-formed is not read as far as it is, whatever operation it is
+// for.
+func TestMalformedDocumentsOfEveryOperationFail(t *testing.T) {
+	t.Parallel()
+	body, sent := "", false
+	c := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		sent = true
+		_, _ = io.Copy(io.Discard, r.Body)
+		respondXML(w, 200, body)
+	}), attempts(1))
+	expected := regexp.MustCompile(`the element is "Wrong" where "(\w+)" was expected`)
+	cause := func(op anyOperation, document string) string {
+		body = document
+		err := op.call(t.Context(), c)
+		if e, ok := errors.AsType[*Error](err); ok && e.Cause != nil {
+			return e.Cause.Error()
+		}
+		return ""
+	}
+	var documents []string
+	for _, op := range anyOperations(t) {
+		sent = false
+		found := expected.FindStringSubmatch(cause(op, "<Wrong/>"))
+		if !sent || found == nil {
+			continue
+		}
+		documents = append(documents, op.name)
+		well := cause(op, strings.ReplaceAll("\n <?xml version='1.0'?>\n<ROOT><A b='c'>d</A></ROOT>\n<!-- e -->\n", "ROOT", found[1]))
+		for _, document := range []string{
+			"<ROOT><A>d</B></ROOT>", "<ROOT><A>d</ROOT>", "<ROOT><A>d</A>", "<ROOT></root>", "<ROOT></ROOT></ROOT>", "<ROOT/><ROOT/>", "<ROOT></ROOT>text", "text<ROOT></ROOT>",
+			"<ROOT><A b=c>d</A></ROOT>", "<ROOT><A b='<'>d</A></ROOT>", "<ROOT><A>&none;</A></ROOT>", "<ROOT><A>& d</A></ROOT>", "<?xml version='1.0'><ROOT></ROOT>",
+		} {
+			if got := cause(op, strings.ReplaceAll(document, "ROOT", found[1])); got == "" || got == well {
+				t.Errorf("%s of %s = %q, want that it is malformed", op.name, document, got)
+			}
+		}
+	}
+	if len(documents) < 25 {
+		t.Errorf("%d operations read a document, which cannot be all: %v", len(documents), documents)
+	}
+}
+
 // A list is held against the page that was asked for, exactly.
 func TestListsRefuseMoreEntriesThanWereAskedFor(t *testing.T) {
 	t.Parallel()

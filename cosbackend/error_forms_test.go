@@ -268,7 +268,7 @@ func TestErrorFormsBecomeOneError(t *testing.T) {
 				Op: "DeleteObjects", HTTPStatus: 200, RequestID: "req-1", OutcomeUnknown: true,
 				Headers: map[string]string{"content-type": "application/xml", "x-cos-request-id": "req-1", "content-length": "7"},
 			}),
-			cause: "parse the response: not an XML document",
+			cause: "parse the response: the document has something besides its root element",
 		},
 		{
 			name: "truncated response", do: list,

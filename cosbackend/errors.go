@@ -123,6 +123,8 @@ type ValidationError struct {
 	// Problem is a clear sentence that says what to do about it. It does not
 	// quote the value.
 	Problem string
+	// Unknown is the piece of Field that was refused, if it was one.
+	Unknown *Unknown
 }
 
 // Error returns the field and the problem.

@@ -3,6 +3,7 @@ package cosbackend
 import (
 	"fmt"
 	"net/http"
+	"reflect"
 	"slices"
 	"testing"
 )
@@ -89,7 +90,7 @@ func TestObjectSettingsResponsesAreRead(t *testing.T) {
 		t.Errorf("GetObjectTagging = %v, %q, %v", tags, version, err)
 	}
 	acl, err := c.GetObjectACL(t.Context(), at(testBucket), "k", "")
-	if err != nil || acl.Owner != (Owner{"o", "d"}) || !slices.Equal(acl.Grants, []Grant{{ID: "1", Permission: "READ"}, {URI: "http://g", Permission: "READ_ACP"}}) {
+	if err != nil || acl.Owner != (Owner{"o", "d"}) || !reflect.DeepEqual(acl.Grants, []Grant{{ID: "1", Permission: "READ"}, {URI: "http://g", Permission: "READ_ACP"}}) {
 		t.Errorf("GetObjectACL = %+v, %v", acl, err)
 	}
 	link, err := c.GetSymlink(t.Context(), at(testBucket), "k", "")

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/cosgate/cosgate/cosbackend/internal/document"
 )
 
 const (
@@ -25,6 +28,7 @@ var (
 	errEarlyResponse    = errors.New("the response came before the body was sent")
 	errEmptyResponse    = errors.New("the response is empty where XML was expected")
 	errResponseTooLarge = errors.New("the response is larger than what COS sends")
+	errOutsideRoot      = errors.New("the document has something besides its root element")
 )
 
 // A response is what COS returned to one attempt.
@@ -203,6 +207,16 @@ func (r *response) readXML(ctx context.Context, root string, into any) error {
 	return r.parseXML(data, root, into)
 }
 
+// readConfigurations is readXML that keeps what the structs in into have no field for, where
+// these have a field of type []Unknown.
+func (r *response) readConfigurations(ctx context.Context, root string, into any) error {
+	data, err := r.readDocument(ctx, configurationBounds())
+	if err != nil {
+		return err
+	}
+	return r.decodeDocument(data, root, into)
+}
+
 // readPage is readXML for a list. The caller counts its entries.
 func (r *response) readPage(ctx context.Context, bounds documentBounds, root string, into any) error {
 	data, err := r.readDocument(ctx, bounds)
@@ -212,22 +226,84 @@ func (r *response) readPage(ctx context.Context, bounds documentBounds, root str
 	return r.parseXML(data, root, into)
 }
 
-// parseXML decodes what readDocument returned.
+// parseXML decodes what readDocument returned: one element, whose name must be root, and
+// around it nothing but space and comments.
 func (r *response) parseXML(data []byte, root string, into any) error {
 	if len(data) == 0 {
 		return r.malformed(errEmptyResponse)
 	}
-	got, err := rootElement(data)
+	d := document.NewDecoder(legalXML(data))
+	for {
+		token, err := d.Token()
+		switch {
+		case errors.Is(err, io.EOF):
+			return r.malformed(errNoRoot)
+		case err != nil:
+			return r.malformed(err)
+		}
+		start, ok := token.(xml.StartElement)
+		if !ok {
+			if !aroundRoot(token) {
+				return r.malformed(errOutsideRoot)
+			}
+			continue
+		}
+		if start.Name.Local != root {
+			return r.wrongRoot(start.Name.Local, root)
+		}
+		if err := d.DecodeElement(into, &start); err != nil {
+			return r.malformed(err)
+		}
+		return r.endXML(d)
+	}
+}
+
+// endXML checks that nothing follows the root element.
+func (r *response) endXML(d *xml.Decoder) error {
+	for {
+		token, err := d.Token()
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return r.malformed(err)
+		case !aroundRoot(token):
+			return r.malformed(errOutsideRoot)
+		}
+	}
+}
+
+// aroundRoot reports whether the token may stand before and behind the root element.
+func aroundRoot(token xml.Token) bool {
+	switch t := token.(type) {
+	case xml.CharData:
+		return len(bytes.TrimSpace(t)) == 0
+	case xml.Comment, xml.ProcInst:
+		return true
+	}
+	return false
+}
+
+// decodeDocument decodes what readDocument returned, and keeps what into has no field for.
+func (r *response) decodeDocument(data []byte, root string, into any) error {
+	if len(data) == 0 {
+		return r.malformed(errEmptyResponse)
+	}
+	e, err := document.Parse(legalXML(data))
 	if err != nil {
 		return r.malformed(err)
 	}
-	if got != root {
-		return r.malformed(fmt.Errorf("the element is %q where %q was expected", r.attempt.clean(got, 64), root))
+	if e.Name != root {
+		return r.wrongRoot(e.Name, root)
 	}
-	if err := tolerantDecoder(data).Decode(into); err != nil {
+	if err := document.Decode(e, into); err != nil {
 		return r.malformed(err)
 	}
 	return nil
+}
+
+func (r *response) wrongRoot(got, root string) error {
+	return r.malformed(fmt.Errorf("the element is %q where %q was expected", r.attempt.clean(got, 64), root))
 }
 
 // errorHeaders picks what may be passed on of a response's headers. Those of COS

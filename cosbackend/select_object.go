@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/xml"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -201,16 +200,12 @@ func (s *Selection) stats(root string) (*SelectStats, error) {
 		return nil, s.failed(err)
 	}
 	var wire struct {
-		XMLName        xml.Name
 		BytesScanned   int64
 		BytesProcessed int64
 		BytesReturned  int64
 	}
-	if err := tolerantDecoder(data).Decode(&wire); err != nil {
-		return nil, s.response.malformed(midFrameError(err)) // its io.EOF must not pass for that of the result
-	}
-	if wire.XMLName.Local != root {
-		return nil, s.response.malformed(fmt.Errorf("the element is %q where %q was expected", s.response.attempt.clean(wire.XMLName.Local, 64), root))
+	if err := s.response.parseXML(data, root, &wire); err != nil {
+		return nil, err
 	}
 	return &SelectStats{BytesScanned: wire.BytesScanned, BytesProcessed: wire.BytesProcessed, BytesReturned: wire.BytesReturned}, nil
 }

@@ -1,28 +1,41 @@
 package cosbackend
 
 import (
-	"bytes"
 	"encoding/xml"
 	"errors"
 	"io"
 	"net/url"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/cosgate/cosgate/cosbackend/internal/document"
 )
 
 var errNotXML = errors.New("holds a character that cannot be written in XML")
 
-// documentXML writes a document. encoding/xml replaces what XML cannot express; a
-// document that would arrive as another one is refused instead.
-func documentXML(root string, doc any) ([]byte, error) {
-	var b bytes.Buffer
-	if err := xml.NewEncoder(&b).EncodeElement(doc, xml.StartElement{Name: xml.Name{Local: root}}); err != nil {
+// Unknown is a piece of a configuration that this package has no field for. It is read and
+// written back with what it belongs to.
+type Unknown = document.Unknown
+
+// encodeDocument writes a document. A character that XML cannot express is refused.
+func encodeDocument(root string, doc any) ([]byte, error) {
+	e, err := document.Encode(root, doc)
+	if err != nil {
+		return nil, err
+	}
+	text := e.String()
+	if strings.ContainsRune(text, utf8.RuneError) {
 		return nil, errNotXML
 	}
-	if bytes.ContainsRune(b.Bytes(), utf8.RuneError) {
-		return nil, errNotXML
+	return []byte(text), nil
+}
+
+// invalidDocument is the ValidationError for a document that cannot be written.
+func invalidDocument(field string, err error) error {
+	if e, ok := errors.AsType[*document.UnknownError](err); ok {
+		return &ValidationError{Field: field + ".unknown", Problem: e.Problem, Unknown: &e.Piece}
 	}
-	return b.Bytes(), nil
+	return invalid(field, err.Error())
 }
 
 // xmlText reports whether s can be written in XML, and is read back as it was.

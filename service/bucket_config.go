@@ -59,7 +59,7 @@ func writeConfig[D any](
 	if err != nil {
 		return err
 	}
-	return write(client, ctx, location(req), doc)
+	return nameUnknown(write(client, ctx, location(req), doc), req)
 }
 
 // removeConfig removes a document.

@@ -18,9 +18,9 @@ func (s *bucketConfigServer) PutBucketAccelerate(ctx context.Context, req *cosga
 }
 
 func accelerateProto(d *cosbackend.AccelerateConfiguration) *cosgatev1.AccelerateConfiguration {
-	return &cosgatev1.AccelerateConfiguration{Status: d.Status, Type: d.Type}
+	return &cosgatev1.AccelerateConfiguration{Status: d.Status, Type: d.Type, Unknown: mapSlice(d.Unknown, unknownProto)}
 }
 
 func accelerateDocument(m *cosgatev1.AccelerateConfiguration) *cosbackend.AccelerateConfiguration {
-	return &cosbackend.AccelerateConfiguration{Status: m.GetStatus(), Type: m.GetType()}
+	return &cosbackend.AccelerateConfiguration{Status: m.GetStatus(), Type: m.GetType(), Unknown: mapSlice(m.GetUnknown(), unknownPiece)}
 }

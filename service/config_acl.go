@@ -31,12 +31,12 @@ func grantHeaders(m *cosgatev1.GrantHeaders) *cosbackend.GrantHeaders {
 func aclProto(p *cosbackend.AccessControlPolicy) *cosgatev1.AccessControlPolicy {
 	return &cosgatev1.AccessControlPolicy{
 		Owner:  &cosgatev1.Owner{Id: p.Owner.ID, DisplayName: p.Owner.DisplayName},
-		Grants: mapSlice(p.Grants, grantProto),
+		Grants: mapSlice(p.Grants, grantProto), Unknown: mapSlice(p.Unknown, unknownProto),
 	}
 }
 
 func grantProto(g cosbackend.Grant) *cosgatev1.Grant {
-	m := &cosgatev1.Grant{DisplayName: g.DisplayName, Permission: g.Permission}
+	m := &cosgatev1.Grant{DisplayName: g.DisplayName, Permission: g.Permission, Unknown: mapSlice(g.Unknown, unknownProto)}
 	if g.URI != "" {
 		m.Grantee = &cosgatev1.Grant_Uri{Uri: g.URI}
 	} else {
@@ -49,7 +49,11 @@ func aclDocument(m *cosgatev1.AccessControlPolicy) *cosbackend.AccessControlPoli
 	return &cosbackend.AccessControlPolicy{
 		Owner: cosbackend.Owner{ID: m.GetOwner().GetId(), DisplayName: m.GetOwner().GetDisplayName()},
 		Grants: mapSlice(m.GetGrants(), func(g *cosgatev1.Grant) cosbackend.Grant {
-			return cosbackend.Grant{ID: g.GetId(), URI: g.GetUri(), DisplayName: g.GetDisplayName(), Permission: g.GetPermission()}
+			return cosbackend.Grant{
+				ID: g.GetId(), URI: g.GetUri(), DisplayName: g.GetDisplayName(), Permission: g.GetPermission(),
+				Unknown: mapSlice(g.GetUnknown(), unknownPiece),
+			}
 		}),
+		Unknown: mapSlice(m.GetUnknown(), unknownPiece),
 	}
 }

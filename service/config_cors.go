@@ -28,9 +28,10 @@ func corsProto(d *cosbackend.CORSConfiguration) *cosgatev1.CorsConfiguration {
 			return &cosgatev1.CorsRule{
 				Id: r.ID, AllowedOrigins: r.AllowedOrigins, AllowedMethods: r.AllowedMethods,
 				AllowedHeaders: r.AllowedHeaders, ExposeHeaders: r.ExposeHeaders, MaxAgeSeconds: r.MaxAgeSeconds,
+				Unknown: mapSlice(r.Unknown, unknownProto),
 			}
 		}),
-		ResponseVary: d.ResponseVary,
+		ResponseVary: d.ResponseVary, Unknown: mapSlice(d.Unknown, unknownProto),
 	}
 }
 
@@ -40,8 +41,9 @@ func corsDocument(m *cosgatev1.CorsConfiguration) *cosbackend.CORSConfiguration 
 			return cosbackend.CORSRule{
 				ID: r.GetId(), AllowedOrigins: r.GetAllowedOrigins(), AllowedMethods: r.GetAllowedMethods(),
 				AllowedHeaders: r.GetAllowedHeaders(), ExposeHeaders: r.GetExposeHeaders(), MaxAgeSeconds: r.MaxAgeSeconds,
+				Unknown: mapSlice(r.GetUnknown(), unknownPiece),
 			}
 		}),
-		ResponseVary: m.ResponseVary,
+		ResponseVary: m.ResponseVary, Unknown: mapSlice(m.GetUnknown(), unknownPiece),
 	}
 }

@@ -32,13 +32,8 @@ func (s *bucketConfigServer) GetBucketDomainCertificate(ctx context.Context, req
 func (s *bucketConfigServer) PutBucketDomainCertificate(ctx context.Context, req *cosgatev1.PutBucketDomainCertificateRequest) (*cosgatev1.PutBucketDomainCertificateResponse, error) {
 	certificate := req.GetCertificate()
 	doc := &cosbackend.DomainCertificate{
-		CertificateInfo: &cosbackend.CertificateInfo{
-			CertType: "CustomCert",
-			CustomCert: &cosbackend.CustomCertificate{
-				CertId: certificate.GetCertId(), Cert: certificate.GetCertificate(), PrivateKey: certificate.GetPrivateKey(),
-			},
-		},
-		DomainList: req.GetDomains(),
+		CertType: "CustomCert", CertID: certificate.GetCertId(), Cert: certificate.GetCertificate(), PrivateKey: certificate.GetPrivateKey(),
+		Domains: req.GetDomains(), Unknown: mapSlice(req.GetUnknown(), unknownPiece),
 	}
 	err := writeConfig(ctx, s, req, (*cosbackend.Client).PutBucketDomainCertificate, doc)
 	return &cosgatev1.PutBucketDomainCertificateResponse{}, err
@@ -52,31 +47,36 @@ func (s *bucketConfigServer) DeleteBucketDomainCertificate(ctx context.Context, 
 func domainProto(d *cosbackend.BucketDomains) *cosgatev1.DomainConfiguration {
 	return &cosgatev1.DomainConfiguration{
 		Rules: mapSlice(d.Rules, func(r cosbackend.DomainRule) *cosgatev1.DomainRule {
-			return &cosgatev1.DomainRule{Status: r.Status, Name: r.Name, Type: r.Type, ForcedReplacement: r.ForcedReplacement}
+			return &cosgatev1.DomainRule{
+				Status: r.Status, Name: r.Name, Type: r.Type, ForcedReplacement: r.ForcedReplacement, Unknown: mapSlice(r.Unknown, unknownProto),
+			}
 		}),
+		Unknown: mapSlice(d.Unknown, unknownProto),
 	}
 }
 
 func domainDocument(m *cosgatev1.DomainConfiguration) *cosbackend.DomainConfiguration {
 	return &cosbackend.DomainConfiguration{
 		Rules: mapSlice(m.GetRules(), func(r *cosgatev1.DomainRule) cosbackend.DomainRule {
-			return cosbackend.DomainRule{Status: r.GetStatus(), Name: r.GetName(), Type: r.GetType(), ForcedReplacement: r.GetForcedReplacement()}
+			return cosbackend.DomainRule{
+				Status: r.GetStatus(), Name: r.GetName(), Type: r.GetType(), ForcedReplacement: r.GetForcedReplacement(),
+				Unknown: mapSlice(r.GetUnknown(), unknownPiece),
+			}
 		}),
+		Unknown: mapSlice(m.GetUnknown(), unknownPiece),
 	}
 }
 
 // certificateProto leaves out what COS does not say: it has 0 for the times of a
 // certificate it does not know.
 func certificateProto(d *cosbackend.BoundCertificate) *cosgatev1.GetBucketDomainCertificateResponse {
-	m := &cosgatev1.GetBucketDomainCertificateResponse{Status: d.Status}
-	if i := d.CertificateInfo; i != nil {
-		m.CertId = i.CertId
-		if i.ValidityBegin != 0 {
-			m.ValidityBegin = &timestamppb.Timestamp{Seconds: i.ValidityBegin}
+	at := func(seconds *int64) *timestamppb.Timestamp {
+		if valueOf(seconds) == 0 {
+			return nil
 		}
-		if i.ValidityExpire != 0 {
-			m.ValidityExpire = &timestamppb.Timestamp{Seconds: i.ValidityExpire}
-		}
+		return &timestamppb.Timestamp{Seconds: *seconds}
 	}
-	return m
+	return &cosgatev1.GetBucketDomainCertificateResponse{
+		Status: d.Status, CertId: d.CertID, ValidityBegin: at(d.ValidityBegin), ValidityExpire: at(d.ValidityExpire), Unknown: mapSlice(d.Unknown, unknownProto),
+	}
 }

@@ -23,15 +23,13 @@ func (s *bucketConfigServer) DeleteBucketEncryption(ctx context.Context, req *co
 }
 
 func encryptionProto(d *cosbackend.EncryptionConfiguration) *cosgatev1.EncryptionConfiguration {
-	m := &cosgatev1.EncryptionConfiguration{}
-	if r := d.Rule; r != nil {
-		m.SseAlgorithm, m.KmsMasterKeyId, m.KmsAlgorithm = r.SSEAlgorithm, r.KMSMasterKeyID, r.KMSAlgorithm
+	return &cosgatev1.EncryptionConfiguration{
+		SseAlgorithm: d.SSEAlgorithm, KmsMasterKeyId: d.KMSMasterKeyID, KmsAlgorithm: d.KMSAlgorithm, Unknown: mapSlice(d.Unknown, unknownProto),
 	}
-	return m
 }
 
 func encryptionDocument(m *cosgatev1.EncryptionConfiguration) *cosbackend.EncryptionConfiguration {
-	return &cosbackend.EncryptionConfiguration{Rule: &cosbackend.EncryptionRule{
-		SSEAlgorithm: m.GetSseAlgorithm(), KMSMasterKeyID: m.GetKmsMasterKeyId(), KMSAlgorithm: m.GetKmsAlgorithm(),
-	}}
+	return &cosbackend.EncryptionConfiguration{
+		SSEAlgorithm: m.GetSseAlgorithm(), KMSMasterKeyID: m.GetKmsMasterKeyId(), KMSAlgorithm: m.GetKmsAlgorithm(), Unknown: mapSlice(m.GetUnknown(), unknownPiece),
+	}
 }

@@ -18,7 +18,7 @@ func (s *bucketConfigServer) PutBucketLogging(ctx context.Context, req *cosgatev
 }
 
 func loggingProto(d *cosbackend.BucketLogging) *cosgatev1.LoggingConfiguration {
-	m := &cosgatev1.LoggingConfiguration{}
+	m := &cosgatev1.LoggingConfiguration{Unknown: mapSlice(d.Unknown, unknownProto)}
 	if t := d.LoggingEnabled; t != nil {
 		m.Target = &cosgatev1.LoggingTarget{Bucket: t.TargetBucket, Prefix: t.TargetPrefix}
 	}
@@ -26,7 +26,7 @@ func loggingProto(d *cosbackend.BucketLogging) *cosgatev1.LoggingConfiguration {
 }
 
 func loggingDocument(m *cosgatev1.LoggingConfiguration) *cosbackend.BucketLogging {
-	d := &cosbackend.BucketLogging{}
+	d := &cosbackend.BucketLogging{Unknown: mapSlice(m.GetUnknown(), unknownPiece)}
 	if t := m.GetTarget(); t != nil {
 		d.LoggingEnabled = &cosbackend.LoggingTarget{TargetBucket: t.GetBucket(), TargetPrefix: t.GetPrefix()}
 	}

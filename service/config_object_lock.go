@@ -18,17 +18,17 @@ func (s *bucketConfigServer) PutBucketObjectLock(ctx context.Context, req *cosga
 }
 
 func objectLockProto(d *cosbackend.ObjectLockConfiguration) *cosgatev1.ObjectLockConfiguration {
-	m := &cosgatev1.ObjectLockConfiguration{ObjectLockEnabled: d.ObjectLockEnabled}
+	m := &cosgatev1.ObjectLockConfiguration{ObjectLockEnabled: d.ObjectLockEnabled, Unknown: mapSlice(d.Unknown, unknownProto)}
 	if d.Rule != nil {
-		m.Rule = &cosgatev1.ObjectLockRule{Days: bounded(d.Rule.Days)}
+		m.Rule = &cosgatev1.ObjectLockRule{Days: valueOf(d.Rule.Days)}
 	}
 	return m
 }
 
 func objectLockDocument(m *cosgatev1.ObjectLockConfiguration) *cosbackend.ObjectLockConfiguration {
-	d := &cosbackend.ObjectLockConfiguration{ObjectLockEnabled: m.GetObjectLockEnabled()}
+	d := &cosbackend.ObjectLockConfiguration{ObjectLockEnabled: m.GetObjectLockEnabled(), Unknown: mapSlice(m.GetUnknown(), unknownPiece)}
 	if m.GetRule() != nil {
-		d.Rule = &cosbackend.ObjectLockRule{Days: int(m.GetRule().GetDays())}
+		d.Rule = &cosbackend.ObjectLockRule{Days: notZero(m.GetRule().GetDays())}
 	}
 	return d
 }

@@ -2,6 +2,8 @@ package service
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/cosgate/cosgate/cosbackend"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
@@ -23,22 +25,28 @@ func (s *bucketConfigServer) DeleteBucketOrigin(ctx context.Context, req *cosgat
 }
 
 func originProto(d *cosbackend.OriginConfiguration) *cosgatev1.OriginConfiguration {
-	return &cosgatev1.OriginConfiguration{Rules: mapSlice(d.Rules, originRuleProto)}
+	return &cosgatev1.OriginConfiguration{Rules: mapSlice(d.Rules, originRuleProto), Unknown: mapSlice(d.Unknown, unknownProto)}
 }
 
 func originRuleProto(r cosbackend.OriginRule) *cosgatev1.OriginRule {
 	m := &cosgatev1.OriginRule{
 		Priority: r.Priority, OriginType: r.OriginType, StandbyStatusCodes: r.StandbyCodes,
-		Parameter: mapOptional(r.Parameter, originParameterProto),
-		Info: &cosgatev1.OriginInfo{
-			Hosts: mapSlice(r.Info.Hosts, func(h cosbackend.OriginHost) *cosgatev1.OriginHost {
-				return &cosgatev1.OriginHost{HostName: h.HostName, Weight: h.Weight, StandbyHostNames: h.Standby}
-			}),
-			File: mapOptional(r.Info.File, originFileProto),
-		},
+		Parameter: mapOptional(r.Parameter, originParameterProto), Unknown: mapSlice(r.Unknown, unknownProto),
 	}
 	if c := r.Condition; c != nil {
-		m.Condition = &cosgatev1.OriginCondition{HttpStatusCode: c.HTTPStatusCode, Prefix: c.Prefix, Suffix: c.Suffix}
+		m.Condition = &cosgatev1.OriginCondition{
+			HttpStatusCode: c.HTTPStatusCode, Prefix: c.Prefix, Suffix: c.Suffix, ForbidDomains: c.ForbidDomains,
+		}
+	}
+	if i := r.Info; i != nil {
+		m.Info = &cosgatev1.OriginInfo{Hosts: mapSlice(i.Hosts, originHostProto)}
+		if f := i.File; f != nil {
+			m.Info.File = &cosgatev1.OriginFile{
+				PrefixDirective: f.PrefixDirective, Prefix: f.Prefix, Suffix: f.Suffix,
+				PrefixConfiguration: f.NewPrefix, ReplacedWithPrefix: f.ReplacedWithPrefix,
+				SuffixConfiguration: f.NewSuffix, ReplacedWithSuffix: f.ReplacedWithSuffix, FixedFilePath: f.FixedFilePath,
+			}
+		}
 	}
 	return m
 }
@@ -46,52 +54,79 @@ func originRuleProto(r cosbackend.OriginRule) *cosgatev1.OriginRule {
 func originParameterProto(p *cosbackend.OriginParameter) *cosgatev1.OriginParameter {
 	m := &cosgatev1.OriginParameter{
 		Protocol: p.Protocol, FollowQueryString: p.FollowQueryString, FollowRedirection: p.FollowRedirection,
-		HttpRedirectCode: p.HTTPRedirectCode, CopyOriginData: p.CopyOriginData, TransparentErrorCode: p.TransparentErrorCode,
+		FollowOriginHeaders: p.FollowOriginHeaders, FollowUrlAutoDecode: p.FollowURLAutoDecode,
+		CopyOriginData: p.CopyOriginData, TransparentErrorCode: p.TransparentErrorCode,
+	}
+	if len(p.HTTPRedirectCodes) > 0 {
+		m.HttpRedirectCode, m.MoreHttpRedirectCodes = p.HTTPRedirectCodes[0], p.HTTPRedirectCodes[1:]
 	}
 	if h := p.HTTPHeader; h != nil {
 		name := func(n cosbackend.OriginHeaderName) string { return n.Key }
 		m.HttpHeader = &cosgatev1.OriginHttpHeader{
 			FollowAllHeaders: h.FollowAllHeaders,
 			NewHttpHeaders: mapSlice(h.NewHTTPHeaders, func(n cosbackend.OriginHeader) *cosgatev1.OriginHeader {
-				return &cosgatev1.OriginHeader{Key: n.Key, Value: n.Value}
+				return &cosgatev1.OriginHeader{Key: n.Key, Value: n.Value, Unknown: mapSlice(n.Unknown, unknownProto)}
 			}),
 			FollowHttpHeaders: mapSlice(h.FollowHTTPHeaders, name), ForbidFollowHeaders: mapSlice(h.ForbidFollowHeaders, name),
+			ForbidFollowHttpHeaders: mapSlice(h.ForbidFollowHTTPHeaders, name),
 		}
 	}
 	return m
 }
 
-func originFileProto(f *cosbackend.OriginFile) *cosgatev1.OriginFile {
-	m := &cosgatev1.OriginFile{PrefixDirective: f.PrefixDirective, Prefix: f.Prefix, Suffix: f.Suffix}
-	if f.NewPrefix != nil {
-		m.PrefixConfiguration = &f.NewPrefix.Prefix
+func originHostProto(h cosbackend.OriginHost) *cosgatev1.OriginHost {
+	m := &cosgatev1.OriginHost{
+		HostName: h.HostName, Weight: h.Weight, PrivateHost: mapOptional(h.PrivateHost, originPrivateHostProto),
+		Unknown: mapSlice(h.Unknown, unknownProto),
 	}
-	if f.NewSuffix != nil {
-		m.SuffixConfiguration = &f.NewSuffix.Suffix
+	numbers := slices.Sorted(maps.Keys(h.Standby))
+	if last := len(numbers); len(h.PrivateStandby) == 0 && (last == 0 || numbers[last-1] == last) {
+		m.StandbyHostNames = mapSlice(numbers, func(n int) string { return h.Standby[n] })
+		return m
 	}
-	if f.Fixed != nil {
-		m.FixedFilePath = &f.Fixed.FixedFilePath
+	for _, n := range numbers {
+		m.StandbyHosts = append(m.StandbyHosts, &cosgatev1.OriginStandbyHost{Number: bounded(n), HostName: h.Standby[n]})
+	}
+	for _, n := range slices.Sorted(maps.Keys(h.PrivateStandby)) {
+		m.StandbyHosts = append(m.StandbyHosts, &cosgatev1.OriginStandbyHost{Number: bounded(n), PrivateHost: originPrivateHostProto(h.PrivateStandby[n])})
+	}
+	return m
+}
+
+func originPrivateHostProto(h *cosbackend.OriginPrivateHost) *cosgatev1.OriginPrivateHost {
+	m := &cosgatev1.OriginPrivateHost{Host: h.Host}
+	if c := h.Credentials; c != nil {
+		m.Credentials = &cosgatev1.OriginCredentials{
+			AuthorizationAlgorithm: c.AuthorizationAlgorithm, Region: c.Region, SecretId: c.SecretID, SecretKey: c.SecretKey,
+			EncryptedSecretKey: c.EncryptedSecretKey, Role: c.Role,
+		}
 	}
 	return m
 }
 
 func originDocument(m *cosgatev1.OriginConfiguration) *cosbackend.OriginConfiguration {
-	return &cosbackend.OriginConfiguration{Rules: mapSlice(m.GetRules(), originRule)}
+	return &cosbackend.OriginConfiguration{Rules: mapSlice(m.GetRules(), originRule), Unknown: mapSlice(m.GetUnknown(), unknownPiece)}
 }
 
 func originRule(m *cosgatev1.OriginRule) cosbackend.OriginRule {
 	r := cosbackend.OriginRule{
 		Priority: m.Priority, OriginType: m.GetOriginType(), StandbyCodes: m.GetStandbyStatusCodes(),
-		Parameter: mapOptional(m.GetParameter(), originParameter),
-		Info: cosbackend.OriginInfo{
-			Hosts: mapSlice(m.GetInfo().GetHosts(), func(h *cosgatev1.OriginHost) cosbackend.OriginHost {
-				return cosbackend.OriginHost{HostName: h.GetHostName(), Weight: h.Weight, Standby: h.GetStandbyHostNames()}
-			}),
-			File: mapOptional(m.GetInfo().GetFile(), originFile),
-		},
+		Parameter: mapOptional(m.GetParameter(), originParameter), Unknown: mapSlice(m.GetUnknown(), unknownPiece),
 	}
 	if c := m.GetCondition(); c != nil {
-		r.Condition = &cosbackend.OriginCondition{HTTPStatusCode: c.GetHttpStatusCode(), Prefix: c.Prefix, Suffix: c.Suffix}
+		r.Condition = &cosbackend.OriginCondition{
+			HTTPStatusCode: c.GetHttpStatusCode(), Prefix: c.Prefix, Suffix: c.Suffix, ForbidDomains: c.GetForbidDomains(),
+		}
+	}
+	if i := m.GetInfo(); i != nil {
+		r.Info = &cosbackend.OriginInfo{Hosts: mapSlice(i.GetHosts(), originHost)}
+		if f := i.GetFile(); f != nil {
+			r.Info.File = &cosbackend.OriginFile{
+				PrefixDirective: f.PrefixDirective, Prefix: f.Prefix, Suffix: f.Suffix,
+				NewPrefix: f.PrefixConfiguration, ReplacedWithPrefix: f.ReplacedWithPrefix,
+				NewSuffix: f.SuffixConfiguration, ReplacedWithSuffix: f.ReplacedWithSuffix, FixedFilePath: f.FixedFilePath,
+			}
+		}
 	}
 	return r
 }
@@ -99,31 +134,52 @@ func originRule(m *cosgatev1.OriginRule) cosbackend.OriginRule {
 func originParameter(m *cosgatev1.OriginParameter) *cosbackend.OriginParameter {
 	p := &cosbackend.OriginParameter{
 		Protocol: m.GetProtocol(), FollowQueryString: m.FollowQueryString, FollowRedirection: m.FollowRedirection,
-		HTTPRedirectCode: m.GetHttpRedirectCode(), CopyOriginData: m.CopyOriginData, TransparentErrorCode: m.TransparentErrorCode,
+		FollowOriginHeaders: m.FollowOriginHeaders, FollowURLAutoDecode: m.FollowUrlAutoDecode,
+		CopyOriginData: m.CopyOriginData, TransparentErrorCode: m.TransparentErrorCode,
 	}
+	if code := m.GetHttpRedirectCode(); code != "" {
+		p.HTTPRedirectCodes = []string{code}
+	}
+	p.HTTPRedirectCodes = append(p.HTTPRedirectCodes, m.GetMoreHttpRedirectCodes()...)
 	if h := m.GetHttpHeader(); h != nil {
 		name := func(n string) cosbackend.OriginHeaderName { return cosbackend.OriginHeaderName{Key: n} }
 		p.HTTPHeader = &cosbackend.OriginHTTPHeader{
 			FollowAllHeaders: h.FollowAllHeaders,
 			NewHTTPHeaders: mapSlice(h.GetNewHttpHeaders(), func(n *cosgatev1.OriginHeader) cosbackend.OriginHeader {
-				return cosbackend.OriginHeader{Key: n.GetKey(), Value: n.GetValue()}
+				return cosbackend.OriginHeader{Key: n.GetKey(), Value: n.GetValue(), Unknown: mapSlice(n.GetUnknown(), unknownPiece)}
 			}),
 			FollowHTTPHeaders: mapSlice(h.GetFollowHttpHeaders(), name), ForbidFollowHeaders: mapSlice(h.GetForbidFollowHeaders(), name),
+			ForbidFollowHTTPHeaders: mapSlice(h.GetForbidFollowHttpHeaders(), name),
 		}
 	}
 	return p
 }
 
-func originFile(m *cosgatev1.OriginFile) *cosbackend.OriginFile {
-	f := &cosbackend.OriginFile{PrefixDirective: m.PrefixDirective, Prefix: m.Prefix, Suffix: m.Suffix}
-	if m.PrefixConfiguration != nil {
-		f.NewPrefix = &cosbackend.OriginPrefix{Prefix: m.GetPrefixConfiguration()}
+func originHost(m *cosgatev1.OriginHost) cosbackend.OriginHost {
+	h := cosbackend.OriginHost{
+		HostName: m.GetHostName(), Weight: m.Weight, PrivateHost: mapOptional(m.GetPrivateHost(), originPrivateHost),
+		Standby: make(map[int]string), PrivateStandby: make(map[int]*cosbackend.OriginPrivateHost), Unknown: mapSlice(m.GetUnknown(), unknownPiece),
 	}
-	if m.SuffixConfiguration != nil {
-		f.NewSuffix = &cosbackend.OriginSuffix{Suffix: m.GetSuffixConfiguration()}
+	for i, name := range m.GetStandbyHostNames() {
+		h.Standby[i+1] = name
 	}
-	if m.FixedFilePath != nil {
-		f.Fixed = &cosbackend.OriginFixedFile{FixedFilePath: m.GetFixedFilePath()}
+	for _, s := range m.GetStandbyHosts() {
+		if s.GetPrivateHost() != nil {
+			h.PrivateStandby[int(s.GetNumber())] = originPrivateHost(s.GetPrivateHost())
+		} else {
+			h.Standby[int(s.GetNumber())] = s.GetHostName()
+		}
 	}
-	return f
+	return h
+}
+
+func originPrivateHost(m *cosgatev1.OriginPrivateHost) *cosbackend.OriginPrivateHost {
+	h := &cosbackend.OriginPrivateHost{Host: m.GetHost()}
+	if c := m.GetCredentials(); c != nil {
+		h.Credentials = &cosbackend.OriginCredentials{
+			AuthorizationAlgorithm: c.GetAuthorizationAlgorithm(), Region: c.GetRegion(), SecretID: c.GetSecretId(), SecretKey: c.GetSecretKey(),
+			EncryptedSecretKey: c.GetEncryptedSecretKey(), Role: c.GetRole(),
+		}
+	}
+	return h
 }

@@ -24,14 +24,14 @@ func (s *bucketConfigServer) DeleteBucketReferer(ctx context.Context, req *cosga
 
 func refererProto(d *cosbackend.RefererConfiguration) *cosgatev1.RefererConfiguration {
 	return &cosgatev1.RefererConfiguration{
-		Status: d.Status, RefererType: d.RefererType, Domains: d.DomainList,
-		EmptyReferConfiguration: d.EmptyReferConfiguration, VerifySignatureUrl: d.VerifySignatureURL,
+		Status: d.Status, RefererType: d.RefererType, Domains: d.Domains,
+		EmptyReferConfiguration: d.EmptyReferConfiguration, VerifySignatureUrl: d.VerifySignatureURL, Unknown: mapSlice(d.Unknown, unknownProto),
 	}
 }
 
 func refererDocument(m *cosgatev1.RefererConfiguration) *cosbackend.RefererConfiguration {
 	return &cosbackend.RefererConfiguration{
-		Status: m.GetStatus(), RefererType: m.GetRefererType(), DomainList: m.GetDomains(),
-		EmptyReferConfiguration: m.GetEmptyReferConfiguration(), VerifySignatureURL: m.GetVerifySignatureUrl(),
+		Status: m.GetStatus(), RefererType: m.GetRefererType(), Domains: m.GetDomains(),
+		EmptyReferConfiguration: m.GetEmptyReferConfiguration(), VerifySignatureURL: m.GetVerifySignatureUrl(), Unknown: mapSlice(m.GetUnknown(), unknownPiece),
 	}
 }

@@ -1,8 +1,10 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/tencentyun/cos-go-sdk-v5"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -247,11 +249,33 @@ func fixOrigin(r *randomizer, m *cosgatev1.OriginConfiguration, forSDK bool) {
 			rule.Condition.HttpStatusCode = one(r, "", "404", "4XX")
 		}
 		if rule.Parameter != nil {
-			rule.Parameter.HttpRedirectCode = one(r, "", "301", "302", "307")
+			rule.Parameter.HttpRedirectCode, rule.Parameter.MoreHttpRedirectCodes = one(r, "", "301", "302", "307"), nil
+			if rule.Parameter.GetHttpRedirectCode() != "" && r.Intn(2) == 0 {
+				rule.Parameter.MoreHttpRedirectCodes = []string{"308"}
+			}
+		}
+		for _, h := range rule.GetInfo().GetHosts() {
+			fixStandby(h)
 		}
 		if forSDK {
 			originOfSDK(r, rule)
 		}
+	}
+}
+
+// fixStandby puts standby hosts in the order in which they come back.
+func fixStandby(h *cosgatev1.OriginHost) {
+	slices.SortStableFunc(h.GetStandbyHosts(), func(a, b *cosgatev1.OriginStandbyHost) int {
+		switch private := func(s *cosgatev1.OriginStandbyHost) bool { return s.GetPrivateHost() != nil }; {
+		case private(a) == private(b):
+			return cmp.Compare(a.GetNumber(), b.GetNumber())
+		case private(a):
+			return 1
+		}
+		return -1
+	})
+	if s := h.GetStandbyHosts(); len(s) > 0 {
+		s[len(s)-1].Number = 1000 // so that they are not the plain ones from 1 on
 	}
 }
 
@@ -260,13 +284,17 @@ func fixOrigin(r *randomizer, m *cosgatev1.OriginConfiguration, forSDK bool) {
 func originOfSDK(r *randomizer, rule *cosgatev1.OriginRule) {
 	rule.Priority, rule.StandbyStatusCodes = new(1+r.Int31n(9)), nil
 	if c := rule.GetCondition(); c != nil {
-		c.Prefix, c.Suffix = new(r.of("ab")), nil
+		c.Prefix, c.Suffix, c.ForbidDomains = new(r.of("ab")), nil, nil
 	}
 	if p := rule.GetParameter(); p != nil {
-		p.TransparentErrorCode = nil
+		p.TransparentErrorCode, p.FollowOriginHeaders, p.FollowUrlAutoDecode, p.MoreHttpRedirectCodes = nil, nil, nil, nil
+		if p.HttpHeader != nil {
+			p.HttpHeader.ForbidFollowHttpHeaders = nil
+		}
 	}
-	rule.Info.Hosts = rule.GetInfo().GetHosts()[:1]
-	rule.Info.Hosts[0].Weight = new(1 + r.Int31n(9))
+	host := rule.GetInfo().GetHosts()[0]
+	host.HostName, host.Weight, host.PrivateHost, host.StandbyHosts = "o.example.com", new(1+r.Int31n(9)), nil, nil
+	rule.Info.Hosts = []*cosgatev1.OriginHost{host}
 	if f := rule.GetInfo().GetFile(); f != nil {
 		rule.Info.File = &cosgatev1.OriginFile{
 			PrefixDirective: new(true), Prefix: new("p/"), Suffix: new(".s"), FixedFilePath: new(r.of("ab")),

@@ -23,9 +23,9 @@ func (s *bucketConfigServer) DeleteBucketTagging(ctx context.Context, req *cosga
 }
 
 func taggingProto(d *cosbackend.BucketTagging) *cosgatev1.BucketTagging {
-	return &cosgatev1.BucketTagging{Tags: mapSlice(d.TagSet, tagProto)}
+	return &cosgatev1.BucketTagging{Tags: mapSlice(d.Tags, tagProto), Unknown: mapSlice(d.Unknown, unknownProto)}
 }
 
 func taggingDocument(m *cosgatev1.BucketTagging) *cosbackend.BucketTagging {
-	return &cosbackend.BucketTagging{TagSet: mapSlice(m.GetTags(), tag)}
+	return &cosbackend.BucketTagging{Tags: mapSlice(m.GetTags(), tag), Unknown: mapSlice(m.GetUnknown(), unknownPiece)}
 }

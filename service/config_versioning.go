@@ -18,9 +18,9 @@ func (s *bucketConfigServer) PutBucketVersioning(ctx context.Context, req *cosga
 }
 
 func versioningProto(d *cosbackend.VersioningConfiguration) *cosgatev1.VersioningConfiguration {
-	return &cosgatev1.VersioningConfiguration{Status: d.Status}
+	return &cosgatev1.VersioningConfiguration{Status: d.Status, Unknown: mapSlice(d.Unknown, unknownProto)}
 }
 
 func versioningDocument(m *cosgatev1.VersioningConfiguration) *cosbackend.VersioningConfiguration {
-	return &cosbackend.VersioningConfiguration{Status: m.GetStatus()}
+	return &cosbackend.VersioningConfiguration{Status: m.GetStatus(), Unknown: mapSlice(m.GetUnknown(), unknownPiece)}
 }

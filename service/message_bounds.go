@@ -33,6 +33,9 @@ const (
 	uncheckedBytes = 1 << 10
 	// maxNesting bounds messages inside of messages. The contract needs far fewer.
 	maxNesting = 32
+	// maxUnknown is what all pieces of a document that the contract does not know may have
+	// together.
+	maxUnknown = 64 << 10
 )
 
 // messageBounds knows what the messages of each type may have, by the rules of the
@@ -69,6 +72,9 @@ func (s sizes) bound(d protoreflect.MessageDescriptor) *messageBound {
 	}
 	size, bounded := s.largest(d, 0)
 	b.size = size + spareBytes
+	if b.shape.unknown(nil) {
+		b.size += maxUnknown
+	}
 	if b.shape.content == 0 && (b.size > maxRequest || !bounded) {
 		b.size = maxRequest
 	}
@@ -109,6 +115,7 @@ type fieldShape struct {
 	isMap   bool
 	packed  bool // its items can stand in one value
 	text    bool
+	unknown bool   // it holds UnknownXml
 	message *shape // nil for a scalar
 }
 
@@ -120,7 +127,7 @@ func newShape(d protoreflect.MessageDescriptor, known map[protoreflect.FullName]
 	known[d.FullName()] = s
 	for i := range d.Fields().Len() {
 		f := d.Fields().Get(i)
-		field := &fieldShape{name: string(f.Name()), number: f.Number(), isMap: f.IsMap(), text: f.Kind() == protoreflect.StringKind}
+		field := &fieldShape{name: string(f.Name()), number: f.Number(), isMap: f.IsMap(), text: f.Kind() == protoreflect.StringKind, unknown: isUnknown(f)}
 		if f.IsList() || f.IsMap() {
 			field.maximum = maxItems(f)
 		}
@@ -134,6 +141,29 @@ func newShape(d protoreflect.MessageDescriptor, known map[protoreflect.FullName]
 		s.fields[f.Number()] = field
 	}
 	return s
+}
+
+// unknown reports whether there is a place for pieces of a document that the contract does
+// not know. seen are shapes that were looked at.
+func (s *shape) unknown(seen map[*shape]bool) bool {
+	if seen == nil {
+		seen = make(map[*shape]bool)
+	}
+	if s == nil || seen[s] {
+		return false
+	}
+	seen[s] = true
+	for _, f := range s.fields {
+		if f.unknown || f.message.unknown(seen) {
+			return true
+		}
+	}
+	return false
+}
+
+// isUnknown reports whether the field holds such pieces.
+func isUnknown(f protoreflect.FieldDescriptor) bool {
+	return f.Message() != nil && f.Message().FullName() == (&cosgatev1.UnknownXml{}).ProtoReflect().Descriptor().FullName()
 }
 
 // maxItems is how many items of a field the contract allows. It is -1, which is none, when
@@ -296,6 +326,9 @@ func (s sizes) largest(d protoreflect.MessageDescriptor, depth int) (size int64,
 	bounded = true
 	for i := range d.Fields().Len() {
 		f := d.Fields().Get(i)
+		if isUnknown(f) {
+			continue // they are bounded together
+		}
 		n, ok := s.largestField(f, depth)
 		bounded = bounded && ok
 		size += n

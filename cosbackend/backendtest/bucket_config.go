@@ -2,7 +2,6 @@ package backendtest
 
 import (
 	"context"
-	"encoding/xml"
 	"fmt"
 	"slices"
 	"strings"
@@ -38,7 +37,7 @@ func configurationChecks() []check {
 
 // same compares documents; the name of the root element is not part of what they say.
 func same(want, got any) string {
-	return cmp.Diff(want, got, cmpopts.IgnoreTypes(xml.Name{}), cmpopts.EquateEmpty())
+	return cmp.Diff(want, got, cmpopts.EquateEmpty())
 }
 
 // A document is one kind of configuration: how it is put, read and removed.
@@ -210,7 +209,7 @@ func bucketTiering(t *testing.T, s scope) {
 	s = s.newBucket(t, s.Region)
 	d := document[cosbackend.IntelligentTiering]{put: (*cosbackend.Client).PutBucketIntelligentTiering, get: (*cosbackend.Client).GetBucketIntelligentTiering}
 	d.wantAbsent(t, s)
-	d.wantPut(t, s, &cosbackend.IntelligentTiering{Status: "Enabled", Transition: &cosbackend.TieringTransition{Days: 30, RequestFrequent: 1}})
+	d.wantPut(t, s, &cosbackend.IntelligentTiering{Status: "Enabled", Transition: &cosbackend.TieringTransition{Days: new(int32(30)), RequestFrequent: new(int32(1))}})
 }
 
 // of makes the functions of a configuration with an id those of one.
@@ -237,12 +236,12 @@ func tieringRules(t *testing.T, s scope) {
 		(*cosbackend.Client).GetBucketIntelligentTieringConfiguration, (*cosbackend.Client).DeleteBucketIntelligentTieringConfiguration)
 	d.wantAbsent(t, s)
 	doc := &cosbackend.IntelligentTieringConfiguration{
-		Id: "a-1", Status: "Enabled", Filter: &cosbackend.TieringFilter{Prefix: "a/"},
-		Tiering: []*cosbackend.TieringTransition{{AccessTier: "ARCHIVE_ACCESS", Days: 90}},
+		ID: "a-1", Status: "Enabled", Filter: &cosbackend.TieringFilter{Prefix: "a/"},
+		Tierings: []cosbackend.Tiering{{AccessTier: "ARCHIVE_ACCESS", Days: new(int32(90))}},
 	}
 	d.wantPut(t, s, doc)
 	list, err := s.Client.ListBucketIntelligentTieringConfigurations(t.Context(), s.location())
-	if diff := same([]*cosbackend.IntelligentTieringConfiguration{doc}, list); err != nil || diff != "" {
+	if diff := same([]cosbackend.IntelligentTieringConfiguration{*doc}, list); err != nil || diff != "" {
 		t.Errorf("ListBucketIntelligentTieringConfigurations = %v (-want +got):\n%s", err, diff)
 	}
 	d.wantRemoved(t, s)
@@ -253,8 +252,8 @@ func bucketReferer(t *testing.T, s scope) {
 		(*cosbackend.Client).PutBucketReferer, (*cosbackend.Client).GetBucketReferer, (*cosbackend.Client).DeleteBucketReferer, nil,
 	}
 	d.putAndRemove(
-		&cosbackend.RefererConfiguration{Status: "Enabled", RefererType: "White-List", DomainList: []string{"*.example.com", "10.0.0.1:8080/a"}, EmptyReferConfiguration: "Allow"},
-		&cosbackend.RefererConfiguration{Status: "Disabled", RefererType: "Black-List", DomainList: []string{"a.example.com"}},
+		&cosbackend.RefererConfiguration{Status: "Enabled", RefererType: "White-List", Domains: []string{"*.example.com", "10.0.0.1:8080/a"}, EmptyReferConfiguration: "Allow"},
+		&cosbackend.RefererConfiguration{Status: "Disabled", RefererType: "Black-List", Domains: []string{"a.example.com"}},
 	)(t, s)
 }
 
@@ -344,14 +343,13 @@ func domainCertificate(t *testing.T, s scope) {
 	s = s.newBucket(t, s.Region)
 	const domain = "www.example.com"
 	err := s.Client.PutBucketDomainCertificate(t.Context(), s.location(), &cosbackend.DomainCertificate{
-		CertificateInfo: &cosbackend.CertificateInfo{CertType: "CustomCert", CustomCert: &cosbackend.CustomCertificate{CertId: "abcdefgh"}},
-		DomainList:      []string{domain},
+		CertType: "CustomCert", CertID: "abcdefgh", Domains: []string{domain},
 	})
 	if err != nil {
 		t.Fatalf("PutBucketDomainCertificate = %v", err)
 	}
 	got, err := s.Client.GetBucketDomainCertificate(t.Context(), s.location(), domain)
-	if err != nil || got.CertificateInfo == nil || got.CertificateInfo.CertId != "abcdefgh" {
+	if err != nil || got.CertID != "abcdefgh" {
 		t.Errorf("GetBucketDomainCertificate = %+v, %v, want the id abcdefgh", got, err)
 	}
 	for range 2 {
@@ -370,8 +368,8 @@ func objectLock(t *testing.T, s scope) {
 		put: (*cosbackend.Client).PutBucketObjectLock, get: (*cosbackend.Client).GetBucketObjectLock, absent: []string{"NoSuchObjectLockConfiguration"},
 	}
 	d.wantAbsent(t, s)
-	for _, days := range []int{1, 2} {
-		d.wantPut(t, s, &cosbackend.ObjectLockConfiguration{ObjectLockEnabled: "Enabled", Rule: &cosbackend.ObjectLockRule{Days: days}})
+	for _, days := range []int32{1, 2} {
+		d.wantPut(t, s, &cosbackend.ObjectLockConfiguration{ObjectLockEnabled: "Enabled", Rule: &cosbackend.ObjectLockRule{Days: &days}})
 	}
 }
 
@@ -404,7 +402,7 @@ func documentChecks() []check {
 		{"PutBucketWebsite puts, replaces and removes a configuration", "A030, A032, A040", websiteDocuments(), create},
 		{"PutBucketEncryption puts, replaces and removes a configuration", "A030, A032, A040", encryptionDocuments(), create},
 		{"PutBucketReplication puts, replaces and removes rules", "A030, A032, A040", replicationDocuments(), []Ability{CreateBuckets, Replication, Versioning}},
-		{"PutBucketOrigin puts, replaces and removes rules", "A030, A032, A040, A046", originDocuments(), create},
+		{"PutBucketOrigin puts, replaces and removes rules", "A030, A032, A040, A046, A095", originDocuments(), create},
 	}
 }
 
@@ -460,8 +458,8 @@ func taggingDocuments() documentCheck {
 		(*cosbackend.Client).PutBucketTagging, (*cosbackend.Client).GetBucketTagging, (*cosbackend.Client).DeleteBucketTagging,
 		[]string{"NoSuchTagSet"},
 	}.putAndRemove(
-		&cosbackend.BucketTagging{TagSet: []cosbackend.Tag{{Key: "team", Value: "a"}}},
-		&cosbackend.BucketTagging{TagSet: []cosbackend.Tag{{Key: "cost", Value: "1 + 2"}, {Key: "团队", Value: "存储"}}},
+		&cosbackend.BucketTagging{Tags: []cosbackend.Tag{{Key: "team", Value: "a"}}},
+		&cosbackend.BucketTagging{Tags: []cosbackend.Tag{{Key: "cost", Value: "1 + 2"}, {Key: "团队", Value: "存储"}}},
 	)
 }
 
@@ -487,7 +485,7 @@ func encryptionDocuments() documentCheck {
 	return document[cosbackend.EncryptionConfiguration]{
 		(*cosbackend.Client).PutBucketEncryption, (*cosbackend.Client).GetBucketEncryption, (*cosbackend.Client).DeleteBucketEncryption,
 		[]string{"NoSuchEncryptionConfiguration"},
-	}.putAndRemove(&cosbackend.EncryptionConfiguration{Rule: &cosbackend.EncryptionRule{SSEAlgorithm: "AES256"}})
+	}.putAndRemove(&cosbackend.EncryptionConfiguration{SSEAlgorithm: "AES256"})
 }
 
 func replicationDocuments() documentCheck {
@@ -528,16 +526,30 @@ func originDocuments() documentCheck {
 		&cosbackend.OriginConfiguration{Rules: []cosbackend.OriginRule{{
 			Priority: &zero, OriginType: "Mirror", Condition: &cosbackend.OriginCondition{HTTPStatusCode: "404"},
 			Parameter: &cosbackend.OriginParameter{Protocol: "HTTPS", FollowQueryString: &no, TransparentErrorCode: &no},
-			Info: cosbackend.OriginInfo{Hosts: []cosbackend.OriginHost{
-				{HostName: "a.example.com", Weight: &weight, Standby: []string{"b.example.com", "c.example.com"}}, {HostName: "d.example.com", Weight: &zero},
+			Info: &cosbackend.OriginInfo{Hosts: []cosbackend.OriginHost{
+				{HostName: "a.example.com", Weight: &weight, Standby: map[int]string{1: "b.example.com", 2: "c.example.com"}}, {HostName: "d.example.com", Weight: &zero},
 			}},
 			StandbyCodes: []string{"404", "403"},
 		}}},
 		&cosbackend.OriginConfiguration{Rules: []cosbackend.OriginRule{{
-			OriginType: "Redirect", Parameter: &cosbackend.OriginParameter{HTTPRedirectCode: "302"},
-			Info: cosbackend.OriginInfo{
+			OriginType: "Redirect", Parameter: &cosbackend.OriginParameter{HTTPRedirectCodes: []string{"302"}},
+			Info: &cosbackend.OriginInfo{
 				Hosts: []cosbackend.OriginHost{{HostName: "a.example.com"}},
-				File:  &cosbackend.OriginFile{NewPrefix: &cosbackend.OriginPrefix{}, Fixed: &cosbackend.OriginFixedFile{FixedFilePath: "a/b"}},
+				File:  &cosbackend.OriginFile{NewPrefix: new(string), FixedFilePath: new("a/b")},
+			},
+		}}},
+		&cosbackend.OriginConfiguration{Rules: []cosbackend.OriginRule{{
+			OriginType: "Mirror",
+			Parameter: &cosbackend.OriginParameter{
+				FollowRedirection: &no, FollowOriginHeaders: &no,
+				HTTPHeader: &cosbackend.OriginHTTPHeader{FollowAllHeaders: &no, ForbidFollowHTTPHeaders: []cosbackend.OriginHeaderName{{Key: "x-a"}}},
+			},
+			Info: &cosbackend.OriginInfo{
+				Hosts: []cosbackend.OriginHost{{
+					HostName: "a.example.com", Standby: map[int]string{2: "b.example.com"},
+					PrivateHost: &cosbackend.OriginPrivateHost{Host: "p.example.com", Credentials: &cosbackend.OriginCredentials{Role: "qcs::cam::uin/100000000001:roleName/origin"}},
+				}},
+				File: &cosbackend.OriginFile{NewPrefix: new("a/"), ReplacedWithPrefix: new("b/")},
 			},
 		}}},
 	)

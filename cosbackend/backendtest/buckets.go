@@ -119,7 +119,7 @@ func createTaggedBucket(t *testing.T, s scope) {
 	if err != nil {
 		t.Fatalf("GetBucketTagging = %v", err)
 	}
-	tags := slices.SortedFunc(slices.Values(got.TagSet), func(a, b cosbackend.Tag) int { return strings.Compare(a.Key, b.Key) })
+	tags := slices.SortedFunc(slices.Values(got.Tags), func(a, b cosbackend.Tag) int { return strings.Compare(a.Key, b.Key) })
 	if !slices.Equal(tags, want) {
 		t.Errorf("the tags are %v, want %v", tags, want)
 	}

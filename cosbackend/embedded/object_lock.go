@@ -102,7 +102,6 @@ func (s *Server) getObjectLock(x *exchange) error {
 	if days > 0 {
 		doc.open("Rule")
 		doc.open("DefaultRetention")
-		doc.text("Mode", modeCompliance)
 		doc.number("Days", days)
 		doc.close("DefaultRetention")
 		doc.close("Rule")

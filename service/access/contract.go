@@ -498,11 +498,11 @@ func (c *compiler) needs(f protoreflect.FieldDescriptor, n *cosgatev1.Needs) (st
 	case *cosgatev1.Needs_ByHeader:
 		return c.byHeader(f, by.ByHeader.GetHeaders())
 	case *cosgatev1.Needs_Evaluator:
-		evaluate, ok := evaluators()[by.Evaluator]
-		if !ok || f.Kind() != protoreflect.StringKind || f.IsList() {
+		e, ok := evaluators()[by.Evaluator]
+		if !ok || e.ofText && (f.Kind() != protoreflect.StringKind || f.IsList()) {
 			return step{}, fmt.Errorf("%s is no evaluator of a %s", by.Evaluator, f.Kind())
 		}
-		return step{field: f, needs: evaluate}, nil
+		return step{field: f, needs: e.needs}, nil
 	}
 	return step{}, errors.New("option needs says nothing that is known")
 }

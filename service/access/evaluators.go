@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -14,9 +15,27 @@ import (
 )
 
 // evaluators are the functions for fields whose rights the contract cannot describe.
-func evaluators() map[cosgatev1.Evaluator]needsOf {
-	return map[cosgatev1.Evaluator]needsOf{
-		cosgatev1.Evaluator_EVALUATOR_PIC_OPERATIONS: picOperations,
+func evaluators() map[cosgatev1.Evaluator]evaluator {
+	return map[cosgatev1.Evaluator]evaluator{
+		cosgatev1.Evaluator_EVALUATOR_PIC_OPERATIONS:    {needs: picOperations, ofText: true},
+		cosgatev1.Evaluator_EVALUATOR_READS_ANY_BUCKET:  {needs: onAnyBucket("GetObject")},
+		cosgatev1.Evaluator_EVALUATOR_WRITES_ANY_BUCKET: {needs: onAnyBucket("PutObject")},
+	}
+}
+
+type evaluator struct {
+	needs  needsOf
+	ofText bool // it is for one string
+}
+
+// onAnyBucket needs an action on whatever the profile reaches: the value can name any of it.
+func onAnyBucket(action string) needsOf {
+	return func(t Target, _ protoreflect.Value, needs []Need) []Need {
+		n := Need{Action: action, Resource: t.every(policy.Profile)}
+		if slices.Contains(needs, n) {
+			return needs
+		}
+		return append(needs, n)
 	}
 }
 

@@ -108,7 +108,9 @@ func describe(t *testing.T, f protoreflect.FieldDescriptor, name string, n *cosg
 		return "of `" + name + "`: " + strings.Join(rows, ", ")
 	case *cosgatev1.Needs_Evaluator:
 		return map[cosgatev1.Evaluator]string{
-			cosgatev1.Evaluator_EVALUATOR_PIC_OPERATIONS: "`PutObject` and `GetObject` on every object of the bucket, `PutObject` on every object of the buckets, and on every key, named in `" + name + "`",
+			cosgatev1.Evaluator_EVALUATOR_PIC_OPERATIONS:    "`PutObject` and `GetObject` on every object of the bucket, `PutObject` on every object of the buckets, and on every key, named in `" + name + "`",
+			cosgatev1.Evaluator_EVALUATOR_READS_ANY_BUCKET:  "`GetObject` on every object of every bucket of the profile for `" + name + "`",
+			cosgatev1.Evaluator_EVALUATOR_WRITES_ANY_BUCKET: "`PutObject` on every object of every bucket of the profile for `" + name + "`",
 		}[by.Evaluator]
 	}
 	t.Fatalf("%s: %v cannot be described", f.FullName(), n)

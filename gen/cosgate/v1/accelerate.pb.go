@@ -28,7 +28,10 @@ type AccelerateConfiguration struct {
 	// "Enabled" or "Suspended". Empty in a response if acceleration was never turned on.
 	Status string `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"`
 	// What is accelerated. COS documents "COS" only. Empty: COS's default.
-	Type          string `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
+	Type string `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
+	// What COS has here and this contract does not know. It is kept by leaving it; at most
+	// 16.
+	Unknown       []*UnknownXml `protobuf:"bytes,3,rep,name=unknown,proto3" json:"unknown,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -75,6 +78,13 @@ func (x *AccelerateConfiguration) GetType() string {
 		return x.Type
 	}
 	return ""
+}
+
+func (x *AccelerateConfiguration) GetUnknown() []*UnknownXml {
+	if x != nil {
+		return x.Unknown
+	}
+	return nil
 }
 
 // A request for the global acceleration of a bucket.
@@ -304,10 +314,11 @@ var File_cosgate_v1_accelerate_proto protoreflect.FileDescriptor
 const file_cosgate_v1_accelerate_proto_rawDesc = "" +
 	"\n" +
 	"\x1bcosgate/v1/accelerate.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\"p\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\x1a\x1ccosgate/v1/unknown_xml.proto\"\xac\x01\n" +
 	"\x17AccelerateConfiguration\x124\n" +
 	"\x06status\x18\x01 \x01(\tB\x1c\xbaH\x19\xc8\x01\x01r\x14R\aEnabledR\tSuspendedR\x06status\x12\x1f\n" +
-	"\x04type\x18\x02 \x01(\tB\v\xbaH\br\x06\xe0Ջ\xdc\x02\x01R\x04type\"\x9c\x01\n" +
+	"\x04type\x18\x02 \x01(\tB\v\xbaH\br\x06\xe0Ջ\xdc\x02\x01R\x04type\x12:\n" +
+	"\aunknown\x18\x03 \x03(\v2\x16.cosgate.v1.UnknownXmlB\b\xbaH\x05\x92\x01\x02\x10\x10R\aunknown\"\x9c\x01\n" +
 	"\x1aGetBucketAccelerateRequest\x12,\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x14\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01ȓ\x8c\xdc\x02\x02R\x06bucket\x12#\n" +
 	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12+\n" +
@@ -347,15 +358,17 @@ var file_cosgate_v1_accelerate_proto_goTypes = []any{
 	(*GetBucketAccelerateResponse)(nil), // 2: cosgate.v1.GetBucketAccelerateResponse
 	(*PutBucketAccelerateRequest)(nil),  // 3: cosgate.v1.PutBucketAccelerateRequest
 	(*PutBucketAccelerateResponse)(nil), // 4: cosgate.v1.PutBucketAccelerateResponse
+	(*UnknownXml)(nil),                  // 5: cosgate.v1.UnknownXml
 }
 var file_cosgate_v1_accelerate_proto_depIdxs = []int32{
-	0, // 0: cosgate.v1.GetBucketAccelerateResponse.accelerate:type_name -> cosgate.v1.AccelerateConfiguration
-	0, // 1: cosgate.v1.PutBucketAccelerateRequest.accelerate:type_name -> cosgate.v1.AccelerateConfiguration
-	2, // [2:2] is the sub-list for method output_type
-	2, // [2:2] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	5, // 0: cosgate.v1.AccelerateConfiguration.unknown:type_name -> cosgate.v1.UnknownXml
+	0, // 1: cosgate.v1.GetBucketAccelerateResponse.accelerate:type_name -> cosgate.v1.AccelerateConfiguration
+	0, // 2: cosgate.v1.PutBucketAccelerateRequest.accelerate:type_name -> cosgate.v1.AccelerateConfiguration
+	3, // [3:3] is the sub-list for method output_type
+	3, // [3:3] is the sub-list for method input_type
+	3, // [3:3] is the sub-list for extension type_name
+	3, // [3:3] is the sub-list for extension extendee
+	0, // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_cosgate_v1_accelerate_proto_init() }
@@ -365,6 +378,7 @@ func file_cosgate_v1_accelerate_proto_init() {
 	}
 	file_cosgate_v1_options_proto_init()
 	file_cosgate_v1_rules_proto_init()
+	file_cosgate_v1_unknown_xml_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

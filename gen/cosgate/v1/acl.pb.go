@@ -92,7 +92,10 @@ type Grant struct {
 	DisplayName string `protobuf:"bytes,3,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
 	// The permission: "READ", "WRITE" (buckets only), "READ_ACP", "WRITE_ACP" or
 	// "FULL_CONTROL".
-	Permission    string `protobuf:"bytes,4,opt,name=permission,proto3" json:"permission,omitempty"`
+	Permission string `protobuf:"bytes,4,opt,name=permission,proto3" json:"permission,omitempty"`
+	// What COS has here and this contract does not know. It is kept by leaving it; at most
+	// 16.
+	Unknown       []*UnknownXml `protobuf:"bytes,5,rep,name=unknown,proto3" json:"unknown,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -166,6 +169,13 @@ func (x *Grant) GetPermission() string {
 	return ""
 }
 
+func (x *Grant) GetUnknown() []*UnknownXml {
+	if x != nil {
+		return x.Unknown
+	}
+	return nil
+}
+
 type isGrant_Grantee interface {
 	isGrant_Grantee()
 }
@@ -193,7 +203,10 @@ type AccessControlPolicy struct {
 	// The account that owns the bucket or object.
 	Owner *Owner `protobuf:"bytes,1,opt,name=owner,proto3" json:"owner,omitempty"`
 	// The permissions, at most 100. Empty: none.
-	Grants        []*Grant `protobuf:"bytes,2,rep,name=grants,proto3" json:"grants,omitempty"`
+	Grants []*Grant `protobuf:"bytes,2,rep,name=grants,proto3" json:"grants,omitempty"`
+	// What COS has here and this contract does not know. It is kept by leaving it; at most
+	// 16.
+	Unknown       []*UnknownXml `protobuf:"bytes,3,rep,name=unknown,proto3" json:"unknown,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -238,6 +251,13 @@ func (x *AccessControlPolicy) GetOwner() *Owner {
 func (x *AccessControlPolicy) GetGrants() []*Grant {
 	if x != nil {
 		return x.Grants
+	}
+	return nil
+}
+
+func (x *AccessControlPolicy) GetUnknown() []*UnknownXml {
+	if x != nil {
+		return x.Unknown
 	}
 	return nil
 }
@@ -331,10 +351,10 @@ var File_cosgate_v1_acl_proto protoreflect.FileDescriptor
 const file_cosgate_v1_acl_proto_rawDesc = "" +
 	"\n" +
 	"\x14cosgate/v1/acl.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x16cosgate/v1/rules.proto\"Q\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x16cosgate/v1/rules.proto\x1a\x1ccosgate/v1/unknown_xml.proto\"Q\n" +
 	"\x05Owner\x12\x1b\n" +
 	"\x02id\x18\x01 \x01(\tB\v\xbaH\br\x06\xb8Ջ\xdc\x02\x01R\x02id\x12+\n" +
-	"\fdisplay_name\x18\x02 \x01(\tB\b\xbaH\x05r\x03(\x80\bR\vdisplayName\"\xe4\x01\n" +
+	"\fdisplay_name\x18\x02 \x01(\tB\b\xbaH\x05r\x03(\x80\bR\vdisplayName\"\xa0\x02\n" +
 	"\x05Grant\x12\x1f\n" +
 	"\x02id\x18\x01 \x01(\tB\r\xbaH\n" +
 	"r\b\xb8Ջ\xdc\x02\x01\x10\x01H\x00R\x02id\x12!\n" +
@@ -343,11 +363,13 @@ const file_cosgate_v1_acl_proto_rawDesc = "" +
 	"\fdisplay_name\x18\x03 \x01(\tB\b\xbaH\x05r\x03(\x80\bR\vdisplayName\x12X\n" +
 	"\n" +
 	"permission\x18\x04 \x01(\tB8\xbaH5\xc8\x01\x01r0R\x04READR\x05WRITER\bREAD_ACPR\tWRITE_ACPR\fFULL_CONTROLR\n" +
-	"permissionB\x10\n" +
-	"\agrantee\x12\x05\xbaH\x02\b\x01\"s\n" +
+	"permission\x12:\n" +
+	"\aunknown\x18\x05 \x03(\v2\x16.cosgate.v1.UnknownXmlB\b\xbaH\x05\x92\x01\x02\x10\x10R\aunknownB\x10\n" +
+	"\agrantee\x12\x05\xbaH\x02\b\x01\"\xaf\x01\n" +
 	"\x13AccessControlPolicy\x12'\n" +
 	"\x05owner\x18\x01 \x01(\v2\x11.cosgate.v1.OwnerR\x05owner\x123\n" +
-	"\x06grants\x18\x02 \x03(\v2\x11.cosgate.v1.GrantB\b\xbaH\x05\x92\x01\x02\x10dR\x06grants\"\xf7\x01\n" +
+	"\x06grants\x18\x02 \x03(\v2\x11.cosgate.v1.GrantB\b\xbaH\x05\x92\x01\x02\x10dR\x06grants\x12:\n" +
+	"\aunknown\x18\x03 \x03(\v2\x16.cosgate.v1.UnknownXmlB\b\xbaH\x05\x92\x01\x02\x10\x10R\aunknown\"\xf7\x01\n" +
 	"\fGrantHeaders\x12&\n" +
 	"\x04read\x18\x01 \x03(\tB\x12\xbaH\x0f\x92\x01\f\x10d\"\br\x06\xd8Ջ\xdc\x02\x01R\x04read\x12(\n" +
 	"\x05write\x18\x02 \x03(\tB\x12\xbaH\x0f\x92\x01\f\x10d\"\br\x06\xd8Ջ\xdc\x02\x01R\x05write\x12-\n" +
@@ -376,15 +398,18 @@ var file_cosgate_v1_acl_proto_goTypes = []any{
 	(*Grant)(nil),               // 1: cosgate.v1.Grant
 	(*AccessControlPolicy)(nil), // 2: cosgate.v1.AccessControlPolicy
 	(*GrantHeaders)(nil),        // 3: cosgate.v1.GrantHeaders
+	(*UnknownXml)(nil),          // 4: cosgate.v1.UnknownXml
 }
 var file_cosgate_v1_acl_proto_depIdxs = []int32{
-	0, // 0: cosgate.v1.AccessControlPolicy.owner:type_name -> cosgate.v1.Owner
-	1, // 1: cosgate.v1.AccessControlPolicy.grants:type_name -> cosgate.v1.Grant
-	2, // [2:2] is the sub-list for method output_type
-	2, // [2:2] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	4, // 0: cosgate.v1.Grant.unknown:type_name -> cosgate.v1.UnknownXml
+	0, // 1: cosgate.v1.AccessControlPolicy.owner:type_name -> cosgate.v1.Owner
+	1, // 2: cosgate.v1.AccessControlPolicy.grants:type_name -> cosgate.v1.Grant
+	4, // 3: cosgate.v1.AccessControlPolicy.unknown:type_name -> cosgate.v1.UnknownXml
+	4, // [4:4] is the sub-list for method output_type
+	4, // [4:4] is the sub-list for method input_type
+	4, // [4:4] is the sub-list for extension type_name
+	4, // [4:4] is the sub-list for extension extendee
+	0, // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_cosgate_v1_acl_proto_init() }
@@ -393,6 +418,7 @@ func file_cosgate_v1_acl_proto_init() {
 		return
 	}
 	file_cosgate_v1_rules_proto_init()
+	file_cosgate_v1_unknown_xml_proto_init()
 	file_cosgate_v1_acl_proto_msgTypes[1].OneofWrappers = []any{
 		(*Grant_Id)(nil),
 		(*Grant_Uri)(nil),

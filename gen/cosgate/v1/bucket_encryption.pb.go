@@ -32,7 +32,10 @@ type EncryptionConfiguration struct {
 	// The id of the key, with "KMS" only. Empty: COS's default key.
 	KmsMasterKeyId string `protobuf:"bytes,2,opt,name=kms_master_key_id,json=kmsMasterKeyId,proto3" json:"kms_master_key_id,omitempty"`
 	// The algorithm, with "KMS" only: "AES256" or "SM4". Empty: COS's default.
-	KmsAlgorithm  string `protobuf:"bytes,3,opt,name=kms_algorithm,json=kmsAlgorithm,proto3" json:"kms_algorithm,omitempty"`
+	KmsAlgorithm string `protobuf:"bytes,3,opt,name=kms_algorithm,json=kmsAlgorithm,proto3" json:"kms_algorithm,omitempty"`
+	// What COS has here and this contract does not know. It is kept by leaving it; at most
+	// 16.
+	Unknown       []*UnknownXml `protobuf:"bytes,4,rep,name=unknown,proto3" json:"unknown,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -86,6 +89,13 @@ func (x *EncryptionConfiguration) GetKmsAlgorithm() string {
 		return x.KmsAlgorithm
 	}
 	return ""
+}
+
+func (x *EncryptionConfiguration) GetUnknown() []*UnknownXml {
+	if x != nil {
+		return x.Unknown
+	}
+	return nil
 }
 
 // A request for the default encryption of a bucket.
@@ -417,11 +427,12 @@ var File_cosgate_v1_bucket_encryption_proto protoreflect.FileDescriptor
 const file_cosgate_v1_bucket_encryption_proto_rawDesc = "" +
 	"\n" +
 	"\"cosgate/v1/bucket_encryption.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\"\x9a\x03\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\x1a\x1ccosgate/v1/unknown_xml.proto\"\xd6\x03\n" +
 	"\x17EncryptionConfiguration\x12?\n" +
 	"\rsse_algorithm\x18\x01 \x01(\tB\x1a\xbaH\x17\xc8\x01\x01r\x12R\x06AES256R\x03SM4R\x03KMSR\fsseAlgorithm\x126\n" +
 	"\x11kms_master_key_id\x18\x02 \x01(\tB\v\xbaH\br\x06\xb8Ջ\xdc\x02\x01R\x0ekmsMasterKeyId\x129\n" +
-	"\rkms_algorithm\x18\x03 \x01(\tB\x14\xbaH\x11r\x0fR\x00R\x06AES256R\x03SM4R\fkmsAlgorithm:\xca\x01\xbaH\xc6\x01\x1a\xc3\x01\n" +
+	"\rkms_algorithm\x18\x03 \x01(\tB\x14\xbaH\x11r\x0fR\x00R\x06AES256R\x03SM4R\fkmsAlgorithm\x12:\n" +
+	"\aunknown\x18\x04 \x03(\v2\x16.cosgate.v1.UnknownXmlB\b\xbaH\x05\x92\x01\x02\x10\x10R\aunknown:\xca\x01\xbaH\xc6\x01\x1a\xc3\x01\n" +
 	"\x1cencryption_configuration.key\x12Jkms_master_key_id and kms_algorithm can be set only with sse_algorithm KMS\x1aWthis.sse_algorithm == 'KMS' || this.kms_master_key_id == '' && this.kms_algorithm == ''\"\x9c\x01\n" +
 	"\x1aGetBucketEncryptionRequest\x12,\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x14\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01ȓ\x8c\xdc\x02\x02R\x06bucket\x12#\n" +
@@ -469,15 +480,17 @@ var file_cosgate_v1_bucket_encryption_proto_goTypes = []any{
 	(*PutBucketEncryptionResponse)(nil),    // 4: cosgate.v1.PutBucketEncryptionResponse
 	(*DeleteBucketEncryptionRequest)(nil),  // 5: cosgate.v1.DeleteBucketEncryptionRequest
 	(*DeleteBucketEncryptionResponse)(nil), // 6: cosgate.v1.DeleteBucketEncryptionResponse
+	(*UnknownXml)(nil),                     // 7: cosgate.v1.UnknownXml
 }
 var file_cosgate_v1_bucket_encryption_proto_depIdxs = []int32{
-	0, // 0: cosgate.v1.GetBucketEncryptionResponse.encryption:type_name -> cosgate.v1.EncryptionConfiguration
-	0, // 1: cosgate.v1.PutBucketEncryptionRequest.encryption:type_name -> cosgate.v1.EncryptionConfiguration
-	2, // [2:2] is the sub-list for method output_type
-	2, // [2:2] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	7, // 0: cosgate.v1.EncryptionConfiguration.unknown:type_name -> cosgate.v1.UnknownXml
+	0, // 1: cosgate.v1.GetBucketEncryptionResponse.encryption:type_name -> cosgate.v1.EncryptionConfiguration
+	0, // 2: cosgate.v1.PutBucketEncryptionRequest.encryption:type_name -> cosgate.v1.EncryptionConfiguration
+	3, // [3:3] is the sub-list for method output_type
+	3, // [3:3] is the sub-list for method input_type
+	3, // [3:3] is the sub-list for extension type_name
+	3, // [3:3] is the sub-list for extension extendee
+	0, // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_cosgate_v1_bucket_encryption_proto_init() }
@@ -487,6 +500,7 @@ func file_cosgate_v1_bucket_encryption_proto_init() {
 	}
 	file_cosgate_v1_options_proto_init()
 	file_cosgate_v1_rules_proto_init()
+	file_cosgate_v1_unknown_xml_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -26,7 +26,10 @@ const (
 type BucketTagging struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The tags, 1 to 50, each key once. Their order has no meaning.
-	Tags          []*Tag `protobuf:"bytes,1,rep,name=tags,proto3" json:"tags,omitempty"`
+	Tags []*Tag `protobuf:"bytes,1,rep,name=tags,proto3" json:"tags,omitempty"`
+	// What COS has here and this contract does not know. It is kept by leaving it; at most
+	// 16.
+	Unknown       []*UnknownXml `protobuf:"bytes,2,rep,name=unknown,proto3" json:"unknown,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -64,6 +67,13 @@ func (*BucketTagging) Descriptor() ([]byte, []int) {
 func (x *BucketTagging) GetTags() []*Tag {
 	if x != nil {
 		return x.Tags
+	}
+	return nil
+}
+
+func (x *BucketTagging) GetUnknown() []*UnknownXml {
+	if x != nil {
+		return x.Unknown
 	}
 	return nil
 }
@@ -397,10 +407,11 @@ var File_cosgate_v1_bucket_tagging_proto protoreflect.FileDescriptor
 const file_cosgate_v1_bucket_tagging_proto_rawDesc = "" +
 	"\n" +
 	"\x1fcosgate/v1/bucket_tagging.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\x1a\x14cosgate/v1/tag.proto\"\x99\x01\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\x1a\x14cosgate/v1/tag.proto\x1a\x1ccosgate/v1/unknown_xml.proto\"\xd5\x01\n" +
 	"\rBucketTagging\x12\x87\x01\n" +
 	"\x04tags\x18\x01 \x03(\v2\x0f.cosgate.v1.TagBb\xbaH_\xba\x01U\n" +
-	"\x15bucket_tagging.unique\x12\x1fmust contain each key only once\x1a\x1bthis.map(t, t.key).unique()\x92\x01\x04\b\x01\x102R\x04tags\"\x99\x01\n" +
+	"\x15bucket_tagging.unique\x12\x1fmust contain each key only once\x1a\x1bthis.map(t, t.key).unique()\x92\x01\x04\b\x01\x102R\x04tags\x12:\n" +
+	"\aunknown\x18\x02 \x03(\v2\x16.cosgate.v1.UnknownXmlB\b\xbaH\x05\x92\x01\x02\x10\x10R\aunknown\"\x99\x01\n" +
 	"\x17GetBucketTaggingRequest\x12,\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x14\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01ȓ\x8c\xdc\x02\x02R\x06bucket\x12#\n" +
 	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12+\n" +
@@ -444,16 +455,18 @@ var file_cosgate_v1_bucket_tagging_proto_goTypes = []any{
 	(*DeleteBucketTaggingRequest)(nil),  // 5: cosgate.v1.DeleteBucketTaggingRequest
 	(*DeleteBucketTaggingResponse)(nil), // 6: cosgate.v1.DeleteBucketTaggingResponse
 	(*Tag)(nil),                         // 7: cosgate.v1.Tag
+	(*UnknownXml)(nil),                  // 8: cosgate.v1.UnknownXml
 }
 var file_cosgate_v1_bucket_tagging_proto_depIdxs = []int32{
 	7, // 0: cosgate.v1.BucketTagging.tags:type_name -> cosgate.v1.Tag
-	0, // 1: cosgate.v1.GetBucketTaggingResponse.tagging:type_name -> cosgate.v1.BucketTagging
-	0, // 2: cosgate.v1.PutBucketTaggingRequest.tagging:type_name -> cosgate.v1.BucketTagging
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	8, // 1: cosgate.v1.BucketTagging.unknown:type_name -> cosgate.v1.UnknownXml
+	0, // 2: cosgate.v1.GetBucketTaggingResponse.tagging:type_name -> cosgate.v1.BucketTagging
+	0, // 3: cosgate.v1.PutBucketTaggingRequest.tagging:type_name -> cosgate.v1.BucketTagging
+	4, // [4:4] is the sub-list for method output_type
+	4, // [4:4] is the sub-list for method input_type
+	4, // [4:4] is the sub-list for extension type_name
+	4, // [4:4] is the sub-list for extension extendee
+	0, // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_cosgate_v1_bucket_tagging_proto_init() }
@@ -464,6 +477,7 @@ func file_cosgate_v1_bucket_tagging_proto_init() {
 	file_cosgate_v1_options_proto_init()
 	file_cosgate_v1_rules_proto_init()
 	file_cosgate_v1_tag_proto_init()
+	file_cosgate_v1_unknown_xml_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

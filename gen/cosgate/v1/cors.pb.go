@@ -30,7 +30,10 @@ type CorsConfiguration struct {
 	Rules []*CorsRule `protobuf:"bytes,1,rep,name=rules,proto3" json:"rules,omitempty"`
 	// Whether responses have "Vary: Origin" even if no rule matches. Absent: COS's
 	// default, no.
-	ResponseVary  *bool `protobuf:"varint,2,opt,name=response_vary,json=responseVary,proto3,oneof" json:"response_vary,omitempty"`
+	ResponseVary *bool `protobuf:"varint,2,opt,name=response_vary,json=responseVary,proto3,oneof" json:"response_vary,omitempty"`
+	// What COS has here and this contract does not know. It is kept by leaving it; at most
+	// 16.
+	Unknown       []*UnknownXml `protobuf:"bytes,3,rep,name=unknown,proto3" json:"unknown,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -79,6 +82,13 @@ func (x *CorsConfiguration) GetResponseVary() bool {
 	return false
 }
 
+func (x *CorsConfiguration) GetUnknown() []*UnknownXml {
+	if x != nil {
+		return x.Unknown
+	}
+	return nil
+}
+
 // A CorsRule allows certain requests to pages of certain origins.
 type CorsRule struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -96,6 +106,9 @@ type CorsRule struct {
 	// How long a browser may cache the response to a preflight, in seconds. 0: not at
 	// all. Absent: the browser's default.
 	MaxAgeSeconds *int32 `protobuf:"varint,6,opt,name=max_age_seconds,json=maxAgeSeconds,proto3,oneof" json:"max_age_seconds,omitempty"`
+	// What COS has here and this contract does not know. It is kept by leaving it; at most
+	// 16.
+	Unknown       []*UnknownXml `protobuf:"bytes,7,rep,name=unknown,proto3" json:"unknown,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -170,6 +183,13 @@ func (x *CorsRule) GetMaxAgeSeconds() int32 {
 		return *x.MaxAgeSeconds
 	}
 	return 0
+}
+
+func (x *CorsRule) GetUnknown() []*UnknownXml {
+	if x != nil {
+		return x.Unknown
+	}
+	return nil
 }
 
 // A request for the CORS configuration of a bucket.
@@ -501,11 +521,12 @@ var File_cosgate_v1_cors_proto protoreflect.FileDescriptor
 const file_cosgate_v1_cors_proto_rawDesc = "" +
 	"\n" +
 	"\x15cosgate/v1/cors.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\"\x88\x01\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\x1a\x1ccosgate/v1/unknown_xml.proto\"\xc4\x01\n" +
 	"\x11CorsConfiguration\x127\n" +
 	"\x05rules\x18\x01 \x03(\v2\x14.cosgate.v1.CorsRuleB\v\xbaH\b\x92\x01\x05\b\x01\x10\xe8\aR\x05rules\x12(\n" +
-	"\rresponse_vary\x18\x02 \x01(\bH\x00R\fresponseVary\x88\x01\x01B\x10\n" +
-	"\x0e_response_vary\"\x8b\x03\n" +
+	"\rresponse_vary\x18\x02 \x01(\bH\x00R\fresponseVary\x88\x01\x01\x12:\n" +
+	"\aunknown\x18\x03 \x03(\v2\x16.cosgate.v1.UnknownXmlB\b\xbaH\x05\x92\x01\x02\x10\x10R\aunknownB\x10\n" +
+	"\x0e_response_vary\"\xc7\x03\n" +
 	"\bCorsRule\x12\x1e\n" +
 	"\x02id\x18\x01 \x01(\tB\x0e\xbaH\vr\t\xa8\u058b\xdc\x02\x01\x18\xff\x01R\x02id\x12@\n" +
 	"\x0fallowed_origins\x18\x02 \x03(\tB\x17\xbaH\x14\x92\x01\x11\b\x01\x10\xe8\a\"\n" +
@@ -515,7 +536,8 @@ const file_cosgate_v1_cors_proto_rawDesc = "" +
 	"r\b\xa8\u058b\xdc\x02\x01\x10\x01R\x0eallowedHeaders\x12<\n" +
 	"\x0eexpose_headers\x18\x05 \x03(\tB\x15\xbaH\x12\x92\x01\x0f\x10\xe8\a\"\n" +
 	"r\b\xa8\u058b\xdc\x02\x01\x10\x01R\rexposeHeaders\x124\n" +
-	"\x0fmax_age_seconds\x18\x06 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00H\x00R\rmaxAgeSeconds\x88\x01\x01B\x12\n" +
+	"\x0fmax_age_seconds\x18\x06 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00H\x00R\rmaxAgeSeconds\x88\x01\x01\x12:\n" +
+	"\aunknown\x18\a \x03(\v2\x16.cosgate.v1.UnknownXmlB\b\xbaH\x05\x92\x01\x02\x10\x10R\aunknownB\x12\n" +
 	"\x10_max_age_seconds\"\x96\x01\n" +
 	"\x14GetBucketCorsRequest\x12,\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x14\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01ȓ\x8c\xdc\x02\x02R\x06bucket\x12#\n" +
@@ -560,16 +582,19 @@ var file_cosgate_v1_cors_proto_goTypes = []any{
 	(*PutBucketCorsResponse)(nil),    // 5: cosgate.v1.PutBucketCorsResponse
 	(*DeleteBucketCorsRequest)(nil),  // 6: cosgate.v1.DeleteBucketCorsRequest
 	(*DeleteBucketCorsResponse)(nil), // 7: cosgate.v1.DeleteBucketCorsResponse
+	(*UnknownXml)(nil),               // 8: cosgate.v1.UnknownXml
 }
 var file_cosgate_v1_cors_proto_depIdxs = []int32{
 	1, // 0: cosgate.v1.CorsConfiguration.rules:type_name -> cosgate.v1.CorsRule
-	0, // 1: cosgate.v1.GetBucketCorsResponse.cors:type_name -> cosgate.v1.CorsConfiguration
-	0, // 2: cosgate.v1.PutBucketCorsRequest.cors:type_name -> cosgate.v1.CorsConfiguration
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	8, // 1: cosgate.v1.CorsConfiguration.unknown:type_name -> cosgate.v1.UnknownXml
+	8, // 2: cosgate.v1.CorsRule.unknown:type_name -> cosgate.v1.UnknownXml
+	0, // 3: cosgate.v1.GetBucketCorsResponse.cors:type_name -> cosgate.v1.CorsConfiguration
+	0, // 4: cosgate.v1.PutBucketCorsRequest.cors:type_name -> cosgate.v1.CorsConfiguration
+	5, // [5:5] is the sub-list for method output_type
+	5, // [5:5] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	5, // [5:5] is the sub-list for extension extendee
+	0, // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_cosgate_v1_cors_proto_init() }
@@ -579,6 +604,7 @@ func file_cosgate_v1_cors_proto_init() {
 	}
 	file_cosgate_v1_options_proto_init()
 	file_cosgate_v1_rules_proto_init()
+	file_cosgate_v1_unknown_xml_proto_init()
 	file_cosgate_v1_cors_proto_msgTypes[0].OneofWrappers = []any{}
 	file_cosgate_v1_cors_proto_msgTypes[1].OneofWrappers = []any{}
 	type x struct{}

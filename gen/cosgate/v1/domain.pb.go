@@ -26,7 +26,10 @@ const (
 type DomainConfiguration struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The domains, 1 to 1000.
-	Rules         []*DomainRule `protobuf:"bytes,1,rep,name=rules,proto3" json:"rules,omitempty"`
+	Rules []*DomainRule `protobuf:"bytes,1,rep,name=rules,proto3" json:"rules,omitempty"`
+	// What COS has here and this contract does not know. It is kept by leaving it; at most
+	// 16.
+	Unknown       []*UnknownXml `protobuf:"bytes,2,rep,name=unknown,proto3" json:"unknown,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -68,6 +71,13 @@ func (x *DomainConfiguration) GetRules() []*DomainRule {
 	return nil
 }
 
+func (x *DomainConfiguration) GetUnknown() []*UnknownXml {
+	if x != nil {
+		return x.Unknown
+	}
+	return nil
+}
+
 // A DomainRule is one custom domain of a bucket.
 type DomainRule struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -82,8 +92,11 @@ type DomainRule struct {
 	// record. Empty: COS rejects a domain that another bucket has. Always empty in a
 	// response.
 	ForcedReplacement string `protobuf:"bytes,4,opt,name=forced_replacement,json=forcedReplacement,proto3" json:"forced_replacement,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// What COS has here and this contract does not know. It is kept by leaving it; at most
+	// 16.
+	Unknown       []*UnknownXml `protobuf:"bytes,5,rep,name=unknown,proto3" json:"unknown,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *DomainRule) Reset() {
@@ -142,6 +155,13 @@ func (x *DomainRule) GetForcedReplacement() string {
 		return x.ForcedReplacement
 	}
 	return ""
+}
+
+func (x *DomainRule) GetUnknown() []*UnknownXml {
+	if x != nil {
+		return x.Unknown
+	}
+	return nil
 }
 
 // A request for the custom domains of a bucket.
@@ -483,15 +503,17 @@ var File_cosgate_v1_domain_proto protoreflect.FileDescriptor
 const file_cosgate_v1_domain_proto_rawDesc = "" +
 	"\n" +
 	"\x17cosgate/v1/domain.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\"P\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\x1a\x1ccosgate/v1/unknown_xml.proto\"\x8c\x01\n" +
 	"\x13DomainConfiguration\x129\n" +
-	"\x05rules\x18\x01 \x03(\v2\x16.cosgate.v1.DomainRuleB\v\xbaH\b\x92\x01\x05\b\x01\x10\xe8\aR\x05rules\"\xcd\x01\n" +
+	"\x05rules\x18\x01 \x03(\v2\x16.cosgate.v1.DomainRuleB\v\xbaH\b\x92\x01\x05\b\x01\x10\xe8\aR\x05rules\x12:\n" +
+	"\aunknown\x18\x02 \x03(\v2\x16.cosgate.v1.UnknownXmlB\b\xbaH\x05\x92\x01\x02\x10\x10R\aunknown\"\x89\x02\n" +
 	"\n" +
 	"DomainRule\x123\n" +
 	"\x06status\x18\x01 \x01(\tB\x1b\xbaH\x18\xc8\x01\x01r\x13R\aENABLEDR\bDISABLEDR\x06status\x12\"\n" +
 	"\x04name\x18\x02 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\xb0\u058b\xdc\x02\x01R\x04name\x12\"\n" +
 	"\x04type\x18\x03 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\xe0Ջ\xdc\x02\x01R\x04type\x12B\n" +
-	"\x12forced_replacement\x18\x04 \x01(\tB\x13\xbaH\x10r\x0eR\x00R\x05CNAMER\x03TXTR\x11forcedReplacement\"\x98\x01\n" +
+	"\x12forced_replacement\x18\x04 \x01(\tB\x13\xbaH\x10r\x0eR\x00R\x05CNAMER\x03TXTR\x11forcedReplacement\x12:\n" +
+	"\aunknown\x18\x05 \x03(\v2\x16.cosgate.v1.UnknownXmlB\b\xbaH\x05\x92\x01\x02\x10\x10R\aunknown\"\x98\x01\n" +
 	"\x16GetBucketDomainRequest\x12,\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x14\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01ȓ\x8c\xdc\x02\x02R\x06bucket\x12#\n" +
 	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12+\n" +
@@ -536,16 +558,19 @@ var file_cosgate_v1_domain_proto_goTypes = []any{
 	(*PutBucketDomainResponse)(nil),    // 5: cosgate.v1.PutBucketDomainResponse
 	(*DeleteBucketDomainRequest)(nil),  // 6: cosgate.v1.DeleteBucketDomainRequest
 	(*DeleteBucketDomainResponse)(nil), // 7: cosgate.v1.DeleteBucketDomainResponse
+	(*UnknownXml)(nil),                 // 8: cosgate.v1.UnknownXml
 }
 var file_cosgate_v1_domain_proto_depIdxs = []int32{
 	1, // 0: cosgate.v1.DomainConfiguration.rules:type_name -> cosgate.v1.DomainRule
-	0, // 1: cosgate.v1.GetBucketDomainResponse.domain:type_name -> cosgate.v1.DomainConfiguration
-	0, // 2: cosgate.v1.PutBucketDomainRequest.domain:type_name -> cosgate.v1.DomainConfiguration
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	8, // 1: cosgate.v1.DomainConfiguration.unknown:type_name -> cosgate.v1.UnknownXml
+	8, // 2: cosgate.v1.DomainRule.unknown:type_name -> cosgate.v1.UnknownXml
+	0, // 3: cosgate.v1.GetBucketDomainResponse.domain:type_name -> cosgate.v1.DomainConfiguration
+	0, // 4: cosgate.v1.PutBucketDomainRequest.domain:type_name -> cosgate.v1.DomainConfiguration
+	5, // [5:5] is the sub-list for method output_type
+	5, // [5:5] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	5, // [5:5] is the sub-list for extension extendee
+	0, // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_cosgate_v1_domain_proto_init() }
@@ -555,6 +580,7 @@ func file_cosgate_v1_domain_proto_init() {
 	}
 	file_cosgate_v1_options_proto_init()
 	file_cosgate_v1_rules_proto_init()
+	file_cosgate_v1_unknown_xml_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

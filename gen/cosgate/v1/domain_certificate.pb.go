@@ -174,8 +174,10 @@ type GetBucketDomainCertificateResponse struct {
 	ValidityBegin *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=validity_begin,json=validityBegin,proto3" json:"validity_begin,omitempty"`
 	// The end of its validity. Absent if COS did not send it.
 	ValidityExpire *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=validity_expire,json=validityExpire,proto3" json:"validity_expire,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// What COS sent and this contract does not know.
+	Unknown       []*UnknownXml `protobuf:"bytes,5,rep,name=unknown,proto3" json:"unknown,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetBucketDomainCertificateResponse) Reset() {
@@ -236,6 +238,13 @@ func (x *GetBucketDomainCertificateResponse) GetValidityExpire() *timestamppb.Ti
 	return nil
 }
 
+func (x *GetBucketDomainCertificateResponse) GetUnknown() []*UnknownXml {
+	if x != nil {
+		return x.Unknown
+	}
+	return nil
+}
+
 // A request to bind a certificate to custom domains of a bucket.
 type PutBucketDomainCertificateRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -249,7 +258,10 @@ type PutBucketDomainCertificateRequest struct {
 	// The certificate.
 	Certificate *CustomCertificate `protobuf:"bytes,6,opt,name=certificate,proto3" json:"certificate,omitempty"`
 	// The custom domains to bind it to, 1 to 1000.
-	Domains       []string `protobuf:"bytes,7,rep,name=domains,proto3" json:"domains,omitempty"`
+	Domains []string `protobuf:"bytes,7,rep,name=domains,proto3" json:"domains,omitempty"`
+	// What COS takes here and this contract does not know, at most 16. Their paths begin in
+	// the document DomainCertificate.
+	Unknown       []*UnknownXml `protobuf:"bytes,8,rep,name=unknown,proto3" json:"unknown,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -315,6 +327,13 @@ func (x *PutBucketDomainCertificateRequest) GetCertificate() *CustomCertificate 
 func (x *PutBucketDomainCertificateRequest) GetDomains() []string {
 	if x != nil {
 		return x.Domains
+	}
+	return nil
+}
+
+func (x *PutBucketDomainCertificateRequest) GetUnknown() []*UnknownXml {
+	if x != nil {
+		return x.Unknown
 	}
 	return nil
 }
@@ -472,7 +491,7 @@ var File_cosgate_v1_domain_certificate_proto protoreflect.FileDescriptor
 const file_cosgate_v1_domain_certificate_proto_rawDesc = "" +
 	"\n" +
 	"#cosgate/v1/domain_certificate.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf1\x02\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\x1a\x1ccosgate/v1/unknown_xml.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf1\x02\n" +
 	"\x11CustomCertificate\x12$\n" +
 	"\acert_id\x18\x01 \x01(\tB\v\xbaH\br\x06\xb8Ջ\xdc\x02\x01R\x06certId\x12+\n" +
 	"\vcertificate\x18\x02 \x01(\tB\t\xbaH\x06r\x04(\x80\x80\x04R\vcertificate\x12-\n" +
@@ -483,19 +502,21 @@ const file_cosgate_v1_domain_certificate_proto_rawDesc = "" +
 	"\x06bucket\x18\x01 \x01(\tB\x14\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01ȓ\x8c\xdc\x02\x02R\x06bucket\x12#\n" +
 	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12+\n" +
 	"\aprofile\x18\x05 \x01(\tB\x11\xbaH\br\x06\xb0Ջ\xdc\x02\x01ȓ\x8c\xdc\x02\x01R\aprofile\x12&\n" +
-	"\x06domain\x18\x06 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\xb0\u058b\xdc\x02\x01R\x06domain\"\xdd\x01\n" +
+	"\x06domain\x18\x06 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\xb0\u058b\xdc\x02\x01R\x06domain\"\x8f\x02\n" +
 	"\"GetBucketDomainCertificateResponse\x12\x16\n" +
 	"\x06status\x18\x01 \x01(\tR\x06status\x12\x17\n" +
 	"\acert_id\x18\x02 \x01(\tR\x06certId\x12A\n" +
 	"\x0evalidity_begin\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\rvalidityBegin\x12C\n" +
-	"\x0fvalidity_expire\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x0evalidityExpire\"\x9f\x02\n" +
+	"\x0fvalidity_expire\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x0evalidityExpire\x120\n" +
+	"\aunknown\x18\x05 \x03(\v2\x16.cosgate.v1.UnknownXmlR\aunknown\"\xdb\x02\n" +
 	"!PutBucketDomainCertificateRequest\x12,\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x14\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01ȓ\x8c\xdc\x02\x02R\x06bucket\x12#\n" +
 	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12+\n" +
 	"\aprofile\x18\x05 \x01(\tB\x11\xbaH\br\x06\xb0Ջ\xdc\x02\x01ȓ\x8c\xdc\x02\x01R\aprofile\x12G\n" +
 	"\vcertificate\x18\x06 \x01(\v2\x1d.cosgate.v1.CustomCertificateB\x06\xbaH\x03\xc8\x01\x01R\vcertificate\x121\n" +
 	"\adomains\x18\a \x03(\tB\x17\xbaH\x14\x92\x01\x11\b\x01\x10\xe8\a\"\n" +
-	"r\b\xb0\u058b\xdc\x02\x01\x10\x01R\adomains\"$\n" +
+	"r\b\xb0\u058b\xdc\x02\x01\x10\x01R\adomains\x12:\n" +
+	"\aunknown\x18\b \x03(\v2\x16.cosgate.v1.UnknownXmlB\b\xbaH\x05\x92\x01\x02\x10\x10R\aunknown\"$\n" +
 	"\"PutBucketDomainCertificateResponse\"\xce\x01\n" +
 	"$DeleteBucketDomainCertificateRequest\x12,\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x14\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01ȓ\x8c\xdc\x02\x02R\x06bucket\x12#\n" +
@@ -529,16 +550,19 @@ var file_cosgate_v1_domain_certificate_proto_goTypes = []any{
 	(*DeleteBucketDomainCertificateRequest)(nil),  // 5: cosgate.v1.DeleteBucketDomainCertificateRequest
 	(*DeleteBucketDomainCertificateResponse)(nil), // 6: cosgate.v1.DeleteBucketDomainCertificateResponse
 	(*timestamppb.Timestamp)(nil),                 // 7: google.protobuf.Timestamp
+	(*UnknownXml)(nil),                            // 8: cosgate.v1.UnknownXml
 }
 var file_cosgate_v1_domain_certificate_proto_depIdxs = []int32{
 	7, // 0: cosgate.v1.GetBucketDomainCertificateResponse.validity_begin:type_name -> google.protobuf.Timestamp
 	7, // 1: cosgate.v1.GetBucketDomainCertificateResponse.validity_expire:type_name -> google.protobuf.Timestamp
-	0, // 2: cosgate.v1.PutBucketDomainCertificateRequest.certificate:type_name -> cosgate.v1.CustomCertificate
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	8, // 2: cosgate.v1.GetBucketDomainCertificateResponse.unknown:type_name -> cosgate.v1.UnknownXml
+	0, // 3: cosgate.v1.PutBucketDomainCertificateRequest.certificate:type_name -> cosgate.v1.CustomCertificate
+	8, // 4: cosgate.v1.PutBucketDomainCertificateRequest.unknown:type_name -> cosgate.v1.UnknownXml
+	5, // [5:5] is the sub-list for method output_type
+	5, // [5:5] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	5, // [5:5] is the sub-list for extension extendee
+	0, // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_cosgate_v1_domain_certificate_proto_init() }
@@ -548,6 +572,7 @@ func file_cosgate_v1_domain_certificate_proto_init() {
 	}
 	file_cosgate_v1_options_proto_init()
 	file_cosgate_v1_rules_proto_init()
+	file_cosgate_v1_unknown_xml_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

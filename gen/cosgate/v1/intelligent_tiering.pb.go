@@ -30,7 +30,10 @@ type IntelligentTiering struct {
 	// "Enabled" or "Suspended".
 	Status string `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"`
 	// When objects move to a cheaper tier. Absent: COS's default.
-	Transition    *IntelligentTieringTransition `protobuf:"bytes,2,opt,name=transition,proto3" json:"transition,omitempty"`
+	Transition *IntelligentTieringTransition `protobuf:"bytes,2,opt,name=transition,proto3" json:"transition,omitempty"`
+	// What COS has here and this contract does not know. It is kept by leaving it; at most
+	// 16.
+	Unknown       []*UnknownXml `protobuf:"bytes,3,rep,name=unknown,proto3" json:"unknown,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -75,6 +78,13 @@ func (x *IntelligentTiering) GetStatus() string {
 func (x *IntelligentTiering) GetTransition() *IntelligentTieringTransition {
 	if x != nil {
 		return x.Transition
+	}
+	return nil
+}
+
+func (x *IntelligentTiering) GetUnknown() []*UnknownXml {
+	if x != nil {
+		return x.Unknown
 	}
 	return nil
 }
@@ -148,7 +158,10 @@ type IntelligentTieringConfiguration struct {
 	// The objects that the rule is for. Absent: all.
 	Filter *IntelligentTieringFilter `protobuf:"bytes,3,opt,name=filter,proto3" json:"filter,omitempty"`
 	// The tiers that objects move to, 1 to 10.
-	Tierings      []*Tiering `protobuf:"bytes,4,rep,name=tierings,proto3" json:"tierings,omitempty"`
+	Tierings []*Tiering `protobuf:"bytes,4,rep,name=tierings,proto3" json:"tierings,omitempty"`
+	// What COS has here and this contract does not know. It is kept by leaving it; at most
+	// 16.
+	Unknown       []*UnknownXml `protobuf:"bytes,5,rep,name=unknown,proto3" json:"unknown,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -207,6 +220,13 @@ func (x *IntelligentTieringConfiguration) GetFilter() *IntelligentTieringFilter 
 func (x *IntelligentTieringConfiguration) GetTierings() []*Tiering {
 	if x != nil {
 		return x.Tierings
+	}
+	return nil
+}
+
+func (x *IntelligentTieringConfiguration) GetUnknown() []*UnknownXml {
+	if x != nil {
+		return x.Unknown
 	}
 	return nil
 }
@@ -341,8 +361,11 @@ type Tiering struct {
 	// The object moves if it was read fewer times than this in those days. COS documents
 	// 1 only. 0: COS's default.
 	RequestFrequent int32 `protobuf:"varint,3,opt,name=request_frequent,json=requestFrequent,proto3" json:"request_frequent,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// What COS has here and this contract does not know. It is kept by leaving it; at most
+	// 16.
+	Unknown       []*UnknownXml `protobuf:"bytes,4,rep,name=unknown,proto3" json:"unknown,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Tiering) Reset() {
@@ -394,6 +417,13 @@ func (x *Tiering) GetRequestFrequent() int32 {
 		return x.RequestFrequent
 	}
 	return 0
+}
+
+func (x *Tiering) GetUnknown() []*UnknownXml {
+	if x != nil {
+		return x.Unknown
+	}
+	return nil
 }
 
 // A request for the intelligent tiering of a bucket.
@@ -1096,22 +1126,24 @@ var File_cosgate_v1_intelligent_tiering_proto protoreflect.FileDescriptor
 const file_cosgate_v1_intelligent_tiering_proto_rawDesc = "" +
 	"\n" +
 	"$cosgate/v1/intelligent_tiering.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\x1a\x14cosgate/v1/tag.proto\"\x94\x01\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\x1a\x14cosgate/v1/tag.proto\x1a\x1ccosgate/v1/unknown_xml.proto\"\xd0\x01\n" +
 	"\x12IntelligentTiering\x124\n" +
 	"\x06status\x18\x01 \x01(\tB\x1c\xbaH\x19\xc8\x01\x01r\x14R\aEnabledR\tSuspendedR\x06status\x12H\n" +
 	"\n" +
 	"transition\x18\x02 \x01(\v2(.cosgate.v1.IntelligentTieringTransitionR\n" +
-	"transition\"o\n" +
+	"transition\x12:\n" +
+	"\aunknown\x18\x03 \x03(\v2\x16.cosgate.v1.UnknownXmlB\b\xbaH\x05\x92\x01\x02\x10\x10R\aunknown\"o\n" +
 	"\x1cIntelligentTieringTransition\x12\x1b\n" +
 	"\x04days\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x04days\x122\n" +
-	"\x10request_frequent\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x0frequestFrequent\"\xfc\x01\n" +
+	"\x10request_frequent\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x0frequestFrequent\"\xb8\x02\n" +
 	"\x1fIntelligentTieringConfiguration\x12\x1e\n" +
 	"\x02id\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\xa0\u058b\xdc\x02\x01R\x02id\x12>\n" +
 	"\x06status\x18\x02 \x01(\tB&\xbaH#\xc8\x01\x01r\x1eR\aEnabledR\bDisabledR\tSuspendedR\x06status\x12<\n" +
 	"\x06filter\x18\x03 \x01(\v2$.cosgate.v1.IntelligentTieringFilterR\x06filter\x12;\n" +
 	"\btierings\x18\x04 \x03(\v2\x13.cosgate.v1.TieringB\n" +
 	"\xbaH\a\x92\x01\x04\b\x01\x10\n" +
-	"R\btierings\"\xd7\x02\n" +
+	"R\btierings\x12:\n" +
+	"\aunknown\x18\x05 \x03(\v2\x16.cosgate.v1.UnknownXmlB\b\xbaH\x05\x92\x01\x02\x10\x10R\aunknown\"\xd7\x02\n" +
 	"\x18IntelligentTieringFilter\x12#\n" +
 	"\x06prefix\x18\x01 \x01(\tB\v\xbaH\br\x06\xa8\u058b\xdc\x02\x01R\x06prefix\x12-\n" +
 	"\x04tags\x18\x02 \x03(\v2\x0f.cosgate.v1.TagB\b\xbaH\x05\x92\x01\x02\x10\n" +
@@ -1121,12 +1153,13 @@ const file_cosgate_v1_intelligent_tiering_proto_rawDesc = "" +
 	"\x15IntelligentTieringAnd\x12#\n" +
 	"\x06prefix\x18\x01 \x01(\tB\v\xbaH\br\x06\xa8\u058b\xdc\x02\x01R\x06prefix\x12-\n" +
 	"\x04tags\x18\x02 \x03(\v2\x0f.cosgate.v1.TagB\b\xbaH\x05\x92\x01\x02\x10\n" +
-	"R\x04tags\"\x8b\x01\n" +
+	"R\x04tags\"\xc7\x01\n" +
 	"\aTiering\x12/\n" +
 	"\vaccess_tier\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\xe0Ջ\xdc\x02\x01R\n" +
 	"accessTier\x12\x1b\n" +
 	"\x04days\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x01R\x04days\x122\n" +
-	"\x10request_frequent\x18\x03 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x0frequestFrequent\"\xa4\x01\n" +
+	"\x10request_frequent\x18\x03 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x0frequestFrequent\x12:\n" +
+	"\aunknown\x18\x04 \x03(\v2\x16.cosgate.v1.UnknownXmlB\b\xbaH\x05\x92\x01\x02\x10\x10R\aunknown\"\xa4\x01\n" +
 	"\"GetBucketIntelligentTieringRequest\x12,\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x14\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01ȓ\x8c\xdc\x02\x02R\x06bucket\x12#\n" +
 	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12+\n" +
@@ -1203,25 +1236,29 @@ var file_cosgate_v1_intelligent_tiering_proto_goTypes = []any{
 	(*DeleteBucketIntelligentTieringConfigurationResponse)(nil), // 15: cosgate.v1.DeleteBucketIntelligentTieringConfigurationResponse
 	(*ListBucketIntelligentTieringConfigurationsRequest)(nil),   // 16: cosgate.v1.ListBucketIntelligentTieringConfigurationsRequest
 	(*ListBucketIntelligentTieringConfigurationsResponse)(nil),  // 17: cosgate.v1.ListBucketIntelligentTieringConfigurationsResponse
-	(*Tag)(nil), // 18: cosgate.v1.Tag
+	(*UnknownXml)(nil),                                          // 18: cosgate.v1.UnknownXml
+	(*Tag)(nil),                                                 // 19: cosgate.v1.Tag
 }
 var file_cosgate_v1_intelligent_tiering_proto_depIdxs = []int32{
 	1,  // 0: cosgate.v1.IntelligentTiering.transition:type_name -> cosgate.v1.IntelligentTieringTransition
-	3,  // 1: cosgate.v1.IntelligentTieringConfiguration.filter:type_name -> cosgate.v1.IntelligentTieringFilter
-	5,  // 2: cosgate.v1.IntelligentTieringConfiguration.tierings:type_name -> cosgate.v1.Tiering
-	18, // 3: cosgate.v1.IntelligentTieringFilter.tags:type_name -> cosgate.v1.Tag
-	4,  // 4: cosgate.v1.IntelligentTieringFilter.and:type_name -> cosgate.v1.IntelligentTieringAnd
-	18, // 5: cosgate.v1.IntelligentTieringAnd.tags:type_name -> cosgate.v1.Tag
-	0,  // 6: cosgate.v1.GetBucketIntelligentTieringResponse.intelligent_tiering:type_name -> cosgate.v1.IntelligentTiering
-	0,  // 7: cosgate.v1.PutBucketIntelligentTieringRequest.intelligent_tiering:type_name -> cosgate.v1.IntelligentTiering
-	2,  // 8: cosgate.v1.GetBucketIntelligentTieringConfigurationResponse.configuration:type_name -> cosgate.v1.IntelligentTieringConfiguration
-	2,  // 9: cosgate.v1.PutBucketIntelligentTieringConfigurationRequest.configuration:type_name -> cosgate.v1.IntelligentTieringConfiguration
-	2,  // 10: cosgate.v1.ListBucketIntelligentTieringConfigurationsResponse.configurations:type_name -> cosgate.v1.IntelligentTieringConfiguration
-	11, // [11:11] is the sub-list for method output_type
-	11, // [11:11] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	18, // 1: cosgate.v1.IntelligentTiering.unknown:type_name -> cosgate.v1.UnknownXml
+	3,  // 2: cosgate.v1.IntelligentTieringConfiguration.filter:type_name -> cosgate.v1.IntelligentTieringFilter
+	5,  // 3: cosgate.v1.IntelligentTieringConfiguration.tierings:type_name -> cosgate.v1.Tiering
+	18, // 4: cosgate.v1.IntelligentTieringConfiguration.unknown:type_name -> cosgate.v1.UnknownXml
+	19, // 5: cosgate.v1.IntelligentTieringFilter.tags:type_name -> cosgate.v1.Tag
+	4,  // 6: cosgate.v1.IntelligentTieringFilter.and:type_name -> cosgate.v1.IntelligentTieringAnd
+	19, // 7: cosgate.v1.IntelligentTieringAnd.tags:type_name -> cosgate.v1.Tag
+	18, // 8: cosgate.v1.Tiering.unknown:type_name -> cosgate.v1.UnknownXml
+	0,  // 9: cosgate.v1.GetBucketIntelligentTieringResponse.intelligent_tiering:type_name -> cosgate.v1.IntelligentTiering
+	0,  // 10: cosgate.v1.PutBucketIntelligentTieringRequest.intelligent_tiering:type_name -> cosgate.v1.IntelligentTiering
+	2,  // 11: cosgate.v1.GetBucketIntelligentTieringConfigurationResponse.configuration:type_name -> cosgate.v1.IntelligentTieringConfiguration
+	2,  // 12: cosgate.v1.PutBucketIntelligentTieringConfigurationRequest.configuration:type_name -> cosgate.v1.IntelligentTieringConfiguration
+	2,  // 13: cosgate.v1.ListBucketIntelligentTieringConfigurationsResponse.configurations:type_name -> cosgate.v1.IntelligentTieringConfiguration
+	14, // [14:14] is the sub-list for method output_type
+	14, // [14:14] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_cosgate_v1_intelligent_tiering_proto_init() }
@@ -1232,6 +1269,7 @@ func file_cosgate_v1_intelligent_tiering_proto_init() {
 	file_cosgate_v1_options_proto_init()
 	file_cosgate_v1_rules_proto_init()
 	file_cosgate_v1_tag_proto_init()
+	file_cosgate_v1_unknown_xml_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -26,7 +26,11 @@ const (
 type LoggingConfiguration struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The destination. Absent: nothing is logged.
-	Target        *LoggingTarget `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
+	Target *LoggingTarget `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
+	// What COS has here and this contract does not know. It is kept by leaving it; at most
+	// 16. Who writes it needs PutObject on every object of every bucket of the profile,
+	// since it could name a bucket or a role.
+	Unknown       []*UnknownXml `protobuf:"bytes,2,rep,name=unknown,proto3" json:"unknown,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -64,6 +68,13 @@ func (*LoggingConfiguration) Descriptor() ([]byte, []int) {
 func (x *LoggingConfiguration) GetTarget() *LoggingTarget {
 	if x != nil {
 		return x.Target
+	}
+	return nil
+}
+
+func (x *LoggingConfiguration) GetUnknown() []*UnknownXml {
+	if x != nil {
+		return x.Unknown
 	}
 	return nil
 }
@@ -350,9 +361,10 @@ var File_cosgate_v1_logging_proto protoreflect.FileDescriptor
 const file_cosgate_v1_logging_proto_rawDesc = "" +
 	"\n" +
 	"\x18cosgate/v1/logging.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\"I\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\x1a\x1ccosgate/v1/unknown_xml.proto\"\x8d\x01\n" +
 	"\x14LoggingConfiguration\x121\n" +
-	"\x06target\x18\x01 \x01(\v2\x19.cosgate.v1.LoggingTargetR\x06target\"s\n" +
+	"\x06target\x18\x01 \x01(\v2\x19.cosgate.v1.LoggingTargetR\x06target\x12B\n" +
+	"\aunknown\x18\x02 \x03(\v2\x16.cosgate.v1.UnknownXmlB\x10\xbaH\x05\x92\x01\x02\x10\x10ғ\x8c\xdc\x02\x02 \x03R\aunknown\"s\n" +
 	"\rLoggingTarget\x12=\n" +
 	"\x06bucket\x18\x01 \x01(\tB%\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01ȓ\x8c\xdc\x02\n" +
 	"ғ\x8c\xdc\x02\v\n" +
@@ -394,16 +406,18 @@ var file_cosgate_v1_logging_proto_goTypes = []any{
 	(*GetBucketLoggingResponse)(nil), // 3: cosgate.v1.GetBucketLoggingResponse
 	(*PutBucketLoggingRequest)(nil),  // 4: cosgate.v1.PutBucketLoggingRequest
 	(*PutBucketLoggingResponse)(nil), // 5: cosgate.v1.PutBucketLoggingResponse
+	(*UnknownXml)(nil),               // 6: cosgate.v1.UnknownXml
 }
 var file_cosgate_v1_logging_proto_depIdxs = []int32{
 	1, // 0: cosgate.v1.LoggingConfiguration.target:type_name -> cosgate.v1.LoggingTarget
-	0, // 1: cosgate.v1.GetBucketLoggingResponse.logging:type_name -> cosgate.v1.LoggingConfiguration
-	0, // 2: cosgate.v1.PutBucketLoggingRequest.logging:type_name -> cosgate.v1.LoggingConfiguration
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	6, // 1: cosgate.v1.LoggingConfiguration.unknown:type_name -> cosgate.v1.UnknownXml
+	0, // 2: cosgate.v1.GetBucketLoggingResponse.logging:type_name -> cosgate.v1.LoggingConfiguration
+	0, // 3: cosgate.v1.PutBucketLoggingRequest.logging:type_name -> cosgate.v1.LoggingConfiguration
+	4, // [4:4] is the sub-list for method output_type
+	4, // [4:4] is the sub-list for method input_type
+	4, // [4:4] is the sub-list for extension type_name
+	4, // [4:4] is the sub-list for extension extendee
+	0, // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_cosgate_v1_logging_proto_init() }
@@ -413,6 +427,7 @@ func file_cosgate_v1_logging_proto_init() {
 	}
 	file_cosgate_v1_options_proto_init()
 	file_cosgate_v1_rules_proto_init()
+	file_cosgate_v1_unknown_xml_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -30,7 +30,10 @@ type ObjectLockConfiguration struct {
 	ObjectLockEnabled string `protobuf:"bytes,1,opt,name=object_lock_enabled,json=objectLockEnabled,proto3" json:"object_lock_enabled,omitempty"`
 	// How long new objects are locked. Absent: new objects are locked only if they are
 	// written with a retention of their own.
-	Rule          *ObjectLockRule `protobuf:"bytes,2,opt,name=rule,proto3" json:"rule,omitempty"`
+	Rule *ObjectLockRule `protobuf:"bytes,2,opt,name=rule,proto3" json:"rule,omitempty"`
+	// What COS has here and this contract does not know. It is kept by leaving it; at most
+	// 16.
+	Unknown       []*UnknownXml `protobuf:"bytes,3,rep,name=unknown,proto3" json:"unknown,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -75,6 +78,13 @@ func (x *ObjectLockConfiguration) GetObjectLockEnabled() string {
 func (x *ObjectLockConfiguration) GetRule() *ObjectLockRule {
 	if x != nil {
 		return x.Rule
+	}
+	return nil
+}
+
+func (x *ObjectLockConfiguration) GetUnknown() []*UnknownXml {
+	if x != nil {
+		return x.Unknown
 	}
 	return nil
 }
@@ -352,10 +362,11 @@ var File_cosgate_v1_object_lock_proto protoreflect.FileDescriptor
 const file_cosgate_v1_object_lock_proto_rawDesc = "" +
 	"\n" +
 	"\x1ccosgate/v1/object_lock.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\"\x8c\x01\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\x1a\x1ccosgate/v1/unknown_xml.proto\"\xc8\x01\n" +
 	"\x17ObjectLockConfiguration\x12A\n" +
 	"\x13object_lock_enabled\x18\x01 \x01(\tB\x11\xbaH\x0e\xc8\x01\x01r\tR\aEnabledR\x11objectLockEnabled\x12.\n" +
-	"\x04rule\x18\x02 \x01(\v2\x1a.cosgate.v1.ObjectLockRuleR\x04rule\"1\n" +
+	"\x04rule\x18\x02 \x01(\v2\x1a.cosgate.v1.ObjectLockRuleR\x04rule\x12:\n" +
+	"\aunknown\x18\x03 \x03(\v2\x16.cosgate.v1.UnknownXmlB\b\xbaH\x05\x92\x01\x02\x10\x10R\aunknown\"1\n" +
 	"\x0eObjectLockRule\x12\x1f\n" +
 	"\x04days\x18\x01 \x01(\x05B\v\xbaH\b\x1a\x06\x18\x94\x9d\x02(\x01R\x04days\"\x9c\x01\n" +
 	"\x1aGetBucketObjectLockRequest\x12,\n" +
@@ -396,16 +407,18 @@ var file_cosgate_v1_object_lock_proto_goTypes = []any{
 	(*GetBucketObjectLockResponse)(nil), // 3: cosgate.v1.GetBucketObjectLockResponse
 	(*PutBucketObjectLockRequest)(nil),  // 4: cosgate.v1.PutBucketObjectLockRequest
 	(*PutBucketObjectLockResponse)(nil), // 5: cosgate.v1.PutBucketObjectLockResponse
+	(*UnknownXml)(nil),                  // 6: cosgate.v1.UnknownXml
 }
 var file_cosgate_v1_object_lock_proto_depIdxs = []int32{
 	1, // 0: cosgate.v1.ObjectLockConfiguration.rule:type_name -> cosgate.v1.ObjectLockRule
-	0, // 1: cosgate.v1.GetBucketObjectLockResponse.object_lock:type_name -> cosgate.v1.ObjectLockConfiguration
-	0, // 2: cosgate.v1.PutBucketObjectLockRequest.object_lock:type_name -> cosgate.v1.ObjectLockConfiguration
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	6, // 1: cosgate.v1.ObjectLockConfiguration.unknown:type_name -> cosgate.v1.UnknownXml
+	0, // 2: cosgate.v1.GetBucketObjectLockResponse.object_lock:type_name -> cosgate.v1.ObjectLockConfiguration
+	0, // 3: cosgate.v1.PutBucketObjectLockRequest.object_lock:type_name -> cosgate.v1.ObjectLockConfiguration
+	4, // [4:4] is the sub-list for method output_type
+	4, // [4:4] is the sub-list for method input_type
+	4, // [4:4] is the sub-list for extension type_name
+	4, // [4:4] is the sub-list for extension extendee
+	0, // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_cosgate_v1_object_lock_proto_init() }
@@ -415,6 +428,7 @@ func file_cosgate_v1_object_lock_proto_init() {
 	}
 	file_cosgate_v1_options_proto_init()
 	file_cosgate_v1_rules_proto_init()
+	file_cosgate_v1_unknown_xml_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

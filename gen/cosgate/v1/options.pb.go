@@ -127,6 +127,12 @@ const (
 	// bucket that the document names, and PutObject on each key that it names there. A
 	// document with anything but the members that COS documents is denied.
 	Evaluator_EVALUATOR_PIC_OPERATIONS Evaluator = 1
+	// Something that can make COS read from any bucket: it needs GetObject on every object
+	// of every bucket of the profile.
+	Evaluator_EVALUATOR_READS_ANY_BUCKET Evaluator = 2
+	// Something that can make COS write to any bucket: it needs PutObject on every object
+	// of every bucket of the profile.
+	Evaluator_EVALUATOR_WRITES_ANY_BUCKET Evaluator = 3
 )
 
 // Enum value maps for Evaluator.
@@ -134,10 +140,14 @@ var (
 	Evaluator_name = map[int32]string{
 		0: "EVALUATOR_UNSPECIFIED",
 		1: "EVALUATOR_PIC_OPERATIONS",
+		2: "EVALUATOR_READS_ANY_BUCKET",
+		3: "EVALUATOR_WRITES_ANY_BUCKET",
 	}
 	Evaluator_value = map[string]int32{
-		"EVALUATOR_UNSPECIFIED":    0,
-		"EVALUATOR_PIC_OPERATIONS": 1,
+		"EVALUATOR_UNSPECIFIED":       0,
+		"EVALUATOR_PIC_OPERATIONS":    1,
+		"EVALUATOR_READS_ANY_BUCKET":  2,
+		"EVALUATOR_WRITES_ANY_BUCKET": 3,
 	}
 )
 
@@ -873,10 +883,12 @@ const file_cosgate_v1_options_proto_rawDesc = "" +
 	"\x11ROLE_OTHER_OBJECT\x10\b\x12\x12\n" +
 	"\x0eROLE_OTHER_KEY\x10\t\x12\x15\n" +
 	"\x11ROLE_OTHER_BUCKET\x10\n" +
-	"*D\n" +
+	"*\x85\x01\n" +
 	"\tEvaluator\x12\x19\n" +
 	"\x15EVALUATOR_UNSPECIFIED\x10\x00\x12\x1c\n" +
-	"\x18EVALUATOR_PIC_OPERATIONS\x10\x01:M\n" +
+	"\x18EVALUATOR_PIC_OPERATIONS\x10\x01\x12\x1e\n" +
+	"\x1aEVALUATOR_READS_ANY_BUCKET\x10\x02\x12\x1f\n" +
+	"\x1bEVALUATOR_WRITES_ANY_BUCKET\x10\x03:M\n" +
 	"\x06access\x12\x1e.google.protobuf.MethodOptions\x18\xb9\xc2\xc1+ \x01(\v2\x12.cosgate.v1.AccessR\x06access:F\n" +
 	"\x04role\x12\x1d.google.protobuf.FieldOptions\x18\xb9\xc2\xc1+ \x01(\x0e2\x10.cosgate.v1.RoleR\x04role:I\n" +
 	"\x05needs\x12\x1d.google.protobuf.FieldOptions\x18\xba\xc2\xc1+ \x01(\v2\x11.cosgate.v1.NeedsR\x05needs:H\n" +

@@ -28,7 +28,11 @@ type OriginConfiguration struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The rules, 1 to 100. Of those that match, the one with the smallest priority
 	// applies.
-	Rules         []*OriginRule `protobuf:"bytes,1,rep,name=rules,proto3" json:"rules,omitempty"`
+	Rules []*OriginRule `protobuf:"bytes,1,rep,name=rules,proto3" json:"rules,omitempty"`
+	// What COS has here and this contract does not know. It is kept by leaving it; at most
+	// 16. Who writes it needs GetObject on every object of every bucket of the profile,
+	// since it could name a bucket or a role.
+	Unknown       []*UnknownXml `protobuf:"bytes,2,rep,name=unknown,proto3" json:"unknown,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -70,6 +74,13 @@ func (x *OriginConfiguration) GetRules() []*OriginRule {
 	return nil
 }
 
+func (x *OriginConfiguration) GetUnknown() []*UnknownXml {
+	if x != nil {
+		return x.Unknown
+	}
+	return nil
+}
+
 // An OriginRule is the origin of some keys.
 type OriginRule struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -87,8 +98,12 @@ type OriginRule struct {
 	// HTTP statuses of an origin, such as "404", after which a standby origin is used. At
 	// most 100. Empty: COS's default, 500 and above.
 	StandbyStatusCodes []string `protobuf:"bytes,6,rep,name=standby_status_codes,json=standbyStatusCodes,proto3" json:"standby_status_codes,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	// What COS has here and this contract does not know. It is kept by leaving it; at most
+	// 16. Who writes it needs GetObject on every object of every bucket of the profile,
+	// since it could name a bucket or a role.
+	Unknown       []*UnknownXml `protobuf:"bytes,7,rep,name=unknown,proto3" json:"unknown,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *OriginRule) Reset() {
@@ -163,6 +178,13 @@ func (x *OriginRule) GetStandbyStatusCodes() []string {
 	return nil
 }
 
+func (x *OriginRule) GetUnknown() []*UnknownXml {
+	if x != nil {
+		return x.Unknown
+	}
+	return nil
+}
+
 // An OriginCondition selects requests.
 type OriginCondition struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -172,7 +194,9 @@ type OriginCondition struct {
 	// Only keys with this prefix. Absent or empty: all.
 	Prefix *string `protobuf:"bytes,2,opt,name=prefix,proto3,oneof" json:"prefix,omitempty"`
 	// Only keys with this suffix. Absent or empty: all.
-	Suffix        *string `protobuf:"bytes,3,opt,name=suffix,proto3,oneof" json:"suffix,omitempty"`
+	Suffix *string `protobuf:"bytes,3,opt,name=suffix,proto3,oneof" json:"suffix,omitempty"`
+	// Not requests to these domains of the bucket, such as "www.example.com". At most 100.
+	ForbidDomains []string `protobuf:"bytes,4,rep,name=forbid_domains,json=forbidDomains,proto3" json:"forbid_domains,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -228,6 +252,13 @@ func (x *OriginCondition) GetSuffix() string {
 	return ""
 }
 
+func (x *OriginCondition) GetForbidDomains() []string {
+	if x != nil {
+		return x.ForbidDomains
+	}
+	return nil
+}
+
 // An OriginParameter is how requests to the origin are made.
 type OriginParameter struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -247,8 +278,16 @@ type OriginParameter struct {
 	CopyOriginData *bool `protobuf:"varint,6,opt,name=copy_origin_data,json=copyOriginData,proto3,oneof" json:"copy_origin_data,omitempty"`
 	// Whether errors of the origin are passed on as they are. Absent: COS's default.
 	TransparentErrorCode *bool `protobuf:"varint,7,opt,name=transparent_error_code,json=transparentErrorCode,proto3,oneof" json:"transparent_error_code,omitempty"`
-	unknownFields        protoimpl.UnknownFields
-	sizeCache            protoimpl.SizeCache
+	// Whether the headers for the origin are sent to where it redirects to. Absent: COS's
+	// default.
+	FollowOriginHeaders *bool `protobuf:"varint,8,opt,name=follow_origin_headers,json=followOriginHeaders,proto3,oneof" json:"follow_origin_headers,omitempty"`
+	// Whether the URL that the origin redirects to is decoded. Absent: COS's default.
+	FollowUrlAutoDecode *bool `protobuf:"varint,9,opt,name=follow_url_auto_decode,json=followUrlAutoDecode,proto3,oneof" json:"follow_url_auto_decode,omitempty"`
+	// Further statuses after http_redirect_code: COS's page shows several and does not say
+	// which applies. At most 10.
+	MoreHttpRedirectCodes []string `protobuf:"bytes,10,rep,name=more_http_redirect_codes,json=moreHttpRedirectCodes,proto3" json:"more_http_redirect_codes,omitempty"`
+	unknownFields         protoimpl.UnknownFields
+	sizeCache             protoimpl.SizeCache
 }
 
 func (x *OriginParameter) Reset() {
@@ -330,6 +369,27 @@ func (x *OriginParameter) GetTransparentErrorCode() bool {
 	return false
 }
 
+func (x *OriginParameter) GetFollowOriginHeaders() bool {
+	if x != nil && x.FollowOriginHeaders != nil {
+		return *x.FollowOriginHeaders
+	}
+	return false
+}
+
+func (x *OriginParameter) GetFollowUrlAutoDecode() bool {
+	if x != nil && x.FollowUrlAutoDecode != nil {
+		return *x.FollowUrlAutoDecode
+	}
+	return false
+}
+
+func (x *OriginParameter) GetMoreHttpRedirectCodes() []string {
+	if x != nil {
+		return x.MoreHttpRedirectCodes
+	}
+	return nil
+}
+
 // An OriginHttpHeader is which headers are sent to the origin.
 type OriginHttpHeader struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -343,8 +403,11 @@ type OriginHttpHeader struct {
 	FollowHttpHeaders []string `protobuf:"bytes,3,rep,name=follow_http_headers,json=followHttpHeaders,proto3" json:"follow_http_headers,omitempty"`
 	// The names of headers of the client's request that are not passed on. At most 100.
 	ForbidFollowHeaders []string `protobuf:"bytes,4,rep,name=forbid_follow_headers,json=forbidFollowHeaders,proto3" json:"forbid_follow_headers,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// As forbid_follow_headers, in the newer element of COS, ForbidFollowHttpHeaders. At
+	// most 100.
+	ForbidFollowHttpHeaders []string `protobuf:"bytes,5,rep,name=forbid_follow_http_headers,json=forbidFollowHttpHeaders,proto3" json:"forbid_follow_http_headers,omitempty"`
+	unknownFields           protoimpl.UnknownFields
+	sizeCache               protoimpl.SizeCache
 }
 
 func (x *OriginHttpHeader) Reset() {
@@ -405,13 +468,24 @@ func (x *OriginHttpHeader) GetForbidFollowHeaders() []string {
 	return nil
 }
 
+func (x *OriginHttpHeader) GetForbidFollowHttpHeaders() []string {
+	if x != nil {
+		return x.ForbidFollowHttpHeaders
+	}
+	return nil
+}
+
 // An OriginHeader is a header that is sent to the origin.
 type OriginHeader struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The name.
 	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
 	// The value.
-	Value         string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	Value string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	// What COS has here and this contract does not know. It is kept by leaving it; at most
+	// 16. Who writes it needs GetObject on every object of every bucket of the profile,
+	// since it could name a bucket or a role.
+	Unknown       []*UnknownXml `protobuf:"bytes,3,rep,name=unknown,proto3" json:"unknown,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -458,6 +532,13 @@ func (x *OriginHeader) GetValue() string {
 		return x.Value
 	}
 	return ""
+}
+
+func (x *OriginHeader) GetUnknown() []*UnknownXml {
+	if x != nil {
+		return x.Unknown
+	}
+	return nil
 }
 
 // An OriginInfo is the address of the origin, and the path to request there.
@@ -518,14 +599,25 @@ func (x *OriginInfo) GetFile() *OriginFile {
 // An OriginHost is a host of the origin and its standby hosts.
 type OriginHost struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The host, such as "origin.example.com" or "origin.example.com:8080".
+	// The host, such as "origin.example.com" or "origin.example.com:8080". Empty: see
+	// private_host.
 	HostName string `protobuf:"bytes,1,opt,name=host_name,json=hostName,proto3" json:"host_name,omitempty"`
 	// The host's share of the load. Absent: COS's default.
 	Weight *int32 `protobuf:"varint,2,opt,name=weight,proto3,oneof" json:"weight,omitempty"`
 	// Hosts to use when it fails, in this order. At most 10.
 	StandbyHostNames []string `protobuf:"bytes,3,rep,name=standby_host_names,json=standbyHostNames,proto3" json:"standby_host_names,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// A host that COS proves itself to. Absent: none.
+	PrivateHost *OriginPrivateHost `protobuf:"bytes,4,opt,name=private_host,json=privateHost,proto3" json:"private_host,omitempty"`
+	// Hosts to use when it fails, in place of standby_host_names: by their numbers, and
+	// private ones. At most 20. In a response when they are not the numbers from 1 on, or
+	// one is private.
+	StandbyHosts []*OriginStandbyHost `protobuf:"bytes,5,rep,name=standby_hosts,json=standbyHosts,proto3" json:"standby_hosts,omitempty"`
+	// What COS has here and this contract does not know. It is kept by leaving it; at most
+	// 16. Who writes it needs GetObject on every object of every bucket of the profile,
+	// since it could name a bucket or a role.
+	Unknown       []*UnknownXml `protobuf:"bytes,6,rep,name=unknown,proto3" json:"unknown,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *OriginHost) Reset() {
@@ -579,6 +671,242 @@ func (x *OriginHost) GetStandbyHostNames() []string {
 	return nil
 }
 
+func (x *OriginHost) GetPrivateHost() *OriginPrivateHost {
+	if x != nil {
+		return x.PrivateHost
+	}
+	return nil
+}
+
+func (x *OriginHost) GetStandbyHosts() []*OriginStandbyHost {
+	if x != nil {
+		return x.StandbyHosts
+	}
+	return nil
+}
+
+func (x *OriginHost) GetUnknown() []*UnknownXml {
+	if x != nil {
+		return x.Unknown
+	}
+	return nil
+}
+
+// An OriginStandbyHost is used when a host of the origin fails.
+type OriginStandbyHost struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its number: 1 is used first.
+	Number int32 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	// The host. Empty: see private_host.
+	HostName string `protobuf:"bytes,2,opt,name=host_name,json=hostName,proto3" json:"host_name,omitempty"`
+	// A host that COS proves itself to. Absent: see host_name.
+	PrivateHost   *OriginPrivateHost `protobuf:"bytes,3,opt,name=private_host,json=privateHost,proto3" json:"private_host,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OriginStandbyHost) Reset() {
+	*x = OriginStandbyHost{}
+	mi := &file_cosgate_v1_origin_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OriginStandbyHost) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OriginStandbyHost) ProtoMessage() {}
+
+func (x *OriginStandbyHost) ProtoReflect() protoreflect.Message {
+	mi := &file_cosgate_v1_origin_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OriginStandbyHost.ProtoReflect.Descriptor instead.
+func (*OriginStandbyHost) Descriptor() ([]byte, []int) {
+	return file_cosgate_v1_origin_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *OriginStandbyHost) GetNumber() int32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *OriginStandbyHost) GetHostName() string {
+	if x != nil {
+		return x.HostName
+	}
+	return ""
+}
+
+func (x *OriginStandbyHost) GetPrivateHost() *OriginPrivateHost {
+	if x != nil {
+		return x.PrivateHost
+	}
+	return nil
+}
+
+// An OriginPrivateHost is a host of the origin that COS proves itself to.
+type OriginPrivateHost struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The host. Empty: COS's default.
+	Host string `protobuf:"bytes,1,opt,name=host,proto3" json:"host,omitempty"`
+	// How COS proves itself. Absent: COS's default.
+	Credentials   *OriginCredentials `protobuf:"bytes,2,opt,name=credentials,proto3" json:"credentials,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OriginPrivateHost) Reset() {
+	*x = OriginPrivateHost{}
+	mi := &file_cosgate_v1_origin_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OriginPrivateHost) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OriginPrivateHost) ProtoMessage() {}
+
+func (x *OriginPrivateHost) ProtoReflect() protoreflect.Message {
+	mi := &file_cosgate_v1_origin_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OriginPrivateHost.ProtoReflect.Descriptor instead.
+func (*OriginPrivateHost) Descriptor() ([]byte, []int) {
+	return file_cosgate_v1_origin_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *OriginPrivateHost) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+func (x *OriginPrivateHost) GetCredentials() *OriginCredentials {
+	if x != nil {
+		return x.Credentials
+	}
+	return nil
+}
+
+// OriginCredentials are what COS proves itself with to an origin: a role, or the keys of
+// another service. COS does not document them; they are passed on as the official SDK
+// does. The keys are secrets, and GetBucketOrigin returns what COS returns of them: treat
+// its response as a secret.
+type OriginCredentials struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How requests are signed. Empty: COS's default.
+	AuthorizationAlgorithm string `protobuf:"bytes,1,opt,name=authorization_algorithm,json=authorizationAlgorithm,proto3" json:"authorization_algorithm,omitempty"`
+	// The region of the origin. Empty: COS's default.
+	Region string `protobuf:"bytes,2,opt,name=region,proto3" json:"region,omitempty"`
+	// The id of a key. Empty: none.
+	SecretId string `protobuf:"bytes,3,opt,name=secret_id,json=secretId,proto3" json:"secret_id,omitempty"`
+	// The key. Empty: none.
+	SecretKey string `protobuf:"bytes,4,opt,name=secret_key,json=secretKey,proto3" json:"secret_key,omitempty"`
+	// The key in the form in which COS keeps it. Empty: none.
+	EncryptedSecretKey string `protobuf:"bytes,5,opt,name=encrypted_secret_key,json=encryptedSecretKey,proto3" json:"encrypted_secret_key,omitempty"`
+	// A role that COS takes, such as "qcs::cam::uin/100000000001:roleName/origin". Empty:
+	// none. Who writes it needs GetObject on every object of every bucket of the profile,
+	// since the role may read any of them.
+	Role          string `protobuf:"bytes,6,opt,name=role,proto3" json:"role,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OriginCredentials) Reset() {
+	*x = OriginCredentials{}
+	mi := &file_cosgate_v1_origin_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OriginCredentials) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OriginCredentials) ProtoMessage() {}
+
+func (x *OriginCredentials) ProtoReflect() protoreflect.Message {
+	mi := &file_cosgate_v1_origin_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OriginCredentials.ProtoReflect.Descriptor instead.
+func (*OriginCredentials) Descriptor() ([]byte, []int) {
+	return file_cosgate_v1_origin_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *OriginCredentials) GetAuthorizationAlgorithm() string {
+	if x != nil {
+		return x.AuthorizationAlgorithm
+	}
+	return ""
+}
+
+func (x *OriginCredentials) GetRegion() string {
+	if x != nil {
+		return x.Region
+	}
+	return ""
+}
+
+func (x *OriginCredentials) GetSecretId() string {
+	if x != nil {
+		return x.SecretId
+	}
+	return ""
+}
+
+func (x *OriginCredentials) GetSecretKey() string {
+	if x != nil {
+		return x.SecretKey
+	}
+	return ""
+}
+
+func (x *OriginCredentials) GetEncryptedSecretKey() string {
+	if x != nil {
+		return x.EncryptedSecretKey
+	}
+	return ""
+}
+
+func (x *OriginCredentials) GetRole() string {
+	if x != nil {
+		return x.Role
+	}
+	return ""
+}
+
 // An OriginFile is the path to request from the origin. prefix_directive, prefix and
 // suffix are the older form.
 type OriginFile struct {
@@ -595,13 +923,19 @@ type OriginFile struct {
 	SuffixConfiguration *string `protobuf:"bytes,5,opt,name=suffix_configuration,json=suffixConfiguration,proto3,oneof" json:"suffix_configuration,omitempty"`
 	// The path to request instead of the key. Absent: the key.
 	FixedFilePath *string `protobuf:"bytes,6,opt,name=fixed_file_path,json=fixedFilePath,proto3,oneof" json:"fixed_file_path,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// The text that takes the place of prefix_configuration in the key. Absent: COS's
+	// default.
+	ReplacedWithPrefix *string `protobuf:"bytes,7,opt,name=replaced_with_prefix,json=replacedWithPrefix,proto3,oneof" json:"replaced_with_prefix,omitempty"`
+	// The text that takes the place of suffix_configuration in the key. Absent: COS's
+	// default.
+	ReplacedWithSuffix *string `protobuf:"bytes,8,opt,name=replaced_with_suffix,json=replacedWithSuffix,proto3,oneof" json:"replaced_with_suffix,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *OriginFile) Reset() {
 	*x = OriginFile{}
-	mi := &file_cosgate_v1_origin_proto_msgTypes[8]
+	mi := &file_cosgate_v1_origin_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -613,7 +947,7 @@ func (x *OriginFile) String() string {
 func (*OriginFile) ProtoMessage() {}
 
 func (x *OriginFile) ProtoReflect() protoreflect.Message {
-	mi := &file_cosgate_v1_origin_proto_msgTypes[8]
+	mi := &file_cosgate_v1_origin_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -626,7 +960,7 @@ func (x *OriginFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OriginFile.ProtoReflect.Descriptor instead.
 func (*OriginFile) Descriptor() ([]byte, []int) {
-	return file_cosgate_v1_origin_proto_rawDescGZIP(), []int{8}
+	return file_cosgate_v1_origin_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *OriginFile) GetPrefixDirective() bool {
@@ -671,6 +1005,20 @@ func (x *OriginFile) GetFixedFilePath() string {
 	return ""
 }
 
+func (x *OriginFile) GetReplacedWithPrefix() string {
+	if x != nil && x.ReplacedWithPrefix != nil {
+		return *x.ReplacedWithPrefix
+	}
+	return ""
+}
+
+func (x *OriginFile) GetReplacedWithSuffix() string {
+	if x != nil && x.ReplacedWithSuffix != nil {
+		return *x.ReplacedWithSuffix
+	}
+	return ""
+}
+
 // A request for the back-to-origin configuration of a bucket.
 type GetBucketOriginRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -687,7 +1035,7 @@ type GetBucketOriginRequest struct {
 
 func (x *GetBucketOriginRequest) Reset() {
 	*x = GetBucketOriginRequest{}
-	mi := &file_cosgate_v1_origin_proto_msgTypes[9]
+	mi := &file_cosgate_v1_origin_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -699,7 +1047,7 @@ func (x *GetBucketOriginRequest) String() string {
 func (*GetBucketOriginRequest) ProtoMessage() {}
 
 func (x *GetBucketOriginRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cosgate_v1_origin_proto_msgTypes[9]
+	mi := &file_cosgate_v1_origin_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -712,7 +1060,7 @@ func (x *GetBucketOriginRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetBucketOriginRequest.ProtoReflect.Descriptor instead.
 func (*GetBucketOriginRequest) Descriptor() ([]byte, []int) {
-	return file_cosgate_v1_origin_proto_rawDescGZIP(), []int{9}
+	return file_cosgate_v1_origin_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *GetBucketOriginRequest) GetBucket() string {
@@ -747,7 +1095,7 @@ type GetBucketOriginResponse struct {
 
 func (x *GetBucketOriginResponse) Reset() {
 	*x = GetBucketOriginResponse{}
-	mi := &file_cosgate_v1_origin_proto_msgTypes[10]
+	mi := &file_cosgate_v1_origin_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -759,7 +1107,7 @@ func (x *GetBucketOriginResponse) String() string {
 func (*GetBucketOriginResponse) ProtoMessage() {}
 
 func (x *GetBucketOriginResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cosgate_v1_origin_proto_msgTypes[10]
+	mi := &file_cosgate_v1_origin_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -772,7 +1120,7 @@ func (x *GetBucketOriginResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetBucketOriginResponse.ProtoReflect.Descriptor instead.
 func (*GetBucketOriginResponse) Descriptor() ([]byte, []int) {
-	return file_cosgate_v1_origin_proto_rawDescGZIP(), []int{10}
+	return file_cosgate_v1_origin_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *GetBucketOriginResponse) GetOrigin() *OriginConfiguration {
@@ -800,7 +1148,7 @@ type PutBucketOriginRequest struct {
 
 func (x *PutBucketOriginRequest) Reset() {
 	*x = PutBucketOriginRequest{}
-	mi := &file_cosgate_v1_origin_proto_msgTypes[11]
+	mi := &file_cosgate_v1_origin_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -812,7 +1160,7 @@ func (x *PutBucketOriginRequest) String() string {
 func (*PutBucketOriginRequest) ProtoMessage() {}
 
 func (x *PutBucketOriginRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cosgate_v1_origin_proto_msgTypes[11]
+	mi := &file_cosgate_v1_origin_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -825,7 +1173,7 @@ func (x *PutBucketOriginRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutBucketOriginRequest.ProtoReflect.Descriptor instead.
 func (*PutBucketOriginRequest) Descriptor() ([]byte, []int) {
-	return file_cosgate_v1_origin_proto_rawDescGZIP(), []int{11}
+	return file_cosgate_v1_origin_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *PutBucketOriginRequest) GetBucket() string {
@@ -865,7 +1213,7 @@ type PutBucketOriginResponse struct {
 
 func (x *PutBucketOriginResponse) Reset() {
 	*x = PutBucketOriginResponse{}
-	mi := &file_cosgate_v1_origin_proto_msgTypes[12]
+	mi := &file_cosgate_v1_origin_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -877,7 +1225,7 @@ func (x *PutBucketOriginResponse) String() string {
 func (*PutBucketOriginResponse) ProtoMessage() {}
 
 func (x *PutBucketOriginResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cosgate_v1_origin_proto_msgTypes[12]
+	mi := &file_cosgate_v1_origin_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -890,7 +1238,7 @@ func (x *PutBucketOriginResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutBucketOriginResponse.ProtoReflect.Descriptor instead.
 func (*PutBucketOriginResponse) Descriptor() ([]byte, []int) {
-	return file_cosgate_v1_origin_proto_rawDescGZIP(), []int{12}
+	return file_cosgate_v1_origin_proto_rawDescGZIP(), []int{15}
 }
 
 // A request to remove the back-to-origin configuration of a bucket.
@@ -909,7 +1257,7 @@ type DeleteBucketOriginRequest struct {
 
 func (x *DeleteBucketOriginRequest) Reset() {
 	*x = DeleteBucketOriginRequest{}
-	mi := &file_cosgate_v1_origin_proto_msgTypes[13]
+	mi := &file_cosgate_v1_origin_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -921,7 +1269,7 @@ func (x *DeleteBucketOriginRequest) String() string {
 func (*DeleteBucketOriginRequest) ProtoMessage() {}
 
 func (x *DeleteBucketOriginRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cosgate_v1_origin_proto_msgTypes[13]
+	mi := &file_cosgate_v1_origin_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -934,7 +1282,7 @@ func (x *DeleteBucketOriginRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteBucketOriginRequest.ProtoReflect.Descriptor instead.
 func (*DeleteBucketOriginRequest) Descriptor() ([]byte, []int) {
-	return file_cosgate_v1_origin_proto_rawDescGZIP(), []int{13}
+	return file_cosgate_v1_origin_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *DeleteBucketOriginRequest) GetBucket() string {
@@ -967,7 +1315,7 @@ type DeleteBucketOriginResponse struct {
 
 func (x *DeleteBucketOriginResponse) Reset() {
 	*x = DeleteBucketOriginResponse{}
-	mi := &file_cosgate_v1_origin_proto_msgTypes[14]
+	mi := &file_cosgate_v1_origin_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -979,7 +1327,7 @@ func (x *DeleteBucketOriginResponse) String() string {
 func (*DeleteBucketOriginResponse) ProtoMessage() {}
 
 func (x *DeleteBucketOriginResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cosgate_v1_origin_proto_msgTypes[14]
+	mi := &file_cosgate_v1_origin_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -992,7 +1340,7 @@ func (x *DeleteBucketOriginResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteBucketOriginResponse.ProtoReflect.Descriptor instead.
 func (*DeleteBucketOriginResponse) Descriptor() ([]byte, []int) {
-	return file_cosgate_v1_origin_proto_rawDescGZIP(), []int{14}
+	return file_cosgate_v1_origin_proto_rawDescGZIP(), []int{17}
 }
 
 var File_cosgate_v1_origin_proto protoreflect.FileDescriptor
@@ -1000,10 +1348,11 @@ var File_cosgate_v1_origin_proto protoreflect.FileDescriptor
 const file_cosgate_v1_origin_proto_rawDesc = "" +
 	"\n" +
 	"\x17cosgate/v1/origin.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\"O\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\x1a\x1ccosgate/v1/unknown_xml.proto\"\x93\x01\n" +
 	"\x13OriginConfiguration\x128\n" +
 	"\x05rules\x18\x01 \x03(\v2\x16.cosgate.v1.OriginRuleB\n" +
-	"\xbaH\a\x92\x01\x04\b\x01\x10dR\x05rules\"\x83\x03\n" +
+	"\xbaH\a\x92\x01\x04\b\x01\x10dR\x05rules\x12B\n" +
+	"\aunknown\x18\x02 \x03(\v2\x16.cosgate.v1.UnknownXmlB\x10\xbaH\x05\x92\x01\x02\x10\x10ғ\x8c\xdc\x02\x02 \x02R\aunknown\"\xc7\x03\n" +
 	"\n" +
 	"OriginRule\x12(\n" +
 	"\bpriority\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00H\x00R\bpriority\x88\x01\x01\x12B\n" +
@@ -1012,14 +1361,17 @@ const file_cosgate_v1_origin_proto_rawDesc = "" +
 	"\tcondition\x18\x03 \x01(\v2\x1b.cosgate.v1.OriginConditionR\tcondition\x129\n" +
 	"\tparameter\x18\x04 \x01(\v2\x1b.cosgate.v1.OriginParameterR\tparameter\x122\n" +
 	"\x04info\x18\x05 \x01(\v2\x16.cosgate.v1.OriginInfoB\x06\xbaH\x03\xc8\x01\x01R\x04info\x12P\n" +
-	"\x14standby_status_codes\x18\x06 \x03(\tB\x1e\xbaH\x1b\x92\x01\x18\x10d\"\x14r\x122\x10^[45][0-9][0-9]$R\x12standbyStatusCodesB\v\n" +
-	"\t_priority\"\xb2\x01\n" +
+	"\x14standby_status_codes\x18\x06 \x03(\tB\x1e\xbaH\x1b\x92\x01\x18\x10d\"\x14r\x122\x10^[45][0-9][0-9]$R\x12standbyStatusCodes\x12B\n" +
+	"\aunknown\x18\a \x03(\v2\x16.cosgate.v1.UnknownXmlB\x10\xbaH\x05\x92\x01\x02\x10\x10ғ\x8c\xdc\x02\x02 \x02R\aunknownB\v\n" +
+	"\t_priority\"\xef\x01\n" +
 	"\x0fOriginCondition\x125\n" +
 	"\x10http_status_code\x18\x01 \x01(\tB\v\xbaH\br\x06\xa8\u058b\xdc\x02\x01R\x0ehttpStatusCode\x12(\n" +
 	"\x06prefix\x18\x02 \x01(\tB\v\xbaH\br\x06\xa8\u058b\xdc\x02\x01H\x00R\x06prefix\x88\x01\x01\x12(\n" +
-	"\x06suffix\x18\x03 \x01(\tB\v\xbaH\br\x06\xa8\u058b\xdc\x02\x01H\x01R\x06suffix\x88\x01\x01B\t\n" +
+	"\x06suffix\x18\x03 \x01(\tB\v\xbaH\br\x06\xa8\u058b\xdc\x02\x01H\x01R\x06suffix\x88\x01\x01\x12;\n" +
+	"\x0eforbid_domains\x18\x04 \x03(\tB\x14\xbaH\x11\x92\x01\x0e\x10d\"\n" +
+	"r\b\xa8\u058b\xdc\x02\x01\x10\x01R\rforbidDomainsB\t\n" +
 	"\a_prefixB\t\n" +
-	"\a_suffix\"\xf7\x03\n" +
+	"\a_suffix\"\xee\x05\n" +
 	"\x0fOriginParameter\x128\n" +
 	"\bprotocol\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17R\x00R\x04HTTPR\x05HTTPSR\x06FOLLOWR\bprotocol\x123\n" +
 	"\x13follow_query_string\x18\x02 \x01(\bH\x00R\x11followQueryString\x88\x01\x01\x12=\n" +
@@ -1028,36 +1380,70 @@ const file_cosgate_v1_origin_proto_rawDesc = "" +
 	"\x12follow_redirection\x18\x04 \x01(\bH\x01R\x11followRedirection\x88\x01\x01\x129\n" +
 	"\x12http_redirect_code\x18\x05 \x01(\tB\v\xbaH\br\x06\xa8\u058b\xdc\x02\x01R\x10httpRedirectCode\x12-\n" +
 	"\x10copy_origin_data\x18\x06 \x01(\bH\x02R\x0ecopyOriginData\x88\x01\x01\x129\n" +
-	"\x16transparent_error_code\x18\a \x01(\bH\x03R\x14transparentErrorCode\x88\x01\x01B\x16\n" +
+	"\x16transparent_error_code\x18\a \x01(\bH\x03R\x14transparentErrorCode\x88\x01\x01\x127\n" +
+	"\x15follow_origin_headers\x18\b \x01(\bH\x04R\x13followOriginHeaders\x88\x01\x01\x128\n" +
+	"\x16follow_url_auto_decode\x18\t \x01(\bH\x05R\x13followUrlAutoDecode\x88\x01\x01\x12M\n" +
+	"\x18more_http_redirect_codes\x18\n" +
+	" \x03(\tB\x14\xbaH\x11\x92\x01\x0e\x10\n" +
+	"\"\n" +
+	"r\b\xa8\u058b\xdc\x02\x01\x10\x01R\x15moreHttpRedirectCodesB\x16\n" +
 	"\x14_follow_query_stringB\x15\n" +
 	"\x13_follow_redirectionB\x13\n" +
 	"\x11_copy_origin_dataB\x19\n" +
-	"\x17_transparent_error_code\"\xba\x02\n" +
+	"\x17_transparent_error_codeB\x18\n" +
+	"\x16_follow_origin_headersB\x19\n" +
+	"\x17_follow_url_auto_decode\"\x8d\x03\n" +
 	"\x10OriginHttpHeader\x121\n" +
 	"\x12follow_all_headers\x18\x01 \x01(\bH\x00R\x10followAllHeaders\x88\x01\x01\x12L\n" +
 	"\x10new_http_headers\x18\x02 \x03(\v2\x18.cosgate.v1.OriginHeaderB\b\xbaH\x05\x92\x01\x02\x10dR\x0enewHttpHeaders\x12D\n" +
 	"\x13follow_http_headers\x18\x03 \x03(\tB\x14\xbaH\x11\x92\x01\x0e\x10d\"\n" +
 	"r\b\xb8Ջ\xdc\x02\x01\x10\x01R\x11followHttpHeaders\x12H\n" +
 	"\x15forbid_follow_headers\x18\x04 \x03(\tB\x14\xbaH\x11\x92\x01\x0e\x10d\"\n" +
-	"r\b\xb8Ջ\xdc\x02\x01\x10\x01R\x13forbidFollowHeadersB\x15\n" +
-	"\x13_follow_all_headers\"S\n" +
+	"r\b\xb8Ջ\xdc\x02\x01\x10\x01R\x13forbidFollowHeaders\x12Q\n" +
+	"\x1aforbid_follow_http_headers\x18\x05 \x03(\tB\x14\xbaH\x11\x92\x01\x0e\x10d\"\n" +
+	"r\b\xb8Ջ\xdc\x02\x01\x10\x01R\x17forbidFollowHttpHeadersB\x15\n" +
+	"\x13_follow_all_headers\"\x97\x01\n" +
 	"\fOriginHeader\x12 \n" +
 	"\x03key\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\xb8Ջ\xdc\x02\x01R\x03key\x12!\n" +
-	"\x05value\x18\x02 \x01(\tB\v\xbaH\br\x06\xb8Ջ\xdc\x02\x01R\x05value\"r\n" +
+	"\x05value\x18\x02 \x01(\tB\v\xbaH\br\x06\xb8Ջ\xdc\x02\x01R\x05value\x12B\n" +
+	"\aunknown\x18\x03 \x03(\v2\x16.cosgate.v1.UnknownXmlB\x10\xbaH\x05\x92\x01\x02\x10\x10ғ\x8c\xdc\x02\x02 \x02R\aunknown\"r\n" +
 	"\n" +
 	"OriginInfo\x128\n" +
 	"\x05hosts\x18\x01 \x03(\v2\x16.cosgate.v1.OriginHostB\n" +
 	"\xbaH\a\x92\x01\x04\b\x01\x10\n" +
 	"R\x05hosts\x12*\n" +
-	"\x04file\x18\x02 \x01(\v2\x16.cosgate.v1.OriginFileR\x04file\"\xae\x01\n" +
+	"\x04file\x18\x02 \x01(\v2\x16.cosgate.v1.OriginFileR\x04file\"\xdc\x06\n" +
 	"\n" +
-	"OriginHost\x12+\n" +
-	"\thost_name\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\xb8Ջ\xdc\x02\x01R\bhostName\x12$\n" +
+	"OriginHost\x12(\n" +
+	"\thost_name\x18\x01 \x01(\tB\v\xbaH\br\x06\xb8Ջ\xdc\x02\x01R\bhostName\x12$\n" +
 	"\x06weight\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00H\x00R\x06weight\x88\x01\x01\x12B\n" +
 	"\x12standby_host_names\x18\x03 \x03(\tB\x14\xbaH\x11\x92\x01\x0e\x10\n" +
 	"\"\n" +
-	"r\b\xb8Ջ\xdc\x02\x01\x10\x01R\x10standbyHostNamesB\t\n" +
-	"\a_weight\"\xc5\x03\n" +
+	"r\b\xb8Ջ\xdc\x02\x01\x10\x01R\x10standbyHostNames\x12@\n" +
+	"\fprivate_host\x18\x04 \x01(\v2\x1d.cosgate.v1.OriginPrivateHostR\vprivateHost\x12\xaf\x02\n" +
+	"\rstandby_hosts\x18\x05 \x03(\v2\x1d.cosgate.v1.OriginStandbyHostB\xea\x01\xbaH\xe6\x01\xba\x01\xdd\x01\n" +
+	"\x19origin_host.standby_hosts\x12?must contain each number once, and once more for a private host\x1a\x7fthis.filter(h, has(h.private_host)).map(h, h.number).unique() && this.filter(h, !has(h.private_host)).map(h, h.number).unique()\x92\x01\x02\x10\x14R\fstandbyHosts\x12B\n" +
+	"\aunknown\x18\x06 \x03(\v2\x16.cosgate.v1.UnknownXmlB\x10\xbaH\x05\x92\x01\x02\x10\x10ғ\x8c\xdc\x02\x02 \x02R\aunknown:\xf6\x01\xbaH\xf2\x01\x1aa\n" +
+	"\x10origin_host.host\x12\x1dset host_name or private_host\x1a.this.host_name != '' || has(this.private_host)\x1a\x8c\x01\n" +
+	"\x13origin_host.standby\x12.set either standby_host_names or standby_hosts\x1aEthis.standby_host_names.size() == 0 || this.standby_hosts.size() == 0B\t\n" +
+	"\a_weight\"\x9c\x02\n" +
+	"\x11OriginStandbyHost\x12\"\n" +
+	"\x06number\x18\x01 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x01R\x06number\x12(\n" +
+	"\thost_name\x18\x02 \x01(\tB\v\xbaH\br\x06\xb8Ջ\xdc\x02\x01R\bhostName\x12@\n" +
+	"\fprivate_host\x18\x03 \x01(\v2\x1d.cosgate.v1.OriginPrivateHostR\vprivateHost:w\xbaHt\x1ar\n" +
+	"\x18origin_standby_host.host\x12$set either host_name or private_host\x1a0(this.host_name != '') != has(this.private_host)\"u\n" +
+	"\x11OriginPrivateHost\x12\x1f\n" +
+	"\x04host\x18\x01 \x01(\tB\v\xbaH\br\x06\xb8Ջ\xdc\x02\x01R\x04host\x12?\n" +
+	"\vcredentials\x18\x02 \x01(\v2\x1d.cosgate.v1.OriginCredentialsR\vcredentials\"\xc5\x02\n" +
+	"\x11OriginCredentials\x12D\n" +
+	"\x17authorization_algorithm\x18\x01 \x01(\tB\v\xbaH\br\x06\xb8Ջ\xdc\x02\x01R\x16authorizationAlgorithm\x12#\n" +
+	"\x06region\x18\x02 \x01(\tB\v\xbaH\br\x06\xb8Ջ\xdc\x02\x01R\x06region\x12+\n" +
+	"\tsecret_id\x18\x03 \x01(\tB\x0e\xbaH\br\x06\xb8Ջ\xdc\x02\x01\x80\x01\x01R\bsecretId\x12-\n" +
+	"\n" +
+	"secret_key\x18\x04 \x01(\tB\x0e\xbaH\br\x06\xb8Ջ\xdc\x02\x01\x80\x01\x01R\tsecretKey\x12@\n" +
+	"\x14encrypted_secret_key\x18\x05 \x01(\tB\x0e\xbaH\br\x06\xb8Ջ\xdc\x02\x01\x80\x01\x01R\x12encryptedSecretKey\x12'\n" +
+	"\x04role\x18\x06 \x01(\tB\x13\xbaH\br\x06\xb8Ջ\xdc\x02\x01ғ\x8c\xdc\x02\x02 \x02R\x04role\"\xff\x04\n" +
 	"\n" +
 	"OriginFile\x12.\n" +
 	"\x10prefix_directive\x18\x01 \x01(\bH\x00R\x0fprefixDirective\x88\x01\x01\x12(\n" +
@@ -1065,13 +1451,17 @@ const file_cosgate_v1_origin_proto_rawDesc = "" +
 	"\x06suffix\x18\x03 \x01(\tB\v\xbaH\br\x06\xa8\u058b\xdc\x02\x01H\x02R\x06suffix\x88\x01\x01\x12C\n" +
 	"\x14prefix_configuration\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8\u058b\xdc\x02\x01H\x03R\x13prefixConfiguration\x88\x01\x01\x12C\n" +
 	"\x14suffix_configuration\x18\x05 \x01(\tB\v\xbaH\br\x06\xa8\u058b\xdc\x02\x01H\x04R\x13suffixConfiguration\x88\x01\x01\x128\n" +
-	"\x0ffixed_file_path\x18\x06 \x01(\tB\v\xbaH\br\x06\xa8\u058b\xdc\x02\x01H\x05R\rfixedFilePath\x88\x01\x01B\x13\n" +
+	"\x0ffixed_file_path\x18\x06 \x01(\tB\v\xbaH\br\x06\xa8\u058b\xdc\x02\x01H\x05R\rfixedFilePath\x88\x01\x01\x12B\n" +
+	"\x14replaced_with_prefix\x18\a \x01(\tB\v\xbaH\br\x06\xa8\u058b\xdc\x02\x01H\x06R\x12replacedWithPrefix\x88\x01\x01\x12B\n" +
+	"\x14replaced_with_suffix\x18\b \x01(\tB\v\xbaH\br\x06\xa8\u058b\xdc\x02\x01H\aR\x12replacedWithSuffix\x88\x01\x01B\x13\n" +
 	"\x11_prefix_directiveB\t\n" +
 	"\a_prefixB\t\n" +
 	"\a_suffixB\x17\n" +
 	"\x15_prefix_configurationB\x17\n" +
 	"\x15_suffix_configurationB\x12\n" +
-	"\x10_fixed_file_path\"\x98\x01\n" +
+	"\x10_fixed_file_pathB\x17\n" +
+	"\x15_replaced_with_prefixB\x17\n" +
+	"\x15_replaced_with_suffix\"\x98\x01\n" +
 	"\x16GetBucketOriginRequest\x12,\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x14\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01ȓ\x8c\xdc\x02\x02R\x06bucket\x12#\n" +
 	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12+\n" +
@@ -1105,7 +1495,7 @@ func file_cosgate_v1_origin_proto_rawDescGZIP() []byte {
 	return file_cosgate_v1_origin_proto_rawDescData
 }
 
-var file_cosgate_v1_origin_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_cosgate_v1_origin_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_cosgate_v1_origin_proto_goTypes = []any{
 	(*OriginConfiguration)(nil),        // 0: cosgate.v1.OriginConfiguration
 	(*OriginRule)(nil),                 // 1: cosgate.v1.OriginRule
@@ -1115,30 +1505,42 @@ var file_cosgate_v1_origin_proto_goTypes = []any{
 	(*OriginHeader)(nil),               // 5: cosgate.v1.OriginHeader
 	(*OriginInfo)(nil),                 // 6: cosgate.v1.OriginInfo
 	(*OriginHost)(nil),                 // 7: cosgate.v1.OriginHost
-	(*OriginFile)(nil),                 // 8: cosgate.v1.OriginFile
-	(*GetBucketOriginRequest)(nil),     // 9: cosgate.v1.GetBucketOriginRequest
-	(*GetBucketOriginResponse)(nil),    // 10: cosgate.v1.GetBucketOriginResponse
-	(*PutBucketOriginRequest)(nil),     // 11: cosgate.v1.PutBucketOriginRequest
-	(*PutBucketOriginResponse)(nil),    // 12: cosgate.v1.PutBucketOriginResponse
-	(*DeleteBucketOriginRequest)(nil),  // 13: cosgate.v1.DeleteBucketOriginRequest
-	(*DeleteBucketOriginResponse)(nil), // 14: cosgate.v1.DeleteBucketOriginResponse
+	(*OriginStandbyHost)(nil),          // 8: cosgate.v1.OriginStandbyHost
+	(*OriginPrivateHost)(nil),          // 9: cosgate.v1.OriginPrivateHost
+	(*OriginCredentials)(nil),          // 10: cosgate.v1.OriginCredentials
+	(*OriginFile)(nil),                 // 11: cosgate.v1.OriginFile
+	(*GetBucketOriginRequest)(nil),     // 12: cosgate.v1.GetBucketOriginRequest
+	(*GetBucketOriginResponse)(nil),    // 13: cosgate.v1.GetBucketOriginResponse
+	(*PutBucketOriginRequest)(nil),     // 14: cosgate.v1.PutBucketOriginRequest
+	(*PutBucketOriginResponse)(nil),    // 15: cosgate.v1.PutBucketOriginResponse
+	(*DeleteBucketOriginRequest)(nil),  // 16: cosgate.v1.DeleteBucketOriginRequest
+	(*DeleteBucketOriginResponse)(nil), // 17: cosgate.v1.DeleteBucketOriginResponse
+	(*UnknownXml)(nil),                 // 18: cosgate.v1.UnknownXml
 }
 var file_cosgate_v1_origin_proto_depIdxs = []int32{
 	1,  // 0: cosgate.v1.OriginConfiguration.rules:type_name -> cosgate.v1.OriginRule
-	2,  // 1: cosgate.v1.OriginRule.condition:type_name -> cosgate.v1.OriginCondition
-	3,  // 2: cosgate.v1.OriginRule.parameter:type_name -> cosgate.v1.OriginParameter
-	6,  // 3: cosgate.v1.OriginRule.info:type_name -> cosgate.v1.OriginInfo
-	4,  // 4: cosgate.v1.OriginParameter.http_header:type_name -> cosgate.v1.OriginHttpHeader
-	5,  // 5: cosgate.v1.OriginHttpHeader.new_http_headers:type_name -> cosgate.v1.OriginHeader
-	7,  // 6: cosgate.v1.OriginInfo.hosts:type_name -> cosgate.v1.OriginHost
-	8,  // 7: cosgate.v1.OriginInfo.file:type_name -> cosgate.v1.OriginFile
-	0,  // 8: cosgate.v1.GetBucketOriginResponse.origin:type_name -> cosgate.v1.OriginConfiguration
-	0,  // 9: cosgate.v1.PutBucketOriginRequest.origin:type_name -> cosgate.v1.OriginConfiguration
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	18, // 1: cosgate.v1.OriginConfiguration.unknown:type_name -> cosgate.v1.UnknownXml
+	2,  // 2: cosgate.v1.OriginRule.condition:type_name -> cosgate.v1.OriginCondition
+	3,  // 3: cosgate.v1.OriginRule.parameter:type_name -> cosgate.v1.OriginParameter
+	6,  // 4: cosgate.v1.OriginRule.info:type_name -> cosgate.v1.OriginInfo
+	18, // 5: cosgate.v1.OriginRule.unknown:type_name -> cosgate.v1.UnknownXml
+	4,  // 6: cosgate.v1.OriginParameter.http_header:type_name -> cosgate.v1.OriginHttpHeader
+	5,  // 7: cosgate.v1.OriginHttpHeader.new_http_headers:type_name -> cosgate.v1.OriginHeader
+	18, // 8: cosgate.v1.OriginHeader.unknown:type_name -> cosgate.v1.UnknownXml
+	7,  // 9: cosgate.v1.OriginInfo.hosts:type_name -> cosgate.v1.OriginHost
+	11, // 10: cosgate.v1.OriginInfo.file:type_name -> cosgate.v1.OriginFile
+	9,  // 11: cosgate.v1.OriginHost.private_host:type_name -> cosgate.v1.OriginPrivateHost
+	8,  // 12: cosgate.v1.OriginHost.standby_hosts:type_name -> cosgate.v1.OriginStandbyHost
+	18, // 13: cosgate.v1.OriginHost.unknown:type_name -> cosgate.v1.UnknownXml
+	9,  // 14: cosgate.v1.OriginStandbyHost.private_host:type_name -> cosgate.v1.OriginPrivateHost
+	10, // 15: cosgate.v1.OriginPrivateHost.credentials:type_name -> cosgate.v1.OriginCredentials
+	0,  // 16: cosgate.v1.GetBucketOriginResponse.origin:type_name -> cosgate.v1.OriginConfiguration
+	0,  // 17: cosgate.v1.PutBucketOriginRequest.origin:type_name -> cosgate.v1.OriginConfiguration
+	18, // [18:18] is the sub-list for method output_type
+	18, // [18:18] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_cosgate_v1_origin_proto_init() }
@@ -1148,19 +1550,20 @@ func file_cosgate_v1_origin_proto_init() {
 	}
 	file_cosgate_v1_options_proto_init()
 	file_cosgate_v1_rules_proto_init()
+	file_cosgate_v1_unknown_xml_proto_init()
 	file_cosgate_v1_origin_proto_msgTypes[1].OneofWrappers = []any{}
 	file_cosgate_v1_origin_proto_msgTypes[2].OneofWrappers = []any{}
 	file_cosgate_v1_origin_proto_msgTypes[3].OneofWrappers = []any{}
 	file_cosgate_v1_origin_proto_msgTypes[4].OneofWrappers = []any{}
 	file_cosgate_v1_origin_proto_msgTypes[7].OneofWrappers = []any{}
-	file_cosgate_v1_origin_proto_msgTypes[8].OneofWrappers = []any{}
+	file_cosgate_v1_origin_proto_msgTypes[11].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cosgate_v1_origin_proto_rawDesc), len(file_cosgate_v1_origin_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   15,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -41,8 +41,11 @@ type RefererConfiguration struct {
 	// values; they are passed on unchanged, as the official SDK does. Empty: COS's
 	// default.
 	VerifySignatureUrl string `protobuf:"bytes,5,opt,name=verify_signature_url,json=verifySignatureUrl,proto3" json:"verify_signature_url,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	// What COS has here and this contract does not know. It is kept by leaving it; at most
+	// 16.
+	Unknown       []*UnknownXml `protobuf:"bytes,6,rep,name=unknown,proto3" json:"unknown,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RefererConfiguration) Reset() {
@@ -108,6 +111,13 @@ func (x *RefererConfiguration) GetVerifySignatureUrl() string {
 		return x.VerifySignatureUrl
 	}
 	return ""
+}
+
+func (x *RefererConfiguration) GetUnknown() []*UnknownXml {
+	if x != nil {
+		return x.Unknown
+	}
+	return nil
 }
 
 // A request for the referer configuration of a bucket.
@@ -439,7 +449,7 @@ var File_cosgate_v1_referer_proto protoreflect.FileDescriptor
 const file_cosgate_v1_referer_proto_rawDesc = "" +
 	"\n" +
 	"\x18cosgate/v1/referer.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\"\xd4\x02\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\x1a\x1ccosgate/v1/unknown_xml.proto\"\x90\x03\n" +
 	"\x14RefererConfiguration\x123\n" +
 	"\x06status\x18\x01 \x01(\tB\x1b\xbaH\x18\xc8\x01\x01r\x13R\aEnabledR\bDisabledR\x06status\x12C\n" +
 	"\freferer_type\x18\x02 \x01(\tB \xbaH\x1d\xc8\x01\x01r\x18R\n" +
@@ -448,7 +458,8 @@ const file_cosgate_v1_referer_proto_rawDesc = "" +
 	"\adomains\x18\x03 \x03(\tB\x17\xbaH\x14\x92\x01\x11\b\x01\x10\xe8\a\"\n" +
 	"r\b\xa8\u058b\xdc\x02\x01\x10\x01R\adomains\x12P\n" +
 	"\x19empty_refer_configuration\x18\x04 \x01(\tB\x14\xbaH\x11r\x0fR\x00R\x05AllowR\x04DenyR\x17emptyReferConfiguration\x12=\n" +
-	"\x14verify_signature_url\x18\x05 \x01(\tB\v\xbaH\br\x06\xa8\u058b\xdc\x02\x01R\x12verifySignatureUrl\"\x99\x01\n" +
+	"\x14verify_signature_url\x18\x05 \x01(\tB\v\xbaH\br\x06\xa8\u058b\xdc\x02\x01R\x12verifySignatureUrl\x12:\n" +
+	"\aunknown\x18\x06 \x03(\v2\x16.cosgate.v1.UnknownXmlB\b\xbaH\x05\x92\x01\x02\x10\x10R\aunknown\"\x99\x01\n" +
 	"\x17GetBucketRefererRequest\x12,\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x14\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01ȓ\x8c\xdc\x02\x02R\x06bucket\x12#\n" +
 	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12+\n" +
@@ -491,15 +502,17 @@ var file_cosgate_v1_referer_proto_goTypes = []any{
 	(*PutBucketRefererResponse)(nil),    // 4: cosgate.v1.PutBucketRefererResponse
 	(*DeleteBucketRefererRequest)(nil),  // 5: cosgate.v1.DeleteBucketRefererRequest
 	(*DeleteBucketRefererResponse)(nil), // 6: cosgate.v1.DeleteBucketRefererResponse
+	(*UnknownXml)(nil),                  // 7: cosgate.v1.UnknownXml
 }
 var file_cosgate_v1_referer_proto_depIdxs = []int32{
-	0, // 0: cosgate.v1.GetBucketRefererResponse.referer:type_name -> cosgate.v1.RefererConfiguration
-	0, // 1: cosgate.v1.PutBucketRefererRequest.referer:type_name -> cosgate.v1.RefererConfiguration
-	2, // [2:2] is the sub-list for method output_type
-	2, // [2:2] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	7, // 0: cosgate.v1.RefererConfiguration.unknown:type_name -> cosgate.v1.UnknownXml
+	0, // 1: cosgate.v1.GetBucketRefererResponse.referer:type_name -> cosgate.v1.RefererConfiguration
+	0, // 2: cosgate.v1.PutBucketRefererRequest.referer:type_name -> cosgate.v1.RefererConfiguration
+	3, // [3:3] is the sub-list for method output_type
+	3, // [3:3] is the sub-list for method input_type
+	3, // [3:3] is the sub-list for extension type_name
+	3, // [3:3] is the sub-list for extension extendee
+	0, // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_cosgate_v1_referer_proto_init() }
@@ -509,6 +522,7 @@ func file_cosgate_v1_referer_proto_init() {
 	}
 	file_cosgate_v1_options_proto_init()
 	file_cosgate_v1_rules_proto_init()
+	file_cosgate_v1_unknown_xml_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -28,7 +28,10 @@ type VersioningConfiguration struct {
 	// "Enabled": every write creates a new version. "Suspended": writes replace the
 	// version "null", other versions stay. Empty in a response if versioning was never
 	// set.
-	Status        string `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"`
+	Status string `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"`
+	// What COS has here and this contract does not know. It is kept by leaving it; at most
+	// 16.
+	Unknown       []*UnknownXml `protobuf:"bytes,2,rep,name=unknown,proto3" json:"unknown,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -68,6 +71,13 @@ func (x *VersioningConfiguration) GetStatus() string {
 		return x.Status
 	}
 	return ""
+}
+
+func (x *VersioningConfiguration) GetUnknown() []*UnknownXml {
+	if x != nil {
+		return x.Unknown
+	}
+	return nil
 }
 
 // A request for the versioning of a bucket.
@@ -297,9 +307,10 @@ var File_cosgate_v1_versioning_proto protoreflect.FileDescriptor
 const file_cosgate_v1_versioning_proto_rawDesc = "" +
 	"\n" +
 	"\x1bcosgate/v1/versioning.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\"O\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\x1a\x1ccosgate/v1/unknown_xml.proto\"\x8b\x01\n" +
 	"\x17VersioningConfiguration\x124\n" +
-	"\x06status\x18\x01 \x01(\tB\x1c\xbaH\x19\xc8\x01\x01r\x14R\aEnabledR\tSuspendedR\x06status\"\x9c\x01\n" +
+	"\x06status\x18\x01 \x01(\tB\x1c\xbaH\x19\xc8\x01\x01r\x14R\aEnabledR\tSuspendedR\x06status\x12:\n" +
+	"\aunknown\x18\x02 \x03(\v2\x16.cosgate.v1.UnknownXmlB\b\xbaH\x05\x92\x01\x02\x10\x10R\aunknown\"\x9c\x01\n" +
 	"\x1aGetBucketVersioningRequest\x12,\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x14\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01ȓ\x8c\xdc\x02\x02R\x06bucket\x12#\n" +
 	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12+\n" +
@@ -339,15 +350,17 @@ var file_cosgate_v1_versioning_proto_goTypes = []any{
 	(*GetBucketVersioningResponse)(nil), // 2: cosgate.v1.GetBucketVersioningResponse
 	(*PutBucketVersioningRequest)(nil),  // 3: cosgate.v1.PutBucketVersioningRequest
 	(*PutBucketVersioningResponse)(nil), // 4: cosgate.v1.PutBucketVersioningResponse
+	(*UnknownXml)(nil),                  // 5: cosgate.v1.UnknownXml
 }
 var file_cosgate_v1_versioning_proto_depIdxs = []int32{
-	0, // 0: cosgate.v1.GetBucketVersioningResponse.versioning:type_name -> cosgate.v1.VersioningConfiguration
-	0, // 1: cosgate.v1.PutBucketVersioningRequest.versioning:type_name -> cosgate.v1.VersioningConfiguration
-	2, // [2:2] is the sub-list for method output_type
-	2, // [2:2] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	5, // 0: cosgate.v1.VersioningConfiguration.unknown:type_name -> cosgate.v1.UnknownXml
+	0, // 1: cosgate.v1.GetBucketVersioningResponse.versioning:type_name -> cosgate.v1.VersioningConfiguration
+	0, // 2: cosgate.v1.PutBucketVersioningRequest.versioning:type_name -> cosgate.v1.VersioningConfiguration
+	3, // [3:3] is the sub-list for method output_type
+	3, // [3:3] is the sub-list for method input_type
+	3, // [3:3] is the sub-list for extension type_name
+	3, // [3:3] is the sub-list for extension extendee
+	0, // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_cosgate_v1_versioning_proto_init() }
@@ -357,6 +370,7 @@ func file_cosgate_v1_versioning_proto_init() {
 	}
 	file_cosgate_v1_options_proto_init()
 	file_cosgate_v1_rules_proto_init()
+	file_cosgate_v1_unknown_xml_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
