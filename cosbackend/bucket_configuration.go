@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"net/http"
+	"slices"
 )
 
 // A subresource is a configuration of a bucket: an XML document of the Go type T
@@ -77,6 +78,16 @@ func (s subresource[T]) get(ctx context.Context, c *Client, loc Location, check 
 		return nil, err
 	}
 	return doc, nil
+}
+
+// errSeveral is a document that callers could not write back: they can express one of its
+// conditions only, and without the others a rule would be for more than it is.
+var errSeveral = errors.New("a rule has several of what COS documents as alternatives")
+
+// several reports whether more than one is true.
+func several(set ...bool) bool {
+	first := slices.Index(set, true)
+	return first >= 0 && slices.Contains(set[first+1:], true)
 }
 
 func (s subresource[T]) put(ctx context.Context, c *Client, loc Location, doc *T) error {

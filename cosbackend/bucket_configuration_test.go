@@ -264,3 +264,32 @@ func TestGetBucketPolicyKeepsTheWhiteSpaceAroundIt(t *testing.T) {
 		}
 	}
 }
+
+// What a caller could write back in part only is not read: the rule would become wider.
+func TestBucketConfigurationsWithSeveralAlternativesAreRefused(t *testing.T) {
+	t.Parallel()
+	const tag = "<Tag><Key>k</Key><Value>v</Value></Tag>"
+	for body, get := range map[string]func(*Client) error{
+		"<LifecycleConfiguration><Rule><Status>Enabled</Status><Filter><Prefix>p</Prefix>" + tag + "</Filter></Rule></LifecycleConfiguration>": func(c *Client) error {
+			_, err := c.GetBucketLifecycle(t.Context(), at(testBucket))
+			return err
+		},
+		"<ReplicationConfiguration><Role>r</Role><Rule><Filter><And>" + tag + "</And><Prefix>p</Prefix></Filter><Destination><Bucket>b</Bucket></Destination></Rule></ReplicationConfiguration>": func(c *Client) error {
+			_, err := c.GetBucketReplication(t.Context(), at(testBucket))
+			return err
+		},
+		"<WebsiteConfiguration><RoutingRules><RoutingRule><Condition><KeyPrefixEquals>p</KeyPrefixEquals><HttpErrorCodeReturnedEquals>404</HttpErrorCodeReturnedEquals></Condition></RoutingRule></RoutingRules></WebsiteConfiguration>": func(c *Client) error {
+			_, err := c.GetBucketWebsite(t.Context(), at(testBucket))
+			return err
+		},
+		"<WebsiteConfiguration><RoutingRules><RoutingRule><Redirect><ReplaceKeyWith>a</ReplaceKeyWith><ReplaceKeyPrefixWith>b</ReplaceKeyPrefixWith></Redirect></RoutingRule></RoutingRules></WebsiteConfiguration>": func(c *Client) error {
+			_, err := c.GetBucketWebsite(t.Context(), at(testBucket))
+			return err
+		},
+	} {
+		c, _ := open(t, func(w http.ResponseWriter, _ *http.Request, _ int) { respondXML(w, 200, body) })
+		if err := get(c); !errors.Is(err, errSeveral) {
+			t.Errorf("GET of %s = %v, want an error that says why", body, err)
+		}
+	}
+}

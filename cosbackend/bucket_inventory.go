@@ -18,6 +18,7 @@ type InventoryConfiguration struct {
 	OptionalFields         []string             `xml:"OptionalFields>Field,omitempty"`
 	Schedule               *InventorySchedule   // nil in a one-off list only
 	Destination            InventoryDestination `xml:"Destination>COSBucketDestination"`
+	Unknown                []Unknown            `xml:"-"`
 }
 
 // An InventoryFilter chooses objects.

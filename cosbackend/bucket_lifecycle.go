@@ -12,7 +12,8 @@ import (
 // The official SDK's structs lose Days 0, which COS accepts in transitions, and
 // ExpiredObjectDeleteMarker false.
 type LifecycleConfiguration struct {
-	Rules []LifecycleRule `xml:"Rule"`
+	Rules   []LifecycleRule `xml:"Rule"`
+	Unknown []Unknown       `xml:"-"`
 }
 
 // A LifecycleRule says what happens to some objects.
@@ -26,6 +27,7 @@ type LifecycleRule struct {
 	AbortIncompleteMultipartUpload *AbortIncompleteMultipartUpload
 	NoncurrentVersionTransitions   []NoncurrentVersionTransition `xml:"NoncurrentVersionTransition"`
 	NoncurrentVersionExpiration    *NoncurrentVersionExpiration
+	Unknown                        []Unknown `xml:"-"`
 }
 
 // A LifecycleFilter chooses objects.
@@ -50,6 +52,7 @@ type LifecycleTransition struct {
 	Days            *int32
 	StorageClass    string
 	AccessFrequency *AccessFrequency
+	Unknown         []Unknown `xml:"-"`
 }
 
 // An AccessFrequency fits objects that are seldom read.
@@ -70,6 +73,7 @@ type NoncurrentVersionTransition struct {
 	NoncurrentDays  *int32
 	StorageClass    string
 	AccessFrequency *AccessFrequency
+	Unknown         []Unknown `xml:"-"`
 }
 
 // A NoncurrentVersionExpiration deletes replaced versions.
@@ -102,7 +106,14 @@ func bucketLifecycle() subresource[LifecycleConfiguration] {
 // GetBucketLifecycle returns the lifecycle rules of a bucket; without any the
 // [*Error] is NoSuchLifecycleConfiguration. Idempotent.
 func (c *Client) GetBucketLifecycle(ctx context.Context, loc Location) (*LifecycleConfiguration, error) {
-	return bucketLifecycle().get(ctx, c, loc, nil)
+	return bucketLifecycle().get(ctx, c, loc, func(r *response, d *LifecycleConfiguration) error {
+		for _, rule := range d.Rules {
+			if f := rule.Filter; f != nil && several(f.Prefix != nil, f.Tag != nil, f.And != nil) {
+				return r.malformed(errSeveral)
+			}
+		}
+		return nil
+	})
 }
 
 // PutBucketLifecycle replaces the lifecycle rules of a bucket. Idempotent.

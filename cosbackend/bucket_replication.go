@@ -7,8 +7,9 @@ import "context"
 // The official SDK's structs lose Priority 0, an empty Prefix, which is the older
 // form's way to say everything, and a filter by one tag.
 type ReplicationConfiguration struct {
-	Role  string
-	Rules []ReplicationRule `xml:"Rule"`
+	Role    string
+	Rules   []ReplicationRule `xml:"Rule"`
+	Unknown []Unknown         `xml:"-"`
 }
 
 // A ReplicationRule copies some objects.
@@ -21,6 +22,7 @@ type ReplicationRule struct {
 	Destination             ReplicationDestination
 	DeleteMarkerReplication *DeleteMarkerReplication
 	SourceSelectionCriteria *SourceSelectionCriteria
+	Unknown                 []Unknown `xml:"-"`
 }
 
 // A ReplicationFilter chooses objects.
@@ -70,7 +72,14 @@ func bucketReplication() subresource[ReplicationConfiguration] {
 // GetBucketReplication returns the replication rules of a bucket; without any the
 // [*Error] is ReplicationConfigurationNotFoundError. Idempotent.
 func (c *Client) GetBucketReplication(ctx context.Context, loc Location) (*ReplicationConfiguration, error) {
-	return bucketReplication().get(ctx, c, loc, nil)
+	return bucketReplication().get(ctx, c, loc, func(r *response, d *ReplicationConfiguration) error {
+		for _, rule := range d.Rules {
+			if f := rule.Filter; f != nil && several(f.Prefix != nil, f.Tag != nil, f.And != nil) {
+				return r.malformed(errSeveral)
+			}
+		}
+		return nil
+	})
 }
 
 // PutBucketReplication replaces the replication rules of a bucket. Idempotent.

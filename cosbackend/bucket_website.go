@@ -12,6 +12,7 @@ type WebsiteConfiguration struct {
 	AutoAddressing        *AutoAddressing
 	ErrorDocument         *ErrorDocument
 	RoutingRules          []RoutingRule `xml:"RoutingRules>RoutingRule,omitempty"`
+	Unknown               []Unknown     `xml:"-"`
 }
 
 // RedirectAllRequestsTo redirects every request.
@@ -35,6 +36,7 @@ type ErrorDocument struct {
 type RoutingRule struct {
 	Condition RoutingCondition
 	Redirect  RoutingRedirect
+	Unknown   []Unknown `xml:"-"`
 }
 
 // A RoutingCondition chooses requests.
@@ -58,7 +60,15 @@ func bucketWebsite() subresource[WebsiteConfiguration] {
 // GetBucketWebsite returns the website configuration of a bucket; without one the
 // [*Error] is NoSuchWebsiteConfiguration. Idempotent.
 func (c *Client) GetBucketWebsite(ctx context.Context, loc Location) (*WebsiteConfiguration, error) {
-	return bucketWebsite().get(ctx, c, loc, nil)
+	return bucketWebsite().get(ctx, c, loc, func(r *response, d *WebsiteConfiguration) error {
+		for _, rule := range d.RoutingRules {
+			when, to := rule.Condition, rule.Redirect
+			if several(when.HTTPErrorCodeReturnedEquals != nil, when.KeyPrefixEquals != nil) || several(to.ReplaceKeyWith != nil, to.ReplaceKeyPrefixWith != nil) {
+				return r.malformed(errSeveral)
+			}
+		}
+		return nil
+	})
 }
 
 // PutBucketWebsite replaces the website configuration of a bucket. Idempotent.

@@ -68,6 +68,7 @@ func inventoryProto(d *cosbackend.InventoryConfiguration) *cosgatev1.InventoryCo
 		Destination: &cosgatev1.InventoryDestination{
 			Bucket: bucketResource(d.Destination.Bucket), AccountId: d.Destination.AccountID, Prefix: d.Destination.Prefix, Format: d.Destination.Format,
 		},
+		Unknown: mapSlice(d.Unknown, unknownProto),
 	}
 	if d.Schedule != nil {
 		m.Schedule = &cosgatev1.InventorySchedule{Frequency: d.Schedule.Frequency, MonthlyDate: d.Schedule.MonthlyDate}
@@ -101,6 +102,7 @@ func inventoryDocument(m *cosgatev1.InventoryConfiguration) *cosbackend.Inventor
 		Destination: cosbackend.InventoryDestination{
 			Bucket: to.GetBucket(), AccountID: to.GetAccountId(), Prefix: to.GetPrefix(), Format: to.GetFormat(),
 		},
+		Unknown: mapSlice(m.GetUnknown(), unknownPiece),
 	}
 	if s := m.GetSchedule(); s != nil {
 		d.Schedule = &cosbackend.InventorySchedule{Frequency: s.GetFrequency(), MonthlyDate: s.MonthlyDate}

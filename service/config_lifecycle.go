@@ -25,7 +25,7 @@ func (s *bucketConfigServer) DeleteBucketLifecycle(ctx context.Context, req *cos
 }
 
 func lifecycleProto(d *cosbackend.LifecycleConfiguration) *cosgatev1.LifecycleConfiguration {
-	return &cosgatev1.LifecycleConfiguration{Rules: mapSlice(d.Rules, lifecycleRuleProto)}
+	return &cosgatev1.LifecycleConfiguration{Rules: mapSlice(d.Rules, lifecycleRuleProto), Unknown: mapSlice(d.Unknown, unknownProto)}
 }
 
 func lifecycleRuleProto(r cosbackend.LifecycleRule) *cosgatev1.LifecycleRule {
@@ -34,6 +34,7 @@ func lifecycleRuleProto(r cosbackend.LifecycleRule) *cosgatev1.LifecycleRule {
 		Filter:                       mapOptional(r.Filter, lifecycleFilterProto),
 		Transitions:                  mapSlice(r.Transitions, transitionProto),
 		NoncurrentVersionTransitions: mapSlice(r.NoncurrentVersionTransitions, noncurrentProto),
+		Unknown:                      mapSlice(r.Unknown, unknownProto),
 	}
 	if e := r.Expiration; e != nil {
 		m.Expiration = &cosgatev1.LifecycleExpiration{
@@ -68,14 +69,14 @@ func lifecycleFilterProto(f *cosbackend.LifecycleFilter) *cosgatev1.LifecycleFil
 func transitionProto(t cosbackend.LifecycleTransition) *cosgatev1.LifecycleTransition {
 	return &cosgatev1.LifecycleTransition{
 		Date: mapOptional(t.Date, dateProto), Days: t.Days, StorageClass: t.StorageClass,
-		AccessFrequency: mapOptional(t.AccessFrequency, frequencyProto),
+		AccessFrequency: mapOptional(t.AccessFrequency, frequencyProto), Unknown: mapSlice(t.Unknown, unknownProto),
 	}
 }
 
 func noncurrentProto(t cosbackend.NoncurrentVersionTransition) *cosgatev1.NoncurrentVersionTransition {
 	return &cosgatev1.NoncurrentVersionTransition{
 		NoncurrentDays: t.NoncurrentDays, StorageClass: t.StorageClass,
-		AccessFrequency: mapOptional(t.AccessFrequency, frequencyProto),
+		AccessFrequency: mapOptional(t.AccessFrequency, frequencyProto), Unknown: mapSlice(t.Unknown, unknownProto),
 	}
 }
 
@@ -88,7 +89,7 @@ func dateProto(d *cosbackend.Date) *timestamppb.Timestamp { return timestamppb.N
 func tagProto(t cosbackend.Tag) *cosgatev1.Tag { return &cosgatev1.Tag{Key: t.Key, Value: t.Value} }
 
 func lifecycleDocument(m *cosgatev1.LifecycleConfiguration) *cosbackend.LifecycleConfiguration {
-	return &cosbackend.LifecycleConfiguration{Rules: mapSlice(m.GetRules(), lifecycleRule)}
+	return &cosbackend.LifecycleConfiguration{Rules: mapSlice(m.GetRules(), lifecycleRule), Unknown: mapSlice(m.GetUnknown(), unknownPiece)}
 }
 
 func lifecycleRule(m *cosgatev1.LifecycleRule) cosbackend.LifecycleRule {
@@ -97,6 +98,7 @@ func lifecycleRule(m *cosgatev1.LifecycleRule) cosbackend.LifecycleRule {
 		Filter:                       mapOptional(m.GetFilter(), lifecycleFilter),
 		Transitions:                  mapSlice(m.GetTransitions(), transition),
 		NoncurrentVersionTransitions: mapSlice(m.GetNoncurrentVersionTransitions(), noncurrent),
+		Unknown:                      mapSlice(m.GetUnknown(), unknownPiece),
 	}
 	if e := m.GetExpiration(); e != nil {
 		r.Expiration = &cosbackend.LifecycleExpiration{
@@ -131,14 +133,14 @@ func lifecycleFilter(m *cosgatev1.LifecycleFilter) *cosbackend.LifecycleFilter {
 func transition(m *cosgatev1.LifecycleTransition) cosbackend.LifecycleTransition {
 	return cosbackend.LifecycleTransition{
 		Date: mapOptional(m.GetDate(), date), Days: m.Days, StorageClass: m.GetStorageClass(),
-		AccessFrequency: mapOptional(m.GetAccessFrequency(), frequency),
+		AccessFrequency: mapOptional(m.GetAccessFrequency(), frequency), Unknown: mapSlice(m.GetUnknown(), unknownPiece),
 	}
 }
 
 func noncurrent(m *cosgatev1.NoncurrentVersionTransition) cosbackend.NoncurrentVersionTransition {
 	return cosbackend.NoncurrentVersionTransition{
 		NoncurrentDays: m.NoncurrentDays, StorageClass: m.GetStorageClass(),
-		AccessFrequency: mapOptional(m.GetAccessFrequency(), frequency),
+		AccessFrequency: mapOptional(m.GetAccessFrequency(), frequency), Unknown: mapSlice(m.GetUnknown(), unknownPiece),
 	}
 }
 

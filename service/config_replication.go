@@ -24,7 +24,7 @@ func (s *bucketConfigServer) DeleteBucketReplication(ctx context.Context, req *c
 }
 
 func replicationProto(d *cosbackend.ReplicationConfiguration) *cosgatev1.ReplicationConfiguration {
-	return &cosgatev1.ReplicationConfiguration{Role: d.Role, Rules: mapSlice(d.Rules, replicationRuleProto)}
+	return &cosgatev1.ReplicationConfiguration{Role: d.Role, Rules: mapSlice(d.Rules, replicationRuleProto), Unknown: mapSlice(d.Unknown, unknownProto)}
 }
 
 func replicationRuleProto(r cosbackend.ReplicationRule) *cosgatev1.ReplicationRule {
@@ -32,6 +32,7 @@ func replicationRuleProto(r cosbackend.ReplicationRule) *cosgatev1.ReplicationRu
 		Id: r.ID, Status: r.Status, Priority: r.Priority, Prefix: r.Prefix,
 		Filter:      mapOptional(r.Filter, replicationFilterProto),
 		Destination: &cosgatev1.ReplicationDestination{Bucket: bucketResource(r.Destination.Bucket), StorageClass: r.Destination.StorageClass},
+		Unknown:     mapSlice(r.Unknown, unknownProto),
 	}
 	if e := r.Destination.Encryption; e != nil {
 		m.Destination.Encryption = &cosgatev1.ReplicaEncryption{ReplicaKmsKeyId: e.ReplicaKMSKeyID}
@@ -76,7 +77,7 @@ func replicationFilterProto(f *cosbackend.ReplicationFilter) *cosgatev1.Replicat
 }
 
 func replicationDocument(m *cosgatev1.ReplicationConfiguration) *cosbackend.ReplicationConfiguration {
-	return &cosbackend.ReplicationConfiguration{Role: m.GetRole(), Rules: mapSlice(m.GetRules(), replicationRule)}
+	return &cosbackend.ReplicationConfiguration{Role: m.GetRole(), Rules: mapSlice(m.GetRules(), replicationRule), Unknown: mapSlice(m.GetUnknown(), unknownPiece)}
 }
 
 func replicationRule(m *cosgatev1.ReplicationRule) cosbackend.ReplicationRule {
@@ -84,6 +85,7 @@ func replicationRule(m *cosgatev1.ReplicationRule) cosbackend.ReplicationRule {
 		ID: m.GetId(), Status: m.GetStatus(), Priority: m.Priority, Prefix: m.Prefix,
 		Filter:      mapOptional(m.GetFilter(), replicationFilter),
 		Destination: cosbackend.ReplicationDestination{Bucket: m.GetDestination().GetBucket(), StorageClass: m.GetDestination().GetStorageClass()},
+		Unknown:     mapSlice(m.GetUnknown(), unknownPiece),
 	}
 	if e := m.GetDestination().GetEncryption(); e != nil {
 		r.Destination.Encryption = &cosbackend.ReplicaEncryption{ReplicaKMSKeyID: e.GetReplicaKmsKeyId()}

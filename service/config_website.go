@@ -23,7 +23,9 @@ func (s *bucketConfigServer) DeleteBucketWebsite(ctx context.Context, req *cosga
 }
 
 func websiteProto(d *cosbackend.WebsiteConfiguration) *cosgatev1.WebsiteConfiguration {
-	m := &cosgatev1.WebsiteConfiguration{IndexDocument: d.IndexDocument, RoutingRules: mapSlice(d.RoutingRules, routingProto)}
+	m := &cosgatev1.WebsiteConfiguration{
+		IndexDocument: d.IndexDocument, RoutingRules: mapSlice(d.RoutingRules, routingProto), Unknown: mapSlice(d.Unknown, unknownProto),
+	}
 	if d.RedirectAllRequestsTo != nil {
 		m.RedirectAllRequestsTo = &cosgatev1.RedirectAllRequestsTo{Protocol: d.RedirectAllRequestsTo.Protocol}
 	}
@@ -52,11 +54,13 @@ func routingProto(r cosbackend.RoutingRule) *cosgatev1.RoutingRule {
 	case r.Redirect.ReplaceKeyPrefixWith != nil:
 		redirect.Replace = &cosgatev1.RoutingRedirect_ReplaceKeyPrefixWith{ReplaceKeyPrefixWith: *r.Redirect.ReplaceKeyPrefixWith}
 	}
-	return &cosgatev1.RoutingRule{Condition: condition, Redirect: redirect}
+	return &cosgatev1.RoutingRule{Condition: condition, Redirect: redirect, Unknown: mapSlice(r.Unknown, unknownProto)}
 }
 
 func websiteDocument(m *cosgatev1.WebsiteConfiguration) *cosbackend.WebsiteConfiguration {
-	d := &cosbackend.WebsiteConfiguration{IndexDocument: m.GetIndexDocument(), RoutingRules: mapSlice(m.GetRoutingRules(), routingRule)}
+	d := &cosbackend.WebsiteConfiguration{
+		IndexDocument: m.GetIndexDocument(), RoutingRules: mapSlice(m.GetRoutingRules(), routingRule), Unknown: mapSlice(m.GetUnknown(), unknownPiece),
+	}
 	if r := m.GetRedirectAllRequestsTo(); r != nil {
 		d.RedirectAllRequestsTo = &cosbackend.RedirectAllRequestsTo{Protocol: r.GetProtocol()}
 	}
@@ -70,7 +74,10 @@ func websiteDocument(m *cosgatev1.WebsiteConfiguration) *cosbackend.WebsiteConfi
 }
 
 func routingRule(m *cosgatev1.RoutingRule) cosbackend.RoutingRule {
-	r := cosbackend.RoutingRule{Redirect: cosbackend.RoutingRedirect{Protocol: m.GetRedirect().GetProtocol(), URLRedirect: m.GetRedirect().GetUrlRedirect()}}
+	r := cosbackend.RoutingRule{
+		Redirect: cosbackend.RoutingRedirect{Protocol: m.GetRedirect().GetProtocol(), URLRedirect: m.GetRedirect().GetUrlRedirect()},
+		Unknown:  mapSlice(m.GetUnknown(), unknownPiece),
+	}
 	switch c := m.GetCondition().GetWhen().(type) {
 	case *cosgatev1.RoutingCondition_HttpErrorCodeReturnedEquals:
 		r.Condition.HTTPErrorCodeReturnedEquals = &c.HttpErrorCodeReturnedEquals

@@ -44,7 +44,11 @@ type InventoryConfiguration struct {
 	// PostBucketInventory.
 	Schedule *InventorySchedule `protobuf:"bytes,6,opt,name=schedule,proto3" json:"schedule,omitempty"`
 	// Where the lists are written.
-	Destination   *InventoryDestination `protobuf:"bytes,7,opt,name=destination,proto3" json:"destination,omitempty"`
+	Destination *InventoryDestination `protobuf:"bytes,7,opt,name=destination,proto3" json:"destination,omitempty"`
+	// What COS has here and this contract does not know. It is kept by leaving it; at most
+	// 16. Who writes it needs PutObject on every object of every bucket of the profile,
+	// since it could name a bucket or a role.
+	Unknown       []*UnknownXml `protobuf:"bytes,8,rep,name=unknown,proto3" json:"unknown,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -124,6 +128,13 @@ func (x *InventoryConfiguration) GetSchedule() *InventorySchedule {
 func (x *InventoryConfiguration) GetDestination() *InventoryDestination {
 	if x != nil {
 		return x.Destination
+	}
+	return nil
+}
+
+func (x *InventoryConfiguration) GetUnknown() []*UnknownXml {
+	if x != nil {
+		return x.Unknown
 	}
 	return nil
 }
@@ -1103,7 +1114,7 @@ var File_cosgate_v1_inventory_proto protoreflect.FileDescriptor
 const file_cosgate_v1_inventory_proto_rawDesc = "" +
 	"\n" +
 	"\x1acosgate/v1/inventory.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\x1a\x14cosgate/v1/tag.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb0\x03\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\x1a\x14cosgate/v1/tag.proto\x1a\x1ccosgate/v1/unknown_xml.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf4\x03\n" +
 	"\x16InventoryConfiguration\x12\x1e\n" +
 	"\x02id\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\xa0\u058b\xdc\x02\x01R\x02id\x12\x1d\n" +
 	"\aenabled\x18\x02 \x01(\bH\x00R\aenabled\x88\x01\x01\x12P\n" +
@@ -1112,7 +1123,8 @@ const file_cosgate_v1_inventory_proto_rawDesc = "" +
 	"\x0foptional_fields\x18\x05 \x03(\tB\x14\xbaH\x11\x92\x01\x0e\x10d\"\n" +
 	"r\b\xa8\u058b\xdc\x02\x01\x10\x01R\x0eoptionalFields\x129\n" +
 	"\bschedule\x18\x06 \x01(\v2\x1d.cosgate.v1.InventoryScheduleR\bschedule\x12J\n" +
-	"\vdestination\x18\a \x01(\v2 .cosgate.v1.InventoryDestinationB\x06\xbaH\x03\xc8\x01\x01R\vdestinationB\n" +
+	"\vdestination\x18\a \x01(\v2 .cosgate.v1.InventoryDestinationB\x06\xbaH\x03\xc8\x01\x01R\vdestination\x12B\n" +
+	"\aunknown\x18\b \x03(\v2\x16.cosgate.v1.UnknownXmlB\x10\xbaH\x05\x92\x01\x02\x10\x10ғ\x8c\xdc\x02\x02 \x03R\aunknownB\n" +
 	"\n" +
 	"\b_enabled\"\xb9\x03\n" +
 	"\x0fInventoryFilter\x12(\n" +
@@ -1224,29 +1236,31 @@ var file_cosgate_v1_inventory_proto_goTypes = []any{
 	(*ListBucketInventoriesResponse)(nil), // 14: cosgate.v1.ListBucketInventoriesResponse
 	(*PostBucketInventoryRequest)(nil),    // 15: cosgate.v1.PostBucketInventoryRequest
 	(*PostBucketInventoryResponse)(nil),   // 16: cosgate.v1.PostBucketInventoryResponse
-	(*Tag)(nil),                           // 17: cosgate.v1.Tag
-	(*timestamppb.Timestamp)(nil),         // 18: google.protobuf.Timestamp
+	(*UnknownXml)(nil),                    // 17: cosgate.v1.UnknownXml
+	(*Tag)(nil),                           // 18: cosgate.v1.Tag
+	(*timestamppb.Timestamp)(nil),         // 19: google.protobuf.Timestamp
 }
 var file_cosgate_v1_inventory_proto_depIdxs = []int32{
 	1,  // 0: cosgate.v1.InventoryConfiguration.filter:type_name -> cosgate.v1.InventoryFilter
 	4,  // 1: cosgate.v1.InventoryConfiguration.schedule:type_name -> cosgate.v1.InventorySchedule
 	5,  // 2: cosgate.v1.InventoryConfiguration.destination:type_name -> cosgate.v1.InventoryDestination
-	2,  // 3: cosgate.v1.InventoryFilter.and:type_name -> cosgate.v1.InventoryAnd
-	3,  // 4: cosgate.v1.InventoryFilter.period:type_name -> cosgate.v1.InventoryPeriod
-	17, // 5: cosgate.v1.InventoryFilter.tags:type_name -> cosgate.v1.Tag
-	17, // 6: cosgate.v1.InventoryAnd.tags:type_name -> cosgate.v1.Tag
-	18, // 7: cosgate.v1.InventoryPeriod.start_time:type_name -> google.protobuf.Timestamp
-	18, // 8: cosgate.v1.InventoryPeriod.end_time:type_name -> google.protobuf.Timestamp
-	6,  // 9: cosgate.v1.InventoryDestination.encryption:type_name -> cosgate.v1.InventoryEncryption
-	0,  // 10: cosgate.v1.GetBucketInventoryResponse.inventory:type_name -> cosgate.v1.InventoryConfiguration
-	0,  // 11: cosgate.v1.PutBucketInventoryRequest.inventory:type_name -> cosgate.v1.InventoryConfiguration
-	0,  // 12: cosgate.v1.ListBucketInventoriesResponse.inventories:type_name -> cosgate.v1.InventoryConfiguration
-	0,  // 13: cosgate.v1.PostBucketInventoryRequest.inventory:type_name -> cosgate.v1.InventoryConfiguration
-	14, // [14:14] is the sub-list for method output_type
-	14, // [14:14] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	17, // 3: cosgate.v1.InventoryConfiguration.unknown:type_name -> cosgate.v1.UnknownXml
+	2,  // 4: cosgate.v1.InventoryFilter.and:type_name -> cosgate.v1.InventoryAnd
+	3,  // 5: cosgate.v1.InventoryFilter.period:type_name -> cosgate.v1.InventoryPeriod
+	18, // 6: cosgate.v1.InventoryFilter.tags:type_name -> cosgate.v1.Tag
+	18, // 7: cosgate.v1.InventoryAnd.tags:type_name -> cosgate.v1.Tag
+	19, // 8: cosgate.v1.InventoryPeriod.start_time:type_name -> google.protobuf.Timestamp
+	19, // 9: cosgate.v1.InventoryPeriod.end_time:type_name -> google.protobuf.Timestamp
+	6,  // 10: cosgate.v1.InventoryDestination.encryption:type_name -> cosgate.v1.InventoryEncryption
+	0,  // 11: cosgate.v1.GetBucketInventoryResponse.inventory:type_name -> cosgate.v1.InventoryConfiguration
+	0,  // 12: cosgate.v1.PutBucketInventoryRequest.inventory:type_name -> cosgate.v1.InventoryConfiguration
+	0,  // 13: cosgate.v1.ListBucketInventoriesResponse.inventories:type_name -> cosgate.v1.InventoryConfiguration
+	0,  // 14: cosgate.v1.PostBucketInventoryRequest.inventory:type_name -> cosgate.v1.InventoryConfiguration
+	15, // [15:15] is the sub-list for method output_type
+	15, // [15:15] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_cosgate_v1_inventory_proto_init() }
@@ -1257,6 +1271,7 @@ func file_cosgate_v1_inventory_proto_init() {
 	file_cosgate_v1_options_proto_init()
 	file_cosgate_v1_rules_proto_init()
 	file_cosgate_v1_tag_proto_init()
+	file_cosgate_v1_unknown_xml_proto_init()
 	file_cosgate_v1_inventory_proto_msgTypes[0].OneofWrappers = []any{}
 	file_cosgate_v1_inventory_proto_msgTypes[1].OneofWrappers = []any{}
 	file_cosgate_v1_inventory_proto_msgTypes[2].OneofWrappers = []any{}

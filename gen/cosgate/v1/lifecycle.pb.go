@@ -28,7 +28,10 @@ const (
 type LifecycleConfiguration struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The rules, 1 to 1000, with different ids.
-	Rules         []*LifecycleRule `protobuf:"bytes,1,rep,name=rules,proto3" json:"rules,omitempty"`
+	Rules []*LifecycleRule `protobuf:"bytes,1,rep,name=rules,proto3" json:"rules,omitempty"`
+	// What COS has here and this contract does not know. It is kept by leaving it; at most
+	// 16.
+	Unknown       []*UnknownXml `protobuf:"bytes,2,rep,name=unknown,proto3" json:"unknown,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -70,6 +73,13 @@ func (x *LifecycleConfiguration) GetRules() []*LifecycleRule {
 	return nil
 }
 
+func (x *LifecycleConfiguration) GetUnknown() []*UnknownXml {
+	if x != nil {
+		return x.Unknown
+	}
+	return nil
+}
+
 // A LifecycleRule is what happens to some objects of a bucket.
 type LifecycleRule struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -91,7 +101,10 @@ type LifecycleRule struct {
 	AbortIncompleteMultipartUpload *AbortIncompleteMultipartUpload `protobuf:"bytes,8,opt,name=abort_incomplete_multipart_upload,json=abortIncompleteMultipartUpload,proto3" json:"abort_incomplete_multipart_upload,omitempty"`
 	// Only objects whose keys have this prefix: the older form, in place of filter, which
 	// is kept as it was put. Absent and without filter: all.
-	Prefix        *string `protobuf:"bytes,9,opt,name=prefix,proto3,oneof" json:"prefix,omitempty"`
+	Prefix *string `protobuf:"bytes,9,opt,name=prefix,proto3,oneof" json:"prefix,omitempty"`
+	// What COS has here and this contract does not know. It is kept by leaving it; at most
+	// 16.
+	Unknown       []*UnknownXml `protobuf:"bytes,10,rep,name=unknown,proto3" json:"unknown,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -187,6 +200,13 @@ func (x *LifecycleRule) GetPrefix() string {
 		return *x.Prefix
 	}
 	return ""
+}
+
+func (x *LifecycleRule) GetUnknown() []*UnknownXml {
+	if x != nil {
+		return x.Unknown
+	}
+	return nil
 }
 
 // A LifecycleFilter selects objects.
@@ -388,8 +408,11 @@ type LifecycleTransition struct {
 	StorageClass string `protobuf:"bytes,3,opt,name=storage_class,json=storageClass,proto3" json:"storage_class,omitempty"`
 	// Only objects that are read rarely. Absent: all.
 	AccessFrequency *AccessFrequency `protobuf:"bytes,4,opt,name=access_frequency,json=accessFrequency,proto3" json:"access_frequency,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// What COS has here and this contract does not know. It is kept by leaving it; at most
+	// 16.
+	Unknown       []*UnknownXml `protobuf:"bytes,5,rep,name=unknown,proto3" json:"unknown,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *LifecycleTransition) Reset() {
@@ -446,6 +469,13 @@ func (x *LifecycleTransition) GetStorageClass() string {
 func (x *LifecycleTransition) GetAccessFrequency() *AccessFrequency {
 	if x != nil {
 		return x.AccessFrequency
+	}
+	return nil
+}
+
+func (x *LifecycleTransition) GetUnknown() []*UnknownXml {
+	if x != nil {
+		return x.Unknown
 	}
 	return nil
 }
@@ -582,8 +612,11 @@ type NoncurrentVersionTransition struct {
 	StorageClass string `protobuf:"bytes,2,opt,name=storage_class,json=storageClass,proto3" json:"storage_class,omitempty"`
 	// Only versions that are read rarely. Absent: all.
 	AccessFrequency *AccessFrequency `protobuf:"bytes,3,opt,name=access_frequency,json=accessFrequency,proto3" json:"access_frequency,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// What COS has here and this contract does not know. It is kept by leaving it; at most
+	// 16.
+	Unknown       []*UnknownXml `protobuf:"bytes,4,rep,name=unknown,proto3" json:"unknown,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *NoncurrentVersionTransition) Reset() {
@@ -633,6 +666,13 @@ func (x *NoncurrentVersionTransition) GetStorageClass() string {
 func (x *NoncurrentVersionTransition) GetAccessFrequency() *AccessFrequency {
 	if x != nil {
 		return x.AccessFrequency
+	}
+	return nil
+}
+
+func (x *NoncurrentVersionTransition) GetUnknown() []*UnknownXml {
+	if x != nil {
+		return x.Unknown
 	}
 	return nil
 }
@@ -1059,9 +1099,10 @@ var File_cosgate_v1_lifecycle_proto protoreflect.FileDescriptor
 const file_cosgate_v1_lifecycle_proto_rawDesc = "" +
 	"\n" +
 	"\x1acosgate/v1/lifecycle.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\x1a\x14cosgate/v1/tag.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"V\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\x1a\x14cosgate/v1/tag.proto\x1a\x1ccosgate/v1/unknown_xml.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x92\x01\n" +
 	"\x16LifecycleConfiguration\x12<\n" +
-	"\x05rules\x18\x01 \x03(\v2\x19.cosgate.v1.LifecycleRuleB\v\xbaH\b\x92\x01\x05\b\x01\x10\xe8\aR\x05rules\"\x8a\b\n" +
+	"\x05rules\x18\x01 \x03(\v2\x19.cosgate.v1.LifecycleRuleB\v\xbaH\b\x92\x01\x05\b\x01\x10\xe8\aR\x05rules\x12:\n" +
+	"\aunknown\x18\x02 \x03(\v2\x16.cosgate.v1.UnknownXmlB\b\xbaH\x05\x92\x01\x02\x10\x10R\aunknown\"\xc6\b\n" +
 	"\rLifecycleRule\x12\x1e\n" +
 	"\x02id\x18\x01 \x01(\tB\x0e\xbaH\vr\t\xa8\u058b\xdc\x02\x01\x18\xff\x01R\x02id\x123\n" +
 	"\x06status\x18\x02 \x01(\tB\x1b\xbaH\x18\xc8\x01\x01r\x13R\aEnabledR\bDisabledR\x06status\x123\n" +
@@ -1073,7 +1114,9 @@ const file_cosgate_v1_lifecycle_proto_rawDesc = "" +
 	"\x1enoncurrent_version_transitions\x18\x06 \x03(\v2'.cosgate.v1.NoncurrentVersionTransitionB\b\xbaH\x05\x92\x01\x02\x10dR\x1cnoncurrentVersionTransitions\x12k\n" +
 	"\x1dnoncurrent_version_expiration\x18\a \x01(\v2'.cosgate.v1.NoncurrentVersionExpirationR\x1bnoncurrentVersionExpiration\x12u\n" +
 	"!abort_incomplete_multipart_upload\x18\b \x01(\v2*.cosgate.v1.AbortIncompleteMultipartUploadR\x1eabortIncompleteMultipartUpload\x12(\n" +
-	"\x06prefix\x18\t \x01(\tB\v\xbaH\br\x06\xa8\u058b\xdc\x02\x01H\x00R\x06prefix\x88\x01\x01:\xce\x02\xbaH\xca\x02\x1a\xc7\x02\n" +
+	"\x06prefix\x18\t \x01(\tB\v\xbaH\br\x06\xa8\u058b\xdc\x02\x01H\x00R\x06prefix\x88\x01\x01\x12:\n" +
+	"\aunknown\x18\n" +
+	" \x03(\v2\x16.cosgate.v1.UnknownXmlB\b\xbaH\x05\x92\x01\x02\x10\x10R\aunknown:\xce\x02\xbaH\xca\x02\x1a\xc7\x02\n" +
 	"\x1clifecycle_rule.days_or_dates\x12ctransitions and expiration have either days or dates, which COS refuses in one rule; make two rules\x1a\xc1\x01!(this.transitions.exists(t, has(t.days)) || has(this.expiration) && has(this.expiration.days))|| !(this.transitions.exists(t, has(t.date)) || has(this.expiration) && has(this.expiration.date))B\t\n" +
 	"\a_prefix\"\x98\x01\n" +
 	"\x0fLifecycleFilter\x12%\n" +
@@ -1091,13 +1134,14 @@ const file_cosgate_v1_lifecycle_proto_rawDesc = "" +
 	"\a_prefixB\x14\n" +
 	"\x12_prefix_not_equalsB\x1b\n" +
 	"\x19_object_size_greater_thanB\x18\n" +
-	"\x16_object_size_less_than\"\xb7\x03\n" +
+	"\x16_object_size_less_than\"\xf3\x03\n" +
 	"\x13LifecycleTransition\x12\x98\x01\n" +
 	"\x04date\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampBh\xbaHe\xba\x01b\n" +
 	"\x11timestamp.seconds\x12/must be a whole second; COS stores no fractions\x1a\x1cthis == timestamp(int(this))R\x04date\x12 \n" +
 	"\x04days\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00H\x00R\x04days\x88\x01\x01\x123\n" +
 	"\rstorage_class\x18\x03 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\xe0Ջ\xdc\x02\x01R\fstorageClass\x12F\n" +
-	"\x10access_frequency\x18\x04 \x01(\v2\x1b.cosgate.v1.AccessFrequencyR\x0faccessFrequency:]\xbaHZ\x1aX\n" +
+	"\x10access_frequency\x18\x04 \x01(\v2\x1b.cosgate.v1.AccessFrequencyR\x0faccessFrequency\x12:\n" +
+	"\aunknown\x18\x05 \x03(\v2\x16.cosgate.v1.UnknownXmlB\b\xbaH\x05\x92\x01\x02\x10\x10R\aunknown:]\xbaHZ\x1aX\n" +
 	"\x19lifecycle_transition.when\x12\x17set either date or days\x1a\"!has(this.date) || !has(this.days)B\a\n" +
 	"\x05_days\"\xae\x01\n" +
 	"\x0fAccessFrequency\x12A\n" +
@@ -1113,11 +1157,12 @@ const file_cosgate_v1_lifecycle_proto_rawDesc = "" +
 	"\x1cexpired_object_delete_marker\x18\x03 \x01(\bH\x01R\x19expiredObjectDeleteMarker\x88\x01\x01:]\xbaHZ\x1aX\n" +
 	"\x19lifecycle_expiration.when\x12\x17set either date or days\x1a\"!has(this.date) || !has(this.days)B\a\n" +
 	"\x05_daysB\x1f\n" +
-	"\x1d_expired_object_delete_marker\"\xe5\x01\n" +
+	"\x1d_expired_object_delete_marker\"\xa1\x02\n" +
 	"\x1bNoncurrentVersionTransition\x125\n" +
 	"\x0fnoncurrent_days\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00H\x00R\x0enoncurrentDays\x88\x01\x01\x123\n" +
 	"\rstorage_class\x18\x02 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\xe0Ջ\xdc\x02\x01R\fstorageClass\x12F\n" +
-	"\x10access_frequency\x18\x03 \x01(\v2\x1b.cosgate.v1.AccessFrequencyR\x0faccessFrequencyB\x12\n" +
+	"\x10access_frequency\x18\x03 \x01(\v2\x1b.cosgate.v1.AccessFrequencyR\x0faccessFrequency\x12:\n" +
+	"\aunknown\x18\x04 \x03(\v2\x16.cosgate.v1.UnknownXmlB\b\xbaH\x05\x92\x01\x02\x10\x10R\aunknownB\x12\n" +
 	"\x10_noncurrent_days\"h\n" +
 	"\x1bNoncurrentVersionExpiration\x125\n" +
 	"\x0fnoncurrent_days\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x01H\x00R\x0enoncurrentDays\x88\x01\x01B\x12\n" +
@@ -1176,31 +1221,36 @@ var file_cosgate_v1_lifecycle_proto_goTypes = []any{
 	(*PutBucketLifecycleResponse)(nil),     // 13: cosgate.v1.PutBucketLifecycleResponse
 	(*DeleteBucketLifecycleRequest)(nil),   // 14: cosgate.v1.DeleteBucketLifecycleRequest
 	(*DeleteBucketLifecycleResponse)(nil),  // 15: cosgate.v1.DeleteBucketLifecycleResponse
-	(*Tag)(nil),                            // 16: cosgate.v1.Tag
-	(*timestamppb.Timestamp)(nil),          // 17: google.protobuf.Timestamp
+	(*UnknownXml)(nil),                     // 16: cosgate.v1.UnknownXml
+	(*Tag)(nil),                            // 17: cosgate.v1.Tag
+	(*timestamppb.Timestamp)(nil),          // 18: google.protobuf.Timestamp
 }
 var file_cosgate_v1_lifecycle_proto_depIdxs = []int32{
 	1,  // 0: cosgate.v1.LifecycleConfiguration.rules:type_name -> cosgate.v1.LifecycleRule
-	2,  // 1: cosgate.v1.LifecycleRule.filter:type_name -> cosgate.v1.LifecycleFilter
-	4,  // 2: cosgate.v1.LifecycleRule.transitions:type_name -> cosgate.v1.LifecycleTransition
-	6,  // 3: cosgate.v1.LifecycleRule.expiration:type_name -> cosgate.v1.LifecycleExpiration
-	7,  // 4: cosgate.v1.LifecycleRule.noncurrent_version_transitions:type_name -> cosgate.v1.NoncurrentVersionTransition
-	8,  // 5: cosgate.v1.LifecycleRule.noncurrent_version_expiration:type_name -> cosgate.v1.NoncurrentVersionExpiration
-	9,  // 6: cosgate.v1.LifecycleRule.abort_incomplete_multipart_upload:type_name -> cosgate.v1.AbortIncompleteMultipartUpload
-	16, // 7: cosgate.v1.LifecycleFilter.tag:type_name -> cosgate.v1.Tag
-	3,  // 8: cosgate.v1.LifecycleFilter.and:type_name -> cosgate.v1.LifecycleAnd
-	16, // 9: cosgate.v1.LifecycleAnd.tags:type_name -> cosgate.v1.Tag
-	17, // 10: cosgate.v1.LifecycleTransition.date:type_name -> google.protobuf.Timestamp
-	5,  // 11: cosgate.v1.LifecycleTransition.access_frequency:type_name -> cosgate.v1.AccessFrequency
-	17, // 12: cosgate.v1.LifecycleExpiration.date:type_name -> google.protobuf.Timestamp
-	5,  // 13: cosgate.v1.NoncurrentVersionTransition.access_frequency:type_name -> cosgate.v1.AccessFrequency
-	0,  // 14: cosgate.v1.GetBucketLifecycleResponse.lifecycle:type_name -> cosgate.v1.LifecycleConfiguration
-	0,  // 15: cosgate.v1.PutBucketLifecycleRequest.lifecycle:type_name -> cosgate.v1.LifecycleConfiguration
-	16, // [16:16] is the sub-list for method output_type
-	16, // [16:16] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	16, // 1: cosgate.v1.LifecycleConfiguration.unknown:type_name -> cosgate.v1.UnknownXml
+	2,  // 2: cosgate.v1.LifecycleRule.filter:type_name -> cosgate.v1.LifecycleFilter
+	4,  // 3: cosgate.v1.LifecycleRule.transitions:type_name -> cosgate.v1.LifecycleTransition
+	6,  // 4: cosgate.v1.LifecycleRule.expiration:type_name -> cosgate.v1.LifecycleExpiration
+	7,  // 5: cosgate.v1.LifecycleRule.noncurrent_version_transitions:type_name -> cosgate.v1.NoncurrentVersionTransition
+	8,  // 6: cosgate.v1.LifecycleRule.noncurrent_version_expiration:type_name -> cosgate.v1.NoncurrentVersionExpiration
+	9,  // 7: cosgate.v1.LifecycleRule.abort_incomplete_multipart_upload:type_name -> cosgate.v1.AbortIncompleteMultipartUpload
+	16, // 8: cosgate.v1.LifecycleRule.unknown:type_name -> cosgate.v1.UnknownXml
+	17, // 9: cosgate.v1.LifecycleFilter.tag:type_name -> cosgate.v1.Tag
+	3,  // 10: cosgate.v1.LifecycleFilter.and:type_name -> cosgate.v1.LifecycleAnd
+	17, // 11: cosgate.v1.LifecycleAnd.tags:type_name -> cosgate.v1.Tag
+	18, // 12: cosgate.v1.LifecycleTransition.date:type_name -> google.protobuf.Timestamp
+	5,  // 13: cosgate.v1.LifecycleTransition.access_frequency:type_name -> cosgate.v1.AccessFrequency
+	16, // 14: cosgate.v1.LifecycleTransition.unknown:type_name -> cosgate.v1.UnknownXml
+	18, // 15: cosgate.v1.LifecycleExpiration.date:type_name -> google.protobuf.Timestamp
+	5,  // 16: cosgate.v1.NoncurrentVersionTransition.access_frequency:type_name -> cosgate.v1.AccessFrequency
+	16, // 17: cosgate.v1.NoncurrentVersionTransition.unknown:type_name -> cosgate.v1.UnknownXml
+	0,  // 18: cosgate.v1.GetBucketLifecycleResponse.lifecycle:type_name -> cosgate.v1.LifecycleConfiguration
+	0,  // 19: cosgate.v1.PutBucketLifecycleRequest.lifecycle:type_name -> cosgate.v1.LifecycleConfiguration
+	20, // [20:20] is the sub-list for method output_type
+	20, // [20:20] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_cosgate_v1_lifecycle_proto_init() }
@@ -1211,6 +1261,7 @@ func file_cosgate_v1_lifecycle_proto_init() {
 	file_cosgate_v1_options_proto_init()
 	file_cosgate_v1_rules_proto_init()
 	file_cosgate_v1_tag_proto_init()
+	file_cosgate_v1_unknown_xml_proto_init()
 	file_cosgate_v1_lifecycle_proto_msgTypes[1].OneofWrappers = []any{}
 	file_cosgate_v1_lifecycle_proto_msgTypes[2].OneofWrappers = []any{
 		(*LifecycleFilter_Prefix)(nil),

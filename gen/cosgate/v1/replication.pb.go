@@ -29,7 +29,11 @@ type ReplicationConfiguration struct {
 	// The role that copies, as "qcs::cam::uin/100000000001:uin/100000000001".
 	Role string `protobuf:"bytes,1,opt,name=role,proto3" json:"role,omitempty"`
 	// The rules, 1 to 1000.
-	Rules         []*ReplicationRule `protobuf:"bytes,2,rep,name=rules,proto3" json:"rules,omitempty"`
+	Rules []*ReplicationRule `protobuf:"bytes,2,rep,name=rules,proto3" json:"rules,omitempty"`
+	// What COS has here and this contract does not know. It is kept by leaving it; at most
+	// 16. Who writes it needs PutObject on every object of every bucket of the profile,
+	// since it could name a bucket or a role.
+	Unknown       []*UnknownXml `protobuf:"bytes,3,rep,name=unknown,proto3" json:"unknown,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -78,6 +82,13 @@ func (x *ReplicationConfiguration) GetRules() []*ReplicationRule {
 	return nil
 }
 
+func (x *ReplicationConfiguration) GetUnknown() []*UnknownXml {
+	if x != nil {
+		return x.Unknown
+	}
+	return nil
+}
+
 // A ReplicationRule copies some objects to one bucket.
 type ReplicationRule struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -99,8 +110,12 @@ type ReplicationRule struct {
 	DeleteMarkerReplication *DeleteMarkerReplication `protobuf:"bytes,7,opt,name=delete_marker_replication,json=deleteMarkerReplication,proto3" json:"delete_marker_replication,omitempty"`
 	// Which objects are copied beyond those that are copied anyway. Absent: none.
 	SourceSelectionCriteria *SourceSelectionCriteria `protobuf:"bytes,8,opt,name=source_selection_criteria,json=sourceSelectionCriteria,proto3" json:"source_selection_criteria,omitempty"`
-	unknownFields           protoimpl.UnknownFields
-	sizeCache               protoimpl.SizeCache
+	// What COS has here and this contract does not know. It is kept by leaving it; at most
+	// 16. Who writes it needs PutObject on every object of every bucket of the profile,
+	// since it could name a bucket or a role.
+	Unknown       []*UnknownXml `protobuf:"bytes,9,rep,name=unknown,proto3" json:"unknown,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ReplicationRule) Reset() {
@@ -185,6 +200,13 @@ func (x *ReplicationRule) GetDeleteMarkerReplication() *DeleteMarkerReplication 
 func (x *ReplicationRule) GetSourceSelectionCriteria() *SourceSelectionCriteria {
 	if x != nil {
 		return x.SourceSelectionCriteria
+	}
+	return nil
+}
+
+func (x *ReplicationRule) GetUnknown() []*UnknownXml {
+	if x != nil {
+		return x.Unknown
 	}
 	return nil
 }
@@ -927,10 +949,11 @@ var File_cosgate_v1_replication_proto protoreflect.FileDescriptor
 const file_cosgate_v1_replication_proto_rawDesc = "" +
 	"\n" +
 	"\x1ccosgate/v1/replication.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\x1a\x14cosgate/v1/tag.proto\"~\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\x1a\x14cosgate/v1/tag.proto\x1a\x1ccosgate/v1/unknown_xml.proto\"\xc2\x01\n" +
 	"\x18ReplicationConfiguration\x12\"\n" +
 	"\x04role\x18\x01 \x01(\tB\x0e\xbaH\v\xc8\x01\x01r\x06\xb8Ջ\xdc\x02\x01R\x04role\x12>\n" +
-	"\x05rules\x18\x02 \x03(\v2\x1b.cosgate.v1.ReplicationRuleB\v\xbaH\b\x92\x01\x05\b\x01\x10\xe8\aR\x05rules\"\x99\x04\n" +
+	"\x05rules\x18\x02 \x03(\v2\x1b.cosgate.v1.ReplicationRuleB\v\xbaH\b\x92\x01\x05\b\x01\x10\xe8\aR\x05rules\x12B\n" +
+	"\aunknown\x18\x03 \x03(\v2\x16.cosgate.v1.UnknownXmlB\x10\xbaH\x05\x92\x01\x02\x10\x10ғ\x8c\xdc\x02\x02 \x03R\aunknown\"\xdd\x04\n" +
 	"\x0fReplicationRule\x12\x1e\n" +
 	"\x02id\x18\x01 \x01(\tB\x0e\xbaH\vr\t\xa8\u058b\xdc\x02\x01\x18\xff\x01R\x02id\x123\n" +
 	"\x06status\x18\x02 \x01(\tB\x1b\xbaH\x18\xc8\x01\x01r\x13R\aEnabledR\bDisabledR\x06status\x12(\n" +
@@ -939,7 +962,8 @@ const file_cosgate_v1_replication_proto_rawDesc = "" +
 	"\x06filter\x18\x05 \x01(\v2\x1d.cosgate.v1.ReplicationFilterR\x06filter\x12L\n" +
 	"\vdestination\x18\x06 \x01(\v2\".cosgate.v1.ReplicationDestinationB\x06\xbaH\x03\xc8\x01\x01R\vdestination\x12_\n" +
 	"\x19delete_marker_replication\x18\a \x01(\v2#.cosgate.v1.DeleteMarkerReplicationR\x17deleteMarkerReplication\x12_\n" +
-	"\x19source_selection_criteria\x18\b \x01(\v2#.cosgate.v1.SourceSelectionCriteriaR\x17sourceSelectionCriteriaB\v\n" +
+	"\x19source_selection_criteria\x18\b \x01(\v2#.cosgate.v1.SourceSelectionCriteriaR\x17sourceSelectionCriteria\x12B\n" +
+	"\aunknown\x18\t \x03(\v2\x16.cosgate.v1.UnknownXmlB\x10\xbaH\x05\x92\x01\x02\x10\x10ғ\x8c\xdc\x02\x02 \x03R\aunknownB\v\n" +
 	"\t_priorityB\t\n" +
 	"\a_prefix\"\x9c\x01\n" +
 	"\x11ReplicationFilter\x12%\n" +
@@ -1018,26 +1042,29 @@ var file_cosgate_v1_replication_proto_goTypes = []any{
 	(*PutBucketReplicationResponse)(nil),    // 12: cosgate.v1.PutBucketReplicationResponse
 	(*DeleteBucketReplicationRequest)(nil),  // 13: cosgate.v1.DeleteBucketReplicationRequest
 	(*DeleteBucketReplicationResponse)(nil), // 14: cosgate.v1.DeleteBucketReplicationResponse
-	(*Tag)(nil),                             // 15: cosgate.v1.Tag
+	(*UnknownXml)(nil),                      // 15: cosgate.v1.UnknownXml
+	(*Tag)(nil),                             // 16: cosgate.v1.Tag
 }
 var file_cosgate_v1_replication_proto_depIdxs = []int32{
 	1,  // 0: cosgate.v1.ReplicationConfiguration.rules:type_name -> cosgate.v1.ReplicationRule
-	2,  // 1: cosgate.v1.ReplicationRule.filter:type_name -> cosgate.v1.ReplicationFilter
-	4,  // 2: cosgate.v1.ReplicationRule.destination:type_name -> cosgate.v1.ReplicationDestination
-	8,  // 3: cosgate.v1.ReplicationRule.delete_marker_replication:type_name -> cosgate.v1.DeleteMarkerReplication
-	6,  // 4: cosgate.v1.ReplicationRule.source_selection_criteria:type_name -> cosgate.v1.SourceSelectionCriteria
-	15, // 5: cosgate.v1.ReplicationFilter.tag:type_name -> cosgate.v1.Tag
-	3,  // 6: cosgate.v1.ReplicationFilter.and:type_name -> cosgate.v1.ReplicationAnd
-	15, // 7: cosgate.v1.ReplicationAnd.tags:type_name -> cosgate.v1.Tag
-	5,  // 8: cosgate.v1.ReplicationDestination.encryption:type_name -> cosgate.v1.ReplicaEncryption
-	7,  // 9: cosgate.v1.SourceSelectionCriteria.sse_kms_encrypted_objects:type_name -> cosgate.v1.SseKmsEncryptedObjects
-	0,  // 10: cosgate.v1.GetBucketReplicationResponse.replication:type_name -> cosgate.v1.ReplicationConfiguration
-	0,  // 11: cosgate.v1.PutBucketReplicationRequest.replication:type_name -> cosgate.v1.ReplicationConfiguration
-	12, // [12:12] is the sub-list for method output_type
-	12, // [12:12] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	15, // 1: cosgate.v1.ReplicationConfiguration.unknown:type_name -> cosgate.v1.UnknownXml
+	2,  // 2: cosgate.v1.ReplicationRule.filter:type_name -> cosgate.v1.ReplicationFilter
+	4,  // 3: cosgate.v1.ReplicationRule.destination:type_name -> cosgate.v1.ReplicationDestination
+	8,  // 4: cosgate.v1.ReplicationRule.delete_marker_replication:type_name -> cosgate.v1.DeleteMarkerReplication
+	6,  // 5: cosgate.v1.ReplicationRule.source_selection_criteria:type_name -> cosgate.v1.SourceSelectionCriteria
+	15, // 6: cosgate.v1.ReplicationRule.unknown:type_name -> cosgate.v1.UnknownXml
+	16, // 7: cosgate.v1.ReplicationFilter.tag:type_name -> cosgate.v1.Tag
+	3,  // 8: cosgate.v1.ReplicationFilter.and:type_name -> cosgate.v1.ReplicationAnd
+	16, // 9: cosgate.v1.ReplicationAnd.tags:type_name -> cosgate.v1.Tag
+	5,  // 10: cosgate.v1.ReplicationDestination.encryption:type_name -> cosgate.v1.ReplicaEncryption
+	7,  // 11: cosgate.v1.SourceSelectionCriteria.sse_kms_encrypted_objects:type_name -> cosgate.v1.SseKmsEncryptedObjects
+	0,  // 12: cosgate.v1.GetBucketReplicationResponse.replication:type_name -> cosgate.v1.ReplicationConfiguration
+	0,  // 13: cosgate.v1.PutBucketReplicationRequest.replication:type_name -> cosgate.v1.ReplicationConfiguration
+	14, // [14:14] is the sub-list for method output_type
+	14, // [14:14] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_cosgate_v1_replication_proto_init() }
@@ -1048,6 +1075,7 @@ func file_cosgate_v1_replication_proto_init() {
 	file_cosgate_v1_options_proto_init()
 	file_cosgate_v1_rules_proto_init()
 	file_cosgate_v1_tag_proto_init()
+	file_cosgate_v1_unknown_xml_proto_init()
 	file_cosgate_v1_replication_proto_msgTypes[1].OneofWrappers = []any{}
 	file_cosgate_v1_replication_proto_msgTypes[2].OneofWrappers = []any{
 		(*ReplicationFilter_Prefix)(nil),

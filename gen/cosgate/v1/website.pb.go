@@ -36,7 +36,10 @@ type WebsiteConfiguration struct {
 	// The object that is served instead of an error. Absent: the error itself.
 	ErrorDocument *ErrorDocument `protobuf:"bytes,4,opt,name=error_document,json=errorDocument,proto3" json:"error_document,omitempty"`
 	// Redirects of single requests, at most 100; the first that matches applies.
-	RoutingRules  []*RoutingRule `protobuf:"bytes,5,rep,name=routing_rules,json=routingRules,proto3" json:"routing_rules,omitempty"`
+	RoutingRules []*RoutingRule `protobuf:"bytes,5,rep,name=routing_rules,json=routingRules,proto3" json:"routing_rules,omitempty"`
+	// What COS has here and this contract does not know. It is kept by leaving it; at most
+	// 16.
+	Unknown       []*UnknownXml `protobuf:"bytes,6,rep,name=unknown,proto3" json:"unknown,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -102,6 +105,13 @@ func (x *WebsiteConfiguration) GetErrorDocument() *ErrorDocument {
 func (x *WebsiteConfiguration) GetRoutingRules() []*RoutingRule {
 	if x != nil {
 		return x.RoutingRules
+	}
+	return nil
+}
+
+func (x *WebsiteConfiguration) GetUnknown() []*UnknownXml {
+	if x != nil {
+		return x.Unknown
 	}
 	return nil
 }
@@ -270,7 +280,10 @@ type RoutingRule struct {
 	// The requests to redirect.
 	Condition *RoutingCondition `protobuf:"bytes,1,opt,name=condition,proto3" json:"condition,omitempty"`
 	// Where the request is redirected to.
-	Redirect      *RoutingRedirect `protobuf:"bytes,2,opt,name=redirect,proto3" json:"redirect,omitempty"`
+	Redirect *RoutingRedirect `protobuf:"bytes,2,opt,name=redirect,proto3" json:"redirect,omitempty"`
+	// What COS has here and this contract does not know. It is kept by leaving it; at most
+	// 16.
+	Unknown       []*UnknownXml `protobuf:"bytes,3,rep,name=unknown,proto3" json:"unknown,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -315,6 +328,13 @@ func (x *RoutingRule) GetCondition() *RoutingCondition {
 func (x *RoutingRule) GetRedirect() *RoutingRedirect {
 	if x != nil {
 		return x.Redirect
+	}
+	return nil
+}
+
+func (x *RoutingRule) GetUnknown() []*UnknownXml {
+	if x != nil {
+		return x.Unknown
 	}
 	return nil
 }
@@ -841,14 +861,15 @@ var File_cosgate_v1_website_proto protoreflect.FileDescriptor
 const file_cosgate_v1_website_proto_rawDesc = "" +
 	"\n" +
 	"\x18cosgate/v1/website.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\"\xfc\x02\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\x1a\x1ccosgate/v1/unknown_xml.proto\"\xb8\x03\n" +
 	"\x14WebsiteConfiguration\x129\n" +
 	"\x0eindex_document\x18\x01 \x01(\tB\x12\xbaH\x0f\xc8\x01\x01r\n" +
 	"\x98Ջ\xdc\x02\x01\xba\x01\x01/R\rindexDocument\x12Z\n" +
 	"\x18redirect_all_requests_to\x18\x02 \x01(\v2!.cosgate.v1.RedirectAllRequestsToR\x15redirectAllRequestsTo\x12C\n" +
 	"\x0fauto_addressing\x18\x03 \x01(\v2\x1a.cosgate.v1.AutoAddressingR\x0eautoAddressing\x12@\n" +
 	"\x0eerror_document\x18\x04 \x01(\v2\x19.cosgate.v1.ErrorDocumentR\rerrorDocument\x12F\n" +
-	"\rrouting_rules\x18\x05 \x03(\v2\x17.cosgate.v1.RoutingRuleB\b\xbaH\x05\x92\x01\x02\x10dR\froutingRules\"J\n" +
+	"\rrouting_rules\x18\x05 \x03(\v2\x17.cosgate.v1.RoutingRuleB\b\xbaH\x05\x92\x01\x02\x10dR\froutingRules\x12:\n" +
+	"\aunknown\x18\x06 \x03(\v2\x16.cosgate.v1.UnknownXmlB\b\xbaH\x05\x92\x01\x02\x10\x10R\aunknown\"J\n" +
 	"\x15RedirectAllRequestsTo\x121\n" +
 	"\bprotocol\x18\x01 \x01(\tB\x15\xbaH\x12\xc8\x01\x01r\rR\x04httpR\x05httpsR\bprotocol\"E\n" +
 	"\x0eAutoAddressing\x123\n" +
@@ -858,10 +879,11 @@ const file_cosgate_v1_website_proto_rawDesc = "" +
 	"\x14original_http_status\x18\x02 \x01(\tB\x1a\xbaH\x17r\x15R\x00R\aEnabledR\bDisabledR\x12originalHttpStatus\x12:\n" +
 	"\n" +
 	"charity404\x18\x03 \x01(\tB\x1a\xbaH\x17r\x15R\x00R\aEnabledR\bDisabledR\n" +
-	"charity404\"\xda\x02\n" +
+	"charity404\"\x96\x03\n" +
 	"\vRoutingRule\x12B\n" +
 	"\tcondition\x18\x01 \x01(\v2\x1c.cosgate.v1.RoutingConditionB\x06\xbaH\x03\xc8\x01\x01R\tcondition\x12?\n" +
-	"\bredirect\x18\x02 \x01(\v2\x1b.cosgate.v1.RoutingRedirectB\x06\xbaH\x03\xc8\x01\x01R\bredirect:\xc5\x01\xbaH\xc1\x01\x1a\xbe\x01\n" +
+	"\bredirect\x18\x02 \x01(\v2\x1b.cosgate.v1.RoutingRedirectB\x06\xbaH\x03\xc8\x01\x01R\bredirect\x12:\n" +
+	"\aunknown\x18\x03 \x03(\v2\x16.cosgate.v1.UnknownXmlB\b\xbaH\x05\x92\x01\x02\x10\x10R\aunknown:\xc5\x01\xbaH\xc1\x01\x1a\xbe\x01\n" +
 	"\x13routing_rule.prefix\x12Qredirect.replace_key_prefix_with can be set only with condition.key_prefix_equals\x1aT!has(this.redirect.replace_key_prefix_with) || has(this.condition.key_prefix_equals)\"\xb3\x01\n" +
 	"\x10RoutingCondition\x12S\n" +
 	"\x1fhttp_error_code_returned_equals\x18\x01 \x01(\x05B\v\xbaH\b\x1a\x06\x18\xd7\x04(\x90\x03H\x00R\x1bhttpErrorCodeReturnedEquals\x12;\n" +
@@ -924,21 +946,24 @@ var file_cosgate_v1_website_proto_goTypes = []any{
 	(*PutBucketWebsiteResponse)(nil),    // 10: cosgate.v1.PutBucketWebsiteResponse
 	(*DeleteBucketWebsiteRequest)(nil),  // 11: cosgate.v1.DeleteBucketWebsiteRequest
 	(*DeleteBucketWebsiteResponse)(nil), // 12: cosgate.v1.DeleteBucketWebsiteResponse
+	(*UnknownXml)(nil),                  // 13: cosgate.v1.UnknownXml
 }
 var file_cosgate_v1_website_proto_depIdxs = []int32{
-	1, // 0: cosgate.v1.WebsiteConfiguration.redirect_all_requests_to:type_name -> cosgate.v1.RedirectAllRequestsTo
-	2, // 1: cosgate.v1.WebsiteConfiguration.auto_addressing:type_name -> cosgate.v1.AutoAddressing
-	3, // 2: cosgate.v1.WebsiteConfiguration.error_document:type_name -> cosgate.v1.ErrorDocument
-	4, // 3: cosgate.v1.WebsiteConfiguration.routing_rules:type_name -> cosgate.v1.RoutingRule
-	5, // 4: cosgate.v1.RoutingRule.condition:type_name -> cosgate.v1.RoutingCondition
-	6, // 5: cosgate.v1.RoutingRule.redirect:type_name -> cosgate.v1.RoutingRedirect
-	0, // 6: cosgate.v1.GetBucketWebsiteResponse.website:type_name -> cosgate.v1.WebsiteConfiguration
-	0, // 7: cosgate.v1.PutBucketWebsiteRequest.website:type_name -> cosgate.v1.WebsiteConfiguration
-	8, // [8:8] is the sub-list for method output_type
-	8, // [8:8] is the sub-list for method input_type
-	8, // [8:8] is the sub-list for extension type_name
-	8, // [8:8] is the sub-list for extension extendee
-	0, // [0:8] is the sub-list for field type_name
+	1,  // 0: cosgate.v1.WebsiteConfiguration.redirect_all_requests_to:type_name -> cosgate.v1.RedirectAllRequestsTo
+	2,  // 1: cosgate.v1.WebsiteConfiguration.auto_addressing:type_name -> cosgate.v1.AutoAddressing
+	3,  // 2: cosgate.v1.WebsiteConfiguration.error_document:type_name -> cosgate.v1.ErrorDocument
+	4,  // 3: cosgate.v1.WebsiteConfiguration.routing_rules:type_name -> cosgate.v1.RoutingRule
+	13, // 4: cosgate.v1.WebsiteConfiguration.unknown:type_name -> cosgate.v1.UnknownXml
+	5,  // 5: cosgate.v1.RoutingRule.condition:type_name -> cosgate.v1.RoutingCondition
+	6,  // 6: cosgate.v1.RoutingRule.redirect:type_name -> cosgate.v1.RoutingRedirect
+	13, // 7: cosgate.v1.RoutingRule.unknown:type_name -> cosgate.v1.UnknownXml
+	0,  // 8: cosgate.v1.GetBucketWebsiteResponse.website:type_name -> cosgate.v1.WebsiteConfiguration
+	0,  // 9: cosgate.v1.PutBucketWebsiteRequest.website:type_name -> cosgate.v1.WebsiteConfiguration
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_cosgate_v1_website_proto_init() }
@@ -948,6 +973,7 @@ func file_cosgate_v1_website_proto_init() {
 	}
 	file_cosgate_v1_options_proto_init()
 	file_cosgate_v1_rules_proto_init()
+	file_cosgate_v1_unknown_xml_proto_init()
 	file_cosgate_v1_website_proto_msgTypes[5].OneofWrappers = []any{
 		(*RoutingCondition_HttpErrorCodeReturnedEquals)(nil),
 		(*RoutingCondition_KeyPrefixEquals)(nil),
