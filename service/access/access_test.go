@@ -131,6 +131,30 @@ func TestNeedsOfRequests(t *testing.T) {
 			}}},
 			[]Need{onBucket("PutBucketReplication", bucket), onEvery("PutObject", other, "")},
 		},
+		"PutBucketReplication with what is not known": {
+			"BucketConfigService/PutBucketReplication",
+			&cosgatev1.PutBucketReplicationRequest{Bucket: bucket, Replication: &cosgatev1.ReplicationConfiguration{Rules: []*cosgatev1.ReplicationRule{
+				{Unknown: []*cosgatev1.UnknownXml{{}}}, {Unknown: []*cosgatev1.UnknownXml{{}}},
+			}}},
+			[]Need{onBucket("PutBucketReplication", bucket), onEvery("PutObject", "", "")},
+		},
+		"PutBucketInventory with what is not known": {
+			"BucketConfigService/PutBucketInventory",
+			&cosgatev1.PutBucketInventoryRequest{Bucket: bucket, Inventory: &cosgatev1.InventoryConfiguration{
+				Unknown: []*cosgatev1.UnknownXml{{}}, Destination: &cosgatev1.InventoryDestination{Bucket: "qcs::cos:ap-beijing::" + other},
+			}},
+			[]Need{onBucket("PutBucketInventory", bucket), onEvery("PutObject", other, ""), onEvery("PutObject", "", "")},
+		},
+		"PutBucketLogging with what is not known": {
+			"BucketConfigService/PutBucketLogging",
+			&cosgatev1.PutBucketLoggingRequest{Bucket: bucket, Logging: &cosgatev1.LoggingConfiguration{Unknown: []*cosgatev1.UnknownXml{{}}}},
+			[]Need{onBucket("PutBucketLogging", bucket), onEvery("PutObject", "", "")},
+		},
+		"PutBucketLifecycle with what is not known": {
+			"BucketConfigService/PutBucketLifecycle",
+			&cosgatev1.PutBucketLifecycleRequest{Bucket: bucket, Lifecycle: &cosgatev1.LifecycleConfiguration{Unknown: []*cosgatev1.UnknownXml{{}}}},
+			[]Need{onBucket("PutBucketLifecycle", bucket)},
+		},
 		"CreatePostPolicy of a key": {
 			"PresignService/CreatePostPolicy",
 			&cosgatev1.CreatePostPolicyRequest{Bucket: bucket, Target: &cosgatev1.CreatePostPolicyRequest_Key{Key: "k"}},
