@@ -20,7 +20,8 @@ package cosbackend
 //	      RequestId in the error body. One without comes from something else.
 //	A009  [documented 436/7753] Conditions take ETags in quotes.
 //	A010  [documented 436/7749] An ETag is opaque: it is the MD5 of some objects only.
-//	A011  [documented 436/7753, 436/7745] x-cos-storage-class is absent for STANDARD.
+//	A011  [documented 436/7753, 436/7745] x-cos-storage-class is absent for STANDARD on GET and
+//	      HEAD. The response to a PUT has the class that was asked for.
 //	A012  [documented 436/13312, 436/14518, 436/7749] A bucket is name-APPID in lower-case letters, digits and hyphens; a key is 1 to
 //	      850 bytes of UTF-8; one PUT takes at most 5 GiB; user metadata at most 2 KiB.
 //	A013  [client cos-js-sdk-v5] Deleting a key that does not exist succeeds.

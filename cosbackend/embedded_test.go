@@ -112,7 +112,7 @@ func TestEmbeddedPutGetHeadDeleteObject(t *testing.T) {
 		t.Fatalf("HeadObject = %v", err)
 	}
 	want := cosbackend.ObjectInfo{
-		Key: "a/b.txt", ETag: put.ETag, Size: 10, CRC64: put.CRC64, HasCRC64: true, Attributes: attributes, Type: "normal",
+		Key: "a/b.txt", ETag: put.ETag, Size: 10, CRC64: put.CRC64, HasCRC64: true, Attributes: attributes,
 	}
 	if diff := cmp.Diff(want, info, cmpopts.IgnoreFields(cosbackend.ObjectInfo{}, "LastModified")); diff != "" || info.LastModified.IsZero() {
 		t.Errorf("HeadObject (-want +got):\n%s", diff)

@@ -2,7 +2,9 @@ package service
 
 import (
 	"bytes"
+	"crypto/md5"
 	"encoding/base64"
+	"encoding/hex"
 	"fmt"
 	"net/http"
 	"strings"
@@ -13,6 +15,7 @@ import (
 
 	"github.com/cosgate/cosgate/cosbackend/embedded"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
+	"github.com/cosgate/cosgate/internal/crc64ecma"
 )
 
 const plantedKey = "PlantedCustomerKey-0123456789abc"
@@ -125,6 +128,57 @@ func TestEncryptionByCOSAndByTheKeyService(t *testing.T) {
 	s.Attributes = &cosgatev1.ObjectAttributes{Encryption: &cosgatev1.ServerSideEncryption{}}
 	if err := second(g.send(t.Context(), &putRequest{Spec: s, Chunk: chunk("x"), Finish: true})); status.Code(err) != codes.InvalidArgument {
 		t.Errorf("PutObject with an encryption of no method = %v, want INVALID_ARGUMENT", err)
+	}
+}
+
+// The ETag of encrypted content is not its MD5, and with a key of the key service it is
+// another one each time. The checksums of the caller hold all the same, parts are completed
+// with the ETags that they got last, and lost responses are found out about.
+func TestEncryptedContentHasETagsOfItsOwn(t *testing.T) {
+	t.Parallel()
+	kms := &cosgatev1.ObjectAttributes{Encryption: &cosgatev1.ServerSideEncryption{Method: &cosgatev1.ServerSideEncryption_Kms{Kms: &cosgatev1.SseKms{}}}}
+	for name, tt := range map[string]struct {
+		attributes *cosgatev1.ObjectAttributes
+		key        *cosgatev1.CustomerKey
+	}{
+		"KMS":             {kms, nil},
+		"a key of theirs": {encryptedWith(plantedKey), customer(plantedKey)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := open(t, smallParts)
+			for _, size := range []int64{10, 3*partSize + 1} { // one PUT, and parts
+				g.cos.Faults().Add(embedded.Fault{Operation: "UploadPart", Nth: 2, LoseResponse: true})
+				g.cos.Faults().Add(embedded.Fault{Operation: "CompleteMultipartUpload", Nth: 1, LoseResponse: true})
+				data := noise(int(size))
+				sum, crc := md5.Sum(data), crc64ecma.Checksum(data)
+				s := spec(size)
+				if size > 10 {
+					s.Size = nil
+				}
+				s.Attributes = tt.attributes
+				ms := chunks(s, data, 50_000)
+				ms[0].Checksums = &cosgatev1.Checksums{Md5: sum[:], Crc64Ecma: &crc}
+				put, err := g.send(t.Context(), ms...)
+				must(t, err)
+				etag := put.GetObject().GetEtag()
+				if size == 10 && etag == hex.EncodeToString(sum[:]) || put.GetObject().GetCrc64Ecma() != crc {
+					t.Errorf("PutObject of %d bytes = %v, want another ETag than the MD5", size, put.GetObject())
+				}
+				got, read, err := g.get(t.Context(), &cosgatev1.GetObjectRequest{Bucket: testBucket, Key: "k", CustomerKey: tt.key, Preconditions: &cosgatev1.Preconditions{IfMatch: etag}})
+				if err != nil || !bytes.Equal(got, data) || read[0].GetObject().GetEtag() != etag {
+					t.Errorf("GetObject if it has the ETag %s = %d bytes, %v", etag, len(got), err)
+				}
+				copied, err := g.objects.CopyObject(t.Context(), &cosgatev1.CopyObjectRequest{
+					Bucket: testBucket, Key: "copy", Attributes: tt.attributes,
+					Source: &cosgatev1.CopySource{Bucket: testBucket, Key: "k", CustomerKey: tt.key},
+				})
+				must(t, err)
+				if again := copied.GetObject().GetEtag(); tt.key == nil && again == etag || copied.GetObject().GetCrc64Ecma() != crc {
+					t.Errorf("CopyObject = %v, want another ETag than %s", copied.GetObject(), etag)
+				}
+			}
+		})
 	}
 }
 

@@ -64,7 +64,7 @@ func troubles() []trouble {
 		{name: "cut at 1", fault: always(embedded.Fault{Truncate: 1}), body: true, acts: true, patience: dripPatience},
 		{name: "cut in the middle", fault: func(n int64) embedded.Fault { return embedded.Fault{Truncate: n / 2} }, body: true, acts: true},
 		{name: "cut at the last byte", fault: func(n int64) embedded.Fault { return embedded.Fault{Truncate: n - 1} }, body: true, acts: true},
-		{name: "corrupt byte", fault: always(embedded.Fault{FlipByte: 50}), body: true, acts: true}, // in an XML response the name of its root
+		{name: "corrupt byte", fault: always(embedded.Fault{FlipByte: 2}), body: true, acts: true}, // in an XML response what follows the first <
 		{name: "500", fault: always(embedded.Fault{Code: "InternalError"})},
 		{name: "503", fault: always(embedded.Fault{Code: "SlowDown"})},
 		{name: "503 before the content", fault: always(embedded.Fault{Code: "SlowDown", EarlyResponse: true})},

@@ -149,13 +149,13 @@ func TestPreconditionsAreEvaluatedByCOS(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			_, headErr := g.objects.HeadObject(t.Context(), &cosgatev1.HeadObjectRequest{Bucket: testBucket, Key: "k", Preconditions: c.p})
 			_, _, getErr := g.get(t.Context(), &cosgatev1.GetObjectRequest{Bucket: testBucket, Key: "k", Preconditions: c.p})
+			if e, _ := detail[*cosgatev1.CosError](getErr); c.reason == "NOT_MODIFIED" && e.GetHeaders()["etag"] != `"`+etag+`"` {
+				t.Errorf("CosError.headers of GetObject = %v, want the ETag", e.GetHeaders())
+			}
 			for _, err := range []error{headErr, getErr} {
 				info, _ := detail[*errdetails.ErrorInfo](err)
 				if status.Code(err) != c.code || info.GetReason() != c.reason {
 					t.Errorf("got %v, want %v %s", err, c.code, c.reason)
-				}
-				if e, _ := detail[*cosgatev1.CosError](err); c.reason == "NOT_MODIFIED" && e.GetHeaders()["etag"] != `"`+etag+`"` {
-					t.Errorf("CosError.headers = %v, want the ETag", e.GetHeaders())
 				}
 			}
 		})

@@ -135,6 +135,9 @@ func notModified(t *testing.T, s scope) {
 	o := cosbackend.ReadOptions{Conditions: cosbackend.Conditions{IfNoneMatch: put.ETag}}
 	for op, read := range map[string]func(string, cosbackend.ReadOptions) error{"GetObject": s.reader(t), "HeadObject": s.header(t)} {
 		e := wantRefused(t, op, read(key, o), 304, "")
+		if op == "HeadObject" { // it says nothing of the object
+			continue
+		}
 		if got, want := e.Headers["etag"], `"`+put.ETag+`"`; got != want {
 			t.Errorf("%s: the header ETag of 304 is %q, want %q", op, got, want)
 		}

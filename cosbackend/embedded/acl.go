@@ -314,11 +314,9 @@ func (s *Server) putObjectACL(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	o, err := s.store.SetObjectACL(x.ctx(), x.bucket, x.key, x.version(), a.String())
-	if err != nil {
+	if _, err := s.store.SetObjectACL(x.ctx(), x.bucket, x.key, x.version(), a.String()); err != nil {
 		return err
 	}
-	showVersion(x.response.header(), o.VersionID)
 	x.sendEmpty(http.StatusOK)
 	return nil
 }
@@ -328,7 +326,6 @@ func (s *Server) getObjectACL(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	showVersion(x.response.header(), o.VersionID)
 	a := parseACL(o.ACL)
 	if a.preset == "" {
 		a.preset = aclDefault
@@ -343,7 +340,7 @@ func (x *exchange) sendACL(a acl) {
 	if len(a.grants) == 0 && a.preset != aclGranted {
 		x.response.header().Set(headerACL, a.preset)
 	}
-	doc := newXML()
+	doc := newBareXML()
 	doc.open("AccessControlPolicy")
 	doc.account("Owner", ownerID)
 	doc.open("AccessControlList")

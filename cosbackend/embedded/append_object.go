@@ -49,9 +49,9 @@ func (s *Server) appendObject(x *exchange) error {
 	h.Set("ETag", quoted(o.ETag))
 	h.Set(headerCRC64, formatCRC(o.CRC64))
 	h.Set(headerNextAppend, strconv.FormatInt(o.Size, 10))
-	showVersion(h, o.VersionID)
+	showNewVersion(h, o.VersionID)
 	h.Set("X-Cos-Content-Sha1", hex.EncodeToString(sums.MD5[:])) // an MD5, as the SDK expects (E038)
-	x.sendEmpty(http.StatusOK)
+	x.sendEmptyXML(http.StatusOK)
 	return nil
 }
 

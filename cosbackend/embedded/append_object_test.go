@@ -38,7 +38,7 @@ func TestAppendObjectGrowsAnObject(t *testing.T) {
 		t.Errorf("HEAD = %v", h)
 	}
 	c.put(t, "k", "plain")
-	if h := c.do(t, call{method: "HEAD", key: "k"}).Header; h.Get("x-cos-object-type") != "normal" {
+	if h := c.do(t, call{method: "HEAD", key: "k"}).Header; h.Get("x-cos-object-type") != "" {
 		t.Errorf("HEAD after a PUT over it = %v", h)
 	}
 	c.append(t, "k", 5, "x").want(t, 409, "ObjectNotAppendable")
@@ -128,7 +128,7 @@ func TestCopyObjectOfAnAppendableObjectIsNormal(t *testing.T) {
 	c.copy(t, "copy", testHost+"/k").want(t, 200, "")
 	c.append(t, "k", 2, "c").want(t, 200, "")
 	got := c.do(t, call{method: "GET", key: "copy"}).want(t, 200, "")
-	if string(got.body) != "ab" || got.Header.Get("x-cos-object-type") != "normal" {
+	if string(got.body) != "ab" || got.Header.Get("x-cos-object-type") != "" {
 		t.Errorf("GET of the copy = %q %v", got.body, got.Header)
 	}
 	c.append(t, "copy", 2, "c").want(t, 409, "ObjectNotAppendable")

@@ -54,11 +54,14 @@ func (c conditions) evaluate(o store.Object) conditionResult {
 }
 
 // checkConditions evaluates the conditions of a read. It reports true when it has
-// responded with 304, which has no body but identifies the object.
+// responded with 304: to a GET with what identifies the content, to a HEAD like an error
+// (E152).
 func (x *exchange) checkConditions(o store.Object) (bool, error) {
 	switch x.readConditions("").evaluate(o) {
 	case conditionNotModified:
-		identify(x.response.header(), o)
+		if !x.response.head {
+			identify(x.response.header(), o)
+		}
 		x.sendEmpty(http.StatusNotModified)
 		return true, nil
 	case conditionFailed:

@@ -92,9 +92,10 @@ func (s *Server) copyObject(x *exchange) error {
 		return err
 	}
 	h := x.response.header()
-	showVersion(h, o.VersionID)
-	showSourceVersion(h, copied.VersionID)
-	x.describeEncryption(h, o.Encryption)
+	if src.version != "" { // (E154)
+		showSourceVersion(h, copied.VersionID)
+	}
+	describeEncryption(h, o.Encryption)
 	o.CRC64 = x.response.fault.crc64(o.CRC64)
 	x.sendXML(http.StatusOK, copyResult("CopyObjectResult", o))
 	return nil
@@ -165,7 +166,7 @@ func copyResult(name string, o store.Object) *xmlWriter {
 	doc.text("ETag", quoted(o.ETag))
 	doc.text("CRC64", formatCRC(o.CRC64))
 	doc.text("LastModified", o.Modified.UTC().Format(xmlTime))
-	if o.VersionID != "" {
+	if o.VersionID != "" && o.VersionID != store.NullVersion {
 		doc.text("VersionId", o.VersionID)
 	}
 	doc.close(name)

@@ -83,7 +83,7 @@ func (x *exchange) permitDeletion(t store.DeleteTarget) error {
 }
 
 func (d deleteRequest) result(outcomes []deleteOutcome) *xmlWriter {
-	doc := newXML()
+	doc := newBareXML()
 	doc.open("DeleteResult")
 	for i, t := range d.targets {
 		switch e := outcomes[i].refused; {
@@ -109,12 +109,12 @@ func (d deleteRequest) result(outcomes []deleteOutcome) *xmlWriter {
 func deleted(doc *xmlWriter, t store.DeleteTarget, r store.DeleteResult) {
 	doc.open("Deleted")
 	doc.text("Key", t.Key)
-	if t.VersionID != "" {
-		doc.text("VersionId", t.VersionID)
-	}
 	if r.Marker {
 		doc.text("DeleteMarker", "true")
 		doc.text("DeleteMarkerVersionId", r.VersionID)
+	}
+	if t.VersionID != "" {
+		doc.text("VersionId", t.VersionID)
 	}
 	doc.close("Deleted")
 }

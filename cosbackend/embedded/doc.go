@@ -9,7 +9,7 @@
 //
 // Server-side encryption is checked and reported, not done: bytes are plain on disk
 // whatever encryption an object has. A customer-provided key is needed for each read,
-// as in COS; only a salted hash of the key is stored. A callback or an image operation
+// as in COS; only its MD5 and a salted hash of it are stored. A callback or an image operation
 // in a request is refused: the server never makes requests to addresses that come with
 // a request.
 //
@@ -47,10 +47,13 @@
 //	E015  [own] Objects in an intelligent tiering class stay in the tier FREQUENT.
 //	E016  [assumed] The size of user metadata is that of the names without x-cos-meta- plus the
 //	      values.
-//	E017  [documented 436/7753, 436/7745, 436/30614] x-cos-storage-class is absent for STANDARD; a list always has the class.
+//	E017  [seen responses to PUT of 2023 and 2024] x-cos-storage-class is absent for STANDARD
+//	      on GET and HEAD; the response to a PUT has the class that the request named, STANDARD
+//	      too. A list always has the class.
 //	E018  [documented 436/7753] response-* parameters on an unsigned request are InvalidRequest.
 //	E019  [assumed] A Range that is not a byte range is ignored; first-, -suffix and If-Range
-//	      work as in HTTP; several ranges are NotImplemented.
+//	      work as in HTTP; several ranges are NotImplemented. A malformed byte range is
+//	      ignored too, but any of an empty object is InvalidRange.
 //	E020  [assumed] Several conditions on one request have the precedence that HTTP gives them.
 //	E021  [assumed] An entity tag in a condition may be without its quotes.
 //	E022  [assumed] "+" in the key of x-cos-copy-source is a plus sign.
@@ -61,8 +64,8 @@
 //	      truncated.
 //	E026  [documented 436/30614] A list omits EncodingType and Delimiter when they were not asked for, and
 //	      NextMarker when nothing follows.
-//	E027  [assumed] encoding-type=url encodes everything but letters, digits and "-_.~",
-//	      including "/".
+//	E027  [seen 436/30614, 436/31551] encoding-type=url encodes everything but letters, digits
+//	      and "-_.~/".
 //	E028  [documented 436/10881] A copy without x-cos-storage-class is STANDARD, whatever the source is, and
 //	      an ACL is never copied, as the page of PUT Object - Copy says.
 //	E029  [documented 436/7753] Reading or copying an object of an archive class is InvalidObjectState
@@ -98,9 +101,10 @@
 //	      first three is InvalidArgument.
 //	E046  [documented 436/7741 in part] An appendable object can be copied, and the copy is a normal one. COS's page
 //	      says that it cannot, but not with which error.
-//	E050  [documented 436/7749] x-cos-version-id is on responses of buckets where versioning was ever set, and
-//	      null while it is suspended and for objects from before. An unset bucket
-//	      has none, but lists its objects as version null.
+//	E050  [seen 436/7749, 436/7742, 436/31551] x-cos-version-id is on responses to GET, HEAD,
+//	      DELETE and Complete in buckets where versioning was ever set, and null for the version
+//	      of that name. While versioning is suspended a PUT, a form, an append and a copy name
+//	      no version. An unset bucket has none, and its list of versions an empty VersionId.
 //	E051  [assumed] A delete marker is NoSuchKey with x-cos-delete-marker and the id of the
 //	      marker, whether its version was asked for or not. As the source of a copy
 //	      it is NoSuchCopySource; of a part copy that names its version,
@@ -136,8 +140,11 @@
 //	E063  [documented 436/7730 in part] A customer key that is missing, wrong, malformed or not needed on a read,
 //	      a part or a copy source is SsecDecryptHeaderInvalid; a malformed one on a
 //	      write is InvalidArgument. Plain HTTP is allowed with it.
-//	E064  [assumed] The ETag does not depend on the encryption. A copy is encrypted as its request
-//	      says, not as its source. The KMS context is returned as it was sent.
+//	E064  [seen 436/7749, 436/7745, 436/10881, 436/7750] The ETag is the MD5
+//	      without encryption and with SSE-COS. With a key of the client's own it is another one,
+//	      the same for the same content and key, and with KMS another one for each write; so
+//	      are those of parts. A copy is encrypted as its request says, not as its source, and
+//	      its ETag follows from that.
 //	E065  [assumed] A symbolic link is an object of the class STANDARD that holds the key of its
 //	      target; its own ETag is the MD5 of that key. The target need not exist.
 //	E066  [assumed] GET and HEAD of a link return the content and the headers of the newest version
@@ -230,8 +237,9 @@
 //	      not a URL of http or https, are InvalidArgument.
 //	E106  [documented 436/14690] ${filename} is the last component of the file's name, after slash or
 //	      backslash.
-//	E107  [documented 436/14690] The response to a form upload has x-cos-hash-crc64ecma, and Location is http and
-//	      the host that was asked. With status 201 it has an XML document.
+//	E107  [seen 436/14690] The response to a form upload has no x-cos-hash-crc64ecma: the samples
+//	      are of 2019, when a HEAD had none either. Location is http and the host that was
+//	      asked. With status 201 it has an XML document.
 //	E108  [assumed] A form without policy and signature needs what a PUT signed like its request
 //	      needs: nothing more with an Authorization header, otherwise a public bucket. One
 //	      that lacks only some of the five signature fields is AccessDenied.
@@ -318,6 +326,29 @@
 //	E142  [own] x-cos-website-redirect-location is stored and returned. The website host does not
 //	      redirect by it.
 //	E143  [own] Lists have no RestoreStatus, and responses to HEAD no x-cos-restore-status.
+//	E150  [seen 436/7742] The ETag of a completed object is not made of the ETags of its parts
+//	      alone: the same parts have another one in another upload.
+//	E151  [seen 436/7753, 436/7745] x-cos-object-type is absent for a normal object, and
+//	      Accept-Ranges on HEAD.
+//	E152  [seen 436/7753, 436/7745] A 304 to GET has the ETag and the CRC64 and no Last-Modified; one
+//	      to HEAD is like an error, and has only the ids.
+//	E154  [seen 436/10881] The response to a copy names the new version in its body, and the version
+//	      of the source, in a header, if the request named one.
+//	E155  [documented 436/7744, 436/7748, 436/35709, 436/35710, 436/35711] Responses about the ACL,
+//	      the tags and the retention of an object do not name its version.
+//	E156  [seen 436/7749, 436/7729] Responses about an object with KMS have the id of the
+//	      key, which is one of the server when the request named none, and no context.
+//	E157  [assumed] A raw "+" in a path is a plus sign, though one public report says that COS
+//	      reads a space there; official clients send %2B.
+//	E158  [seen 436/7745, 436/30614] While an object is being restored, HEAD and GET have
+//	      x-cos-restore-status with the tier and the time of the request; a list says ONGOING,
+//	      and DONE while the restored copy lasts.
+//	E159  [seen 436/7740, 436/7741, 436/35709, 436/58038] Some empty responses have the type
+//	      application/xml: to an append, an abort, and a change of tags or of a retention.
+//	      Other empty ones have no type.
+//	E160  [seen 436/30614, 436/31551, 436/7747, 436/8289, 436/7746, 436/7744] Lists of objects, copies,
+//	      completions and errors have an XML declaration; lists of versions, uploads and parts,
+//	      results of Initiate and of deletions, ACLs, tags and retentions have none.
 //	E170  [client cos-js-sdk-v5, client cos-nodejs-sdk-v5] A query parameter, or a header or form
 //	      field that begins with x-cos- or x-ci-, is ignored when COS is not known to have it:
 //	      neither its documentation nor an official client does. A signature that covers it

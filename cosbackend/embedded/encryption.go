@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/md5" //nolint:gosec // the check of a customer's key is MD5
 	"crypto/rand"
 	"crypto/sha256"
@@ -24,6 +25,9 @@ const (
 
 	algorithmAES = "AES256"
 	algorithmKMS = "cos/kms"
+
+	// defaultKMSKey is the key of an account that names none.
+	defaultKMSKey = "00000000-0000-4000-8000-000000000000"
 
 	customerKeySize = 32
 	saltSize        = 16
@@ -52,7 +56,8 @@ func (x *exchange) encryption() (store.Encryption, error) {
 	case given && e != (store.Encryption{}):
 		return e, fail(invalidArgument, "A key of the client's own and another encryption exclude each other.")
 	case given:
-		return store.Encryption{Algorithm: algorithmAES, CustomerKey: newFingerprint(key)}, nil
+		sum := x.header(prefixCustomer + "Key-Md5")
+		return store.Encryption{Algorithm: algorithmAES, CustomerKey: newFingerprint(key), CustomerKeyMD5: sum}, nil
 	case e.Algorithm != "" && e.Algorithm != algorithmAES && e.Algorithm != algorithmKMS:
 		return e, fail(sseContentNotSupported, "x-cos-server-side-encryption must be AES256 or cos/kms.")
 	case e.Algorithm != algorithmKMS && e.KMSKeyID+e.KMSContext != "":
@@ -61,6 +66,9 @@ func (x *exchange) encryption() (store.Encryption, error) {
 		if _, err := base64.StdEncoding.DecodeString(e.KMSContext); err != nil {
 			return e, fail(invalidArgument, "x-cos-server-side-encryption-context is not base64.")
 		}
+	}
+	if e.Algorithm == algorithmKMS {
+		e.KMSKeyID = cmp.Or(e.KMSKeyID, defaultKMSKey)
 	}
 	return e, nil
 }
@@ -133,13 +141,28 @@ func matchesFingerprint(known string, key []byte) bool {
 	return subtle.ConstantTimeCompare([]byte(known), fingerprint([]byte(known[:saltSize]), key)) == 1
 }
 
-// describeEncryption sets the headers that describe how an object is encrypted. The
-// MD5 of a customer key is the one of the request, which was checked; a Complete has
-// none.
-func (x *exchange) describeEncryption(h http.Header, e store.Encryption) {
-	described := map[string]string{headerEncryption: e.Algorithm, headerKMSKeyID: e.KMSKeyID, headerKMSContext: e.KMSContext}
+// etagKey is what the ETag of content depends on besides the content (E064): a key of
+// the client's own, which the request has and which was checked, or chance where KMS
+// makes a new data key each time. nil means that the ETag is the MD5.
+func (x *exchange) etagKey(e store.Encryption) []byte {
+	switch {
+	case e.CustomerKey != "":
+		key, _ := base64.StdEncoding.DecodeString(x.header(prefixCustomer + "Key"))
+		return key
+	case e.Algorithm == algorithmKMS:
+		key := make([]byte, customerKeySize)
+		_, _ = rand.Read(key) // never fails
+		return key
+	default:
+		return nil
+	}
+}
+
+// describeEncryption sets the headers that describe how an object is encrypted.
+func describeEncryption(h http.Header, e store.Encryption) {
+	described := map[string]string{headerEncryption: e.Algorithm, headerKMSKeyID: e.KMSKeyID}
 	if e.CustomerKey != "" {
-		described = map[string]string{prefixCustomer + "Algorithm": e.Algorithm, prefixCustomer + "Key-Md5": x.header(prefixCustomer + "Key-Md5")}
+		described = map[string]string{prefixCustomer + "Algorithm": e.Algorithm, prefixCustomer + "Key-Md5": e.CustomerKeyMD5}
 	}
 	for name, value := range described {
 		if value != "" {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -32,35 +33,177 @@ func customerKey(prefix string, seed byte) []string {
 	}
 }
 
-func (a response) wantHeaders(t testing.TB, pairs ...string) {
+func (a response) wantHeaders(t testing.TB, pairs ...string) response {
 	t.Helper()
 	for i := 0; i < len(pairs); i += 2 {
 		if got := a.Header.Get(pairs[i]); got != pairs[i+1] {
 			t.Errorf("%s %s: %s = %q, want %q", a.Request.Method, a.Request.URL, pairs[i], got, pairs[i+1])
 		}
 	}
+	return a
 }
 
-// TestPutObjectReturnsItsEncryption holds E064.
+func (a response) etag() string { return a.Header.Get("ETag") }
+
+// TestPutObjectReturnsItsEncryption holds E156.
 func TestPutObjectReturnsItsEncryption(t *testing.T) {
 	t.Parallel()
-	c := open(t, func(o *embedded.Options) { o.MinPartSize = 1 })
-	for name, want := range map[string][]string{
-		"cos": {sse, "AES256"},
-		"kms": {sse, "cos/kms", sse + "-cos-kms-key-id", "key-1", sse + "-context", "eyJhIjoiYiJ9"},
+	c := openForms(t, func(o *embedded.Options) { o.MinPartSize = 1 })
+	const keyID, context = sse + "-cos-kms-key-id", sse + "-context"
+	own := customerKey(customer, 1)
+	for name, tt := range map[string]struct{ send, want []string }{
+		"cos": {[]string{sse, "AES256"}, []string{sse, "AES256", keyID, "", context, ""}},
+		"kms": {
+			[]string{sse, "cos/kms", keyID, "key-1", context, "eyJhIjoiYiJ9"},
+			[]string{sse, "cos/kms", keyID, "key-1", context, ""},
+		},
+		"kms without a key": {
+			[]string{sse, "cos/kms"},
+			[]string{sse, "cos/kms", keyID, "00000000-0000-4000-8000-000000000000", context, ""},
+		},
+		"own": {own, []string{customer + "algorithm", "AES256", customer + "key-MD5", own[5], customer + "key", "", sse, ""}},
 	} {
-		c.put(t, name, "plain", want...).wantHeaders(t, append(want, "ETag", etagOf("plain"))...)
+		t.Run(name, func(t *testing.T) {
+			c.put(t, name, "plain", tt.send...).wantHeaders(t, tt.want...)
+			read, from := map[string]string{}, []string{}
+			if name == "own" {
+				read, from = headers(own), customerKey(source, 1)
+			}
+			look := func(key string) {
+				t.Helper()
+				for _, method := range []string{"GET", "HEAD"} {
+					c.do(t, call{method: method, key: key, header: read}).want(t, 200, "").wantHeaders(t, tt.want...)
+				}
+			}
+			look(name)
+			c.copy(t, name+" copy", testHost+"/"+escape(name), append(from, tt.send...)...).want(t, 200, "").wantHeaders(t, tt.want...)
+			look(name + " copy")
+			c.post(t, formUpload{fields: append([]string{"key", name + " form"}, tt.send...), file: "form"}).want(t, 204, "").wantHeaders(t, tt.want...)
+			look(name + " form")
+			key := name + " parts"
+			begun := c.do(t, call{method: "POST", key: key, query: "uploads", header: headers(tt.send), body: []byte{}}).want(t, 200, "").wantHeaders(t, tt.want...)
+			id := between(string(begun.body), "<UploadId>", "</UploadId>")
+			c.copyPart(t, key, id, 1, testHost+"/"+escape(name), append(from, pairsOf(read)...)...).want(t, 200, "").wantHeaders(t, tt.want...)
+			part := c.do(t, call{method: "PUT", key: key, query: partQuery(1, id), body: []byte("x"), header: read}).want(t, 200, "").wantHeaders(t, tt.want...)
+			c.do(t, completeWith(key, id, []string{"1", part.etag()})).want(t, 200, "").wantHeaders(t, tt.want...)
+			look(key)
+			c.copy(t, name+" copy", testHost+"/"+escape(name), from...).want(t, 200, "").wantHeaders(t, sse, "", customer+"algorithm", "")
+			c.do(t, call{method: "HEAD", key: name + " copy"}).want(t, 200, "").wantHeaders(t, sse, "", keyID, "", customer+"algorithm", "")
+		})
+	}
+}
+
+func pairsOf(header map[string]string) (pairs []string) {
+	for name, value := range header {
+		pairs = append(pairs, name, value)
+	}
+	return pairs
+}
+
+// TestPutObjectETagDependsOnItsEncryption holds E064.
+func TestPutObjectETagDependsOnItsEncryption(t *testing.T) {
+	t.Parallel()
+	c := openForms(t, func(o *embedded.Options) { o.MinPartSize = 1 })
+	own, other := customerKey(customer, 1), customerKey(customer, 2)
+	kms := []string{sse, "cos/kms"}
+	md5Of := etagOf("content")
+
+	plain := c.put(t, "plain", "content", sse, "AES256").etag()
+	ownTag, otherTag := c.put(t, "own", "content", own...).etag(), c.put(t, "other", "content", other...).etag()
+	first, second := c.put(t, "kms", "content", kms...).etag(), c.put(t, "kms2", "content", kms...).etag()
+	if all := []string{plain, ownTag, otherTag, first, second}; plain != md5Of || len(slices.Compact(slices.Sorted(slices.Values(all)))) != len(all) {
+		t.Errorf("ETags of the same content = %s, want the MD5 %s first and then others", all, md5Of)
+	}
+	if again := c.put(t, "own", "content", own...).etag(); again != ownTag {
+		t.Errorf("ETags with one key = %s and %s", ownTag, again)
+	}
+	form := c.post(t, formUpload{fields: append([]string{"key", "form"}, own...), file: "content"}).want(t, 204, "")
+	if form.etag() != ownTag {
+		t.Errorf("ETag of a form with the key = %s, want %s", form.etag(), ownTag)
+	}
+	for key, tt := range map[string]struct {
+		header []string
+		etag   string
+	}{"own": {own, ownTag}, "kms": {nil, first}} {
 		for _, method := range []string{"GET", "HEAD"} {
-			c.do(t, call{method: method, key: name}).want(t, 200, "").wantHeaders(t, want...)
+			c.do(t, call{method: method, key: key, header: headers(tt.header)}).want(t, 200, "").wantHeaders(t, "ETag", tt.etag)
 		}
-		c.copy(t, "copy", testHost+"/"+name, want...).want(t, 200, "").wantHeaders(t, want...)
-		c.do(t, call{method: "HEAD", key: "copy"}).wantHeaders(t, want...)
-		c.copy(t, "copy", testHost+"/"+name).want(t, 200, "").wantHeaders(t, sse, "")
-		c.do(t, call{method: "HEAD", key: "copy"}).wantHeaders(t, sse, "", sse+"-cos-kms-key-id", "")
-		id := c.initiate(t, "parts", want...)
-		c.part(t, "parts", id, 1, "x")
-		c.complete(t, "parts", id, map[int]string{1: "x"}).want(t, 200, "").wantHeaders(t, want...)
-		c.do(t, call{method: "HEAD", key: "parts"}).wantHeaders(t, want...)
+		if listed := c.list(t, "max-keys=1&prefix="+key).Contents; listed[0].ETag != tt.etag {
+			t.Errorf("%s is listed with the ETag %s, want %s", key, listed[0].ETag, tt.etag)
+		}
+	}
+
+	copied := func(from string, header ...string) string {
+		t.Helper()
+		got := c.copy(t, "copy", testHost+"/"+from, header...).want(t, 200, "")
+		return between(string(got.body), "<ETag>", "</ETag>")
+	}
+	ownSource := customerKey(source, 1)
+	for name, got := range map[string]string{
+		"kms to plain": copied("kms"), "own to plain": copied("own", ownSource...), "kms to SSE-COS": copied("kms", sse, "AES256"), "plain": copied("plain"),
+	} {
+		if got != md5Of {
+			t.Errorf("ETag of a copy, %s = %s, want the MD5 %s", name, got, md5Of)
+		}
+	}
+	if got := copied("plain", own...); got != ownTag {
+		t.Errorf("ETag of a copy with a key = %s, want %s", got, ownTag)
+	}
+	if got := copied("own", append(ownSource, other...)...); got != otherTag {
+		t.Errorf("ETag of a copy with another key = %s, want %s", got, otherTag)
+	}
+	if one, two := copied("kms", kms...), copied("kms", kms...); one == two || one == first {
+		t.Errorf("ETags of copies with KMS = %s, %s, of their source %s", one, two, first)
+	}
+}
+
+// TestUploadPartETagDependsOnItsEncryption holds E064.
+func TestUploadPartETagDependsOnItsEncryption(t *testing.T) {
+	t.Parallel()
+	c := open(t, func(o *embedded.Options) { o.MinPartSize = 1 })
+	c.put(t, "plain", "0123456789")
+	c.put(t, "kms", "0123456789", sse, "cos/kms")
+	for name, tt := range map[string]struct {
+		begin, send []string
+		same        bool // the same part has the same ETag again
+	}{
+		"own": {customerKey(customer, 1), customerKey(customer, 1), true},
+		"kms": {[]string{sse, "cos/kms"}, nil, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			id := c.initiate(t, name, tt.begin...)
+			part := func(number int, body string) string {
+				return c.do(t, call{method: "PUT", key: name, query: partQuery(number, id), body: []byte(body), header: headers(tt.send)}).want(t, 200, "").etag()
+			}
+			copyPart := func(number int, from, span string) string {
+				header := append([]string{"x-cos-copy-source-range", span}, tt.send...)
+				got := c.copyPart(t, name, id, number, testHost+"/"+from, header...).want(t, 200, "")
+				return between(string(got.body), "<ETag>", "</ETag>")
+			}
+			one, again := part(1, "0123456789"), part(1, "0123456789")
+			if one == etagOf("0123456789") || (one == again) != tt.same {
+				t.Errorf("ETags of one part = %s, %s", one, again)
+			}
+			two := copyPart(2, "plain", "bytes=0-9")
+			if (two == one) != tt.same || two == etagOf("0123456789") || copyPart(2, "kms", "bytes=0-9") == two != tt.same {
+				t.Errorf("ETag of a copied part = %s, of the same bytes %s", two, one)
+			}
+			three := copyPart(3, "kms", "bytes=2-3")
+			if three == etagOf("23") || (three == part(3, "23")) != tt.same {
+				t.Errorf("ETag of a part of a range = %s", three)
+			}
+			two, three = copyPart(2, "plain", "bytes=0-9"), copyPart(3, "kms", "bytes=2-3")
+			c.do(t, completeWith(name, id, []string{"1", etagOf("0123456789"), "2", two, "3", three})).want(t, 400, "InvalidPart")
+			listed := string(c.do(t, call{method: "GET", key: name, query: "uploadId=" + id}).want(t, 200, "").body)
+			if !strings.Contains(listed, again) || !strings.Contains(listed, two) || !strings.Contains(listed, three) {
+				t.Errorf("ListParts = %s, want the ETags %s, %s and %s", listed, again, two, three)
+			}
+			done := c.do(t, completeWith(name, id, []string{"1", again, "2", two, "3", three})).want(t, 200, "")
+			got := c.do(t, call{method: "GET", key: name, header: headers(tt.send)}).want(t, 200, "")
+			if !isETagOfParts(got.etag(), 3) || !strings.Contains(string(done.body), got.etag()) || string(got.body) != "0123456789012345678923" {
+				t.Errorf("GET = %q with the ETag %s, Complete = %s", got.body, got.etag(), done.body)
+			}
+		})
 	}
 }
 
@@ -142,11 +285,11 @@ func TestCustomerKeyIsNeededForEveryAccess(t *testing.T) {
 	}
 	part(nil).want(t, 400, "SsecDecryptHeaderInvalid")
 	part(other).want(t, 400, "SsecDecryptHeaderInvalid")
-	part(own).want(t, 200, "").wantHeaders(t, told...)
+	first := part(own).want(t, 200, "").wantHeaders(t, told...).etag()
 	c.copyPart(t, "parts", id, 2, testHost+"/k", from...).want(t, 400, "SsecDecryptHeaderInvalid")
 	c.copyPart(t, "parts", id, 2, testHost+"/k", own...).want(t, 400, "SsecDecryptHeaderInvalid")
-	c.copyPart(t, "parts", id, 2, testHost+"/k", append(from, own...)...).want(t, 200, "")
-	c.complete(t, "parts", id, map[int]string{1: "x", 2: "secret"}).want(t, 200, "")
+	second := c.copyPart(t, "parts", id, 2, testHost+"/k", append(from, own...)...).want(t, 200, "")
+	c.do(t, completeWith("parts", id, []string{"1", first, "2", between(string(second.body), "<ETag>", "</ETag>")})).want(t, 200, "").wantHeaders(t, told...)
 	c.do(t, call{method: "GET", key: "parts"}).want(t, 400, "SsecDecryptHeaderInvalid")
 	if got := c.do(t, call{method: "GET", key: "parts", header: headers(own)}).want(t, 200, ""); string(got.body) != "xsecret" {
 		t.Errorf("GET = %q, want xsecret", got.body)

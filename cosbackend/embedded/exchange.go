@@ -225,6 +225,12 @@ func (x *exchange) sendXML(status int, doc *xmlWriter) {
 // sendEmpty sends a response without a body.
 func (x *exchange) sendEmpty(status int) { x.response.begin(status, 0) }
 
+// sendEmptyXML is sendEmpty for the operations whose empty body is of a type.
+func (x *exchange) sendEmptyXML(status int) {
+	x.response.header().Set("Content-Type", "application/xml")
+	x.sendEmpty(status)
+}
+
 // ctx is cancelled when the client gives up.
 func (x *exchange) ctx() context.Context { return x.r.Context() }
 

@@ -2,6 +2,8 @@ package embedded
 
 import (
 	"net/http"
+	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/cosgate/cosgate/cosbackend/embedded/internal/store"
@@ -64,12 +66,21 @@ func (x *exchange) nameEncoding() (nameEncoding, error) {
 }
 
 // encode is a name as encoding-type asks for it. Everything but letters, digits
-// and "-_.~" is encoded, so that every way of decoding gives the name (E027).
+// and "-_.~/" is encoded, so that every way of decoding gives the name (E027).
 func (e nameEncoding) encode(name string) string {
 	if e == "" {
 		return name
 	}
-	return urlEncode(name)
+	return strings.ReplaceAll(urlEncode(name), "%2F", "/")
+}
+
+// commonPrefixes writes the joined keys of a page.
+func (e nameEncoding) commonPrefixes(doc *xmlWriter, prefixes []string) {
+	for _, prefix := range prefixes {
+		doc.open("CommonPrefixes")
+		doc.text("Prefix", e.encode(prefix))
+		doc.close("CommonPrefixes")
+	}
 }
 
 // listObjects is GET Bucket.
@@ -85,12 +96,12 @@ func (s *Server) listObjects(x *exchange) error {
 		}
 	}
 	x.response.header().Set(headerBucketRegion, x.found.Region)
-	x.sendXML(http.StatusOK, q.result(x.bucket, page))
+	x.sendXML(http.StatusOK, q.result(x.bucket, page, x.s.opts.Clock()))
 	return nil
 }
 
 // result is the page as XML. Elements that do not apply are omitted (E026).
-func (q listRequest) result(bucket string, page store.Page) *xmlWriter {
+func (q listRequest) result(bucket string, page store.Page, now time.Time) *xmlWriter {
 	doc := newXML()
 	doc.open("ListBucketResult")
 	doc.text("Name", bucket)
@@ -107,20 +118,16 @@ func (q listRequest) result(bucket string, page store.Page) *xmlWriter {
 	if page.Truncated {
 		doc.text("NextMarker", q.names.encode(page.NextMarker))
 	}
+	q.names.commonPrefixes(doc, page.CommonPrefixes)
 	_, owner := splitBucket(bucket)
 	for _, o := range page.Objects {
-		q.contents(doc, o, owner)
-	}
-	for _, prefix := range page.CommonPrefixes {
-		doc.open("CommonPrefixes")
-		doc.text("Prefix", q.names.encode(prefix))
-		doc.close("CommonPrefixes")
+		q.contents(doc, o, owner, now)
 	}
 	doc.close("ListBucketResult")
 	return doc
 }
 
-func (q listRequest) contents(doc *xmlWriter, o store.Object, owner string) {
+func (q listRequest) contents(doc *xmlWriter, o store.Object, owner string, now time.Time) {
 	doc.open("Contents")
 	doc.text("Key", q.names.encode(o.Key))
 	doc.text("LastModified", iso(o.Modified))
@@ -130,6 +137,9 @@ func (q listRequest) contents(doc *xmlWriter, o store.Object, owner string) {
 	doc.text("StorageClass", o.StorageClass)
 	if tiered(o.StorageClass) {
 		doc.text("StorageTier", firstTier)
+	}
+	if status := restoreStatus(o, now); status != "" {
+		doc.text("RestoreStatus", status)
 	}
 	doc.close("Contents")
 }

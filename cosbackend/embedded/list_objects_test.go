@@ -68,7 +68,7 @@ func TestListObjectsHasTheDocumentedElements(t *testing.T) {
 	want := listResult{
 		Name: testBucket, EncodingType: "url", MaxKeys: 2, IsTruncated: true, NextMarker: "b",
 		Contents: []listEntry{
-			{"a%2F1.txt", "2020-08-10T13:46:58.000Z", etagOf("hello"), 5, owner, "INTELLIGENT_TIERING", "FREQUENT"},
+			{"a/1.txt", "2020-08-10T13:46:58.000Z", etagOf("hello"), 5, owner, "INTELLIGENT_TIERING", "FREQUENT"},
 			{"b", "2020-08-10T13:46:58.000Z", etagOf(""), 0, owner, "STANDARD", ""},
 		},
 	}

@@ -76,6 +76,7 @@ func TestListenersServeTheSameObjects(t *testing.T) {
 	}
 }
 
+// TestRequestTargetIsNotCleaned holds E157.
 func TestRequestTargetIsNotCleaned(t *testing.T) {
 	t.Parallel()
 	c := open(t, func(o *embedded.Options) { o.Signature = embedded.SignatureOff })

@@ -34,8 +34,8 @@ func (s *Server) initiateMultipartUpload(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	x.describeEncryption(x.response.header(), opts.Encryption)
-	doc := newXML()
+	describeEncryption(x.response.header(), opts.Encryption)
+	doc := newBareXML()
 	doc.open("InitiateMultipartUploadResult")
 	doc.text("Bucket", x.bucket)
 	doc.text("Key", x.key)
@@ -80,6 +80,11 @@ func (x *exchange) partAddress() (at partAddress, err error) {
 	return at, x.checkCustomerKey(prefixCustomer, at.encryption)
 }
 
+// partTarget is the part for the store.
+func (x *exchange) partTarget(at partAddress) store.PartTarget {
+	return store.PartTarget{Bucket: x.bucket, Key: x.key, UploadID: at.id, Number: at.number, ETagKey: x.etagKey(at.encryption)}
+}
+
 func (s *Server) uploadPart(x *exchange) error {
 	if err := x.checkKnownLength(); err != nil {
 		return err
@@ -93,14 +98,14 @@ func (s *Server) uploadPart(x *exchange) error {
 		return err
 	}
 	defer u.Abort()
-	part, err := u.CommitPart(x.ctx(), x.bucket, x.key, at.id, at.number)
+	part, err := u.CommitPart(x.ctx(), x.partTarget(at))
 	if err != nil {
 		return err
 	}
 	h := x.response.header()
 	h.Set("ETag", quoted(part.ETag))
 	h.Set(headerCRC64, formatCRC(part.CRC64))
-	x.describeEncryption(h, at.encryption)
+	describeEncryption(h, at.encryption)
 	x.sendEmpty(http.StatusOK)
 	return nil
 }
@@ -134,7 +139,7 @@ func (s *Server) uploadPartCopy(x *exchange) error {
 	part, err := s.store.CopyPart(x.ctx(), source, first, length, func(src store.Object) error {
 		copied = src.VersionID
 		return check(src)
-	}, x.bucket, x.key, at.id, at.number)
+	}, x.partTarget(at))
 	if _, marker := errors.AsType[*store.MarkerError](err); marker && src.version != "" {
 		return fail(invalidCopySource, "The version in x-cos-copy-source is a delete marker.") // (E051)
 	}
@@ -142,7 +147,7 @@ func (s *Server) uploadPartCopy(x *exchange) error {
 		return err
 	}
 	showSourceVersion(x.response.header(), copied)
-	x.describeEncryption(x.response.header(), at.encryption)
+	describeEncryption(x.response.header(), at.encryption)
 	x.sendXML(http.StatusOK, copyResult("CopyPartResult", store.Object{
 		ETag: part.ETag, CRC64: x.response.fault.crc64(part.CRC64), Modified: part.Modified,
 	}))
@@ -173,7 +178,7 @@ func (s *Server) abortMultipartUpload(x *exchange) error {
 	if err := s.store.AbortUpload(x.ctx(), x.bucket, x.key, id); err != nil {
 		return err
 	}
-	x.sendEmpty(http.StatusNoContent)
+	x.sendEmptyXML(http.StatusNoContent)
 	return nil
 }
 
@@ -218,7 +223,7 @@ func (s *Server) completeMultipartUpload(x *exchange) error {
 	if !x.response.streaming() {
 		x.response.header().Set(headerCRC64, formatCRC(out.object.CRC64))
 		showVersion(x.response.header(), out.object.VersionID)
-		x.describeEncryption(x.response.header(), out.object.Encryption)
+		describeEncryption(x.response.header(), out.object.Encryption)
 	}
 	x.sendXML(http.StatusOK, x.completeResult(out.object))
 	return nil
@@ -352,7 +357,7 @@ func (c *completion) crc64() (crc uint64, ok bool) {
 func (x *exchange) completeResult(o store.Object) *xmlWriter {
 	location := url.URL{Scheme: "http", Host: x.r.Host, Path: "/" + x.key}
 	doc := newXML()
-	doc.open("CompleteMultipartUploadResult")
+	doc.openIn("CompleteMultipartUploadResult", "http://www.qcloud.com/document/product/436/7751")
 	doc.text("Location", location.String())
 	doc.text("Bucket", x.bucket)
 	doc.text("Key", x.key)
@@ -454,15 +459,15 @@ func (x *exchange) partMarker() (int, error) {
 
 func (x *exchange) partsXML(names nameEncoding, info store.UploadInfo, parts []store.PartInfo, after, limit int, truncated bool) *xmlWriter {
 	_, appid := splitBucket(x.bucket)
-	doc := newXML()
+	doc := newBareXML()
 	doc.open("ListPartsResult")
 	doc.text("Bucket", x.bucket)
-	doc.text("Encoding-type", string(names)) // a small t here, a large one in a list of uploads
+	doc.text("EncodingType", string(names)) // in a list of uploads it is Encoding-Type
 	doc.text("Key", names.encode(info.Key))
 	doc.text("UploadId", info.ID)
-	doc.account("Initiator", appid)
 	doc.account("Owner", appid)
 	doc.number("PartNumberMarker", int64(after))
+	doc.account("Initiator", appid)
 	for _, p := range parts {
 		doc.open("Part")
 		doc.number("PartNumber", int64(p.Number))
@@ -521,7 +526,7 @@ func (s *Server) listMultipartUploads(x *exchange) error {
 }
 
 func (q uploadsRequest) result(bucket string, page store.UploadsPage) *xmlWriter {
-	doc := newXML()
+	doc := newBareXML()
 	doc.open("ListMultipartUploadsResult")
 	doc.text("Bucket", bucket)
 	doc.text("Encoding-Type", string(q.names))
@@ -532,9 +537,9 @@ func (q uploadsRequest) result(bucket string, page store.UploadsPage) *xmlWriter
 		doc.text("NextUploadIdMarker", page.NextUploadIDMarker)
 	}
 	doc.number("MaxUploads", int64(q.Max))
-	doc.truncated(page.Truncated)
 	doc.text("Prefix", q.names.encode(q.Prefix))
 	doc.text("Delimiter", q.names.encode(q.Delimiter))
+	doc.truncated(page.Truncated)
 	_, appid := splitBucket(bucket)
 	for _, u := range page.Uploads {
 		doc.open("Upload")
@@ -546,11 +551,7 @@ func (q uploadsRequest) result(bucket string, page store.UploadsPage) *xmlWriter
 		doc.text("Initiated", iso(u.Initiated))
 		doc.close("Upload")
 	}
-	for _, prefix := range page.CommonPrefixes {
-		doc.open("CommonPrefixes")
-		doc.text("Prefix", q.names.encode(prefix))
-		doc.close("CommonPrefixes")
-	}
+	q.names.commonPrefixes(doc, page.CommonPrefixes)
 	doc.close("ListMultipartUploadsResult")
 	return doc
 }

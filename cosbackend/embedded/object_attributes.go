@@ -15,6 +15,7 @@ const (
 	headerForbid       = "X-Cos-Forbid-Overwrite"
 
 	classStandard = "STANDARD"
+	typeNormal    = "normal"
 )
 
 // storedHeaderNames are those of the headers that are stored with an object and returned
@@ -68,6 +69,7 @@ func (x *exchange) putOptions() (store.PutOptions, error) {
 	if o.Encryption, err = x.encryption(); err != nil {
 		return o, err
 	}
+	o.ETagKey = x.etagKey(o.Encryption)
 	o.ForbidOverwrite, err = x.forbidOverwrite()
 	return o, err
 }
@@ -127,12 +129,14 @@ func (x *exchange) describe(h http.Header, o store.Object) {
 		h.Set(name, v)
 	}
 	identify(h, o)
+	h.Set("Last-Modified", o.Modified.UTC().Format(http.TimeFormat))
 	showVersion(h, o.VersionID)
 	describeTags(h, o)
 	x.describeRestoration(h, o)
-	x.describeEncryption(h, o.Encryption)
-	h.Set("Accept-Ranges", "bytes")
-	h.Set("X-Cos-Object-Type", o.Type)
+	describeEncryption(h, o.Encryption)
+	if o.Type != typeNormal { // (E151)
+		h.Set("X-Cos-Object-Type", o.Type)
+	}
 	if o.StorageClass != classStandard { // COS leaves the usual class out (E017)
 		h.Set(headerStorageClass, o.StorageClass)
 	}
@@ -141,10 +145,9 @@ func (x *exchange) describe(h http.Header, o store.Object) {
 	}
 }
 
-// identify is the part of describe that a 304 has too.
+// identify is the part of describe that says which content it is.
 func identify(h http.Header, o store.Object) {
 	h.Set("ETag", quoted(o.ETag))
-	h.Set("Last-Modified", o.Modified.UTC().Format(http.TimeFormat))
 	h.Set(headerCRC64, formatCRC(o.CRC64))
 }
 

@@ -120,12 +120,10 @@ func (s *Server) putObjectRetention(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	o, err := s.store.Retain(x.ctx(), x.bucket, x.key, x.version(), until)
-	if err != nil {
+	if _, err := s.store.Retain(x.ctx(), x.bucket, x.key, x.version(), until); err != nil {
 		return err
 	}
-	showVersion(x.response.header(), o.VersionID)
-	x.sendEmpty(http.StatusOK)
+	x.sendEmptyXML(http.StatusOK)
 	return nil
 }
 
@@ -158,12 +156,11 @@ func (s *Server) getObjectRetention(x *exchange) error {
 	if o.RetainUntil.IsZero() {
 		return fail(noSuchObjectLockConfiguration, "The object was never locked.")
 	}
-	doc := newXML()
+	doc := newBareXML()
 	doc.open("Retention")
 	doc.text("Mode", modeCompliance)
 	doc.text("RetainUntilDate", iso(o.RetainUntil))
 	doc.close("Retention")
-	showVersion(x.response.header(), o.VersionID)
 	x.sendXML(http.StatusOK, doc)
 	return nil
 }

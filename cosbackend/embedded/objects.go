@@ -30,8 +30,11 @@ func (s *Server) putObject(x *exchange) error {
 	h := x.response.header()
 	h.Set("ETag", quoted(o.ETag))
 	h.Set(headerCRC64, formatCRC(o.CRC64))
-	showVersion(h, o.VersionID)
-	x.describeEncryption(h, o.Encryption)
+	showNewVersion(h, o.VersionID)
+	describeEncryption(h, o.Encryption)
+	if class := x.header(headerStorageClass); class != "" { // (E017)
+		h.Set(headerStorageClass, class)
+	}
 	x.sendEmpty(http.StatusOK)
 	return nil
 }
@@ -82,6 +85,7 @@ func (s *Server) getObject(x *exchange) error {
 	}
 	h := x.response.header()
 	x.describe(h, o)
+	h.Set("Accept-Ranges", "bytes")
 	for name, value := range overrides {
 		h.Set(name, value)
 	}

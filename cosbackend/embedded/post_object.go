@@ -157,12 +157,11 @@ func (x *exchange) successAction(f *form) (successAction, error) {
 // send responds. COS's own sample has an http URL as the location of the object,
 // whatever the scheme of the request.
 func (a successAction) send(x *exchange, o store.Object) {
-	location := "http://" + x.r.Host + "/" + strings.ReplaceAll(urlEncode(x.key), "%2F", "/")
+	location := "http://" + x.r.Host + "/" + nameEncoding("url").encode(x.key)
 	h := x.response.header()
 	h.Set("ETag", quoted(o.ETag))
-	h.Set(headerCRC64, formatCRC(o.CRC64))
-	showVersion(h, o.VersionID)
-	x.describeEncryption(h, o.Encryption)
+	showNewVersion(h, o.VersionID)
+	describeEncryption(h, o.Encryption)
 	if a.redirect != nil {
 		query := "bucket=" + urlEncode(x.bucket) + "&key=" + urlEncode(x.key) + "&etag=" + urlEncode(quoted(o.ETag))
 		if a.redirect.RawQuery != "" {

@@ -20,8 +20,9 @@ func (p span) contentRange(size int64) string {
 	return fmt.Sprintf("bytes %d-%d/%d", p.first, p.first+p.length-1, size)
 }
 
-// requestedRange reads Range. A range that is not a byte range is ignored, according to
-// HTTP; several ranges at once are not supported (E019).
+// requestedRange reads Range. A malformed one is ignored, according to HTTP, but in no
+// form are there bytes of an empty object; several ranges at once are not supported
+// (E019).
 func (x *exchange) requestedRange(o store.Object) (span, error) {
 	whole := span{length: o.Size}
 	text := x.header("Range")
@@ -36,7 +37,7 @@ func (x *exchange) requestedRange(o store.Object) (span, error) {
 		return span{}, unsupported("several ranges in one Range header")
 	}
 	part, valid, satisfiable := parseRange(strings.TrimSpace(spec), o.Size)
-	if !valid {
+	if !valid && o.Size > 0 {
 		return whole, nil
 	}
 	if !satisfiable {

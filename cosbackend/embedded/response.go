@@ -57,6 +57,9 @@ func (r *response) begin(status int, length int64) {
 		}
 	}
 	h.Set("Server", "tencent-cos")
+	if h.Get("Connection") == "" {
+		h.Set("Connection", "keep-alive") // net/http makes it "close" where the connection ends
+	}
 	if length != unknownLength && status != http.StatusNoContent && status != http.StatusNotModified {
 		h.Set("Content-Length", strconv.FormatInt(length, 10))
 	}

@@ -12,7 +12,8 @@ import (
 )
 
 const (
-	headerRestore = "X-Cos-Restore"
+	headerRestore       = "X-Cos-Restore"
+	headerRestoreStatus = "X-Cos-Restore-Status"
 
 	tierExpedited = "Expedited"
 	// maxExpedited is the size limit of the fastest restore, 256 MB.
@@ -48,7 +49,9 @@ func (s *Server) restoreObject(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	again, err := s.store.Restore(x.ctx(), x.bucket, x.key, x.version(), s.opts.RestoreDelay, time.Duration(req.days)*day, req.check)
+	again, err := s.store.Restore(x.ctx(), x.bucket, x.key, x.version(), store.RestoreOptions{
+		Delay: s.opts.RestoreDelay, Stay: time.Duration(req.days) * day, Tier: req.tier, Check: req.check,
+	})
 	if err != nil {
 		return err
 	}
@@ -112,12 +115,28 @@ func notRestored(o store.Object) *apiError {
 	return e
 }
 
-// describeRestoration sets the header with the state of a restore.
+// describeRestoration sets the headers with the state of a restore. How it was requested
+// is told while it is in progress.
 func (x *exchange) describeRestoration(h http.Header, o store.Object) {
 	switch now := x.s.opts.Clock(); {
 	case o.Restoration.Ongoing(now):
 		h.Set(headerRestore, `ongoing-request="true"`)
+		if o.Restoration.Tier != "" { // it is that of a restore by an older program otherwise
+			h.Set(headerRestoreStatus, `tier="`+strings.ToLower(o.Restoration.Tier)+`"; request-date="`+o.Restoration.Asked.UTC().Format(http.TimeFormat)+`"`)
+		}
 	case o.Restoration.Readable(now):
 		h.Set(headerRestore, `ongoing-request="false", expiry-date="`+o.Restoration.Until.UTC().Format(http.TimeFormat)+`"`)
+	}
+}
+
+// restoreStatus is the state of a restore as a list of objects has it; "" for none.
+func restoreStatus(o store.Object, now time.Time) string {
+	switch {
+	case o.Restoration.Ongoing(now):
+		return "ONGOING"
+	case o.Restoration.Readable(now):
+		return "DONE"
+	default:
+		return ""
 	}
 }

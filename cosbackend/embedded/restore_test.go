@@ -27,7 +27,7 @@ func restoreRequest(days, tier string) []byte {
 	return []byte("<RestoreRequest><Days>" + days + "</Days><CASJobParameters><Tier>" + tier + "</Tier></CASJobParameters></RestoreRequest>")
 }
 
-// TestRestoreObjectMakesItReadableForATime holds E057.
+// TestRestoreObjectMakesItReadableForATime holds E057 and E158.
 func TestRestoreObjectMakesItReadableForATime(t *testing.T) {
 	t.Parallel()
 	clock := newClock()
@@ -37,10 +37,19 @@ func TestRestoreObjectMakesItReadableForATime(t *testing.T) {
 		t.Helper()
 		return c.do(t, call{method: "POST", key: "k", query: "restore", body: restoreRequest("2", "Standard")})
 	}
+	requested := ""
 	state := func(want string) {
 		t.Helper()
-		if got := c.do(t, call{method: "HEAD", key: "k"}).want(t, 200, "").Header.Get("x-cos-restore"); got != want {
-			t.Errorf("x-cos-restore = %q, want %q", got, want)
+		status, listed := "", ""
+		switch {
+		case strings.Contains(want, "true"):
+			status, listed = `tier="standard"; request-date="`+requested+`"`, "ONGOING"
+		case want != "":
+			listed = "DONE"
+		}
+		c.do(t, call{method: "HEAD", key: "k"}).want(t, 200, "").wantHeaders(t, "x-cos-restore", want, "x-cos-restore-status", status)
+		if got := between(string(c.do(t, call{method: "GET"}).want(t, 200, "").body), "<RestoreStatus>", "</RestoreStatus>"); got != listed {
+			t.Errorf("RestoreStatus in a list = %q, want %q", got, listed)
 		}
 	}
 	reads := func(status int, code string) {
@@ -54,6 +63,7 @@ func TestRestoreObjectMakesItReadableForATime(t *testing.T) {
 	state("")
 	reads(403, "InvalidObjectState")
 	restore().want(t, 202, "")
+	requested = "Tue, 14 Nov 2023 22:13:20 GMT"
 	state(`ongoing-request="true"`)
 	reads(403, "InvalidObjectState")
 	restore().want(t, 409, "RestoreAlreadyInProgress")

@@ -58,7 +58,7 @@ func (s *Server) putSymlink(x *exchange) error {
 	}
 	h := x.response.header()
 	h.Set("ETag", quoted(o.ETag))
-	showVersion(h, o.VersionID)
+	showNewVersion(h, o.VersionID)
 	x.sendEmpty(http.StatusOK)
 	return nil
 }

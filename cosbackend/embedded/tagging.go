@@ -91,18 +91,20 @@ func (s *Server) putObjectTagging(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	return s.setTags(x, tags)
+	return s.setTags(x, tags, http.StatusOK)
 }
 
-func (s *Server) deleteObjectTagging(x *exchange) error { return s.setTags(x, nil) }
+func (s *Server) deleteObjectTagging(x *exchange) error {
+	return s.setTags(x, nil, http.StatusNoContent)
+}
 
-func (s *Server) setTags(x *exchange, tags []store.Tag) error {
-	o, err := s.store.SetTags(x.ctx(), x.bucket, x.key, x.version(), tags)
-	if err != nil {
+// setTags replaces the tags of a version. As the other responses about what belongs to an
+// object, that to it does not name the version (E155).
+func (s *Server) setTags(x *exchange, tags []store.Tag, status int) error {
+	if _, err := s.store.SetTags(x.ctx(), x.bucket, x.key, x.version(), tags); err != nil {
 		return err
 	}
-	showVersion(x.response.header(), o.VersionID)
-	x.sendEmpty(http.StatusNoContent)
+	x.sendEmptyXML(status)
 	return nil
 }
 
@@ -114,7 +116,7 @@ func (s *Server) getObjectTagging(x *exchange) error {
 	if len(o.Tags) == 0 {
 		return fail(noSuchTagSet, "")
 	}
-	doc := newXML()
+	doc := newBareXML()
 	doc.open("Tagging")
 	doc.open("TagSet")
 	for _, t := range o.Tags {
@@ -125,7 +127,6 @@ func (s *Server) getObjectTagging(x *exchange) error {
 	}
 	doc.close("TagSet")
 	doc.close("Tagging")
-	showVersion(x.response.header(), o.VersionID)
 	x.sendXML(http.StatusOK, doc)
 	return nil
 }

@@ -54,6 +54,14 @@ func showVersion(h http.Header, id string) {
 	}
 }
 
+// showNewVersion is showVersion for a PUT, a form or an append: they do not name the
+// version null (E050).
+func showNewVersion(h http.Header, id string) {
+	if id != store.NullVersion {
+		showVersion(h, id)
+	}
+}
+
 // markerFailure is the response when there is a delete marker in place of an object
 // (E051).
 func markerFailure(f failure, id string) *apiError {
@@ -151,39 +159,34 @@ func (s *Server) listObjectVersions(x *exchange) error {
 			return err
 		}
 	}
-	x.response.header().Set(headerBucketRegion, x.found.Region)
 	x.sendXML(http.StatusOK, q.result(x.bucket, page))
 	return nil
 }
 
 // result is the page as XML. Elements that do not apply are omitted (E026).
 func (q versionsRequest) result(bucket string, page store.VersionsPage) *xmlWriter {
-	doc := newXML()
+	doc := newBareXML()
 	doc.open("ListVersionsResult")
-	doc.text("Name", bucket)
 	if q.names != "" {
 		doc.text("EncodingType", string(q.names))
 	}
+	doc.text("Name", bucket)
 	doc.text("Prefix", q.names.encode(q.Prefix))
 	doc.text("KeyMarker", q.names.encode(q.KeyMarker))
 	doc.text("VersionIdMarker", q.VersionIDMarker)
 	doc.number("MaxKeys", int64(q.Max))
-	if q.Delimiter != "" {
-		doc.text("Delimiter", q.names.encode(q.Delimiter))
-	}
 	doc.truncated(page.Truncated)
 	if page.Truncated {
 		doc.text("NextKeyMarker", q.names.encode(page.NextKeyMarker))
 		doc.text("NextVersionIdMarker", page.NextVersionIDMarker)
 	}
+	if q.Delimiter != "" {
+		doc.text("Delimiter", q.names.encode(q.Delimiter))
+	}
+	q.names.commonPrefixes(doc, page.CommonPrefixes)
 	_, owner := splitBucket(bucket)
 	for _, v := range page.Versions {
 		q.version(doc, v, owner)
-	}
-	for _, prefix := range page.CommonPrefixes {
-		doc.open("CommonPrefixes")
-		doc.text("Prefix", q.names.encode(prefix))
-		doc.close("CommonPrefixes")
 	}
 	doc.close("ListVersionsResult")
 	return doc

@@ -13,10 +13,20 @@ type element struct{ name, text string }
 // An xmlWriter builds a response. Names are constants; texts may hold any bytes.
 type xmlWriter struct{ buf []byte }
 
+// newXML begins a response with an XML declaration: lists of objects, copies, completions
+// and errors have one.
 func newXML() *xmlWriter { return &xmlWriter{buf: []byte(xmlHeader)} }
+
+// newBareXML begins one without, as most responses of COS are.
+func newBareXML() *xmlWriter { return new(xmlWriter) }
 
 func (x *xmlWriter) open(name string) {
 	x.buf = append(append(append(x.buf, '<'), name...), '>')
+}
+
+// openIn opens a root element in a namespace.
+func (x *xmlWriter) openIn(name, namespace string) {
+	x.buf = append(x.buf, "<"+name+` xmlns="`+namespace+`">`...)
 }
 
 func (x *xmlWriter) close(name string) {

@@ -42,9 +42,13 @@ const (
 )
 
 const (
-	listColumns = "SELECT key, size, etag, mtime, class, type FROM current WHERE bucket_id = ? AND key >= ?"
-	listBounded = listColumns + " AND key < ? ORDER BY key"
-	listToEnd   = listColumns + " ORDER BY key"
+	listColumns = "SELECT key, size, etag, mtime, class, type, " + restoredColumn + "restored_at" + ofArchived + ", " +
+		restoredColumn + "restored_until" + ofArchived + " FROM current c WHERE bucket_id = ? AND key >= ?"
+	// A restoration is in another table, which is read for the classes that can have one.
+	restoredColumn = "CASE WHEN class LIKE '%ARCHIVE' THEN (SELECT v."
+	ofArchived     = " FROM version v WHERE v.bucket_id = c.bucket_id AND v.key = c.key AND v.seq = c.seq) END"
+	listBounded    = listColumns + " AND key < ? ORDER BY key"
+	listToEnd      = listColumns + " ORDER BY key"
 )
 
 // List returns one page in byte order, as of one moment. Its cost depends on the entries
@@ -124,7 +128,8 @@ func (l *lister) scan(ctx context.Context, from string) (next string, more bool,
 		var raw sql.RawBytes
 		var obj Object
 		var mtime int64
-		if err := rows.Scan(&raw, &obj.Size, &obj.ETag, &mtime, &obj.StorageClass, &obj.Type); err != nil {
+		var restoredAt, restoredUntil sql.NullInt64
+		if err := rows.Scan(&raw, &obj.Size, &obj.ETag, &mtime, &obj.StorageClass, &obj.Type, &restoredAt, &restoredUntil); err != nil {
 			return "", false, fmt.Errorf("store: list: %w", indexError(err))
 		}
 		if l.read++; l.read%checkEvery == 0 && ctx.Err() != nil {
@@ -138,6 +143,7 @@ func (l *lister) scan(ctx context.Context, from string) (next string, more bool,
 			continue
 		}
 		obj.Key, obj.Modified = string(raw), timeOf(mtime)
+		obj.Restoration = Restoration{At: timeOrZero(restoredAt), Until: timeOrZero(restoredUntil)}
 		if !l.add(obj) {
 			return "", false, nil
 		}

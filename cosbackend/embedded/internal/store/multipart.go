@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/md5" //nolint:gosec // COS speaks MD5
 	"database/sql"
@@ -30,7 +31,7 @@ type UploadInfo struct {
 type PartInfo struct {
 	Number   int
 	Size     int64
-	ETag     string // the MD5 of its bytes, without quotes
+	ETag     string // without quotes
 	CRC64    uint64
 	Modified time.Time
 }
@@ -131,13 +132,20 @@ func newUploadID(now time.Time) string {
 	return fmt.Sprintf("%010d%09d%s", now.Unix(), now.Nanosecond(), newName())
 }
 
+// A PartTarget is the part that a body becomes.
+type PartTarget struct {
+	Bucket, Key, UploadID string
+	Number                int
+	ETagKey               []byte // as in PutOptions
+}
+
 // CommitPart makes the body a part of a multipart upload and replaces an earlier one
 // with that number. It ends the upload of the body as Commit does and fails with
 // ErrNoSuchBucket or ErrNoSuchUpload.
-func (u *Upload) CommitPart(ctx context.Context, bucket, key, uploadID string, number int) (PartInfo, error) {
+func (u *Upload) CommitPart(ctx context.Context, to PartTarget) (PartInfo, error) {
 	var part PartInfo
 	err := u.end(ctx, func(t *txn, b newBlob) error {
-		seq, err := t.uploadSeq(bucket, key, uploadID)
+		seq, err := t.uploadSeq(to.Bucket, to.Key, to.UploadID)
 		if err != nil {
 			return err
 		}
@@ -146,7 +154,8 @@ func (u *Upload) CommitPart(ctx context.Context, bucket, key, uploadID string, n
 			return err
 		}
 		sums := u.Sums()
-		part = PartInfo{Number: number, Size: sums.Size, ETag: hex.EncodeToString(sums.MD5[:]), CRC64: sums.CRC64, Modified: u.s.now()}
+		etag := encryptedETag(hex.EncodeToString(sums.MD5[:]), to.ETagKey)
+		part = PartInfo{Number: to.Number, Size: sums.Size, ETag: etag, CRC64: sums.CRC64, Modified: u.s.now()}
 		return t.putPart(seq, part, c)
 	})
 	if err != nil {
@@ -467,14 +476,15 @@ func (t *txn) join(upload int64, have, chosen []*partRow) (content, error) {
 	return c, t.gather(upload, manifest)
 }
 
-// joined is the object of an upload. Its ETag is the MD5 of the MD5s of its parts, with
-// their number.
+// joined is the object of an upload. Its ETag is made of the id of the upload and the
+// ETags of its parts, and ends in their number: the same parts have another ETag in
+// another upload, as in COS.
 func joined(u UploadInfo, parts []*partRow) Object {
 	obj := Object{Key: u.Key, StorageClass: u.StorageClass, Type: typeNormal, ACL: u.ACL, Headers: u.Headers, Tags: u.Tags, Encryption: u.Encryption}
 	sum := md5.New() //nolint:gosec // COS speaks MD5
+	_, _ = io.WriteString(sum, u.ID)
 	for _, p := range parts {
-		raw, _ := hex.DecodeString(p.etag) // written by this package
-		_, _ = sum.Write(raw)              // hashes do not fail
+		_, _ = io.WriteString(sum, p.etag) // hashes do not fail
 		obj.CRC64 = crc64ecma.Combine(obj.CRC64, p.crc64, p.size)
 		obj.Size += p.size
 	}
@@ -623,20 +633,18 @@ type Source struct {
 
 // CopyPart makes a part from length bytes at off of an object; length -1 means
 // all that follow. The part refers to the bodies of the source. Its checksums
-// are computed by reading the range, unless it is all of a source whose ETag is its
-// MD5. check validates the source inside the transaction; nil means no condition, and
+// are computed by reading the range, unless it is all of a source whose MD5 is known.
+// check validates the source inside the transaction; nil means no condition, and
 // its error is returned unchanged. CopyPart fails with
 // ErrNoSuchBucket for either bucket, ErrNoSuchSource, which a [*MarkerError] may
 // be, ErrNoSuchVersion, ErrRange or ErrNoSuchUpload.
-func (s *Store) CopyPart(ctx context.Context, from Source, off, length int64, check func(Object) error,
-	bucket, key, uploadID string, number int,
-) (PartInfo, error) {
+func (s *Store) CopyPart(ctx context.Context, from Source, off, length int64, check func(Object) error, to PartTarget) (PartInfo, error) {
 	h := &heldRange{s: s}
 	defer h.drop()
 	var part PartInfo
 	done := false
 	err := s.change(ctx, func(t *txn) error {
-		seq, err := t.uploadSeq(bucket, key, uploadID)
+		seq, err := t.uploadSeq(to.Bucket, to.Key, to.UploadID)
 		if err != nil {
 			return err
 		}
@@ -653,8 +661,9 @@ func (s *Store) CopyPart(ctx context.Context, from Source, off, length int64, ch
 		if err != nil {
 			return err
 		}
-		part = PartInfo{Number: number, Size: n, ETag: src.ETag, CRC64: src.CRC64}
-		whole := n == src.Size && !src.manifest.Valid && len(src.ETag) == 2*md5.Size
+		plain := cmp.Or(src.Encryption.PlainETag, src.ETag)
+		part = PartInfo{Number: to.Number, Size: n, ETag: encryptedETag(plain, to.ETagKey), CRC64: src.CRC64}
+		whole := n == src.Size && !src.manifest.Valid && len(plain) == 2*md5.Size
 		if done = whole; !done {
 			return h.hold(t, src, off, n)
 		}
@@ -665,10 +674,10 @@ func (s *Store) CopyPart(ctx context.Context, from Source, off, length int64, ch
 		return t.putPart(seq, part, src.content)
 	})
 	if err == nil && !done {
-		err = h.sum(ctx, &part)
+		err = h.sum(ctx, &part, to.ETagKey)
 	}
 	if err == nil && !done {
-		err = h.commit(ctx, bucket, key, uploadID, &part)
+		err = h.commit(ctx, to, &part)
 	}
 	if err != nil {
 		return PartInfo{}, err
@@ -727,7 +736,7 @@ func (h *heldRange) drop() {
 }
 
 // sum computes the checksums.
-func (h *heldRange) sum(ctx context.Context, part *PartInfo) error {
+func (h *heldRange) sum(ctx context.Context, part *PartInfo, etagKey []byte) error {
 	body := h.s.readManifest(ctx, h.manifest, part.Size, func(err error) {
 		h.s.log.Error("stored body is damaged", "part_copy", part.Number, "error", err)
 	})
@@ -741,7 +750,7 @@ func (h *heldRange) sum(ctx context.Context, part *PartInfo) error {
 		_, _ = sum.Write(buf[:n]) // hashes do not fail
 		part.CRC64 = crc64ecma.Update(part.CRC64, buf[:n])
 		if errors.Is(err, io.EOF) {
-			part.ETag = hex.EncodeToString(sum.Sum(nil))
+			part.ETag = encryptedETag(hex.EncodeToString(sum.Sum(nil)), etagKey)
 			return nil
 		}
 		if err != nil {
@@ -752,10 +761,10 @@ func (h *heldRange) sum(ctx context.Context, part *PartInfo) error {
 }
 
 // commit makes a part of the held range.
-func (h *heldRange) commit(ctx context.Context, bucket, key, uploadID string, part *PartInfo) error {
+func (h *heldRange) commit(ctx context.Context, to PartTarget, part *PartInfo) error {
 	part.Modified = h.s.now()
 	return h.s.change(ctx, func(t *txn) error {
-		seq, err := t.uploadSeq(bucket, key, uploadID)
+		seq, err := t.uploadSeq(to.Bucket, to.Key, to.UploadID)
 		if err != nil {
 			return err
 		}

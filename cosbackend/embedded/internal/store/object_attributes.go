@@ -2,44 +2,90 @@ package store
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/md5" //nolint:gosec // COS speaks MD5
 	"database/sql"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
 // An Encryption is how the client wants an object encrypted. The store only records
 // it.
 type Encryption struct {
-	Algorithm   string // as the client named it; "" for none
-	KMSKeyID    string
-	KMSContext  string
-	CustomerKey string // the fingerprint that a customer key is checked against, never the key
+	Algorithm      string // as the client named it; "" for none
+	KMSKeyID       string
+	KMSContext     string
+	CustomerKey    string // the fingerprint that a customer key is checked against, never the key
+	CustomerKeyMD5 string // as the client sent it
+	// PlainETag is the ETag that the content has without encryption, when the object has
+	// another one: a copy that is not encrypted gets it back.
+	PlainETag string
 }
 
 const (
-	fieldAlgorithm   = "algorithm"
-	fieldKMSKeyID    = "kms-key-id"
-	fieldKMSContext  = "kms-context"
-	fieldCustomerKey = "customer-key"
+	fieldAlgorithm      = "algorithm"
+	fieldKMSKeyID       = "kms-key-id"
+	fieldKMSContext     = "kms-context"
+	fieldCustomerKey    = "customer-key"
+	fieldCustomerKeyMD5 = "customer-key-md5"
+	fieldPlainETag      = "plain-etag"
 )
+
+// fields are the texts of an Encryption by the names they are stored under.
+func (e *Encryption) fields() map[string]*string {
+	return map[string]*string{
+		fieldAlgorithm: &e.Algorithm, fieldKMSKeyID: &e.KMSKeyID, fieldKMSContext: &e.KMSContext,
+		fieldCustomerKey: &e.CustomerKey, fieldCustomerKeyMD5: &e.CustomerKeyMD5, fieldPlainETag: &e.PlainETag,
+	}
+}
 
 func (e Encryption) encode() []byte {
 	if e == (Encryption{}) {
 		return nil
 	}
-	return encodeHeaders(map[string]string{
-		fieldAlgorithm: e.Algorithm, fieldKMSKeyID: e.KMSKeyID, fieldKMSContext: e.KMSContext, fieldCustomerKey: e.CustomerKey,
-	})
+	stored := make(map[string]string)
+	for name, text := range e.fields() {
+		stored[name] = *text
+	}
+	return encodeHeaders(stored)
 }
 
-func decodeEncryption(b []byte) (Encryption, error) {
-	h, err := decodeHeaders(b)
-	return Encryption{
-		Algorithm: h[fieldAlgorithm], KMSKeyID: h[fieldKMSKeyID], KMSContext: h[fieldKMSContext], CustomerKey: h[fieldCustomerKey],
-	}, err
+func decodeEncryption(b []byte) (e Encryption, err error) {
+	stored, err := decodeHeaders(b)
+	for name, text := range e.fields() {
+		*text = stored[name]
+	}
+	return e, err
+}
+
+// encryptedETag is the ETag of content that would have the ETag plain without
+// encryption: another one for each key. A number of parts behind it stays.
+func encryptedETag(plain string, key []byte) string {
+	if len(key) == 0 {
+		return plain
+	}
+	sum := hmac.New(md5.New, key)
+	_, _ = io.WriteString(sum, plain) // hashes do not fail
+	_, parts, joined := strings.Cut(plain, "-")
+	if joined {
+		parts = "-" + parts
+	}
+	return hex.EncodeToString(sum.Sum(nil)) + parts
+}
+
+// encrypt gives an object, which has the ETag of its plain content, the one that a key
+// makes of it.
+func (o *Object) encrypt(key []byte) {
+	if len(key) > 0 {
+		o.Encryption.PlainETag = o.ETag
+		o.ETag = encryptedETag(o.ETag, key)
+	}
 }
 
 // A Tag is a label of an object.
@@ -75,6 +121,8 @@ func decodeTags(b []byte) (tags []Tag, err error) {
 type Restoration struct {
 	At    time.Time // when it becomes readable; zero when none was requested
 	Until time.Time // when it expires
+	Asked time.Time // when it was requested
+	Tier  string    // as it was requested
 }
 
 // Ongoing reports whether the copy is being made.
@@ -89,12 +137,14 @@ type attributeRow struct {
 	retain                 sql.NullInt64
 	restoredAt             sql.NullInt64
 	restoredUntil          sql.NullInt64
+	restoreAsked           sql.NullInt64
+	restoreTier            sql.NullString
 }
 
-const attributeColumns = "v.tags, v.encryption, v.link, v.retain_until, v.restored_at, v.restored_until"
+const attributeColumns = "v.tags, v.encryption, v.link, v.retain_until, v.restored_at, v.restored_until, v.restore_asked, v.restore_tier"
 
 func (r *attributeRow) dest() []any {
-	return []any{&r.tags, &r.encryption, &r.link, &r.retain, &r.restoredAt, &r.restoredUntil}
+	return []any{&r.tags, &r.encryption, &r.link, &r.retain, &r.restoredAt, &r.restoredUntil, &r.restoreAsked, &r.restoreTier}
 }
 
 // finish sets what was scanned in an Object.
@@ -107,7 +157,9 @@ func (r *attributeRow) finish(o *Object) (err error) {
 	}
 	o.LinkTarget = string(r.link)
 	o.RetainUntil = timeOrZero(r.retain)
-	o.Restoration = Restoration{At: timeOrZero(r.restoredAt), Until: timeOrZero(r.restoredUntil)}
+	o.Restoration = Restoration{
+		At: timeOrZero(r.restoredAt), Until: timeOrZero(r.restoredUntil), Asked: timeOrZero(r.restoreAsked), Tier: r.restoreTier.String,
+	}
 	return nil
 }
 
@@ -157,14 +209,23 @@ func (s *Store) SetTags(ctx context.Context, bucket, key, version string, tags [
 	})
 }
 
-// Restore makes a copy of an archived version readable, delay from now and for the
-// time stay. check validates the version; its error is returned unchanged. The time of
-// a readable copy begins anew: again is then true. It fails with ErrNoSuchBucket,
-// ErrNoSuchKey, ErrNoSuchVersion, or with ErrRestoring while the copy is being made.
-func (s *Store) Restore(ctx context.Context, bucket, key, version string, delay, stay time.Duration, check func(Object) error) (again bool, err error) {
+// RestoreOptions says how a version is restored.
+type RestoreOptions struct {
+	Delay time.Duration // until the copy can be read
+	Stay  time.Duration // of the copy, from then on
+	Tier  string        // only recorded
+	// Check validates the version inside the transaction. Its error is returned
+	// unchanged.
+	Check func(Object) error
+}
+
+// Restore makes a copy of an archived version readable. The time of a readable copy
+// begins anew: again is then true. It fails with ErrNoSuchBucket, ErrNoSuchKey,
+// ErrNoSuchVersion, or with ErrRestoring while the copy is being made.
+func (s *Store) Restore(ctx context.Context, bucket, key, version string, o RestoreOptions) (again bool, err error) {
 	now := s.now()
 	_, err = s.amend(ctx, bucket, key, version, func(t *txn, b bucketRow, r objectRow) error {
-		if err := check(r.Object); err != nil {
+		if err := o.Check(r.Object); err != nil {
 			return err
 		}
 		made := r.Restoration
@@ -172,13 +233,13 @@ func (s *Store) Restore(ctx context.Context, bucket, key, version string, delay,
 			return ErrRestoring
 		}
 		if again = made.Readable(now); again {
-			made.Until = now.Add(stay)
+			made.Until = now.Add(o.Stay)
 		} else {
-			made.At = now.Add(delay)
-			made.Until = made.At.Add(stay)
+			made = Restoration{At: now.Add(o.Delay), Until: now.Add(o.Delay + o.Stay), Asked: now, Tier: o.Tier}
 		}
-		_, err := t.exec("UPDATE version SET restored_at = ?, restored_until = ? WHERE bucket_id = ? AND key = ? AND seq = ?",
-			made.At.UnixNano(), made.Until.UnixNano(), b.id, []byte(key), r.seq)
+		_, err := t.exec(`UPDATE version SET restored_at = ?, restored_until = ?, restore_asked = ?, restore_tier = ?
+			WHERE bucket_id = ? AND key = ? AND seq = ?`,
+			made.At.UnixNano(), made.Until.UnixNano(), nanoOrNull(made.Asked), made.Tier, b.id, []byte(key), r.seq)
 		return err
 	})
 	return again, err

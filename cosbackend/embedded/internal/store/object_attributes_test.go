@@ -39,10 +39,12 @@ func TestAttributesSurviveACrash(t *testing.T) {
 		t.Fatal(err)
 	}
 	locked := put(t, s, "locked", []byte("x"))
-	if _, err := s.Restore(t.Context(), testBucket, "k", "", time.Hour, 2*time.Hour, func(Object) error { return nil }); err != nil {
+	if _, err := s.Restore(t.Context(), testBucket, "k", "", RestoreOptions{Delay: time.Hour, Stay: 2 * time.Hour, Tier: "Bulk", Check: anyObject}); err != nil {
 		t.Fatal(err)
 	}
-	first.Restoration = Restoration{At: first.Modified.Add(time.Hour), Until: first.Modified.Add(3 * time.Hour)}
+	first.Restoration = Restoration{
+		At: first.Modified.Add(time.Hour), Until: first.Modified.Add(3 * time.Hour), Asked: first.Modified, Tier: "Bulk",
+	}
 	s, _ = dated(t, crash(t, dir))
 	for _, want := range []Object{first, link, locked} {
 		got, err := s.Head(t.Context(), testBucket, want.Key)
@@ -70,7 +72,7 @@ func TestCopyTakesTheTagsAndNothingElseThatIsSetLater(t *testing.T) {
 		if _, err := tryPut(t.Context(), s, "k", []byte("x"), opts); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.Restore(t.Context(), testBucket, "k", "", 0, time.Hour, func(Object) error { return nil }); err != nil {
+		if _, err := s.Restore(t.Context(), testBucket, "k", "", RestoreOptions{Stay: time.Hour, Check: anyObject}); err != nil {
 			t.Fatal(err)
 		}
 		if err := s.SetObjectLock(t.Context(), testBucket, 0); err != nil {
@@ -105,7 +107,7 @@ func TestAttributesOfMissingVersionsAreRefused(t *testing.T) {
 		}
 		for name, amend := range map[string]func(bucket, key, version string) error{
 			"tags":    func(b, k, v string) error { _, err := s.SetTags(t.Context(), b, k, v, nil); return err },
-			"restore": func(b, k, v string) error { _, err := s.Restore(t.Context(), b, k, v, 0, 1, nil); return err },
+			"restore": func(b, k, v string) error { _, err := s.Restore(t.Context(), b, k, v, RestoreOptions{}); return err },
 			"retain":  func(b, k, v string) error { _, err := s.Retain(t.Context(), b, k, v, time.Now()); return err },
 		} {
 			for _, c := range []struct {
@@ -216,3 +218,5 @@ func TestAttributesDamagedAreNoticed(t *testing.T) {
 		}
 	}
 }
+
+func anyObject(Object) error { return nil }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -14,7 +15,7 @@ import (
 const firstSeq = 1
 
 // An Object describes one stored body. List fills Key, Size, ETag, Modified,
-// StorageClass and Type only.
+// StorageClass, Type, and of Restoration the times At and Until only.
 type Object struct {
 	Key string
 	// VersionID is "" while versioning was never set in the bucket.
@@ -43,6 +44,7 @@ type PutOptions struct {
 	Headers         map[string]string
 	Tags            []Tag
 	Encryption      Encryption
+	ETagKey         []byte // makes the ETag another one than the MD5, as encryption does; nil for none
 	LinkTarget      string // makes a symlink; the body is to be this key
 	ForbidOverwrite bool   // refuse with ErrExists when the key exists
 }
@@ -297,6 +299,7 @@ func (s *Store) Copy(ctx context.Context, srcBucket, srcKey, dstBucket, dstKey s
 // copied is the target of a copy.
 func copied(src Object, key string, o CopyOptions) Object {
 	dst := src
+	dst.ETag = cmp.Or(src.Encryption.PlainETag, src.ETag)
 	dst.VersionID, dst.LinkTarget, dst.Restoration, dst.Encryption = "", "", Restoration{}, o.Put.Encryption
 	if o.ReplaceTags {
 		dst.Tags = o.Put.Tags
@@ -309,6 +312,7 @@ func copied(src Object, key string, o CopyOptions) Object {
 	if o.Put.StorageClass != "" {
 		dst.StorageClass = o.Put.StorageClass
 	}
+	dst.encrypt(o.Put.ETagKey)
 	return dst
 }
 

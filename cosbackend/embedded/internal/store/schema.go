@@ -114,7 +114,7 @@ CREATE INDEX part_by_manifest ON part(manifest_id) WHERE manifest_id IS NOT NULL
 // schemas are the steps from an empty index to the newest one. The number of
 // steps taken is kept as user_version in the index.
 func schemas() []string {
-	return []string{schema1, schema2, schemaVersions, schemaAttributes, schemaConfig, schemaBucketKind}
+	return []string{schema1, schema2, schemaVersions, schemaAttributes, schemaConfig, schemaBucketKind, schemaRestore}
 }
 
 // migrate brings the index to the newest schema, in one transaction, and
@@ -183,6 +183,12 @@ ALTER TABLE upload ADD COLUMN tags BLOB;
 ALTER TABLE upload ADD COLUMN encryption BLOB;
 ALTER TABLE bucket ADD COLUMN object_lock INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE bucket ADD COLUMN lock_days INTEGER NOT NULL DEFAULT 0;
+`
+
+// schemaRestore adds when and how the restoration of a version was requested.
+const schemaRestore = `
+ALTER TABLE version ADD COLUMN restore_asked INTEGER;
+ALTER TABLE version ADD COLUMN restore_tier TEXT;
 `
 
 // schemaConfig adds the configurations of buckets. Only the caller knows what a document

@@ -193,6 +193,7 @@ func (u *Upload) object(key string, o PutOptions) Object {
 	if obj.StorageClass == "" {
 		obj.StorageClass = defaultClass
 	}
+	obj.encrypt(o.ETagKey)
 	return obj
 }
 

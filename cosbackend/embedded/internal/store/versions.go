@@ -261,7 +261,7 @@ func (t *txn) writeRow(bucket, seq int64, id sql.NullString, marker bool, obj Ob
 		etag = excluded.etag, crc64 = excluded.crc64, mtime = excluded.mtime, class = excluded.class,
 		type = excluded.type, acl = excluded.acl, headers = excluded.headers,
 		tags = excluded.tags, encryption = excluded.encryption, link = excluded.link,
-		retain_until = excluded.retain_until, restored_at = NULL, restored_until = NULL`,
+		retain_until = excluded.retain_until, restored_at = NULL, restored_until = NULL, restore_asked = NULL, restore_tier = NULL`,
 		bucket, []byte(obj.Key), seq, id, marker, c.blob, c.manifest, obj.Size, obj.ETag,
 		int64(obj.CRC64), //nolint:gosec // the index has signed integers only; the bits are kept
 		obj.Modified.UnixNano(), obj.StorageClass, obj.Type, obj.ACL, encodeHeaders(obj.Headers),
@@ -351,9 +351,11 @@ type versionLister struct {
 	pageLister
 	o      ListVersionsOptions
 	page   VersionsPage
-	last   Version // the newest entry; a common prefix has no ID
+	last   Version // the newest entry
+	rolled bool    // last is a common prefix
 	key    string  // of the row read last
 	newest int64   // seq of the newest version of key
+	status Versioning
 }
 
 // A versionPosition is a place in the order of versions: behind this one.
@@ -363,6 +365,9 @@ type versionPosition struct {
 }
 
 func (l *versionLister) run(ctx context.Context) error {
+	if _, err := l.view.row("SELECT versioning FROM bucket WHERE id = ?", []any{l.bucket}, &l.status); err != nil {
+		return err
+	}
 	from, ok, err := l.start()
 	for ok && err == nil {
 		from, ok, err = l.scan(ctx, from)
@@ -437,7 +442,7 @@ func (l *versionLister) scan(ctx context.Context, from versionPosition) (next ve
 		if l.read++; l.read%checkEvery == 0 && ctx.Err() != nil {
 			return versionPosition{}, false, ctx.Err()
 		}
-		if l.rolledUp() && bytes.HasPrefix(raw, []byte(l.last.Key)) {
+		if l.rolled && bytes.HasPrefix(raw, []byte(l.last.Key)) {
 			if skipped++; l.seeks(skipped) {
 				key, ok := successor(l.last.Key)
 				return versionPosition{key, beforeAll}, ok, nil
@@ -448,7 +453,7 @@ func (l *versionLister) scan(ctx context.Context, from versionPosition) (next ve
 			l.key, l.newest = string(raw), seq
 		}
 		r.Key, r.Modified, r.IsLatest = l.key, timeOf(mtime), seq == l.newest
-		r.VersionID = shownVersion(VersioningSuspended, id)
+		r.VersionID = shownVersion(l.status, id)
 		if !l.add(r) {
 			return versionPosition{}, false, nil
 		}
@@ -468,9 +473,6 @@ func (l *versionLister) query(from versionPosition) (*sql.Rows, error) {
 	return l.view.rows(versionsToEnd, l.bucket, []byte(from.key), from.seq)
 }
 
-// rolledUp reports whether the last entry is a common prefix.
-func (l *versionLister) rolledUp() bool { return l.count > 0 && l.last.VersionID == "" }
-
 // add puts the next entry on the page; it returns false when the page is full.
 func (l *versionLister) add(r Version) bool {
 	if l.count == l.o.Max {
@@ -481,10 +483,10 @@ func (l *versionLister) add(r Version) bool {
 	l.count++
 	if cp, rolled := l.rollUp(r.Key); rolled {
 		l.page.CommonPrefixes = append(l.page.CommonPrefixes, cp)
-		l.last = Version{Object: Object{Key: cp}}
+		l.last, l.rolled = Version{Object: Object{Key: cp}}, true
 		return true
 	}
 	l.page.Versions = append(l.page.Versions, r)
-	l.last = r
+	l.last, l.rolled = r, false
 	return true
 }
