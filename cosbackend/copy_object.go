@@ -34,6 +34,7 @@ func (c *Client) CopyObject(ctx context.Context, loc Location, key string, o Cop
 	var result CopyResult
 	op.decode = func(ctx context.Context, r *response) (err error) {
 		result, err = r.copyResult(ctx, "CopyObjectResult", key)
+		result.SourceVersionID = cmp.Or(result.SourceVersionID, o.Source.VersionID)
 		return err
 	}
 	err = c.do(ctx, op)

@@ -1,6 +1,7 @@
 package cosbackend
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"strconv"
@@ -70,7 +71,8 @@ func tagHeader(tags []Tag) string {
 }
 
 // GetObjectTagging returns the tags of an object, or of one version of it, and the
-// version they belong to. Without tags they are empty, or the [*Error] NoSuchTagSet.
+// version they belong to: what COS names, which it is not documented to do, or else
+// versionID. Without tags they are empty, or the [*Error] NoSuchTagSet.
 // Idempotent.
 func (c *Client) GetObjectTagging(ctx context.Context, loc Location, key, versionID string) (tags []Tag, version string, err error) {
 	op, err := c.objectOperation(ctx, "GetObjectTagging", http.MethodGet, loc, key, "tagging", versionID)
@@ -84,7 +86,7 @@ func (c *Client) GetObjectTagging(ctx context.Context, loc Location, key, versio
 		if err := r.readXML(ctx, "Tagging", &wire); err != nil {
 			return err
 		}
-		tags, version = wire.Tags, headerText(r.http.Header, "X-Cos-Version-Id")
+		tags, version = wire.Tags, cmp.Or(headerText(r.http.Header, "X-Cos-Version-Id"), versionID)
 		return nil
 	}
 	err = c.do(ctx, op)
@@ -92,7 +94,7 @@ func (c *Client) GetObjectTagging(ctx context.Context, loc Location, key, versio
 }
 
 // PutObjectTagging replaces the tags of an object, or of one version of it, by 1 to
-// 10 others, and returns the version they belong to. Idempotent.
+// 10 others, and returns the version they belong to as GetObjectTagging does. Idempotent.
 func (c *Client) PutObjectTagging(ctx context.Context, loc Location, key, versionID string, tags []Tag) (version string, err error) {
 	if len(tags) == 0 {
 		return "", invalid("tags", "must be 1 to 10; delete them to have none")
@@ -116,11 +118,11 @@ func (c *Client) PutObjectTagging(ctx context.Context, loc Location, key, versio
 	op.document("application/xml", []byte(b.String()))
 	op.decode = versionOf(&version)
 	err = c.do(ctx, op)
-	return version, err
+	return cmp.Or(version, versionID), err
 }
 
 // DeleteObjectTagging removes the tags of an object, or of one version of it, and
-// returns the version they belonged to. Idempotent.
+// returns the version they belonged to as GetObjectTagging does. Idempotent.
 func (c *Client) DeleteObjectTagging(ctx context.Context, loc Location, key, versionID string) (version string, err error) {
 	op, err := c.objectOperation(ctx, "DeleteObjectTagging", http.MethodDelete, loc, key, "tagging", versionID)
 	if err != nil {
@@ -128,5 +130,5 @@ func (c *Client) DeleteObjectTagging(ctx context.Context, loc Location, key, ver
 	}
 	op.decode = versionOf(&version)
 	err = c.do(ctx, op)
-	return version, err
+	return cmp.Or(version, versionID), err
 }

@@ -104,11 +104,11 @@ func customerKeyETag(t *testing.T, s scope) {
 }
 
 func customerKeyPartETags(t *testing.T, s scope) {
-	id, err := s.Client.InitiateMultipartUpload(t.Context(), s.location(), s.key("k"), cosbackend.InitiateOptions{Settings: withKey('a')})
+	begun, err := s.Client.InitiateMultipartUpload(t.Context(), s.location(), s.key("k"), cosbackend.InitiateOptions{Settings: withKey('a')})
 	if err != nil {
 		t.Fatalf("InitiateMultipartUpload = %v", err)
 	}
-	u := cosbackend.Upload{Location: s.location(), Key: s.key("k"), UploadID: id}
+	u := cosbackend.Upload{Location: s.location(), Key: s.key("k"), UploadID: begun.UploadID}
 	o := cosbackend.PartOptions{CustomerKey: keyOf('a'), ContentMD5: md5Of([]byte("text"))}
 	part, err := s.Client.UploadPart(t.Context(), u, 1, body([]byte("text")), o)
 	if err != nil || part.ETag == hex.EncodeToString(md5Of([]byte("text"))) {

@@ -31,7 +31,8 @@ type Object struct {
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
 	// The key.
 	Key string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
-	// The version. Empty in a bucket that never had versioning.
+	// The version. Empty in a bucket that never had versioning, and where COS does not
+	// name it: after most writes while versioning is suspended, which make "null".
 	VersionId string `protobuf:"bytes,3,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"`
 	// The size of the whole content in bytes, even if only a range was read. Objects have
 	// at most 50 TB, so that every size and offset of this API is exact in languages

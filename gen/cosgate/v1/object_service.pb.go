@@ -1511,7 +1511,7 @@ type CopyObjectResponse struct {
 	// The copy: bucket, key, version_id, etag, crc64ecma, last_modified, encryption,
 	// expiration, content_sha1 and hash_crc32c.
 	Object *Object `protobuf:"bytes,1,opt,name=object,proto3" json:"object,omitempty"`
-	// The version of the source that was copied. Empty without versioning.
+	// The version of the source that was copied, if COS or the request named one.
 	SourceVersionId string `protobuf:"bytes,2,opt,name=source_version_id,json=sourceVersionId,proto3" json:"source_version_id,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache

@@ -110,7 +110,7 @@ type GetObjectTaggingResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The tags, in COS's order.
 	Tags []*Tag `protobuf:"bytes,1,rep,name=tags,proto3" json:"tags,omitempty"`
-	// The version that the tags belong to. Empty in a bucket that never had versioning.
+	// The version that the tags belong to, if COS or the request named one.
 	VersionId     string `protobuf:"bytes,2,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -256,7 +256,7 @@ func (x *PutObjectTaggingRequest) GetTags() []*Tag {
 // The tags were stored.
 type PutObjectTaggingResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The version that the tags belong to. Empty in a bucket that never had versioning.
+	// The version that the tags belong to, if COS or the request named one.
 	VersionId     string `protobuf:"bytes,1,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -385,7 +385,7 @@ func (x *DeleteObjectTaggingRequest) GetProfile() string {
 // The tags were removed.
 type DeleteObjectTaggingResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The version that the tags belonged to. Empty in a bucket that never had versioning.
+	// The version that the tags belonged to, if COS or the request named one.
 	VersionId     string `protobuf:"bytes,1,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -207,7 +207,7 @@ type ObjectVersion struct {
 	// The object: bucket, key, version_id and last_modified, and unless it is a delete
 	// marker also size, etag, storage_class and storage_tier. version_id is "null" for
 	// what was written before the bucket had versioning, or while versioning was
-	// suspended.
+	// suspended, and empty in a bucket that never had it.
 	Object *Object `protobuf:"bytes,1,opt,name=object,proto3" json:"object,omitempty"`
 	// Whether it is the latest of its key, which a call without version_id uses.
 	IsLatest bool `protobuf:"varint,2,opt,name=is_latest,json=isLatest,proto3" json:"is_latest,omitempty"`
