@@ -166,7 +166,7 @@ func (r wireResponse) leaves() ([]leaf, error) {
 func partsOfHeader(h wireHeader) []string {
 	name := strings.ToLower(h.name)
 	switch {
-	case name == "x-cos-restore": // ongoing-request="false", expiry-date="Fri, 03 May 2024 00:00:00 GMT"
+	case name == "x-cos-restore" || name == "x-cos-restore-status": // ongoing-request="false", expiry-date="Fri, 03 May 2024 00:00:00 GMT"
 		var parts []string
 		for i, quoted := range strings.Split(h.value, `"`) {
 			if i%2 == 1 {
@@ -291,6 +291,9 @@ func scalar(f protoreflect.FieldDescriptor, name string, v protoreflect.Value) *
 func parseTime(s string) (time.Time, bool) {
 	if at, err := http.ParseTime(s); err == nil {
 		return at, true
+	}
+	if n, err := strconv.ParseInt(s, 10, 64); err == nil && len(s) == 10 {
+		return time.Unix(n, 0), true
 	}
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", "Mon Jan _2 15:04:05 2006", "2006-01-02"} {
 		if at, err := time.Parse(layout, s); err == nil {

@@ -3,6 +3,7 @@ package service
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -32,6 +33,9 @@ func TestExchanges(t *testing.T) {
 					if len(refused) == 0 {
 						equal[comparison]++
 					}
+					for _, d := range refused {
+						t.Errorf("%s: %s", comparison, d)
+					}
 				})
 			})
 		}
@@ -57,12 +61,10 @@ func TestExchanges(t *testing.T) {
 
 // compare makes the comparisons of an exchange and reports each.
 func (x *exchange) compare(t *testing.T, report func(comparison string, refused []string, all int)) {
+	t.Helper()
 	check := func(comparison string, differences []string) {
 		refused := x.refused(comparison, differences)
 		report(comparison, refused, len(differences))
-		for _, d := range refused {
-			t.Errorf("%s: %s", comparison, d)
-		}
 	}
 	if x.rpc != "" {
 		out, sent := x.replay(t)
@@ -129,5 +131,47 @@ func TestExchangesCoverEveryOperation(t *testing.T) {
 		if wanted[name] == "" || covered[strings.ToLower(name)] {
 			t.Errorf("%s stands in withoutExchange for nothing", name)
 		}
+	}
+}
+
+// What is lost, sent otherwise or responded otherwise must be noticed: each change of an
+// exchange that is equal makes it differ in one way.
+func TestExchangesNoticeEachDifference(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		file, comparison string
+		old, changed     string // of the file
+		want             string // the beginning of the difference
+	}{
+		{"HeadObject-1", byResponse, "Server: tencent-cos", "Server: tencent-cos\nx-cos-novelty: 7", "header x-cos-novelty"},
+		{"HeadObject-1", byRequest, "HEAD /", "HEAD /other-", "path"},
+		{"HeadObject-1", byEmbedded, "Content-Type: image/jpeg\nContent-Length: 11", "Content-Type: image/png\nContent-Length: 11", "header content-type"},
+		{"GetBucketCors-1", byResponse, "<ExposeHeader>ETag</ExposeHeader>", "<NoveltyAdded>ETag</NoveltyAdded>", "body /CORSConfiguration/CORSRule/NoveltyAdded"},
+		{"PutBucketCors-1", byRequest, "<MaxAgeSeconds>45<", "<MaxAgeSeconds>46<", "body /CORSConfiguration/CORSRule/MaxAgeSeconds"},
+		{"PutBucketCors-1", byRequest, "PUT /?cors", "PUT /?cors&x=1", "query x"},
+		{"GetBucketLogging-1", byEmbedded, "<TargetPrefix>diary/<", "<TargetPrefix>diarY/<", "body /BucketLoggingStatus/LoggingEnabled/TargetPrefix"},
+		{"DeleteObject-2", byEmbedded, "x-cos-delete-marker: true\n", "", "header x-cos-delete-marker"},
+	} {
+		t.Run(c.file+" "+c.want, func(t *testing.T) {
+			t.Parallel()
+			text, err := os.ReadFile(filepath.Join(exchangeFolder, c.file+".txt"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			at := strings.LastIndex(string(text), c.old) // of the response, where both have it
+			if at < 0 {
+				t.Fatalf("%s has no %q", c.file, c.old)
+			}
+			x, err := parseExchange(c.file, string(text[:at])+c.changed+string(text[at+len(c.old):]))
+			if err != nil {
+				t.Fatal(err)
+			}
+			x.compare(t, func(comparison string, refused []string, _ int) {
+				noticed := slices.ContainsFunc(refused, func(d string) bool { return strings.HasPrefix(d, c.want) })
+				if comparison == c.comparison && !noticed {
+					t.Errorf("the differences of the %s are %q; want %q among them", comparison, refused, c.want)
+				}
+			})
+		})
 	}
 }
