@@ -7,8 +7,9 @@ package cosbackend
 //	A001  [documented 436/7778] The signature is HMAC-SHA1 as documented: the path is decoded, names are in
 //	      lower case with their escapes, values keep upper-case escapes, and what is
 //	      not listed is not covered.
-//	A002  [assumed] COS decodes the path once and cleans nothing: %2F is a slash of the key, and
-//	      "//", "." and ".." are parts of it like any other.
+//	A002  [assumed] COS decodes the path once and cleans nothing that is escaped: %2F is a slash
+//	      of the key, and "//", "." and ".." are parts of it like any other, unless all of
+//	      it simplifies to the bucket (A122).
 //	A003  [documented 436/34078] x-cos-hash-crc64ecma is the CRC-64/ECMA-182 of the whole object, decimal, on
 //	      responses to PUT, GET and HEAD, for a range too.
 //	A004  [documented 436/7778] COS's encoding keeps letters, digits and - _ . ~ and nothing else.
@@ -198,6 +199,10 @@ package cosbackend
 //	A119  [client cos-go-sdk-v5] x-cos-content-sha1 in the response to an append is the MD5 of what was
 //	      appended.
 //	A121  [assumed] The response to DeleteObjects mentions every object that was asked for, unless it is
+//	A122  [client cos-nodejs-sdk-v5] A request to a path that simplifies to "/", such as ///// and /./,
+//	      is one to the bucket: GET lists it. Official clients refuse keys that are such
+//	      paths, and so does this one, escaped or not.
+//	A123  [seen a published MalformedXML error of 2022] A raw "//" inside of a path is read as one slash.
 //	      quiet: then one that it does not mention was deleted. What it leaves out may have
 //	      been deleted or not.
 //	A130  [client cos-js-sdk-v5, client cos-nodejs-sdk-v5] What is written without a Content-Type gets

@@ -72,7 +72,7 @@ func (c *Client) checkDeletes(loc Location, ids []ObjectID) error {
 	}
 	for i, id := range ids {
 		name := field("objects", i, "key")
-		if err := checkKey(name, id.Key); err != nil {
+		if err := checkKeyText(name, id.Key); err != nil {
 			return err
 		}
 		if err := checkVersionID(field("objects", i, "version_id"), id.VersionID); err != nil {

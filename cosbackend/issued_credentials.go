@@ -124,8 +124,12 @@ func (g SessionGrant) check(i int, bucket string) error {
 	if g.Prefix {
 		name = field("grants", i, "key_prefix")
 	}
+	check := checkKey
+	if g.Prefix {
+		check = checkKeyText
+	}
 	if g.Key != "" || !g.Prefix {
-		if err := checkKey(name, g.Key); err != nil {
+		if err := check(name, g.Key); err != nil {
 			return err
 		}
 	}

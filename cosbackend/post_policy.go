@@ -228,8 +228,12 @@ func (o PostPolicyOptions) checkTarget() error {
 	if o.AnyKey {
 		name = "key_prefix"
 	}
+	check := checkKey
+	if o.AnyKey {
+		check = checkKeyText
+	}
 	if o.Key != "" || !o.AnyKey {
-		if err := checkKey(name, o.Key); err != nil {
+		if err := check(name, o.Key); err != nil {
 			return err
 		}
 	}

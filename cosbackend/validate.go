@@ -79,7 +79,32 @@ func checkBucket(field, s string) error {
 	return invalid(field, `must be the full name with the APPID, such as "photos-1250000000": lower-case letters, digits and hyphens, at most 63`)
 }
 
+// checkKey refuses a key that cannot stand in a path.
 func checkKey(field, key string) error {
+	if SimplifiesToBucket(key) {
+		return invalid(field, "must not simplify to the bucket: it must have more than slashes, backslashes and the segments . and .., and not end in the segment ..")
+	}
+	return checkKeyText(field, key)
+}
+
+// SimplifiesToBucket reports whether something on the way to COS may make "/" of the path
+// of a key: a request to it would be one to the bucket (A122). A key that ends in ".." is
+// not told apart further.
+func SimplifiesToBucket(key string) bool {
+	if key == "" || strings.IndexByte("./\\", key[len(key)-1]) < 0 {
+		return false
+	}
+	last := ""
+	for segment := range strings.FieldsFuncSeq(key, func(r rune) bool { return r == '/' || r == '\\' }) {
+		if segment != "." {
+			last = segment
+		}
+	}
+	return last == "" || last == ".."
+}
+
+// checkKeyText refuses what is no key, nor the beginning of one, wherever it stands.
+func checkKeyText(field, key string) error {
 	switch {
 	case key == "":
 		return invalid(field, "must not be empty")

@@ -43,6 +43,8 @@ var permissionsOfAll = map[string][]*permission{
 		permit("body /ListPartsResult/PartNumberMarker", "the request has it"),
 		permit("body /ListPartsResult/MaxParts", "the request has it, or leaves it to the gateway"),
 		permit("body /ListPartsResult/IsTruncated", "a next_page_token says it"),
+		permit(`body /ListPartsResult/StorageClass: "Standard"`, "classes arrive in capitals"),
+		permit(`body /ListMultipartUploadsResult/Upload/StorageClass: "Standard"`, "classes arrive in capitals"),
 		permit("body /ListMultipartUploadsResult/Bucket", "the request has it"),
 		permit("body /ListMultipartUploadsResult/MaxUploads", "the request has it, or leaves it to the gateway"),
 		permit("body /ListMultipartUploadsResult/IsTruncated", "a next_page_token says it"),

@@ -19,8 +19,8 @@ import (
 // keys of every kind that COS allows.
 func keys() []string {
 	return []string{
-		"plain", "a/b", "/lead", "trail/", "x//y", "..", ".", "a/../b", "a/./b", "%2F", "a%2Fb", "100%", "a b", " ", "a+b", "a?b", "a?versionId=1",
-		"a&b=c", "a#b", "a;b", "a=b", "a\"b'c<d>", "腾讯云/对象", "😀", "e\u0301", "\u00e9", "\\", "a\tb", "a\nb", "~-_.", "*!()", "http://h/k", "a:b@c",
+		"plain", "a/b", "/lead", "trail/", "x//y", "a/../b", "a/./b", "%2F", "a%2Fb", "100%", "a b", " ", "a+b", "a?b", "a?versionId=1",
+		"a&b=c", "a#b", "a;b", "a=b", "a\"b'c<d>", "腾讯云/对象", "😀", "e\u0301", "\u00e9", "a\\b", "\\a", "a\tb", "a\nb", "~-_.", "*!()", "http://h/k", "a:b@c",
 		strings.Repeat("k", 850), strings.Repeat("键", 283) + "x",
 	}
 }

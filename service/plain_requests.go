@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/dynamicpb"
 
+	"github.com/cosgate/cosgate/cosbackend"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 )
 
@@ -147,7 +148,7 @@ func cutLast(s string, sep byte) (before, after string, found bool) {
 }
 
 func usualKey(s string) bool {
-	return s != "" && len(s) <= 850 && !strings.ContainsAny(s, "\x18\x19\x1a\x1b") && utf8.ValidString(s)
+	return s != "" && len(s) <= 850 && !strings.ContainsAny(s, "\x18\x19\x1a\x1b") && !cosbackend.SimplifiesToBucket(s) && utf8.ValidString(s)
 }
 
 func usualRegion(s string) bool {

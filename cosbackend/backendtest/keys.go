@@ -1,6 +1,7 @@
 package backendtest
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -22,6 +23,7 @@ func keyChecks() []check {
 		{"PutObject of keys with control characters", "A002, E002", controlCharacters, nil},
 		{"PutObject of keys that begin with slashes and dots", "A002", leadingSlashesAndDots, nil},
 		{"PutObject of keys of 850 bytes", "A012, E005", longKeys, nil},
+		{"HeadObject and every other operation refuse a key that simplifies to the bucket", "A122, A123, E144", keysOfTheBucket, nil},
 	}
 }
 
@@ -31,7 +33,7 @@ func oddNames() []string {
 		"plain", "UPPER", "upper", "Upper",
 		" leading space", "trailing space ", "two  spaces", " ", "no-break\u00a0space", "zero\u200bwidth",
 		"folder/", "//", "a//b", "a///b//", "/slash first",
-		".", "..", "...", ".hidden", "a/.", "a/..", "a/./b", "a/../b", "../../up", "./here", "a/.../b",
+		".", "...", ".hidden", "a/.", "a/./b", "a/../b", "../../up", "./here", "a/.../b",
 		"100%", "%", "%2F", "a%2Fb", "%2e%2e/", "%zz", "%25", "%E4%B8",
 		"a+b", "+", "a?b=c", "?acl", "?versionId=1", "a&b=c;d", "#fragment", "a=b", "q-sign-algorithm=sha1",
 		`"double"`, "'single'", "<tag>", "&amp;", "]]>", "<!--", "`tick`",
@@ -168,4 +170,30 @@ func longKeys(t *testing.T, s scope) {
 	}
 	s.wantNamed(t, keys)
 	s.wantKeys(t, cosbackend.ListOptions{Prefix: s.prefix, MaxKeys: 2}, keys)
+}
+
+// Nothing is sent for such a key: COS might list the bucket, or delete it. DeleteObjects
+// names keys in its document.
+func keysOfTheBucket(t *testing.T, s scope) {
+	ctx, c, at := t.Context(), s.Client, s.location()
+	source := s.source(s.key("k"))
+	s.put(t, s.key("k"), []byte("x"))
+	for _, key := range []string{"/", "//", ".", "./", "/./", "..", "a/..", "a/b/../..", `\`, `/\`, `a\..`} {
+		_, head := c.HeadObject(ctx, at, key, cosbackend.ReadOptions{})
+		_, get := c.GetObject(ctx, at, key, cosbackend.ReadOptions{})
+		_, deleted := c.DeleteObject(ctx, at, key, "")
+		_, put := c.PutObject(ctx, at, key, body([]byte("x")), cosbackend.PutOptions{})
+		_, copied := c.CopyObject(ctx, at, key, cosbackend.CopyOptions{Source: source})
+		_, from := c.CopyObject(ctx, at, s.key("to"), cosbackend.CopyOptions{Source: s.source(key)})
+		for op, err := range map[string]error{"HeadObject": head, "GetObject": get, "DeleteObject": deleted, "PutObject": put, "CopyObject": copied, "CopyObject from": from} {
+			if _, ok := errors.AsType[*cosbackend.ValidationError](err); !ok {
+				t.Errorf("%s(%q) = %v, want a ValidationError", op, key, err)
+			}
+		}
+		result, err := c.DeleteObjects(ctx, at, []cosbackend.ObjectID{{Key: key}}, false)
+		if err != nil || len(result.Unexpected) > 0 {
+			t.Errorf("DeleteObjects of %q = %+v, %v", key, result, err)
+		}
+	}
+	s.wantContent(t, s.key("k"), []byte("x"))
 }

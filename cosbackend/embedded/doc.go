@@ -326,6 +326,8 @@
 //	E142  [own] x-cos-website-redirect-location is stored and returned. The website host does not
 //	      redirect by it.
 //	E143  [own] Lists have no RestoreStatus, and responses to HEAD no x-cos-restore-status.
+//	E144  [client cos-nodejs-sdk-v5] A request to a path that simplifies to "/", escaped or not, is one to
+//	      the bucket. Any other path is a key as it is, once it is decoded.
 //	E150  [seen 436/7742] The ETag of a completed object is not made of the ETags of its parts
 //	      alone: the same parts have another one in another upload.
 //	E151  [seen 436/7753, 436/7745] x-cos-object-type is absent for a normal object, and

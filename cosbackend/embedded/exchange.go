@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"path"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -294,11 +295,11 @@ func (x *exchange) resolveHost(ctx context.Context) (bool, error) {
 // resolvePath reads the key from the path, which net/http has decoded once. Nothing is
 // cleaned: "/a//../b" is the key "a//../b".
 func (x *exchange) resolvePath(onBucket bool) error {
-	path := x.r.URL.Path
-	if path == "" || path == "/" {
+	target := x.r.URL.Path
+	if target == "" || simplifiesToRoot(target) {
 		return nil
 	}
-	key, ok := strings.CutPrefix(path, "/")
+	key, ok := strings.CutPrefix(target, "/")
 	if !ok {
 		return fail(invalidURI, "The request target has no path.")
 	}
@@ -308,6 +309,9 @@ func (x *exchange) resolvePath(onBucket bool) error {
 	x.key, x.entry.Key = key, key
 	return checkKey(key)
 }
+
+// simplifiesToRoot reports whether a path, as a URL, is the same as "/" (E144).
+func simplifiesToRoot(p string) bool { return p[0] == '/' && path.Clean(p) == "/" }
 
 // checkKey refuses an invalid key (E005).
 func checkKey(key string) error {

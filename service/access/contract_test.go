@@ -109,7 +109,7 @@ func rpcsOf(t *testing.T) map[protoreflect.MessageDescriptor][]string {
 func hasNameRule(f protoreflect.FieldDescriptor) bool {
 	rules, _ := proto.GetExtension(f.Options(), validate.E_Field).(*validate.FieldRules)
 	for _, s := range []*validate.StringRules{rules.GetString(), rules.GetRepeated().GetItems().GetString(), rules.GetMap().GetKeys().GetString(), rules.GetMap().GetValues().GetString()} {
-		for _, e := range []protoreflect.ExtensionType{cosgatev1.E_IsBucket, cosgatev1.E_IsKey, cosgatev1.E_IsXmlKey} {
+		for _, e := range []protoreflect.ExtensionType{cosgatev1.E_IsBucket, cosgatev1.E_IsKey, cosgatev1.E_IsKeyText, cosgatev1.E_IsXmlKey} {
 			if is, _ := proto.GetExtension(s, e).(bool); is {
 				return true
 			}

@@ -420,7 +420,7 @@ const file_cosgate_v1_credential_service_proto_rawDesc = "" +
 	"\x18credential_grant.pattern\x12Mmust not contain *, ? or $, which policies of COS give a meaning of their own\x1a\x16!this.matches('[*?$]')r\b\x90Ջ\xdc\x02\x01\x10\x01ȓ\x8c\xdc\x02\x03H\x00R\x03key\x12\xb9\x01\n" +
 	"\n" +
 	"key_prefix\x18\x02 \x01(\tB\x97\x01\xbaH\x8d\x01\xba\x01\x81\x01\n" +
-	"\x18credential_grant.pattern\x12Mmust not contain *, ? or $, which policies of COS give a meaning of their own\x1a\x16!this.matches('[*?$]')r\x06\x90Ջ\xdc\x02\x01ȓ\x8c\xdc\x02\x04H\x00R\tkeyPrefix\x12U\n" +
+	"\x18credential_grant.pattern\x12Mmust not contain *, ? or $, which policies of COS give a meaning of their own\x1a\x16!this.matches('[*?$]')r\x06\x80؋\xdc\x02\x01ȓ\x8c\xdc\x02\x04H\x00R\tkeyPrefix\x12U\n" +
 	"\aactions\x18\x03 \x03(\x0e2\x1c.cosgate.v1.CredentialActionB\x1d\xbaH\x12\x92\x01\x0f\b\x01\x10\x10\x18\x01\"\a\x82\x01\x04\x10\x01 \x00ғ\x8c\xdc\x02\x02\x12\x00R\aactions:\xa2\x01\xbaH\x9e\x01\x1a\x9b\x01\n" +
 	"\x15credential_grant.list\x12TCREDENTIAL_ACTION_LIST_OBJECTS needs key_prefix, which may be empty, in place of key\x1a,!(5 in this.actions) || has(this.key_prefix)B\x0f\n" +
 	"\x06target\x12\x05\xbaH\x02\b\x01\"\xaf\x02\n" +

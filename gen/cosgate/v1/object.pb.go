@@ -531,7 +531,8 @@ type ObjectIdentifier struct {
 	// The key: 1 to 850 bytes, without the characters U+0018 to U+001B. XML cannot express
 	// all others either: DeleteObjects returns a key with control characters other than
 	// tab, line feed and carriage return, or with U+FFFE or U+FFFF, as a failure;
-	// DeleteObject can delete it.
+	// DeleteObject can delete it. It may be one that other RPCs do not take, such as "//":
+	// here it stands in a document, so that nothing can take it for the bucket.
 	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
 	// The version. Empty: the object itself.
 	VersionId     string `protobuf:"bytes,2,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"`
@@ -752,7 +753,7 @@ const file_cosgate_v1_object_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\fR\x05value:\x028\x01\"f\n" +
 	"\x10ObjectIdentifier\x12&\n" +
-	"\x03key\x18\x01 \x01(\tB\x14\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01ȓ\x8c\xdc\x02\x03R\x03key\x12*\n" +
+	"\x03key\x18\x01 \x01(\tB\x14\xbaH\v\xc8\x01\x01r\x06\x80؋\xdc\x02\x01ȓ\x8c\xdc\x02\x03R\x03key\x12*\n" +
 	"\n" +
 	"version_id\x18\x02 \x01(\tB\v\xbaH\br\x06\xa0Ջ\xdc\x02\x01R\tversionId\"\xef\x01\n" +
 	"\n" +

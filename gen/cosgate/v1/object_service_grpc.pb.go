@@ -49,8 +49,12 @@ const (
 //
 // ObjectService reads, writes and lists objects.
 //
-// A key has 1 to 850 bytes of UTF-8 and is used as it is: "/", "//", "..", spaces,
-// "%2F" and any script are ordinary characters. In every request of this API bucket,
+// A key has 1 to 850 bytes of UTF-8 and is used as it is: "/", "\", "//", "..", spaces,
+// "%2F" and any script are ordinary characters, also at its beginning. Only a key that
+// simplifies to the bucket, or may, is refused with INVALID_ARGUMENT: one of nothing but
+// slashes, backslashes and the segments "." and "..", or that ends in the segment "..",
+// such as "/", "./" and "a/..". COS may take a request to it for one to the bucket.
+// DeleteObjects deletes such objects. In every request of this API bucket,
 // key, version_id, region and profile have the numbers 1 to 5.
 //
 // Every RPC can fail with NOT_FOUND (NoSuchBucket) and with the following codes, which
@@ -549,8 +553,12 @@ type ObjectService_SelectObjectContentClient = grpc.ServerStreamingClient[Select
 //
 // ObjectService reads, writes and lists objects.
 //
-// A key has 1 to 850 bytes of UTF-8 and is used as it is: "/", "//", "..", spaces,
-// "%2F" and any script are ordinary characters. In every request of this API bucket,
+// A key has 1 to 850 bytes of UTF-8 and is used as it is: "/", "\", "//", "..", spaces,
+// "%2F" and any script are ordinary characters, also at its beginning. Only a key that
+// simplifies to the bucket, or may, is refused with INVALID_ARGUMENT: one of nothing but
+// slashes, backslashes and the segments "." and "..", or that ends in the segment "..",
+// such as "/", "./" and "a/..". COS may take a request to it for one to the bucket.
+// DeleteObjects deletes such objects. In every request of this API bucket,
 // key, version_id, region and profile have the numbers 1 to 5.
 //
 // Every RPC can fail with NOT_FOUND (NoSuchBucket) and with the following codes, which

@@ -41,6 +41,14 @@ var file_cosgate_v1_rules_proto_extTypes = []protoimpl.ExtensionInfo{
 	{
 		ExtendedType:  (*validate.StringRules)(nil),
 		ExtensionType: (*bool)(nil),
+		Field:         91250048,
+		Name:          "cosgate.v1.is_key_text",
+		Tag:           "varint,91250048,opt,name=is_key_text",
+		Filename:      "cosgate/v1/rules.proto",
+	},
+	{
+		ExtendedType:  (*validate.StringRules)(nil),
+		ExtensionType: (*bool)(nil),
 		Field:         91250003,
 		Name:          "cosgate.v1.is_xml_key",
 		Tag:           "varint,91250003,opt,name=is_xml_key",
@@ -270,119 +278,127 @@ var (
 	//
 	// optional bool is_bucket = 91250001;
 	E_IsBucket = &file_cosgate_v1_rules_proto_extTypes[0]
-	// A key of an object: at most 850 bytes, without U+0018 to U+001B.
+	// A key of an object: at most 850 bytes, without U+0018 to U+001B. A key that simplifies
+	// to the bucket is none, such as "/", "./" and "a/..": COS, or something in between, may
+	// take a request to it for one to the bucket, and DeleteObject would be Delete Bucket.
+	// What ends in "/.." is not told apart further.
 	//
 	// optional bool is_key = 91250002;
 	E_IsKey = &file_cosgate_v1_rules_proto_extTypes[1]
+	// What a key begins with, or a key that stands in a document and not in a path: as
+	// is_key, whatever it simplifies to.
+	//
+	// optional bool is_key_text = 91250048;
+	E_IsKeyText = &file_cosgate_v1_rules_proto_extTypes[2]
 	// A key that XML can express: as is_key, and without control characters.
 	//
 	// optional bool is_xml_key = 91250003;
-	E_IsXmlKey = &file_cosgate_v1_rules_proto_extTypes[2]
+	E_IsXmlKey = &file_cosgate_v1_rules_proto_extTypes[3]
 	// A version id, or empty.
 	//
 	// optional bool is_version_id = 91250004;
-	E_IsVersionId = &file_cosgate_v1_rules_proto_extTypes[3]
+	E_IsVersionId = &file_cosgate_v1_rules_proto_extTypes[4]
 	// A region, or empty.
 	//
 	// optional bool is_region = 91250005;
-	E_IsRegion = &file_cosgate_v1_rules_proto_extTypes[4]
+	E_IsRegion = &file_cosgate_v1_rules_proto_extTypes[5]
 	// The name of a profile, or empty.
 	//
 	// optional bool is_profile = 91250006;
-	E_IsProfile = &file_cosgate_v1_rules_proto_extTypes[5]
+	E_IsProfile = &file_cosgate_v1_rules_proto_extTypes[6]
 	// The value of an HTTP header, or empty: at most 1024 bytes.
 	//
 	// optional bool is_header = 91250007;
-	E_IsHeader = &file_cosgate_v1_rules_proto_extTypes[6]
+	E_IsHeader = &file_cosgate_v1_rules_proto_extTypes[7]
 	// The value of a header that COS stores with an object, or empty: at most 2048 bytes of
 	// UTF-8, which travel as they are.
 	//
 	// optional bool is_stored_header = 91250045;
-	E_IsStoredHeader = &file_cosgate_v1_rules_proto_extTypes[7]
+	E_IsStoredHeader = &file_cosgate_v1_rules_proto_extTypes[8]
 	// The name of a header whose stored value can be any bytes.
 	//
 	// optional bool is_stored_header_name = 91250046;
-	E_IsStoredHeaderName = &file_cosgate_v1_rules_proto_extTypes[8]
+	E_IsStoredHeaderName = &file_cosgate_v1_rules_proto_extTypes[9]
 	// The key or the value of a tag.
 	//
 	// optional bool is_tag_text = 91250047;
-	E_IsTagText = &file_cosgate_v1_rules_proto_extTypes[9]
+	E_IsTagText = &file_cosgate_v1_rules_proto_extTypes[10]
 	// The name of an entry of user metadata.
 	//
 	// optional bool is_metadata_name = 91250008;
-	E_IsMetadataName = &file_cosgate_v1_rules_proto_extTypes[10]
+	E_IsMetadataName = &file_cosgate_v1_rules_proto_extTypes[11]
 	// The name of a storage class, or empty.
 	//
 	// optional bool is_storage_class = 91250009;
-	E_IsStorageClass = &file_cosgate_v1_rules_proto_extTypes[11]
+	E_IsStorageClass = &file_cosgate_v1_rules_proto_extTypes[12]
 	// A value of a set that COS adds to over time, such as types or tiers, or empty.
 	//
 	// optional bool is_word = 91250012;
-	E_IsWord = &file_cosgate_v1_rules_proto_extTypes[12]
+	E_IsWord = &file_cosgate_v1_rules_proto_extTypes[13]
 	// The id of a multipart upload, or empty.
 	//
 	// optional bool is_upload_id = 91250010;
-	E_IsUploadId = &file_cosgate_v1_rules_proto_extTypes[13]
+	E_IsUploadId = &file_cosgate_v1_rules_proto_extTypes[14]
 	// The id of an account in a grant.
 	//
 	// optional bool is_grantee_id = 91250011;
-	E_IsGranteeId = &file_cosgate_v1_rules_proto_extTypes[14]
+	E_IsGranteeId = &file_cosgate_v1_rules_proto_extTypes[15]
 	// The id of an inventory job or of a tiering rule, or empty.
 	//
 	// optional bool is_config_id = 91250020;
-	E_IsConfigId = &file_cosgate_v1_rules_proto_extTypes[15]
+	E_IsConfigId = &file_cosgate_v1_rules_proto_extTypes[16]
 	// Text that XML can express: at most 1024 bytes, without control characters.
 	//
 	// optional bool is_xml_text = 91250021;
-	E_IsXmlText = &file_cosgate_v1_rules_proto_extTypes[16]
+	E_IsXmlText = &file_cosgate_v1_rules_proto_extTypes[17]
 	// A bucket as COS names it where copies and lists go: its region, and name-appid.
 	//
 	// optional bool is_bucket_resource = 91250023;
-	E_IsBucketResource = &file_cosgate_v1_rules_proto_extTypes[17]
+	E_IsBucketResource = &file_cosgate_v1_rules_proto_extTypes[18]
 	// A domain, or empty.
 	//
 	// optional bool is_domain = 91250022;
-	E_IsDomain = &file_cosgate_v1_rules_proto_extTypes[18]
+	E_IsDomain = &file_cosgate_v1_rules_proto_extTypes[19]
 	// The URL of an upload callback.
 	//
 	// optional bool is_callback_url = 91250030;
-	E_IsCallbackUrl = &file_cosgate_v1_rules_proto_extTypes[19]
+	E_IsCallbackUrl = &file_cosgate_v1_rules_proto_extTypes[20]
 	// A host name, optionally with a port, or empty.
 	//
 	// optional bool is_host = 91250031;
-	E_IsHost = &file_cosgate_v1_rules_proto_extTypes[20]
+	E_IsHost = &file_cosgate_v1_rules_proto_extTypes[21]
 	// The name of a preset ACL, or empty.
 	//
 	// optional bool is_preset_acl = 91250032;
-	E_IsPresetAcl = &file_cosgate_v1_rules_proto_extTypes[21]
+	E_IsPresetAcl = &file_cosgate_v1_rules_proto_extTypes[22]
 	// The name of an HTTP header.
 	//
 	// optional bool is_header_name = 91250033;
-	E_IsHeaderName = &file_cosgate_v1_rules_proto_extTypes[22]
+	E_IsHeaderName = &file_cosgate_v1_rules_proto_extTypes[23]
 	// The value of an HTTP header that holds a document, or empty: at most 8192 bytes.
 	//
 	// optional bool is_long_header = 91250034;
-	E_IsLongHeader = &file_cosgate_v1_rules_proto_extTypes[23]
+	E_IsLongHeader = &file_cosgate_v1_rules_proto_extTypes[24]
 	// The name of a header that a presigned URL can require.
 	//
 	// optional bool is_signed_header = 91250040;
-	E_IsSignedHeader = &file_cosgate_v1_rules_proto_extTypes[24]
+	E_IsSignedHeader = &file_cosgate_v1_rules_proto_extTypes[25]
 	// An absolute URL that a browser can be redirected to, or empty.
 	//
 	// optional bool is_redirect = 91250041;
-	E_IsRedirect = &file_cosgate_v1_rules_proto_extTypes[25]
+	E_IsRedirect = &file_cosgate_v1_rules_proto_extTypes[26]
 	// Text of any length that XML can express.
 	//
 	// optional bool is_xml_literal = 91250042;
-	E_IsXmlLiteral = &file_cosgate_v1_rules_proto_extTypes[26]
+	E_IsXmlLiteral = &file_cosgate_v1_rules_proto_extTypes[27]
 	// One character of a CSV format, or empty.
 	//
 	// optional bool is_csv_character = 91250043;
-	E_IsCsvCharacter = &file_cosgate_v1_rules_proto_extTypes[27]
+	E_IsCsvCharacter = &file_cosgate_v1_rules_proto_extTypes[28]
 	// The delimiter of records, or empty.
 	//
 	// optional bool is_record_delimiter = 91250044;
-	E_IsRecordDelimiter = &file_cosgate_v1_rules_proto_extTypes[28]
+	E_IsRecordDelimiter = &file_cosgate_v1_rules_proto_extTypes[29]
 )
 
 // Extension fields to validate.Int64Rules.
@@ -390,7 +406,7 @@ var (
 	// A traffic limit in bits per second, or 0.
 	//
 	// optional bool is_traffic_limit = 91250035;
-	E_IsTrafficLimit = &file_cosgate_v1_rules_proto_extTypes[29]
+	E_IsTrafficLimit = &file_cosgate_v1_rules_proto_extTypes[30]
 )
 
 var File_cosgate_v1_rules_proto protoreflect.FileDescriptor
@@ -401,11 +417,14 @@ const file_cosgate_v1_rules_proto_rawDesc = "" +
 	"cosgate.v1\x1a\x1bbuf/validate/validate.proto:\xc4\x02\n" +
 	"\tis_bucket\x12\x19.buf.validate.StringRules\x18Ѻ\xc1+ \x01(\bB\x88\x02\xc2H\x84\x02\n" +
 	"\x81\x02\n" +
-	"\rstring.bucket\x12\x97\x01must be the full bucket name, name-appid, such as photos-1250000000: lower-case letters, digits and hyphens, at most 63 characters, ending in the appid\x1aV!rule || (this.size() <= 63 && this.matches('^[a-z0-9]([a-z0-9-]*[a-z0-9])?-[0-9]+$'))R\bisBucket:\xde\x01\n" +
-	"\x06is_key\x12\x19.buf.validate.StringRules\x18Һ\xc1+ \x01(\bB\xa8\x01\xc2H\xa4\x01\n" +
-	"\xa1\x01\n" +
+	"\rstring.bucket\x12\x97\x01must be the full bucket name, name-appid, such as photos-1250000000: lower-case letters, digits and hyphens, at most 63 characters, ending in the appid\x1aV!rule || (this.size() <= 63 && this.matches('^[a-z0-9]([a-z0-9-]*[a-z0-9])?-[0-9]+$'))R\bisBucket:\xb9\x03\n" +
+	"\x06is_key\x12\x19.buf.validate.StringRules\x18Һ\xc1+ \x01(\bB\x83\x03\xc2H\xff\x02\n" +
+	"\xfc\x02\n" +
 	"\n" +
-	"string.key\x12Kmust be at most 850 bytes of UTF-8, without the characters U+0018 to U+001B\x1aF!rule || (bytes(this).size() <= 850 && !this.matches('[\\\\x18-\\\\x1b]'))R\x05isKey:\xb8\x02\n" +
+	"string.key\x12\xd1\x01must be at most 850 bytes of UTF-8, without the characters U+0018 to U+001B, and not simplify to the bucket: it must have more than slashes, backslashes and the segments . and .., and not end in the segment ..\x1a\x99\x01!rule || (bytes(this).size() <= 850 && !this.matches('[\\\\x18-\\\\x1b]') && (this == '' || !this.matches('(?s)^(\\\\.?|(.*[/\\\\\\\\])?\\\\.\\\\.)([/\\\\\\\\]+\\\\.?)*$')))R\x05isKey:\xec\x01\n" +
+	"\vis_key_text\x12\x19.buf.validate.StringRules\x18\x80\xbb\xc1+ \x01(\bB\xad\x01\xc2H\xa9\x01\n" +
+	"\xa6\x01\n" +
+	"\x0fstring.key_text\x12Kmust be at most 850 bytes of UTF-8, without the characters U+0018 to U+001B\x1aF!rule || (bytes(this).size() <= 850 && !this.matches('[\\\\x18-\\\\x1b]'))R\tisKeyText:\xb8\x02\n" +
 	"\n" +
 	"is_xml_key\x12\x19.buf.validate.StringRules\x18Ӻ\xc1+ \x01(\bB\xfb\x01\xc2H\xf7\x01\n" +
 	"\xf4\x01\n" +
@@ -507,38 +526,39 @@ var file_cosgate_v1_rules_proto_goTypes = []any{
 var file_cosgate_v1_rules_proto_depIdxs = []int32{
 	0,  // 0: cosgate.v1.is_bucket:extendee -> buf.validate.StringRules
 	0,  // 1: cosgate.v1.is_key:extendee -> buf.validate.StringRules
-	0,  // 2: cosgate.v1.is_xml_key:extendee -> buf.validate.StringRules
-	0,  // 3: cosgate.v1.is_version_id:extendee -> buf.validate.StringRules
-	0,  // 4: cosgate.v1.is_region:extendee -> buf.validate.StringRules
-	0,  // 5: cosgate.v1.is_profile:extendee -> buf.validate.StringRules
-	0,  // 6: cosgate.v1.is_header:extendee -> buf.validate.StringRules
-	0,  // 7: cosgate.v1.is_stored_header:extendee -> buf.validate.StringRules
-	0,  // 8: cosgate.v1.is_stored_header_name:extendee -> buf.validate.StringRules
-	0,  // 9: cosgate.v1.is_tag_text:extendee -> buf.validate.StringRules
-	0,  // 10: cosgate.v1.is_metadata_name:extendee -> buf.validate.StringRules
-	0,  // 11: cosgate.v1.is_storage_class:extendee -> buf.validate.StringRules
-	0,  // 12: cosgate.v1.is_word:extendee -> buf.validate.StringRules
-	0,  // 13: cosgate.v1.is_upload_id:extendee -> buf.validate.StringRules
-	0,  // 14: cosgate.v1.is_grantee_id:extendee -> buf.validate.StringRules
-	0,  // 15: cosgate.v1.is_config_id:extendee -> buf.validate.StringRules
-	0,  // 16: cosgate.v1.is_xml_text:extendee -> buf.validate.StringRules
-	0,  // 17: cosgate.v1.is_bucket_resource:extendee -> buf.validate.StringRules
-	0,  // 18: cosgate.v1.is_domain:extendee -> buf.validate.StringRules
-	0,  // 19: cosgate.v1.is_callback_url:extendee -> buf.validate.StringRules
-	0,  // 20: cosgate.v1.is_host:extendee -> buf.validate.StringRules
-	0,  // 21: cosgate.v1.is_preset_acl:extendee -> buf.validate.StringRules
-	0,  // 22: cosgate.v1.is_header_name:extendee -> buf.validate.StringRules
-	0,  // 23: cosgate.v1.is_long_header:extendee -> buf.validate.StringRules
-	0,  // 24: cosgate.v1.is_signed_header:extendee -> buf.validate.StringRules
-	0,  // 25: cosgate.v1.is_redirect:extendee -> buf.validate.StringRules
-	0,  // 26: cosgate.v1.is_xml_literal:extendee -> buf.validate.StringRules
-	0,  // 27: cosgate.v1.is_csv_character:extendee -> buf.validate.StringRules
-	0,  // 28: cosgate.v1.is_record_delimiter:extendee -> buf.validate.StringRules
-	1,  // 29: cosgate.v1.is_traffic_limit:extendee -> buf.validate.Int64Rules
-	30, // [30:30] is the sub-list for method output_type
-	30, // [30:30] is the sub-list for method input_type
-	30, // [30:30] is the sub-list for extension type_name
-	0,  // [0:30] is the sub-list for extension extendee
+	0,  // 2: cosgate.v1.is_key_text:extendee -> buf.validate.StringRules
+	0,  // 3: cosgate.v1.is_xml_key:extendee -> buf.validate.StringRules
+	0,  // 4: cosgate.v1.is_version_id:extendee -> buf.validate.StringRules
+	0,  // 5: cosgate.v1.is_region:extendee -> buf.validate.StringRules
+	0,  // 6: cosgate.v1.is_profile:extendee -> buf.validate.StringRules
+	0,  // 7: cosgate.v1.is_header:extendee -> buf.validate.StringRules
+	0,  // 8: cosgate.v1.is_stored_header:extendee -> buf.validate.StringRules
+	0,  // 9: cosgate.v1.is_stored_header_name:extendee -> buf.validate.StringRules
+	0,  // 10: cosgate.v1.is_tag_text:extendee -> buf.validate.StringRules
+	0,  // 11: cosgate.v1.is_metadata_name:extendee -> buf.validate.StringRules
+	0,  // 12: cosgate.v1.is_storage_class:extendee -> buf.validate.StringRules
+	0,  // 13: cosgate.v1.is_word:extendee -> buf.validate.StringRules
+	0,  // 14: cosgate.v1.is_upload_id:extendee -> buf.validate.StringRules
+	0,  // 15: cosgate.v1.is_grantee_id:extendee -> buf.validate.StringRules
+	0,  // 16: cosgate.v1.is_config_id:extendee -> buf.validate.StringRules
+	0,  // 17: cosgate.v1.is_xml_text:extendee -> buf.validate.StringRules
+	0,  // 18: cosgate.v1.is_bucket_resource:extendee -> buf.validate.StringRules
+	0,  // 19: cosgate.v1.is_domain:extendee -> buf.validate.StringRules
+	0,  // 20: cosgate.v1.is_callback_url:extendee -> buf.validate.StringRules
+	0,  // 21: cosgate.v1.is_host:extendee -> buf.validate.StringRules
+	0,  // 22: cosgate.v1.is_preset_acl:extendee -> buf.validate.StringRules
+	0,  // 23: cosgate.v1.is_header_name:extendee -> buf.validate.StringRules
+	0,  // 24: cosgate.v1.is_long_header:extendee -> buf.validate.StringRules
+	0,  // 25: cosgate.v1.is_signed_header:extendee -> buf.validate.StringRules
+	0,  // 26: cosgate.v1.is_redirect:extendee -> buf.validate.StringRules
+	0,  // 27: cosgate.v1.is_xml_literal:extendee -> buf.validate.StringRules
+	0,  // 28: cosgate.v1.is_csv_character:extendee -> buf.validate.StringRules
+	0,  // 29: cosgate.v1.is_record_delimiter:extendee -> buf.validate.StringRules
+	1,  // 30: cosgate.v1.is_traffic_limit:extendee -> buf.validate.Int64Rules
+	31, // [31:31] is the sub-list for method output_type
+	31, // [31:31] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	0,  // [0:31] is the sub-list for extension extendee
 	0,  // [0:0] is the sub-list for field type_name
 }
 
@@ -554,7 +574,7 @@ func file_cosgate_v1_rules_proto_init() {
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cosgate_v1_rules_proto_rawDesc), len(file_cosgate_v1_rules_proto_rawDesc)),
 			NumEnums:      0,
 			NumMessages:   0,
-			NumExtensions: 30,
+			NumExtensions: 31,
 			NumServices:   0,
 		},
 		GoTypes:           file_cosgate_v1_rules_proto_goTypes,
