@@ -8,6 +8,8 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+
+	"github.com/cosgate/cosgate/cosbackend/internal/document"
 )
 
 // A subresource is a configuration of a bucket: an XML document of the Go type T
@@ -110,7 +112,21 @@ func (s subresource[T]) write(ctx context.Context, c *Client, verb, method strin
 	}
 	op.document("application/xml", payload)
 	op.decode = readEmpty
+	for _, u := range document.Unknowns(doc) {
+		op.keepTexts(u.Texts()...)
+	}
 	return op, nil
+}
+
+// keepTexts keeps texts of the document out of errors and logs: they are secrets, or may be.
+// A text of a few letters is none, and would be found in everything.
+func (op *operation) keepTexts(texts ...string) {
+	op.secretPayload = true
+	for _, text := range texts {
+		if len(text) >= minSecretLine {
+			op.confidential = append(op.confidential, text)
+		}
+	}
 }
 
 // document gives an operation a body and the Content-MD5 that COS requires of configurations

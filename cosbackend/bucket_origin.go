@@ -3,7 +3,6 @@ package cosbackend
 import (
 	"context"
 	"net/http"
-	"slices"
 )
 
 // An OriginConfiguration says where COS looks for what a bucket does not have.
@@ -136,7 +135,7 @@ func (d *OriginConfiguration) secrets() []string {
 			}
 		}
 	}
-	return slices.DeleteFunc(all, func(s string) bool { return len(s) < minSecretLine })
+	return all
 }
 
 func bucketOrigin() subresource[OriginConfiguration] {
@@ -156,7 +155,7 @@ func (c *Client) PutBucketOrigin(ctx context.Context, loc Location, doc *OriginC
 	if err != nil {
 		return err
 	}
-	op.secretPayload, op.confidential = true, doc.secrets()
+	op.keepTexts(doc.secrets()...)
 	return c.do(ctx, op)
 }
 

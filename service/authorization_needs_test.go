@@ -1,6 +1,7 @@
 package service
 
 import (
+	"context"
 	"strings"
 	"testing"
 
@@ -112,6 +113,68 @@ func TestBucketConfigNeedsTheBucketsThatItWritesTo(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			g.cos.Journal().Reset()
 			g.wantDenied(t, call(), "PutObject", "every object of bucket "+other)
+		})
+	}
+}
+
+// What nobody here knows could name any bucket where a document names some, and a role may
+// read any of them.
+func TestBucketConfigNeedsEveryBucketForWhatCouldNameAny(t *testing.T) {
+	t.Parallel()
+	g := openGuarded(t, `
+		permit (principal == Caller::"token:bucket", action, resource in Bucket::"`+testBucket+`");
+		permit (principal == Caller::"token:all", action, resource);`, []string{"bucket", "all"})
+	pieces := []*cosgatev1.UnknownXml{{Piece: &cosgatev1.UnknownXml_Element{Element: "<New></New>"}}}
+	origin := func(change func(*cosgatev1.OriginConfiguration, *cosgatev1.OriginHost)) func(ctx context.Context) error {
+		return func(ctx context.Context) error {
+			host := &cosgatev1.OriginHost{HostName: "o.example.com"}
+			m := &cosgatev1.OriginConfiguration{Rules: []*cosgatev1.OriginRule{{
+				OriginType: "Mirror", Info: &cosgatev1.OriginInfo{Hosts: []*cosgatev1.OriginHost{host}},
+				Parameter: &cosgatev1.OriginParameter{HttpHeader: &cosgatev1.OriginHttpHeader{NewHttpHeaders: []*cosgatev1.OriginHeader{{Key: "k", Value: "v"}}}},
+			}}}
+			change(m, host)
+			_, err := g.configs.PutBucketOrigin(ctx, &cosgatev1.PutBucketOriginRequest{Bucket: testBucket, Origin: m})
+			return err
+		}
+	}
+	role := &cosgatev1.OriginPrivateHost{Credentials: &cosgatev1.OriginCredentials{Role: "qcs::cam::uin/100000000001:roleName/origin"}}
+	for name, c := range map[string]struct {
+		action string // empty: the bucket is enough
+		call   func(ctx context.Context) error
+	}{
+		"logging": {"PutObject", func(ctx context.Context) error {
+			_, err := g.configs.PutBucketLogging(ctx, &cosgatev1.PutBucketLoggingRequest{Bucket: testBucket, Logging: &cosgatev1.LoggingConfiguration{Unknown: pieces}})
+			return err
+		}},
+		"origin, known": {"", origin(func(*cosgatev1.OriginConfiguration, *cosgatev1.OriginHost) {})},
+		"origin":        {"GetObject", origin(func(m *cosgatev1.OriginConfiguration, _ *cosgatev1.OriginHost) { m.Unknown = pieces })},
+		"origin, rule":  {"GetObject", origin(func(m *cosgatev1.OriginConfiguration, _ *cosgatev1.OriginHost) { m.Rules[0].Unknown = pieces })},
+		"origin, host":  {"GetObject", origin(func(_ *cosgatev1.OriginConfiguration, h *cosgatev1.OriginHost) { h.Unknown = pieces })},
+		"origin, header": {"GetObject", origin(func(m *cosgatev1.OriginConfiguration, _ *cosgatev1.OriginHost) {
+			m.Rules[0].Parameter.HttpHeader.NewHttpHeaders[0].Unknown = pieces
+		})},
+		"origin, role": {"GetObject", origin(func(_ *cosgatev1.OriginConfiguration, h *cosgatev1.OriginHost) { h.PrivateHost = role })},
+		"origin, role of a standby host": {"GetObject", origin(func(_ *cosgatev1.OriginConfiguration, h *cosgatev1.OriginHost) {
+			h.StandbyHosts = []*cosgatev1.OriginStandbyHost{{Number: 1, PrivateHost: role}}
+		})},
+		"cors": {"", func(ctx context.Context) error {
+			_, err := g.configs.PutBucketCors(ctx, &cosgatev1.PutBucketCorsRequest{Bucket: testBucket, Cors: &cosgatev1.CorsConfiguration{
+				Rules: []*cosgatev1.CorsRule{{AllowedOrigins: []string{"*"}, AllowedMethods: []string{"GET"}, Unknown: pieces}},
+			}})
+			return err
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := c.call(g.as(t.Context(), "all")); status.Code(err) == codes.PermissionDenied {
+				t.Errorf("with every right: %v", err)
+			}
+			g.cos.Journal().Reset()
+			err := c.call(g.as(t.Context(), "bucket"))
+			if c.action != "" {
+				g.wantDenied(t, err, c.action, "every object of profile")
+			} else if status.Code(err) == codes.PermissionDenied {
+				t.Errorf("with every right on the bucket: %v", err)
+			}
 		})
 	}
 }

@@ -285,6 +285,38 @@ func TestUnknownXmlHasAPlaceInEveryConfiguration(t *testing.T) {
 	}
 }
 
+// Keys of an origin, and what nobody knows, are in no error, whatever COS quotes.
+func TestPutBucketOriginErrorsHoldNoSecrets(t *testing.T) {
+	t.Parallel()
+	const key, encrypted, token, attribute, header = "PlantedSecretKeyOfAnOrigin", "PlantedEncryptedKey", "PlantedTextOfAPiece", "PlantedAttributeOfAPiece", "PlantedHeaderOfAnOrigin"
+	g := respondWith(t, func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		for _, secret := range []string{key, encrypted, token, attribute, header} {
+			if !strings.Contains(string(body), secret) {
+				t.Errorf("COS did not receive %s", secret)
+			}
+		}
+		w.Header().Set("X-Cos-Request-Id", "r")
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = io.WriteString(w, "<Error><Code>InvalidArgument</Code><Message>"+escaped(string(body))+"</Message></Error>")
+	})
+	credentials := &cosgatev1.OriginCredentials{SecretId: "id", SecretKey: key, EncryptedSecretKey: encrypted}
+	_, err := g.configs.PutBucketOrigin(t.Context(), &cosgatev1.PutBucketOriginRequest{Bucket: testBucket, Origin: &cosgatev1.OriginConfiguration{
+		Rules: []*cosgatev1.OriginRule{{
+			OriginType: "Mirror",
+			Parameter:  &cosgatev1.OriginParameter{HttpHeader: &cosgatev1.OriginHttpHeader{NewHttpHeaders: []*cosgatev1.OriginHeader{{Key: "authorization", Value: header}}}},
+			Info:       &cosgatev1.OriginInfo{Hosts: []*cosgatev1.OriginHost{{PrivateHost: &cosgatev1.OriginPrivateHost{Host: "o.example.com", Credentials: credentials}}}},
+		}},
+		Unknown: []*cosgatev1.UnknownXml{
+			{Piece: &cosgatev1.UnknownXml_Element{Element: "<A><B> " + token + " </B></A>"}},
+			{Piece: &cosgatev1.UnknownXml_Attribute{Attribute: &cosgatev1.XmlAttribute{Name: "c", Value: attribute}}},
+		},
+	}})
+	if status.Code(err) != codes.InvalidArgument || strings.Contains(fmt.Sprint(err, status.Convert(err).Details()), "Planted") {
+		t.Errorf("PutBucketOrigin = %v, %v, want INVALID_ARGUMENT without what is planted", err, status.Convert(err).Details())
+	}
+}
+
 // A piece that could be what a field stands for, or that has lost its place, is refused
 // before anything is sent, and the error names it.
 func TestPutBucketCorsRefusesPiecesThatAreKnownOrLost(t *testing.T) {

@@ -3,6 +3,7 @@ package document
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"strconv"
 	"strings"
 )
@@ -141,4 +142,55 @@ func (to place) restoreAttribute(name, value string) error {
 	}
 	to.at.Attributes = append(to.at.Attributes, Attribute{name, value})
 	return nil
+}
+
+// Texts are the texts of the piece that say something: it may be a secret.
+func (p Unknown) Texts() []string {
+	if p.Element == "" {
+		return []string{p.Value}
+	}
+	e, err := Parse([]byte(p.Element))
+	if err != nil {
+		return nil
+	}
+	return e.texts(nil)
+}
+
+func (e *Element) texts(found []string) []string {
+	if e.Name == "" {
+		found = append(found, strings.TrimSpace(e.Text))
+	}
+	for _, a := range e.Attributes {
+		found = append(found, a.Value)
+	}
+	for _, c := range e.Content {
+		found = c.texts(found)
+	}
+	return found
+}
+
+// Unknowns are all pieces in a struct and in the structs in it.
+func Unknowns(of any) []Unknown { return unknowns(reflect.ValueOf(of), nil) }
+
+func unknowns(v reflect.Value, found []Unknown) []Unknown {
+	switch {
+	case v.Kind() == reflect.Pointer && !v.IsNil():
+		return unknowns(v.Elem(), found)
+	case v.Type() == reflect.TypeFor[[]Unknown]():
+		pieces, _ := reflect.TypeAssert[[]Unknown](v)
+		return append(found, pieces...)
+	case v.Kind() == reflect.Slice:
+		for i := range v.Len() {
+			found = unknowns(v.Index(i), found)
+		}
+	case v.Kind() == reflect.Map:
+		for _, key := range v.MapKeys() {
+			found = unknowns(v.MapIndex(key), found)
+		}
+	case v.Kind() == reflect.Struct && structIn(v.Type()) != nil:
+		for i := range v.NumField() {
+			found = unknowns(v.Field(i), found)
+		}
+	}
+	return found
 }
