@@ -111,7 +111,7 @@ func TestObjectSettingsAreSentAsDocumented(t *testing.T) {
 			return err
 		}, nil, ""},
 		{"put tags", "PUT " + path + "?tagging=", func(c *Client) error {
-			_, err := c.PutObjectTagging(ctx, here, key, "", []Tag{{Key: "a:", Value: "b/"}})
+			_, err := c.PutObjectTagging(ctx, here, key, "", ObjectTags{Tags: []Tag{{Key: "a:", Value: "b/"}}})
 			return err
 		}, map[string]string{"Content-Type": "application/xml", "Content-Md5": "SP+Y2GRmZA52Kxq/ko7Wmw=="}, "<Tagging><TagSet><Tag><Key>a:</Key><Value>b/</Value></Tag></TagSet></Tagging>"},
 		{"delete tags", "DELETE " + path + "?tagging=&versionId=v1", func(c *Client) error {
@@ -226,7 +226,7 @@ func TestObjectSettingsAreCheckedBeforeAnythingIsSent(t *testing.T) {
 		"customer_key":                       second(c.HeadObject(ctx, here, "k", ReadOptions{CustomerKey: testKey()[:1]})),
 		"response_headers.content_type":      second(c.GetObject(ctx, here, "k", ReadOptions{ResponseHeaders: ResponseHeaders{ContentType: "a\nb"}})),
 		"source.customer_key":                second(c.CopyObject(ctx, here, "k", CopyOptions{Source: CopySource{Bucket: testBucket, Key: "s", CustomerKey: testKey()[:2]}})),
-		"tags":                               second(c.PutObjectTagging(ctx, here, "k", "", []Tag{{Key: "a\x01"}})),
+		"tags":                               second(c.PutObjectTagging(ctx, here, "k", "", ObjectTags{Tags: []Tag{{Key: "a\x01"}}})),
 		"acl":                                acl(ACL{Preset: "private", Policy: &AccessControlPolicy{}}),
 		"preset_acl":                         acl(ACL{Preset: "Private"}),
 		"acl.owner":                          acl(ACL{Policy: &AccessControlPolicy{}}),

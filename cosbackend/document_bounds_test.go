@@ -59,6 +59,7 @@ func argument(of reflect.Type) reflect.Value {
 		reopenable([]byte("x")), ids,
 		[]CompletedPart{{Number: 1, ETag: "e"}},
 		[]Tag{{Key: "a", Value: "b"}},
+		ObjectTags{Tags: []Tag{{Key: "a", Value: "b"}}},
 		"example.com", 1, int64(0),
 		CopyOptions{Source: source},
 		PartCopyOptions{Source: source, Range: &Range{Length: 1}},

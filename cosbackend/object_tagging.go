@@ -70,24 +70,25 @@ func tagHeader(tags []Tag) string {
 	return encodeQuery(pairs)
 }
 
+// ObjectTags are the tags of an object.
+type ObjectTags struct {
+	Tags    []Tag     `xml:"TagSet>Tag"`
+	Unknown []Unknown `xml:"-"`
+}
+
 // GetObjectTagging returns the tags of an object, or of one version of it, and the
 // version they belong to: what COS names, which it is not documented to do, or else
 // versionID. Without tags they are empty, or the [*Error] NoSuchTagSet.
 // Idempotent.
-func (c *Client) GetObjectTagging(ctx context.Context, loc Location, key, versionID string) (tags []Tag, version string, err error) {
+func (c *Client) GetObjectTagging(ctx context.Context, loc Location, key, versionID string) (tags ObjectTags, version string, err error) {
 	op, err := c.objectOperation(ctx, "GetObjectTagging", http.MethodGet, loc, key, "tagging", versionID)
 	if err != nil {
-		return nil, "", err
+		return ObjectTags{}, "", err
 	}
 	op.decode = func(ctx context.Context, r *response) error {
-		var wire struct {
-			Tags []Tag `xml:"TagSet>Tag"`
-		}
-		if err := r.readXML(ctx, "Tagging", &wire); err != nil {
-			return err
-		}
-		tags, version = wire.Tags, cmp.Or(headerText(r.http.Header, "X-Cos-Version-Id"), versionID)
-		return nil
+		tags = ObjectTags{}
+		version = cmp.Or(headerText(r.http.Header, "X-Cos-Version-Id"), versionID)
+		return r.readConfigurations(ctx, "Tagging", &tags)
 	}
 	err = c.do(ctx, op)
 	return tags, version, err
@@ -95,27 +96,22 @@ func (c *Client) GetObjectTagging(ctx context.Context, loc Location, key, versio
 
 // PutObjectTagging replaces the tags of an object, or of one version of it, by 1 to
 // 10 others, and returns the version they belong to as GetObjectTagging does. Idempotent.
-func (c *Client) PutObjectTagging(ctx context.Context, loc Location, key, versionID string, tags []Tag) (version string, err error) {
-	if len(tags) == 0 {
+func (c *Client) PutObjectTagging(ctx context.Context, loc Location, key, versionID string, tags ObjectTags) (version string, err error) {
+	if len(tags.Tags) == 0 {
 		return "", invalid("tags", "must be 1 to 10; delete them to have none")
 	}
-	if err := checkObjectTags("tags", tags); err != nil {
+	if err := checkObjectTags("tags", tags.Tags); err != nil {
 		return "", err
+	}
+	payload, err := encodeDocument("Tagging", tags)
+	if err != nil {
+		return "", invalidDocument("tags", err)
 	}
 	op, err := c.objectOperation(ctx, "PutObjectTagging", http.MethodPut, loc, key, "tagging", versionID)
 	if err != nil {
 		return "", err
 	}
-	var b strings.Builder
-	b.WriteString("<Tagging><TagSet>")
-	for _, t := range tags {
-		b.WriteString("<Tag>")
-		writeXML(&b, "Key", t.Key)
-		writeXML(&b, "Value", t.Value)
-		b.WriteString("</Tag>")
-	}
-	b.WriteString("</TagSet></Tagging>")
-	op.document("application/xml", []byte(b.String()))
+	op.document("application/xml", payload)
 	op.decode = versionOf(&version)
 	err = c.do(ctx, op)
 	return cmp.Or(version, versionID), err

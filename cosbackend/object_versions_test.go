@@ -86,7 +86,7 @@ func TestObjectSettingsResponsesAreRead(t *testing.T) {
 		}
 	})
 	tags, version, err := c.GetObjectTagging(t.Context(), at(testBucket), "k", "")
-	if err != nil || version != "v1" || !slices.Equal(tags, []Tag{{Key: "a", Value: "1"}, {Key: "b"}}) {
+	if err != nil || version != "v1" || !slices.Equal(tags.Tags, []Tag{{Key: "a", Value: "1"}, {Key: "b"}}) {
 		t.Errorf("GetObjectTagging = %v, %q, %v", tags, version, err)
 	}
 	acl, err := c.GetObjectACL(t.Context(), at(testBucket), "k", "")

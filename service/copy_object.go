@@ -42,9 +42,11 @@ func (s *objectServer) copyInParts(ctx context.Context, client *cosbackend.Clien
 	c.settings = o.Settings
 	if !o.ReplaceTags && info.TagCount > 0 {
 		at := cosbackend.Location{Bucket: src.Bucket, Region: src.Region}
-		if c.settings.Tags, _, err = client.GetObjectTagging(ctx, at, src.Key, src.VersionID); err != nil {
+		tags, _, err := client.GetObjectTagging(ctx, at, src.Key, src.VersionID)
+		if err != nil {
 			return cosbackend.CopyResult{}, err
 		}
+		c.settings.Tags = tags.Tags
 	}
 	return c.run(ctx, attrs)
 }

@@ -30,7 +30,7 @@ func (s *objectServer) PutObjectAcl(ctx context.Context, req *cosgatev1.PutObjec
 		Policy: mapOptional(req.GetAcl(), aclDocument),
 	}
 	if err := client.PutObjectACL(ctx, location(req), req.GetKey(), req.GetVersionId(), change); err != nil {
-		return nil, err
+		return nil, nameUnknown(err, req)
 	}
 	return &cosgatev1.PutObjectAclResponse{}, nil
 }

@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 
+	"github.com/cosgate/cosgate/cosbackend"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 )
 
@@ -15,7 +16,7 @@ func (s *objectServer) GetObjectTagging(ctx context.Context, req *cosgatev1.GetO
 	if err != nil {
 		return nil, err
 	}
-	return &cosgatev1.GetObjectTaggingResponse{Tags: mapSlice(all, tagProto), VersionId: version}, nil
+	return &cosgatev1.GetObjectTaggingResponse{Tags: mapSlice(all.Tags, tagProto), VersionId: version, Unknown: mapSlice(all.Unknown, unknownProto)}, nil
 }
 
 func (s *objectServer) PutObjectTagging(ctx context.Context, req *cosgatev1.PutObjectTaggingRequest) (*cosgatev1.PutObjectTaggingResponse, error) {
@@ -23,9 +24,10 @@ func (s *objectServer) PutObjectTagging(ctx context.Context, req *cosgatev1.PutO
 	if err != nil {
 		return nil, err
 	}
-	version, err := client.PutObjectTagging(ctx, location(req), req.GetKey(), req.GetVersionId(), mapSlice(req.GetTags(), tag))
+	tags := cosbackend.ObjectTags{Tags: mapSlice(req.GetTags(), tag), Unknown: mapSlice(req.GetUnknown(), unknownPiece)}
+	version, err := client.PutObjectTagging(ctx, location(req), req.GetKey(), req.GetVersionId(), tags)
 	if err != nil {
-		return nil, err
+		return nil, nameUnknown(err, req)
 	}
 	return &cosgatev1.PutObjectTaggingResponse{VersionId: version}, nil
 }

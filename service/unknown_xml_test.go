@@ -251,6 +251,63 @@ func TestBucketConfigsKeepWhatIsNotKnown(t *testing.T) {
 	}
 }
 
+// The documents of objects are kept as those of buckets, and so is what is put with a
+// certificate.
+func TestObjectTagsAndAclsKeepWhatIsNotKnown(t *testing.T) {
+	t.Parallel()
+	var document string
+	g := respondWith(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Cos-Request-Id", "r")
+		if r.Method == http.MethodGet {
+			_, _ = io.WriteString(w, document)
+			return
+		}
+		body, _ := io.ReadAll(r.Body)
+		document = string(body)
+	})
+	keeps := func(name, stored string, trip func() error) {
+		t.Helper()
+		document = stored
+		if err := trip(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		want, got := parseNode(t, []byte(stored)).canonical().String(), parseNode(t, []byte(document)).canonical().String()
+		if want != got {
+			t.Errorf("%s: COS had\n%s\nand has\n%s", name, want, got)
+		}
+	}
+	keeps("tags", `<Tagging a="1"><TagSet b="2"><Tag><Key>k</Key><Value>v</Value></Tag><Tag c="3"><Key d="4">l</Key><Value>w</Value><New/></Tag><More>m</More></TagSet><Last/></Tagging>`, func() error {
+		got, err := g.objects.GetObjectTagging(t.Context(), &cosgatev1.GetObjectTaggingRequest{Bucket: testBucket, Key: "k"})
+		if err != nil {
+			return err
+		}
+		_, err = g.objects.PutObjectTagging(t.Context(), &cosgatev1.PutObjectTaggingRequest{Bucket: testBucket, Key: "k", Tags: got.GetTags(), Unknown: got.GetUnknown()})
+		return err
+	})
+	keeps("ACL", `<AccessControlPolicy a="1"><Owner b="2"><ID>o</ID><New/></Owner><AccessControlList><Grant><Grantee><ID>1</ID></Grantee><Permission>READ</Permission></Grant>`+
+		`<Grant c="3"><Grantee><URI>http://g</URI><Until>2030</Until></Grantee><Permission d="4">READ</Permission></Grant></AccessControlList></AccessControlPolicy>`, func() error {
+		got, err := g.objects.GetObjectAcl(t.Context(), &cosgatev1.GetObjectAclRequest{Bucket: testBucket, Key: "k"})
+		if err != nil {
+			return err
+		}
+		_, err = g.objects.PutObjectAcl(t.Context(), &cosgatev1.PutObjectAclRequest{Bucket: testBucket, Key: "k", Acl: got.GetAcl()})
+		return err
+	})
+	document = `<DomainCertificate a="1"><Status>Enabled</Status><CertificateInfo><CertId>c</CertId><New>n</New></CertificateInfo></DomainCertificate>`
+	got, err := g.configs.GetBucketDomainCertificate(t.Context(), &cosgatev1.GetBucketDomainCertificateRequest{Bucket: testBucket, Domain: "www.example.com"})
+	if err != nil || len(got.GetUnknown()) != 2 {
+		t.Fatalf("GetBucketDomainCertificate = %v, %v, want two pieces", got, err)
+	}
+	_, err = g.configs.PutBucketDomainCertificate(t.Context(), &cosgatev1.PutBucketDomainCertificateRequest{
+		Bucket: testBucket, Domains: []string{"www.example.com"}, Certificate: &cosgatev1.CustomCertificate{CertId: "c"}, Unknown: got.GetUnknown(),
+	})
+	const want = `<DomainCertificate a="1"><CertificateInfo><CertType>CustomCert</CertType><CustomCert><CertId>c</CertId></CustomCert><New>n</New></CertificateInfo>` +
+		`<DomainList><DomainName>www.example.com</DomainName></DomainList></DomainCertificate>`
+	if err != nil || document != want {
+		t.Errorf("PutBucketDomainCertificate = %v and sends\n%s, want\n%s", err, document, want)
+	}
+}
+
 // A document has a place for what is not known, and so has each item of a list in it.
 func TestUnknownXmlHasAPlaceInEveryConfiguration(t *testing.T) {
 	t.Parallel()
@@ -280,7 +337,10 @@ func TestUnknownXmlHasAPlaceInEveryConfiguration(t *testing.T) {
 	for i := range sections.Len() {
 		check(sections.Get(i).Message(), true)
 	}
-	for _, m := range []proto.Message{&cosgatev1.GetBucketDomainCertificateResponse{}, &cosgatev1.PutBucketDomainCertificateRequest{}} {
+	for _, m := range []proto.Message{
+		&cosgatev1.GetBucketDomainCertificateResponse{}, &cosgatev1.PutBucketDomainCertificateRequest{},
+		&cosgatev1.GetObjectTaggingResponse{}, &cosgatev1.PutObjectTaggingRequest{},
+	} {
 		check(m.ProtoReflect().Descriptor(), true)
 	}
 }

@@ -22,9 +22,9 @@ func (s scope) wantTags(t *testing.T, key string, want []cosbackend.Tag) {
 	t.Helper()
 	got, _, err := s.Client.GetObjectTagging(t.Context(), s.location(), key, "")
 	if e, ok := errors.AsType[*cosbackend.Error](err); ok && e.Code == "NoSuchTagSet" {
-		got, err = nil, nil
+		got, err = cosbackend.ObjectTags{}, nil
 	}
-	if err != nil || !slices.Equal(got, want) && len(got)+len(want) > 0 {
+	if err != nil || !slices.Equal(got.Tags, want) && len(got.Tags)+len(want) > 0 {
 		t.Errorf("GetObjectTagging(%q) = %v, %v, want %v", key, got, err, want)
 	}
 	if info := s.head(t, key); info.TagCount != len(want) {
@@ -56,7 +56,7 @@ func tagsOfWrite(t *testing.T, s scope) {
 func tagsReplaced(t *testing.T, s scope) {
 	s.putAs(t, s.key("k"), []byte("x"), cosbackend.PutOptions{Settings: cosbackend.Settings{Tags: someTags()}})
 	others := []cosbackend.Tag{{Key: "other", Value: "v"}}
-	if _, err := s.Client.PutObjectTagging(t.Context(), s.location(), s.key("k"), "", others); err != nil {
+	if _, err := s.Client.PutObjectTagging(t.Context(), s.location(), s.key("k"), "", cosbackend.ObjectTags{Tags: others}); err != nil {
 		t.Fatalf("PutObjectTagging = %v", err)
 	}
 	s.wantTags(t, s.key("k"), others)
@@ -80,6 +80,6 @@ func tagsCopied(t *testing.T, s scope) {
 func tagsMissing(t *testing.T, s scope) {
 	_, _, err := s.Client.GetObjectTagging(t.Context(), s.location(), s.key("k"), "")
 	wantRefused(t, "GetObjectTagging", err, 404, "NoSuchKey")
-	_, err = s.Client.PutObjectTagging(t.Context(), s.location(), s.key("k"), "", someTags())
+	_, err = s.Client.PutObjectTagging(t.Context(), s.location(), s.key("k"), "", cosbackend.ObjectTags{Tags: someTags()})
 	wantRefused(t, "PutObjectTagging", err, 404, "NoSuchKey")
 }

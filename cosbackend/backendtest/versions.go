@@ -194,6 +194,6 @@ func versionAbsent(t *testing.T, s scope) {
 	if _, err := s.Client.DeleteObject(t.Context(), s.location(), s.key("k"), one.VersionID); err != nil {
 		t.Fatalf("DeleteObject = %v", err)
 	}
-	_, err := s.Client.PutObjectTagging(t.Context(), s.location(), s.key("k"), one.VersionID, []cosbackend.Tag{{Key: "a", Value: "1"}})
+	_, err := s.Client.PutObjectTagging(t.Context(), s.location(), s.key("k"), one.VersionID, cosbackend.ObjectTags{Tags: []cosbackend.Tag{{Key: "a", Value: "1"}}})
 	wantRefused(t, "PutObjectTagging", err, 404, "NoSuchVersion", "NoSuchKey")
 }

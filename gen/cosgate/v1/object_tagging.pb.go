@@ -111,7 +111,10 @@ type GetObjectTaggingResponse struct {
 	// The tags, in COS's order.
 	Tags []*Tag `protobuf:"bytes,1,rep,name=tags,proto3" json:"tags,omitempty"`
 	// The version that the tags belong to, if COS or the request named one.
-	VersionId     string `protobuf:"bytes,2,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"`
+	VersionId string `protobuf:"bytes,2,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"`
+	// What COS has in the document and this contract does not know. Give it to
+	// PutObjectTagging to keep it.
+	Unknown       []*UnknownXml `protobuf:"bytes,3,rep,name=unknown,proto3" json:"unknown,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -160,6 +163,13 @@ func (x *GetObjectTaggingResponse) GetVersionId() string {
 	return ""
 }
 
+func (x *GetObjectTaggingResponse) GetUnknown() []*UnknownXml {
+	if x != nil {
+		return x.Unknown
+	}
+	return nil
+}
+
 // A request to replace all tags of an object.
 type PutObjectTaggingRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -176,7 +186,10 @@ type PutObjectTaggingRequest struct {
 	Profile string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
 	// All tags, 1 to 10, each key once, with values of 1 to 255 characters. They replace
 	// the existing ones; DeleteObjectTagging removes all.
-	Tags          []*Tag `protobuf:"bytes,6,rep,name=tags,proto3" json:"tags,omitempty"`
+	Tags []*Tag `protobuf:"bytes,6,rep,name=tags,proto3" json:"tags,omitempty"`
+	// What COS has in the document and this contract does not know. It is kept by giving
+	// it back; at most 16.
+	Unknown       []*UnknownXml `protobuf:"bytes,7,rep,name=unknown,proto3" json:"unknown,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -249,6 +262,13 @@ func (x *PutObjectTaggingRequest) GetProfile() string {
 func (x *PutObjectTaggingRequest) GetTags() []*Tag {
 	if x != nil {
 		return x.Tags
+	}
+	return nil
+}
+
+func (x *PutObjectTaggingRequest) GetUnknown() []*UnknownXml {
+	if x != nil {
+		return x.Unknown
 	}
 	return nil
 }
@@ -433,18 +453,19 @@ var File_cosgate_v1_object_tagging_proto protoreflect.FileDescriptor
 const file_cosgate_v1_object_tagging_proto_rawDesc = "" +
 	"\n" +
 	"\x1fcosgate/v1/object_tagging.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\x1a\x14cosgate/v1/tag.proto\"\xf3\x01\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\x1a\x14cosgate/v1/tag.proto\x1a\x1ccosgate/v1/unknown_xml.proto\"\xf3\x01\n" +
 	"\x17GetObjectTaggingRequest\x12,\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x14\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01ȓ\x8c\xdc\x02\x02R\x06bucket\x12&\n" +
 	"\x03key\x18\x02 \x01(\tB\x14\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01ȓ\x8c\xdc\x02\x03R\x03key\x120\n" +
 	"\n" +
 	"version_id\x18\x03 \x01(\tB\x11\xbaH\br\x06\xa0Ջ\xdc\x02\x01ȓ\x8c\xdc\x02\x06R\tversionId\x12#\n" +
 	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12+\n" +
-	"\aprofile\x18\x05 \x01(\tB\x11\xbaH\br\x06\xb0Ջ\xdc\x02\x01ȓ\x8c\xdc\x02\x01R\aprofile\"^\n" +
+	"\aprofile\x18\x05 \x01(\tB\x11\xbaH\br\x06\xb0Ջ\xdc\x02\x01ȓ\x8c\xdc\x02\x01R\aprofile\"\x90\x01\n" +
 	"\x18GetObjectTaggingResponse\x12#\n" +
 	"\x04tags\x18\x01 \x03(\v2\x0f.cosgate.v1.TagR\x04tags\x12\x1d\n" +
 	"\n" +
-	"version_id\x18\x02 \x01(\tR\tversionId\"\x86\x04\n" +
+	"version_id\x18\x02 \x01(\tR\tversionId\x120\n" +
+	"\aunknown\x18\x03 \x03(\v2\x16.cosgate.v1.UnknownXmlR\aunknown\"\xc2\x04\n" +
 	"\x17PutObjectTaggingRequest\x12,\n" +
 	"\x06bucket\x18\x01 \x01(\tB\x14\xbaH\v\xc8\x01\x01r\x06\x88Ջ\xdc\x02\x01ȓ\x8c\xdc\x02\x02R\x06bucket\x12&\n" +
 	"\x03key\x18\x02 \x01(\tB\x14\xbaH\v\xc8\x01\x01r\x06\x90Ջ\xdc\x02\x01ȓ\x8c\xdc\x02\x03R\x03key\x120\n" +
@@ -455,7 +476,8 @@ const file_cosgate_v1_object_tagging_proto_rawDesc = "" +
 	"\x04tags\x18\x06 \x03(\v2\x0f.cosgate.v1.TagB\xea\x01\xbaH\xe6\x01\xba\x01W\n" +
 	"\x17put_object_tagging.tags\x12\x1fmust contain each key only once\x1a\x1bthis.map(t, t.key).unique()\xba\x01\x81\x01\n" +
 	"\x1dput_object_tagging.tags.value\x12Dmust have values: the tags of objects have 1 to 255 characters there\x1a\x1athis.all(t, t.value != '')\x92\x01\x04\b\x01\x10\n" +
-	"R\x04tags\"9\n" +
+	"R\x04tags\x12:\n" +
+	"\aunknown\x18\a \x03(\v2\x16.cosgate.v1.UnknownXmlB\b\xbaH\x05\x92\x01\x02\x10\x10R\aunknown\"9\n" +
 	"\x18PutObjectTaggingResponse\x12\x1d\n" +
 	"\n" +
 	"version_id\x18\x01 \x01(\tR\tversionId\"\xf6\x01\n" +
@@ -494,15 +516,18 @@ var file_cosgate_v1_object_tagging_proto_goTypes = []any{
 	(*DeleteObjectTaggingRequest)(nil),  // 4: cosgate.v1.DeleteObjectTaggingRequest
 	(*DeleteObjectTaggingResponse)(nil), // 5: cosgate.v1.DeleteObjectTaggingResponse
 	(*Tag)(nil),                         // 6: cosgate.v1.Tag
+	(*UnknownXml)(nil),                  // 7: cosgate.v1.UnknownXml
 }
 var file_cosgate_v1_object_tagging_proto_depIdxs = []int32{
 	6, // 0: cosgate.v1.GetObjectTaggingResponse.tags:type_name -> cosgate.v1.Tag
-	6, // 1: cosgate.v1.PutObjectTaggingRequest.tags:type_name -> cosgate.v1.Tag
-	2, // [2:2] is the sub-list for method output_type
-	2, // [2:2] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	7, // 1: cosgate.v1.GetObjectTaggingResponse.unknown:type_name -> cosgate.v1.UnknownXml
+	6, // 2: cosgate.v1.PutObjectTaggingRequest.tags:type_name -> cosgate.v1.Tag
+	7, // 3: cosgate.v1.PutObjectTaggingRequest.unknown:type_name -> cosgate.v1.UnknownXml
+	4, // [4:4] is the sub-list for method output_type
+	4, // [4:4] is the sub-list for method input_type
+	4, // [4:4] is the sub-list for extension type_name
+	4, // [4:4] is the sub-list for extension extendee
+	0, // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_cosgate_v1_object_tagging_proto_init() }
@@ -513,6 +538,7 @@ func file_cosgate_v1_object_tagging_proto_init() {
 	file_cosgate_v1_options_proto_init()
 	file_cosgate_v1_rules_proto_init()
 	file_cosgate_v1_tag_proto_init()
+	file_cosgate_v1_unknown_xml_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
