@@ -126,7 +126,7 @@ test: ## the README's test command with the race detector and in random order, a
 	{ go test ./... && go -C bench test ./...; } || { echo "run one again: go test -race -run 'TestName' ./package (add -shuffle=N with the seed printed above)"; exit 1; }
 
 .PHONY: e2e
-e2e: $(FOREIGN) ## the real binary, grpcurl, the Node SDK, the README's commands
+e2e: $(FOREIGN) ## the real binary, grpcurl, official SDKs in Go, Node and Chromium, the README's commands
 	@echo "== go test -tags e2e"
 	@go test -tags e2e -count=1 -v -timeout $(E2E_TIMEOUT) -run '^TestE2E' ./cmd/cosgate || { echo "run one again: go test -tags e2e -v -run 'TestE2EName' ./cmd/cosgate"; exit 1; }
 
