@@ -97,7 +97,7 @@ func (c configuration) get(s *Server, x *exchange) error {
 
 // sendDocument responds with a stored document.
 func (x *exchange) sendDocument(document []byte) {
-	doc := newXML()
+	doc := x.newConfigXML()
 	doc.buf = append(doc.buf, document...)
 	x.sendXML(http.StatusOK, doc)
 }

@@ -176,7 +176,7 @@ func (s *Server) deleteBucket(x *exchange) error {
 }
 
 func (s *Server) getBucketLocation(x *exchange) error {
-	doc := newXML()
+	doc := newBareXML()
 	doc.text("LocationConstraint", x.found.Region)
 	x.sendXML(http.StatusOK, doc)
 	return nil
@@ -291,7 +291,7 @@ func parseBucketTags(document []byte) (*map[string]string, error) {
 // serviceXML is the response to GET Service. The owner is an example account: the
 // server has no accounts (E013). What belongs to pages is there when one was asked for.
 func serviceXML(page []store.Bucket, marker string, truncated, paged bool) *xmlWriter {
-	doc := newXML()
+	doc := newBareXML()
 	doc.open("ListAllMyBucketsResult")
 	doc.open("Owner")
 	doc.text("ID", ownerID)

@@ -162,6 +162,9 @@ func (x *exchange) sourceCheck(taken func(src store.Object) int64) func(src stor
 // copyResult is the response to a copy of an object or of a part.
 func copyResult(name string, o store.Object) *xmlWriter {
 	doc := newXML()
+	if name == "CopyPartResult" {
+		doc = newBareXML()
+	}
 	doc.open(name)
 	doc.text("ETag", quoted(o.ETag))
 	doc.text("CRC64", formatCRC(o.CRC64))

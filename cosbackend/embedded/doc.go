@@ -348,9 +348,11 @@
 //	E159  [seen 436/7740, 436/7741, 436/35709, 436/58038] Some empty responses have the type
 //	      application/xml: to an append, an abort, and a change of tags or of a retention.
 //	      Other empty ones have no type.
-//	E160  [seen 436/30614, 436/31551, 436/7747, 436/8289, 436/7746, 436/7744] Lists of objects, copies,
-//	      completions and errors have an XML declaration; lists of versions, uploads and parts,
-//	      results of Initiate and of deletions, ACLs, tags and retentions have none.
+//	E160  [seen 436/30614, 436/31551, 436/7747, 436/8289, 436/7746, 436/7744, 436/8291] An XML
+//	      declaration is in front of lists of objects, copies of objects, completions, errors,
+//	      versioning, CORS, encryption, inventories and origins. Other responses have none.
+//	E161  [seen 436/7747, 436/7736] Lists of parts and uploads call the class STANDARD "Standard";
+//	      how they call others is not known.
 //	E170  [client cos-js-sdk-v5, client cos-nodejs-sdk-v5] A query parameter, or a header or form
 //	      field that begins with x-cos- or x-ci-, is ignored when COS is not known to have it:
 //	      neither its documentation nor an official client does. A signature that covers it

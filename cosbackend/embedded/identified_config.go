@@ -93,7 +93,7 @@ func (d identifiedConfiguration) list(s *Server, x *exchange) error {
 	if serr != nil {
 		return serr
 	}
-	doc := newXML()
+	doc := x.newConfigXML()
 	doc.open(root)
 	if limit == inventoriesPage {
 		doc.truncated(more)

@@ -479,11 +479,19 @@ func (x *exchange) partsXML(names nameEncoding, info store.UploadInfo, parts []s
 	if truncated {
 		doc.number("NextPartNumberMarker", int64(parts[len(parts)-1].Number))
 	}
-	doc.text("StorageClass", info.StorageClass)
+	doc.text("StorageClass", uploadClass(info.StorageClass))
 	doc.number("MaxParts", int64(limit))
 	doc.truncated(truncated)
 	doc.close("ListPartsResult")
 	return doc
+}
+
+// uploadClass is a storage class as lists of parts and uploads call it (E161).
+func uploadClass(class string) string {
+	if class == classStandard {
+		return "Standard"
+	}
+	return class
 }
 
 // uploadsRequest is the parameters of List Multipart Uploads.
@@ -547,7 +555,7 @@ func (q uploadsRequest) result(bucket string, page store.UploadsPage) *xmlWriter
 		doc.text("UploadId", u.ID)
 		doc.account("Initiator", appid)
 		doc.account("Owner", appid)
-		doc.text("StorageClass", u.StorageClass)
+		doc.text("StorageClass", uploadClass(u.StorageClass))
 		doc.text("Initiated", iso(u.Initiated))
 		doc.close("Upload")
 	}

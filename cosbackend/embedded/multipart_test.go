@@ -630,6 +630,9 @@ func TestFaultMatchesMultipartOperations(t *testing.T) {
 	c.server.Faults().Remove(wrong)
 }
 
+// document is the body without its declaration, if it has one (E160).
+func (a response) document() string { return strings.TrimPrefix(string(a.body), xmlDeclaration) }
+
 const xmlDeclaration = "<?xml version='1.0' encoding='utf-8' ?>\n"
 
 // lines puts each element of a response on a line of its own.
@@ -683,7 +686,7 @@ func TestListPartsListsByNumber(t *testing.T) {
 	c.do(t, call{method: "GET", key: "other", query: "uploadId=" + id}).want(t, 404, "NoSuchUpload")
 }
 
-// TestListMultipartUploadsListsByKey holds E025 and E041.
+// TestListMultipartUploadsListsByKey holds E025, E041 and E161.
 func TestListMultipartUploadsListsByKey(t *testing.T) {
 	t.Parallel()
 	c := open(t, func(o *embedded.Options) { o.Clock = at(1573095863) })
@@ -702,14 +705,14 @@ func TestListMultipartUploadsListsByKey(t *testing.T) {
 	}
 	for query, want := range map[string]string{
 		"&prefix=b": result("<Encoding-Type></Encoding-Type>\n<KeyMarker></KeyMarker>\n<UploadIdMarker></UploadIdMarker>\n<MaxUploads>1000</MaxUploads>\n<Prefix>b</Prefix>\n<Delimiter></Delimiter>\n<IsTruncated>false</IsTruncated>\n",
-			upload("b c", first, "STANDARD"), upload("b c", second, "STANDARD")),
+			upload("b c", first, "Standard"), upload("b c", second, "Standard")),
 		"&delimiter=%2F&max-uploads=2&encoding-type=url": result("<Encoding-Type>url</Encoding-Type>\n<KeyMarker></KeyMarker>\n<UploadIdMarker></UploadIdMarker>\n",
 			"<NextKeyMarker>b%20c</NextKeyMarker>\n<NextUploadIdMarker>"+first+"</NextUploadIdMarker>\n<MaxUploads>2</MaxUploads>\n<Prefix></Prefix>\n<Delimiter>/</Delimiter>\n<IsTruncated>true</IsTruncated>\n",
-			upload("b%20c", first, "STANDARD"), "<CommonPrefixes>\n<Prefix>a/</Prefix>\n</CommonPrefixes>\n"),
+			upload("b%20c", first, "Standard"), "<CommonPrefixes>\n<Prefix>a/</Prefix>\n</CommonPrefixes>\n"),
 		"&delimiter=%2F&key-marker=b+c&upload-id-marker=" + first: result("<Encoding-Type></Encoding-Type>\n<KeyMarker>b c</KeyMarker>\n<UploadIdMarker>"+first+"</UploadIdMarker>\n",
-			"<MaxUploads>1000</MaxUploads>\n<Prefix></Prefix>\n<Delimiter>/</Delimiter>\n<IsTruncated>false</IsTruncated>\n", upload("b c", second, "STANDARD")),
+			"<MaxUploads>1000</MaxUploads>\n<Prefix></Prefix>\n<Delimiter>/</Delimiter>\n<IsTruncated>false</IsTruncated>\n", upload("b c", second, "Standard")),
 		"&prefix=a%2F&max-uploads=1": result("<Encoding-Type></Encoding-Type>\n<KeyMarker></KeyMarker>\n<UploadIdMarker></UploadIdMarker>\n",
-			"<NextKeyMarker>a/1</NextKeyMarker>\n<NextUploadIdMarker>"+low+"</NextUploadIdMarker>\n<MaxUploads>1</MaxUploads>\n<Prefix>a/</Prefix>\n<Delimiter></Delimiter>\n<IsTruncated>true</IsTruncated>\n", upload("a/1", low, "STANDARD")),
+			"<NextKeyMarker>a/1</NextKeyMarker>\n<NextUploadIdMarker>"+low+"</NextUploadIdMarker>\n<MaxUploads>1</MaxUploads>\n<Prefix>a/</Prefix>\n<Delimiter></Delimiter>\n<IsTruncated>true</IsTruncated>\n", upload("a/1", low, "Standard")),
 		"&max-uploads=0": result("<Encoding-Type></Encoding-Type>\n<KeyMarker></KeyMarker>\n<UploadIdMarker></UploadIdMarker>\n",
 			"<MaxUploads>0</MaxUploads>\n<Prefix></Prefix>\n<Delimiter></Delimiter>\n<IsTruncated>false</IsTruncated>\n"),
 	} {

@@ -96,7 +96,7 @@ func (s *Server) getObjectLock(x *exchange) error {
 		x.sendDocument(kept.canonical())
 		return nil
 	}
-	doc := newXML()
+	doc := newBareXML()
 	doc.open("ObjectLockConfiguration")
 	doc.text("ObjectLockEnabled", lockEnabled)
 	if days > 0 {

@@ -17,6 +17,8 @@ func TestResponsesHaveTheFormOfTheirOperation(t *testing.T) {
 	t.Parallel()
 	c := open(t, func(o *embedded.Options) { o.MinPartSize = 1 })
 	c.do(t, call{method: "PUT", query: "object-lock", body: []byte("<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled></ObjectLockConfiguration>")})
+	cors := []byte("<CORSConfiguration><CORSRule><AllowedOrigin>*</AllowedOrigin><AllowedMethod>GET</AllowedMethod></CORSRule></CORSConfiguration>")
+	c.do(t, call{method: "PUT", query: "cors", body: cors, header: map[string]string{"Content-MD5": contentMD5(cors)}}).want(t, 200, "")
 	c.put(t, "k", "x")
 	c.put(t, "cold", "x", "x-cos-storage-class", "ARCHIVE")
 	abort, id := c.initiate(t, "parts"), c.initiate(t, "parts")
@@ -38,7 +40,7 @@ func TestResponsesHaveTheFormOfTheirOperation(t *testing.T) {
 		{"AppendObject", call{method: "POST", key: "log", query: "append&position=0", body: []byte("x")}, 200, "", "application/xml"},
 		{"CopyObject", call{method: "PUT", key: "copy", header: map[string]string{"x-cos-copy-source": testHost + "/k"}}, 200, declared, ""},
 		{"UploadPart", call{method: "PUT", key: "parts", query: partQuery(1, id), body: []byte("x")}, 200, "", ""},
-		{"UploadPartCopy", call{method: "PUT", key: "parts", query: partQuery(2, id), header: map[string]string{"x-cos-copy-source": testHost + "/k"}}, 200, declared, ""},
+		{"UploadPartCopy", call{method: "PUT", key: "parts", query: partQuery(2, id), header: map[string]string{"x-cos-copy-source": testHost + "/k"}}, 200, plain, ""},
 		{"InitiateMultipartUpload", call{method: "POST", key: "k", query: "uploads", body: []byte{}}, 200, plain, ""},
 		{"ListParts", call{method: "GET", key: "parts", query: "uploadId=" + id}, 200, plain, ""},
 		{"ListMultipartUploads", call{method: "GET", query: "uploads"}, 200, plain, ""},
@@ -56,6 +58,12 @@ func TestResponsesHaveTheFormOfTheirOperation(t *testing.T) {
 		{"RestoreObject", call{method: "POST", key: "cold", query: "restore", body: restoreRequest("1", "Bulk")}, 202, "", ""},
 		{"DeleteObjects", call{method: "POST", query: "delete", body: deletion, header: map[string]string{"Content-MD5": contentMD5(deletion)}}, 200, plain, ""},
 		{"DeleteObject", call{method: "DELETE", key: "k"}, 204, "", ""},
+		{"GetBucketVersioning", call{method: "GET", query: "versioning"}, 200, declared, ""},
+		{"GetBucketCORS", call{method: "GET", query: "cors"}, 200, declared, ""},
+		{"GetBucketLocation", call{method: "GET", query: "location"}, 200, plain, ""},
+		{"GetBucketLogging", call{method: "GET", query: "logging"}, 200, plain, ""},
+		{"GetBucketObjectLock", call{method: "GET", query: "object-lock"}, 200, plain, ""},
+		{"ListBucketInventories", call{method: "GET", query: "inventory"}, 200, declared, ""},
 		{"HEAD of what is missing", call{method: "HEAD", key: "gone"}, 404, "", "application/xml"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -13,12 +13,22 @@ type element struct{ name, text string }
 // An xmlWriter builds a response. Names are constants; texts may hold any bytes.
 type xmlWriter struct{ buf []byte }
 
-// newXML begins a response with an XML declaration: lists of objects, copies, completions
-// and errors have one.
+// newXML begins a response with an XML declaration: lists of objects, copies of objects,
+// completions, versioning and errors have one (E160).
 func newXML() *xmlWriter { return &xmlWriter{buf: []byte(xmlHeader)} }
 
 // newBareXML begins one without, as most responses of COS are.
 func newBareXML() *xmlWriter { return new(xmlWriter) }
+
+// newConfigXML begins the response to a GET of configurations: some have a declaration.
+func (x *exchange) newConfigXML() *xmlWriter {
+	switch x.route.sub {
+	case "cors", "encryption", "inventory", "origin":
+		return newXML()
+	default:
+		return newBareXML()
+	}
+}
 
 func (x *xmlWriter) open(name string) {
 	x.buf = append(append(append(x.buf, '<'), name...), '>')
