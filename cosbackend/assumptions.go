@@ -57,8 +57,8 @@ package cosbackend
 //	A031  [documented 436/8279, 436/8280, 436/8281] COS takes Content-MD5 with every configuration, and wants it with CORS,
 //	      lifecycle and tags.
 //	A032  [assumed] Removing a configuration that is not there succeeds.
-//	A033  [assumed] A referer configuration, and tiering in either form, that was never put is
-//	      200 with an empty response or an empty document.
+//	A033  [assumed] A referer configuration, tiering in either form, and strict signatures that
+//	      were never put are 200 with an empty response or an empty document.
 //	A034  [documented 436/7730, 436/8276] A policy comes back byte for byte,
 //	      but its members Statement and version come back in this spelling, however they
 //	      were put; a missing one is NoSuchBucketPolicy or NoSuchPolicy.

@@ -180,6 +180,7 @@ var codesOfMissing = map[string][]string{
 	"GetBucketPolicy":                          {"NoSuchBucketPolicy", "NoSuchPolicy"},
 	"GetBucketReferer":                         {"", "NoSuchRefererConfiguration"},
 	"GetBucketReplication":                     {"ReplicationConfigurationNotFoundError", "ReplicationConfigurationnotFoundError"},
+	"GetBucketStrictSignature":                 {""},
 	"GetBucketTagging":                         {"NoSuchTagSet"},
 	"GetBucketWebsite":                         {"NoSuchWebsiteConfiguration"},
 }

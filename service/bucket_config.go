@@ -199,6 +199,8 @@ func configSections() sectionReaders {
 			(*cosbackend.Client).GetBucketAccelerate, accelerateProto, func(c *config, m *cosgatev1.AccelerateConfiguration) { c.Accelerate = m }),
 		cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_OBJECT_LOCK: section(
 			(*cosbackend.Client).GetBucketObjectLock, objectLockProto, func(c *config, m *cosgatev1.ObjectLockConfiguration) { c.ObjectLock = m }),
+		cosgatev1.BucketConfigSection_BUCKET_CONFIG_SECTION_STRICT_SIGNATURE: section(
+			(*cosbackend.Client).GetBucketStrictSignature, strictSignatureProto, func(c *config, m *cosgatev1.StrictSignatureConfiguration) { c.StrictSignature = m }),
 	}
 }
 

@@ -57,6 +57,9 @@ func TestBucketConfigRoundTripsThroughTheOfficialSDK(t *testing.T) {
 	t.Parallel()
 	g, r := openConfigs(t), newRandomizer(t, 0)
 	for _, c := range configTrips() {
+		if c.copy == nil {
+			continue // the SDK does not have it
+		}
 		t.Run(c.name, func(t *testing.T) {
 			here, there := c.buckets()
 			from, to := sdkOf(t, g, here), sdkOf(t, g, there)

@@ -130,6 +130,18 @@ func storedTrips() []configTrip {
 			},
 		),
 		trip(
+			"StrictSignature", func() *cosgatev1.StrictSignatureConfiguration { return &cosgatev1.StrictSignatureConfiguration{} }, fixStrictSignature,
+			func(ctx context.Context, c configs, bucket string, m *cosgatev1.StrictSignatureConfiguration) error {
+				_, err := c.PutBucketStrictSignature(ctx, &cosgatev1.PutBucketStrictSignatureRequest{Bucket: bucket, StrictSignature: m})
+				return err
+			},
+			func(ctx context.Context, c configs, bucket string, _ *cosgatev1.StrictSignatureConfiguration) (*cosgatev1.StrictSignatureConfiguration, error) {
+				resp, err := c.GetBucketStrictSignature(ctx, &cosgatev1.GetBucketStrictSignatureRequest{Bucket: bucket})
+				return resp.GetStrictSignature(), err
+			},
+			nil,
+		),
+		trip(
 			"Accelerate", func() *cosgatev1.AccelerateConfiguration { return &cosgatev1.AccelerateConfiguration{} }, asIs[*cosgatev1.AccelerateConfiguration],
 			func(ctx context.Context, c configs, bucket string, m *cosgatev1.AccelerateConfiguration) error {
 				_, err := c.PutBucketAccelerate(ctx, &cosgatev1.PutBucketAccelerateRequest{Bucket: bucket, Accelerate: m})
@@ -226,6 +238,15 @@ func fixLogging(r *randomizer, m *cosgatev1.LoggingConfiguration, _ bool) {
 
 func fixReferer(r *randomizer, m *cosgatev1.RefererConfiguration, _ bool) {
 	m.VerifySignatureUrl = one(r, "", "Enabled", "Disabled")
+}
+
+func fixStrictSignature(r *randomizer, m *cosgatev1.StrictSignatureConfiguration, _ bool) {
+	for i, rule := range m.GetRules() {
+		rule.Id = fmt.Sprintf("rule-%d", i)
+		for j := range rule.GetHeaders() {
+			rule.Headers[j] = one(r, "Host", "Content-Type", "x-cos-acl", "x-cos-*", "RANGE")
+		}
+	}
 }
 
 func fixTiering(r *randomizer, m *cosgatev1.IntelligentTiering, _ bool) {

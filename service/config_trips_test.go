@@ -31,7 +31,8 @@ type configTrip struct {
 	fix   func(r *randomizer, m proto.Message, forSDK bool)
 	put   func(ctx context.Context, c configs, bucket string, m proto.Message) error
 	get   func(ctx context.Context, c configs, bucket string, put proto.Message) (proto.Message, error)
-	// copy reads with the official SDK from one bucket and writes to another.
+	// copy reads with the official SDK from one bucket and writes to another; nil where the
+	// SDK does not have the configuration.
 	copy func(ctx context.Context, from, to *cos.BucketService, m proto.Message) error
 }
 
@@ -41,7 +42,7 @@ func trip[M proto.Message](
 	get func(context.Context, configs, string, M) (M, error),
 	sdk func(context.Context, *cos.BucketService, *cos.BucketService, M) error,
 ) configTrip {
-	return configTrip{
+	made := configTrip{
 		name:  name,
 		empty: func() proto.Message { return empty() },
 		fix:   func(r *randomizer, m proto.Message, forSDK bool) { fix(r, m.(M), forSDK) },
@@ -51,10 +52,13 @@ func trip[M proto.Message](
 		get: func(ctx context.Context, c configs, bucket string, m proto.Message) (proto.Message, error) {
 			return get(ctx, c, bucket, m.(M))
 		},
-		copy: func(ctx context.Context, from, to *cos.BucketService, m proto.Message) error {
-			return sdk(ctx, from, to, m.(M))
-		},
 	}
+	if sdk != nil {
+		made.copy = func(ctx context.Context, from, to *cos.BucketService, m proto.Message) error {
+			return sdk(ctx, from, to, m.(M))
+		}
+	}
+	return made
 }
 
 // asIs leaves a document as the rules made it.

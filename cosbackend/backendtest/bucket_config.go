@@ -25,6 +25,7 @@ func configurationChecks() []check {
 		{"GetBucketIntelligentTiering of the first form that was never set is empty", "A033", bucketTiering, create},
 		{"PutBucketIntelligentTiering of the second form has ids", "A030, A032, A033, A037", tieringRules, create},
 		{"PutBucketReferer without a body removes the configuration", "A030, A033, A036", bucketReferer, create},
+		{"PutBucketStrictSignature puts, replaces and removes rules", "A030, A032, A033, E117", strictSignature, create},
 		{"PutBucketInventory has ids", "A030, A032, A037, A040", bucketInventory, create},
 		{"GetBucketInventory lists 100 jobs at a time", "A038", listInventories, create},
 		{"PostBucketInventory accepts an id once", "A045", postInventory, create},
@@ -254,6 +255,21 @@ func bucketReferer(t *testing.T, s scope) {
 	d.putAndRemove(
 		&cosbackend.RefererConfiguration{Status: "Enabled", RefererType: "White-List", Domains: []string{"*.example.com", "10.0.0.1:8080/a"}, EmptyReferConfiguration: "Allow"},
 		&cosbackend.RefererConfiguration{Status: "Disabled", RefererType: "Black-List", Domains: []string{"a.example.com"}},
+	)(t, s)
+}
+
+func strictSignature(t *testing.T, s scope) {
+	d := document[cosbackend.StrictSignatureConfiguration]{
+		(*cosbackend.Client).PutBucketStrictSignature, (*cosbackend.Client).GetBucketStrictSignature, (*cosbackend.Client).DeleteBucketStrictSignature, nil,
+	}
+	d.putAndRemove(
+		&cosbackend.StrictSignatureConfiguration{Rules: []cosbackend.StrictSignatureRule{
+			{ID: "acl", Actions: []string{"PutObjectACL", "PutBucketACL"}, Headers: []string{"Host", "x-cos-acl"}, Params: []string{"acl"}},
+			{ID: "versions", Actions: []string{"DeleteObject"}, Params: []string{"versionid"}},
+		}},
+		&cosbackend.StrictSignatureConfiguration{Rules: []cosbackend.StrictSignatureRule{
+			{ID: "all", Actions: []string{"*"}, Headers: []string{"Host", "x-cos-*"}, Params: []string{"all"}},
+		}},
 	)(t, s)
 }
 

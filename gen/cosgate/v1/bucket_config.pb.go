@@ -66,6 +66,8 @@ const (
 	BucketConfigSection_BUCKET_CONFIG_SECTION_ACCELERATE BucketConfigSection = 17
 	// The object lock.
 	BucketConfigSection_BUCKET_CONFIG_SECTION_OBJECT_LOCK BucketConfigSection = 18
+	// The rules about what signatures must cover.
+	BucketConfigSection_BUCKET_CONFIG_SECTION_STRICT_SIGNATURE BucketConfigSection = 19
 )
 
 // Enum value maps for BucketConfigSection.
@@ -90,6 +92,7 @@ var (
 		16: "BUCKET_CONFIG_SECTION_ORIGIN",
 		17: "BUCKET_CONFIG_SECTION_ACCELERATE",
 		18: "BUCKET_CONFIG_SECTION_OBJECT_LOCK",
+		19: "BUCKET_CONFIG_SECTION_STRICT_SIGNATURE",
 	}
 	BucketConfigSection_value = map[string]int32{
 		"BUCKET_CONFIG_SECTION_UNSPECIFIED":                        0,
@@ -111,6 +114,7 @@ var (
 		"BUCKET_CONFIG_SECTION_ORIGIN":                             16,
 		"BUCKET_CONFIG_SECTION_ACCELERATE":                         17,
 		"BUCKET_CONFIG_SECTION_OBJECT_LOCK":                        18,
+		"BUCKET_CONFIG_SECTION_STRICT_SIGNATURE":                   19,
 	}
 )
 
@@ -180,9 +184,11 @@ type BucketConfig struct {
 	// The global acceleration. Its status is empty if it was never turned on.
 	Accelerate *AccelerateConfiguration `protobuf:"bytes,17,opt,name=accelerate,proto3" json:"accelerate,omitempty"`
 	// The object lock.
-	ObjectLock    *ObjectLockConfiguration `protobuf:"bytes,18,opt,name=object_lock,json=objectLock,proto3" json:"object_lock,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	ObjectLock *ObjectLockConfiguration `protobuf:"bytes,18,opt,name=object_lock,json=objectLock,proto3" json:"object_lock,omitempty"`
+	// What GetBucketStrictSignature returns.
+	StrictSignature *StrictSignatureConfiguration `protobuf:"bytes,19,opt,name=strict_signature,json=strictSignature,proto3" json:"strict_signature,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *BucketConfig) Reset() {
@@ -337,6 +343,13 @@ func (x *BucketConfig) GetAccelerate() *AccelerateConfiguration {
 func (x *BucketConfig) GetObjectLock() *ObjectLockConfiguration {
 	if x != nil {
 		return x.ObjectLock
+	}
+	return nil
+}
+
+func (x *BucketConfig) GetStrictSignature() *StrictSignatureConfiguration {
+	if x != nil {
+		return x.StrictSignature
 	}
 	return nil
 }
@@ -623,7 +636,8 @@ var File_cosgate_v1_bucket_config_proto protoreflect.FileDescriptor
 const file_cosgate_v1_bucket_config_proto_rawDesc = "" +
 	"\n" +
 	"\x1ecosgate/v1/bucket_config.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1bcosgate/v1/accelerate.proto\x1a\x14cosgate/v1/acl.proto\x1a\"cosgate/v1/bucket_encryption.proto\x1a\x1ecosgate/v1/bucket_policy.proto\x1a\x1fcosgate/v1/bucket_tagging.proto\x1a\x15cosgate/v1/cors.proto\x1a\x17cosgate/v1/domain.proto\x1a$cosgate/v1/intelligent_tiering.proto\x1a\x1acosgate/v1/inventory.proto\x1a\x1acosgate/v1/lifecycle.proto\x1a\x18cosgate/v1/logging.proto\x1a\x1ccosgate/v1/object_lock.proto\x1a\x18cosgate/v1/options.proto\x1a\x17cosgate/v1/origin.proto\x1a\x18cosgate/v1/referer.proto\x1a\x1ccosgate/v1/replication.proto\x1a\x16cosgate/v1/rules.proto\x1a\x1bcosgate/v1/versioning.proto\x1a\x18cosgate/v1/website.proto\x1a\x17google/rpc/status.proto\"\xb4\t\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1bcosgate/v1/accelerate.proto\x1a\x14cosgate/v1/acl.proto\x1a\"cosgate/v1/bucket_encryption.proto\x1a\x1ecosgate/v1/bucket_policy.proto\x1a\x1fcosgate/v1/bucket_tagging.proto\x1a\x15cosgate/v1/cors.proto\x1a\x17cosgate/v1/domain.proto\x1a$cosgate/v1/intelligent_tiering.proto\x1a\x1acosgate/v1/inventory.proto\x1a\x1acosgate/v1/lifecycle.proto\x1a\x18cosgate/v1/logging.proto\x1a\x1ccosgate/v1/object_lock.proto\x1a\x18cosgate/v1/options.proto\x1a\x17cosgate/v1/origin.proto\x1a\x18cosgate/v1/referer.proto\x1a\x1ccosgate/v1/replication.proto\x1a\x16cosgate/v1/rules.proto\x1a!cosgate/v1/strict_signature.proto\x1a\x1bcosgate/v1/versioning.proto\x1a\x18cosgate/v1/website.proto\x1a\x17google/rpc/status.proto\"\x89\n" +
+	"\n" +
 	"\fBucketConfig\x121\n" +
 	"\x03acl\x18\x01 \x01(\v2\x1f.cosgate.v1.AccessControlPolicyR\x03acl\x121\n" +
 	"\x04cors\x18\x02 \x01(\v2\x1d.cosgate.v1.CorsConfigurationR\x04cors\x12@\n" +
@@ -650,7 +664,8 @@ const file_cosgate_v1_bucket_config_proto_rawDesc = "" +
 	"accelerate\x18\x11 \x01(\v2#.cosgate.v1.AccelerateConfigurationR\n" +
 	"accelerate\x12D\n" +
 	"\vobject_lock\x18\x12 \x01(\v2#.cosgate.v1.ObjectLockConfigurationR\n" +
-	"objectLock\"_\n" +
+	"objectLock\x12S\n" +
+	"\x10strict_signature\x18\x13 \x01(\v2(.cosgate.v1.StrictSignatureConfigurationR\x0fstrictSignature\"_\n" +
 	"\x17InventoryConfigurations\x12D\n" +
 	"\vinventories\x18\x01 \x03(\v2\".cosgate.v1.InventoryConfigurationR\vinventories\"w\n" +
 	" IntelligentTieringConfigurations\x12S\n" +
@@ -665,7 +680,8 @@ const file_cosgate_v1_bucket_config_proto_rawDesc = "" +
 	"\bsections\x18\x06 \x03(\x0e2\x1f.cosgate.v1.BucketConfigSectionB\x1d\xbaH\x10\x92\x01\r\x10d\x18\x01\"\a\x82\x01\x04\x10\x01 \x00ғ\x8c\xdc\x02\x04\x12\x02\b\x01R\bsections\"\x88\x01\n" +
 	"\x17GetBucketConfigResponse\x120\n" +
 	"\x06config\x18\x01 \x01(\v2\x18.cosgate.v1.BucketConfigR\x06config\x12;\n" +
-	"\bfailures\x18\x02 \x03(\v2\x1f.cosgate.v1.BucketConfigFailureR\bfailures*\xc8\t\n" +
+	"\bfailures\x18\x02 \x03(\v2\x1f.cosgate.v1.BucketConfigFailureR\bfailures*\x94\n" +
+	"\n" +
 	"\x13BucketConfigSection\x12%\n" +
 	"!BUCKET_CONFIG_SECTION_UNSPECIFIED\x10\x00\x121\n" +
 	"\x19BUCKET_CONFIG_SECTION_ACL\x10\x01\x1a\x12ʓ\x8c\xdc\x02\fGetBucketAcl\x123\n" +
@@ -686,7 +702,8 @@ const file_cosgate_v1_bucket_config_proto_rawDesc = "" +
 	"\x1cBUCKET_CONFIG_SECTION_DOMAIN\x10\x0f\x1a\x15ʓ\x8c\xdc\x02\x0fGetBucketDomain\x127\n" +
 	"\x1cBUCKET_CONFIG_SECTION_ORIGIN\x10\x10\x1a\x15ʓ\x8c\xdc\x02\x0fGetBucketOrigin\x12?\n" +
 	" BUCKET_CONFIG_SECTION_ACCELERATE\x10\x11\x1a\x19ʓ\x8c\xdc\x02\x13GetBucketAccelerate\x12@\n" +
-	"!BUCKET_CONFIG_SECTION_OBJECT_LOCK\x10\x12\x1a\x19ʓ\x8c\xdc\x02\x13GetBucketObjectLockB\xa7\x01\n" +
+	"!BUCKET_CONFIG_SECTION_OBJECT_LOCK\x10\x12\x1a\x19ʓ\x8c\xdc\x02\x13GetBucketObjectLock\x12J\n" +
+	"&BUCKET_CONFIG_SECTION_STRICT_SIGNATURE\x10\x13\x1a\x1eʓ\x8c\xdc\x02\x18GetBucketStrictSignatureB\xa7\x01\n" +
 	"\x14io.github.cosgate.v1B\x11BucketConfigProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +
 	"Cosgate.V1\xca\x02\n" +
 	"Cosgate\\V1\xe2\x02\x16Cosgate\\V1\\GPBMetadata\xea\x02\vCosgate::V1b\x06proto3"
@@ -729,9 +746,10 @@ var file_cosgate_v1_bucket_config_proto_goTypes = []any{
 	(*OriginConfiguration)(nil),              // 20: cosgate.v1.OriginConfiguration
 	(*AccelerateConfiguration)(nil),          // 21: cosgate.v1.AccelerateConfiguration
 	(*ObjectLockConfiguration)(nil),          // 22: cosgate.v1.ObjectLockConfiguration
-	(*InventoryConfiguration)(nil),           // 23: cosgate.v1.InventoryConfiguration
-	(*IntelligentTieringConfiguration)(nil),  // 24: cosgate.v1.IntelligentTieringConfiguration
-	(*status.Status)(nil),                    // 25: google.rpc.Status
+	(*StrictSignatureConfiguration)(nil),     // 23: cosgate.v1.StrictSignatureConfiguration
+	(*InventoryConfiguration)(nil),           // 24: cosgate.v1.InventoryConfiguration
+	(*IntelligentTieringConfiguration)(nil),  // 25: cosgate.v1.IntelligentTieringConfiguration
+	(*status.Status)(nil),                    // 26: google.rpc.Status
 }
 var file_cosgate_v1_bucket_config_proto_depIdxs = []int32{
 	7,  // 0: cosgate.v1.BucketConfig.acl:type_name -> cosgate.v1.AccessControlPolicy
@@ -752,18 +770,19 @@ var file_cosgate_v1_bucket_config_proto_depIdxs = []int32{
 	20, // 15: cosgate.v1.BucketConfig.origin:type_name -> cosgate.v1.OriginConfiguration
 	21, // 16: cosgate.v1.BucketConfig.accelerate:type_name -> cosgate.v1.AccelerateConfiguration
 	22, // 17: cosgate.v1.BucketConfig.object_lock:type_name -> cosgate.v1.ObjectLockConfiguration
-	23, // 18: cosgate.v1.InventoryConfigurations.inventories:type_name -> cosgate.v1.InventoryConfiguration
-	24, // 19: cosgate.v1.IntelligentTieringConfigurations.configurations:type_name -> cosgate.v1.IntelligentTieringConfiguration
-	0,  // 20: cosgate.v1.BucketConfigFailure.section:type_name -> cosgate.v1.BucketConfigSection
-	25, // 21: cosgate.v1.BucketConfigFailure.status:type_name -> google.rpc.Status
-	0,  // 22: cosgate.v1.GetBucketConfigRequest.sections:type_name -> cosgate.v1.BucketConfigSection
-	1,  // 23: cosgate.v1.GetBucketConfigResponse.config:type_name -> cosgate.v1.BucketConfig
-	4,  // 24: cosgate.v1.GetBucketConfigResponse.failures:type_name -> cosgate.v1.BucketConfigFailure
-	25, // [25:25] is the sub-list for method output_type
-	25, // [25:25] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	23, // 18: cosgate.v1.BucketConfig.strict_signature:type_name -> cosgate.v1.StrictSignatureConfiguration
+	24, // 19: cosgate.v1.InventoryConfigurations.inventories:type_name -> cosgate.v1.InventoryConfiguration
+	25, // 20: cosgate.v1.IntelligentTieringConfigurations.configurations:type_name -> cosgate.v1.IntelligentTieringConfiguration
+	0,  // 21: cosgate.v1.BucketConfigFailure.section:type_name -> cosgate.v1.BucketConfigSection
+	26, // 22: cosgate.v1.BucketConfigFailure.status:type_name -> google.rpc.Status
+	0,  // 23: cosgate.v1.GetBucketConfigRequest.sections:type_name -> cosgate.v1.BucketConfigSection
+	1,  // 24: cosgate.v1.GetBucketConfigResponse.config:type_name -> cosgate.v1.BucketConfig
+	4,  // 25: cosgate.v1.GetBucketConfigResponse.failures:type_name -> cosgate.v1.BucketConfigFailure
+	26, // [26:26] is the sub-list for method output_type
+	26, // [26:26] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_cosgate_v1_bucket_config_proto_init() }
@@ -788,6 +807,7 @@ func file_cosgate_v1_bucket_config_proto_init() {
 	file_cosgate_v1_referer_proto_init()
 	file_cosgate_v1_replication_proto_init()
 	file_cosgate_v1_rules_proto_init()
+	file_cosgate_v1_strict_signature_proto_init()
 	file_cosgate_v1_versioning_proto_init()
 	file_cosgate_v1_website_proto_init()
 	type x struct{}

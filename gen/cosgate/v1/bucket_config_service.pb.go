@@ -26,7 +26,7 @@ var File_cosgate_v1_bucket_config_service_proto protoreflect.FileDescriptor
 const file_cosgate_v1_bucket_config_service_proto_rawDesc = "" +
 	"\n" +
 	"&cosgate/v1/bucket_config_service.proto\x12\n" +
-	"cosgate.v1\x1a\x1bcosgate/v1/accelerate.proto\x1a\x1bcosgate/v1/bucket_acl.proto\x1a\x1ecosgate/v1/bucket_config.proto\x1a\"cosgate/v1/bucket_encryption.proto\x1a\x1ecosgate/v1/bucket_policy.proto\x1a\x1fcosgate/v1/bucket_tagging.proto\x1a\x15cosgate/v1/cors.proto\x1a\x17cosgate/v1/domain.proto\x1a#cosgate/v1/domain_certificate.proto\x1a\x16cosgate/v1/error.proto\x1a$cosgate/v1/intelligent_tiering.proto\x1a\x1acosgate/v1/inventory.proto\x1a\x1acosgate/v1/lifecycle.proto\x1a\x18cosgate/v1/logging.proto\x1a\x1ccosgate/v1/object_lock.proto\x1a\x18cosgate/v1/options.proto\x1a\x17cosgate/v1/origin.proto\x1a\x18cosgate/v1/referer.proto\x1a\x1ccosgate/v1/replication.proto\x1a\x1bcosgate/v1/versioning.proto\x1a\x18cosgate/v1/website.proto\x1a\x1egoogle/rpc/error_details.proto2\xa1?\n" +
+	"cosgate.v1\x1a\x1bcosgate/v1/accelerate.proto\x1a\x1bcosgate/v1/bucket_acl.proto\x1a\x1ecosgate/v1/bucket_config.proto\x1a\"cosgate/v1/bucket_encryption.proto\x1a\x1ecosgate/v1/bucket_policy.proto\x1a\x1fcosgate/v1/bucket_tagging.proto\x1a\x15cosgate/v1/cors.proto\x1a\x17cosgate/v1/domain.proto\x1a#cosgate/v1/domain_certificate.proto\x1a\x16cosgate/v1/error.proto\x1a$cosgate/v1/intelligent_tiering.proto\x1a\x1acosgate/v1/inventory.proto\x1a\x1acosgate/v1/lifecycle.proto\x1a\x18cosgate/v1/logging.proto\x1a\x1ccosgate/v1/object_lock.proto\x1a\x18cosgate/v1/options.proto\x1a\x17cosgate/v1/origin.proto\x1a\x18cosgate/v1/referer.proto\x1a\x1ccosgate/v1/replication.proto\x1a!cosgate/v1/strict_signature.proto\x1a\x1bcosgate/v1/versioning.proto\x1a\x18cosgate/v1/website.proto\x1a\x1egoogle/rpc/error_details.proto2\x97C\n" +
 	"\x13BucketConfigService\x12h\n" +
 	"\x0fGetBucketConfig\x12\".cosgate.v1.GetBucketConfigRequest\x1a#.cosgate.v1.GetBucketConfigResponse\"\fʓ\x8c\xdc\x02\x03\x1a\x01\x02\x90\x02\x01\x12q\n" +
 	"\fGetBucketAcl\x12\x1f.cosgate.v1.GetBucketAclRequest\x1a .cosgate.v1.GetBucketAclResponse\"\x1eʓ\x8c\xdc\x02\x15\n" +
@@ -136,7 +136,13 @@ const file_cosgate_v1_bucket_config_service_proto_rawDesc = "" +
 	"\x13GetBucketObjectLock\x12&.cosgate.v1.GetBucketObjectLockRequest\x1a'.cosgate.v1.GetBucketObjectLockResponse\"%ʓ\x8c\xdc\x02\x1c\n" +
 	"\x13GetBucketObjectLock\x12\x02\x05\x01\x1a\x01\x02\x90\x02\x01\x12\x8c\x01\n" +
 	"\x13PutBucketObjectLock\x12&.cosgate.v1.PutBucketObjectLockRequest\x1a'.cosgate.v1.PutBucketObjectLockResponse\"$ʓ\x8c\xdc\x02\x1b\n" +
-	"\x13PutBucketObjectLock\x12\x01\x05\x1a\x01\x02\x90\x02\x02B\xae\x01\n" +
+	"\x13PutBucketObjectLock\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12\xa1\x01\n" +
+	"\x18GetBucketStrictSignature\x12+.cosgate.v1.GetBucketStrictSignatureRequest\x1a,.cosgate.v1.GetBucketStrictSignatureResponse\"*ʓ\x8c\xdc\x02!\n" +
+	"\x18GetBucketStrictSignature\x12\x02\x05\x01\x1a\x01\x02\x90\x02\x01\x12\xa0\x01\n" +
+	"\x18PutBucketStrictSignature\x12+.cosgate.v1.PutBucketStrictSignatureRequest\x1a,.cosgate.v1.PutBucketStrictSignatureResponse\")ʓ\x8c\xdc\x02 \n" +
+	"\x18PutBucketStrictSignature\x12\x01\x05\x1a\x01\x02\x90\x02\x02\x12\xac\x01\n" +
+	"\x1bDeleteBucketStrictSignature\x12..cosgate.v1.DeleteBucketStrictSignatureRequest\x1a/.cosgate.v1.DeleteBucketStrictSignatureResponse\",ʓ\x8c\xdc\x02#\n" +
+	"\x1bDeleteBucketStrictSignature\x12\x01\x05\x1a\x01\x02\x90\x02\x02B\xae\x01\n" +
 	"\x14io.github.cosgate.v1B\x18BucketConfigServiceProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +
 	"Cosgate.V1\xca\x02\n" +
 	"Cosgate\\V1\xe2\x02\x16Cosgate\\V1\\GPBMetadata\xea\x02\vCosgate::V1b\x06proto3"
@@ -197,61 +203,67 @@ var file_cosgate_v1_bucket_config_service_proto_goTypes = []any{
 	(*PutBucketAccelerateRequest)(nil),                          // 52: cosgate.v1.PutBucketAccelerateRequest
 	(*GetBucketObjectLockRequest)(nil),                          // 53: cosgate.v1.GetBucketObjectLockRequest
 	(*PutBucketObjectLockRequest)(nil),                          // 54: cosgate.v1.PutBucketObjectLockRequest
-	(*GetBucketConfigResponse)(nil),                             // 55: cosgate.v1.GetBucketConfigResponse
-	(*GetBucketAclResponse)(nil),                                // 56: cosgate.v1.GetBucketAclResponse
-	(*PutBucketAclResponse)(nil),                                // 57: cosgate.v1.PutBucketAclResponse
-	(*GetBucketCorsResponse)(nil),                               // 58: cosgate.v1.GetBucketCorsResponse
-	(*PutBucketCorsResponse)(nil),                               // 59: cosgate.v1.PutBucketCorsResponse
-	(*DeleteBucketCorsResponse)(nil),                            // 60: cosgate.v1.DeleteBucketCorsResponse
-	(*GetBucketLifecycleResponse)(nil),                          // 61: cosgate.v1.GetBucketLifecycleResponse
-	(*PutBucketLifecycleResponse)(nil),                          // 62: cosgate.v1.PutBucketLifecycleResponse
-	(*DeleteBucketLifecycleResponse)(nil),                       // 63: cosgate.v1.DeleteBucketLifecycleResponse
-	(*GetBucketPolicyResponse)(nil),                             // 64: cosgate.v1.GetBucketPolicyResponse
-	(*PutBucketPolicyResponse)(nil),                             // 65: cosgate.v1.PutBucketPolicyResponse
-	(*DeleteBucketPolicyResponse)(nil),                          // 66: cosgate.v1.DeleteBucketPolicyResponse
-	(*GetBucketTaggingResponse)(nil),                            // 67: cosgate.v1.GetBucketTaggingResponse
-	(*PutBucketTaggingResponse)(nil),                            // 68: cosgate.v1.PutBucketTaggingResponse
-	(*DeleteBucketTaggingResponse)(nil),                         // 69: cosgate.v1.DeleteBucketTaggingResponse
-	(*GetBucketVersioningResponse)(nil),                         // 70: cosgate.v1.GetBucketVersioningResponse
-	(*PutBucketVersioningResponse)(nil),                         // 71: cosgate.v1.PutBucketVersioningResponse
-	(*GetBucketWebsiteResponse)(nil),                            // 72: cosgate.v1.GetBucketWebsiteResponse
-	(*PutBucketWebsiteResponse)(nil),                            // 73: cosgate.v1.PutBucketWebsiteResponse
-	(*DeleteBucketWebsiteResponse)(nil),                         // 74: cosgate.v1.DeleteBucketWebsiteResponse
-	(*GetBucketLoggingResponse)(nil),                            // 75: cosgate.v1.GetBucketLoggingResponse
-	(*PutBucketLoggingResponse)(nil),                            // 76: cosgate.v1.PutBucketLoggingResponse
-	(*GetBucketEncryptionResponse)(nil),                         // 77: cosgate.v1.GetBucketEncryptionResponse
-	(*PutBucketEncryptionResponse)(nil),                         // 78: cosgate.v1.PutBucketEncryptionResponse
-	(*DeleteBucketEncryptionResponse)(nil),                      // 79: cosgate.v1.DeleteBucketEncryptionResponse
-	(*GetBucketReplicationResponse)(nil),                        // 80: cosgate.v1.GetBucketReplicationResponse
-	(*PutBucketReplicationResponse)(nil),                        // 81: cosgate.v1.PutBucketReplicationResponse
-	(*DeleteBucketReplicationResponse)(nil),                     // 82: cosgate.v1.DeleteBucketReplicationResponse
-	(*GetBucketInventoryResponse)(nil),                          // 83: cosgate.v1.GetBucketInventoryResponse
-	(*PutBucketInventoryResponse)(nil),                          // 84: cosgate.v1.PutBucketInventoryResponse
-	(*DeleteBucketInventoryResponse)(nil),                       // 85: cosgate.v1.DeleteBucketInventoryResponse
-	(*ListBucketInventoriesResponse)(nil),                       // 86: cosgate.v1.ListBucketInventoriesResponse
-	(*PostBucketInventoryResponse)(nil),                         // 87: cosgate.v1.PostBucketInventoryResponse
-	(*GetBucketIntelligentTieringResponse)(nil),                 // 88: cosgate.v1.GetBucketIntelligentTieringResponse
-	(*PutBucketIntelligentTieringResponse)(nil),                 // 89: cosgate.v1.PutBucketIntelligentTieringResponse
-	(*GetBucketIntelligentTieringConfigurationResponse)(nil),    // 90: cosgate.v1.GetBucketIntelligentTieringConfigurationResponse
-	(*PutBucketIntelligentTieringConfigurationResponse)(nil),    // 91: cosgate.v1.PutBucketIntelligentTieringConfigurationResponse
-	(*DeleteBucketIntelligentTieringConfigurationResponse)(nil), // 92: cosgate.v1.DeleteBucketIntelligentTieringConfigurationResponse
-	(*ListBucketIntelligentTieringConfigurationsResponse)(nil),  // 93: cosgate.v1.ListBucketIntelligentTieringConfigurationsResponse
-	(*GetBucketRefererResponse)(nil),                            // 94: cosgate.v1.GetBucketRefererResponse
-	(*PutBucketRefererResponse)(nil),                            // 95: cosgate.v1.PutBucketRefererResponse
-	(*DeleteBucketRefererResponse)(nil),                         // 96: cosgate.v1.DeleteBucketRefererResponse
-	(*GetBucketDomainResponse)(nil),                             // 97: cosgate.v1.GetBucketDomainResponse
-	(*PutBucketDomainResponse)(nil),                             // 98: cosgate.v1.PutBucketDomainResponse
-	(*DeleteBucketDomainResponse)(nil),                          // 99: cosgate.v1.DeleteBucketDomainResponse
-	(*GetBucketDomainCertificateResponse)(nil),                  // 100: cosgate.v1.GetBucketDomainCertificateResponse
-	(*PutBucketDomainCertificateResponse)(nil),                  // 101: cosgate.v1.PutBucketDomainCertificateResponse
-	(*DeleteBucketDomainCertificateResponse)(nil),               // 102: cosgate.v1.DeleteBucketDomainCertificateResponse
-	(*GetBucketOriginResponse)(nil),                             // 103: cosgate.v1.GetBucketOriginResponse
-	(*PutBucketOriginResponse)(nil),                             // 104: cosgate.v1.PutBucketOriginResponse
-	(*DeleteBucketOriginResponse)(nil),                          // 105: cosgate.v1.DeleteBucketOriginResponse
-	(*GetBucketAccelerateResponse)(nil),                         // 106: cosgate.v1.GetBucketAccelerateResponse
-	(*PutBucketAccelerateResponse)(nil),                         // 107: cosgate.v1.PutBucketAccelerateResponse
-	(*GetBucketObjectLockResponse)(nil),                         // 108: cosgate.v1.GetBucketObjectLockResponse
-	(*PutBucketObjectLockResponse)(nil),                         // 109: cosgate.v1.PutBucketObjectLockResponse
+	(*GetBucketStrictSignatureRequest)(nil),                     // 55: cosgate.v1.GetBucketStrictSignatureRequest
+	(*PutBucketStrictSignatureRequest)(nil),                     // 56: cosgate.v1.PutBucketStrictSignatureRequest
+	(*DeleteBucketStrictSignatureRequest)(nil),                  // 57: cosgate.v1.DeleteBucketStrictSignatureRequest
+	(*GetBucketConfigResponse)(nil),                             // 58: cosgate.v1.GetBucketConfigResponse
+	(*GetBucketAclResponse)(nil),                                // 59: cosgate.v1.GetBucketAclResponse
+	(*PutBucketAclResponse)(nil),                                // 60: cosgate.v1.PutBucketAclResponse
+	(*GetBucketCorsResponse)(nil),                               // 61: cosgate.v1.GetBucketCorsResponse
+	(*PutBucketCorsResponse)(nil),                               // 62: cosgate.v1.PutBucketCorsResponse
+	(*DeleteBucketCorsResponse)(nil),                            // 63: cosgate.v1.DeleteBucketCorsResponse
+	(*GetBucketLifecycleResponse)(nil),                          // 64: cosgate.v1.GetBucketLifecycleResponse
+	(*PutBucketLifecycleResponse)(nil),                          // 65: cosgate.v1.PutBucketLifecycleResponse
+	(*DeleteBucketLifecycleResponse)(nil),                       // 66: cosgate.v1.DeleteBucketLifecycleResponse
+	(*GetBucketPolicyResponse)(nil),                             // 67: cosgate.v1.GetBucketPolicyResponse
+	(*PutBucketPolicyResponse)(nil),                             // 68: cosgate.v1.PutBucketPolicyResponse
+	(*DeleteBucketPolicyResponse)(nil),                          // 69: cosgate.v1.DeleteBucketPolicyResponse
+	(*GetBucketTaggingResponse)(nil),                            // 70: cosgate.v1.GetBucketTaggingResponse
+	(*PutBucketTaggingResponse)(nil),                            // 71: cosgate.v1.PutBucketTaggingResponse
+	(*DeleteBucketTaggingResponse)(nil),                         // 72: cosgate.v1.DeleteBucketTaggingResponse
+	(*GetBucketVersioningResponse)(nil),                         // 73: cosgate.v1.GetBucketVersioningResponse
+	(*PutBucketVersioningResponse)(nil),                         // 74: cosgate.v1.PutBucketVersioningResponse
+	(*GetBucketWebsiteResponse)(nil),                            // 75: cosgate.v1.GetBucketWebsiteResponse
+	(*PutBucketWebsiteResponse)(nil),                            // 76: cosgate.v1.PutBucketWebsiteResponse
+	(*DeleteBucketWebsiteResponse)(nil),                         // 77: cosgate.v1.DeleteBucketWebsiteResponse
+	(*GetBucketLoggingResponse)(nil),                            // 78: cosgate.v1.GetBucketLoggingResponse
+	(*PutBucketLoggingResponse)(nil),                            // 79: cosgate.v1.PutBucketLoggingResponse
+	(*GetBucketEncryptionResponse)(nil),                         // 80: cosgate.v1.GetBucketEncryptionResponse
+	(*PutBucketEncryptionResponse)(nil),                         // 81: cosgate.v1.PutBucketEncryptionResponse
+	(*DeleteBucketEncryptionResponse)(nil),                      // 82: cosgate.v1.DeleteBucketEncryptionResponse
+	(*GetBucketReplicationResponse)(nil),                        // 83: cosgate.v1.GetBucketReplicationResponse
+	(*PutBucketReplicationResponse)(nil),                        // 84: cosgate.v1.PutBucketReplicationResponse
+	(*DeleteBucketReplicationResponse)(nil),                     // 85: cosgate.v1.DeleteBucketReplicationResponse
+	(*GetBucketInventoryResponse)(nil),                          // 86: cosgate.v1.GetBucketInventoryResponse
+	(*PutBucketInventoryResponse)(nil),                          // 87: cosgate.v1.PutBucketInventoryResponse
+	(*DeleteBucketInventoryResponse)(nil),                       // 88: cosgate.v1.DeleteBucketInventoryResponse
+	(*ListBucketInventoriesResponse)(nil),                       // 89: cosgate.v1.ListBucketInventoriesResponse
+	(*PostBucketInventoryResponse)(nil),                         // 90: cosgate.v1.PostBucketInventoryResponse
+	(*GetBucketIntelligentTieringResponse)(nil),                 // 91: cosgate.v1.GetBucketIntelligentTieringResponse
+	(*PutBucketIntelligentTieringResponse)(nil),                 // 92: cosgate.v1.PutBucketIntelligentTieringResponse
+	(*GetBucketIntelligentTieringConfigurationResponse)(nil),    // 93: cosgate.v1.GetBucketIntelligentTieringConfigurationResponse
+	(*PutBucketIntelligentTieringConfigurationResponse)(nil),    // 94: cosgate.v1.PutBucketIntelligentTieringConfigurationResponse
+	(*DeleteBucketIntelligentTieringConfigurationResponse)(nil), // 95: cosgate.v1.DeleteBucketIntelligentTieringConfigurationResponse
+	(*ListBucketIntelligentTieringConfigurationsResponse)(nil),  // 96: cosgate.v1.ListBucketIntelligentTieringConfigurationsResponse
+	(*GetBucketRefererResponse)(nil),                            // 97: cosgate.v1.GetBucketRefererResponse
+	(*PutBucketRefererResponse)(nil),                            // 98: cosgate.v1.PutBucketRefererResponse
+	(*DeleteBucketRefererResponse)(nil),                         // 99: cosgate.v1.DeleteBucketRefererResponse
+	(*GetBucketDomainResponse)(nil),                             // 100: cosgate.v1.GetBucketDomainResponse
+	(*PutBucketDomainResponse)(nil),                             // 101: cosgate.v1.PutBucketDomainResponse
+	(*DeleteBucketDomainResponse)(nil),                          // 102: cosgate.v1.DeleteBucketDomainResponse
+	(*GetBucketDomainCertificateResponse)(nil),                  // 103: cosgate.v1.GetBucketDomainCertificateResponse
+	(*PutBucketDomainCertificateResponse)(nil),                  // 104: cosgate.v1.PutBucketDomainCertificateResponse
+	(*DeleteBucketDomainCertificateResponse)(nil),               // 105: cosgate.v1.DeleteBucketDomainCertificateResponse
+	(*GetBucketOriginResponse)(nil),                             // 106: cosgate.v1.GetBucketOriginResponse
+	(*PutBucketOriginResponse)(nil),                             // 107: cosgate.v1.PutBucketOriginResponse
+	(*DeleteBucketOriginResponse)(nil),                          // 108: cosgate.v1.DeleteBucketOriginResponse
+	(*GetBucketAccelerateResponse)(nil),                         // 109: cosgate.v1.GetBucketAccelerateResponse
+	(*PutBucketAccelerateResponse)(nil),                         // 110: cosgate.v1.PutBucketAccelerateResponse
+	(*GetBucketObjectLockResponse)(nil),                         // 111: cosgate.v1.GetBucketObjectLockResponse
+	(*PutBucketObjectLockResponse)(nil),                         // 112: cosgate.v1.PutBucketObjectLockResponse
+	(*GetBucketStrictSignatureResponse)(nil),                    // 113: cosgate.v1.GetBucketStrictSignatureResponse
+	(*PutBucketStrictSignatureResponse)(nil),                    // 114: cosgate.v1.PutBucketStrictSignatureResponse
+	(*DeleteBucketStrictSignatureResponse)(nil),                 // 115: cosgate.v1.DeleteBucketStrictSignatureResponse
 }
 var file_cosgate_v1_bucket_config_service_proto_depIdxs = []int32{
 	0,   // 0: cosgate.v1.BucketConfigService.GetBucketConfig:input_type -> cosgate.v1.GetBucketConfigRequest
@@ -309,63 +321,69 @@ var file_cosgate_v1_bucket_config_service_proto_depIdxs = []int32{
 	52,  // 52: cosgate.v1.BucketConfigService.PutBucketAccelerate:input_type -> cosgate.v1.PutBucketAccelerateRequest
 	53,  // 53: cosgate.v1.BucketConfigService.GetBucketObjectLock:input_type -> cosgate.v1.GetBucketObjectLockRequest
 	54,  // 54: cosgate.v1.BucketConfigService.PutBucketObjectLock:input_type -> cosgate.v1.PutBucketObjectLockRequest
-	55,  // 55: cosgate.v1.BucketConfigService.GetBucketConfig:output_type -> cosgate.v1.GetBucketConfigResponse
-	56,  // 56: cosgate.v1.BucketConfigService.GetBucketAcl:output_type -> cosgate.v1.GetBucketAclResponse
-	57,  // 57: cosgate.v1.BucketConfigService.PutBucketAcl:output_type -> cosgate.v1.PutBucketAclResponse
-	58,  // 58: cosgate.v1.BucketConfigService.GetBucketCors:output_type -> cosgate.v1.GetBucketCorsResponse
-	59,  // 59: cosgate.v1.BucketConfigService.PutBucketCors:output_type -> cosgate.v1.PutBucketCorsResponse
-	60,  // 60: cosgate.v1.BucketConfigService.DeleteBucketCors:output_type -> cosgate.v1.DeleteBucketCorsResponse
-	61,  // 61: cosgate.v1.BucketConfigService.GetBucketLifecycle:output_type -> cosgate.v1.GetBucketLifecycleResponse
-	62,  // 62: cosgate.v1.BucketConfigService.PutBucketLifecycle:output_type -> cosgate.v1.PutBucketLifecycleResponse
-	63,  // 63: cosgate.v1.BucketConfigService.DeleteBucketLifecycle:output_type -> cosgate.v1.DeleteBucketLifecycleResponse
-	64,  // 64: cosgate.v1.BucketConfigService.GetBucketPolicy:output_type -> cosgate.v1.GetBucketPolicyResponse
-	65,  // 65: cosgate.v1.BucketConfigService.PutBucketPolicy:output_type -> cosgate.v1.PutBucketPolicyResponse
-	66,  // 66: cosgate.v1.BucketConfigService.DeleteBucketPolicy:output_type -> cosgate.v1.DeleteBucketPolicyResponse
-	67,  // 67: cosgate.v1.BucketConfigService.GetBucketTagging:output_type -> cosgate.v1.GetBucketTaggingResponse
-	68,  // 68: cosgate.v1.BucketConfigService.PutBucketTagging:output_type -> cosgate.v1.PutBucketTaggingResponse
-	69,  // 69: cosgate.v1.BucketConfigService.DeleteBucketTagging:output_type -> cosgate.v1.DeleteBucketTaggingResponse
-	70,  // 70: cosgate.v1.BucketConfigService.GetBucketVersioning:output_type -> cosgate.v1.GetBucketVersioningResponse
-	71,  // 71: cosgate.v1.BucketConfigService.PutBucketVersioning:output_type -> cosgate.v1.PutBucketVersioningResponse
-	72,  // 72: cosgate.v1.BucketConfigService.GetBucketWebsite:output_type -> cosgate.v1.GetBucketWebsiteResponse
-	73,  // 73: cosgate.v1.BucketConfigService.PutBucketWebsite:output_type -> cosgate.v1.PutBucketWebsiteResponse
-	74,  // 74: cosgate.v1.BucketConfigService.DeleteBucketWebsite:output_type -> cosgate.v1.DeleteBucketWebsiteResponse
-	75,  // 75: cosgate.v1.BucketConfigService.GetBucketLogging:output_type -> cosgate.v1.GetBucketLoggingResponse
-	76,  // 76: cosgate.v1.BucketConfigService.PutBucketLogging:output_type -> cosgate.v1.PutBucketLoggingResponse
-	77,  // 77: cosgate.v1.BucketConfigService.GetBucketEncryption:output_type -> cosgate.v1.GetBucketEncryptionResponse
-	78,  // 78: cosgate.v1.BucketConfigService.PutBucketEncryption:output_type -> cosgate.v1.PutBucketEncryptionResponse
-	79,  // 79: cosgate.v1.BucketConfigService.DeleteBucketEncryption:output_type -> cosgate.v1.DeleteBucketEncryptionResponse
-	80,  // 80: cosgate.v1.BucketConfigService.GetBucketReplication:output_type -> cosgate.v1.GetBucketReplicationResponse
-	81,  // 81: cosgate.v1.BucketConfigService.PutBucketReplication:output_type -> cosgate.v1.PutBucketReplicationResponse
-	82,  // 82: cosgate.v1.BucketConfigService.DeleteBucketReplication:output_type -> cosgate.v1.DeleteBucketReplicationResponse
-	83,  // 83: cosgate.v1.BucketConfigService.GetBucketInventory:output_type -> cosgate.v1.GetBucketInventoryResponse
-	84,  // 84: cosgate.v1.BucketConfigService.PutBucketInventory:output_type -> cosgate.v1.PutBucketInventoryResponse
-	85,  // 85: cosgate.v1.BucketConfigService.DeleteBucketInventory:output_type -> cosgate.v1.DeleteBucketInventoryResponse
-	86,  // 86: cosgate.v1.BucketConfigService.ListBucketInventories:output_type -> cosgate.v1.ListBucketInventoriesResponse
-	87,  // 87: cosgate.v1.BucketConfigService.PostBucketInventory:output_type -> cosgate.v1.PostBucketInventoryResponse
-	88,  // 88: cosgate.v1.BucketConfigService.GetBucketIntelligentTiering:output_type -> cosgate.v1.GetBucketIntelligentTieringResponse
-	89,  // 89: cosgate.v1.BucketConfigService.PutBucketIntelligentTiering:output_type -> cosgate.v1.PutBucketIntelligentTieringResponse
-	90,  // 90: cosgate.v1.BucketConfigService.GetBucketIntelligentTieringConfiguration:output_type -> cosgate.v1.GetBucketIntelligentTieringConfigurationResponse
-	91,  // 91: cosgate.v1.BucketConfigService.PutBucketIntelligentTieringConfiguration:output_type -> cosgate.v1.PutBucketIntelligentTieringConfigurationResponse
-	92,  // 92: cosgate.v1.BucketConfigService.DeleteBucketIntelligentTieringConfiguration:output_type -> cosgate.v1.DeleteBucketIntelligentTieringConfigurationResponse
-	93,  // 93: cosgate.v1.BucketConfigService.ListBucketIntelligentTieringConfigurations:output_type -> cosgate.v1.ListBucketIntelligentTieringConfigurationsResponse
-	94,  // 94: cosgate.v1.BucketConfigService.GetBucketReferer:output_type -> cosgate.v1.GetBucketRefererResponse
-	95,  // 95: cosgate.v1.BucketConfigService.PutBucketReferer:output_type -> cosgate.v1.PutBucketRefererResponse
-	96,  // 96: cosgate.v1.BucketConfigService.DeleteBucketReferer:output_type -> cosgate.v1.DeleteBucketRefererResponse
-	97,  // 97: cosgate.v1.BucketConfigService.GetBucketDomain:output_type -> cosgate.v1.GetBucketDomainResponse
-	98,  // 98: cosgate.v1.BucketConfigService.PutBucketDomain:output_type -> cosgate.v1.PutBucketDomainResponse
-	99,  // 99: cosgate.v1.BucketConfigService.DeleteBucketDomain:output_type -> cosgate.v1.DeleteBucketDomainResponse
-	100, // 100: cosgate.v1.BucketConfigService.GetBucketDomainCertificate:output_type -> cosgate.v1.GetBucketDomainCertificateResponse
-	101, // 101: cosgate.v1.BucketConfigService.PutBucketDomainCertificate:output_type -> cosgate.v1.PutBucketDomainCertificateResponse
-	102, // 102: cosgate.v1.BucketConfigService.DeleteBucketDomainCertificate:output_type -> cosgate.v1.DeleteBucketDomainCertificateResponse
-	103, // 103: cosgate.v1.BucketConfigService.GetBucketOrigin:output_type -> cosgate.v1.GetBucketOriginResponse
-	104, // 104: cosgate.v1.BucketConfigService.PutBucketOrigin:output_type -> cosgate.v1.PutBucketOriginResponse
-	105, // 105: cosgate.v1.BucketConfigService.DeleteBucketOrigin:output_type -> cosgate.v1.DeleteBucketOriginResponse
-	106, // 106: cosgate.v1.BucketConfigService.GetBucketAccelerate:output_type -> cosgate.v1.GetBucketAccelerateResponse
-	107, // 107: cosgate.v1.BucketConfigService.PutBucketAccelerate:output_type -> cosgate.v1.PutBucketAccelerateResponse
-	108, // 108: cosgate.v1.BucketConfigService.GetBucketObjectLock:output_type -> cosgate.v1.GetBucketObjectLockResponse
-	109, // 109: cosgate.v1.BucketConfigService.PutBucketObjectLock:output_type -> cosgate.v1.PutBucketObjectLockResponse
-	55,  // [55:110] is the sub-list for method output_type
-	0,   // [0:55] is the sub-list for method input_type
+	55,  // 55: cosgate.v1.BucketConfigService.GetBucketStrictSignature:input_type -> cosgate.v1.GetBucketStrictSignatureRequest
+	56,  // 56: cosgate.v1.BucketConfigService.PutBucketStrictSignature:input_type -> cosgate.v1.PutBucketStrictSignatureRequest
+	57,  // 57: cosgate.v1.BucketConfigService.DeleteBucketStrictSignature:input_type -> cosgate.v1.DeleteBucketStrictSignatureRequest
+	58,  // 58: cosgate.v1.BucketConfigService.GetBucketConfig:output_type -> cosgate.v1.GetBucketConfigResponse
+	59,  // 59: cosgate.v1.BucketConfigService.GetBucketAcl:output_type -> cosgate.v1.GetBucketAclResponse
+	60,  // 60: cosgate.v1.BucketConfigService.PutBucketAcl:output_type -> cosgate.v1.PutBucketAclResponse
+	61,  // 61: cosgate.v1.BucketConfigService.GetBucketCors:output_type -> cosgate.v1.GetBucketCorsResponse
+	62,  // 62: cosgate.v1.BucketConfigService.PutBucketCors:output_type -> cosgate.v1.PutBucketCorsResponse
+	63,  // 63: cosgate.v1.BucketConfigService.DeleteBucketCors:output_type -> cosgate.v1.DeleteBucketCorsResponse
+	64,  // 64: cosgate.v1.BucketConfigService.GetBucketLifecycle:output_type -> cosgate.v1.GetBucketLifecycleResponse
+	65,  // 65: cosgate.v1.BucketConfigService.PutBucketLifecycle:output_type -> cosgate.v1.PutBucketLifecycleResponse
+	66,  // 66: cosgate.v1.BucketConfigService.DeleteBucketLifecycle:output_type -> cosgate.v1.DeleteBucketLifecycleResponse
+	67,  // 67: cosgate.v1.BucketConfigService.GetBucketPolicy:output_type -> cosgate.v1.GetBucketPolicyResponse
+	68,  // 68: cosgate.v1.BucketConfigService.PutBucketPolicy:output_type -> cosgate.v1.PutBucketPolicyResponse
+	69,  // 69: cosgate.v1.BucketConfigService.DeleteBucketPolicy:output_type -> cosgate.v1.DeleteBucketPolicyResponse
+	70,  // 70: cosgate.v1.BucketConfigService.GetBucketTagging:output_type -> cosgate.v1.GetBucketTaggingResponse
+	71,  // 71: cosgate.v1.BucketConfigService.PutBucketTagging:output_type -> cosgate.v1.PutBucketTaggingResponse
+	72,  // 72: cosgate.v1.BucketConfigService.DeleteBucketTagging:output_type -> cosgate.v1.DeleteBucketTaggingResponse
+	73,  // 73: cosgate.v1.BucketConfigService.GetBucketVersioning:output_type -> cosgate.v1.GetBucketVersioningResponse
+	74,  // 74: cosgate.v1.BucketConfigService.PutBucketVersioning:output_type -> cosgate.v1.PutBucketVersioningResponse
+	75,  // 75: cosgate.v1.BucketConfigService.GetBucketWebsite:output_type -> cosgate.v1.GetBucketWebsiteResponse
+	76,  // 76: cosgate.v1.BucketConfigService.PutBucketWebsite:output_type -> cosgate.v1.PutBucketWebsiteResponse
+	77,  // 77: cosgate.v1.BucketConfigService.DeleteBucketWebsite:output_type -> cosgate.v1.DeleteBucketWebsiteResponse
+	78,  // 78: cosgate.v1.BucketConfigService.GetBucketLogging:output_type -> cosgate.v1.GetBucketLoggingResponse
+	79,  // 79: cosgate.v1.BucketConfigService.PutBucketLogging:output_type -> cosgate.v1.PutBucketLoggingResponse
+	80,  // 80: cosgate.v1.BucketConfigService.GetBucketEncryption:output_type -> cosgate.v1.GetBucketEncryptionResponse
+	81,  // 81: cosgate.v1.BucketConfigService.PutBucketEncryption:output_type -> cosgate.v1.PutBucketEncryptionResponse
+	82,  // 82: cosgate.v1.BucketConfigService.DeleteBucketEncryption:output_type -> cosgate.v1.DeleteBucketEncryptionResponse
+	83,  // 83: cosgate.v1.BucketConfigService.GetBucketReplication:output_type -> cosgate.v1.GetBucketReplicationResponse
+	84,  // 84: cosgate.v1.BucketConfigService.PutBucketReplication:output_type -> cosgate.v1.PutBucketReplicationResponse
+	85,  // 85: cosgate.v1.BucketConfigService.DeleteBucketReplication:output_type -> cosgate.v1.DeleteBucketReplicationResponse
+	86,  // 86: cosgate.v1.BucketConfigService.GetBucketInventory:output_type -> cosgate.v1.GetBucketInventoryResponse
+	87,  // 87: cosgate.v1.BucketConfigService.PutBucketInventory:output_type -> cosgate.v1.PutBucketInventoryResponse
+	88,  // 88: cosgate.v1.BucketConfigService.DeleteBucketInventory:output_type -> cosgate.v1.DeleteBucketInventoryResponse
+	89,  // 89: cosgate.v1.BucketConfigService.ListBucketInventories:output_type -> cosgate.v1.ListBucketInventoriesResponse
+	90,  // 90: cosgate.v1.BucketConfigService.PostBucketInventory:output_type -> cosgate.v1.PostBucketInventoryResponse
+	91,  // 91: cosgate.v1.BucketConfigService.GetBucketIntelligentTiering:output_type -> cosgate.v1.GetBucketIntelligentTieringResponse
+	92,  // 92: cosgate.v1.BucketConfigService.PutBucketIntelligentTiering:output_type -> cosgate.v1.PutBucketIntelligentTieringResponse
+	93,  // 93: cosgate.v1.BucketConfigService.GetBucketIntelligentTieringConfiguration:output_type -> cosgate.v1.GetBucketIntelligentTieringConfigurationResponse
+	94,  // 94: cosgate.v1.BucketConfigService.PutBucketIntelligentTieringConfiguration:output_type -> cosgate.v1.PutBucketIntelligentTieringConfigurationResponse
+	95,  // 95: cosgate.v1.BucketConfigService.DeleteBucketIntelligentTieringConfiguration:output_type -> cosgate.v1.DeleteBucketIntelligentTieringConfigurationResponse
+	96,  // 96: cosgate.v1.BucketConfigService.ListBucketIntelligentTieringConfigurations:output_type -> cosgate.v1.ListBucketIntelligentTieringConfigurationsResponse
+	97,  // 97: cosgate.v1.BucketConfigService.GetBucketReferer:output_type -> cosgate.v1.GetBucketRefererResponse
+	98,  // 98: cosgate.v1.BucketConfigService.PutBucketReferer:output_type -> cosgate.v1.PutBucketRefererResponse
+	99,  // 99: cosgate.v1.BucketConfigService.DeleteBucketReferer:output_type -> cosgate.v1.DeleteBucketRefererResponse
+	100, // 100: cosgate.v1.BucketConfigService.GetBucketDomain:output_type -> cosgate.v1.GetBucketDomainResponse
+	101, // 101: cosgate.v1.BucketConfigService.PutBucketDomain:output_type -> cosgate.v1.PutBucketDomainResponse
+	102, // 102: cosgate.v1.BucketConfigService.DeleteBucketDomain:output_type -> cosgate.v1.DeleteBucketDomainResponse
+	103, // 103: cosgate.v1.BucketConfigService.GetBucketDomainCertificate:output_type -> cosgate.v1.GetBucketDomainCertificateResponse
+	104, // 104: cosgate.v1.BucketConfigService.PutBucketDomainCertificate:output_type -> cosgate.v1.PutBucketDomainCertificateResponse
+	105, // 105: cosgate.v1.BucketConfigService.DeleteBucketDomainCertificate:output_type -> cosgate.v1.DeleteBucketDomainCertificateResponse
+	106, // 106: cosgate.v1.BucketConfigService.GetBucketOrigin:output_type -> cosgate.v1.GetBucketOriginResponse
+	107, // 107: cosgate.v1.BucketConfigService.PutBucketOrigin:output_type -> cosgate.v1.PutBucketOriginResponse
+	108, // 108: cosgate.v1.BucketConfigService.DeleteBucketOrigin:output_type -> cosgate.v1.DeleteBucketOriginResponse
+	109, // 109: cosgate.v1.BucketConfigService.GetBucketAccelerate:output_type -> cosgate.v1.GetBucketAccelerateResponse
+	110, // 110: cosgate.v1.BucketConfigService.PutBucketAccelerate:output_type -> cosgate.v1.PutBucketAccelerateResponse
+	111, // 111: cosgate.v1.BucketConfigService.GetBucketObjectLock:output_type -> cosgate.v1.GetBucketObjectLockResponse
+	112, // 112: cosgate.v1.BucketConfigService.PutBucketObjectLock:output_type -> cosgate.v1.PutBucketObjectLockResponse
+	113, // 113: cosgate.v1.BucketConfigService.GetBucketStrictSignature:output_type -> cosgate.v1.GetBucketStrictSignatureResponse
+	114, // 114: cosgate.v1.BucketConfigService.PutBucketStrictSignature:output_type -> cosgate.v1.PutBucketStrictSignatureResponse
+	115, // 115: cosgate.v1.BucketConfigService.DeleteBucketStrictSignature:output_type -> cosgate.v1.DeleteBucketStrictSignatureResponse
+	58,  // [58:116] is the sub-list for method output_type
+	0,   // [0:58] is the sub-list for method input_type
 	0,   // [0:0] is the sub-list for extension type_name
 	0,   // [0:0] is the sub-list for extension extendee
 	0,   // [0:0] is the sub-list for field type_name
@@ -395,6 +413,7 @@ func file_cosgate_v1_bucket_config_service_proto_init() {
 	file_cosgate_v1_origin_proto_init()
 	file_cosgate_v1_referer_proto_init()
 	file_cosgate_v1_replication_proto_init()
+	file_cosgate_v1_strict_signature_proto_init()
 	file_cosgate_v1_versioning_proto_init()
 	file_cosgate_v1_website_proto_init()
 	type x struct{}

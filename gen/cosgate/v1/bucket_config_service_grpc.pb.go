@@ -74,6 +74,9 @@ const (
 	BucketConfigService_PutBucketAccelerate_FullMethodName                         = "/cosgate.v1.BucketConfigService/PutBucketAccelerate"
 	BucketConfigService_GetBucketObjectLock_FullMethodName                         = "/cosgate.v1.BucketConfigService/GetBucketObjectLock"
 	BucketConfigService_PutBucketObjectLock_FullMethodName                         = "/cosgate.v1.BucketConfigService/PutBucketObjectLock"
+	BucketConfigService_GetBucketStrictSignature_FullMethodName                    = "/cosgate.v1.BucketConfigService/GetBucketStrictSignature"
+	BucketConfigService_PutBucketStrictSignature_FullMethodName                    = "/cosgate.v1.BucketConfigService/PutBucketStrictSignature"
+	BucketConfigService_DeleteBucketStrictSignature_FullMethodName                 = "/cosgate.v1.BucketConfigService/DeleteBucketStrictSignature"
 )
 
 // BucketConfigServiceClient is the client API for BucketConfigService service.
@@ -452,6 +455,27 @@ type BucketConfigServiceClient interface {
 	//
 	// Idempotent.
 	PutBucketObjectLock(ctx context.Context, in *PutBucketObjectLockRequest, opts ...grpc.CallOption) (*PutBucketObjectLockResponse, error)
+	// GetBucketStrictSignature returns the rules about what the signatures of requests must
+	// cover in a bucket.
+	//
+	// Fails with NOT_FOUND if there are none: COS then responds with nothing, or with an
+	// empty configuration (reason NOT_CONFIGURED).
+	//
+	// Idempotent.
+	GetBucketStrictSignature(ctx context.Context, in *GetBucketStrictSignatureRequest, opts ...grpc.CallOption) (*GetBucketStrictSignatureResponse, error)
+	// PutBucketStrictSignature replaces the rules about what the signatures of requests must
+	// cover in a bucket.
+	//
+	// Fails with INVALID_ARGUMENT (InvalidArgument: an operation or a header that no rule
+	// can have; MalformedXML).
+	//
+	// Idempotent.
+	PutBucketStrictSignature(ctx context.Context, in *PutBucketStrictSignatureRequest, opts ...grpc.CallOption) (*PutBucketStrictSignatureResponse, error)
+	// DeleteBucketStrictSignature removes the rules about what the signatures of requests
+	// must cover in a bucket. Succeeds if there are none.
+	//
+	// Idempotent.
+	DeleteBucketStrictSignature(ctx context.Context, in *DeleteBucketStrictSignatureRequest, opts ...grpc.CallOption) (*DeleteBucketStrictSignatureResponse, error)
 }
 
 type bucketConfigServiceClient struct {
@@ -1012,6 +1036,36 @@ func (c *bucketConfigServiceClient) PutBucketObjectLock(ctx context.Context, in 
 	return out, nil
 }
 
+func (c *bucketConfigServiceClient) GetBucketStrictSignature(ctx context.Context, in *GetBucketStrictSignatureRequest, opts ...grpc.CallOption) (*GetBucketStrictSignatureResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetBucketStrictSignatureResponse)
+	err := c.cc.Invoke(ctx, BucketConfigService_GetBucketStrictSignature_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *bucketConfigServiceClient) PutBucketStrictSignature(ctx context.Context, in *PutBucketStrictSignatureRequest, opts ...grpc.CallOption) (*PutBucketStrictSignatureResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PutBucketStrictSignatureResponse)
+	err := c.cc.Invoke(ctx, BucketConfigService_PutBucketStrictSignature_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *bucketConfigServiceClient) DeleteBucketStrictSignature(ctx context.Context, in *DeleteBucketStrictSignatureRequest, opts ...grpc.CallOption) (*DeleteBucketStrictSignatureResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DeleteBucketStrictSignatureResponse)
+	err := c.cc.Invoke(ctx, BucketConfigService_DeleteBucketStrictSignature_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // BucketConfigServiceServer is the server API for BucketConfigService service.
 // All implementations must embed UnimplementedBucketConfigServiceServer
 // for forward compatibility.
@@ -1388,6 +1442,27 @@ type BucketConfigServiceServer interface {
 	//
 	// Idempotent.
 	PutBucketObjectLock(context.Context, *PutBucketObjectLockRequest) (*PutBucketObjectLockResponse, error)
+	// GetBucketStrictSignature returns the rules about what the signatures of requests must
+	// cover in a bucket.
+	//
+	// Fails with NOT_FOUND if there are none: COS then responds with nothing, or with an
+	// empty configuration (reason NOT_CONFIGURED).
+	//
+	// Idempotent.
+	GetBucketStrictSignature(context.Context, *GetBucketStrictSignatureRequest) (*GetBucketStrictSignatureResponse, error)
+	// PutBucketStrictSignature replaces the rules about what the signatures of requests must
+	// cover in a bucket.
+	//
+	// Fails with INVALID_ARGUMENT (InvalidArgument: an operation or a header that no rule
+	// can have; MalformedXML).
+	//
+	// Idempotent.
+	PutBucketStrictSignature(context.Context, *PutBucketStrictSignatureRequest) (*PutBucketStrictSignatureResponse, error)
+	// DeleteBucketStrictSignature removes the rules about what the signatures of requests
+	// must cover in a bucket. Succeeds if there are none.
+	//
+	// Idempotent.
+	DeleteBucketStrictSignature(context.Context, *DeleteBucketStrictSignatureRequest) (*DeleteBucketStrictSignatureResponse, error)
 	mustEmbedUnimplementedBucketConfigServiceServer()
 }
 
@@ -1562,6 +1637,15 @@ func (UnimplementedBucketConfigServiceServer) GetBucketObjectLock(context.Contex
 }
 func (UnimplementedBucketConfigServiceServer) PutBucketObjectLock(context.Context, *PutBucketObjectLockRequest) (*PutBucketObjectLockResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method PutBucketObjectLock not implemented")
+}
+func (UnimplementedBucketConfigServiceServer) GetBucketStrictSignature(context.Context, *GetBucketStrictSignatureRequest) (*GetBucketStrictSignatureResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetBucketStrictSignature not implemented")
+}
+func (UnimplementedBucketConfigServiceServer) PutBucketStrictSignature(context.Context, *PutBucketStrictSignatureRequest) (*PutBucketStrictSignatureResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method PutBucketStrictSignature not implemented")
+}
+func (UnimplementedBucketConfigServiceServer) DeleteBucketStrictSignature(context.Context, *DeleteBucketStrictSignatureRequest) (*DeleteBucketStrictSignatureResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeleteBucketStrictSignature not implemented")
 }
 func (UnimplementedBucketConfigServiceServer) mustEmbedUnimplementedBucketConfigServiceServer() {}
 func (UnimplementedBucketConfigServiceServer) testEmbeddedByValue()                             {}
@@ -2574,6 +2658,60 @@ func _BucketConfigService_PutBucketObjectLock_Handler(srv interface{}, ctx conte
 	return interceptor(ctx, in, info, handler)
 }
 
+func _BucketConfigService_GetBucketStrictSignature_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetBucketStrictSignatureRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(BucketConfigServiceServer).GetBucketStrictSignature(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: BucketConfigService_GetBucketStrictSignature_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(BucketConfigServiceServer).GetBucketStrictSignature(ctx, req.(*GetBucketStrictSignatureRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _BucketConfigService_PutBucketStrictSignature_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PutBucketStrictSignatureRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(BucketConfigServiceServer).PutBucketStrictSignature(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: BucketConfigService_PutBucketStrictSignature_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(BucketConfigServiceServer).PutBucketStrictSignature(ctx, req.(*PutBucketStrictSignatureRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _BucketConfigService_DeleteBucketStrictSignature_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DeleteBucketStrictSignatureRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(BucketConfigServiceServer).DeleteBucketStrictSignature(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: BucketConfigService_DeleteBucketStrictSignature_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(BucketConfigServiceServer).DeleteBucketStrictSignature(ctx, req.(*DeleteBucketStrictSignatureRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // BucketConfigService_ServiceDesc is the grpc.ServiceDesc for BucketConfigService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -2800,6 +2938,18 @@ var BucketConfigService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "PutBucketObjectLock",
 			Handler:    _BucketConfigService_PutBucketObjectLock_Handler,
+		},
+		{
+			MethodName: "GetBucketStrictSignature",
+			Handler:    _BucketConfigService_GetBucketStrictSignature_Handler,
+		},
+		{
+			MethodName: "PutBucketStrictSignature",
+			Handler:    _BucketConfigService_PutBucketStrictSignature_Handler,
+		},
+		{
+			MethodName: "DeleteBucketStrictSignature",
+			Handler:    _BucketConfigService_DeleteBucketStrictSignature_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
