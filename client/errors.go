@@ -39,6 +39,9 @@ type Error struct {
 	RequestID string
 	// TraceID is a second id from the same response.
 	TraceID string
+	// ServerTime is the time on COS's clock, which COS says when it refuses a signature
+	// because of the time; zero when it does not.
+	ServerTime time.Time
 	// GatewayRequestID identifies the call in the log of the gateway.
 	GatewayRequestID string
 
@@ -102,6 +105,9 @@ func newError(st *status.Status) *Error {
 			e.RequestID, e.TraceID = d.GetRequestId(), d.GetTraceId()
 			e.Retryable = e.Retryable || d.GetRetryable()
 			e.OutcomeUnknown = d.GetOutcomeUnknown()
+			if d.GetServerTime() != nil {
+				e.ServerTime = d.GetServerTime().AsTime()
+			}
 		case *errdetails.RetryInfo:
 			e.Retryable, e.RetryDelay = true, d.GetRetryDelay().AsDuration()
 		case *errdetails.BadRequest:

@@ -119,7 +119,7 @@ const nextPositionHeader = "X-Cos-Next-Append-Position"
 // inspect looks where the object ends. The checksum of a body that was not sent
 // completely must not be requested.
 func (j *pendingAppend) inspect(ctx context.Context, bodySent bool) settlement {
-	info, err := j.client.HeadObject(ctx, j.loc, j.key, ReadOptions{CustomerKey: j.encryptedWith})
+	info, err := j.client.headObject(ctx, j.loc, j.key, ReadOptions{CustomerKey: j.encryptedWith}, false)
 	if err != nil {
 		if missing(err) && j.position == 0 {
 			return notApplied
@@ -147,7 +147,7 @@ func (j *pendingAppend) inspect(ctx context.Context, bodySent bool) settlement {
 func (j *pendingAppend) positionError(ctx context.Context, e *Error) error {
 	end, err := strconv.ParseInt(e.Headers["x-cos-next-append-position"], 10, 64)
 	if err != nil || end < 0 {
-		info, err := j.client.HeadObject(ctx, j.loc, j.key, ReadOptions{CustomerKey: j.encryptedWith})
+		info, err := j.client.headObject(ctx, j.loc, j.key, ReadOptions{CustomerKey: j.encryptedWith}, false)
 		if err != nil && !missing(err) {
 			return e
 		}

@@ -208,3 +208,8 @@ package cosbackend
 //	A130  [client cos-js-sdk-v5, client cos-nodejs-sdk-v5] What is written without a Content-Type gets
 //	      the type of its key's suffix, such as text/plain for .txt, and
 //	      application/octet-stream without a known one. COS publishes no list of suffixes.
+//	A110  [seen 436/7736, 436/8287, 436/8282] Dates are those of HTTP or of ISO 8601, in UTC where ISO 8601 names no
+//	      zone. Older responses write "Wed Jan 18 16:04:17 2017": that is China Standard
+//	      Time, eight hours ahead of UTC, as ids of the same responses show.
+//	A111  [assumed] GET of ?location fails with the code of the credentials, such as ExpiredToken,
+//	      when they are why COS refuses a HEAD.

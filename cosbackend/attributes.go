@@ -222,23 +222,24 @@ func headerChecksums(h http.Header) Checksums {
 }
 
 // objectInfo reads the headers of a GET or HEAD response.
-func objectInfo(key string, h http.Header, size int64) ObjectInfo {
+func (r *response) objectInfo(key string, size int64) ObjectInfo {
+	h := r.http.Header
 	info := ObjectInfo{
 		Key:          key,
 		VersionID:    headerText(h, "X-Cos-Version-Id"),
 		ETag:         unquoteETag(headerText(h, "Etag")),
 		Size:         size,
-		LastModified: headerTime(h, "Last-Modified"),
+		LastModified: r.headerDate("Last-Modified"),
 		Attributes:   headerAttributes(h),
 		StorageTier:  headerText(h, "X-Cos-Storage-Tier"),
 		Type:         headerText(h, "X-Cos-Object-Type"),
 
 		Encryption:        headerEncryption(h),
-		Restore:           headerRestore(h),
+		Restore:           r.headerRestore(),
 		Checksums:         headerChecksums(h),
 		Expiration:        headerText(h, "X-Cos-Expiration"),
 		ReplicationStatus: headerText(h, "X-Cos-Replication-Status"),
-		Retention:         headerRetention(h),
+		Retention:         r.headerRetention(),
 	}
 	info.CRC64, info.HasCRC64 = headerCRC64(h)
 	if count := headerText(h, "X-Cos-Tagging-Count"); count != "" {

@@ -118,7 +118,7 @@ func (r *response) bucketPage(ctx context.Context, o ListBucketsOptions) (Bucket
 	}
 	for _, b := range wire.Buckets.Bucket {
 		info := BucketInfo{
-			Name: strings.TrimSpace(b.Name), Region: regionOf(b.Location), Type: b.BucketType, Created: listTime(strings.TrimSpace(b.CreationDate)),
+			Name: strings.TrimSpace(b.Name), Region: regionOf(b.Location), Type: b.BucketType, Created: r.date("CreationDate", b.CreationDate),
 		}
 		if o.Region == "" || info.Region == o.Region {
 			page.Buckets = append(page.Buckets, info)
@@ -207,6 +207,7 @@ func (c *Client) HeadBucket(ctx context.Context, loc Location) (BucketHead, erro
 	if err != nil {
 		return BucketHead{}, err
 	}
+	op.explained = true
 	var head BucketHead
 	op.decode = func(_ context.Context, r *response) error {
 		h := r.http.Header

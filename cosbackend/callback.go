@@ -174,7 +174,7 @@ func (r *response) putCallback(b *Callback, data []byte, err error) (*CallbackRe
 // confirm makes sure that an object was stored whose callback failed and whose response
 // does not describe it. It returns refusal when it was not.
 func (c *Client) confirm(ctx context.Context, loc Location, key string, o PutOptions, result *PutResult, refusal *Error) error {
-	info, err := c.HeadObject(ctx, loc, key, ReadOptions{CustomerKey: o.Encryption.CustomerKey})
+	info, err := c.headObject(ctx, loc, key, ReadOptions{CustomerKey: o.Encryption.CustomerKey}, false)
 	traceFrom(ctx).begin(refusal.Op, c.profile)
 	switch {
 	case missing(err):

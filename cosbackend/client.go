@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -43,6 +45,11 @@ type Client struct {
 
 	observer    Observer
 	connections connections
+	unreadDates sync.Map // names of headers and elements whose dates could not be read
+	skewLogged  atomic.Pointer[time.Time]
+
+	asking  chan struct{} // holds whoever asks about the profile's credentials
+	verdict verdict       // the result, guarded by asking
 }
 
 // A serviceEndpoint is where ListBuckets goes.
@@ -61,6 +68,7 @@ func New(cfg Config) (*Client, error) {
 		clock:    cfg.Clock,
 		logger:   cfg.Logger,
 		observer: cfg.Observer,
+		asking:   make(chan struct{}, 1),
 	}
 	if c.clock == nil {
 		c.clock = time.Now

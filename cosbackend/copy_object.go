@@ -131,7 +131,7 @@ func (r *response) copyResult(ctx context.Context, root, key string) (CopyResult
 	result.Key = key
 	result.ETag = unquoteETag(wire.ETag)
 	result.VersionID = cmp.Or(headerText(h, "X-Cos-Version-Id"), wire.VersionID)
-	result.LastModified = listTime(wire.LastModified)
+	result.LastModified = r.date("LastModified", wire.LastModified)
 	result.Encryption, result.Checksums, result.Expiration = headerEncryption(h), headerChecksums(h), headerText(h, "X-Cos-Expiration")
 	result.CRC64, result.HasCRC64 = parseCRC64(wire.CRC64)
 	if !result.HasCRC64 {

@@ -88,7 +88,7 @@ func expiry(seconds int64, written string) (time.Time, error) {
 	if seconds > 0 {
 		return time.Unix(seconds, 0), nil
 	}
-	if t, err := time.Parse(time.RFC3339, written); err == nil {
+	if t, ok := parseDate(written); ok {
 		return t, nil
 	}
 	return time.Time{}, errors.New("the response does not say when the credentials end")

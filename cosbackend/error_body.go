@@ -15,6 +15,11 @@ import (
 // of bounded length.
 type errorBody struct {
 	Code, Message, Resource, RequestID, TraceID string
+	// ServerTime is COS's clock, as it was written.
+	ServerTime string
+	// StringToSign and FormatString are what COS computed a signature from. They are for the
+	// log of operators, never for callers.
+	StringToSign, FormatString string
 }
 
 func (b errorBody) empty() bool { return b == errorBody{} }
@@ -33,8 +38,7 @@ func parseErrorBody(data []byte, c cleaner) errorBody {
 	return errorBody{}
 }
 
-// parseErrorXML reads an <Error> document. Elements it does not know are skipped:
-// StringToSign and FormatString among them, which must not be passed on.
+// parseErrorXML reads an <Error> document. Elements it does not know are skipped.
 func parseErrorXML(data []byte, c cleaner) errorBody {
 	d := tolerantDecoder(data)
 	var body errorBody
@@ -43,6 +47,7 @@ func parseErrorXML(data []byte, c cleaner) errorBody {
 	limits := map[*string]int{
 		&body.Code: maxCode, &body.Message: maxMessage, &body.Resource: maxResource,
 		&body.RequestID: maxID, &body.TraceID: maxID,
+		&body.ServerTime: maxServerTime, &body.StringToSign: maxSigned, &body.FormatString: maxSigned,
 	}
 	store := func() {
 		if field != nil && *field == "" {
@@ -91,6 +96,12 @@ func (b *errorBody) field(element string) *string {
 		return &b.RequestID
 	case "TraceId":
 		return &b.TraceID
+	case "ServerTime":
+		return &b.ServerTime
+	case "StringToSign":
+		return &b.StringToSign
+	case "FormatString":
+		return &b.FormatString
 	}
 	return nil
 }

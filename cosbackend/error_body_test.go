@@ -31,7 +31,7 @@ func TestErrorBodyIsReadTolerantly(t *testing.T) {
 	for i, want := range map[int]errorBody{
 		1:  {Code: "A"},
 		2:  {Code: "A", Message: "\uFFFD\uFFFD"},
-		3:  {Code: "SignatureDoesNotMatch", Message: "m"},
+		3:  {Code: "SignatureDoesNotMatch", Message: "m", StringToSign: "sha1 secret", FormatString: "x-cos-security-token=[redacted]"},
 		4:  {Code: "A", Message: "a\uFFFDb\uFFFDc\uFFFD\uFFFD\uFFFD"},
 		6:  {Message: "cut"},
 		7:  {Code: "A"},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Origin says who produced an Error.
@@ -51,6 +52,16 @@ type Error struct {
 	Resource   string
 	RequestID  string // from the header, else from the body
 	TraceID    string
+	// ServerTime is COS's clock, which it says when a signature is refused; zero when it does
+	// not. Any response has the header Date as well.
+	ServerTime time.Time
+	// ClockSkew is how far the clock that signed the request is ahead of COS's, negative when
+	// it is behind, after a refusal that this explains; 0 when it does not.
+	ClockSkew time.Duration
+	// CredentialCode is the code with which COS refuses the credentials, after a response
+	// without a code: to a HEAD it does not say what is wrong. "" when they are not known to
+	// be refused.
+	CredentialCode string
 	// Headers holds the response headers that are worth passing on, by name in
 	// lower case: at most 32, each value at most 256 bytes. A location has lost
 	// its query.

@@ -199,8 +199,14 @@ type ResumeOptions struct {
 //
 // A missing object, a condition that does not hold and a missing permission
 // are an [*Error] with the HTTP status 404, 412, 304 or 403 and no Code, because
-// the response to a HEAD has no body (A007). Idempotent.
+// the response to a HEAD has no body (A007). When COS refuses the credentials themselves, the
+// Error has a CredentialCode. Idempotent.
 func (c *Client) HeadObject(ctx context.Context, loc Location, key string, o ReadOptions) (ObjectInfo, error) {
+	return c.headObject(ctx, loc, key, o, true)
+}
+
+// headObject is HeadObject; explained says that somebody is told why it failed.
+func (c *Client) headObject(ctx context.Context, loc Location, key string, o ReadOptions, explained bool) (ObjectInfo, error) {
 	if o.Range != nil || o.TrafficLimit != 0 || o.ResponseHeaders != (ResponseHeaders{}) {
 		return ObjectInfo{}, invalid("range", "cannot be given for the metadata of an object, nor a traffic limit, nor response headers")
 	}
@@ -208,12 +214,13 @@ func (c *Client) HeadObject(ctx context.Context, loc Location, key string, o Rea
 	if err != nil {
 		return ObjectInfo{}, err
 	}
+	op.explained = explained
 	var info ObjectInfo
 	op.decode = func(_ context.Context, r *response) error {
 		if r.http.ContentLength < 0 {
 			return r.malformed(errNoLength)
 		}
-		info = objectInfo(key, r.http.Header, r.http.ContentLength)
+		info = r.objectInfo(key, r.http.ContentLength)
 		return nil
 	}
 	err = c.do(ctx, op)
@@ -334,7 +341,7 @@ func (r *response) extent(ctx context.Context, key string) (info ObjectInfo, off
 			return info, 0, r.malformed(errRange)
 		}
 	}
-	return objectInfo(key, r.http.Header, size), offset, nil
+	return r.objectInfo(key, size), offset, nil
 }
 
 // parseContentRange reads "bytes 0-9/100" of a body of length bytes.

@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // headerText returns a header as valid UTF-8, because COS returns what callers of
@@ -22,18 +21,6 @@ func headerBytes(h http.Header, name string) string {
 		return values[0]
 	}
 	return ""
-}
-
-func headerTime(h http.Header, name string) time.Time {
-	text := headerText(h, name)
-	if text == "" {
-		return time.Time{}
-	}
-	t, err := http.ParseTime(text)
-	if err != nil {
-		return time.Time{}
-	}
-	return t.UTC()
 }
 
 // headerList reads a header that is a list, in one line or in several.
@@ -68,17 +55,3 @@ func quoteETag(etag string) string {
 }
 
 func unquoteETag(etag string) string { return strings.Trim(etag, `"`) }
-
-func httpTime(t time.Time) string { return t.UTC().Format(http.TimeFormat) }
-
-// listTime reads a time as XML responses write it; the zero time when it is not one.
-func listTime(s string) time.Time {
-	if s == "" { // errors of time cost more than times
-		return time.Time{}
-	}
-	t, err := time.Parse(time.RFC3339, s)
-	if err != nil {
-		return time.Time{}
-	}
-	return t.UTC()
-}

@@ -84,7 +84,7 @@ func (r *response) objectPage(ctx context.Context, n int) (ObjectPage, error) {
 	for _, o := range wire.Contents {
 		info := ObjectInfo{
 			Key: names.decode(o.Key), ETag: unquoteETag(o.ETag), Size: o.Size,
-			LastModified: listTime(o.LastModified), StorageTier: o.StorageTier,
+			LastModified: r.date("LastModified", o.LastModified), StorageTier: o.StorageTier,
 			Restore: listedRestore(o.RestoreStatus), Owner: o.Owner,
 		}
 		info.StorageClass = storageClass(o.StorageClass)

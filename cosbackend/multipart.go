@@ -556,7 +556,7 @@ func (j *pendingCompletion) inspect(ctx context.Context, last outcome) settlemen
 			return notApplied
 		}
 	}
-	info, err := j.client.HeadObject(ctx, j.upload.Location, j.upload.Key, ReadOptions{CustomerKey: j.o.CustomerKey})
+	info, err := j.client.headObject(ctx, j.upload.Location, j.upload.Key, ReadOptions{CustomerKey: j.o.CustomerKey}, false)
 	if err != nil || !j.madeObject(info) {
 		return unsettled
 	}
@@ -584,7 +584,7 @@ func (j *pendingCompletion) verify(ctx context.Context, op *operation) error {
 		return nil
 	}
 	if !j.result.HasCRC64 {
-		info, err := j.client.HeadObject(ctx, j.upload.Location, j.upload.Key, ReadOptions{VersionID: j.result.VersionID, CustomerKey: j.o.CustomerKey})
+		info, err := j.client.headObject(ctx, j.upload.Location, j.upload.Key, ReadOptions{VersionID: j.result.VersionID, CustomerKey: j.o.CustomerKey}, false)
 		traceFrom(ctx).begin(op.name, j.client.profile)
 		if err == nil && info.ETag == j.result.ETag {
 			j.result.CRC64, j.result.HasCRC64 = info.CRC64, info.HasCRC64
@@ -657,7 +657,7 @@ func (r *response) partPage(ctx context.Context, o ListPartsOptions) (PartPage, 
 	last := 0
 	for _, p := range wire.Part {
 		page.Parts = append(page.Parts, Part{
-			Number: p.PartNumber, Size: p.Size, ETag: unquoteETag(p.ETag), LastModified: listTime(p.LastModified),
+			Number: p.PartNumber, Size: p.Size, ETag: unquoteETag(p.ETag), LastModified: r.date("LastModified", p.LastModified),
 		})
 		last = max(last, p.PartNumber)
 	}
@@ -694,7 +694,7 @@ func (c *Client) listMultipartUploads(ctx context.Context, loc Location, o ListU
 	op.parameter("upload-id-marker", o.UploadIDMarker)
 	op.amount("max-uploads", o.Max)
 	op.decode = func(ctx context.Context, r *response) (err error) {
-		date = headerTime(r.http.Header, "Date")
+		date = r.headerDate("Date")
 		page, err = r.uploadPage(ctx, o)
 		return err
 	}
@@ -760,7 +760,7 @@ func (r *response) uploadPage(ctx context.Context, o ListUploadsOptions) (Upload
 	for _, u := range wire.Upload {
 		page.Uploads = append(page.Uploads, MultipartUpload{
 			Key: names.decode(u.Key), UploadID: u.UploadID,
-			StorageClass: storageClass(u.StorageClass), Initiated: listTime(u.Initiated),
+			StorageClass: storageClass(u.StorageClass), Initiated: r.date("Initiated", u.Initiated),
 			Owner: u.Owner, Initiator: u.Initiator,
 		})
 	}

@@ -43,12 +43,12 @@ func (r Retention) until() string {
 	return r.Until.Add(time.Second - time.Nanosecond).Truncate(time.Second).UTC().Format(retentionLayout)
 }
 
-func headerRetention(h http.Header) Retention {
-	r := Retention{Until: listTime(headerText(h, "X-Cos-Object-Lock-Retain-Until-Date"))}
-	if !r.Until.IsZero() {
-		r.Mode = headerText(h, "X-Cos-Object-Lock-Mode")
+func (r *response) headerRetention() Retention {
+	retention := Retention{Until: r.headerDate("X-Cos-Object-Lock-Retain-Until-Date")}
+	if !retention.Until.IsZero() {
+		retention.Mode = headerText(r.http.Header, "X-Cos-Object-Lock-Mode")
 	}
-	return r
+	return retention
 }
 
 // GetObjectRetention returns until when an object is protected from changes. Idempotent.
@@ -63,7 +63,7 @@ func (c *Client) GetObjectRetention(ctx context.Context, loc Location, key strin
 		if err := r.readXML(ctx, "Retention", &wire); err != nil {
 			return err
 		}
-		retention = Retention{Mode: wire.Mode, Until: listTime(wire.RetainUntilDate)}
+		retention = Retention{Mode: wire.Mode, Until: r.date("RetainUntilDate", wire.RetainUntilDate)}
 		if retention.Until.IsZero() {
 			return r.malformed(errNoRetention)
 		}

@@ -110,7 +110,7 @@ func (r *response) versionPage(ctx context.Context, n int) (VersionPage, error) 
 	page := VersionPage{Truncated: wire.IsTruncated}
 	for _, e := range wire.Entries {
 		if e.XMLName.Local == "Version" || e.XMLName.Local == "DeleteMarker" {
-			page.Versions = append(page.Versions, e.version(&names))
+			page.Versions = append(page.Versions, e.version(r, &names))
 		}
 	}
 	if max(len(page.Versions), len(wire.CommonPrefixes)) > n {
@@ -136,10 +136,10 @@ func (r *response) versionPage(ctx context.Context, n int) (VersionPage, error) 
 	return page, nil
 }
 
-func (e wireVersion) version(names *decoder) ObjectVersion {
+func (e wireVersion) version(r *response, names *decoder) ObjectVersion {
 	v := ObjectVersion{IsLatest: e.IsLatest, DeleteMarker: e.XMLName.Local == "DeleteMarker"}
 	v.Owner = e.Owner
-	v.Key, v.VersionID, v.LastModified = names.decode(e.Key), e.VersionID, listTime(e.LastModified)
+	v.Key, v.VersionID, v.LastModified = names.decode(e.Key), e.VersionID, r.date("LastModified", e.LastModified)
 	if !v.DeleteMarker {
 		v.ETag, v.Size, v.StorageTier = unquoteETag(e.ETag), e.Size, e.StorageTier
 		v.StorageClass, v.Restore = storageClass(e.StorageClass), listedRestore(e.RestoreStatus)

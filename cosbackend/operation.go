@@ -33,6 +33,9 @@ type operation struct {
 	decode    func(ctx context.Context, r *response) error
 	streaming bool
 
+	// explained says that somebody is told why it failed: see [execution.explain].
+	explained bool
+
 	confidential  []string // must not appear in errors and logs
 	secretPayload bool     // payload holds a secret: a response that might quote it is not logged
 	secret        string   // the secret, which may have several lines

@@ -89,6 +89,11 @@ func (r *response) serverError(body errorBody) *Error {
 	e.Code = cmp.Or(body.Code, r.attempt.clean(headerText(r.http.Header, "X-Cos-Error-Code"), maxCode))
 	e.Message = body.Message
 	e.Resource = withoutQuery(body.Resource)
+	e.ServerTime = r.date("ServerTime", body.ServerTime)
+	r.logSigned(body)
+	if signatureExpired(credentialCode(e)) {
+		e.ClockSkew = r.clockSkew(e.ServerTime)
+	}
 	e.InSuccessBody = r.http.StatusCode >= 200 && r.http.StatusCode <= 299
 	if r.requestID == "" {
 		r.attempt.responseReceived = e.HTTPStatus >= 300 && e.HTTPStatus <= 499 && e.HTTPStatus != http.StatusRequestTimeout
@@ -368,7 +373,7 @@ func retryAfter(e *Error, now time.Time) time.Duration {
 	if seconds, err := strconv.ParseUint(value, 10, 32); err == nil {
 		return time.Duration(seconds) * time.Second
 	}
-	if t, err := http.ParseTime(value); err == nil {
+	if t, ok := parseDate(value); ok {
 		return t.Sub(now)
 	}
 	return 0

@@ -56,14 +56,15 @@ type RestoreInfo struct {
 // headerRestore reads x-cos-restore: ongoing-request="true", or
 // ongoing-request="false", expiry-date="Fri, 21 Dec 2012 00:00:00 GMT" (A054). While it is
 // under way x-cos-restore-status has the tier and the time of the request (A118).
-func headerRestore(h http.Header) *RestoreInfo {
+func (r *response) headerRestore() *RestoreInfo {
+	h := r.http.Header
 	state, request := headerText(h, "X-Cos-Restore"), headerText(h, "X-Cos-Restore-Status")
 	if state == "" && request == "" {
 		return nil
 	}
 	return &RestoreInfo{
-		Ongoing: strings.Contains(state, `ongoing-request="true"`), Expires: quotedTime(state, "expiry-date"),
-		Tier: quoted(request, "tier"), Requested: quotedTime(request, "request-date"),
+		Ongoing: strings.Contains(state, `ongoing-request="true"`), Expires: r.date("expiry-date", quoted(state, "expiry-date")),
+		Tier: quoted(request, "tier"), Requested: r.date("request-date", quoted(request, "request-date")),
 	}
 }
 
@@ -80,14 +81,6 @@ func quoted(header, name string) string {
 	_, value, _ := strings.Cut(header, name+`="`)
 	value, _, _ = strings.Cut(value, `"`)
 	return value
-}
-
-func quotedTime(header, name string) time.Time {
-	t, err := http.ParseTime(quoted(header, name))
-	if err != nil {
-		return time.Time{}
-	}
-	return t.UTC()
 }
 
 // RestoreObject begins to restore an archived object, or one version of it. It

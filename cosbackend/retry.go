@@ -89,10 +89,10 @@ func (x *execution) run(ctx context.Context) outcome {
 		retried := x.retries(ctx, at, f)
 		at.observed.end(f, retried)
 		if !retried {
-			return x.outcome(at, x.final(ctx, f))
+			return x.outcome(at, x.final(ctx, at, f))
 		}
 		if err := x.client.pause(ctx, x.attempts, f.response); err != nil {
-			return x.outcome(at, x.final(ctx, f.endedBy(err)))
+			return x.outcome(at, x.final(ctx, at, f.endedBy(err)))
 		}
 		x.client.logger.Debug("cosbackend: retry", "operation", x.op.name, "attempt", x.attempts, "error", f.err)
 		x.switchHost(at, f)
@@ -183,11 +183,12 @@ func throttled(e *Error) bool {
 }
 
 // final completes the error that the caller gets.
-func (x *execution) final(ctx context.Context, f *failure) *failure {
+func (x *execution) final(ctx context.Context, at *attempt, f *failure) *failure {
 	e := f.response
 	if e == nil {
 		return f
 	}
+	x.explain(ctx, at, e)
 	retryable := x.op.retry.retryable()
 	e.OutcomeUnknown = x.responseLost || f.echoed && !retryable
 	e.Retryable = mayHelpToRetry(e) && (retryable || !e.OutcomeUnknown)

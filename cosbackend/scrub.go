@@ -14,6 +14,9 @@ const (
 	maxCode     = 128
 	maxID       = 256
 	maxResource = 1536
+
+	maxServerTime = 64
+	maxSigned     = 2048 // of what COS signed, for the log
 )
 
 // secretMarks are what precedes a secret in text. What follows one is taken out,

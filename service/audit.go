@@ -84,6 +84,9 @@ func (a *audit) record(ctx context.Context, fullMethod string, req, resp any, st
 	}
 	if info := c.trace.Snapshot(); info.Attempts > 0 {
 		attrs = append(attrs, slog.String("cos_request_id", info.RequestID), slog.Int("cos_attempts", info.Attempts))
+		if info.TraceID != "" {
+			attrs = append(attrs, slog.String("cos_trace_id", info.TraceID))
+		}
 	}
 	a.log.LogAttrs(context.WithoutCancel(ctx), slog.LevelInfo, "audit", attrs...)
 }

@@ -31,7 +31,7 @@ func (a requestLog) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServe
 func (a requestLog) write(ctx context.Context, method string, err error, d time.Duration) {
 	code, c := status.Code(err), callFrom(ctx)
 	info := c.trace.Snapshot()
-	var room [13]slog.Attr
+	var room [14]slog.Attr
 	attrs := append(room[:0],
 		slog.String("method", method),
 		slog.String("code", code.String()),
@@ -52,6 +52,9 @@ func (a requestLog) write(ctx context.Context, method string, err error, d time.
 			slog.Int("cos_attempts", info.Attempts),
 			slog.Int("cos_status", info.HTTPStatus),
 			slog.String("cos_request_id", info.RequestID))
+		if info.TraceID != "" {
+			attrs = append(attrs, slog.String("cos_trace_id", info.TraceID))
+		}
 	}
 	if err != nil {
 		attrs = append(attrs, slog.String("error", status.Convert(err).Message()))

@@ -116,6 +116,7 @@ func TestMetricsCountCallsAttemptsAndFaults(t *testing.T) {
 	want := `
 # HELP cosgate_cos_requests_total Requests to COS, counting each attempt. status is 0 when there was no response; code is the COS error code.
 # TYPE cosgate_cos_requests_total counter
+cosgate_cos_requests_total{code="",operation="GetBucketLocation",profile="default",status="200"} 1
 cosgate_cos_requests_total{code="",operation="HeadBucket",profile="default",status="403"} 1
 cosgate_cos_requests_total{code="",operation="HeadObject",profile="default",status="200"} 1
 cosgate_cos_requests_total{code="",operation="HeadObject",profile="default",status="404"} 1

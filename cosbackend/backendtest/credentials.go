@@ -12,7 +12,7 @@ func credentialChecks() []check {
 	signed := []Ability{Signatures}
 	return []check{
 		{"GetObject and ListObjects with a wrong key are SignatureDoesNotMatch", "A001", wrongKey, signed},
-		{"HeadObject with a wrong key is a 403 without a body", "A001, A007", wrongKeyOnHead, signed},
+		{"HeadObject with a wrong key is a 403 without a body", "A001, A007, A111", wrongKeyOnHead, signed},
 		{"PutObject with a wrong key stores nothing", "A001", wrongKeyOnPut, signed},
 		{"ListObjects with an unknown id is InvalidAccessKeyId", "A001", unknownID, signed},
 		{"GetObject refused for its credentials returns nothing that signs", "A001", refusalKeepsSecrets, signed},
@@ -40,7 +40,9 @@ func wrongKey(t *testing.T, s scope) {
 
 func wrongKeyOnHead(t *testing.T, s scope) {
 	_, err := s.Client.HeadObject(s.wrongly(t), s.location(), s.key("k"), cosbackend.ReadOptions{})
-	wantRefused(t, "HeadObject", err, 403, "")
+	if e := wantRefused(t, "HeadObject", err, 403, ""); e.CredentialCode != "SignatureDoesNotMatch" {
+		t.Errorf("HeadObject: the code of the credentials is %q, want SignatureDoesNotMatch", e.CredentialCode)
+	}
 }
 
 // The refusal may come while the body is still being sent, and must be what is

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/cosgate/cosgate/cosbackend"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
@@ -149,6 +150,9 @@ func (s Spec) cosError() *cosgatev1.CosError {
 		CredentialSource:   cosgatev1.CredentialSource_CREDENTIAL_SOURCE_PROFILE,
 		ErrorInSuccessBody: e.InSuccessBody,
 		OutcomeUnknown:     e.OutcomeUnknown,
+	}
+	if !e.ServerTime.IsZero() {
+		out.ServerTime = timestamppb.New(e.ServerTime)
 	}
 	switch e.Origin {
 	case cosbackend.OriginCOS:

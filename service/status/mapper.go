@@ -3,6 +3,7 @@
 package status
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -185,16 +186,36 @@ func (m *Mapper) cosSpec(e *cosbackend.Error) Spec {
 	if e.Cause != nil && e.HTTPStatus/100 == 2 && e.Code == "" {
 		return Spec{code: codes.Internal, Reason: ReasonMalformedResponse, text: "COS's response cannot be parsed", COS: e}
 	}
-	r := m.table.find(e.Code, e.Message, e.HTTPStatus)
+	r := m.table.find(cmp.Or(e.Code, e.CredentialCode), e.Message, e.HTTPStatus)
 	spec := Spec{
 		code: r.Code, Reason: r.Reason, text: r.Text, field: r.Field, hint: r.Hint,
 		delay: m.delay(r.Hint, e), COS: e, known: r.Known && e.Code != "",
 	}
-	if r.Credential && !e.CallerCredentials {
-		spec.code, spec.Reason, spec.CredentialsRejected = codes.Internal, ReasonCredentialsRejected, true
-		spec.text = "COS refused the gateway's own credentials; its operators must act"
+	if r.Credential {
+		spec.ofCredentials()
 	}
 	return spec.orOutcomeUnknown()
+}
+
+// ofCredentials makes the Spec one of credentials that COS refused: whoever they belong to is
+// told, and a wrong clock is the gateway's own, whoever they belong to.
+func (s *Spec) ofCredentials() {
+	e := s.COS
+	if !e.CallerCredentials {
+		s.code, s.Reason, s.CredentialsRejected = codes.Internal, ReasonCredentialsRejected, true
+		s.text = "COS refused the gateway's own credentials; its operators must act"
+		if e.CredentialCode != "" {
+			s.text = "COS refused the gateway's own credentials (" + e.CredentialCode + "); its operators must act"
+		}
+	}
+	if e.ClockSkew != 0 {
+		s.code = codes.Internal
+		where := "ahead of"
+		if e.ClockSkew < 0 {
+			where = "behind"
+		}
+		s.text = fmt.Sprintf("the gateway's clock is %v %s COS's, which refuses its signatures; its operators must act", e.ClockSkew.Abs(), where)
+	}
 }
 
 // transportSpec describes a failure between the gateway and COS.

@@ -9,6 +9,7 @@ package cosgatev1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -197,8 +198,12 @@ type CosError struct {
 	// True if a change was sent to COS and the response was lost: the change may or may
 	// not have happened. Read the state before trying again.
 	OutcomeUnknown bool `protobuf:"varint,17,opt,name=outcome_unknown,json=outcomeUnknown,proto3" json:"outcome_unknown,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// The time on COS's clock, which COS says when it refuses a signature because of the
+	// time. Whoever signs requests, with a presigned URL for example, can correct a wrong
+	// clock by it. Absent with other errors; headers has the date of every response.
+	ServerTime    *timestamppb.Timestamp `protobuf:"bytes,18,opt,name=server_time,json=serverTime,proto3" json:"server_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CosError) Reset() {
@@ -350,6 +355,13 @@ func (x *CosError) GetOutcomeUnknown() bool {
 	return false
 }
 
+func (x *CosError) GetServerTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ServerTime
+	}
+	return nil
+}
+
 // ReadResume is a detail of a read that was interrupted: it says where to continue.
 // Read the range from next_offset, with if_match set to etag and, if present,
 // version_id.
@@ -468,7 +480,7 @@ var File_cosgate_v1_error_proto protoreflect.FileDescriptor
 const file_cosgate_v1_error_proto_rawDesc = "" +
 	"\n" +
 	"\x16cosgate/v1/error.proto\x12\n" +
-	"cosgate.v1\"\x95\x05\n" +
+	"cosgate.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd2\x05\n" +
 	"\bCosError\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12\x1d\n" +
@@ -489,7 +501,9 @@ const file_cosgate_v1_error_proto_rawDesc = "" +
 	"\battempts\x18\x0e \x01(\x05R\battempts\x12I\n" +
 	"\x11credential_source\x18\x0f \x01(\x0e2\x1c.cosgate.v1.CredentialSourceR\x10credentialSource\x121\n" +
 	"\x15error_in_success_body\x18\x10 \x01(\bR\x12errorInSuccessBody\x12'\n" +
-	"\x0foutcome_unknown\x18\x11 \x01(\bR\x0eoutcomeUnknown\x1a:\n" +
+	"\x0foutcome_unknown\x18\x11 \x01(\bR\x0eoutcomeUnknown\x12;\n" +
+	"\vserver_time\x18\x12 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"serverTime\x1a:\n" +
 	"\fHeadersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"`\n" +
@@ -533,22 +547,24 @@ func file_cosgate_v1_error_proto_rawDescGZIP() []byte {
 var file_cosgate_v1_error_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
 var file_cosgate_v1_error_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_cosgate_v1_error_proto_goTypes = []any{
-	(Origin)(0),            // 0: cosgate.v1.Origin
-	(CredentialSource)(0),  // 1: cosgate.v1.CredentialSource
-	(*CosError)(nil),       // 2: cosgate.v1.CosError
-	(*ReadResume)(nil),     // 3: cosgate.v1.ReadResume
-	(*AppendConflict)(nil), // 4: cosgate.v1.AppendConflict
-	nil,                    // 5: cosgate.v1.CosError.HeadersEntry
+	(Origin)(0),                   // 0: cosgate.v1.Origin
+	(CredentialSource)(0),         // 1: cosgate.v1.CredentialSource
+	(*CosError)(nil),              // 2: cosgate.v1.CosError
+	(*ReadResume)(nil),            // 3: cosgate.v1.ReadResume
+	(*AppendConflict)(nil),        // 4: cosgate.v1.AppendConflict
+	nil,                           // 5: cosgate.v1.CosError.HeadersEntry
+	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
 }
 var file_cosgate_v1_error_proto_depIdxs = []int32{
 	5, // 0: cosgate.v1.CosError.headers:type_name -> cosgate.v1.CosError.HeadersEntry
 	0, // 1: cosgate.v1.CosError.origin:type_name -> cosgate.v1.Origin
 	1, // 2: cosgate.v1.CosError.credential_source:type_name -> cosgate.v1.CredentialSource
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	6, // 3: cosgate.v1.CosError.server_time:type_name -> google.protobuf.Timestamp
+	4, // [4:4] is the sub-list for method output_type
+	4, // [4:4] is the sub-list for method input_type
+	4, // [4:4] is the sub-list for extension type_name
+	4, // [4:4] is the sub-list for extension extendee
+	0, // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_cosgate_v1_error_proto_init() }
