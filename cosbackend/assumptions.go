@@ -186,6 +186,11 @@ package cosbackend
 //	      COS.
 //	A109  [client cos-go-sdk-v5] name-appid.cos.region.tencentcos.cn serves what the same
 //	      host under myqcloud.com serves, at the same time and to the same credentials.
+//	A110  [seen 436/7736, 436/8287, 436/8282] Dates are those of HTTP or of ISO 8601, in UTC where ISO 8601 names no
+//	      zone. Older responses write "Wed Jan 18 16:04:17 2017": that is China Standard
+//	      Time, eight hours ahead of UTC, as ids of the same responses show.
+//	A111  [assumed] GET of ?location fails with the code of the credentials, such as ExpiredToken,
+//	      when they are why COS refuses a HEAD.
 //	A115  [client cos-java-sdk-v5, cos-python-sdk-v5] Content headers and user metadata travel as bytes, both ways:
 //	      text is UTF-8 as it is, and is signed as these bytes. COS returns what it was
 //	      sent, whatever the bytes are.
@@ -198,6 +203,8 @@ package cosbackend
 //	      RestoreStatus, which is DONE once the object can be read.
 //	A119  [client cos-go-sdk-v5] x-cos-content-sha1 in the response to an append is the MD5 of what was
 //	      appended.
+//	A120  [seen a public report of a list with a%FFb and 50%] A list has names that are not UTF-8 once they are
+//	      decoded, and names that are not encoded although the list says so.
 //	A121  [assumed] The response to DeleteObjects mentions every object that was asked for, unless it is
 //	A122  [client cos-nodejs-sdk-v5] A request to a path that simplifies to "/", such as ///// and /./,
 //	      is one to the bucket: GET lists it. Official clients refuse keys that are such
@@ -208,8 +215,3 @@ package cosbackend
 //	A130  [client cos-js-sdk-v5, client cos-nodejs-sdk-v5] What is written without a Content-Type gets
 //	      the type of its key's suffix, such as text/plain for .txt, and
 //	      application/octet-stream without a known one. COS publishes no list of suffixes.
-//	A110  [seen 436/7736, 436/8287, 436/8282] Dates are those of HTTP or of ISO 8601, in UTC where ISO 8601 names no
-//	      zone. Older responses write "Wed Jan 18 16:04:17 2017": that is China Standard
-//	      Time, eight hours ahead of UTC, as ids of the same responses show.
-//	A111  [assumed] GET of ?location fails with the code of the credentials, such as ExpiredToken,
-//	      when they are why COS refuses a HEAD.

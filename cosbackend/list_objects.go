@@ -39,9 +39,10 @@ func (c *Client) checkList(loc Location, o ListOptions) error {
 	if o.MaxKeys < 0 || o.MaxKeys > maxListKeys {
 		return invalid("page_size", "must be from 1 to 1000, or 0 for the default")
 	}
-	for _, p := range []struct{ field, value string }{
-		{"prefix", o.Prefix}, {"delimiter", o.Delimiter}, {"marker", o.Marker},
-	} {
+	if len(o.Marker) > maxListParam { // it may be a name that is not UTF-8
+		return invalid("marker", "must be at most 1023 bytes")
+	}
+	for _, p := range []struct{ field, value string }{{"prefix", o.Prefix}, {"delimiter", o.Delimiter}} {
 		if err := checkListParam(p.field, p.value); err != nil {
 			return err
 		}
@@ -78,7 +79,7 @@ func (r *response) objectPage(ctx context.Context, n int) (ObjectPage, error) {
 	if max(len(wire.Contents), len(wire.CommonPrefixes)) > n {
 		return ObjectPage{}, r.malformed(errPageTooLong)
 	}
-	names := decoder{encoded: wire.EncodingType == "url"}
+	names := nameEncoding{url: wire.EncodingType == "url"}
 	page := ObjectPage{Truncated: wire.IsTruncated, Objects: make([]ObjectInfo, 0, len(wire.Contents))}
 	last := ""
 	for _, o := range wire.Contents {
@@ -99,10 +100,7 @@ func (r *response) objectPage(ctx context.Context, n int) (ObjectPage, error) {
 	if page.Truncated {
 		page.NextMarker = cmp.Or(names.decode(wire.NextMarker), last)
 	}
-	switch {
-	case names.err != nil:
-		return ObjectPage{}, r.malformed(names.err)
-	case page.Truncated && page.NextMarker == "":
+	if page.Truncated && page.NextMarker == "" {
 		return ObjectPage{}, r.malformed(errNoMarker)
 	}
 	return page, nil

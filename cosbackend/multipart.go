@@ -709,9 +709,10 @@ func (c *Client) checkUploadList(loc Location, o ListUploadsOptions) error {
 	if o.Max < 0 || o.Max > maxListKeys {
 		return invalid("page_size", "must be from 1 to 1000, or 0 for the default")
 	}
-	for _, p := range []struct{ field, value string }{
-		{"prefix", o.Prefix}, {"delimiter", o.Delimiter}, {"key_marker", o.KeyMarker},
-	} {
+	if len(o.KeyMarker) > maxListParam { // it may be a name that is not UTF-8
+		return invalid("key_marker", "must be at most 1023 bytes")
+	}
+	for _, p := range []struct{ field, value string }{{"prefix", o.Prefix}, {"delimiter", o.Delimiter}} {
 		if err := checkListParam(p.field, p.value); err != nil {
 			return err
 		}
@@ -755,7 +756,7 @@ func (r *response) uploadPage(ctx context.Context, o ListUploadsOptions) (Upload
 	if max(len(wire.Upload), len(wire.CommonPrefixes)+len(wire.CommonPrefixes2)) > n {
 		return UploadPage{}, r.malformed(errPageTooLong)
 	}
-	names := decoder{encoded: cmp.Or(wire.EncodingType, cmp.Or(wire.EncodingType2, wire.EncodingType3)) == "url"}
+	names := nameEncoding{url: cmp.Or(wire.EncodingType, cmp.Or(wire.EncodingType2, wire.EncodingType3)) == "url"}
 	page := UploadPage{Truncated: wire.IsTruncated, Uploads: make([]MultipartUpload, 0, len(wire.Upload))}
 	for _, u := range wire.Upload {
 		page.Uploads = append(page.Uploads, MultipartUpload{
@@ -770,10 +771,7 @@ func (r *response) uploadPage(ctx context.Context, o ListUploadsOptions) (Upload
 	if page.Truncated {
 		page.NextKeyMarker, page.NextUploadIDMarker = names.decode(wire.NextKeyMarker), wire.NextUploadIDMarker
 	}
-	switch {
-	case names.err != nil:
-		return UploadPage{}, r.malformed(names.err)
-	case page.Truncated && !page.advances(o):
+	if page.Truncated && !page.advances(o) {
 		return UploadPage{}, r.malformed(errNoMarker)
 	}
 	return page, nil

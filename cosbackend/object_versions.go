@@ -106,11 +106,11 @@ func (r *response) versionPage(ctx context.Context, n int) (VersionPage, error) 
 	if err := r.readPage(ctx, pageBounds(n, maxEntry), "ListVersionsResult", &wire); err != nil {
 		return VersionPage{}, err
 	}
-	names := decoder{encoded: wire.EncodingType == "url"}
+	names := nameEncoding{url: wire.EncodingType == "url"}
 	page := VersionPage{Truncated: wire.IsTruncated}
 	for _, e := range wire.Entries {
 		if e.XMLName.Local == "Version" || e.XMLName.Local == "DeleteMarker" {
-			page.Versions = append(page.Versions, e.version(r, &names))
+			page.Versions = append(page.Versions, e.version(r, names))
 		}
 	}
 	if max(len(page.Versions), len(wire.CommonPrefixes)) > n {
@@ -122,10 +122,7 @@ func (r *response) versionPage(ctx context.Context, n int) (VersionPage, error) 
 	if page.Truncated {
 		page.NextKeyMarker, page.NextVersionIDMarker = names.decode(wire.NextKeyMarker), wire.NextVersionIDMarker
 	}
-	switch {
-	case names.err != nil:
-		return VersionPage{}, r.malformed(names.err)
-	case page.Truncated && page.NextKeyMarker == "":
+	if page.Truncated && page.NextKeyMarker == "" {
 		return VersionPage{}, r.malformed(errNoMarker)
 	}
 	if !slices.IsSortedFunc(page.Versions, latestFirst) {
@@ -136,7 +133,7 @@ func (r *response) versionPage(ctx context.Context, n int) (VersionPage, error) 
 	return page, nil
 }
 
-func (e wireVersion) version(r *response, names *decoder) ObjectVersion {
+func (e wireVersion) version(r *response, names nameEncoding) ObjectVersion {
 	v := ObjectVersion{IsLatest: e.IsLatest, DeleteMarker: e.XMLName.Local == "DeleteMarker"}
 	v.Owner = e.Owner
 	v.Key, v.VersionID, v.LastModified = names.decode(e.Key), e.VersionID, r.date("LastModified", e.LastModified)

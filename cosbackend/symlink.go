@@ -5,12 +5,11 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"strings"
 )
 
 // A Symlink is an object that leads to another key of its bucket.
 type Symlink struct {
-	Target    string // the other key; empty in the response to PutSymlink
+	Target    string // the other key, which need not be UTF-8; empty in the response to PutSymlink
 	VersionID string
 	ETag      string
 }
@@ -34,7 +33,7 @@ func (c *Client) GetSymlink(ctx context.Context, loc Location, key, versionID st
 		if err != nil || target == "" {
 			return r.malformed(errNoTarget)
 		}
-		link = r.symlink(strings.ToValidUTF8(target, "\uFFFD"))
+		link = r.symlink(target)
 		return nil
 	}
 	err = c.do(ctx, op)

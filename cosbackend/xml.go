@@ -1,10 +1,10 @@
 package cosbackend
 
 import (
+	"encoding/hex"
 	"encoding/xml"
 	"errors"
 	"io"
-	"net/url"
 	"strings"
 	"unicode/utf8"
 
@@ -50,21 +50,32 @@ func writeXML(w io.StringWriter, element, text string) {
 	_, _ = w.WriteString("<" + element + ">" + escaped.String() + "</" + element + ">")
 }
 
-// A decoder undoes encoding-type=url and keeps the first error.
-type decoder struct {
-	encoded bool
-	err     error
-}
+// A nameEncoding is how a list writes its names.
+type nameEncoding struct{ url bool }
 
-var errEscape = errors.New("a key is not encoded as the response says")
-
-func (d *decoder) decode(s string) string {
-	if !d.encoded {
+// decode undoes encoding-type=url (A019). What is no escape stays as it is: COS returns names
+// that were stored before it encoded them, and one such name must not cost the page. The
+// result need not be UTF-8 (A120).
+func (n nameEncoding) decode(s string) string {
+	if !n.url || strings.IndexByte(s, '%') < 0 && strings.IndexByte(s, '+') < 0 {
 		return s
 	}
-	decoded, err := url.QueryUnescape(s)
-	if err != nil && d.err == nil {
-		d.err = errEscape
+	decoded := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '+':
+			decoded = append(decoded, ' ')
+		case c == '%' && i+2 < len(s) && isHex(s[i+1]) && isHex(s[i+2]):
+			b, _ := hex.DecodeString(s[i+1 : i+3]) // two digits are a byte
+			decoded = append(decoded, b...)
+			i += 2
+		default:
+			decoded = append(decoded, c)
+		}
 	}
-	return decoded
+	return string(decoded)
+}
+
+func isHex(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
 }

@@ -181,7 +181,7 @@ func objectProto(bucket string, o cosbackend.ObjectInfo) *cosgatev1.Object {
 	out := &all.object
 	out.HeaderBytes = takeHeaderBytes(&o.Attributes)
 	out.Bucket = bucket
-	out.Key = o.Key
+	out.Key, out.KeyBytes = nameProto(o.Key)
 	out.VersionId = o.VersionID
 	out.Size = o.Size
 	out.Etag = o.ETag
@@ -263,4 +263,24 @@ func mapOptional[A, B any](a *A, convert func(*A) *B) *B {
 		return nil
 	}
 	return convert(a)
+}
+
+// nameProto splits a name into text and what no text of protobuf can be: one is empty.
+func nameProto(name string) (text string, raw []byte) {
+	if utf8.ValidString(name) {
+		return name, nil
+	}
+	return "", []byte(name)
+}
+
+// namesProto is nameProto for a list; both keep its order.
+func namesProto(names []string) (texts []string, raw [][]byte) {
+	for _, name := range names {
+		if text, b := nameProto(name); b != nil {
+			raw = append(raw, b)
+		} else {
+			texts = append(texts, text)
+		}
+	}
+	return texts, raw
 }

@@ -110,6 +110,9 @@ type errorMapping struct {
 
 func (e *errorMapping) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 	resp, err := handler(ctx, req)
+	if err == nil { // here, so that a response that cannot be sent is a failure like any other
+		err = sendError(resp, callFrom(ctx).send(resp))
+	}
 	md, err := e.conclude(ctx, err)
 	if err := grpc.SetTrailer(ctx, md); err != nil {
 		e.log.LogAttrs(ctx, slog.LevelDebug, "set trailer", slog.Any("error", err))

@@ -37,11 +37,10 @@ func (m *methods) RegisterService(desc *grpc.ServiceDesc, impl any) {
 func (m *methods) adapt(name string, method grpc.MethodDesc) grpc.StreamDesc {
 	run := m.runUnary
 	return grpc.StreamDesc{StreamName: method.MethodName, Handler: func(impl any, ss grpc.ServerStream) error {
-		response, err := method.Handler(impl, withCall(ss.Context(), name), func(any) error { return nil }, run)
-		if err != nil {
-			return err
-		}
-		return ss.SendMsg(response)
+		ctx := withCall(ss.Context(), name)
+		callFrom(ctx).send = ss.SendMsg
+		_, err := method.Handler(impl, ctx, func(any) error { return nil }, run)
+		return err
 	}}
 }
 

@@ -216,12 +216,13 @@ func (s *multipartServer) ListMultipartUploads(ctx context.Context, req *cosgate
 		return nil, err
 	}
 	resp := &cosgatev1.ListMultipartUploadsResponse{
-		CommonPrefixes: page.CommonPrefixes,
-		NextPageToken:  l.token(uploadMarker(page.NextKeyMarker, page.NextUploadIDMarker), page.Truncated),
+		NextPageToken: l.token(uploadMarker(page.NextKeyMarker, page.NextUploadIDMarker), page.Truncated),
 	}
+	resp.CommonPrefixes, resp.CommonPrefixesBytes = namesProto(page.CommonPrefixes)
 	for _, u := range page.Uploads {
+		key, raw := nameProto(u.Key)
 		resp.Uploads = append(resp.Uploads, &cosgatev1.MultipartUpload{
-			Key: u.Key, UploadId: u.UploadID, StorageClass: storageClass(u.StorageClass), Initiated: timestamp(u.Initiated),
+			Key: key, KeyBytes: raw, UploadId: u.UploadID, StorageClass: storageClass(u.StorageClass), Initiated: timestamp(u.Initiated),
 			Owner: ownerProto(u.Owner), Initiator: ownerProto(u.Initiator),
 		})
 	}

@@ -15,7 +15,8 @@ func (s *objectServer) GetSymlink(ctx context.Context, req *cosgatev1.GetSymlink
 	if err != nil {
 		return nil, err
 	}
-	return &cosgatev1.GetSymlinkResponse{TargetKey: link.Target, VersionId: link.VersionID, Etag: link.ETag}, nil
+	target, raw := nameProto(link.Target)
+	return &cosgatev1.GetSymlinkResponse{TargetKey: target, TargetKeyBytes: raw, VersionId: link.VersionID, Etag: link.ETag}, nil
 }
 
 func (s *objectServer) PutSymlink(ctx context.Context, req *cosgatev1.PutSymlinkRequest) (*cosgatev1.PutSymlinkResponse, error) {

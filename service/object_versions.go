@@ -28,9 +28,9 @@ func (s *objectServer) ListObjectVersions(ctx context.Context, req *cosgatev1.Li
 		return nil, err
 	}
 	resp := &cosgatev1.ListObjectVersionsResponse{
-		CommonPrefixes: page.CommonPrefixes,
-		NextPageToken:  l.token(uploadMarker(page.NextKeyMarker, page.NextVersionIDMarker), page.Truncated),
+		NextPageToken: l.token(uploadMarker(page.NextKeyMarker, page.NextVersionIDMarker), page.Truncated),
 	}
+	resp.CommonPrefixes, resp.CommonPrefixesBytes = namesProto(page.CommonPrefixes)
 	for _, v := range page.Versions {
 		resp.Versions = append(resp.Versions, versionProto(req.GetBucket(), v))
 	}

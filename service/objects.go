@@ -126,10 +126,8 @@ func (s *objectServer) ListObjects(ctx context.Context, req *cosgatev1.ListObjec
 	if err != nil {
 		return nil, err
 	}
-	resp := &cosgatev1.ListObjectsResponse{
-		CommonPrefixes: page.CommonPrefixes,
-		NextPageToken:  l.token(page.NextMarker, page.Truncated),
-	}
+	resp := &cosgatev1.ListObjectsResponse{NextPageToken: l.token(page.NextMarker, page.Truncated)}
+	resp.CommonPrefixes, resp.CommonPrefixesBytes = namesProto(page.CommonPrefixes)
 	for _, o := range page.Objects {
 		resp.Objects = append(resp.Objects, objectProto(req.GetBucket(), o))
 	}

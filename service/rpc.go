@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"sync/atomic"
 
 	"google.golang.org/grpc"
@@ -35,6 +36,7 @@ type call struct {
 	received    atomic.Int64                    // bytes of content
 	sent        atomic.Int64
 
+	send          func(any) error         // sends the response of a unary call
 	end           context.CancelCauseFunc // of the stream's waiting in the transport; nil without
 	header        [messageHeader]byte     // of the message that is being received
 	run           unaryRun                // of a unary call
@@ -133,6 +135,22 @@ func (s *callStream) SendMsg(m any) error {
 	err := s.ServerStream.SendMsg(m)
 	if err == nil {
 		s.call.sent.Add(size)
+	}
+	return sendError(m, err)
+}
+
+var errNotUTF8 = errors.New("service: the response has text that is not UTF-8")
+
+// sendError replaces gRPC's own error for a message that cannot be encoded: it would reach
+// the caller without details, and its text would name no cause to operators.
+func sendError(m any, err error) error {
+	if err == nil {
+		return nil
+	}
+	if message, ok := frames.MessageOf(m); ok {
+		if _, invalid := proto.Marshal(message); invalid != nil {
+			return errNotUTF8
+		}
 	}
 	return err
 }

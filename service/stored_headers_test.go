@@ -185,3 +185,38 @@ func TestTagsHaveTheBoundsOfCOS(t *testing.T) {
 		})
 	}
 }
+
+// URLs and forms bind and store the same text as the RPCs that write.
+func TestPresignUrlAndCreatePostPolicyKeepHeadersInUTF8(t *testing.T) {
+	t.Parallel()
+	g := open(t)
+	ctx := t.Context()
+	plain := g.plainClient(t, "memory")
+	want := &cosgatev1.ObjectAttributes{
+		Content:  &cosgatev1.ContentHeaders{ContentType: "text/plain", ContentDisposition: `attachment; filename="报告.pdf"`},
+		Metadata: map[string]string{"author": "王小明"},
+	}
+	u := g.url(t, &cosgatev1.PresignUrlRequest{
+		Key: "url", Operation: cosgatev1.PresignOperation_PRESIGN_OPERATION_PUT_OBJECT, Headers: map[string]string{
+			"content-type": "text/plain", "content-disposition": want.GetContent().GetContentDisposition(), "x-cos-meta-author": "王小明",
+		},
+	})
+	if resp, body := use(t, plain, u, "x"); resp.StatusCode != 200 {
+		t.Fatalf("PUT of the URL = %d %s", resp.StatusCode, body)
+	}
+	f := g.form(t, &cosgatev1.CreatePostPolicyRequest{Target: toKey("form"), Content: want.GetContent(), Metadata: want.GetMetadata()})
+	if resp, body := sendForm(t, plain, f, nil, "f", "x"); resp.StatusCode != 204 {
+		t.Fatalf("POST of the form = %d %s", resp.StatusCode, body)
+	}
+	for _, key := range []string{"url", "form"} {
+		resp, err := g.objects.HeadObject(ctx, &cosgatev1.HeadObjectRequest{Bucket: testBucket, Key: key})
+		must(t, err)
+		if diff := cmp.Diff(want, readBack(resp.GetObject()), protocmp.Transform()); diff != "" {
+			t.Errorf("HeadObject(%q) (-want +got):\n%s", key, diff)
+		}
+	}
+	_, messages, err := g.get(ctx, &cosgatev1.GetObjectRequest{Bucket: testBucket, Key: "url", ResponseHeaders: &cosgatev1.ContentHeaders{ContentDisposition: "inline; filename=新.txt"}})
+	if err != nil || messages[0].GetObject().GetContent().GetContentDisposition() != "inline; filename=新.txt" {
+		t.Errorf("GetObject with a disposition in UTF-8 = %v, %v", messages, err)
+	}
+}

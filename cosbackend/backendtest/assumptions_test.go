@@ -31,6 +31,7 @@ func unprovable() map[string]string {
 		"A074": "no endpoint can be made busy",
 		"A075": "no endpoint can be made to select so slowly",
 		"A076": "the embedded server has no SQL",
+		"A120": "no endpoint can be asked to store such names; lists of cosbackend and service are tested with them",
 	}
 }
 

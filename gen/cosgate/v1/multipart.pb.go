@@ -107,7 +107,7 @@ func (x *Part) GetLastModified() *timestamppb.Timestamp {
 // A MultipartUpload is an upload that is neither completed nor aborted.
 type MultipartUpload struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The key of the object.
+	// The key of the object. Empty if it is not UTF-8; then key_bytes has it.
 	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
 	// The id of the upload.
 	UploadId string `protobuf:"bytes,2,opt,name=upload_id,json=uploadId,proto3" json:"upload_id,omitempty"`
@@ -118,7 +118,9 @@ type MultipartUpload struct {
 	// The account that the object will belong to. Absent if COS did not send it.
 	Owner *Owner `protobuf:"bytes,5,opt,name=owner,proto3" json:"owner,omitempty"`
 	// The account that initiated the upload. Absent if COS did not send it.
-	Initiator     *Owner `protobuf:"bytes,6,opt,name=initiator,proto3" json:"initiator,omitempty"`
+	Initiator *Owner `protobuf:"bytes,6,opt,name=initiator,proto3" json:"initiator,omitempty"`
+	// The key that is not UTF-8, as in Object. Empty for all others.
+	KeyBytes      []byte `protobuf:"bytes,7,opt,name=key_bytes,json=keyBytes,proto3" json:"key_bytes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -195,6 +197,13 @@ func (x *MultipartUpload) GetInitiator() *Owner {
 	return nil
 }
 
+func (x *MultipartUpload) GetKeyBytes() []byte {
+	if x != nil {
+		return x.KeyBytes
+	}
+	return nil
+}
+
 var File_cosgate_v1_multipart_proto protoreflect.FileDescriptor
 
 const file_cosgate_v1_multipart_proto_rawDesc = "" +
@@ -209,14 +218,15 @@ const file_cosgate_v1_multipart_proto_rawDesc = "" +
 	"\tcrc64ecma\x18\x04 \x01(\x06B\x020\x01H\x00R\tcrc64ecma\x88\x01\x01\x12?\n" +
 	"\rlast_modified\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\flastModifiedB\f\n" +
 	"\n" +
-	"_crc64ecma\"\xf9\x01\n" +
+	"_crc64ecma\"\x96\x02\n" +
 	"\x0fMultipartUpload\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x1b\n" +
 	"\tupload_id\x18\x02 \x01(\tR\buploadId\x12#\n" +
 	"\rstorage_class\x18\x03 \x01(\tR\fstorageClass\x128\n" +
 	"\tinitiated\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tinitiated\x12'\n" +
 	"\x05owner\x18\x05 \x01(\v2\x11.cosgate.v1.OwnerR\x05owner\x12/\n" +
-	"\tinitiator\x18\x06 \x01(\v2\x11.cosgate.v1.OwnerR\tinitiatorB\xa4\x01\n" +
+	"\tinitiator\x18\x06 \x01(\v2\x11.cosgate.v1.OwnerR\tinitiator\x12\x1b\n" +
+	"\tkey_bytes\x18\a \x01(\fR\bkeyBytesB\xa4\x01\n" +
 	"\x14io.github.cosgate.v1B\x0eMultipartProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +
 	"Cosgate.V1\xca\x02\n" +
 	"Cosgate\\V1\xe2\x02\x16Cosgate\\V1\\GPBMetadata\xea\x02\vCosgate::V1b\x06proto3"

@@ -1299,8 +1299,11 @@ type ListMultipartUploadsResponse struct {
 	CommonPrefixes []string `protobuf:"bytes,2,rep,name=common_prefixes,json=commonPrefixes,proto3" json:"common_prefixes,omitempty"`
 	// The page_token of the next page. Empty on the last page.
 	NextPageToken string `protobuf:"bytes,3,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// The common prefixes that are not UTF-8, in byte order. common_prefixes does not have
+	// them.
+	CommonPrefixesBytes [][]byte `protobuf:"bytes,4,rep,name=common_prefixes_bytes,json=commonPrefixesBytes,proto3" json:"common_prefixes_bytes,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
 }
 
 func (x *ListMultipartUploadsResponse) Reset() {
@@ -1352,6 +1355,13 @@ func (x *ListMultipartUploadsResponse) GetNextPageToken() string {
 		return x.NextPageToken
 	}
 	return ""
+}
+
+func (x *ListMultipartUploadsResponse) GetCommonPrefixesBytes() [][]byte {
+	if x != nil {
+		return x.CommonPrefixesBytes
+	}
+	return nil
 }
 
 var File_cosgate_v1_multipart_service_proto protoreflect.FileDescriptor
@@ -1477,11 +1487,12 @@ const file_cosgate_v1_multipart_service_proto_rawDesc = "" +
 	"\tpage_size\x18\b \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12'\n" +
 	"\n" +
-	"page_token\x18\t \x01(\tB\b\xbaH\x05r\x03(\x80 R\tpageToken\"\xa6\x01\n" +
+	"page_token\x18\t \x01(\tB\b\xbaH\x05r\x03(\x80 R\tpageToken\"\xda\x01\n" +
 	"\x1cListMultipartUploadsResponse\x125\n" +
 	"\auploads\x18\x01 \x03(\v2\x1b.cosgate.v1.MultipartUploadR\auploads\x12'\n" +
 	"\x0fcommon_prefixes\x18\x02 \x03(\tR\x0ecommonPrefixes\x12&\n" +
-	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken2\xba\a\n" +
+	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\x122\n" +
+	"\x15common_prefixes_bytes\x18\x04 \x03(\fR\x13commonPrefixesBytes2\xba\a\n" +
 	"\x10MultipartService\x12\x99\x01\n" +
 	"\x17InitiateMultipartUpload\x12*.cosgate.v1.InitiateMultipartUploadRequest\x1a+.cosgate.v1.InitiateMultipartUploadResponse\"%ʓ\x8c\xdc\x02\x1f\n" +
 	"\x17InitiateMultipartUpload\x12\x01\x02\x1a\x01\x03\x12g\n" +

@@ -29,7 +29,7 @@ type Object struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bucket, as name-appid.
 	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	// The key.
+	// The key. Empty if it is not UTF-8; then key_bytes has it.
 	Key string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
 	// The version. Empty in a bucket that never had versioning, and where COS does not
 	// name it: after most writes while versioning is suspended, which make "null".
@@ -92,7 +92,10 @@ type Object struct {
 	// Stored headers whose values are not UTF-8, by their names in lower case, such as
 	// "content-disposition" or "x-cos-meta-author". content and metadata do not have them.
 	// header_bytes of a write stores them unchanged.
-	HeaderBytes   map[string][]byte `protobuf:"bytes,23,rep,name=header_bytes,json=headerBytes,proto3" json:"header_bytes,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	HeaderBytes map[string][]byte `protobuf:"bytes,23,rep,name=header_bytes,json=headerBytes,proto3" json:"header_bytes,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// The key of an object whose key is not UTF-8, which other clients can write. Requests
+	// cannot name such an object yet. Empty for all others.
+	KeyBytes      []byte `protobuf:"bytes,24,opt,name=key_bytes,json=keyBytes,proto3" json:"key_bytes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -284,6 +287,13 @@ func (x *Object) GetWebsiteRedirectLocation() string {
 func (x *Object) GetHeaderBytes() map[string][]byte {
 	if x != nil {
 		return x.HeaderBytes
+	}
+	return nil
+}
+
+func (x *Object) GetKeyBytes() []byte {
+	if x != nil {
+		return x.KeyBytes
 	}
 	return nil
 }
@@ -673,7 +683,7 @@ var File_cosgate_v1_object_proto protoreflect.FileDescriptor
 const file_cosgate_v1_object_proto_rawDesc = "" +
 	"\n" +
 	"\x17cosgate/v1/object.proto\x12\n" +
-	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x14cosgate/v1/acl.proto\x1a\x1bcosgate/v1/encryption.proto\x1a\x1fcosgate/v1/object_restore.proto\x1a!cosgate/v1/object_retention.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\x1a\x14cosgate/v1/tag.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe4\b\n" +
+	"cosgate.v1\x1a\x1bbuf/validate/validate.proto\x1a\x14cosgate/v1/acl.proto\x1a\x1bcosgate/v1/encryption.proto\x1a\x1fcosgate/v1/object_restore.proto\x1a!cosgate/v1/object_retention.proto\x1a\x18cosgate/v1/options.proto\x1a\x16cosgate/v1/rules.proto\x1a\x14cosgate/v1/tag.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x81\t\n" +
 	"\x06Object\x12\x16\n" +
 	"\x06bucket\x18\x01 \x01(\tR\x06bucket\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x1d\n" +
@@ -705,7 +715,8 @@ const file_cosgate_v1_object_proto_rawDesc = "" +
 	"\vhash_crc32c\x18\x15 \x01(\tR\n" +
 	"hashCrc32c\x12:\n" +
 	"\x19website_redirect_location\x18\x16 \x01(\tR\x17websiteRedirectLocation\x12F\n" +
-	"\fheader_bytes\x18\x17 \x03(\v2#.cosgate.v1.Object.HeaderBytesEntryR\vheaderBytes\x1a;\n" +
+	"\fheader_bytes\x18\x17 \x03(\v2#.cosgate.v1.Object.HeaderBytesEntryR\vheaderBytes\x12\x1b\n" +
+	"\tkey_bytes\x18\x18 \x01(\fR\bkeyBytes\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a>\n" +

@@ -1683,8 +1683,11 @@ type ListObjectsResponse struct {
 	CommonPrefixes []string `protobuf:"bytes,2,rep,name=common_prefixes,json=commonPrefixes,proto3" json:"common_prefixes,omitempty"`
 	// The page_token of the next page. Empty on the last page.
 	NextPageToken string `protobuf:"bytes,3,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// The common prefixes that are not UTF-8, in byte order. common_prefixes does not have
+	// them.
+	CommonPrefixesBytes [][]byte `protobuf:"bytes,4,rep,name=common_prefixes_bytes,json=commonPrefixesBytes,proto3" json:"common_prefixes_bytes,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
 }
 
 func (x *ListObjectsResponse) Reset() {
@@ -1736,6 +1739,13 @@ func (x *ListObjectsResponse) GetNextPageToken() string {
 		return x.NextPageToken
 	}
 	return ""
+}
+
+func (x *ListObjectsResponse) GetCommonPrefixesBytes() [][]byte {
+	if x != nil {
+		return x.CommonPrefixesBytes
+	}
+	return nil
 }
 
 var File_cosgate_v1_object_service_proto protoreflect.FileDescriptor
@@ -1896,11 +1906,12 @@ const file_cosgate_v1_object_service_proto_rawDesc = "" +
 	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12'\n" +
 	"\n" +
 	"page_token\x18\n" +
-	" \x01(\tB\b\xbaH\x05r\x03(\x80 R\tpageToken\"\x94\x01\n" +
+	" \x01(\tB\b\xbaH\x05r\x03(\x80 R\tpageToken\"\xc8\x01\n" +
 	"\x13ListObjectsResponse\x12,\n" +
 	"\aobjects\x18\x01 \x03(\v2\x12.cosgate.v1.ObjectR\aobjects\x12'\n" +
 	"\x0fcommon_prefixes\x18\x02 \x03(\tR\x0ecommonPrefixes\x12&\n" +
-	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken2\xc9\x14\n" +
+	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\x122\n" +
+	"\x15common_prefixes_bytes\x18\x04 \x03(\fR\x13commonPrefixesBytes2\xc9\x14\n" +
 	"\rObjectService\x12h\n" +
 	"\n" +
 	"HeadObject\x12\x1d.cosgate.v1.HeadObjectRequest\x1a\x1e.cosgate.v1.HeadObjectResponse\"\x1bʓ\x8c\xdc\x02\x12\n" +

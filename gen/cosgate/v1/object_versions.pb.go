@@ -146,8 +146,11 @@ type ListObjectVersionsResponse struct {
 	CommonPrefixes []string `protobuf:"bytes,2,rep,name=common_prefixes,json=commonPrefixes,proto3" json:"common_prefixes,omitempty"`
 	// The page_token of the next page. Empty on the last page.
 	NextPageToken string `protobuf:"bytes,3,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// The common prefixes that are not UTF-8, in byte order. common_prefixes does not have
+	// them.
+	CommonPrefixesBytes [][]byte `protobuf:"bytes,4,rep,name=common_prefixes_bytes,json=commonPrefixesBytes,proto3" json:"common_prefixes_bytes,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
 }
 
 func (x *ListObjectVersionsResponse) Reset() {
@@ -199,6 +202,13 @@ func (x *ListObjectVersionsResponse) GetNextPageToken() string {
 		return x.NextPageToken
 	}
 	return ""
+}
+
+func (x *ListObjectVersionsResponse) GetCommonPrefixesBytes() [][]byte {
+	if x != nil {
+		return x.CommonPrefixesBytes
+	}
+	return nil
 }
 
 // An ObjectVersion is one version of an object, or a delete marker.
@@ -296,11 +306,12 @@ const file_cosgate_v1_object_versions_proto_rawDesc = "" +
 	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12'\n" +
 	"\n" +
 	"page_token\x18\n" +
-	" \x01(\tB\b\xbaH\x05r\x03(\x80 R\tpageToken\"\xa4\x01\n" +
+	" \x01(\tB\b\xbaH\x05r\x03(\x80 R\tpageToken\"\xd8\x01\n" +
 	"\x1aListObjectVersionsResponse\x125\n" +
 	"\bversions\x18\x01 \x03(\v2\x19.cosgate.v1.ObjectVersionR\bversions\x12'\n" +
 	"\x0fcommon_prefixes\x18\x02 \x03(\tR\x0ecommonPrefixes\x12&\n" +
-	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\"\xa6\x01\n" +
+	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\x122\n" +
+	"\x15common_prefixes_bytes\x18\x04 \x03(\fR\x13commonPrefixesBytes\"\xa6\x01\n" +
 	"\rObjectVersion\x12*\n" +
 	"\x06object\x18\x01 \x01(\v2\x12.cosgate.v1.ObjectR\x06object\x12\x1b\n" +
 	"\tis_latest\x18\x02 \x01(\bR\bisLatest\x12#\n" +

@@ -246,14 +246,17 @@ func (x *GetSymlinkRequest) GetProfile() string {
 // The target of a symlink.
 type GetSymlinkResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The key that the symlink points to.
+	// The key that the symlink points to. Empty if it is not UTF-8; then target_key_bytes
+	// has it.
 	TargetKey string `protobuf:"bytes,1,opt,name=target_key,json=targetKey,proto3" json:"target_key,omitempty"`
 	// The version of the symlink. Empty without versioning.
 	VersionId string `protobuf:"bytes,2,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"`
 	// The ETag without quotes. Empty if COS did not send it.
-	Etag          string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Etag string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
+	// The key that the symlink points to, if it is not UTF-8. Otherwise empty.
+	TargetKeyBytes []byte `protobuf:"bytes,4,opt,name=target_key_bytes,json=targetKeyBytes,proto3" json:"target_key_bytes,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *GetSymlinkResponse) Reset() {
@@ -307,6 +310,13 @@ func (x *GetSymlinkResponse) GetEtag() string {
 	return ""
 }
 
+func (x *GetSymlinkResponse) GetTargetKeyBytes() []byte {
+	if x != nil {
+		return x.TargetKeyBytes
+	}
+	return nil
+}
+
 var File_cosgate_v1_symlink_proto protoreflect.FileDescriptor
 
 const file_cosgate_v1_symlink_proto_rawDesc = "" +
@@ -331,13 +341,14 @@ const file_cosgate_v1_symlink_proto_rawDesc = "" +
 	"\n" +
 	"version_id\x18\x03 \x01(\tB\x11\xbaH\br\x06\xa0Ջ\xdc\x02\x01ȓ\x8c\xdc\x02\x06R\tversionId\x12#\n" +
 	"\x06region\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8Ջ\xdc\x02\x01R\x06region\x12+\n" +
-	"\aprofile\x18\x05 \x01(\tB\x11\xbaH\br\x06\xb0Ջ\xdc\x02\x01ȓ\x8c\xdc\x02\x01R\aprofile\"f\n" +
+	"\aprofile\x18\x05 \x01(\tB\x11\xbaH\br\x06\xb0Ջ\xdc\x02\x01ȓ\x8c\xdc\x02\x01R\aprofile\"\x90\x01\n" +
 	"\x12GetSymlinkResponse\x12\x1d\n" +
 	"\n" +
 	"target_key\x18\x01 \x01(\tR\ttargetKey\x12\x1d\n" +
 	"\n" +
 	"version_id\x18\x02 \x01(\tR\tversionId\x12\x12\n" +
-	"\x04etag\x18\x03 \x01(\tR\x04etagB\xa2\x01\n" +
+	"\x04etag\x18\x03 \x01(\tR\x04etag\x12(\n" +
+	"\x10target_key_bytes\x18\x04 \x01(\fR\x0etargetKeyBytesB\xa2\x01\n" +
 	"\x14io.github.cosgate.v1B\fSymlinkProtoP\x01Z3github.com/cosgate/cosgate/gen/cosgate/v1;cosgatev1\xa2\x02\x03CSG\xaa\x02\n" +
 	"Cosgate.V1\xca\x02\n" +
 	"Cosgate\\V1\xe2\x02\x16Cosgate\\V1\\GPBMetadata\xea\x02\vCosgate::V1b\x06proto3"
