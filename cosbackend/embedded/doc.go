@@ -350,7 +350,7 @@
 //	      Other empty ones have no type.
 //	E160  [seen 436/30614, 436/31551, 436/7747, 436/8289, 436/7746, 436/7744, 436/8291] An XML
 //	      declaration is in front of lists of objects, copies of objects, completions, errors,
-//	      versioning, CORS, encryption, inventories and origins. Other responses have none.
+//	      versioning, CORS and origins. Other responses have none.
 //	E161  [seen 436/7747, 436/7736] Lists of parts and uploads call the class STANDARD "Standard";
 //	      how they call others is not known.
 //	E170  [client cos-js-sdk-v5, client cos-nodejs-sdk-v5] A query parameter, or a header or form

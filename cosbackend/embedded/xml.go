@@ -23,7 +23,7 @@ func newBareXML() *xmlWriter { return new(xmlWriter) }
 // newConfigXML begins the response to a GET of configurations: some have a declaration.
 func (x *exchange) newConfigXML() *xmlWriter {
 	switch x.route.sub {
-	case "cors", "encryption", "inventory", "origin":
+	case "cors", "origin":
 		return newXML()
 	default:
 		return newBareXML()
