@@ -188,8 +188,8 @@ func unknowns(v reflect.Value, found []Unknown) []Unknown {
 			found = unknowns(v.MapIndex(key), found)
 		}
 	case v.Kind() == reflect.Struct && structIn(v.Type()) != nil:
-		for i := range v.NumField() {
-			found = unknowns(v.Field(i), found)
+		for _, field := range v.Fields() {
+			found = unknowns(field, found)
 		}
 	}
 	return found
