@@ -112,8 +112,6 @@ func HintFor(code string, httpStatus int) RetryHint {
 
 func hintForStatus(httpStatus int) RetryHint {
 	switch httpStatus {
-	case http.StatusMovedPermanently, http.StatusFound, http.StatusTemporaryRedirect:
-		return HintRelocate
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable: // without its code, 503 may be SlowDown
 		return HintSlowly
 	case http.StatusRequestTimeout:
@@ -176,6 +174,8 @@ var codeTable = []Code{
 	{Name: "FileAlreadyExists"},
 	{Name: "GzipDecompressError"},
 	{Name: "IllegalVersioningConfigurationException"},
+	{Name: "ImageResolutionExceed"},
+	{Name: "ImageTooLarge"},
 	{Name: "ImcompleteBody", SpellingOf: "IncompleteBody"},
 	{Name: "IncompleteBody", Hint: HintOnce},
 	{Name: "IncorrectNumberOfFilesInPostRequest"},
@@ -195,6 +195,8 @@ var codeTable = []Code{
 	{Name: "InvalidDigest", Hint: HintOnce},
 	{Name: "InvalidEncryptionAlgorithmError"},
 	{Name: "InvalidFileHeaderInfo"},
+	{Name: "InvalidImageFormat"},
+	{Name: "InvalidImageSource"},
 	{Name: "InvalidJsonType"},
 	{Name: "InvalidLocationConstraint"},
 	{Name: "InvalidLockedTime"},
@@ -203,6 +205,7 @@ var codeTable = []Code{
 	{Name: "InvalidPart"},
 	{Name: "InvalidPartOrder"},
 	{Name: "InvalidPayer"},
+	{Name: "InvalidPicOperations"},
 	{Name: "InvalidPolicyDocument"},
 	{Name: "InvalidPolicyDocunment", SpellingOf: "InvalidPolicyDocument"},
 	{Name: "InvalidQuoteFields"},
@@ -266,6 +269,7 @@ var codeTable = []Code{
 	{Name: "NoBucketQuotaPolicy"},
 	{Name: "NoLifecycle", NotConfigured: true},
 	{Name: "NoLoggingStatusForKey", NotConfigured: true},
+	{Name: "NoProcessAuthority"},
 	{Name: "NoSuchBucket"},
 	{Name: "NoSuchBucketPolicy", NotConfigured: true},
 	{Name: "NoSuchCORSConfiguration", NotConfigured: true},

@@ -41,6 +41,7 @@ var notSentByEmbedded = map[string]string{
 	"there are no batch jobs, no JSON API, no live channels and no notifications": "ChannelStillLive InvalidUploadStatus " +
 		"JsonAPINotSupportOnMAZBucket NoSuchJob NotifyRuleEventConflict NotifyRulePrefixConflict NotifyRuleSuffixConflict TooManyJobs " +
 		"UploadIdNotSupported",
+	"no image is processed": "ImageResolutionExceed ImageTooLarge InvalidImageFormat InvalidImageSource InvalidPicOperations NoProcessAuthority",
 	"there is no key service": "KmsException KmsFreqControl KmsInternalException KmsKeyDisabled KmsKeyNotExist",
 	"there are no accounts, bills, quotas and regions behind it": "AccountProblem AmbiguousGrantByEmailAddress BucketAlreadyExists " +
 		"CrossLocationLoggingProhibited InvalidLocationConstraint InvalidPayer InvalidRegionName MAZOperationNotSupportOnOAZBucket " +
@@ -129,7 +130,7 @@ func TestCodeFactsDoNotContradictOneAnother(t *testing.T) {
 func TestHintForUnknownCodesGoesByHTTPStatus(t *testing.T) {
 	t.Parallel()
 	for status, want := range map[int]cosbackend.RetryHint{
-		200: cosbackend.HintNever, 304: cosbackend.HintNever, 301: cosbackend.HintRelocate, 400: cosbackend.HintNever, 404: cosbackend.HintNever,
+		200: cosbackend.HintNever, 304: cosbackend.HintNever, 301: cosbackend.HintNever, 302: cosbackend.HintNever, 400: cosbackend.HintNever, 404: cosbackend.HintNever,
 		408: cosbackend.HintSoon, 429: cosbackend.HintSlowly, 500: cosbackend.HintSoon, 501: cosbackend.HintNever, 503: cosbackend.HintSlowly,
 		520: cosbackend.HintSoon, 599: cosbackend.HintSoon,
 	} {

@@ -43,7 +43,7 @@ func TestHeadsThatAreRefusedBlameWhoeverIsAtFault(t *testing.T) {
 		"a clock that is behind": {change: func(s *setup) {
 			s.backend.Clock = func() time.Time { return time.Now().Add(-2 * time.Hour) }
 		}, code: codes.Internal, reason: cosstatus.ReasonCredentialsRejected, text: "the gateway's clock is 2h0m0s behind COS's"},
-		"a right that lacks": {fault: embedded.Fault{Status: 403}, code: codes.PermissionDenied, reason: "ACCESS_DENIED", up: true},
+		"a right that lacks":  {fault: embedded.Fault{Status: 403}, code: codes.PermissionDenied, reason: "ACCESS_DENIED", up: true},
 		"a malformed request": {fault: embedded.Fault{Status: 400}, code: codes.InvalidArgument, reason: "BAD_REQUEST", up: true},
 		"nothing there":       {fault: embedded.Fault{Status: 404}, code: codes.NotFound, reason: "NOT_FOUND", up: true},
 	} {
@@ -56,7 +56,9 @@ func TestHeadsThatAreRefusedBlameWhoeverIsAtFault(t *testing.T) {
 			})
 			calls := map[string]func() error{
 				"HeadObject": func() error { return g.head(t.Context()) },
-				"HeadBucket": func() error { return second(g.buckets.HeadBucket(t.Context(), &cosgatev1.HeadBucketRequest{Bucket: testBucket})) },
+				"HeadBucket": func() error {
+					return second(g.buckets.HeadBucket(t.Context(), &cosgatev1.HeadBucketRequest{Bucket: testBucket}))
+				},
 				"HeadObjects": func() error {
 					resp, err := g.objects.HeadObjects(t.Context(), &cosgatev1.HeadObjectsRequest{Bucket: testBucket, Objects: []*cosgatev1.HeadObjectsItem{{Key: "k"}}})
 					must(t, err)

@@ -122,6 +122,7 @@ var codeTable = []row{
 	{"CrossLocationLoggingProhibited", 403, codes.PermissionDenied, "", "logs cannot be delivered to another location"},
 	{"UnavailableForLegalReasons", 451, codes.PermissionDenied, "", "COS blocked access because of arrears or of the content"},
 	{"DomainAuditFailed", 451, codes.FailedPrecondition, "", "the domain has no ICP filing"},
+	{"NoProcessAuthority", 403, codes.PermissionDenied, "", "the account may not process images of this bucket"},
 
 	// Archived and locked objects.
 	{"InvalidObjectState", 403, codes.FailedPrecondition, "", "the object is archived; restore it first"},
@@ -251,6 +252,13 @@ var codeTable = []row{
 	{"ErrorWritingRow", 400, codes.Internal, "", "a row of the result cannot be written"},
 	{"Busy", 400, codes.Unavailable, "", "select is busy"},
 	{"Overload", 400, codes.Unavailable, "", "select is overloaded"},
+
+	// Images of pic_operations.
+	{"InvalidPicOperations", 400, codes.InvalidArgument, "", "pic_operations is not valid"},
+	{"InvalidImageFormat", 400, codes.InvalidArgument, "", "the content is no image of a format that COS can process"},
+	{"InvalidImageSource", 400, codes.InvalidArgument, "", "the content is no image that COS can process"},
+	{"ImageTooLarge", 400, codes.InvalidArgument, "", "the image is larger than COS can process"},
+	{"ImageResolutionExceed", 400, codes.InvalidArgument, "", "the image has more pixels than COS can process"},
 
 	// Vector buckets.
 	{"ValidationException", 400, codes.InvalidArgument, "", "the request is not valid"},

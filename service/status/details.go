@@ -275,10 +275,13 @@ func truncate(s string, n int) string {
 }
 
 // Pushback returns the value of the trailer grpc-retry-pushback-ms, the one hint that
-// grpc-go's own retries obey: when to retry, or not at all (-1). It is empty
+// grpc-go's own retries obey: when to retry, or not at all (-1), which it also is after the
+// gateway has made all of its own attempts. It is empty
 // when the status code alone keeps callers from retrying.
 func (s Spec) Pushback() string {
 	switch {
+	case s.COS != nil && s.COS.Attempts > 1 && s.extra == nil && s.delay > 0:
+		return "-1" // the gateway has retried: attempts of both would multiply
 	case s.delay > 0:
 		return strconv.FormatInt(s.delay.Milliseconds(), 10)
 	case s.code == codes.Unavailable || s.code == codes.Internal || s.code == codes.Aborted || s.code == codes.ResourceExhausted:

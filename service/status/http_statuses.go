@@ -15,16 +15,22 @@ type httpRow struct {
 	text   string
 }
 
+// redirected is about a redirection without a code. With a code it is one of the rows for
+// endpoints; without, rules of the bucket for back-to-origin and websites make it, and no
+// caller and no operator has anything to correct.
+const redirected = "COS redirects the request to the location in CosError.headers, as a rule of the bucket says; the gateway does not follow it"
+
 // httpTable is the second half of the contract: what an error response of COS means when
 // its code is empty (HEAD, 304, HTML) or not in codeTable.
 //
 // 401 and 403 are passed on as they are: without a code nobody can say whether COS
 // refused the identity or the permission.
 var httpTable = []httpRow{
-	{301, "MOVED_PERMANENTLY", codes.FailedPrecondition, "", "the bucket must be accessed through another endpoint"},
-	{302, "MOVED_TEMPORARILY", codes.Unavailable, "", "COS temporarily redirects to another endpoint"},
+	{301, "REDIRECTED", codes.FailedPrecondition, "", redirected},
+	{302, "REDIRECTED", codes.FailedPrecondition, "", redirected},
 	{304, "NOT_MODIFIED", codes.FailedPrecondition, "", "the object has not changed"},
-	{307, "MOVED_TEMPORARILY", codes.Unavailable, "", "COS temporarily redirects to another endpoint"},
+	{307, "REDIRECTED", codes.FailedPrecondition, "", redirected},
+	{308, "REDIRECTED", codes.FailedPrecondition, "", redirected},
 	{400, "BAD_REQUEST", codes.InvalidArgument, "", "COS found the request malformed"},
 	{401, "UNAUTHORIZED", codes.Unauthenticated, "", "COS does not accept the credentials"},
 	{402, "PAYMENT_REQUIRED", codes.ResourceExhausted, "", "the account has reached its spending limit"},
