@@ -235,8 +235,8 @@ func TestDevStopsByTurningHealthOffAndFinishingTransfers(t *testing.T) {
 func TestDevRoundTripsKeysOfEveryKind(t *testing.T) {
 	t.Parallel()
 	objects := cosgatev1.NewObjectServiceClient(dial(t, start(t, everyPortFree...).value("gRPC")))
-	// These are the ones that the SDKs cannot send.
-	keys := append([]string{"/", "//", "/lead", ".", "..", "../up", "./here", "a/../b", "x/..", "c/%2e%2e/d"}, sdkKeys...)
+	// These are the ones that the SDKs cannot send. Those that simplify to the bucket are refused (A122).
+	keys := append([]string{"/lead", "../up", "./here", "a/../b", "c/%2e%2e/d"}, sdkKeys...)
 	for _, key := range keys {
 		want := "content of " + key
 		if err := putObject(t.Context(), objects, key, []byte(want)); err != nil {
