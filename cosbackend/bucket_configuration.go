@@ -40,7 +40,7 @@ func (s subresource[T]) query() []pair {
 
 // configOperation returns an operation on a configuration.
 func (c *Client) configOperation(ctx context.Context, name, method string, loc Location, query ...pair) (operation, error) {
-	if err := c.checkLocation("", loc.Bucket, loc.Region); err != nil {
+	if err := c.checkLocation(loc.Bucket, loc.Region); err != nil {
 		return operation{}, err
 	}
 	op, err := c.newOperation(ctx, name, method, loc, "")

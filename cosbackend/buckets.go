@@ -134,7 +134,7 @@ func regionOf(text string) string { return strings.TrimPrefix(strings.TrimSpace(
 // one that does not exist yet cannot be looked up. A bucket that exists already
 // is the [*Error] BucketAlreadyExists or BucketAlreadyOwnedByYou. Once.
 func (c *Client) CreateBucket(ctx context.Context, loc Location, o CreateBucketOptions) error {
-	if err := c.checkLocation("", loc.Bucket, loc.Region); err != nil {
+	if err := c.checkLocation(loc.Bucket, loc.Region); err != nil {
 		return err
 	}
 	if c.endpoint.domain != "" {
@@ -200,7 +200,7 @@ func (o CreateBucketOptions) document() []byte {
 // HeadBucket checks whether a bucket exists and may be used. Failures have a status
 // only, as with HeadObject. Idempotent.
 func (c *Client) HeadBucket(ctx context.Context, loc Location) (BucketHead, error) {
-	if err := c.checkLocation("", loc.Bucket, loc.Region); err != nil {
+	if err := c.checkLocation(loc.Bucket, loc.Region); err != nil {
 		return BucketHead{}, err
 	}
 	op, err := c.newOperation(ctx, "HeadBucket", http.MethodHead, loc, "")
@@ -225,7 +225,7 @@ func (c *Client) HeadBucket(ctx context.Context, loc Location) (BucketHead, erro
 // DeleteBucket deletes an empty bucket. One that holds objects, versions or
 // unfinished uploads is the [*Error] BucketNotEmpty. Once.
 func (c *Client) DeleteBucket(ctx context.Context, loc Location) error {
-	if err := c.checkLocation("", loc.Bucket, loc.Region); err != nil {
+	if err := c.checkLocation(loc.Bucket, loc.Region); err != nil {
 		return err
 	}
 	op, err := c.newOperation(ctx, "DeleteBucket", http.MethodDelete, loc, "")
@@ -243,7 +243,7 @@ func (c *Client) DeleteBucket(ctx context.Context, loc Location) error {
 // GetBucketLocation returns the region that COS keeps the bucket in. A bucket
 // that is requested in the wrong region is the [*Error] NoSuchBucket. Idempotent.
 func (c *Client) GetBucketLocation(ctx context.Context, loc Location) (string, error) {
-	if err := c.checkLocation("", loc.Bucket, loc.Region); err != nil {
+	if err := c.checkLocation(loc.Bucket, loc.Region); err != nil {
 		return "", err
 	}
 	op, err := c.newOperation(ctx, "GetBucketLocation", http.MethodGet, loc, "")

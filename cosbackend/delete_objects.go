@@ -64,7 +64,7 @@ func expressible(ids []ObjectID) (sent []ObjectID, failures []DeleteFailure) {
 }
 
 func (c *Client) checkDeletes(loc Location, ids []ObjectID) error {
-	if err := c.checkLocation("", loc.Bucket, loc.Region); err != nil {
+	if err := c.checkLocation(loc.Bucket, loc.Region); err != nil {
 		return err
 	}
 	if len(ids) == 0 || len(ids) > maxDeletes {

@@ -90,7 +90,7 @@ func (c *Client) IssueTemporaryCredentials(ctx context.Context, loc Location, o 
 }
 
 func (c *Client) checkTemporaryCredentials(loc Location, o TemporaryCredentialsOptions) error {
-	if err := c.checkLocation("", loc.Bucket, loc.Region); err != nil {
+	if err := c.checkLocation(loc.Bucket, loc.Region); err != nil {
 		return err
 	}
 	if len(o.Grants) == 0 {

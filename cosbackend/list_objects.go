@@ -33,7 +33,7 @@ func (c *Client) ListObjects(ctx context.Context, loc Location, o ListOptions) (
 }
 
 func (c *Client) checkList(loc Location, o ListOptions) error {
-	if err := c.checkLocation("", loc.Bucket, loc.Region); err != nil {
+	if err := c.checkLocation(loc.Bucket, loc.Region); err != nil {
 		return err
 	}
 	if o.MaxKeys < 0 || o.MaxKeys > maxListKeys {

@@ -703,7 +703,7 @@ func (c *Client) listMultipartUploads(ctx context.Context, loc Location, o ListU
 }
 
 func (c *Client) checkUploadList(loc Location, o ListUploadsOptions) error {
-	if err := c.checkLocation("", loc.Bucket, loc.Region); err != nil {
+	if err := c.checkLocation(loc.Bucket, loc.Region); err != nil {
 		return err
 	}
 	if o.Max < 0 || o.Max > maxListKeys {

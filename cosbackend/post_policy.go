@@ -193,7 +193,7 @@ func (b *policyBuilder) outcome(o PostPolicyOptions) {
 }
 
 func (c *Client) checkPostPolicy(loc Location, o PostPolicyOptions) error {
-	if err := c.checkLocation("", loc.Bucket, loc.Region); err != nil {
+	if err := c.checkLocation(loc.Bucket, loc.Region); err != nil {
 		return err
 	}
 	if err := o.checkTarget(); err != nil {

@@ -2,7 +2,6 @@ package cosbackend
 
 import (
 	"context"
-	"log/slog"
 	"net/http"
 	"time"
 )
@@ -69,9 +68,8 @@ func (r *response) logSigned(body errorBody) {
 		return
 	}
 	id := []string{r.attempt.credentials.SecretID}
-	r.client.logger.LogAttrs(context.Background(), slog.LevelDebug, "cosbackend: what COS signed",
-		slog.String("operation", r.op.name), slog.String("cos_request_id", r.requestID),
-		slog.String("string_to_sign", hide(body.StringToSign, id)), slog.String("format_string", hide(body.FormatString, id)))
+	r.client.logger.Debug("cosbackend: what COS signed", "operation", r.op.name, "cos_request_id", r.requestID,
+		"string_to_sign", hide(body.StringToSign, id), "format_string", hide(body.FormatString, id))
 }
 
 // A verdict is what COS said of credentials, and when.

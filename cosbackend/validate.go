@@ -191,7 +191,7 @@ func onlyWordCharsAnd(s, others string) bool {
 
 // checkObject refuses an address that cannot be, without sending anything.
 func (c *Client) checkObject(loc Location, key, versionID string) error {
-	if err := c.checkLocation("", loc.Bucket, loc.Region); err != nil {
+	if err := c.checkLocation(loc.Bucket, loc.Region); err != nil {
 		return err
 	}
 	if err := checkKey("key", key); err != nil {
@@ -204,14 +204,14 @@ func (c *Client) checkObject(loc Location, key, versionID string) error {
 func field(list string, i int, name string) string { return fmt.Sprintf("%s[%d].%s", list, i, name) }
 
 // checkLocation refuses what cannot be located, without sending anything.
-func (c *Client) checkLocation(prefix, bucket, region string) error {
-	if err := checkBucket(prefix+"bucket", bucket); err != nil {
+func (c *Client) checkLocation(bucket, region string) error {
+	if err := checkBucket("bucket", bucket); err != nil {
 		return err
 	}
 	if c.bucket != "" && bucket != c.bucket {
-		return invalid(prefix+"bucket", fmt.Sprintf("must be %s, the only bucket of the profile %q", c.bucket, c.profile))
+		return invalid("bucket", fmt.Sprintf("must be %s, the only bucket of the profile %q", c.bucket, c.profile))
 	}
-	return c.checkRegion(prefix+"region", region)
+	return c.checkRegion("region", region)
 }
 
 // checkSourceLocation is checkLocation for the source of a copy, which COS itself reads: any

@@ -95,8 +95,10 @@ func TestTraceIDsOfItemsArriveWhole(t *testing.T) {
 	items = append(items, heads.GetResults()[0].GetStatus())
 	g.cos.Faults().Clear()
 	trace := strings.Repeat("t", 171) + "="
-	g.cos.Faults().Add(embedded.Fault{Body: []byte("<DeleteResult><Error><Key>" + key + "</Key><Code>PathConflict</Code><Message>" + strings.Repeat("慢", 300) + "</Message></Error></DeleteResult>"),
-		ContentType: "application/xml", Header: map[string][]string{"X-Cos-Trace-Id": {trace}}})
+	g.cos.Faults().Add(embedded.Fault{
+		Body:        []byte("<DeleteResult><Error><Key>" + key + "</Key><Code>PathConflict</Code><Message>" + strings.Repeat("慢", 300) + "</Message></Error></DeleteResult>"),
+		ContentType: "application/xml", Header: map[string][]string{"X-Cos-Trace-Id": {trace}},
+	})
 	deleted, err := g.objects.DeleteObjects(t.Context(), &cosgatev1.DeleteObjectsRequest{Bucket: testBucket, Objects: []*cosgatev1.ObjectIdentifier{{Key: key}}})
 	must(t, err)
 	items = append(items, deleted.GetFailures()[0].GetStatus())
