@@ -79,7 +79,6 @@ var permissionsOfAll = map[string][]*permission{
 		permit(`header content-length: absent, want "0"`, "net/http leaves it out of 204 and 304, as RFC 9110 has it"),
 		permit(`header content-type: absent, want "application/xml"`, "of no body; documented for some operations, without a rule"),
 		permit("body /Error/Message", "a text for people, not part of the interface"),
-		permit("header x-cos-object-type", "on the pages of these operations, though not in their samples"),
 		permit("header accept-ranges", "of every object here; in the samples of GET only"),
 		permit("header x-cos-bucket-region", "of all requests of a bucket here; in the samples of some"),
 	},
