@@ -78,6 +78,7 @@ var permissionsOfAll = map[string][]*permission{
 		permit(`header connection: "close", want none`, "the test closes each connection"),
 		permit(`header content-length: absent, want "0"`, "net/http leaves it out of 204 and 304, as RFC 9110 has it"),
 		permit(`header content-type: absent, want "application/xml"`, "of no body; documented for some operations, without a rule"),
+		permit(`declaration: "<?xml version='1.0' encoding='utf-8' ?>", want "<?xml version=\"1.0\" encoding=\"UTF-8\"?>"`, "one spelling for all responses"),
 		permit("body /Error/Message", "a text for people, not part of the interface"),
 		permit("header accept-ranges", "of every object here; in the samples of GET only"),
 		permit("header x-cos-bucket-region", "of all requests of a bucket here; in the samples of some"),
