@@ -94,6 +94,13 @@ func (s *Server) createBucket(x *exchange) error {
 	return nil
 }
 
+func createBucketShape() shape {
+	return branch(
+		"CreateBucketConfiguration",
+		text("BucketAZConfig").optional(), text("BucketArchConfig").optional(), text("BucketStorageClass").optional(),
+	)
+}
+
 // readBucketConfiguration reads the body of a Create Bucket: none, an empty document, or
 // one that says what kind of bucket to make (E130).
 func (x *exchange) readBucketConfiguration(b *store.Bucket) error {
@@ -101,10 +108,7 @@ func (x *exchange) readBucketConfiguration(b *store.Bucket) error {
 	if err != nil || len(body) == 0 {
 		return err
 	}
-	doc, err := parseDocument(body, branch(
-		"CreateBucketConfiguration",
-		text("BucketAZConfig").optional(), text("BucketArchConfig").optional(), text("BucketStorageClass").optional(),
-	))
+	doc, err := parseDocument(body, createBucketShape())
 	if err != nil {
 		return err
 	}

@@ -291,6 +291,9 @@
 //	      ForbidFollowHeaders, several HttpRedirectCode, the destination of a replica as
 //	      qcs:id/0:cos:<region>:appid/<appid>:<name>. ApplySideEncryptionConfiguration comes
 //	      back as ApplyServerSideEncryptionByDefault.
+//	E125  [documented 436/30616] Charity404 and URLRedirect of a website are stored and have no
+//	      effect: a rule always redirects. URLRedirect comes back if it was put, as in the
+//	      sample of the page; cos-python-sdk-v5 expects Enabled where it was not.
 //	E130  [documented 436/7738 in part] A Create Bucket may have a body:
 //	      BucketAZConfig MAZ, BucketArchConfig OFS, or nothing. Head Bucket then has
 //	      x-cos-bucket-az-type and x-cos-bucket-arch, and GET Service the type ofs. Such
@@ -353,7 +356,7 @@
 //	      versioning, CORS and origins. Other responses have none.
 //	E161  [seen 436/7747, 436/7736] Lists of parts and uploads call the class STANDARD "Standard";
 //	      how they call others is not known.
-//	E170  [client cos-js-sdk-v5, client cos-nodejs-sdk-v5] A query parameter, or a header or form
+//	E170  [client cos-js-sdk-v5, cos-nodejs-sdk-v5] A query parameter, or a header or form
 //	      field that begins with x-cos- or x-ci-, is ignored when COS is not known to have it:
 //	      neither its documentation nor an official client does. A signature that covers it
 //	      is checked all the same.
@@ -361,7 +364,7 @@
 //	      sub-resource on an operation that COS has it not for, and a sub-resource of S3, for
 //	      COS may take the request for another one. Parameters of lists and of
 //	      configurations, such as prefix and id, are ignored on other operations.
-//	E172  [client cos-js-sdk-v5, client cos-nodejs-sdk-v5] Without a Content-Type, what is written gets
+//	E172  [client cos-js-sdk-v5, cos-nodejs-sdk-v5] Without a Content-Type, what is written gets
 //	      that of the key's suffix, in upper or lower case: application/zip for 1.zip,
 //	      text/plain for 1.txt; application/octet-stream for a suffix that is unknown. COS
 //	      publishes no list of suffixes. The type that a browser sends with a file of a

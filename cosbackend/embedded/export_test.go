@@ -31,7 +31,7 @@ type Element struct {
 // One-off inventory jobs are a part of the recurring ones.
 func Elements() map[string][]Element {
 	shapes := []shape{
-		versioningShape(), objectLockShape(), retentionShape(), restoreShape(), deleteShape(), completeShape(), aclShape(), certificateShape(),
+		createBucketShape(), versioningShape(), objectLockShape(), retentionShape(), restoreShape(), deleteShape(), completeShape(), aclShape(), certificateShape(),
 		inventories().shape,
 	}
 	for _, c := range configurations() {

@@ -82,6 +82,7 @@ func TestGetPageShowsTheErrorDocument(t *testing.T) {
 	}
 }
 
+// TestGetPageRedirectsByItsRules holds E091 and E125.
 func TestGetPageRedirectsByItsRules(t *testing.T) {
 	t.Parallel()
 	rule := func(condition, redirect string) string {
@@ -89,7 +90,7 @@ func TestGetPageRedirectsByItsRules(t *testing.T) {
 	}
 	c := openWebsite(t, "<RoutingRules>"+
 		rule("<KeyPrefixEquals>docs/</KeyPrefixEquals>", "<Protocol>https</Protocol><ReplaceKeyPrefixWith>documents/</ReplaceKeyPrefixWith>")+
-		rule("<KeyPrefixEquals>old</KeyPrefixEquals>", "<ReplaceKeyWith>page.html</ReplaceKeyWith>")+
+		rule("<KeyPrefixEquals>old</KeyPrefixEquals>", "<ReplaceKeyWith>page.html</ReplaceKeyWith><URLRedirect>Disabled</URLRedirect>")+
 		rule("<KeyPrefixEquals>safe</KeyPrefixEquals>", "<Protocol>https</Protocol>")+
 		rule("<HttpErrorCodeReturnedEquals>404</HttpErrorCodeReturnedEquals>", "<ReplaceKeyWith>error.html</ReplaceKeyWith>")+
 		"</RoutingRules>")

@@ -3,6 +3,9 @@ package embedded_test
 import (
 	"encoding/xml"
 	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -71,6 +74,7 @@ func samples() []sample {
 		return s
 	}
 	all := []sample{
+		put("", "<CreateBucketConfiguration><BucketAZConfig>MAZ</BucketAZConfig><BucketArchConfig>OFS</BucketArchConfig><BucketStorageClass>s</BucketStorageClass></CreateBucketConfiguration>"),
 		put("versioning", "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"),
 		put("object-lock", "<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled><Rule><DefaultRetention><Mode>COMPLIANCE</Mode><Days>1</Days></DefaultRetention></Rule></ObjectLockConfiguration>"),
 		of(put("retention", "<Retention><Mode>COMPLIANCE</Mode><RetainUntilDate>2030-01-01T00:00:00Z</RetainUntilDate></Retention>"), "PUT", "k", ""),
@@ -223,6 +227,35 @@ func TestMalformedXMLNamesTheElement(t *testing.T) {
 	for kind := range elements {
 		if !seen[kind] {
 			t.Errorf("there is no sample of %s", kind)
+		}
+	}
+}
+
+// Every document is parsed by a shape that TestMalformedXMLNamesTheElement knows.
+func TestMalformedXMLNamesTheElementOfEveryShape(t *testing.T) {
+	t.Parallel()
+	listed, err := os.ReadFile("export_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed := regexp.MustCompile(`\bparse(?:Document|Configuration)\(text, (\w+\.?\w*)|\bparseDocument\(\w+, (\w+)`)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range parsed.FindAllStringSubmatch(string(text), -1) {
+			shape := m[1] + m[2]
+			if strings.HasSuffix(file, "_test.go") || shape == "c.shape" || shape == "d.shape" || shape == "s" || shape == "taggingShape" { // of configurations
+				continue
+			}
+			if !strings.Contains(string(listed), shape+"()") {
+				t.Errorf("%s parses %s, which Elements does not list", file, shape)
+			}
 		}
 	}
 }
