@@ -6,10 +6,11 @@ import (
 	"io"
 	"sync/atomic"
 
-	helper "github.com/cosgate/cosgate/client"
-	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+
+	helper "github.com/cosgate/cosgate/client"
+	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 )
 
 // tunedClient is package client. It does not report how many messages there were.

@@ -41,7 +41,7 @@ var notSentByEmbedded = map[string]string{
 	"there are no batch jobs, no JSON API, no live channels and no notifications": "ChannelStillLive InvalidUploadStatus " +
 		"JsonAPINotSupportOnMAZBucket NoSuchJob NotifyRuleEventConflict NotifyRulePrefixConflict NotifyRuleSuffixConflict TooManyJobs " +
 		"UploadIdNotSupported",
-	"no image is processed": "ImageResolutionExceed ImageTooLarge InvalidImageFormat InvalidImageSource InvalidPicOperations NoProcessAuthority",
+	"no image is processed":   "ImageResolutionExceed ImageTooLarge InvalidImageFormat InvalidImageSource InvalidPicOperations NoProcessAuthority",
 	"there is no key service": "KmsException KmsFreqControl KmsInternalException KmsKeyDisabled KmsKeyNotExist",
 	"there are no accounts, bills, quotas and regions behind it": "AccountProblem AmbiguousGrantByEmailAddress BucketAlreadyExists " +
 		"CrossLocationLoggingProhibited InvalidLocationConstraint InvalidPayer InvalidRegionName MAZOperationNotSupportOnOAZBucket " +
