@@ -10,10 +10,9 @@ import (
 	"sync"
 	"sync/atomic"
 
+	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
-
-	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 )
 
 // The kinds of clients.

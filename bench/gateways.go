@@ -13,14 +13,13 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cosgate/cosgate/cosbackend"
+	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
+	"github.com/cosgate/cosgate/service"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/timestamppb"
-
-	"github.com/cosgate/cosgate/cosbackend"
-	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
-	"github.com/cosgate/cosgate/service"
 )
 
 // newCosgate is what `cosgate serve` runs: the same server over the same client, with

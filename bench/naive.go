@@ -8,12 +8,11 @@ import (
 	"net/url"
 	"strconv"
 
+	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 	"github.com/tencentyun/cos-go-sdk-v5"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-
-	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
 )
 
 // naiveMessage is the size of the content in a message of the naive gateway.

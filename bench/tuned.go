@@ -6,11 +6,10 @@ import (
 	"io"
 	"sync/atomic"
 
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
-
 	helper "github.com/cosgate/cosgate/client"
 	cosgatev1 "github.com/cosgate/cosgate/gen/cosgate/v1"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
 )
 
 // tunedClient is package client. It does not report how many messages there were.
