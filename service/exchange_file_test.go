@@ -340,7 +340,7 @@ func (x *exchange) permissions(comparison, difference string) []*permission {
 func (x *exchange) refused(comparison string, differences []string) []string {
 	var rest []string
 	for _, d := range differences {
-		of := slices.Concat(x.permissions(comparison, d), x.pending(comparison, d))
+		of := x.permissions(comparison, d)
 		for _, p := range of {
 			p.used.Store(true)
 		}
@@ -349,30 +349,9 @@ func (x *exchange) refused(comparison string, differences []string) []string {
 		}
 	}
 	for _, p := range x.differs[comparison] {
-		if !p.used.Load() && !beingMended() {
+		if !p.used.Load() {
 			rest = append(rest, fmt.Sprintf("the permitted difference %q does not exist", p.what))
 		}
 	}
 	return rest
-}
-
-// beingMended says that the embedded COS and the gateway change, so that permitted
-// differences may be gone.
-func beingMended() bool {
-	_, err := os.Stat(filepath.Join(exchangeFolder, "pending"))
-	return err == nil
-}
-
-// pending are the differences that are being mended: a line each of the file "pending".
-func (x *exchange) pending(comparison, difference string) []*permission {
-	text, err := os.ReadFile(filepath.Join(exchangeFolder, "pending"))
-	if err != nil {
-		return nil
-	}
-	for line := range strings.Lines(string(text)) {
-		if strings.HasPrefix(x.name+" "+comparison+": "+difference, strings.TrimSpace(line)) {
-			return []*permission{{what: line}}
-		}
-	}
-	return nil
 }

@@ -37,7 +37,7 @@ type configuration struct {
 	// versioned and unlocked say which buckets can have the document: only those with
 	// enabled versioning, only those without object lock.
 	versioned, unlocked bool
-	// before is called for each authorized request; nil for nothing.
+	// before is called for each authorized GET; nil for nothing.
 	before func(x *exchange)
 	// real says that the server does what COS does with the document. Others are
 	// stored only. proof is the test of that; "" is the test of storing it.
@@ -108,9 +108,6 @@ func emptyDocument(root string) func(*exchange) {
 }
 
 func (c configuration) put(s *Server, x *exchange) error {
-	if c.before != nil {
-		c.before(x)
-	}
 	limit := c.limit
 	if limit == 0 {
 		limit = maxConfigXML

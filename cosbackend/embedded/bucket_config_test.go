@@ -385,7 +385,9 @@ func TestGetBucketDomainReturnsTheVerificationText(t *testing.T) {
 	if !strings.HasPrefix(before, "tencent-cloud-cos-verification=") {
 		t.Errorf("%s = %q", header, before)
 	}
-	c.configure(t, "domain", documents()[9].text).want(t, 200, "")
+	if got := c.configure(t, "domain", documents()[9].text).want(t, 200, "").Header.Get(header); got != "" {
+		t.Errorf("%s of a PUT = %q, want none", header, got)
+	}
 	if after := c.do(t, call{method: "GET", query: "domain"}).want(t, 200, "").Header.Get(header); after != before {
 		t.Errorf("%s = %q, then %q", header, before, after)
 	}

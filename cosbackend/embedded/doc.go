@@ -351,7 +351,6 @@
 //	      which error.
 //	E142  [own] x-cos-website-redirect-location is stored and returned. The website host
 //	      does not redirect by it.
-//	E143  [own] Lists have no RestoreStatus, and responses to HEAD no x-cos-restore-status.
 //	E144  [client cos-nodejs-sdk-v5] A request to a path that simplifies to "/", escaped or
 //	      not, is one to the bucket. Any other path is a key as it is, once it is decoded.
 //	E150  [seen 436/7742] The ETag of a completed object is not made of the ETags of its

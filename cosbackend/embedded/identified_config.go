@@ -95,6 +95,12 @@ func (d identifiedConfiguration) list(s *Server, x *exchange) error {
 	}
 	doc := x.newConfigXML()
 	doc.open(root)
+	if limit != inventoriesPage {
+		doc.truncated(false)
+	}
+	for _, c := range page {
+		doc.buf = append(doc.buf, c.Document...)
+	}
 	if limit == inventoriesPage {
 		doc.truncated(more)
 		if token != "" {
@@ -103,9 +109,6 @@ func (d identifiedConfiguration) list(s *Server, x *exchange) error {
 		if more {
 			doc.text("NextContinuationToken", base64.RawURLEncoding.EncodeToString([]byte(page[len(page)-1].ID)))
 		}
-	}
-	for _, c := range page {
-		doc.buf = append(doc.buf, c.Document...)
 	}
 	doc.close(root)
 	x.sendXML(http.StatusOK, doc)
