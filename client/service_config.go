@@ -18,7 +18,8 @@ import (
 // idempotent and no part of a response was received.
 //
 // When the gateway says how long to wait, gRPC waits that long; when it says that a
-// retry does not help, gRPC makes none. Retries stop altogether while many calls fail.
+// retry does not help, or has itself tried more than once, gRPC makes none. Retries stop
+// altogether while many calls fail.
 //
 // Idempotent are the RPCs with an idempotency_level in the contract. Never retried are
 // the others: CreateBucket, DeleteBucket; PutObject, AppendObject; UploadPart,
