@@ -30,7 +30,7 @@ func TestParseDateReadsEveryForm(t *testing.T) {
 		"2017-01-18":                        "2017-01-18T00:00:00Z",
 		" 2017-01-18T08:04:17Z\n":           "2017-01-18T08:04:17Z",
 		"":                                  "",
-		"XXX XXX":                           "",
+		"not a date":                        "",
 		"GMT date":                          "",
 		"1484726657":                        "",
 		"2017-13-18T08:04:17Z":              "",

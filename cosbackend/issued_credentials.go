@@ -120,13 +120,9 @@ func (g SessionGrant) check(i int, bucket string) error {
 	if g.Bucket != "" && g.Bucket != bucket {
 		return invalid(field("grants", i, "bucket"), "must be the same for all grants")
 	}
-	name := field("grants", i, "key")
+	name, check := field("grants", i, "key"), checkKey
 	if g.Prefix {
-		name = field("grants", i, "key_prefix")
-	}
-	check := checkKey
-	if g.Prefix {
-		check = checkKeyText
+		name, check = field("grants", i, "key_prefix"), checkKeyText
 	}
 	if g.Key != "" || !g.Prefix {
 		if err := check(name, g.Key); err != nil {
