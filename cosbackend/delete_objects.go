@@ -178,7 +178,9 @@ func newAskedObjects(sent []ObjectID) askedObjects {
 }
 
 // lineFeeds is s as XML reads it when its line breaks are not escaped.
-func lineFeeds(s string) string { return strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(s) }
+func lineFeeds(s string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", "\n"), "\r", "\n") // s itself without any
+}
 
 // take removes the object that an entry of the response is about: the one of that version,
 // else one whose request or response names no version.

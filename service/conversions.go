@@ -84,66 +84,55 @@ func setHeaderBytes(a *cosbackend.Attributes, name, value string) bool {
 		a.Metadata[suffix] = value
 		return !set
 	}
-	header := contentHeader(a, name)
-	if header == nil || *header != "" {
-		return false
+	for _, header := range textHeaders(a) {
+		if header.name == name && *header.value == "" {
+			*header.value = value
+			return true
+		}
 	}
-	*header = value
-	return true
+	return false
 }
 
-// contentHeader is where a stored header other than metadata stands; nil when name is none.
-func contentHeader(a *cosbackend.Attributes, name string) *string {
-	return map[string]*string{
-		"content-type":        &a.ContentType,
-		"cache-control":       &a.CacheControl,
-		"content-disposition": &a.ContentDisposition,
-		"content-encoding":    &a.ContentEncoding,
-		"content-language":    &a.ContentLanguage,
-		"expires":             &a.Expires,
-
-		"x-cos-website-redirect-location": &a.WebsiteRedirect,
-	}[name]
+// A textHeader is where a stored header other than metadata stands.
+type textHeader struct {
+	name  string
+	value *string
 }
 
-func storedHeaders() []string {
-	return []string{
-		"content-type", "cache-control", "content-disposition", "content-encoding", "content-language", "expires",
-		"x-cos-website-redirect-location",
+func textHeaders(a *cosbackend.Attributes) [7]textHeader {
+	return [...]textHeader{
+		{"content-type", &a.ContentType},
+		{"cache-control", &a.CacheControl},
+		{"content-disposition", &a.ContentDisposition},
+		{"content-encoding", &a.ContentEncoding},
+		{"content-language", &a.ContentLanguage},
+		{"expires", &a.Expires},
+		{"x-cos-website-redirect-location", &a.WebsiteRedirect},
 	}
 }
 
 // takeHeaderBytes removes from a the headers that are not UTF-8, which no text of protobuf
 // can be, and returns them by their names; nil when all are.
-func takeHeaderBytes(a *cosbackend.Attributes) map[string][]byte {
-	if validHeaders(a) {
-		return nil
+func takeHeaderBytes(a *cosbackend.Attributes) (taken map[string][]byte) {
+	take := func(name, value string) {
+		if taken == nil {
+			taken = make(map[string][]byte)
+		}
+		taken[name] = []byte(value)
 	}
-	taken := make(map[string][]byte)
-	for _, name := range storedHeaders() {
-		if header := contentHeader(a, name); !utf8.ValidString(*header) {
-			taken[name] = []byte(*header)
-			*header = ""
+	for _, header := range textHeaders(a) {
+		if !utf8.ValidString(*header.value) {
+			take(header.name, *header.value)
+			*header.value = ""
 		}
 	}
 	for name, value := range a.Metadata {
 		if !utf8.ValidString(value) {
-			taken[metadataPrefix+name] = []byte(value)
+			take(metadataPrefix+name, value)
 			delete(a.Metadata, name)
 		}
 	}
 	return taken
-}
-
-func validHeaders(a *cosbackend.Attributes) bool {
-	for _, value := range a.Metadata {
-		if !utf8.ValidString(value) {
-			return false
-		}
-	}
-	return utf8.ValidString(a.ContentType) && utf8.ValidString(a.CacheControl) && utf8.ValidString(a.ContentDisposition) &&
-		utf8.ValidString(a.ContentEncoding) && utf8.ValidString(a.ContentLanguage) && utf8.ValidString(a.Expires) &&
-		utf8.ValidString(a.WebsiteRedirect)
 }
 
 // lowerCase writes the names of user metadata as COS stores them. HTTP headers ignore case,
