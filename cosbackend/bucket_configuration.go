@@ -140,14 +140,23 @@ func (op *operation) document(contentType string, payload []byte) {
 	)
 }
 
-// remove deletes the document. One that is not there is deleted already (A032).
+// remove deletes the document.
 func (s subresource[T]) remove(ctx context.Context, c *Client, loc Location) error {
 	op, err := c.configOperation(ctx, "Delete"+s.noun, http.MethodDelete, loc, s.query()...)
 	if err != nil {
 		return err
 	}
+	return c.doRemoval(ctx, op)
+}
+
+// doRemoval does an operation that removes a document. One that is not there is removed
+// already, whether COS says OK to that (A032) or that there is none.
+func (c *Client) doRemoval(ctx context.Context, op operation) error {
 	op.decode = readEmpty
-	return c.do(ctx, op)
+	if err := c.do(ctx, op); !NotConfigured(err) {
+		return err
+	}
+	return nil
 }
 
 // notConfigured is the error for an empty response: nothing was put.

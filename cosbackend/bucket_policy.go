@@ -63,6 +63,5 @@ func (c *Client) DeleteBucketPolicy(ctx context.Context, loc Location) error {
 	if err != nil {
 		return err
 	}
-	op.decode = readEmpty
-	return c.do(ctx, op)
+	return c.doRemoval(ctx, op)
 }

@@ -41,6 +41,5 @@ func (c *Client) DeleteBucketReferer(ctx context.Context, loc Location) error {
 	}
 	nothing := md5.Sum(nil) //nolint:gosec // COS asks for Content-MD5.
 	op.header = []pair{{"content-md5", base64.StdEncoding.EncodeToString(nothing[:])}}
-	op.decode = readEmpty
-	return c.do(ctx, op)
+	return c.doRemoval(ctx, op)
 }

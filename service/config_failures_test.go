@@ -124,6 +124,32 @@ func TestBucketConfigRPCsFailAsTheirCommentsSay(t *testing.T) {
 	}
 }
 
+// Removing what is not there succeeds, also when COS says with a 404 that it is not there.
+func TestDeleteBucketConfigurationsSucceedWhenThereIsNone(t *testing.T) {
+	t.Parallel()
+	g, r := open(t), newRandomizer(t, 0)
+	removals := 0
+	for _, m := range configMethods() {
+		if !strings.HasPrefix(string(m.Name()), "DeleteBucket") {
+			continue
+		}
+		removals++
+		for _, row := range cosstatus.Rows() {
+			if code, _ := cosbackend.LookupCode(row.COSCode); !code.NotConfigured {
+				continue
+			}
+			g.cos.Faults().Clear()
+			g.cos.Faults().Add(embedded.Fault{Status: 404, Code: row.COSCode})
+			if err := g.invoke(t.Context(), t, r, m); err != nil {
+				t.Errorf("%s with %s = %v, want OK", m.Name(), row.COSCode, err)
+			}
+		}
+	}
+	if removals < 12 {
+		t.Errorf("%d RPCs remove a configuration, want all of them", removals)
+	}
+}
+
 // statusOf is the HTTP status that a code comes with.
 func statusOf(code string) int { return rowOf(code).HTTP }
 
